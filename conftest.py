@@ -1,0 +1,26 @@
+"""What is this suite's own: where its matrix stands, and that it is measured one cell at a time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from greenbench.plugin import refuse_xdist, use_matrix
+
+if TYPE_CHECKING:
+    import pytest
+
+HERE = Path(__file__).parent
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Read the matrix when benchmarks are asked for, and only then."""
+    if any(_in_bench(config.invocation_params.dir / arg.split("::")[0]) for arg in config.args):
+        refuse_xdist(config)
+        use_matrix(config, HERE / "experiment.md", HERE / "variants")
+
+
+def _in_bench(path: Path) -> bool:
+    """Whether ``path`` leads to benchmarks: the folder, something in it, or something around it."""
+    bench = HERE / "bench"
+    return path.resolve().is_relative_to(bench) or bench.is_relative_to(path.resolve())

@@ -1,0 +1,9 @@
+"""Joules of a stretch of code: counters through Zeus where there are any, an estimate for the CPU where there is none.
+
+``open_meter`` is the door. Nothing here sets a limit or a clock, and nothing that was not measured is ever 0.
+"""
+
+from greenbench.energy.estimate import watts_per_core
+from greenbench.energy.meter import Meter, combine, open_meter
+
+__all__ = ["Meter", "combine", "open_meter", "watts_per_core"]

@@ -1,0 +1,172 @@
+"""Runs something measurable round by round through pytest-benchmark, and sums up what the rounds showed.
+
+One round is one whole run with its own seed. Set-up, scoring and teardown stay outside pytest-benchmark's timer.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+from greenbench.energy import combine
+from greenbench.errors import GreenbenchError
+from greenbench.pipeline import Pipeline
+from greenbench.store import cell_record, mean_quality
+from greenbench.types import CellResult, Round
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from greenbench.energy import Meter
+    from greenbench.types import Status, Window
+
+WHOLE = "whole"
+"""The window of a plain function that opens none of its own."""
+
+
+class Target(Protocol):
+    """What can be measured: a pipeline, or a plain function in a wrapper."""
+
+    def prepare(self, seed: int) -> None:
+        """Get ready, before the timer."""
+
+    def run(self) -> None:
+        """Do the work that is timed."""
+
+    def finish(self, windows: tuple[Window, ...]) -> Round:
+        """Score, after the timer."""
+
+
+class Plain:
+    """A plain function as a target. Windows that it opens count; without any, the whole call is one window."""
+
+    def __init__(self, function: Callable[[], object], energy: Meter) -> None:
+        """Hold both."""
+        self._function, self._energy, self._seed = function, energy, 0
+
+    def prepare(self, seed: int) -> None:
+        """Drop windows that were opened before."""
+        self._seed = seed
+        self._energy.take()
+
+    def run(self) -> None:
+        """Call the function."""
+        with self._energy.window(WHOLE):
+            self._function()
+
+    def finish(self, windows: tuple[Window, ...]) -> Round:
+        """Keep the function's own windows, or else the one around it."""
+        own = tuple(w for w in windows if w.stage != WHOLE)
+        return Round(seed=self._seed, seconds=0.0, windows=own or windows)
+
+
+class Rounds:
+    """The rounds of one target: hands pytest-benchmark its set-up, target and teardown, and collects the results."""
+
+    def __init__(self, target: Target, energy: Meter, *, seed: int, rounds: int, say: Callable[[str], None]) -> None:
+        """Round i runs with ``seed + i``."""
+        self._target, self._energy, self._seed, self._asked = target, energy, seed, rounds
+        self._say, self._started, self._seconds = say, 0, 0.0
+        self.done: list[Round] = []
+
+    def run(self, benchmark: Any) -> None:
+        """Run all rounds; with benchmarks disabled, run one that is scored and not kept."""
+        benchmark.pedantic(self._run, setup=self._setup, teardown=self._teardown, rounds=self._asked, iterations=1)
+        if not benchmark.enabled:  # pytest-benchmark leaves out the teardown then
+            self._teardown()
+
+    def _setup(self) -> None:
+        self._say(f"preparing round {self._started + 1} of {self._asked}")
+        self._target.prepare(self._seed + self._started)
+        self._started += 1
+
+    def _run(self) -> None:
+        start = time.perf_counter()
+        self._target.run()
+        self._seconds = time.perf_counter() - start
+
+    def _teardown(self) -> None:
+        if len(self.done) < self._asked:  # a profiled call after the last round is not one of them
+            self.done.append(replace(self._target.finish(self._energy.take()), seconds=self._seconds))
+
+
+def status_of(rounds: tuple[Round, ...], error: str | None) -> Status:
+    """``failed`` with an error, ``partial`` where a knob did not do what was asked, else ``ok``."""
+    if error is not None or not rounds:
+        return "failed"
+    return "ok" if all(a.holds for r in rounds for a in r.applied) else "partial"
+
+
+def doubts_of(rounds: tuple[Round, ...], energy: Meter) -> tuple[str, ...]:
+    """Return what a reader should know, each once: the rounds' doubts, knobs that did not act, estimated energy, one round."""
+    doubts = [d for r in rounds for d in r.doubts]
+    doubts += [f"{a.stage}.{a.knob} = {a.asked}: {a.note}" for r in rounds for a in r.applied if not a.holds]
+    doubts += [f"{channel} energy is {s}, not measured" for channel, s in energy.sources.items() if s.startswith("estimated:")]
+    if len(rounds) == 1:
+        doubts.append("1 round: the spread between rounds is unknown; --green-rounds 5 would show it")
+    return tuple(dict.fromkeys(doubts))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of measuring a target."""
+
+    result: CellResult
+    record: dict[str, Any]
+    """The same as plain builtins: what goes into ``extra_info`` and the results file."""
+    error: Exception | None
+    """Why it failed; the rounds before the failure are in the result."""
+
+
+def measured(target: Any, benchmark: Any, meter: Meter, *, name: str, rounds: int, say: Callable[[str], None]) -> Outcome:
+    """Run ``target``, a pipeline or a function without arguments, through ``benchmark`` (pytest-benchmark's fixture).
+
+    A pipeline brings its own id, seed and number of rounds; ``name`` and ``rounds`` are a function's. ``say`` is told
+    what runs. An exception of the target ends the rounds and is returned; KeyboardInterrupt and the like go through.
+    """
+    pipeline = target if isinstance(target, Pipeline) else None
+    about = _about(pipeline, name)
+    seed, asked = (pipeline.cell.seed, pipeline.cell.rounds) if pipeline else (0, rounds)
+    tell = lambda text: say(f"{about['id']}: {text}")  # noqa: E731  one use, one line
+    if pipeline:
+        pipeline.progress = tell
+    run = Rounds(pipeline or Plain(target, meter), meter, seed=seed, rounds=asked, say=tell)
+    try:
+        run.run(benchmark)
+    except Exception as error:  # noqa: BLE001  told to the caller, who raises it once the record is kept
+        return _outcome(about, run.done, meter, pipeline, error)
+    return _outcome(about, run.done, meter, pipeline, None)
+
+
+def _about(pipeline: Pipeline | None, name: str) -> dict[str, Any]:
+    if pipeline is None:
+        return {"id": name, "task": "", "variant": "", "model": ""}
+    cell = pipeline.cell
+    return {"id": cell.id, "task": cell.task, "variant": cell.variant, "model": str(pipeline.model.source)}
+
+
+def _outcome(
+    about: Mapping[str, Any], done: Sequence[Round], meter: Meter, pipeline: Pipeline | None, error: Exception | None
+) -> Outcome:
+    rounds, failure = tuple(done), None if error is None else sentence(error)
+    result = CellResult(
+        **about,
+        data=dict(pipeline.dataset.facts) if pipeline and rounds else {},
+        seeds=tuple(r.seed for r in rounds),
+        status=status_of(rounds, failure),
+        rounds=rounds,
+        quality=mean_quality(rounds),
+        doubts=doubts_of(rounds, meter),
+        error=failure,
+    )
+    energies = tuple(combine(w.energy for w in r.windows) for r in rounds)
+    return Outcome(
+        result=result, record=cell_record(result, pipeline.cell.options if pipeline else None, energies), error=error
+    )
+
+
+def sentence(error: BaseException) -> str:
+    """Return an exception as one line."""
+    text = str(error).strip() or "no message"
+    return text.splitlines()[0] if isinstance(error, GreenbenchError) else f"{type(error).__name__}: {text.splitlines()[0]}"

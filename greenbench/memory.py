@@ -1,0 +1,31 @@
+"""The peak resident memory of this process (Linux), resettable between cells.
+
+Counts this process alone, no children and no GPU memory. The kernel's ``ru_maxrss`` never falls, so a cell after a big
+one would inherit its peak: hence ``/proc/self/clear_refs`` and ``VmHWM`` (proc(5)).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_PROCESS = Path("/proc/self")
+_RESET_PEAK = "5"
+
+
+def reset_peak_memory() -> bool:
+    """Start a new peak from the memory held now; False where the kernel does not allow it (the old peak then stays)."""
+    try:
+        (_PROCESS / "clear_refs").write_text(_RESET_PEAK)
+    except OSError:
+        return False
+    return True
+
+
+def peak_memory_bytes() -> int | None:
+    """Return the highest resident memory since the last reset in bytes, or None where there is no ``/proc``."""
+    try:
+        lines = (_PROCESS / "status").read_text().splitlines()
+    except OSError:
+        return None
+    kibibytes = next((line.split()[1] for line in lines if line.startswith("VmHWM:")), None)
+    return None if kibibytes is None else int(kibibytes) * 1024

@@ -1,0 +1,125 @@
+"""One cell, told in one screen: five stages, their energy windows, and the score outside every window.
+
+Stage windows are opened here and nowhere else. What the stages do stands in ``greenbench.stages``; this module would run
+any object that offers the same calls, which is how the suite tests itself without torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from greenbench.memory import peak_memory_bytes, reset_peak_memory
+from greenbench.types import Applied, Cell, Metric, Round, Window
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from greenbench.energy import Meter
+
+NO_PEAK = "peak memory is unknown: /proc/self/clear_refs cannot be written here, and the process's own peak is not the cell's"
+
+Progress = Callable[[str], None]
+
+
+class Dataset(Protocol):
+    """The cell's data: loaded and split outside the windows, judged outside the windows."""
+
+    @property
+    def train(self) -> Sequence[Any]:
+        """Training examples."""
+
+    @property
+    def test(self) -> Sequence[Any]:
+        """Test examples."""
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """Source, revision, checksum and sizes, as they go into the results file."""
+
+    def score(self, outputs: Any) -> Mapping[str, Metric]:
+        """Score the outputs for the test examples."""
+
+    def references(self) -> Mapping[str, Mapping[str, float | None]]:
+        """Scores of trivial predictors on the same test examples."""
+
+
+class Stages(Protocol):
+    """What the pipeline asks of the optimisation switches."""
+
+    finetunes: bool
+    converts: bool
+
+    def quiet(self) -> AbstractContextManager[None]: ...  # noqa: D102
+    def reset(self, seed: int) -> None: ...  # noqa: D102
+    def synchronize(self) -> None: ...  # noqa: D102
+    def data(self, train: Any, test: Any, model: Any, seed: int) -> Any: ...  # noqa: D102
+    def architecture(self, model: Any) -> Any: ...  # noqa: D102
+    def training(self, net: Any, batches: Any) -> Any: ...  # noqa: D102
+    def conversion(self, net: Any) -> Any: ...  # noqa: D102
+    def inference(self, net: Any, batches: Any) -> Any: ...  # noqa: D102
+    def applied(self) -> tuple[Applied, ...]: ...  # noqa: D102
+    def doubts(self) -> tuple[str, ...]: ...  # noqa: D102
+    def work(self, net: Any, batches: Any) -> dict[str, int | None]: ...  # noqa: D102
+
+
+class Pipeline:
+    """Runs one cell; one object serves all its rounds: ``prepare``, ``run`` (the timed part), ``finish``."""
+
+    def __init__(self, cell: Cell, dataset: Dataset, model: Any, toggles: Stages, energy: Meter, power: Any) -> None:
+        """Hold the handles; nothing is loaded yet."""
+        self.cell, self.dataset, self.model = cell, dataset, model
+        self.toggles, self.energy, self.power = toggles, energy, power
+        self.progress: Progress = lambda _stage: None
+        self.seed = cell.seed
+        self._batches = self._net = self._outputs = None
+        self._peak_is_ours = False
+
+    def prepare(self, seed: int) -> None:
+        """Before the timer: find data and model, make the process as new."""
+        self.seed = seed
+        self._batches = self._net = self._outputs = None
+        with self.toggles.quiet():
+            _ = self.dataset.facts, self.model.folder
+            self.toggles.reset(seed)
+        self.energy.take()
+        self._peak_is_ours = reset_peak_memory()
+
+    def run(self) -> None:
+        """Run the five stages, each in its window. The system stage is a circumstance around the others."""
+        stages, data = self.toggles, self.dataset
+        with stages.quiet(), self.power:
+            with self._window("data"):
+                batches = stages.data(data.train, data.test, self.model, self.seed)
+            with self._window("architecture"):
+                net = stages.architecture(self.model)
+            if stages.finetunes:
+                with self._window("training"):
+                    net = stages.training(net, batches)
+            if stages.converts:
+                with self._window("architecture"):
+                    net = stages.conversion(net)
+            with self._window("inference"):
+                outputs = stages.inference(net, batches)
+        self._batches, self._net, self._outputs = batches, net, outputs
+
+    def finish(self, windows: tuple[Window, ...]) -> Round:
+        """After the timer: score, and put together what the round showed."""
+        peak = peak_memory_bytes() if self._peak_is_ours else None
+        self.progress("scoring")
+        with self.toggles.quiet():
+            quality, references = self.dataset.score(self._outputs), self.dataset.references()
+        return Round(
+            seed=self.seed,
+            seconds=0.0,  # the caller's clock says
+            windows=windows,
+            quality=quality,
+            references=references,
+            work={**self.toggles.work(self._net, self._batches), "peak_memory_bytes": peak},
+            applied=(*self.toggles.applied(), *self.power.applied),
+            doubts=self.toggles.doubts() + (() if peak is not None else (NO_PEAK,)),
+        )
+
+    def _window(self, stage: str) -> AbstractContextManager[None]:
+        self.progress(stage)
+        return self.energy.window(stage, synchronize=self.toggles.synchronize)

@@ -1,0 +1,250 @@
+"""The pytest plugin: options, hooks and the public fixtures. It does nothing where no test asks for a fixture of it.
+
+It holds no logic of its own: cells come from ``plan``, rounds from ``measuring``, files from ``store``, tables from
+``report``. Importing it leaves torch, Zeus and the data libraries alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from greenbench.errors import GreenbenchError
+from greenbench.settings import OPTIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator
+    from pathlib import Path
+
+    from greenbench.energy import Meter
+    from greenbench.report.summary import Summary
+    from greenbench.session import Session
+    from greenbench.types import Cell, CellResult
+
+SESSION: pytest.StashKey[Session] = pytest.StashKey()
+SUMMARY: pytest.StashKey[Summary] = pytest.StashKey()
+RECORD: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add every ``--green-*`` option; all can also stand in ``[tool.greenbench]``."""
+    group = parser.getgroup("greenbench", "energy, time and quality of pipeline variants (greenbench)")
+    for option in OPTIONS:
+        action = "append" if option.repeatable else "store"
+        group.addoption(option.flag, metavar=option.metavar, help=option.help.replace("%", "%%"), action=action, default=None)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the marker."""
+    config.addinivalue_line("markers", "greenbench(task): the test measures the cells of this task, one for each variant")
+
+
+def use_matrix(config: pytest.Config, experiment: Path, variants: Path) -> None:
+    """Measure the matrix of ``experiment`` (an experiment.md) and ``variants``; for a suite's own conftest.py.
+
+    Raises pytest.UsageError, all problems listed, where the two disagree or an option is wrong.
+    """
+    _open(config, experiment, variants)
+
+
+def session_of(config: pytest.Config) -> Session:
+    """Return the session; one without a matrix is made where no conftest.py named any."""
+    if SESSION not in config.stash:
+        _open(config, None, None)
+    return config.stash[SESSION]
+
+
+def _open(config: pytest.Config, experiment: Path | None, variants: Path | None) -> None:
+    from greenbench.report.summary import Summary
+    from greenbench.session import Session
+
+    with usage_errors():
+        session = Session(config.getoption, config.rootpath, experiment, variants)
+    config.stash[SESSION], config.stash[SUMMARY] = session, Summary(session.settings.results, config.rootpath)
+    config.pluginmanager.register(Writer(session, config.stash[SUMMARY]), "greenbench-writer")
+
+
+class Writer:
+    """Hands each finished cell to the session's one writer; registered once a session exists."""
+
+    def __init__(self, session: Session, summary: Summary) -> None:
+        """Hold both."""
+        self._session, self._summary = session, summary
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Write the record that travels on the report; a full disk is told at the end and fails the session."""
+        record = getattr(report, "greenbench", None)
+        if record is None:
+            return
+        self._summary.records.append(record)
+        if record["variant"]:
+            try:
+                self._session.record(record)
+            except OSError as error:
+                self._summary.problems.append(
+                    f"{record['id']}: its results could not be written ({error}); the table below has them"
+                )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give a test that asks for ``cell`` the cells of its task."""
+    marker = metafunc.definition.get_closest_marker("greenbench")
+    if marker is None or "cell" not in metafunc.fixturenames:
+        return
+    with usage_errors():
+        cells = session_of(metafunc.config).cells(marker.kwargs.get("task", *marker.args[:1]))
+    metafunc.parametrize("cell", cells, ids=[c.id for c in cells])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Before the first cell runs, find every reason why the run could not succeed."""
+    cells = [c for item in session.items if (c := _cell_of(item)) is not None]
+    if cells and not session.config.option.collectonly:
+        with usage_errors():
+            session_of(session.config).check(cells)
+
+
+def _cell_of(item: pytest.Item) -> Cell | None:
+    """Return the cell that a benchmark of a matrix will run; another test's argument of that name is its own business."""
+    call = getattr(item, "callspec", None)
+    return call.params.get("cell") if call is not None and item.get_closest_marker("greenbench") else None
+
+
+def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
+    """Say what the run will cost, where earlier results know."""
+    if SESSION not in config.stash or config.option.collectonly:
+        return []
+    return config.stash[SUMMARY].forecast(config.stash[SESSION].asked)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let a cell's record travel on its test report, with the outcome of its test."""
+    report = yield
+    if report.when == "call" and RECORD in item.stash:
+        item.stash[RECORD]["outcome"] = report.outcome
+        report.__dict__["greenbench"] = item.stash[RECORD]  # what stands there travels with the report
+    return report
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Print the table, the doubts and the files."""
+    if SESSION in config.stash:
+        paths = config.stash[SESSION].recorder.paths if config.stash[SUMMARY].records else ()
+        config.stash[SUMMARY].show(terminalreporter, paths, config.option.keyword, config.stash[SESSION].matrix)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Release the meter, and fail a session whose results could not be written."""
+    if SESSION in session.config.stash:
+        session.config.stash[SESSION].release()
+        if session.config.stash[SUMMARY].problems and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture
+def cell(request: pytest.FixtureRequest) -> Cell:
+    """Return what is asked: a variant, a task, a profile and a seed."""
+    if not hasattr(request, "param"):
+        pytest.fail(f"{request.node.nodeid}: it asks for 'cell' and lacks @pytest.mark.greenbench(task='T2')", pytrace=False)
+    asked: Cell = request.param
+    return asked
+
+
+@pytest.fixture
+def dataset(cell: Cell, pytestconfig: pytest.Config) -> Any:
+    """Return a lazy handle of the cell's data: loaded and split on first use, outside every window."""
+    return session_of(pytestconfig).dataset(cell.task)
+
+
+@pytest.fixture
+def model(cell: Cell, pytestconfig: pytest.Config) -> Any:
+    """Return a lazy handle of the cell's model: its weights are loaded inside the architecture window."""
+    return session_of(pytestconfig).model(cell.task)
+
+
+@pytest.fixture
+def toggles(cell: Cell, pytestconfig: pytest.Config) -> Any:
+    """Return the cell's optimisation switches, one call a stage; each works when the pipeline calls it in its window."""
+    try:
+        session_of(pytestconfig).warm_up()
+    except GreenbenchError as error:  # nothing has run yet, and no cell would do better
+        pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
+    return session_of(pytestconfig).toggles(cell)
+
+
+@pytest.fixture
+def power(cell: Cell, pytestconfig: pytest.Config) -> Any:
+    """Return the guarded system stage: a context around the others that puts the previous settings back."""
+    return session_of(pytestconfig).power(cell)
+
+
+@pytest.fixture
+def energy(pytestconfig: pytest.Config) -> Meter:
+    """Return the meter: ``with energy.window("training"): ...`` measures the seconds and joules of its body."""
+    with one_sentence():
+        return session_of(pytestconfig).meter
+
+
+@pytest.fixture
+def measure(request: pytest.FixtureRequest, benchmark: Any, energy: Meter) -> Callable[..., CellResult]:
+    """Return a function that runs a cell's pipeline, or any function, through pytest-benchmark and returns what it took.
+
+    ``measure(pipeline)`` runs the rounds that the cell asks for; ``measure(function, rounds=3)`` calls ``function()`` three
+    times. Time, joules, quality and proofs go into ``benchmark.extra_info["greenbench"]``.
+    """
+    refuse_xdist(request.config)
+
+    def run(target: Any, *, rounds: int = 1) -> CellResult:
+        from greenbench.measuring import measured
+
+        say = progress(request.config)
+        outcome = measured(target, benchmark, energy, name=request.node.name, rounds=rounds, say=say)
+        say("")
+        if benchmark.enabled:
+            request.node.stash[RECORD] = benchmark.extra_info["greenbench"] = outcome.record
+        with one_sentence():
+            if outcome.error is not None:
+                raise outcome.error
+        return outcome.result
+
+    return run
+
+
+@contextlib.contextmanager
+def usage_errors() -> Iterator[None]:
+    """Turn our own errors into pytest's usage error: exit code 4, the sentences, no traceback."""
+    try:
+        yield
+    except GreenbenchError as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+@contextlib.contextmanager
+def one_sentence() -> Iterator[None]:
+    """Fail a test with our own error's sentence alone: its traceback would tell the reader nothing."""
+    try:
+        yield
+    except GreenbenchError as error:
+        pytest.fail(str(error), pytrace=False)
+
+
+def progress(config: pytest.Config) -> Callable[[str], None]:
+    """Return a function that shows on the terminal what runs, past pytest's capturing; an empty text wipes it."""
+    from greenbench.report.progress import Progress
+
+    capture: Any = config.pluginmanager.getplugin("capturemanager")
+    return Progress(capture.global_and_fixture_disabled).say
+
+
+def refuse_xdist(config: pytest.Config) -> None:
+    """Raise pytest.UsageError under xdist, which switches pytest-benchmark off: nothing would be measured."""
+    if hasattr(config, "workerinput") or getattr(config.option, "numprocesses", None):
+        raise pytest.UsageError(
+            "greenbench does not measure under pytest-xdist: cells side by side disturb each other; run without -n"
+        )

@@ -1,0 +1,78 @@
+"""What a session says of itself: the forecast before the first cell, and table, doubts and files at the end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from greenbench import matrix, plan, store
+from greenbench.report import table
+from greenbench.tasks import TASKS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from greenbench.types import Cell
+
+WIDTH = 132
+"""Columns of the table where the output is no terminal."""
+
+
+class Summary:
+    """Collects the session's records, and prints them."""
+
+    def __init__(self, results: Path, root: Path) -> None:
+        """``results`` holds earlier files; paths are printed relative to ``root`` where they lie in it."""
+        self._results, self._root = results, root
+        self.records: list[dict[str, Any]] = []
+        self.problems: list[str] = []
+
+    def forecast(self, cells: Sequence[Cell]) -> list[str]:
+        """Return the line that says what the run will cost, and one for each results file that could not be read."""
+        if not cells:
+            return []
+        runs, problems = store.load_folder(self._results)
+        known = plan.forecast(cells, runs)
+        if known is None:
+            return [
+                f"greenbench: {_count(cells)}; no earlier results of this profile to estimate the time from",
+                *problems,
+            ]
+        joules = "" if known.joules is None else f", {table.unit(known.joules, 'J')} ({', '.join(known.sources)})"
+        of_them = "" if known.known == known.asked else f" for the {known.known} cells seen before"
+        return [
+            f"greenbench: {_count(cells)}; about {table.unit(known.seconds, 's')}{joules}{of_them}, by earlier results",
+            *problems,
+        ]
+
+    def show(self, terminal: Any, paths: Sequence[Path], keyword: str, experiment: matrix.Experiment) -> None:
+        """Print the table, then doubts, hints and the files."""
+        if not self.records and not self.problems:
+            return
+        terminal.section("greenbench", sep="=")
+        self._table(terminal)
+        lines = [*table.doubts(self.records), *self._hints(keyword, experiment)]
+        for line in [f"- {text}" for text in lines] + [f"! {text}" for text in self.problems]:
+            terminal.line(line)
+        for path in paths:
+            terminal.line(f"wrote {path.relative_to(self._root) if path.is_relative_to(self._root) else path}")
+
+    def _table(self, terminal: Any) -> None:
+        from rich.console import Console
+
+        file = terminal._tw._file  # noqa: SLF001  pytest's own stream, so that order and capturing hold
+        console = Console(file=file, width=None if file.isatty() else WIDTH, highlight=False, soft_wrap=False)
+        table.show(console, self.records, {name: task.primary for name, task in TASKS.items()})
+
+    def _hints(self, keyword: str, experiment: matrix.Experiment) -> list[str]:
+        hint = matrix.ambiguous_keyword(keyword, [v.name for v in experiment.variants])
+        hints = [hint] if hint else []
+        with_variant = [r for r in self.records if r["variant"]]
+        if with_variant and not any(r["variant"] == table.BASELINE for r in with_variant):
+            hints.append('V0 is not in this session, so nothing is held against it; -k "V0 or ..." adds it')
+        return hints
+
+
+def _count(cells: Sequence[Cell]) -> str:
+    rounds = sum(c.rounds for c in cells)
+    return f"{len(cells)} cell{'s' * (len(cells) != 1)}, {rounds} round{'s' * (rounds != 1)}"

@@ -1,0 +1,108 @@
+"""The table at the end of a session, and the doubts below it, in plain words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rich.console import Console
+
+BASELINE = "V0_baseline"
+
+Record = dict[str, Any]
+COLUMNS = ("cell", "time", "energy", "of V0", "quality", "to V0", "energy source", "status")
+
+
+def show(console: Console, records: Sequence[Record], primary: Mapping[str, str]) -> None:
+    """Print one line a cell. ``primary`` names each task's primary metric."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for index, column in enumerate(COLUMNS):
+        table.add_column(column, justify="left" if index in {0, 6, 7} else "right", no_wrap=index != 6)  # noqa: PLR2004
+    for record in records:
+        table.add_row(*row(record, baseline_of(record, records), primary.get(record["task"], "")))
+    console.print(table)
+
+
+def baseline_of(record: Record, records: Sequence[Record]) -> Record | None:
+    """Return V0's record for the same task, if it stands among ``records`` and did not fail."""
+    same = (r for r in records if r["variant"] == BASELINE and r["task"] == record["task"] and r["status"] != "failed")
+    return next(same, None)
+
+
+def row(record: Record, baseline: Record | None, primary: str) -> tuple[str, ...]:
+    """Return the cells of a table row, as text."""
+    base = baseline if baseline is not None and baseline is not record else None
+    joules, quality = mean_joules(record), score(record, primary)
+    return (
+        record["id"],
+        unit(mean_seconds(record), "s"),
+        unit(joules, "J"),
+        ratio(joules, mean_joules(base)) if base and comparable(record, base) else "-",
+        f"{primary} {quality:.3f}" if quality is not None else "not scored",
+        difference(quality, score(base, primary)) if base else "-",
+        source_label(record),
+        record["status"],
+    )
+
+
+def comparable(record: Record, base: Record) -> bool:
+    """Joules are held against V0's only where both come from the same sources."""
+    return bool(record["energy_sources"] == base["energy_sources"])
+
+
+def mean_seconds(record: Record | None) -> float | None:
+    """Mean wall-clock seconds of a round."""
+    rounds = record["rounds"] if record else []
+    return sum(r["seconds"] for r in rounds) / len(rounds) if rounds else None
+
+
+def mean_joules(record: Record | None) -> float | None:
+    """Mean joules of a round over the known channels; None where a round has none."""
+    known = [r["energy"]["total_j"] for r in record["rounds"]] if record else []
+    return sum(known) / len(known) if known and None not in known else None
+
+
+def score(record: Record | None, primary: str) -> float | None:
+    """Value of the primary metric, or None."""
+    metric = (record or {}).get("quality", {}).get(primary)
+    return metric["value"] if metric else None
+
+
+def source_label(record: Record) -> str:
+    """Name where the joules come from, channel by channel: ``cpu estimated:...``."""
+    known = [f"{channel} {source}" for channel, source in record["energy_sources"].items() if source != "none"]
+    return ", ".join(known) or "none"
+
+
+def unit(value: float | None, name: str) -> str:
+    """``12.3 s``; a value that nobody measured is said to be so."""
+    if value is None:
+        return "unmeasured"
+    return f"{value:.3g} {name}" if value < 100 else f"{value:.0f} {name}"  # noqa: PLR2004
+
+
+def ratio(value: float | None, base: float | None) -> str:
+    """``62 %`` of the baseline."""
+    return f"{100 * value / base:.0f} %" if value is not None and base else "-"
+
+
+def difference(value: float | None, base: float | None) -> str:
+    """``-0.021`` against the baseline."""
+    return f"{value - base:+.3f}" if value is not None and base is not None else "-"
+
+
+def doubts(records: Sequence[Record]) -> list[str]:
+    """Return each doubt once, with the cells that it is about."""
+    about: dict[str, list[str]] = {}
+    for record in records:
+        for doubt in record["doubts"] + ([f"failed: {record['error']}"] if record["error"] else []):
+            about.setdefault(doubt, []).append(record["id"])
+    return [
+        f"{', '.join(ids) if len(ids) < len(records) or len(records) == 1 else 'all cells'}: {text}"
+        for text, ids in about.items()
+    ]

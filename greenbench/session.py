@@ -1,0 +1,162 @@
+"""The cells of one session: wires settings, matrix, meter, stages and results file together, and checks before it starts.
+
+What is slow to import or to open (torch, data, Zeus) is opened on first use, so that listing tests stays instant.
+"""
+
+from __future__ import annotations
+
+import functools
+import shlex
+import sys
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from greenbench import matrix, plan, profiles, store
+from greenbench.errors import UsageError
+from greenbench.settings import settings
+from greenbench.tasks import TASKS
+from greenbench.tasks.checkpoints import Checkpoint
+from greenbench.tasks.dataset import Dataset, dataset
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from greenbench.devices import Gpu
+    from greenbench.energy import Meter
+    from greenbench.settings import Settings
+    from greenbench.stages.system import System
+    from greenbench.stages.toggles import Toggles
+    from greenbench.types import Cell, TaskSize
+
+NOTHING = matrix.Experiment(tasks=(), models=(), variants=())
+
+
+class Session:
+    """Everything that the cells of a session share."""
+
+    def __init__(self, asked: Any, root: Path, experiment: Path | None, variants: Path | None) -> None:
+        """Read the matrix, if there is one, and the settings. ``asked(flag)`` is what the command line says.
+
+        Raises Disagreements or another UsageError.
+        """
+        self.root = root
+        self.matrix = matrix.load(experiment, variants) if experiment and variants else NOTHING
+        names = [t.name for t in self.matrix.tasks], [m.name for m in self.matrix.models]
+        self.settings: Settings = settings(asked, root, tasks=names[0], models=names[1])
+        self.profile = profiles.profile(self.settings.profile)
+        self.started = store.now_stamp()
+        self.asked: tuple[Cell, ...] = ()
+        self._warm = False
+
+    def cells(self, task: str) -> tuple[Cell, ...]:
+        """Return the cells of ``task``; raises UsageError where the matrix or the profile has no such task."""
+        known = [t.name for t in self.matrix.tasks if t.name in TASKS]
+        if task not in known:
+            raise UsageError(f"there is no task {task!r}; experiment.md and greenbench have: {', '.join(known) or 'none'}")
+        return plan.cells(task, self.matrix.variants, self.profile, seed=self.settings.seed, rounds=self.settings.rounds)
+
+    def check(self, cells: Sequence[Cell]) -> None:
+        """Find, before the first cell runs, what needs no torch to find: a results folder that cannot take the results."""
+        self.asked = tuple(cells)
+        store.check_folder(self.settings.results)
+
+    def size(self, task: str) -> TaskSize:
+        """Return how big ``task`` is in the profile."""
+        return self.profile.tasks[task]
+
+    def dataset(self, task: str) -> Dataset:
+        """Return the handle of the task's data; the same one for all its cells."""
+        return dataset(TASKS[task], self.size(task), self.settings)
+
+    @functools.lru_cache(maxsize=8)  # noqa: B019  a session lives as long as its process
+    def model(self, task: str) -> Checkpoint:
+        """Return the handle of the task's model."""
+        name, size = TASKS[task].model, self.size(task)
+        given = self.settings.model.get(name)
+        return Checkpoint(name, given or size.model, None if given else size.model_revision)
+
+    def toggles(self, cell: Cell) -> Toggles:
+        """Return the cell's switches; raises UsageError for options that contradict each other."""
+        from greenbench.stages.toggles import Toggles
+
+        return Toggles(cell.options, self.size(cell.task), self.device)
+
+    def power(self, cell: Cell) -> System:
+        """Return the cell's system stage."""
+        from greenbench.stages.system import System
+
+        return System(cell.options.system, self.gpus)
+
+    def warm_up(self) -> None:
+        """Before the first cell: find what would make any cell fail, then run a miniature of each kind of cell.
+
+        The miniatures pay for imports and first uses; their numbers are nobody's. Raises UsageError or UnavailableError.
+        """
+        if self._warm:
+            return
+        for cell in self.asked:
+            _ = self.dataset(cell.task).facts, self.model(cell.task).folder
+            self.toggles(cell).check()
+        kinds = {(c.task, c.options.data.tokenizer, c.options.training, c.options.architecture): c for c in self.asked}
+        for cell in kinds.values():
+            self.toggles(cell).warm_up(self.dataset(cell.task).train, self.model(cell.task))
+        self._warm = True
+
+    @functools.cached_property
+    def device(self) -> str:
+        """The torch device of the cells; torch is asked only where the machine has a GPU or one is named.
+
+        Without a matrix, ``auto`` is CUDA only where the tests already use it through torch.
+        """
+        from greenbench.devices import gpus
+
+        if self.settings.device == "cpu" or (self.settings.device == "auto" and not gpus()):
+            return "cpu"
+        if not self.matrix.tasks and self.settings.device == "auto":
+            torch = sys.modules.get("torch")
+            return "cuda" if torch is not None and torch.cuda.is_available() else "cpu"
+        from greenbench.stages.toggles import resolve_device
+
+        return str(resolve_device(self.settings.device))
+
+    @functools.cached_property
+    def gpus(self) -> tuple[Gpu, ...]:
+        """The GPUs whose energy counts."""
+        from greenbench.devices import counted
+
+        return counted(self.settings.gpus, self.device)
+
+    @functools.cached_property
+    def meter(self) -> Meter:
+        """The one meter of the session."""
+        from greenbench.energy import open_meter
+
+        return open_meter(self.gpus, cpu_watts=self.settings.cpu_watts)
+
+    def release(self) -> None:
+        """Close what was opened."""
+        if "meter" in self.__dict__:
+            self.meter.close()
+            del self.__dict__["meter"]
+
+    @functools.cached_property
+    def recorder(self) -> store.Recorder:
+        """The one writer of this session's results files."""
+        from greenbench.environment import describe
+
+        header = {
+            "profile": self.profile.name,
+            "session": {
+                "id": uuid.uuid4().hex,
+                "argv": shlex.join(["pytest", *sys.argv[1:]]),
+                "started": self.started.isoformat().replace("+00:00", "Z"),
+            },
+            "environment": store.builtin(describe(self.root, self.gpus)),
+        }
+        return store.Recorder(self.settings.results, self.started, header)
+
+    def record(self, record: dict[str, Any]) -> None:
+        """Write a finished cell; raises OSError."""
+        options = next(v.options for v in self.matrix.variants if v.name == record["variant"])
+        self.recorder.append(record, options)

@@ -1,0 +1,1 @@
+"""The workshops of the five stages, and the switches that lead to them."""

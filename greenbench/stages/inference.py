@@ -1,0 +1,96 @@
+"""The inference stage: leave out layers where asked, then classify the test split batch by batch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from greenbench.errors import UsageError
+from greenbench.types import Applied
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from greenbench.stages.data import Loader
+
+LOCAL = "sliding_attention"
+
+
+def layers_to_skip(layer_types: Sequence[str], fraction: float) -> tuple[int, ...]:
+    """Return which layers to leave out, spread evenly over the middle of the stack.
+
+    ModernBERT alternates one global layer with two local (sliding-window) ones. Only local layers are left out, so that every
+    global layer stays and information still travels over the whole text; the first and the last layer always stay.
+    Raises UsageError where ``fraction`` asks for more layers than that leaves.
+    """
+    count = round(fraction * len(layer_types))
+    inner = range(1, len(layer_types) - 1)
+    candidates = [i for i in inner if layer_types[i] == LOCAL] if LOCAL in layer_types else list(inner)
+    if count > len(candidates):
+        raise UsageError(
+            f"inference.skip_layers: {fraction} of {len(layer_types)} layers are {count}; {len(candidates)} may be left out: "
+            "the first, the last and the global ones stay; choose a smaller fraction"
+        )
+    step = len(candidates) / count if count else 0.0
+    return tuple(candidates[int((i + 0.5) * step)] for i in range(count))
+
+
+def skip_layers(model: nn.Module, fraction: float) -> nn.Module:
+    """Leave out layers of ``model`` in place. Each layer that stays keeps its own kind of attention."""
+    stack: Any = model.base_model
+    config: Any = stack.config
+    gone = set(layers_to_skip(config.layer_types, fraction))
+    kept = [i for i in range(len(stack.layers)) if i not in gone]
+    stack.layers = nn.ModuleList([stack.layers[i] for i in kept])
+    # The config says which mask and which rotary base each layer gets: it must follow the layers that stay.
+    config.layer_types = [config.layer_types[i] for i in kept]
+    config.num_hidden_layers = len(kept)
+    return model
+
+
+@torch.inference_mode()
+def classify(model: nn.Module, loader: Loader, device: torch.device) -> list[float]:
+    """Return the probability of class 1 for every example, in the loader's order."""
+    model.eval()
+    found: list[torch.Tensor] = []
+    for batch in loader:
+        inputs = {k: v.to(device) for k, v in batch.items() if k != "labels"}
+        found.append(model(**inputs).logits.float().softmax(-1)[:, 1])
+    probabilities: list[float] = torch.cat(found).tolist()
+    return probabilities
+
+
+class LayerCount:
+    """Counts the layers that ran in the first forward pass while it is open: the proof of layer skipping."""
+
+    def __init__(self, model: nn.Module) -> None:
+        """Watch the transformer layers of ``model``."""
+        stack: Any = model.base_model
+        self.ran = 0
+        self._passes = 0
+        self._hooks = [layer.register_forward_hook(self._count) for layer in stack.layers]
+        self._hooks.append(stack.register_forward_hook(self._finish))
+
+    def _count(self, *_: Any) -> None:
+        self.ran += 1
+
+    def _finish(self, *_: Any) -> None:
+        for hook in self._hooks:
+            hook.remove()
+
+
+def proof(total: int, ran: int, asked: float) -> Applied:
+    """Compare the layers counted in a forward pass with the ones asked for."""
+    expected = total - round(asked * total)
+    note = "" if ran == expected else f"{ran} layers ran, {expected} were to run"
+    how = f"layers that ran in a forward pass, counted by hooks: {ran} of {total}"
+    return Applied(
+        stage="inference",
+        knob="skip_layers",
+        asked=asked,
+        got=asked if not note else 1 - ran / total,
+        how=how,
+        note=note,
+    )

@@ -1,0 +1,153 @@
+"""The optimisation switches of one cell: each stage as one call that does what the cell's options say.
+
+A switch does its work when it is called, inside the window that the pipeline opened; nothing happens before. What was read
+back from the live objects is collected in ``applied``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from greenbench.stages import architecture, data, inference, isolation, training
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
+
+    from torch import nn
+
+    from greenbench.options import Options
+    from greenbench.stages.data import Batches, Example
+    from greenbench.types import Applied, TaskSize
+
+
+def resolve_device(name: str) -> torch.device:
+    """Return the device that ``--green-device`` names; ``auto`` is CUDA where torch sees it. Raises UnavailableError."""
+    from greenbench.errors import UnavailableError
+
+    if name == "auto":
+        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+    if name != "cpu" and not torch.cuda.is_available():
+        raise UnavailableError(
+            f"--green-device: {name} was asked for and torch {torch.__version__} sees no CUDA device; use auto or cpu"
+        )
+    device = torch.device(name if name != "cuda" else "cuda:0")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise UnavailableError(
+            f"--green-device: {name} was asked for and torch sees {torch.cuda.device_count()} CUDA device(s)"
+        )
+    return device
+
+
+class Toggles:
+    """The five stages of one cell. One object serves all its rounds; ``reset`` starts a round."""
+
+    def __init__(self, options: Options, size: TaskSize, device: str) -> None:
+        """Hold what is asked; nothing is loaded yet. Raises UsageError for options that contradict each other."""
+        self.options, self.size = options, size
+        self.micro = data.micro_batch(options.data.batch_size, options.training.accumulation_steps)
+        self.device = torch.device(device)
+        self._proofs: list[Applied] = []
+        self._seen: training.Seen | None = None
+
+    @property
+    def finetunes(self) -> bool:
+        """Whether the training stage runs."""
+        return self.options.training.finetune
+
+    @property
+    def converts(self) -> bool:
+        """Whether weights are converted after training."""
+        return self.options.architecture.weight_format != "fp32"
+
+    def check(self) -> None:
+        """Raise UsageError or UnavailableError, before anything runs, for what this device cannot do."""
+        training.check(self.options.training, self.device)
+        architecture.check(self.options.architecture.weight_format, self.device)
+
+    def warm_up(self, examples: Sequence[Example], model: Any) -> None:
+        """Run a miniature of the cell: imports and first uses are paid for here. What it leaves behind is reset."""
+        few = self.options.training.accumulation_steps
+        options = replace(self.options, data=replace(self.options.data, batch_size=few))
+        small = Toggles(options, replace(self.size, epochs=1), str(self.device))
+        with self.quiet():
+            small.reset(0)
+            batches = small.data(tuple(examples[:few]), tuple(examples[:few]), model, 0)
+            net = small.training(small.architecture(model), batches)
+            small.inference(small.conversion(net) if self.converts else net, batches)
+            small.reset(0)
+
+    def quiet(self) -> AbstractContextManager[None]:
+        """Keep libraries from talking while the stages work."""
+        return isolation.quiet()
+
+    def reset(self, seed: int) -> None:
+        """Make the process as new and forget the last round."""
+        isolation.reset(seed)
+        self._proofs, self._seen = [], None
+
+    def synchronize(self) -> None:
+        """Wait until the device has done all it was given, so that a window's edge is where the work ends."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+
+    def data(self, train: tuple[Example, ...], test: tuple[Example, ...], model: Any, seed: int) -> Batches:
+        """Tokenise and batch."""
+        tokenizer = data.encoder(self.options.data.tokenizer, model.tokenizer_file, self.size.max_tokens)
+        batches = data.prepare(train, test, tokenizer, self.options.data, micro=self.micro, pad_id=model.pad_id, seed=seed)
+        self._proofs += batches.applied
+        return batches
+
+    def architecture(self, model: Any) -> nn.Module:
+        """Load the model in FP32 on the device."""
+        loaded: nn.Module = model.load().to(self.device)
+        return loaded
+
+    def training(self, net: nn.Module, batches: Batches) -> nn.Module:
+        """Fine-tune."""
+        self._seen = training.finetune(net, batches, self.options.training, self.size, self.device)
+        return net
+
+    def conversion(self, net: nn.Module) -> nn.Module:
+        """Convert the weights of the trained model."""
+        return architecture.convert(net, self.options.architecture.weight_format, self.device)
+
+    def inference(self, net: nn.Module, batches: Batches) -> list[float]:
+        """Leave out layers where asked, then return the probability of class 1 for each test example."""
+        total = _layers(net)
+        if self.options.inference.skip_layers:
+            inference.skip_layers(net, self.options.inference.skip_layers)
+        count = inference.LayerCount(net)
+        probabilities = inference.classify(net, batches.test, self.device)
+        self._proofs.append(inference.proof(total, count.ran, self.options.inference.skip_layers))
+        self._proofs.append(architecture.proof(net, self.options.architecture.weight_format, self.device))
+        return probabilities
+
+    def applied(self) -> tuple[Applied, ...]:
+        """All proofs of the round, the system stage's own excepted."""
+        return (*self._proofs, *training.proofs(self._seen, self.options.training, self.options.data.batch_size))
+
+    def doubts(self) -> tuple[str, ...]:
+        """Say what a reader should know about this device and these options."""
+        return training.doubts(self.options.training, self.device)
+
+    def work(self, net: nn.Module, batches: Batches) -> dict[str, int | None]:
+        """Count the work that the energy was spent on."""
+        trained = self._seen.examples if self._seen else 0
+        epochs = self.size.epochs if self._seen else 0
+        return {
+            "parameters": sum(p.numel() for p in net.parameters()),
+            "samples_trained": trained,
+            "samples_scored": len(batches.test.dataset),  # type: ignore[arg-type]
+            "tokens_training": batches.tokens_train * epochs,
+            "tokens_inference": batches.tokens_test,
+            "optimizer_steps": self._seen.steps if self._seen else 0,
+        }
+
+
+def _layers(net: nn.Module) -> int:
+    stack: Any = net.base_model
+    return len(stack.layers)

@@ -1,0 +1,155 @@
+"""The training stage: fine-tune with Accelerate, which carries autocast and gradient accumulation.
+
+The optimizer steps, the examples of each step and their order depend on the effective batch and the seed alone, not on the
+number of micro-batches. The learning rate rises linearly and falls linearly to 0. How long is the profile's to say.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from greenbench.errors import UnavailableError
+from greenbench.types import Applied
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from greenbench.options import TrainingOptions
+    from greenbench.stages.data import Batches
+    from greenbench.types import TaskSize
+
+MIXED_PRECISION = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
+GRADIENT_CLIP = 1.0
+
+
+@dataclass(slots=True)
+class Seen:
+    """What training was seen to do: the ground of its proofs."""
+
+    steps: int = 0
+    micro_batches: int = 0
+    examples: int = 0
+    losses: list[float] = field(default_factory=list)
+    matmul_dtype: str = ""
+    optimizer: str = ""
+
+
+def check(options: TrainingOptions, device: torch.device) -> None:
+    """Raise UnavailableError where ``device`` cannot train as asked."""
+    if options.precision == "fp16" and device.type != "cuda":
+        raise UnavailableError(
+            f"training.precision: fp16 needs a CUDA device, and the cell runs on {device}; bf16 or fp32 would work"
+        )
+
+
+def finetune(model: nn.Module, batches: Batches, options: TrainingOptions, size: TaskSize, device: torch.device) -> Seen:
+    """Fine-tune ``model`` in place and return what was seen."""
+    accelerator = _accelerator(options, device)
+    optimizer = _optimizer(model, options.optimizer, size)
+    schedule = _schedule(optimizer, len(batches.train) // options.accumulation_steps * size.epochs, size.warmup)
+    prepared, tuned, loader = accelerator.prepare(model.train(), optimizer, batches.train)
+    seen = Seen(optimizer=type(optimizer).__name__.lower())
+    hook = _watch_matmul(model, seen)
+    for _ in range(size.epochs):
+        for batch in loader:
+            _micro_step(accelerator, prepared, tuned, schedule, batch, seen)
+    hook.remove()
+    # Without this the model would keep running under autocast at inference: a knob of one stage acting in another.
+    accelerator.unwrap_model(prepared, keep_fp32_wrapper=False)
+    accelerator.free_memory()
+    return seen
+
+
+def _micro_step(accelerator: Any, model: Any, optimizer: Any, schedule: Any, batch: Any, seen: Seen) -> None:
+    with accelerator.accumulate(model):
+        loss = model(**batch).loss
+        accelerator.backward(loss)
+        if accelerator.sync_gradients:
+            accelerator.clip_grad_norm_(model.parameters(), GRADIENT_CLIP)
+        optimizer.step()
+        if accelerator.sync_gradients and not accelerator.optimizer_step_was_skipped:
+            schedule.step()
+        optimizer.zero_grad()
+    seen.micro_batches += 1
+    seen.examples += len(batch["labels"])
+    seen.steps += bool(accelerator.sync_gradients)
+    seen.losses.append(loss.detach())
+
+
+def _accelerator(options: TrainingOptions, device: torch.device) -> Any:
+    from accelerate import Accelerator
+    from accelerate.utils import DataLoaderConfiguration, GradientAccumulationPlugin
+
+    return Accelerator(
+        mixed_precision=MIXED_PRECISION[options.precision],
+        gradient_accumulation_plugin=GradientAccumulationPlugin(
+            num_steps=options.accumulation_steps, sync_with_dataloader=False
+        ),
+        dataloader_config=DataLoaderConfiguration(use_seedable_sampler=False),
+        cpu=device.type == "cpu",
+    )
+
+
+def _optimizer(model: nn.Module, name: str, size: TaskSize) -> torch.optim.Optimizer:
+    if name == "sgd":
+        return torch.optim.SGD(model.parameters(), lr=size.learning_rate, momentum=0.9, weight_decay=size.weight_decay)
+    return torch.optim.AdamW(model.parameters(), lr=size.learning_rate, weight_decay=size.weight_decay)
+
+
+def _schedule(optimizer: torch.optim.Optimizer, steps: int, warmup: float) -> torch.optim.lr_scheduler.LambdaLR:
+    rising = max(1, round(steps * warmup))
+    return torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: min((step + 1) / rising, max(0.0, (steps - step) / max(1, steps - rising)))
+    )
+
+
+def _watch_matmul(model: nn.Module, seen: Seen) -> Any:
+    """Note the dtype that the first linear layer computes in, once."""
+    linear = next(m for m in model.modules() if isinstance(m, torch.nn.Linear))
+
+    def note(_module: nn.Module, _inputs: Any, output: torch.Tensor) -> None:
+        seen.matmul_dtype = str(output.dtype).removeprefix("torch.")
+
+    return linear.register_forward_hook(note)
+
+
+DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
+
+
+def proofs(seen: Seen | None, options: TrainingOptions, batch_size: int) -> tuple[Applied, ...]:
+    """Turn what was seen into proofs, knob by knob; without the stage there is only the proof that it did not run."""
+    ran = Applied(stage="training", knob="finetune", asked=options.finetune, got=seen is not None, how="whether the stage ran")
+    if seen is None:
+        return (ran,)
+    accumulated = seen.micro_batches / seen.steps
+    return (
+        ran,
+        _compare("optimizer", options.optimizer, seen.optimizer, "class of the live optimizer"),
+        _compare(
+            "precision",
+            options.precision,
+            _precision(seen.matmul_dtype),
+            "dtype of a linear layer's output in training",
+        ),
+        _compare("accumulation_steps", options.accumulation_steps, accumulated, "micro-batches per optimizer step, counted"),
+        _compare("batch_size", batch_size, seen.examples / seen.steps, "examples per optimizer step, counted", "data"),
+    )
+
+
+def _precision(dtype: str) -> str:
+    return next((k for k, v in DTYPES.items() if v == dtype), dtype)
+
+
+def _compare(knob: str, asked: Any, got: Any, how: str, stage: str = "training") -> Applied:
+    note = "" if got == asked else f"asked for {asked}, read back {got}"
+    return Applied(stage=stage, knob=knob, asked=asked, got=got, how=how, note=note)
+
+
+def doubts(options: TrainingOptions, device: torch.device) -> tuple[str, ...]:
+    """Say where mixed precision cannot pay on ``device``: a CPU without bf16 units emulates it."""
+    if options.precision != "bf16" or device.type != "cpu" or torch.cpu._is_avx512_bf16_supported():  # noqa: SLF001
+        return ()
+    return ("this CPU has no bf16 arithmetic (AVX-512 BF16 or AMX): autocast emulates it and costs time and energy",)

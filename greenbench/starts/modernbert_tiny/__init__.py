@@ -1,0 +1,1 @@
+"""A small ModernBERT pretrained on generated C functions, the start of the vulnerability task."""

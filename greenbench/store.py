@@ -1,0 +1,191 @@
+"""Results files: one a variant and session, appended cell by cell with an atomic replace, valid JSON at any moment.
+
+One writer only: the recorder of the session's controlling process. Reading tolerates what other sessions left: a file that
+cannot be read is named, not fatal.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from greenbench.errors import UsageError
+from greenbench.options import Options, differences
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from greenbench.types import CellResult, Energy, Metric, Round, Window
+
+# History of the format. Files of every earlier number still load.
+# 1: first version.
+SCHEMA = 1
+
+STAMP = "%Y%m%dT%H%M%SZ"
+PROBE_BYTES = 1 << 20
+"""Room that must be left in the results folder before a joule is spent; a cell's record takes some 10 kB."""
+
+
+def builtin(value: Any) -> Any:
+    """Return ``value`` as plain builtins that JSON can hold; a float that is not finite becomes None."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: builtin(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, dict):
+        return {str(k): builtin(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [builtin(v) for v in value]
+    if isinstance(value, bool | int | str | None):
+        return value
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    return str(value)
+
+
+def energy_record(energy: Energy) -> dict[str, Any]:
+    """Joules per channel with their sources, and the sum with its scope."""
+    record: dict[str, Any] = builtin(energy)
+    return {**record, "total_j": energy.total_j, "scope": list(energy.scope)}
+
+
+def window_record(window: Window) -> dict[str, Any]:
+    """One stage window."""
+    return {"stage": window.stage, "seconds": window.seconds, "state": window.state, **energy_record(window.energy)}
+
+
+def round_record(one: Round, energy: Energy) -> dict[str, Any]:
+    """One round with ``energy``, the sum over its windows."""
+    record: dict[str, Any] = builtin(one)
+    record |= {"windows": [window_record(w) for w in one.windows], "energy": energy_record(energy)}
+    return record
+
+
+def cell_record(result: CellResult, options: Options | None, energies: tuple[Energy, ...]) -> dict[str, Any]:
+    """All of a cell as builtins; ``energies`` holds each round's sum, ``options`` is None for a plain function."""
+    record: dict[str, Any] = builtin(dataclasses.replace(result, rounds=()))
+    record |= {
+        "schema": SCHEMA,
+        "options": builtin(options),
+        "differs_from_baseline": builtin(differences(options)) if options else [],
+        "rounds": [round_record(r, e) for r, e in zip(result.rounds, energies, strict=True)],
+        "applied": [a for r in result.rounds[-1:] for a in builtin(r.applied)],
+        "references": builtin(result.rounds[-1].references) if result.rounds else {},
+        "work": builtin(result.rounds[-1].work) if result.rounds else {},
+        "energy_sources": dict(energies[-1].sources) if energies else {},
+    }
+    return record
+
+
+def mean_quality(rounds: tuple[Round, ...]) -> dict[str, Metric]:
+    """Average each metric over the rounds that have it."""
+    names = dict.fromkeys(name for r in rounds for name in r.quality)
+    return {name: _mean([r.quality[name] for r in rounds if name in r.quality]) for name in names}
+
+
+def _mean(metrics: list[Metric]) -> Metric:
+    known = [m.value for m in metrics if m.value is not None]
+    return dataclasses.replace(metrics[-1], value=sum(known) / len(known) if known else None)
+
+
+def check_folder(folder: Path) -> None:
+    """Make ``folder`` and write to it before anything runs; raises UsageError where it cannot take the results."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(b"\0" * PROBE_BYTES)
+            probe.flush()
+            os.fsync(probe.fileno())
+    except OSError as error:
+        raise UsageError(
+            f"{folder}: results cannot be written here ({error.strerror or error}); "
+            "free or mend it, or give another folder with --green-results"
+        ) from error
+
+
+def now_stamp() -> datetime:
+    """Return the time that names a session's files, in UTC, to the second."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+class Recorder:
+    """Writes the results files of one session."""
+
+    def __init__(self, folder: Path, started: datetime, header: Mapping[str, Any]) -> None:
+        """``header`` is what all files of the session share: profile, session, environment."""
+        self._folder, self._started, self._header = folder, started, header
+        self._runs: dict[str, tuple[Path, dict[str, Any]]] = {}
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Files written so far."""
+        return tuple(path for path, _ in self._runs.values())
+
+    def append(self, record: Mapping[str, Any], options: Options) -> Path:
+        """Add a cell's record to its variant's file, whose ``options`` are those of the matrix; raises OSError."""
+        variant = record["variant"]
+        if variant not in self._runs:
+            self._runs[variant] = (self._claim(variant), self._run(variant, options))
+        path, run = self._runs[variant]
+        run["energy_sources"] |= record["energy_sources"]
+        run["cells"].append(record)
+        write_atomically(path, json.dumps(run, indent=1, allow_nan=False))
+        return path
+
+    def _run(self, variant: str, options: Options) -> dict[str, Any]:
+        own = {"options": builtin(options), "differs_from_baseline": builtin(differences(options))}
+        return {"schema": SCHEMA, "variant": variant, **own, **self._header, "energy_sources": {}, "cells": []}
+
+    def _claim(self, variant: str) -> Path:
+        """Take a file name that no other session has; two sessions of one second get neighbouring seconds."""
+        stamp = self._started
+        while True:
+            path = self._folder / f"{variant}_{stamp.strftime(STAMP)}.json"
+            try:
+                path.open("x").close()
+            except FileExistsError:
+                stamp += timedelta(seconds=1)
+            else:
+                return path
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace ``path`` as a whole: a reader, or a crash, sees the old text or the new one."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Read a results file; raises UsageError where it is none, or from a newer greenbench."""
+    try:
+        run: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        schema, _ = run["schema"], run["cells"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{path}: not a results file ({type(error).__name__}: {error}); delete it or give another") from error
+    if schema > SCHEMA:
+        raise UsageError(f"{path}: written with schema {schema}, and this greenbench reads up to {SCHEMA}; update greenbench")
+    return run
+
+
+def load_folder(folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
+    """Read all results files in ``folder``, oldest first, and say which could not be read."""
+    runs, problems = [], []
+    for path in sorted(folder.glob("V*_*Z.json")):
+        try:
+            runs.append(load(path))
+        except UsageError as error:
+            problems.append(str(error))
+    return runs, problems

@@ -1,0 +1,188 @@
+"""The data that travels through the house: frozen, with units in the names. ``None`` means that nobody measured it.
+
+These types hold no behaviour beyond sums of their own fields. ``None`` always comes with a reason beside it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from greenbench.options import Options
+
+CHANNELS = ("gpu", "cpu", "dram")
+
+State = Literal["cold", "warm", "reused"]
+Status = Literal["ok", "partial", "failed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Energy:
+    """Joules of one window (or a sum of windows), channel by channel.
+
+    ``sources`` and ``reasons`` are keyed by channel. A source is ``zeus:nvml-counter``, ``zeus:rapl``, ``estimated:...``,
+    ``simulated:...`` or ``none``; a channel whose joules are ``None`` has a reason.
+    """
+
+    gpu_j: float | None = None
+    cpu_j: float | None = None
+    dram_j: float | None = None
+    sources: Mapping[str, str] = field(default_factory=dict)
+    reasons: Mapping[str, str] = field(default_factory=dict)
+
+    def joules(self, channel: str) -> float | None:
+        """Joules of ``channel`` (``gpu``, ``cpu`` or ``dram``), or None."""
+        value: float | None = getattr(self, f"{channel}_j")
+        return value
+
+    @property
+    def scope(self) -> tuple[str, ...]:
+        """The channels that are known, the ones that ``total_j`` sums."""
+        return tuple(c for c in CHANNELS if self.joules(c) is not None)
+
+    @property
+    def total_j(self) -> float | None:
+        """Sum over the known channels (see ``scope``), or None where none is known."""
+        known = [j for c in CHANNELS if (j := self.joules(c)) is not None]
+        return sum(known) if known else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """What one stage took, once."""
+
+    stage: str
+    seconds: float
+    energy: Energy
+    state: State = "cold"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """The proof that a knob took effect: what was asked, and what was read back from the live objects."""
+
+    stage: str
+    knob: str
+    asked: Any
+    got: Any
+    how: str
+    """Where ``got`` was read: ``class of the tokenizer``, ``autocast dtype in the training loop``, ..."""
+    note: str = ""
+    """Why ``got`` is not what was asked, with the remedy; empty where it is."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether the knob did what was asked."""
+        return not self.note
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """One score. ``low`` and ``high`` bound a 95 % interval where one was computed."""
+
+    value: float | None
+    n: int
+    higher_is_better: bool = True
+    low: float | None = None
+    high: float | None = None
+    reason: str = ""
+    """Why ``value`` is None."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """A row of ``experiment.md`` with its folder: which knobs are turned, and what may be swept."""
+
+    name: str
+    """The folder's name, ``V1_data``."""
+    title: str
+    options: Options
+    folder: Path
+    sweep: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    """Knob (``data.batch_size``) to the values it takes, one cell each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskSize:
+    """How big one task is in a profile: what is loaded and how long it is trained. Every variant gets the same."""
+
+    model: str
+    """A folder of ``greenbench/starts``, or a hub id."""
+    model_revision: str | None = None
+    data: str
+    """``generated``, or a hub id."""
+    data_revision: str | None = None
+    sizes: tuple[int, int, int] | None = None
+    """At most so many examples in train, valid and test; None takes all."""
+    epochs: int
+    learning_rate: float
+    weight_decay: float = 0.01
+    warmup: float = 0.1
+    """Fraction of the optimizer steps in which the learning rate rises to its peak, to fall linearly to 0 afterwards."""
+    max_tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """How big a run is."""
+
+    name: str
+    rounds: int
+    tasks: Mapping[str, TaskSize]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One variant on one task: what a single benchmark runs."""
+
+    task: str
+    variant: str
+    options: Options
+    """Resolved, the swept value put in."""
+    profile: str
+    seed: int
+    rounds: int
+    suffix: str = ""
+    """``-b16`` for a swept batch size."""
+
+    @property
+    def id(self) -> str:
+        """The pytest id; saved baselines are matched by it."""
+        return f"{self.task}-{self.variant}{self.suffix}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """One whole pipeline run with its own seed."""
+
+    seed: int
+    seconds: float
+    """Wall clock of the pipeline alone: no set-up, no scoring."""
+    windows: tuple[Window, ...]
+    quality: Mapping[str, Metric] = field(default_factory=dict)
+    references: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
+    """Scores of trivial predictors on the same rows: name, then metric."""
+    work: Mapping[str, int | None] = field(default_factory=dict)
+    applied: tuple[Applied, ...] = ()
+    doubts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellResult:
+    """All that is known about a cell after it ran."""
+
+    id: str
+    task: str
+    variant: str
+    model: str
+    data: Mapping[str, Any]
+    seeds: tuple[int, ...]
+    status: Status
+    rounds: tuple[Round, ...]
+    quality: Mapping[str, Metric] = field(default_factory=dict)
+    doubts: tuple[str, ...] = ()
+    error: str | None = None

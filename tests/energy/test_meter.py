@@ -1,0 +1,187 @@
+"""Windows are kept where they closed well, and say for each channel what is known and why the rest is not."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from greenbench.energy import Meter, combine, open_meter
+from greenbench.energy.readings import Reading
+from greenbench.errors import UsageError
+from greenbench.types import CHANNELS, Energy
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from greenbench.energy.counters import Counters
+
+
+class RecordingCounters:
+    """Counters that write down what is asked of them, and give 5 J of CPU."""
+
+    def __init__(self, events: list[str]) -> None:
+        """Write into ``events``."""
+        self.events = events
+        self.sources = {"cpu": "zeus:rapl"}
+
+    def begin(self, key: str) -> None:
+        """Note it."""
+        self.events.append(f"begin {key}")
+
+    def end(self, key: str, seconds: float) -> Mapping[str, Reading]:
+        """Note it."""
+        assert seconds > 0
+        self.events.append(f"end {key}")
+        return {"cpu": Reading(joules=5.0)}
+
+    def cancel(self, key: str) -> None:
+        """Note it."""
+        self.events.append(f"cancel {key}")
+
+    def close(self) -> None:
+        """Note it."""
+        self.events.append("close")
+
+
+@pytest.fixture
+def events() -> list[str]:
+    """Give the list of what happened."""
+    return []
+
+
+@pytest.fixture
+def meter(events: list[str]) -> Meter:
+    """Give a meter over counters that record."""
+    return Meter(cast("Counters", RecordingCounters(events)), None, {"gpu": "no GPU", "dram": "no DRAM"})
+
+
+def test_the_device_is_waited_for_before_anything_is_read(meter: Meter, events: list[str]) -> None:
+    """Both edges synchronise first and read then: queued work belongs to the window that queued it."""
+    with meter.window("training", synchronize=lambda: events.append("synchronize")):
+        events.append("body")
+    assert events == ["synchronize", "begin training", "body", "synchronize", "end training"]
+
+
+def test_windows_are_taken_once_in_the_order_they_closed(meter: Meter) -> None:
+    """Windows of different names may lie within each other; taking them forgets them."""
+    with meter.window("outer", state="warm"), meter.window("inner"):
+        pass
+    windows = meter.take()
+    assert [(w.stage, w.state, w.energy.cpu_j) for w in windows] == [("inner", "cold", 5.0), ("outer", "warm", 5.0)]
+    assert windows[1].seconds >= windows[0].seconds > 0
+    assert meter.take() == ()
+
+
+def test_a_body_that_raises_leaves_nothing_behind(meter: Meter, events: list[str]) -> None:
+    """The exception passes, the window is cancelled, and its name is free again."""
+    with pytest.raises(ZeroDivisionError), meter.window("training"):
+        raise ZeroDivisionError
+    assert events == ["begin training", "cancel training"]
+    assert meter.take() == ()
+    with meter.window("training"):
+        pass
+    assert len(meter.take()) == 1
+
+
+def test_a_device_that_fails_at_the_end_cancels_the_window(meter: Meter, events: list[str]) -> None:
+    """An error that shows only when the device is waited for belongs to the window."""
+    answers = iter([None, RuntimeError("out of memory")])
+
+    def synchronize() -> None:
+        if (error := next(answers)) is not None:
+            raise error
+
+    with pytest.raises(RuntimeError, match="out of memory"), meter.window("training", synchronize=synchronize):
+        pass
+    assert events[-1] == "cancel training"
+    assert meter.take() == ()
+
+
+def test_a_window_within_itself_is_refused(meter: Meter) -> None:
+    """The same name twice is a mistake, and the outer window survives a caught one."""
+    again = meter.window("training")
+    with meter.window("training"), pytest.raises(UsageError, match="'training' is open already"):
+        again.__enter__()
+    assert [w.stage for w in meter.take()] == ["training"]
+
+
+def test_unknown_channels_have_reasons(meter: Meter) -> None:
+    """What has no counter is None with its reason and the source ``none``, never 0."""
+    with meter.window("training"):
+        pass
+    (window,) = meter.take()
+    assert window.energy.scope == ("cpu",)
+    assert window.energy.sources == {"gpu": "none", "cpu": "zeus:rapl", "dram": "none"}
+    assert window.energy.reasons == {"gpu": "no GPU", "dram": "no DRAM"}
+
+
+def test_closing_the_meter_closes_its_counters(meter: Meter, events: list[str]) -> None:
+    """A meter is a context manager."""
+    with meter:
+        pass
+    assert events == ["close"]
+
+
+@pytest.mark.usefixtures("no_rapl")
+def test_without_counters_the_cpu_is_estimated() -> None:
+    """Neither GPU nor RAPL: CPU joules are estimated and labelled, the rest is None with a reason."""
+    with open_meter((), cpu_watts=5) as meter:
+        with meter.window("data"):
+            sum(range(100_000))
+        (window,) = meter.take()
+    assert window.energy.sources == {"gpu": "none", "cpu": "estimated:cpu-seconds*5W/core(given)", "dram": "none"}
+    assert window.energy.cpu_j is not None
+    assert window.energy.cpu_j > 0
+    assert (window.energy.gpu_j, window.energy.dram_j) == (None, None)
+    assert window.energy.reasons["gpu"] == "no GPU is counted (CPU cell)"
+    assert set(window.energy.reasons) == set(CHANNELS)
+
+
+def test_importing_the_meter_is_light() -> None:
+    """Listing and comparing must not wait for Zeus, numpy or torch."""
+    heavy = "{'zeus', 'torch', 'numpy', 'pandas', 'sklearn'}"
+    code = f"import sys, greenbench.energy, greenbench.devices; assert not {heavy} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+energies = st.builds(
+    lambda j: Energy(cpu_j=j, sources={"cpu": "zeus:rapl"}, reasons={} if j is not None else {"cpu": "wrapped"}),
+    st.one_of(st.none(), st.floats(0.1, 1e6)),
+)
+
+
+@given(st.lists(energies, min_size=1))
+def test_a_sum_is_known_only_where_every_part_is(parts: list[Energy]) -> None:
+    """``combine`` adds channel by channel; one unknown part makes the channel unknown, with its reason."""
+    whole = combine(parts)
+    joules = [part.cpu_j for part in parts]
+    if None in joules:
+        assert whole.cpu_j is None
+        assert whole.reasons["cpu"] == "wrapped"
+    else:
+        assert whole.cpu_j == pytest.approx(sum(j for j in joules if j is not None))
+        assert "cpu" not in whole.reasons
+    assert whole.gpu_j is None
+    assert whole.reasons["gpu"]
+
+
+def test_mixed_sources_are_joined() -> None:
+    """A sum over measured and estimated windows says both, and keeps an estimate's reason beside its joules."""
+    measured = Energy(cpu_j=1, sources={"cpu": "zeus:rapl"})
+    guessed = Energy(cpu_j=2, sources={"cpu": "estimated:x"}, reasons={"cpu": "no permission"})
+    whole = combine([measured, guessed, measured])
+    assert (whole.cpu_j, whole.sources["cpu"]) == (4, "zeus:rapl+estimated:x")
+    assert whole.reasons["cpu"] == "no permission"
+    assert whole.sources["gpu"] == "none"
+
+
+def test_a_sum_of_nothing_is_unknown() -> None:
+    """No window, no joules: None with a reason in every channel."""
+    whole = combine([])
+    assert whole.total_j is None
+    assert set(whole.reasons) == set(CHANNELS)

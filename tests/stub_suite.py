@@ -1,0 +1,195 @@
+"""A suite in miniature for tests from outside: two variants on a task whose pipeline needs no torch.
+
+``write(pytester)`` puts experiment.md, variants/, a conftest.py that overrides ``dataset``, ``model`` and ``toggles``, and a
+bench test into a fresh folder. The stages burn a little CPU and answer with fixed probabilities; the environment variable
+``STUB`` names a cell and what goes wrong in it: ``T2-V1_fast=raise``.
+"""
+
+from __future__ import annotations
+
+EXPERIMENT = """
+# Experiment
+
+## Tasks and data sets
+
+| Task | Description | Data set | Split notes |
+|---|---|---|---|
+| T2 | stub | stub | none |
+
+## Models
+
+| Model | Base model | Tasks | Notes |
+|---|---|---|---|
+| M2 | stub | T2 | none |
+
+## Variants
+
+| Variant | Folder | Data | Architecture | Training | System | Inference |
+|---|---|---|---|---|---|---|
+| Baseline | `V0_baseline` | all defaults | FP32 | AdamW | default | all layers |
+| Fast | `V1_fast` | - | - | bf16 | - | - |
+| Capped | `V10_capped` | - | - | - | power cap | - |
+
+## Directory checklist
+
+| Folder | run.sh | README.md | config.yaml |
+|---|---|---|---|
+
+## Changelog
+
+| Date | Change |
+|---|---|
+| 2026-11-23 | made |
+"""
+
+CONFIGS = {
+    "V0_baseline": "# the baseline\n",
+    "V1_fast": "training:\n  precision: bf16\n",
+    "V10_capped": "system:\n  gpu_power_fraction: 0.7\n",
+}
+
+CONFTEST = """
+import contextlib, os, signal, time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from greenbench.plugin import use_matrix
+from greenbench.types import Applied, Metric
+
+HERE = Path(__file__).parent
+
+
+def pytest_configure(config):
+    use_matrix(config, HERE / "experiment.md", HERE / "variants")
+
+
+class StubToggles:
+    converts = False
+
+    def __init__(self, cell):
+        self.cell, self.finetunes = cell, cell.options.training.finetune
+        self.fault = dict(p.split("=") for p in os.environ.get("STUB", "").split(",") if p).get(cell.id)
+
+    def quiet(self):
+        return contextlib.nullcontext()
+
+    def reset(self, seed):
+        self.seed = seed
+
+    def synchronize(self):
+        pass
+
+    def data(self, train, test, model, seed):
+        return len(test)
+
+    def architecture(self, model):
+        return "net"
+
+    def training(self, net, batches):
+        end = time.process_time() + 0.02
+        while time.process_time() < end:
+            pass
+        if self.fault == "raise":
+            raise ValueError("the stub fails here\\nand says more")
+        if self.fault == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.fault == "interrupt":
+            raise KeyboardInterrupt
+        return net
+
+    def inference(self, net, batches):
+        return [0.9, 0.1] * (batches // 2)
+
+    def applied(self):
+        got = self.cell.options.training.precision
+        return (Applied(stage="training", knob="precision", asked=got, got=got, how="stub"),)
+
+    def doubts(self):
+        return ("this is a stub",)
+
+    def work(self, net, batches):
+        return {"samples_scored": batches}
+
+
+class StubData:
+    train = test = tuple(range(10))
+    facts = {"source": "stub", "sha256": "0" * 64, "split_sizes": {"test": 10}}
+
+    def score(self, outputs):
+        time.sleep(0.3)  # judging is slow, and no inference
+        return {"mcc": Metric(value=0.5, n=len(outputs))}
+
+    def references(self):
+        return {"majority": {"mcc": 0.0}}
+
+
+class StubPower:
+    def __init__(self, cell):
+        asked = cell.options.system.gpu_power_fraction
+        note = "" if asked is None else "not applied: a stub sets nothing"
+        self.applied = (Applied(stage="system", knob="gpu_power_fraction", asked=asked, got=None, how="stub", note=note),)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+
+@pytest.fixture
+def dataset(cell):
+    return StubData()
+
+
+@pytest.fixture
+def model(cell):
+    return SimpleNamespace(source="stub", folder=HERE)
+
+
+@pytest.fixture
+def toggles(cell):
+    return StubToggles(cell)
+
+
+@pytest.fixture
+def power(cell):
+    return StubPower(cell)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def torch_free():
+    yield
+    import sys
+    assert "torch" not in sys.modules
+"""
+
+BENCH = """
+import os
+import pytest
+from greenbench.pipeline import Pipeline
+
+
+@pytest.mark.greenbench(task="T2")
+def test_vulnerability(cell, dataset, model, toggles, energy, power, measure):
+    result = measure(Pipeline(cell, dataset, model, toggles, energy, power))
+    assert cell.id + "=assert" not in os.environ.get("STUB", ""), "the stub's assertion"
+    assert result.quality["mcc"].value == 0.5
+"""
+
+
+def write(pytester) -> None:
+    """Put the suite into the pytester's folder."""
+    folder = pytester.path
+    (folder / "experiment.md").write_text(EXPERIMENT)
+    for name, config in CONFIGS.items():
+        variant = folder / "variants" / name
+        variant.mkdir(parents=True)
+        (variant / "config.yaml").write_text(config)
+        (variant / "README.md").write_text(f"# {name}\n")
+        (variant / "run.sh").write_text("#!/bin/sh\n")
+        (variant / "run.sh").chmod(0o755)
+    (folder / "conftest.py").write_text(CONFTEST)
+    (folder / "bench").mkdir()
+    (folder / "bench" / "test_vulnerability.py").write_text(BENCH)
+    (folder / "pyproject.toml").write_text('[tool.pytest.ini_options]\naddopts = "--import-mode=importlib"\n')

@@ -1,0 +1,96 @@
+"""Options: command line before pyproject.toml before default, and one sentence for each that is wrong."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from greenbench.errors import Disagreements, UsageError
+from greenbench.settings import OPTIONS, settings
+
+
+def resolve(root: Path, **given: object):
+    """Resolve settings as the command line ``given`` has them."""
+    return settings(lambda flag: given.get(flag.removeprefix("--green-").replace("-", "_")), root, tasks=["T2"], models=["M2"])
+
+
+def test_defaults(tmp_path: Path) -> None:
+    """Without any word, the tiny profile runs on what there is."""
+    found = resolve(tmp_path)
+    assert (found.profile, found.rounds, found.seed, found.device, found.gpus, found.cpu_watts) == (
+        "tiny",
+        None,
+        0,
+        "auto",
+        "auto",
+        None,
+    )
+    assert found.results == tmp_path / "results"
+
+
+def test_the_command_line_goes_before_the_file(tmp_path: Path) -> None:
+    """pyproject.toml speaks where the command line is silent."""
+    (tmp_path / "pyproject.toml").write_text('[tool.greenbench]\nrounds = 4\nseed = 9\ndata = ["T2=a.csv"]\ncpu-watts = 7.5\n')
+    found = resolve(tmp_path, rounds="2")
+    assert (found.rounds, found.seed, found.data, found.cpu_watts) == (2, 9, {"T2": "a.csv"}, 7.5)
+
+
+def test_seed_zero_on_the_command_line_is_a_word(tmp_path: Path) -> None:
+    """``--green-seed 0`` overrides the file."""
+    (tmp_path / "pyproject.toml").write_text("[tool.greenbench]\nseed = 9\n")
+    assert resolve(tmp_path, seed="0").seed == 0
+
+
+@pytest.mark.parametrize(
+    ("given_options", "sentence"),
+    [
+        ({"profile": "huge"}, "--green-profile: found 'huge'; it is one of tiny, full"),
+        ({"rounds": "0"}, "--green-rounds: found '0'; give a whole number of at least 1"),
+        ({"rounds": "two"}, "--green-rounds: found 'two'"),
+        ({"seed": "-1"}, "--green-seed: found '-1'"),
+        ({"data": ["T9=x"]}, "--green-data: there is no task 'T9'; experiment.md has T2"),
+        ({"data": ["x.csv"]}, "--green-data: found 'x.csv'; write TASK=VALUE"),
+        ({"model": ["M1=x"]}, "--green-model: there is no model 'M1'; experiment.md has M2"),
+        ({"columns": ["T2=func"]}, "--green-columns: found 'func'; write ROLE:COLUMN"),
+        ({"device": "gpu"}, "--green-device: found 'gpu'; it is auto, cpu, cuda or cuda:N"),
+        ({"device": "cuda:x"}, "--green-device: found 'cuda:x'"),
+        ({"cpu_watts": "nan"}, "--green-cpu-watts: found 'nan'"),
+        ({"cpu_watts": "0"}, "--green-cpu-watts: found '0'"),
+    ],
+)
+def test_a_wrong_value_gets_one_sentence(tmp_path: Path, given_options: dict, sentence: str) -> None:
+    """Who, found what, allowed what."""
+    with pytest.raises(Disagreements) as caught:
+        resolve(tmp_path, **given_options)
+    assert len(caught.value.problems) == 1
+    assert caught.value.problems[0].startswith(sentence)
+
+
+def test_all_wrong_values_are_listed_together(tmp_path: Path) -> None:
+    """A person mends them in one go."""
+    with pytest.raises(Disagreements) as caught:
+        resolve(tmp_path, rounds="0", device="gpu", profile="huge")
+    assert len(caught.value.problems) == 3
+
+
+def test_an_unknown_key_in_the_file_is_refused(tmp_path: Path) -> None:
+    """A misspelt key would otherwise be a knob that nobody reads."""
+    (tmp_path / "pyproject.toml").write_text("[tool.greenbench]\nround = 4\n")
+    with pytest.raises(UsageError, match=r"has no 'round'; it has: profile, rounds"):
+        resolve(tmp_path)
+
+
+def test_columns_become_roles(tmp_path: Path) -> None:
+    """``T2=text:func,label:vul`` names a column for each role."""
+    assert resolve(tmp_path, columns=["T2=text:func,label:vul"]).columns == {"T2": {"text": "func", "label": "vul"}}
+
+
+@given(st.sampled_from([o.name.replace("-", "_") for o in OPTIONS if not o.repeatable]), st.text(max_size=8))
+def test_any_text_is_either_taken_or_refused_in_a_sentence(name: str, text: str) -> None:
+    """No value makes a traceback."""
+    with contextlib.suppress(UsageError):
+        assert resolve(Path("/nonexistent"), **{name: text}).profile
