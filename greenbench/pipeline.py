@@ -40,6 +40,9 @@ class Dataset(Protocol):
     def score(self, outputs: Any) -> Mapping[str, Metric]:
         """Score the outputs for the test examples."""
 
+    def doubts(self, outputs: Any) -> tuple[str, ...]:
+        """Say where the score of the outputs should not be believed."""
+
     def references(self) -> Mapping[str, Mapping[str, float | None]]:
         """Scores of trivial predictors on the same test examples."""
 
@@ -109,6 +112,7 @@ class Pipeline:
         self.progress("scoring")
         with self.toggles.quiet():
             quality, references = self.dataset.score(self._outputs), self.dataset.references()
+            doubts = self.dataset.doubts(self._outputs)
         return Round(
             seed=self.seed,
             seconds=0.0,  # the caller's clock says
@@ -117,7 +121,7 @@ class Pipeline:
             references=references,
             work={**self.toggles.work(self._net, self._batches), "peak_memory_bytes": peak},
             applied=(*self.toggles.applied(), *self.power.applied),
-            doubts=self.toggles.doubts() + (() if peak is not None else (NO_PEAK,)),
+            doubts=(*self.toggles.doubts(), *doubts, *([] if peak is not None else [NO_PEAK])),
         )
 
     def _window(self, stage: str) -> AbstractContextManager[None]:

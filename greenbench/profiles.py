@@ -13,10 +13,10 @@ PROFILES = {
             "T2": TaskSize(
                 model="modernbert_tiny",
                 data="generated",
-                sizes=(768, 128, 480),
+                sizes=(960, 128, 480),
                 epochs=1,
-                learning_rate=2e-3,
-                max_tokens=128,
+                learning_rate=3e-3,
+                max_tokens=256,
             ),
         },
     ),

@@ -120,6 +120,9 @@ class StubData:
         time.sleep(0.3)  # judging is slow, and no inference
         return {"mcc": Metric(value=0.5, n=len(outputs))}
 
+    def doubts(self, outputs):
+        return ()
+
     def references(self):
         return {"majority": {"mcc": 0.0}}
 

@@ -74,9 +74,9 @@ def score(record: Record | None, primary: str) -> float | None:
 
 
 def source_label(record: Record) -> str:
-    """Name where the joules come from, channel by channel: ``cpu estimated:...``."""
-    known = [f"{channel} {source}" for channel, source in record["energy_sources"].items() if source != "none"]
-    return ", ".join(known) or "none"
+    """Name where the joules come from, channel by channel; how an estimate was made stands among the doubts."""
+    named = {channel: source for channel, source in record["energy_sources"].items() if source != "none"}
+    return ", ".join(f"{c} {s.partition(':')[0] if s.startswith('estimated:') else s}" for c, s in named.items()) or "none"
 
 
 def unit(value: float | None, name: str) -> str:

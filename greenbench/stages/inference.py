@@ -19,22 +19,22 @@ LOCAL = "sliding_attention"
 
 
 def layers_to_skip(layer_types: Sequence[str], fraction: float) -> tuple[int, ...]:
-    """Return which layers to leave out, spread evenly over the middle of the stack.
+    """Return which layers to leave out: the topmost local ones, never the first layer.
 
-    ModernBERT alternates one global layer with two local (sliding-window) ones. Only local layers are left out, so that every
-    global layer stays and information still travels over the whole text; the first and the last layer always stay.
-    Raises UsageError where ``fraction`` asks for more layers than that leaves.
+    The top layers of a fine-tuned encoder are the ones it misses least (Sajjad et al. 2023, arXiv:2004.03844). ModernBERT
+    alternates one global layer with two local (sliding-window) ones; every global layer stays, so that information still
+    travels over the whole text. A stack without local layers loses its top ones. Raises UsageError where ``fraction`` asks
+    for more layers than that leaves.
     """
     count = round(fraction * len(layer_types))
-    inner = range(1, len(layer_types) - 1)
-    candidates = [i for i in inner if layer_types[i] == LOCAL] if LOCAL in layer_types else list(inner)
+    upper = range(1, len(layer_types))
+    candidates = [i for i in upper if layer_types[i] == LOCAL] if LOCAL in layer_types else list(upper)
     if count > len(candidates):
         raise UsageError(
-            f"inference.skip_layers: {fraction} of {len(layer_types)} layers are {count}; {len(candidates)} may be left out: "
-            "the first, the last and the global ones stay; choose a smaller fraction"
+            f"inference.skip_layers: {fraction} of {len(layer_types)} layers are {count}, and {len(candidates)} may be left "
+            "out: the first and the global ones stay; choose a smaller fraction"
         )
-    step = len(candidates) / count if count else 0.0
-    return tuple(candidates[int((i + 0.5) * step)] for i in range(count))
+    return tuple(candidates[len(candidates) - count :])
 
 
 def skip_layers(model: nn.Module, fraction: float) -> nn.Module:

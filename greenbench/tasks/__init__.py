@@ -24,6 +24,8 @@ class Task:
     """Returns train, valid and test examples with the facts about them."""
     score: Callable[..., Any]
     """Returns metrics by name for labels and outputs."""
+    doubts: Callable[[Any, Any, Mapping[str, Mapping[str, float | None]]], tuple[str, ...]]
+    """Says, for labels, outputs and references, where a score should not be believed."""
     references: Callable[[Any], Mapping[str, Mapping[str, float | None]]]
     """Returns the scores of trivial predictors on the same test rows."""
 
@@ -35,6 +37,7 @@ TASKS = {
         primary=vulnerability.PRIMARY,
         load=vulnerability.load,
         score=vulnerability.score,
+        doubts=vulnerability.doubts,
         references=references.score_all,
     ),
 }

@@ -59,6 +59,10 @@ class Dataset:
         """Scores of trivial predictors, computed once."""
         return self._references
 
+    def doubts(self, outputs: Sequence[float]) -> tuple[str, ...]:
+        """Say where the score of these outputs should not be believed."""
+        return self.task.doubts([e.label for e in self.test], outputs, self.references())
+
     @functools.cached_property
     def _references(self) -> Mapping[str, Mapping[str, float | None]]:
         return self.task.references(self.splits)

@@ -1,0 +1,84 @@
+"""The table: every number with its unit and source, and no ratio that was not earned."""
+
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+
+from greenbench.report import table
+
+ESTIMATED = {"cpu": "estimated:x", "gpu": "none", "dram": "none"}
+
+
+def record(cell: str = "T2-V0_baseline", joules: float | None = 10.0, mcc: float | None = 0.5, **more: object) -> dict:
+    """Return what the table needs of a cell."""
+    return {
+        "id": cell,
+        "task": "T2",
+        "variant": cell.removeprefix("T2-"),
+        "status": "ok",
+        "rounds": [{"seconds": 2.0, "energy": {"total_j": joules}}],
+        "quality": {} if mcc is None else {"mcc": {"value": mcc}},
+        "energy_sources": ESTIMATED,
+        "doubts": ["1 round"],
+        "error": None,
+        **more,
+    }
+
+
+def row(this: dict, *others: dict) -> tuple[str, ...]:
+    """Return the row of ``this`` in a session with ``others``."""
+    return table.row(this, table.baseline_of(this, [this, *others]), "mcc")
+
+
+def test_a_variant_is_held_against_v0() -> None:
+    """Joules as a share, quality as a difference."""
+    assert row(record("T2-V1_x", 6.2, 0.48), record())[1:6] == ("2 s", "6.2 J", "62 %", "mcc 0.480", "-0.020")
+
+
+def test_the_baseline_is_not_held_against_itself() -> None:
+    """V0's own row has no ratio."""
+    assert row(record())[3] == "-"
+
+
+def test_joules_of_different_sources_are_not_divided() -> None:
+    """A measured joule over an estimated one is no ratio."""
+    counted = record("T2-V1_x", energy_sources={"cpu": "zeus:rapl", "gpu": "none", "dram": "none"})
+    assert row(counted, record())[3] == "-"
+
+
+def test_a_failed_baseline_is_no_baseline() -> None:
+    """Nothing is held against a cell that failed."""
+    assert row(record("T2-V1_x"), record(status="failed"))[3:6:2] == ("-", "-")
+
+
+def test_unmeasured_is_said_and_not_zero() -> None:
+    """No number stands where nobody measured."""
+    empty = row(record("T2-V1_x", None, None, energy_sources={"cpu": "none"}), record())
+    assert empty[2:7] == ("unmeasured", "-", "not scored", "-", "none")
+
+
+def test_one_unmeasured_round_leaves_the_mean_unmeasured() -> None:
+    """A mean over the rounds that happen to be known would flatter."""
+    two = record(rounds=[{"seconds": 1.0, "energy": {"total_j": j}} for j in (1.0, None)])
+    assert table.mean_joules(two) is None
+
+
+def test_units_keep_three_digits() -> None:
+    """Neither 0.00 J nor 12345.678 J."""
+    assert [table.unit(v, "J") for v in (0.01234, 12.345, 12345.6)] == ["0.0123 J", "12.3 J", "12346 J"]
+
+
+def test_doubts_name_their_cells_once() -> None:
+    """What all cells share is said once; an error is told as a doubt."""
+    records = [record(), record("T2-V1_x", error="ValueError: no", doubts=["1 round", "slow"])]
+    assert table.doubts(records) == ["all cells: 1 round", "T2-V1_x: slow", "T2-V1_x: failed: ValueError: no"]
+
+
+def test_the_table_prints_a_line_a_cell() -> None:
+    """Wide enough for a file, with the source in its own column."""
+    out = io.StringIO()
+    table.show(Console(file=out, width=132), [record(), record("T2-V1_x", 6.2)], {"T2": "mcc"})
+    assert "T2-V1_x" in out.getvalue()
+    assert out.getvalue().count("cpu estimated ") == 2

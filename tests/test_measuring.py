@@ -1,0 +1,87 @@
+"""Rounds through pytest-benchmark, and what they add up to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from greenbench import measuring
+from greenbench.energy import open_meter
+from greenbench.errors import UsageError
+from greenbench.types import Applied, Round
+
+
+class Bench:
+    """Calls as pytest-benchmark's ``pedantic`` does; the plugin's own tests run the real one."""
+
+    enabled = True
+
+    def pedantic(self, target: Any, *, setup: Any, teardown: Any, rounds: int, iterations: int) -> None:
+        assert iterations == 1
+        for _ in range(rounds):
+            setup()
+            target()
+            teardown()
+
+
+def measured(function: Any, rounds: int = 1) -> measuring.Outcome:
+    """Measure ``function`` with a meter of its own."""
+    with open_meter(()) as meter:
+        return measuring.measured(function, Bench(), meter, name="own", rounds=rounds, say=lambda _text: None)
+
+
+def proof(note: str = "") -> Applied:
+    """Return a proof that holds, or one that does not."""
+    return Applied(stage="system", knob="k", asked=1, got=None, how="h", note=note)
+
+
+def test_a_plain_function_is_one_whole_window() -> None:
+    """Seconds are the caller's clock, joules the window's."""
+    outcome = measured(lambda: sum(range(300_000)), rounds=2)
+    assert [w.stage for r in outcome.result.rounds for w in r.windows] == ["whole", "whole"]
+    assert all(r.seconds >= r.windows[0].seconds > 0 for r in outcome.result.rounds)
+    assert (outcome.result.status, outcome.error) == ("ok", None)
+
+
+def test_rounds_before_a_failure_are_kept() -> None:
+    """The third round fails; two are in the record, and the exception is handed on."""
+    calls: list[int] = []
+
+    def work() -> None:
+        calls.append(1)
+        if len(calls) == 3:
+            raise ValueError("third\nmore")
+
+    outcome = measured(work, rounds=5)
+    assert (len(outcome.result.rounds), outcome.result.status) == (2, "failed")
+    assert outcome.record["error"] == "ValueError: third"
+    assert isinstance(outcome.error, ValueError)
+
+
+def test_our_own_errors_are_told_as_their_sentence() -> None:
+    """No class name before a sentence that was written to be read."""
+    assert measuring.sentence(UsageError("give another file")) == "give another file"
+    assert measuring.sentence(KeyError()) == "KeyError: no message"
+
+
+@pytest.mark.parametrize(
+    ("notes", "error", "status"),
+    [([""], None, "ok"), (["", "not applied"], None, "partial"), ([""], "boom", "failed"), ([], None, "failed")],
+)
+def test_status(notes: list[str], error: str | None, status: str) -> None:
+    """An error fails, a knob that did not act makes partial, no round at all is no success."""
+    rounds = tuple(Round(seed=0, seconds=1.0, windows=(), applied=(proof(n),)) for n in notes)
+    assert measuring.status_of(rounds, error) == status
+
+
+def test_doubts_are_told_once_and_plainly() -> None:
+    """Rounds that share a doubt do not repeat it; an estimate and a single round are doubts of their own."""
+    one = Round(seed=0, seconds=1.0, windows=(), applied=(proof("not applied: no GPU"),), doubts=("slow bf16",))
+    with open_meter((), cpu_watts=5.0) as meter:
+        doubts = measuring.doubts_of((one, one), meter)
+        assert doubts[:2] == ("slow bf16", "system.k = 1: not applied: no GPU")
+        assert len(doubts) == len(set(doubts))
+        assert "1 round" in measuring.doubts_of((one,), meter)[-1]
+        if meter.sources["cpu"].startswith("estimated:"):
+            assert any("cpu energy is estimated:" in d and "5" in d for d in doubts)

@@ -1,0 +1,133 @@
+"""One cell: the order of the stages, their windows, and what stays outside."""
+
+from __future__ import annotations
+
+import contextlib
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from greenbench.energy import open_meter
+from greenbench.options import Options
+from greenbench.pipeline import Pipeline
+from greenbench.types import Applied, Cell, Metric
+
+CELL = Cell(task="T2", variant="V0_baseline", options=Options(), profile="tiny", seed=3, rounds=1)
+
+
+class Log:
+    """Stands in for stages, data, system stage and meter, and notes in which order they are called."""
+
+    def __init__(self, *, finetunes: bool = True, converts: bool = True) -> None:
+        self.said: list[str] = []
+        self.finetunes, self.converts = finetunes, converts
+        self.applied_ = (Applied(stage="data", knob="tokenizer", asked="python", got="python", how="log"),)
+        self.facts, self.train, self.test, self.folder, self.source = {"source": "log"}, [1], [2], "folder", "log"
+
+    def __getattr__(self, name: str) -> Any:
+        def called(*_: Any, **__: Any) -> Any:
+            self.said.append(name)
+            return {"quiet": contextlib.nullcontext(), "work": {"parameters": 1}, "doubts": ("a doubt",)}.get(name, name)
+
+        return called
+
+    def applied(self) -> tuple[Applied, ...]:
+        return self.applied_
+
+    def score(self, outputs: Any) -> dict[str, Metric]:
+        self.said.append(f"score {outputs}")
+        return {"mcc": Metric(value=0.5, n=1)}
+
+    @contextlib.contextmanager
+    def window(self, stage: str, *, synchronize: Any) -> Any:
+        synchronize()
+        self.said.append(f"open {stage}")
+        yield
+        self.said.append(f"close {stage}")
+
+    def take(self) -> tuple:
+        return ()
+
+
+class Power:
+    """A system stage that notes when it is entered and left."""
+
+    applied = ()
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+
+    def __enter__(self) -> None:
+        self._log.said.append("power on")
+
+    def __exit__(self, *_: object) -> None:
+        self._log.said.append("power off")
+
+
+def pipeline(log: Log) -> Pipeline:
+    """Return a pipeline whose every part is the log."""
+    return Pipeline(CELL, log, log, log, log, Power(log))  # type: ignore[arg-type]
+
+
+def test_five_stages_in_order_with_conversion_after_training() -> None:
+    """The system stage lies around the others, each stage works inside its own window, synchronised at its edge."""
+    log = Log()
+    pipeline(log).run()
+    windows = [s for s in log.said if s.startswith("open")]
+    assert windows == ["open data", "open architecture", "open training", "open architecture", "open inference"]
+    assert (log.said[1], log.said[-1]) == ("power on", "power off")
+    for stage in ("data", "training", "inference"):
+        i = log.said.index(f"open {stage}")
+        assert log.said[i - 1 : i + 3] == ["synchronize", f"open {stage}", stage, f"close {stage}"]
+    assert log.said.index("conversion") > log.said.index("training")
+
+
+def test_stages_that_are_off_open_no_window() -> None:
+    """Without fine-tuning and conversion there is nothing to measure of them."""
+    log = Log(finetunes=False, converts=False)
+    pipeline(log).run()
+    assert [s for s in log.said if s.startswith("open")] == ["open data", "open architecture", "open inference"]
+
+
+def test_scoring_comes_after_every_window() -> None:
+    """Judging is not inference: nothing is scored inside ``run``."""
+    log = Log()
+    cell = pipeline(log)
+    cell.prepare(3)
+    cell.run()
+    assert not [s for s in log.said if s.startswith("score")]
+    done = cell.finish(())
+    assert log.said.index("score inference") > log.said.index("close inference")
+    assert log.said.count("score inference") == 1
+    assert (done.seed, done.quality["mcc"].value, done.applied, done.doubts[0]) == (3, 0.5, log.applied_, "a doubt")
+
+
+def test_preparing_resets_with_the_round_s_seed() -> None:
+    """Each round starts as new, and what an earlier one left is dropped."""
+    log = Log()
+    seen: list[int] = []
+    log.reset = seen.append
+    for seed in (3, 4):
+        pipeline(log).prepare(seed)
+    assert seen == [3, 4]
+
+
+def test_a_failing_stage_leaves_no_window_open() -> None:
+    """After an exception the real meter has nothing open, and the next run measures as if nothing had been."""
+    log = Log(converts=False)
+
+    def fail(*_: Any) -> None:
+        raise ValueError("stage")
+
+    with open_meter(()) as meter:
+        broken = SimpleNamespace(**{n: getattr(log, n) for n in ("quiet", "synchronize", "data", "architecture", "inference")})
+        broken.finetunes, broken.converts, broken.training = True, False, fail
+        cell = Pipeline(CELL, log, log, broken, meter, Power(log))  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match="stage"):
+            cell.run()
+        assert log.said[-1] == "power off"
+        meter.take()
+        broken.training = log.training
+        cell.run()
+        assert [w.stage for w in meter.take()] == ["data", "architecture", "training", "inference"]
