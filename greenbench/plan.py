@@ -66,10 +66,23 @@ class Forecast:
     asked: int
 
 
-def forecast(asked: Sequence[Cell], earlier: Iterable[Mapping[str, Any]]) -> Forecast | None:
-    """Sum what each cell took in ``earlier`` runs of the same profile (median over them); None where none is known."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Like:
+    """What an earlier cell must have had in common with the cells to come, for its cost to say something of theirs."""
+
+    host: str
+    model: str
+    data: str
+
+
+def forecast(asked: Sequence[Cell], earlier: Iterable[Mapping[str, Any]], like: Mapping[str, Like]) -> Forecast | None:
+    """Sum what each cell took in ``earlier`` runs (median over them); None where none is known.
+
+    Only runs of the same profile count, and of these only cells that are ``like`` their task's: on this host, with this
+    model and these data.
+    """
     runs = list(earlier)
-    found = [(cell, taken) for cell in asked if (taken := _taken(cell, runs))]
+    found = [(cell, taken) for cell in asked if (taken := _taken(cell, runs, like[cell.task]))]
     if not found:
         return None
     joules = [_median([j for _, j, _ in taken if j is not None]) for _, taken in found]
@@ -83,14 +96,15 @@ def forecast(asked: Sequence[Cell], earlier: Iterable[Mapping[str, Any]]) -> For
     )
 
 
-def _taken(cell: Cell, runs: Sequence[Mapping[str, Any]]) -> list[tuple[float, float | None, str]]:
+def _taken(cell: Cell, runs: Sequence[Mapping[str, Any]], like: Like) -> list[tuple[float, float | None, str]]:
     """Seconds, joules and energy source of each earlier round of ``cell``."""
     return [
         (r["seconds"], r["energy"]["total_j"], "+".join(sorted(set(r["energy"]["sources"].values()) - {"none"})))
         for run in runs
-        if run["profile"] == cell.profile
+        if run["profile"] == cell.profile and run["environment"].get("host") == like.host
         for c in run["cells"]
         if c["id"] == cell.id and c["status"] != "failed"
+        if (c["model"], c["data"].get("asked")) == (like.model, like.data)
         for r in c["rounds"]
     ]
 

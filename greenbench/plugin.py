@@ -117,7 +117,10 @@ def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
     """Say what the run will cost, where earlier results know."""
     if SESSION not in config.stash or config.option.collectonly:
         return []
-    return config.stash[SUMMARY].forecast(config.stash[SESSION].asked)
+    session = config.stash[SESSION]
+    if not session.asked and session.offered:
+        return [f"greenbench: no cell is selected; there are {', '.join(session.offered)}"]
+    return config.stash[SUMMARY].forecast(session.asked, session.like())
 
 
 @pytest.hookimpl(wrapper=True)

@@ -6,6 +6,7 @@ What is slow to import or to open (torch, data, Zeus) is opened on first use, so
 from __future__ import annotations
 
 import functools
+import platform
 import shlex
 import sys
 import uuid
@@ -47,6 +48,7 @@ class Session:
         self.profile = profiles.profile(self.settings.profile)
         self.started = store.now_stamp()
         self.asked: tuple[Cell, ...] = ()
+        self.offered: list[str] = []
         self._warm = False
 
     def cells(self, task: str) -> tuple[Cell, ...]:
@@ -54,7 +56,9 @@ class Session:
         known = [t.name for t in self.matrix.tasks if t.name in TASKS]
         if task not in known:
             raise UsageError(f"there is no task {task!r}; experiment.md and greenbench have: {', '.join(known) or 'none'}")
-        return plan.cells(task, self.matrix.variants, self.profile, seed=self.settings.seed, rounds=self.settings.rounds)
+        cells = plan.cells(task, self.matrix.variants, self.profile, seed=self.settings.seed, rounds=self.settings.rounds)
+        self.offered += [c.id for c in cells]
+        return cells
 
     def check(self, cells: Sequence[Cell]) -> None:
         """Find, before the first cell runs, what needs no torch to find: a results folder that cannot take the results."""
@@ -76,6 +80,14 @@ class Session:
         given = self.settings.model.get(name)
         return Checkpoint(name, given or size.model, None if given else size.model_revision)
 
+    def like(self) -> dict[str, plan.Like]:
+        """Say, task by task, which earlier results speak of the cells to come."""
+        host = platform.node()
+        return {
+            task: plan.Like(host=host, model=self.model(task).source, data=str(self.dataset(task).source))
+            for task in dict.fromkeys(c.task for c in self.asked)
+        }
+
     def toggles(self, cell: Cell) -> Toggles:
         """Return the cell's switches; raises UsageError for options that contradict each other."""
         from greenbench.stages.toggles import Toggles
@@ -95,6 +107,7 @@ class Session:
         """
         if self._warm:
             return
+        _ = self.gpus
         for cell in self.asked:
             _ = self.dataset(cell.task).facts, self.model(cell.task).folder
             self.toggles(cell).check()

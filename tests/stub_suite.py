@@ -114,7 +114,7 @@ class StubToggles:
 
 class StubData:
     train = test = tuple(range(10))
-    facts = {"source": "stub", "sha256": "0" * 64, "split_sizes": {"test": 10}}
+    facts = {"asked": "generated", "source": "stub", "sha256": "0" * 64, "split_sizes": {"test": 10}}
 
     def score(self, outputs):
         time.sleep(0.3)  # judging is slow, and no inference
@@ -147,7 +147,7 @@ def dataset(cell):
 
 @pytest.fixture
 def model(cell):
-    return SimpleNamespace(source="stub", folder=HERE)
+    return SimpleNamespace(source="modernbert_tiny", folder=HERE)
 
 
 @pytest.fixture

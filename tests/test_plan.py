@@ -53,25 +53,38 @@ def test_an_unknown_profile_lists_the_known() -> None:
         profiles.profile("huge")
 
 
-def earlier(cell_id: str, seconds: float, joules: float | None, profile: str = "tiny", status: str = "ok") -> dict:
+LIKE = {"T2": plan.Like(host="here", model="m", data="d")}
+
+
+def earlier(
+    cell_id: str,
+    seconds: float,
+    joules: float | None,
+    profile: str = "tiny",
+    status: str = "ok",
+    host: str = "here",
+    **more: object,
+) -> dict:
     """One results file with one round of one cell."""
     energy = {"total_j": joules, "sources": {"cpu": "estimated:x", "gpu": "none"}}
-    return {
-        "profile": profile,
-        "cells": [{"id": cell_id, "status": status, "rounds": [{"seconds": seconds, "energy": energy}]}],
-    }
+    cell = {"id": cell_id, "status": status, "model": "m", "data": {"asked": "d"}, **more}
+    rounds = [{"seconds": seconds, "energy": energy}]
+    return {"profile": profile, "environment": {"host": host}, "cells": [{**cell, "rounds": rounds}]}
 
 
 def test_a_forecast_sums_medians_over_earlier_rounds() -> None:
-    """Cells never seen, other profiles and failed cells do not count; several rounds multiply."""
+    """Cells never seen, failed, of other profiles, hosts, data or models do not count; several rounds multiply."""
     cells = plan.cells("T2", EXPERIMENT.variants[:3], profiles.profile("tiny"), seed=0, rounds=2)
     runs = [
         *(earlier("T2-V0_baseline", s, 10 * s) for s in (1.0, 2.0, 30.0)),
         earlier("T2-V2_training", 5.0, None),
         earlier("T2-V1_data-b16", 7.0, 7.0, profile="full"),
         earlier("T2-V1_data-b32", 7.0, 7.0, status="failed"),
+        earlier("T2-V1_data-b64", 7.0, 7.0, host="elsewhere"),
+        earlier("T2-V1_data-b64", 7.0, 7.0, data={"asked": "other.csv"}),
+        earlier("T2-V1_data-b64", 7.0, 7.0, model="another"),
     ]
-    forecast = plan.forecast(cells, runs)
+    forecast = plan.forecast(cells, runs, LIKE)
     assert forecast is not None
     assert (forecast.seconds, forecast.joules, forecast.known, forecast.asked) == (14.0, 40.0, 2, 5)
     assert forecast.sources == ("estimated:x",)
@@ -80,4 +93,4 @@ def test_a_forecast_sums_medians_over_earlier_rounds() -> None:
 def test_without_earlier_results_there_is_no_forecast() -> None:
     """No number is invented."""
     cells = plan.cells("T2", EXPERIMENT.variants, profiles.profile("tiny"), seed=0, rounds=None)
-    assert plan.forecast(cells, []) is None
+    assert plan.forecast(cells, [], LIKE) is None

@@ -202,6 +202,13 @@ def test_earlier_results_give_a_forecast(suite: pytest.Pytester) -> None:
     done.stdout.fnmatch_lines(["greenbench: 3 cells, 3 rounds; about * s, * J (estimated:*), by earlier results"])
 
 
+def test_a_keyword_that_selects_nothing_lists_the_cells(suite: pytest.Pytester) -> None:
+    """A misspelt variant ends in exit code 5 and the names that there are."""
+    done = run(suite, "-k", "V99")
+    assert done.ret == pytest.ExitCode.NO_TESTS_COLLECTED
+    done.stdout.fnmatch_lines(["greenbench: no cell is selected; there are T2-V0_baseline, T2-V1_fast, T2-V10_capped"])
+
+
 def test_a_broken_earlier_result_is_named_and_not_fatal(suite: pytest.Pytester) -> None:
     """It is somebody's file: left alone, and told."""
     (suite.path / "results").mkdir()

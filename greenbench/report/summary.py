@@ -9,7 +9,7 @@ from greenbench.report import table
 from greenbench.tasks import TASKS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from greenbench.types import Cell
@@ -27,15 +27,15 @@ class Summary:
         self.records: list[dict[str, Any]] = []
         self.problems: list[str] = []
 
-    def forecast(self, cells: Sequence[Cell]) -> list[str]:
+    def forecast(self, cells: Sequence[Cell], like: Mapping[str, plan.Like]) -> list[str]:
         """Return the line that says what the run will cost, and one for each results file that could not be read."""
         if not cells:
             return []
         runs, problems = store.load_folder(self._results)
-        known = plan.forecast(cells, runs)
+        known = plan.forecast(cells, runs, like)
         if known is None:
             return [
-                f"greenbench: {_count(cells)}; no earlier results of this profile to estimate the time from",
+                f"greenbench: {_count(cells)}; no earlier results here to estimate the time from",
                 *problems,
             ]
         joules = "" if known.joules is None else f", {table.unit(known.joules, 'J')} ({', '.join(known.sources)})"

@@ -90,7 +90,7 @@ def proof(total: int, ran: int, asked: float) -> Applied:
         stage="inference",
         knob="skip_layers",
         asked=asked,
-        got=asked if not note else 1 - ran / total,
+        got=round(1 - ran / total, 3),
         how=how,
         note=note,
     )

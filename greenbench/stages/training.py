@@ -121,7 +121,7 @@ DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 
 def proofs(seen: Seen | None, options: TrainingOptions, batch_size: int) -> tuple[Applied, ...]:
     """Turn what was seen into proofs, knob by knob; without the stage there is only the proof that it did not run."""
-    ran = Applied(stage="training", knob="finetune", asked=options.finetune, got=seen is not None, how="whether the stage ran")
+    ran = _compare("finetune", options.finetune, seen is not None, "whether the stage ran")
     if seen is None:
         return (ran,)
     accumulated = seen.micro_batches / seen.steps

@@ -46,9 +46,8 @@ class Dataset:
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """Source, checksum, sizes and what was removed."""
-        facts: Mapping[str, Any] = self.splits.facts
-        return facts
+        """What was asked for, source, checksum, sizes and what was removed."""
+        return {"asked": str(self.source), **self.splits.facts}
 
     def score(self, outputs: Sequence[float]) -> Mapping[str, Metric]:
         """Score outputs for the test examples."""
