@@ -5,24 +5,22 @@ One round is one whole run with its own seed. Set-up, scoring and teardown stay 
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from greenbench.energy import combine
 from greenbench.errors import GreenbenchError
 from greenbench.pipeline import Pipeline
-from greenbench.store import cell_record, mean_quality
+from greenbench.store import cell_record
 from greenbench.types import CellResult, Round
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from greenbench.energy import Meter
-    from greenbench.types import Status, Window
+    from greenbench.types import Metric, Status, Window
 
 WHOLE = "whole"
-"""The window of a plain function that opens none of its own."""
+"""The window around a round, and the only one of a plain function that opens none."""
 
 
 class Target(Protocol):
@@ -34,31 +32,28 @@ class Target(Protocol):
     def run(self) -> None:
         """Do the work that is timed."""
 
-    def finish(self, windows: tuple[Window, ...]) -> Round:
-        """Score, after the timer."""
+    def finish(self, whole: Window, windows: tuple[Window, ...]) -> Round:
+        """Score, after the timer; ``whole`` is the round's own window, ``windows`` those opened within."""
 
 
 class Plain:
     """A plain function as a target. Windows that it opens count; without any, the whole call is one window."""
 
-    def __init__(self, function: Callable[[], object], energy: Meter) -> None:
-        """Hold both."""
-        self._function, self._energy, self._seed = function, energy, 0
+    def __init__(self, function: Callable[[], object]) -> None:
+        """Hold it."""
+        self._function, self._seed = function, 0
 
     def prepare(self, seed: int) -> None:
-        """Drop windows that were opened before."""
+        """Note the seed; a plain function brings its own set-up."""
         self._seed = seed
-        self._energy.take()
 
     def run(self) -> None:
         """Call the function."""
-        with self._energy.window(WHOLE):
-            self._function()
+        self._function()
 
-    def finish(self, windows: tuple[Window, ...]) -> Round:
+    def finish(self, whole: Window, windows: tuple[Window, ...]) -> Round:
         """Keep the function's own windows, or else the one around it."""
-        own = tuple(w for w in windows if w.stage != WHOLE)
-        return Round(seed=self._seed, seconds=0.0, windows=own or windows)
+        return Round(seed=self._seed, whole=whole, windows=windows or (whole,))
 
 
 class Rounds:
@@ -67,7 +62,7 @@ class Rounds:
     def __init__(self, target: Target, energy: Meter, *, seed: int, rounds: int, say: Callable[[str], None]) -> None:
         """Round i runs with ``seed + i``."""
         self._target, self._energy, self._seed, self._asked = target, energy, seed, rounds
-        self._say, self._started, self._seconds = say, 0, 0.0
+        self._say, self._started = say, 0
         self.done: list[Round] = []
 
     def run(self, benchmark: Any) -> None:
@@ -80,15 +75,27 @@ class Rounds:
         self._say(f"preparing round {self._started + 1} of {self._asked}")
         self._target.prepare(self._seed + self._started)
         self._started += 1
+        self._energy.take()  # windows that somebody opened before are not this round's
 
     def _run(self) -> None:
-        start = time.perf_counter()
-        self._target.run()
-        self._seconds = time.perf_counter() - start
+        with self._energy.window(WHOLE):
+            self._target.run()
 
     def _teardown(self) -> None:
+        *inner, whole = self._energy.take()
         if len(self.done) < self._asked:  # a profiled call after the last round is not one of them
-            self.done.append(replace(self._target.finish(self._energy.take()), seconds=self._seconds))
+            self.done.append(self._target.finish(whole, tuple(inner)))
+
+
+def mean_quality(rounds: tuple[Round, ...]) -> dict[str, Metric]:
+    """Average each metric over the rounds that have it."""
+    names = dict.fromkeys(name for r in rounds for name in r.quality)
+    return {name: _mean([r.quality[name] for r in rounds if name in r.quality]) for name in names}
+
+
+def _mean(metrics: list[Metric]) -> Metric:
+    known = [m.value for m in metrics if m.value is not None]
+    return replace(metrics[-1], value=sum(known) / len(known) if known else None)
 
 
 def status_of(rounds: tuple[Round, ...], error: str | None) -> Status:
@@ -131,7 +138,7 @@ def measured(target: Any, benchmark: Any, meter: Meter, *, name: str, rounds: in
     tell = lambda text: say(f"{about['id']}: {text}")  # noqa: E731  one use, one line
     if pipeline:
         pipeline.progress = tell
-    run = Rounds(pipeline or Plain(target, meter), meter, seed=seed, rounds=asked, say=tell)
+    run = Rounds(pipeline or Plain(target), meter, seed=seed, rounds=asked, say=tell)
     try:
         run.run(benchmark)
     except Exception as error:  # noqa: BLE001  told to the caller, who raises it once the record is kept
@@ -160,10 +167,7 @@ def _outcome(
         doubts=doubts_of(rounds, meter),
         error=failure,
     )
-    energies = tuple(combine(w.energy for w in r.windows) for r in rounds)
-    return Outcome(
-        result=result, record=cell_record(result, pipeline.cell.options if pipeline else None, energies), error=error
-    )
+    return Outcome(result=result, record=cell_record(result, pipeline.cell.options if pipeline else None), error=error)
 
 
 def sentence(error: BaseException) -> str:

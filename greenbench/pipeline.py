@@ -106,7 +106,7 @@ class Pipeline:
                 outputs = stages.inference(net, batches)
         self._batches, self._net, self._outputs = batches, net, outputs
 
-    def finish(self, windows: tuple[Window, ...]) -> Round:
+    def finish(self, whole: Window, windows: tuple[Window, ...]) -> Round:
         """After the timer: score, and put together what the round showed."""
         peak = peak_memory_bytes() if self._peak_is_ours else None
         self.progress("scoring")
@@ -115,7 +115,7 @@ class Pipeline:
             doubts = self.dataset.doubts(self._outputs)
         return Round(
             seed=self.seed,
-            seconds=0.0,  # the caller's clock says
+            whole=whole,
             windows=windows,
             quality=quality,
             references=references,

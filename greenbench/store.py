@@ -21,7 +21,7 @@ from greenbench.options import Options, differences
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from greenbench.types import CellResult, Energy, Metric, Round, Window
+    from greenbench.types import CellResult, Energy, Round, Window
 
 # History of the format. Files of every earlier number still load.
 # 1: first version.
@@ -58,38 +58,29 @@ def window_record(window: Window) -> dict[str, Any]:
     return {"stage": window.stage, "seconds": window.seconds, "state": window.state, **energy_record(window.energy)}
 
 
-def round_record(one: Round, energy: Energy) -> dict[str, Any]:
-    """One round with ``energy``, the sum over its windows."""
+def round_record(one: Round) -> dict[str, Any]:
+    """One round: its seconds and joules as a whole, then the stages'."""
     record: dict[str, Any] = builtin(one)
-    record |= {"windows": [window_record(w) for w in one.windows], "energy": energy_record(energy)}
-    return record
+    del record["whole"]
+    whole = {"seconds": one.whole.seconds, "energy": energy_record(one.whole.energy)}
+    return {**record, **whole, "windows": [window_record(w) for w in one.windows]}
 
 
-def cell_record(result: CellResult, options: Options | None, energies: tuple[Energy, ...]) -> dict[str, Any]:
-    """All of a cell as builtins; ``energies`` holds each round's sum, ``options`` is None for a plain function."""
+def cell_record(result: CellResult, options: Options | None) -> dict[str, Any]:
+    """All of a cell as builtins; ``options`` is None for a plain function."""
     record: dict[str, Any] = builtin(dataclasses.replace(result, rounds=()))
+    last = result.rounds[-1:]
     record |= {
         "schema": SCHEMA,
         "options": builtin(options),
         "differs_from_baseline": builtin(differences(options)) if options else [],
-        "rounds": [round_record(r, e) for r, e in zip(result.rounds, energies, strict=True)],
-        "applied": [a for r in result.rounds[-1:] for a in builtin(r.applied)],
-        "references": builtin(result.rounds[-1].references) if result.rounds else {},
-        "work": builtin(result.rounds[-1].work) if result.rounds else {},
-        "energy_sources": dict(energies[-1].sources) if energies else {},
+        "rounds": [round_record(r) for r in result.rounds],
+        "applied": [a for r in last for a in builtin(r.applied)],
+        "references": {k: v for r in last for k, v in builtin(r.references).items()},
+        "work": {k: v for r in last for k, v in builtin(r.work).items()},
+        "energy_sources": {k: v for r in last for k, v in r.whole.energy.sources.items()},
     }
     return record
-
-
-def mean_quality(rounds: tuple[Round, ...]) -> dict[str, Metric]:
-    """Average each metric over the rounds that have it."""
-    names = dict.fromkeys(name for r in rounds for name in r.quality)
-    return {name: _mean([r.quality[name] for r in rounds if name in r.quality]) for name in names}
-
-
-def _mean(metrics: list[Metric]) -> Metric:
-    known = [m.value for m in metrics if m.value is not None]
-    return dataclasses.replace(metrics[-1], value=sum(known) / len(known) if known else None)
 
 
 def check_folder(folder: Path) -> None:

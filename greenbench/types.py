@@ -160,9 +160,11 @@ class Round:
     """One whole pipeline run with its own seed."""
 
     seed: int
-    seconds: float
-    """Wall clock of the pipeline alone: no set-up, no scoring."""
+    whole: Window
+    """Around the pipeline alone: no set-up, no scoring. Its joules are read by themselves, not summed from the stages: a
+    stage too short for a counter does not make the round unknown."""
     windows: tuple[Window, ...]
+    """One for each stage, in the order they closed."""
     quality: Mapping[str, Metric] = field(default_factory=dict)
     references: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
     """Scores of trivial predictors on the same rows: name, then metric."""

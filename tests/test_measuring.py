@@ -9,7 +9,9 @@ import pytest
 from greenbench import measuring
 from greenbench.energy import open_meter
 from greenbench.errors import UsageError
-from greenbench.types import Applied, Round
+from greenbench.types import Applied, Energy, Metric, Round, Window
+
+WHOLE = Window(stage="whole", seconds=1.0, energy=Energy())
 
 
 class Bench:
@@ -40,8 +42,36 @@ def test_a_plain_function_is_one_whole_window() -> None:
     """Seconds are the caller's clock, joules the window's."""
     outcome = measured(lambda: sum(range(300_000)), rounds=2)
     assert [w.stage for r in outcome.result.rounds for w in r.windows] == ["whole", "whole"]
-    assert all(r.seconds >= r.windows[0].seconds > 0 for r in outcome.result.rounds)
+    assert all(r.whole is r.windows[0] for r in outcome.result.rounds)
+    assert all(r.whole.seconds > 0 for r in outcome.result.rounds)
     assert (outcome.result.status, outcome.error) == ("ok", None)
+
+
+def test_a_round_s_joules_are_its_own_window_s_and_not_a_sum() -> None:
+    """What lies between a function's windows is in the round; windows opened before it are not."""
+    with open_meter((), cpu_watts=5.0) as meter:
+
+        def work() -> None:
+            with meter.window("first"):
+                sum(range(200_000))
+            sum(range(2_000_000))
+
+        with meter.window("earlier"):
+            pass
+        outcome = measuring.measured(work, Bench(), meter, name="own", rounds=1, say=lambda _text: None)
+    (one,) = outcome.result.rounds
+    assert [w.stage for w in one.windows] == ["first"]
+    assert one.whole.seconds > 2 * one.windows[0].seconds
+    assert outcome.record["rounds"][0]["energy"]["total_j"] == one.whole.energy.total_j
+    assert "whole" not in outcome.record["rounds"][0]
+
+
+def test_quality_is_averaged_over_rounds() -> None:
+    """A metric that a round lacks does not count as 0."""
+    rounds = tuple(
+        Round(seed=i, whole=WHOLE, windows=(), quality={"mcc": Metric(value=v, n=5)}) for i, v in enumerate((0.2, None, 0.6))
+    )
+    assert measuring.mean_quality(rounds)["mcc"].value == pytest.approx(0.4)
 
 
 def test_rounds_before_a_failure_are_kept() -> None:
@@ -71,13 +101,13 @@ def test_our_own_errors_are_told_as_their_sentence() -> None:
 )
 def test_status(notes: list[str], error: str | None, status: str) -> None:
     """An error fails, a knob that did not act makes partial, no round at all is no success."""
-    rounds = tuple(Round(seed=0, seconds=1.0, windows=(), applied=(proof(n),)) for n in notes)
+    rounds = tuple(Round(seed=0, whole=WHOLE, windows=(), applied=(proof(n),)) for n in notes)
     assert measuring.status_of(rounds, error) == status
 
 
 def test_doubts_are_told_once_and_plainly() -> None:
     """Rounds that share a doubt do not repeat it; an estimate and a single round are doubts of their own."""
-    one = Round(seed=0, seconds=1.0, windows=(), applied=(proof("not applied: no GPU"),), doubts=("slow bf16",))
+    one = Round(seed=0, whole=WHOLE, windows=(), applied=(proof("not applied: no GPU"),), doubts=("slow bf16",))
     with open_meter((), cpu_watts=5.0) as meter:
         doubts = measuring.doubts_of((one, one), meter)
         assert doubts[:2] == ("slow bf16", "system.k = 1: not applied: no GPU")

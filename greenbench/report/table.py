@@ -51,8 +51,14 @@ def row(record: Record, baseline: Record | None, primary: str) -> tuple[str, ...
 
 
 def comparable(record: Record, base: Record) -> bool:
-    """Joules are held against V0's only where both come from the same sources."""
-    return bool(record["energy_sources"] == base["energy_sources"])
+    """Joules are held against V0's only where both sum the same channels from the same sources."""
+    return known_sources(record) == known_sources(base)
+
+
+def known_sources(record: Record) -> dict[str, str]:
+    """Return the source of each channel that the rounds' joules sum; nothing where rounds sum different ones."""
+    each = [{c: r["energy"]["sources"][c] for c in r["energy"]["scope"]} for r in record["rounds"]]
+    return each[0] if each and all(sources == each[0] for sources in each) else {}
 
 
 def mean_seconds(record: Record | None) -> float | None:
@@ -62,9 +68,10 @@ def mean_seconds(record: Record | None) -> float | None:
 
 
 def mean_joules(record: Record | None) -> float | None:
-    """Mean joules of a round over the known channels; None where a round has none."""
-    known = [r["energy"]["total_j"] for r in record["rounds"]] if record else []
-    return sum(known) / len(known) if known and None not in known else None
+    """Mean joules of a round over the known channels; None where rounds know none, or not the same."""
+    if record is None or not known_sources(record):
+        return None
+    return float(sum(r["energy"]["total_j"] for r in record["rounds"]) / len(record["rounds"]))
 
 
 def score(record: Record | None, primary: str) -> float | None:
@@ -75,7 +82,7 @@ def score(record: Record | None, primary: str) -> float | None:
 
 def source_label(record: Record) -> str:
     """Name where the joules come from, channel by channel; how an estimate was made stands among the doubts."""
-    named = {channel: source for channel, source in record["energy_sources"].items() if source != "none"}
+    named = known_sources(record)
     return ", ".join(f"{c} {s.partition(':')[0] if s.startswith('estimated:') else s}" for c, s in named.items()) or "none"
 
 

@@ -7,13 +7,11 @@ import sys
 from typing import TYPE_CHECKING, cast
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from greenbench.energy import Meter, combine, open_meter
+from greenbench.energy import Meter, open_meter
 from greenbench.energy.readings import Reading
 from greenbench.errors import UsageError
-from greenbench.types import CHANNELS, Energy
+from greenbench.types import CHANNELS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -147,41 +145,3 @@ def test_importing_the_meter_is_light() -> None:
     heavy = "{'zeus', 'torch', 'numpy', 'pandas', 'sklearn'}"
     code = f"import sys, greenbench.energy, greenbench.devices; assert not {heavy} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
-
-
-energies = st.builds(
-    lambda j: Energy(cpu_j=j, sources={"cpu": "zeus:rapl"}, reasons={} if j is not None else {"cpu": "wrapped"}),
-    st.one_of(st.none(), st.floats(0.1, 1e6)),
-)
-
-
-@given(st.lists(energies, min_size=1))
-def test_a_sum_is_known_only_where_every_part_is(parts: list[Energy]) -> None:
-    """``combine`` adds channel by channel; one unknown part makes the channel unknown, with its reason."""
-    whole = combine(parts)
-    joules = [part.cpu_j for part in parts]
-    if None in joules:
-        assert whole.cpu_j is None
-        assert whole.reasons["cpu"] == "wrapped"
-    else:
-        assert whole.cpu_j == pytest.approx(sum(j for j in joules if j is not None))
-        assert "cpu" not in whole.reasons
-    assert whole.gpu_j is None
-    assert whole.reasons["gpu"]
-
-
-def test_mixed_sources_are_joined() -> None:
-    """A sum over measured and estimated windows says both, and keeps an estimate's reason beside its joules."""
-    measured = Energy(cpu_j=1, sources={"cpu": "zeus:rapl"})
-    guessed = Energy(cpu_j=2, sources={"cpu": "estimated:x"}, reasons={"cpu": "no permission"})
-    whole = combine([measured, guessed, measured])
-    assert (whole.cpu_j, whole.sources["cpu"]) == (4, "zeus:rapl+estimated:x")
-    assert whole.reasons["cpu"] == "no permission"
-    assert whole.sources["gpu"] == "none"
-
-
-def test_a_sum_of_nothing_is_unknown() -> None:
-    """No window, no joules: None with a reason in every channel."""
-    whole = combine([])
-    assert whole.total_j is None
-    assert set(whole.reasons) == set(CHANNELS)

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import io
 
+import pytest
 from rich.console import Console
 
 from greenbench.report import table
 
-ESTIMATED = {"cpu": "estimated:x", "gpu": "none", "dram": "none"}
+
+def one_round(joules: float | None, seconds: float = 2.0, **sources: str) -> dict:
+    """Return a round; its sources are an estimate of the CPU, or those given."""
+    known = sources or {"cpu": "estimated:x"}
+    energy = {"total_j": joules, "scope": [] if joules is None else list(known), "sources": known}
+    return {"seconds": seconds, "energy": energy}
 
 
 def record(cell: str = "T2-V0_baseline", joules: float | None = 10.0, mcc: float | None = 0.5, **more: object) -> dict:
@@ -18,9 +24,8 @@ def record(cell: str = "T2-V0_baseline", joules: float | None = 10.0, mcc: float
         "task": "T2",
         "variant": cell.removeprefix("T2-"),
         "status": "ok",
-        "rounds": [{"seconds": 2.0, "energy": {"total_j": joules}}],
+        "rounds": [one_round(joules)],
         "quality": {} if mcc is None else {"mcc": {"value": mcc}},
-        "energy_sources": ESTIMATED,
         "doubts": ["1 round"],
         "error": None,
         **more,
@@ -42,10 +47,18 @@ def test_the_baseline_is_not_held_against_itself() -> None:
     assert row(record())[3] == "-"
 
 
-def test_joules_of_different_sources_are_not_divided() -> None:
-    """A measured joule over an estimated one is no ratio."""
-    counted = record("T2-V1_x", energy_sources={"cpu": "zeus:rapl", "gpu": "none", "dram": "none"})
-    assert row(counted, record())[3] == "-"
+@pytest.mark.parametrize("sources", [{"cpu": "zeus:rapl"}, {"cpu": "estimated:x", "gpu": "zeus:nvml-counter"}])
+def test_joules_of_different_sources_or_scope_are_not_divided(sources: dict[str, str]) -> None:
+    """A measured joule over an estimated one is no ratio, nor is GPU and CPU over the CPU alone."""
+    counted = record("T2-V1_x", rounds=[one_round(6.2, **sources)])
+    assert row(counted, record())[2:4] == ("6.2 J", "-")
+
+
+def test_only_channels_in_the_sum_are_named() -> None:
+    """A GPU that was counted, and whose joules are unknown, is not a source of the sum."""
+    lost = one_round(6.2, cpu="estimated:x", gpu="zeus:nvml-counter")
+    lost["energy"]["scope"] = ["cpu"]
+    assert row(record(rounds=[lost]))[6] == "cpu estimated"
 
 
 def test_a_failed_baseline_is_no_baseline() -> None:
@@ -55,14 +68,14 @@ def test_a_failed_baseline_is_no_baseline() -> None:
 
 def test_unmeasured_is_said_and_not_zero() -> None:
     """No number stands where nobody measured."""
-    empty = row(record("T2-V1_x", None, None, energy_sources={"cpu": "none"}), record())
+    empty = row(record("T2-V1_x", None, None), record())
     assert empty[2:7] == ("unmeasured", "-", "not scored", "-", "none")
 
 
 def test_one_unmeasured_round_leaves_the_mean_unmeasured() -> None:
     """A mean over the rounds that happen to be known would flatter."""
-    two = record(rounds=[{"seconds": 1.0, "energy": {"total_j": j}} for j in (1.0, None)])
-    assert table.mean_joules(two) is None
+    assert table.mean_joules(record(rounds=[one_round(1.0), one_round(None)])) is None
+    assert table.mean_joules(record(rounds=[one_round(1.0), one_round(2.0)])) == 1.5
 
 
 def test_units_keep_three_digits() -> None:
