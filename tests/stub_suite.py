@@ -2,7 +2,7 @@
 
 ``write(pytester)`` puts experiment.md, variants/, a conftest.py that overrides ``dataset``, ``model`` and ``toggles``, and a
 bench test into a fresh folder. The stages burn a little CPU and answer with fixed probabilities; the environment variable
-``STUB`` names a cell and what goes wrong in it: ``T2-V1_fast=raise``.
+``STUB`` names a cell and what goes wrong in it: ``T2-V1_fast=raise``; ``STUB_SCORING`` holds the seconds that scoring takes.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ class StubData:
     facts = {"asked": "generated", "source": "stub", "sha256": "0" * 64, "split_sizes": {"test": 10}}
 
     def score(self, outputs):
-        time.sleep(0.3)  # judging is slow, and no inference
+        time.sleep(float(os.environ.get("STUB_SCORING", "0")))
         return {"mcc": Metric(value=0.5, n=len(outputs))}
 
     def doubts(self, outputs):

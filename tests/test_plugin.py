@@ -73,13 +73,14 @@ def test_a_knob_that_did_not_act_makes_the_cell_partial(suite: pytest.Pytester) 
     done.stdout.fnmatch_lines(["*partial*", "*system.gpu_power_fraction = 0.7: not applied: a stub sets nothing*"])
 
 
-def test_the_timer_holds_the_pipeline_alone(suite: pytest.Pytester) -> None:
-    """Scoring takes 0.3 s in the stub and none of it is in pytest-benchmark's time or in a window."""
+def test_the_timer_holds_the_pipeline_alone(suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scoring takes 5 s and none of it is in pytest-benchmark's time or in a window."""
+    monkeypatch.setenv("STUB_SCORING", "5")
     run(suite, "-k", "V0", "--benchmark-json=b.json")
     bench = json.loads((suite.path / "b.json").read_text())["benchmarks"][0]
     cell = bench["extra_info"]["greenbench"]
-    assert bench["stats"]["mean"] < 0.3
-    assert 0 <= bench["stats"]["mean"] - cell["rounds"][0]["seconds"] < 0.1
+    assert bench["stats"]["mean"] < 4
+    assert cell["rounds"][0]["seconds"] <= bench["stats"]["mean"]
     assert sum(w["seconds"] for w in cell["rounds"][0]["windows"]) <= cell["rounds"][0]["seconds"]
 
 
