@@ -44,7 +44,7 @@ def skip_layers(model: nn.Module, fraction: float) -> nn.Module:
     gone = set(layers_to_skip(config.layer_types, fraction))
     kept = [i for i in range(len(stack.layers)) if i not in gone]
     stack.layers = nn.ModuleList([stack.layers[i] for i in kept])
-    # The config says which mask and which rotary base each layer gets: it must follow the layers that stay.
+    # Each layer carries its own kind of attention; the config must go on telling the same, for whoever builds from it.
     config.layer_types = [config.layer_types[i] for i in kept]
     config.num_hidden_layers = len(kept)
     return model

@@ -32,7 +32,7 @@ def reset(seed: int) -> None:
 
     for state in (AcceleratorState, GradientState, PartialState):
         state._reset_state(*([True] if state is AcceleratorState else []))  # noqa: SLF001  Accelerate offers no public way
-    os.environ.pop("ACCELERATE_MIXED_PRECISION", None)  # Accelerate writes it, and reads it back for the next cell
+    os.environ.pop("ACCELERATE_MIXED_PRECISION", None)  # a launcher may have set it, and Accelerate obeys it
     torch.set_default_dtype(torch.float32)
     torch.set_num_threads(THREADS)
     torch.set_grad_enabled(True)

@@ -1,0 +1,62 @@
+"""Run cells one after another in this process and print what each predicts, as JSON.
+
+``python -m tests.stages.cells_in_one_process V7 one-thread V0`` runs the first variant whose name starts with each word;
+``one-thread`` is the baseline on one thread. Nothing is measured.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from greenbench import matrix, plan
+from greenbench.pipeline import Pipeline
+from greenbench.profiles import PROFILES
+from greenbench.stages.system import System
+from greenbench.stages.toggles import Toggles
+from greenbench.tasks import TASKS
+from greenbench.tasks.checkpoints import Checkpoint
+from greenbench.tasks.dataset import Dataset
+
+ROOT = Path(__file__).parents[2]
+SIZE = PROFILES["tiny"].tasks["T2"]
+
+
+class Unmetered:
+    """A meter that measures nothing."""
+
+    def window(self, _stage: str, **_: Any) -> AbstractContextManager[None]:
+        """Open nothing."""
+        return nullcontext()
+
+    def take(self) -> tuple[()]:
+        """Have measured nothing."""
+        return ()
+
+
+def predictions(cells: dict[str, plan.Cell], name: str, data: Dataset) -> list[float]:
+    """Run one cell as a session does and return the probability of each test function."""
+    cell = cells["V0" if name == "one-thread" else name]
+    system = replace(cell.options.system, cpu_threads=1) if name == "one-thread" else cell.options.system
+    toggles = Toggles(cell.options, SIZE, "cpu")
+    pipeline = Pipeline(cell, data, Checkpoint("M2", SIZE.model), toggles, Unmetered(), System(system, ()))
+    pipeline.prepare(cell.seed)
+    pipeline.run()
+    return pipeline._outputs
+
+
+def main() -> None:
+    """Run the cells that the command line names, in its order, on 64 training and 32 test functions."""
+    variants = matrix.load(ROOT / "experiment.md", ROOT / "variants").variants
+    planned = plan.cells("T2", variants, PROFILES["tiny"], seed=0, rounds=1)
+    cells = {cell.variant[:2]: cell for cell in planned}
+    data = Dataset(task=TASKS["T2"], source="generated", columns={}, sizes=(64, 16, 32), seed=0)
+    sys.stdout.write(json.dumps([predictions(cells, name, data) for name in sys.argv[1:]]))
+
+
+if __name__ == "__main__":
+    main()

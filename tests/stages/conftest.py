@@ -1,0 +1,50 @@
+"""A fine-tuned baseline that the tests of the stages share: trained once a session, handed out as copies."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import nn
+
+    from greenbench.stages.data import Batches
+    from greenbench.stages.training import Seen
+
+
+@pytest.fixture(scope="session")
+def batches() -> Batches:
+    """Give the data of the tiny profile as the baseline batches them, with 64 test functions."""
+    from stages.small_runs import SIZE, batched
+
+    from greenbench.tasks import vulnerability
+
+    splits = vulnerability.load(SIZE.data, columns={}, sizes=(SIZE.sizes[0], 16, 64), seed=0)
+    return batched(splits.train, splits.test)
+
+
+@pytest.fixture(scope="session")
+def baseline(batches: Batches) -> tuple[nn.Module, Seen]:
+    """Fine-tune the baseline once. Never change this model: take ``trained``."""
+    from stages.small_runs import fine_tuned
+
+    return fine_tuned(batches)
+
+
+@pytest.fixture
+def trained(baseline: tuple[nn.Module, Seen]) -> nn.Module:
+    """Give a copy of the fine-tuned baseline."""
+    return copy.deepcopy(baseline[0])
+
+
+@pytest.fixture
+def as_new() -> Iterator[None]:
+    """Leave the process as new, whatever the test does to it."""
+    from greenbench.stages import isolation
+
+    yield
+    isolation.reset(0)

@@ -1,0 +1,58 @@
+"""Real cells in small: the shipped start, generated C functions, and a few steps on the CPU."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import torch
+
+from greenbench.options import DataOptions, TrainingOptions
+from greenbench.profiles import PROFILES
+from greenbench.stages import data, isolation, training
+from greenbench.tasks.c_functions import generate
+from greenbench.tasks.checkpoints import Checkpoint
+from greenbench.tasks.splits import Example
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import nn
+
+    from greenbench.stages.data import Batches
+    from greenbench.stages.training import Seen
+
+SIZE = PROFILES["tiny"].tasks["T2"]
+START = Checkpoint("M2", SIZE.model)
+CPU = torch.device("cpu")
+BASELINE = TrainingOptions()
+
+
+def functions(count: int, seed: int = 0) -> tuple[Example, ...]:
+    """Make ``count`` generated C functions."""
+    return tuple(Example(text=f.text, label=int(f.vulnerable)) for f in generate(count, seed))
+
+
+def batched(
+    train: Sequence[Example], test: Sequence[Example], options: TrainingOptions = BASELINE, batch_size: int = 32
+) -> Batches:
+    """Tokenise with the Rust tokenizer, which gives the same ids in less time, and batch with seed 0."""
+    return data.prepare(
+        train,
+        test,
+        data.encoder("rust", START.tokenizer_file, SIZE.max_tokens),
+        DataOptions(tokenizer="rust", batch_size=batch_size),
+        micro=data.micro_batch(batch_size, options.accumulation_steps),
+        pad_id=START.pad_id,
+        seed=0,
+    )
+
+
+def fine_tuned(
+    batches: Batches, options: TrainingOptions = BASELINE, learning_rate: float | None = None
+) -> tuple[nn.Module, Seen]:
+    """Fine-tune the shipped start in a process made as new; the profile says how, unless a learning rate is given."""
+    isolation.reset(0)
+    net = START.load()
+    size = SIZE if learning_rate is None else replace(SIZE, learning_rate=learning_rate)
+    return net, training.finetune(net, batches, options, size, CPU)

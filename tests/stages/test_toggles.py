@@ -1,0 +1,148 @@
+"""The switches: every knob that is turned leaves a proof, and a warm-up leaves nothing."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+from stages.small_runs import SIZE, START, functions
+
+from greenbench.errors import UnavailableError, UsageError
+from greenbench.options import (
+    STAGES,
+    ArchitectureOptions,
+    DataOptions,
+    InferenceOptions,
+    Options,
+    SystemOptions,
+    TrainingOptions,
+    differences,
+)
+from greenbench.stages.system import System
+from greenbench.stages.toggles import Toggles, resolve_device
+
+if TYPE_CHECKING:
+    from greenbench.types import Applied
+
+pytestmark = pytest.mark.usefixtures("as_new")
+
+CHANGED = Options(
+    data=DataOptions(tokenizer="rust", batch_size=16),
+    architecture=ArchitectureOptions(weight_format="int8"),
+    training=TrainingOptions(optimizer="sgd", precision="bf16", accumulation_steps=2),
+    system=SystemOptions(gpu_power_fraction=0.7, gpu_clock_fraction=0.8, cpu_threads=1),
+    inference=InferenceOptions(skip_layers=0.34),
+)
+
+
+def run(options: Options) -> tuple[Toggles, tuple[Applied, ...], dict[str, int | None]]:
+    """Run the five stages in miniature and return the switches, all proofs and the work counted."""
+    toggles, system = Toggles(options, SIZE, "cpu"), System(options.system, ())
+    with toggles.quiet(), system:
+        toggles.reset(0)
+        batches = toggles.data(functions(32), functions(8, seed=1), START, 0)
+        net = toggles.architecture(START)
+        net = toggles.training(net, batches) if toggles.finetunes else net
+        net = toggles.conversion(net) if toggles.converts else net
+        assert len(toggles.inference(net, batches)) == 8
+    return toggles, (*toggles.applied(), *system.applied), toggles.work(net, batches)
+
+
+def test_every_knob_leaves_a_proof() -> None:
+    """With every knob turned away from the baseline, each has one proof of the asked value, and all but the GPU's hold."""
+    _, applied, _ = run(CHANGED)
+    asked = {
+        (stage, f.name): getattr(getattr(CHANGED, stage), f.name) for stage in STAGES for f in fields(getattr(CHANGED, stage))
+    }
+    assert {d.knob for d in differences(CHANGED)} == {".".join(k) for k in asked} - {"training.finetune"}
+    assert {(a.stage, a.knob): a.asked for a in applied} == asked
+    assert len(applied) == len(asked)
+    assert {a.knob for a in applied if not a.holds} == {"gpu_power_fraction", "gpu_clock_fraction"}
+
+
+def test_baseline_leaves_a_proof_of_every_knob_that_holds() -> None:
+    """V0 is proved like any other variant, and the work is counted."""
+    toggles, applied, work = run(Options())
+    asked = {
+        (stage, f.name): getattr(getattr(Options(), stage), f.name) for stage in STAGES for f in fields(getattr(CHANGED, stage))
+    }
+    assert {(a.stage, a.knob): a.asked for a in applied} == asked
+    assert all(a.holds for a in applied)
+    assert (toggles.finetunes, toggles.converts) == (True, False)
+    assert (work["samples_trained"], work["samples_scored"], work["optimizer_steps"]) == (32, 8, 1)
+
+
+def test_a_variant_without_training_proves_that_and_counts_no_work_of_it() -> None:
+    """The stage does not run, its other knobs have no proof, and nothing is trained."""
+    toggles, applied, work = run(replace(CHANGED, training=TrainingOptions(finetune=False)))
+    assert not toggles.finetunes
+    assert [(a.knob, a.got, a.holds) for a in applied if a.stage == "training"] == [("finetune", False, True)]
+    assert (work["samples_trained"], work["tokens_training"], work["optimizer_steps"]) == (0, 0, 0)
+    assert work["tokens_inference"] > 0
+
+
+def test_a_reset_forgets_the_last_round() -> None:
+    """Each round has its own proofs."""
+    toggles, _, _ = run(Options(data=DataOptions(tokenizer="rust")))
+    toggles.reset(1)
+    assert [(a.knob, a.got) for a in toggles.applied()] == [("finetune", False)]
+
+
+@pytest.mark.parametrize("options", [Options(), CHANGED], ids=["baseline", "changed"])
+def test_warm_up_leaves_no_trace(options: Options) -> None:
+    """The miniature adds nothing to the cell's proofs, and the process is as new after it."""
+    toggles = Toggles(options, SIZE, "cpu")
+    before = toggles.applied()
+    toggles.warm_up(functions(4), START)
+    assert toggles.applied() == before
+    assert not any(a.got for a in before)
+    drawn = torch.rand(1)
+    toggles.reset(0)
+    assert torch.rand(1) == drawn
+
+
+def test_options_that_contradict_each_other_are_refused_before_anything_runs() -> None:
+    """Micro-batches divide the batch, or the cell does not start."""
+    with pytest.raises(UsageError, match=r"accumulation_steps: 5 does not divide data.batch_size 32"):
+        Toggles(Options(training=TrainingOptions(accumulation_steps=5)), SIZE, "cpu")
+
+
+@pytest.mark.parametrize(
+    ("options", "knob"),
+    [
+        (Options(training=TrainingOptions(precision="fp16")), "training.precision: fp16"),
+        (Options(architecture=ArchitectureOptions(weight_format="fp8")), "architecture.weight_format: fp8"),
+    ],
+)
+def test_check_refuses_what_the_device_cannot_do(options: Options, knob: str) -> None:
+    """Training and architecture are asked before the first cell; what a CPU can do passes."""
+    with pytest.raises(UnavailableError, match=knob):
+        Toggles(options, SIZE, "cpu").check()
+    Toggles(CHANGED, SIZE, "cpu").check()
+
+
+def cuda(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    """Have torch see ``count`` CUDA devices."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: count > 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+
+
+def test_auto_is_cuda_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``auto`` and ``cuda`` are the first card; without one, ``auto`` is the CPU."""
+    cuda(monkeypatch, 2)
+    found = [str(resolve_device(name)) for name in ("auto", "cuda", "cuda:1", "cpu")]
+    assert found == ["cuda:0", "cuda:0", "cuda:1", "cpu"]
+    cuda(monkeypatch, 0)
+    assert [str(resolve_device(name)) for name in ("auto", "cpu")] == ["cpu", "cpu"]
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "said"), [("cuda", 0, "sees no CUDA device; use auto or cpu"), ("cuda:2", 2, "sees 2 CUDA")]
+)
+def test_a_device_that_is_not_there_is_unavailable(name: str, count: int, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sentence names the option, what was asked and what there is."""
+    cuda(monkeypatch, count)
+    with pytest.raises(UnavailableError, match=f"--green-device: {name} was asked for .*{said}"):
+        resolve_device(name)

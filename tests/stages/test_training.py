@@ -1,0 +1,194 @@
+"""The training stage: what a step sees, which arithmetic it uses, and what it leaves behind."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from stages.small_runs import CPU, SIZE, START, batched, fine_tuned, functions
+from torch import nn
+
+from greenbench.errors import UnavailableError
+from greenbench.options import TrainingOptions
+from greenbench.stages import isolation, training
+from greenbench.stages.training import Seen
+
+if TYPE_CHECKING:
+    from greenbench.stages.data import Batches
+
+pytestmark = pytest.mark.usefixtures("as_new")
+
+BF16 = TrainingOptions(precision="bf16", accumulation_steps=2)
+
+
+def linear_dtype(model: nn.Module) -> torch.dtype:
+    """Return the dtype in which the model's first linear layer answers outside of training."""
+    linear, found = next(m for m in model.modules() if isinstance(m, nn.Linear)), []
+    hook = linear.register_forward_hook(lambda _module, _inputs, output: found.append(output.dtype))
+    model.eval()(input_ids=torch.tensor([[2, 5, 3]]))
+    hook.remove()
+    return found[0]
+
+
+@pytest.fixture(scope="module")
+def few() -> Batches:
+    """Give two steps' worth of two micro-batches of four."""
+    return batched(functions(16), functions(2), BF16, batch_size=8)
+
+
+@pytest.mark.parametrize(("optimizer", "tolerance"), [("sgd", 1e-6), ("adamw", 2e-4)])
+def test_accumulating_gives_the_weights_of_the_whole_batch(optimizer: str, tolerance: float) -> None:
+    """Three steps of 4 x 8 examples end in the weights of three steps of 32, up to the order of FP32 sums."""
+    train, ends = functions(96), []
+    for steps in (1, 4):
+        options = TrainingOptions(optimizer=optimizer, accumulation_steps=steps)
+        net, seen = fine_tuned(batched(train, train[:2], options), options)
+        assert (seen.steps, seen.micro_batches, seen.examples) == (3, 3 * steps, 96)
+        ends.append(net.state_dict())
+    start, (whole, parts) = START.load().state_dict(), ends
+    assert max(float((whole[k] - start[k]).abs().max()) for k in whole) > 20 * tolerance
+    assert max(float((whole[k] - parts[k]).abs().max()) for k in whole) < tolerance
+
+
+def test_gradients_are_clipped_to_their_norm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One step of plain gradient descent moves the weights exactly as far as the clipped gradient reaches."""
+    monkeypatch.setattr(training, "GRADIENT_CLIP", 1e-3)
+    isolation.reset(0)
+    net, options = START.load(), TrainingOptions(optimizer="sgd")
+    before = torch.cat([p.detach().clone().flatten() for p in net.parameters()])
+    size = replace(SIZE, learning_rate=1.0, weight_decay=0.0)
+    training.finetune(net, batched(functions(8), functions(1), options, batch_size=8), options, size, CPU)
+    moved = torch.cat([p.detach().flatten() for p in net.parameters()]) - before
+    assert float(moved.norm()) == pytest.approx(1e-3, rel=0.01)
+
+
+def test_training_lowers_the_loss_and_moves_every_weight(baseline: tuple[nn.Module, Seen]) -> None:
+    """On the tiny profile the last steps lose less than the first, and no layer stays what it was."""
+    net, seen = baseline
+    losses = [float(loss) for loss in seen.losses]
+    assert len(losses) == seen.steps == SIZE.sizes[0] // 32 * SIZE.epochs
+    assert statistics.mean(losses[-5:]) < 0.9 * statistics.mean(losses[:5])
+    start = START.load().state_dict()
+    assert [k for k, v in net.state_dict().items() if torch.equal(v, start[k])] == []
+
+
+def test_baseline_trains_in_fp32_with_adamw(baseline: tuple[nn.Module, Seen]) -> None:
+    """All proofs of the baseline hold, read from the live objects."""
+    proofs = training.proofs(baseline[1], TrainingOptions(), 32)
+    assert {p.knob: p.got for p in proofs} == {
+        "finetune": True,
+        "optimizer": "adamw",
+        "precision": "fp32",
+        "accumulation_steps": 1,
+        "batch_size": 32,
+    }
+    assert all(p.holds for p in proofs)
+
+
+def test_bf16_is_seen_in_training_and_gone_afterwards(few: Batches) -> None:
+    """Matrix products of training run in bf16; then the weights and the products of the model are FP32 again."""
+    net, seen = fine_tuned(few, BF16)
+    assert seen.matmul_dtype == "bfloat16"
+    assert all(p.holds for p in training.proofs(seen, BF16, 8))
+    assert {p.dtype for p in net.parameters()} == {torch.float32}
+    assert linear_dtype(net) == torch.float32
+
+
+def test_precision_that_did_not_act_is_told(few: Batches, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where autocast stays off although bf16 was asked for, the proof says what was read back."""
+    monkeypatch.setitem(training.MIXED_PRECISION, "bf16", "no")
+    _, seen = fine_tuned(few, BF16)
+    precision = next(p for p in training.proofs(seen, BF16, 8) if p.knob == "precision")
+    assert (precision.got, precision.note) == ("fp32", "asked for bf16, read back fp32")
+
+
+def test_another_precision_works_after_a_reset(few: Batches) -> None:
+    """Accelerate holds one precision a process; the reset between cells lets the next cell choose its own."""
+    fine_tuned(few, BF16)
+    _, seen = fine_tuned(few, replace(BF16, precision="fp32"))
+    assert seen.matmul_dtype == "float32"
+
+
+def test_without_a_reset_another_precision_does_not_pass_unseen(few: Batches) -> None:
+    """The reset above is needed: without it Accelerate refuses."""
+    fine_tuned(few, BF16)
+    with pytest.raises(ValueError, match="AcceleratorState has already been initialized"):
+        training.finetune(START.load(), few, replace(BF16, precision="fp32"), SIZE, CPU)
+
+
+def test_sgd_is_proved_by_the_live_optimizer(few: Batches) -> None:
+    """The optimizer that ran is SGD; the same run does not pass for AdamW."""
+    options = replace(BF16, precision="fp32", optimizer="sgd")
+    _, seen = fine_tuned(few, options)
+    optimizer = {p.knob: p for p in training.proofs(seen, options, 8)}["optimizer"]
+    assert (optimizer.asked, optimizer.got, optimizer.holds) == ("sgd", "sgd", True)
+    mistaken = {p.knob: p for p in training.proofs(seen, replace(options, optimizer="adamw"), 8)}["optimizer"]
+    assert mistaken.note == "asked for adamw, read back sgd"
+
+
+def test_counted_batches_are_held_against_the_asked_ones() -> None:
+    """Accumulation and batch size are read from counts: other counts are told."""
+    seen = Seen(steps=2, micro_batches=4, examples=16, matmul_dtype="bfloat16", optimizer="adamw")
+    assert [p.knob for p in training.proofs(seen, BF16, 8) if not p.holds] == []
+    wrong = training.proofs(replace(seen, micro_batches=2, examples=8), BF16, 8)
+    assert [(p.stage, p.knob, p.got) for p in wrong if not p.holds] == [
+        ("training", "accumulation_steps", 1),
+        ("data", "batch_size", 4),
+    ]
+
+
+def test_skipped_training_is_proved_by_that_alone() -> None:
+    """Without fine-tuning there is one proof, that it did not run, and it holds; if it was asked for, it does not."""
+    (skipped,) = training.proofs(None, TrainingOptions(finetune=False), 32)
+    assert (skipped.knob, skipped.asked, skipped.got, skipped.holds) == ("finetune", False, False, True)
+    (missing,) = training.proofs(None, TrainingOptions(), 32)
+    assert not missing.holds
+
+
+def test_fp16_on_a_cpu_is_refused() -> None:
+    """The sentence names the knob, the device and what would work; the others pass."""
+    with pytest.raises(UnavailableError, match=r"training.precision: fp16 .* runs on cpu; bf16 or fp32 would work"):
+        training.check(TrainingOptions(precision="fp16"), CPU)
+    for precision in ("fp32", "bf16"):
+        training.check(TrainingOptions(precision=precision), CPU)
+    training.check(TrainingOptions(precision="fp16"), torch.device("cuda:0"))
+
+
+@pytest.mark.parametrize(
+    ("precision", "has_bf16", "doubted"), [("bf16", False, True), ("bf16", True, False), ("fp32", False, False)]
+)
+def test_emulated_bf16_is_doubted(*, precision: str, has_bf16: bool, doubted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader is told where the CPU emulates bf16, and only there."""
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: has_bf16)
+    assert bool(training.doubts(TrainingOptions(precision=precision), CPU)) == doubted
+
+
+def rates(steps: int, warmup: float) -> list[float]:
+    """Return the factor of the learning rate in each of ``steps`` steps and after the last."""
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    schedule = training._schedule(optimizer, steps, warmup)
+    found = []
+    for _ in range(steps):
+        found.append(schedule.get_last_lr()[0])
+        optimizer.step()
+        schedule.step()
+    return [*found, schedule.get_last_lr()[0]]
+
+
+@settings(deadline=None, max_examples=50)
+@given(steps=st.integers(1, 200), warmup=st.floats(0, 1))
+def test_learning_rate_rises_to_its_peak_and_falls_to_zero(steps: int, warmup: float) -> None:
+    """Every step has a positive rate, one has the asked one, it rises before and falls after; at the end it is 0."""
+    found = rates(steps, warmup)
+    peak = found.index(max(found))
+    assert max(found) == pytest.approx(1)
+    assert min(found[:-1]) > 0
+    assert found[-1] == 0
+    assert found[: peak + 1] == sorted(found[: peak + 1])
+    assert found[peak:] == sorted(found[peak:], reverse=True)
+    assert peak + 1 == max(1, round(steps * warmup))
