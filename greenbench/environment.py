@@ -102,7 +102,7 @@ def git_state(root: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {"commit": None, "dirty": None, "reason": "git is not installed, or the folder does not exist"}
     except subprocess.CalledProcessError as error:
-        return {"commit": None, "dirty": None, "reason": f"git: {error.stderr.strip().splitlines()[0]}"}
+        return {"commit": None, "dirty": None, "reason": f"git: {error.stderr.strip().partition(chr(10))[0]}"}
     except subprocess.TimeoutExpired:
         return {"commit": None, "dirty": None, "reason": f"git did not answer within {_GIT_SECONDS} s"}
     return {"commit": commit, "dirty": dirty}
@@ -114,7 +114,10 @@ def container() -> str | None:
         return kind
     if (kind := next((k for k, path in _CONTAINER_FILES.items() if path.exists()), None)) is not None:
         return kind
-    groups = _CGROUP.read_text() if _CGROUP.exists() else ""
+    try:
+        groups = _CGROUP.read_text()
+    except OSError:  # absent, or not ours to read: then it tells nothing
+        groups = ""
     return next((mark for mark in _CGROUP_MARKS if mark in groups), None)
 
 

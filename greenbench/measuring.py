@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 from greenbench.errors import GreenbenchError
 from greenbench.pipeline import Pipeline
 from greenbench.store import cell_record
-from greenbench.types import CellResult, Round
+from greenbench.types import CHANNELS, CellResult, Round
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from greenbench.energy import Meter
-    from greenbench.types import Metric, Status, Window
+    from greenbench.types import Energy, Metric, Status, Window
 
 WHOLE = "whole"
 """The window around a round, and the only one of a plain function that opens none."""
@@ -105,14 +105,22 @@ def status_of(rounds: tuple[Round, ...], error: str | None) -> Status:
     return "ok" if all(a.holds for r in rounds for a in r.applied) else "partial"
 
 
-def doubts_of(rounds: tuple[Round, ...], energy: Meter) -> tuple[str, ...]:
-    """Return what a reader should know, each once: the rounds' doubts, knobs that did not act, estimated energy, one round."""
+def doubts_of(rounds: tuple[Round, ...]) -> tuple[str, ...]:
+    """Return what a reader should know, each once: the rounds' doubts, knobs that did not act, the energy, a single round."""
     doubts = [d for r in rounds for d in r.doubts]
     doubts += [f"{a.stage}.{a.knob} = {a.asked}: {a.note}" for r in rounds for a in r.applied if not a.holds]
-    doubts += [f"{channel} energy is {s}, not measured" for channel, s in energy.sources.items() if s.startswith("estimated:")]
+    doubts += [d for r in rounds for channel in CHANNELS if (d := _energy_doubt(r.whole.energy, channel))]
     if len(rounds) == 1:
         doubts.append("1 round: the spread between rounds is unknown; --green-rounds 5 would show it")
     return tuple(dict.fromkeys(doubts))
+
+
+def _energy_doubt(energy: Energy, channel: str) -> str | None:
+    """Say where a channel's joules are a guess, or where a counter was there and gave none."""
+    source = energy.sources.get(channel, "none")
+    if source != "none" and energy.joules(channel) is None:
+        return f"{channel} energy is unknown although there is {source}: {energy.reasons.get(channel, 'no reason')}"
+    return f"{channel} energy is {source}, not measured" if source.startswith("estimated:") else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,29 +150,28 @@ def measured(target: Any, benchmark: Any, meter: Meter, *, name: str, rounds: in
     try:
         run.run(benchmark)
     except Exception as error:  # noqa: BLE001  told to the caller, who raises it once the record is kept
-        return _outcome(about, run.done, meter, pipeline, error)
-    return _outcome(about, run.done, meter, pipeline, None)
+        return _outcome(about, run.done, pipeline, error)
+    return _outcome(about, run.done, pipeline, None)
 
 
 def _about(pipeline: Pipeline | None, name: str) -> dict[str, Any]:
     if pipeline is None:
         return {"id": name, "task": "", "variant": "", "model": ""}
     cell = pipeline.cell
-    return {"id": cell.id, "task": cell.task, "variant": cell.variant, "model": str(pipeline.model.source)}
+    return {"id": cell.id, "task": cell.task, "variant": cell.variant, "model": pipeline.model.source}
 
 
-def _outcome(
-    about: Mapping[str, Any], done: Sequence[Round], meter: Meter, pipeline: Pipeline | None, error: Exception | None
-) -> Outcome:
+def _outcome(about: Mapping[str, Any], done: Sequence[Round], pipeline: Pipeline | None, error: Exception | None) -> Outcome:
     rounds, failure = tuple(done), None if error is None else sentence(error)
     result = CellResult(
         **about,
         data=dict(pipeline.dataset.facts) if pipeline and rounds else {},
+        checkpoint=dict(pipeline.model.facts) if pipeline and rounds else {},
         seeds=tuple(r.seed for r in rounds),
         status=status_of(rounds, failure),
         rounds=rounds,
         quality=mean_quality(rounds),
-        doubts=doubts_of(rounds, meter),
+        doubts=doubts_of(rounds),
         error=failure,
     )
     return Outcome(result=result, record=cell_record(result, pipeline.cell.options if pipeline else None), error=error)

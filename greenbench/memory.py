@@ -6,6 +6,8 @@ one would inherit its peak: hence ``/proc/self/clear_refs`` and ``VmHWM`` (proc(
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 from pathlib import Path
 
 _PROCESS = Path("/proc/self")
@@ -13,7 +15,12 @@ _RESET_PEAK = "5"
 
 
 def reset_peak_memory() -> bool:
-    """Start a new peak from the memory held now; False where the kernel does not allow it (the old peak then stays)."""
+    """Start a new peak from the memory held now; False where the kernel does not allow it (the old peak then stays).
+
+    What was freed goes back to the system first: glibc keeps it otherwise, and the next peak would start from there.
+    """
+    with contextlib.suppress(OSError, AttributeError):  # another C library has no malloc_trim, and may not need it
+        ctypes.CDLL(None).malloc_trim(0)
     try:
         (_PROCESS / "clear_refs").write_text(_RESET_PEAK)
     except OSError:

@@ -53,6 +53,7 @@ class Stages(Protocol):
     finetunes: bool
     converts: bool
 
+    def check(self) -> None: ...  # noqa: D102
     def quiet(self) -> AbstractContextManager[None]: ...  # noqa: D102
     def reset(self, seed: int) -> None: ...  # noqa: D102
     def synchronize(self) -> None: ...  # noqa: D102
@@ -84,6 +85,7 @@ class Pipeline:
         self._batches = self._net = self._outputs = None
         with self.toggles.quiet():
             _ = self.dataset.facts, self.model.folder
+            self.toggles.check()
             self.toggles.reset(seed)
         self.energy.take()
         self._peak_is_ours = reset_peak_memory()
@@ -109,6 +111,7 @@ class Pipeline:
     def finish(self, whole: Window, windows: tuple[Window, ...]) -> Round:
         """After the timer: score, and put together what the round showed."""
         peak = peak_memory_bytes() if self._peak_is_ours else None
+        work = {**self.toggles.work(self._net, self._batches), "peak_memory_bytes": peak}
         self.progress("scoring")
         with self.toggles.quiet():
             quality, references = self.dataset.score(self._outputs), self.dataset.references()
@@ -119,7 +122,7 @@ class Pipeline:
             windows=windows,
             quality=quality,
             references=references,
-            work={**self.toggles.work(self._net, self._batches), "peak_memory_bytes": peak},
+            work=work,
             applied=(*self.toggles.applied(), *self.power.applied),
             doubts=(*self.toggles.doubts(), *doubts, *([] if peak is not None else [NO_PEAK])),
         )

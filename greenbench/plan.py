@@ -71,6 +71,8 @@ class Like:
     """What an earlier cell must have had in common with the cells to come, for its cost to say something of theirs."""
 
     host: str
+    device: str | None
+    """None: whichever ``auto`` took."""
     model: str
     data: str
 
@@ -102,6 +104,7 @@ def _taken(cell: Cell, runs: Sequence[Mapping[str, Any]], like: Like) -> list[tu
         (r["seconds"], r["energy"]["total_j"], "+".join(sorted(set(r["energy"]["sources"].values()) - {"none"})))
         for run in runs
         if run["profile"] == cell.profile and run["environment"].get("host") == like.host
+        if like.device in {None, run["environment"].get("device")}
         for c in run["cells"]
         if c["id"] == cell.id and c["status"] != "failed"
         if (c["model"], c["data"].get("asked")) == (like.model, like.data)

@@ -46,11 +46,12 @@ def use_matrix(config: pytest.Config, experiment: Path, variants: Path) -> None:
 
     Raises pytest.UsageError, all problems listed, where the two disagree or an option is wrong.
     """
-    _open(config, experiment, variants)
+    with usage_errors():
+        _open(config, experiment, variants)
 
 
 def session_of(config: pytest.Config) -> Session:
-    """Return the session; one without a matrix is made where no conftest.py named any."""
+    """Return the session; one without a matrix is made where no conftest.py named any. Raises UsageError."""
     if SESSION not in config.stash:
         _open(config, None, None)
     return config.stash[SESSION]
@@ -60,8 +61,7 @@ def _open(config: pytest.Config, experiment: Path | None, variants: Path | None)
     from greenbench.report.summary import Summary
     from greenbench.session import Session
 
-    with usage_errors():
-        session = Session(config.getoption, config.rootpath, experiment, variants)
+    session = Session(config.getoption, config.rootpath, experiment, variants)
     config.stash[SESSION], config.stash[SUMMARY] = session, Summary(session.settings.results, config.rootpath)
     config.pluginmanager.register(Writer(session, config.stash[SUMMARY]), "greenbench-writer")
 
@@ -137,8 +137,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Print the table, the doubts and the files."""
     if SESSION in config.stash:
-        paths = config.stash[SESSION].recorder.paths if config.stash[SUMMARY].records else ()
-        config.stash[SUMMARY].show(terminalreporter, paths, config.option.keyword, config.stash[SESSION].matrix)
+        session = config.stash[SESSION]
+        config.stash[SUMMARY].show(terminalreporter, session.written, config.option.keyword, session.matrix)
 
 
 @pytest.hookimpl(trylast=True)
@@ -174,11 +174,13 @@ def model(cell: Cell, pytestconfig: pytest.Config) -> Any:
 @pytest.fixture
 def toggles(cell: Cell, pytestconfig: pytest.Config) -> Any:
     """Return the cell's optimisation switches, one call a stage; each works when the pipeline calls it in its window."""
+    session = session_of(pytestconfig)
     try:
-        session_of(pytestconfig).warm_up()
+        session.get_ready()
     except GreenbenchError as error:  # nothing has run yet, and no cell would do better
         pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
-    return session_of(pytestconfig).toggles(cell)
+    with one_sentence():
+        return session.ready_toggles(cell)
 
 
 @pytest.fixture
@@ -247,7 +249,8 @@ def progress(config: pytest.Config) -> Callable[[str], None]:
 
 def refuse_xdist(config: pytest.Config) -> None:
     """Raise pytest.UsageError under xdist, which switches pytest-benchmark off: nothing would be measured."""
-    if hasattr(config, "workerinput") or getattr(config.option, "numprocesses", None):
+    asked = [config.getoption(name, None) for name in ("numprocesses", "tx")]
+    if hasattr(config, "workerinput") or any(asked) or config.getoption("dist", "no") != "no":
         raise pytest.UsageError(
             "greenbench does not measure under pytest-xdist: cells side by side disturb each other; run without -n"
         )

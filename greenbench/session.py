@@ -10,6 +10,7 @@ import platform
 import shlex
 import sys
 import uuid
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from greenbench import matrix, plan, profiles, store
@@ -49,7 +50,8 @@ class Session:
         self.started = store.now_stamp()
         self.asked: tuple[Cell, ...] = ()
         self.offered: list[str] = []
-        self._warm = False
+        self._ready = False
+        self._cold: dict[Any, Exception] = {}
 
     def cells(self, task: str) -> tuple[Cell, ...]:
         """Return the cells of ``task``; raises UsageError where the matrix or the profile has no such task."""
@@ -66,8 +68,15 @@ class Session:
         store.check_folder(self.settings.results)
 
     def size(self, task: str) -> TaskSize:
-        """Return how big ``task`` is in the profile."""
-        return self.profile.tasks[task]
+        """Return how big ``task`` is in the profile. A checkpoint of the user's is fine-tuned as the profile ``full`` does.
+
+        The tiny profile's learning rate is tuned for its own start and would ruin a model of usual size.
+        """
+        size = self.profile.tasks[task]
+        if TASKS[task].model not in self.settings.model:
+            return size
+        full = profiles.profile("full").tasks[task]
+        return replace(size, learning_rate=full.learning_rate, weight_decay=full.weight_decay, warmup=full.warmup)
 
     def dataset(self, task: str) -> Dataset:
         """Return the handle of the task's data; the same one for all its cells."""
@@ -82,9 +91,13 @@ class Session:
 
     def like(self) -> dict[str, plan.Like]:
         """Say, task by task, which earlier results speak of the cells to come."""
-        host = platform.node()
         return {
-            task: plan.Like(host=host, model=self.model(task).source, data=str(self.dataset(task).source))
+            task: plan.Like(
+                host=platform.node(),
+                device=self.settings.device if self.settings.device != "auto" else None,
+                model=self.model(task).source,
+                data=str(self.dataset(task).source),
+            )
             for task in dict.fromkeys(c.task for c in self.asked)
         }
 
@@ -100,44 +113,57 @@ class Session:
 
         return System(cell.options.system, self.gpus)
 
-    def warm_up(self) -> None:
-        """Before the first cell: find what would make any cell fail, then run a miniature of each kind of cell.
+    def get_ready(self) -> None:
+        """Before the first cell: open data, models, meter and environment, then warm up.
 
-        The miniatures pay for imports and first uses; their numbers are nobody's. Raises UsageError or UnavailableError.
+        Raises UsageError or UnavailableError where that would make every cell fail.
         """
-        if self._warm:
+        if self._ready:
             return
-        _ = self.gpus
-        for cell in self.asked:
-            _ = self.dataset(cell.task).facts, self.model(cell.task).folder
-            self.toggles(cell).check()
-        kinds = {(c.task, c.options.data.tokenizer, c.options.training, c.options.architecture): c for c in self.asked}
-        for cell in kinds.values():
-            self.toggles(cell).warm_up(self.dataset(cell.task).train, self.model(cell.task))
-        self._warm = True
+        for task in dict.fromkeys(c.task for c in self.asked):
+            _ = self.dataset(task).facts, self.model(task).folder
+        _ = self.meter, self.recorder
+        for cell in {_kind(c): c for c in self.asked}.values():
+            self._warm_up(cell)
+        self._ready = True
+
+    def _warm_up(self, cell: Cell) -> None:
+        """Run a miniature of ``cell``: it pays for imports and first uses, and its numbers are nobody's.
+
+        What fails here is kept for the cells of that kind: they fail by it, and no other.
+        """
+        try:
+            toggles = self.toggles(cell)
+            toggles.check()
+            toggles.warm_up(self.dataset(cell.task).train, self.model(cell.task))
+        except Exception as error:  # noqa: BLE001  raised again by ``ready_toggles``
+            self._cold[_kind(cell)] = error
+
+    def ready_toggles(self, cell: Cell) -> Toggles:
+        """Return the cell's switches; raises what went wrong when its kind was warmed up."""
+        if (error := self._cold.get(_kind(cell))) is not None:
+            raise error
+        return self.toggles(cell)
 
     @functools.cached_property
     def device(self) -> str:
-        """The torch device of the cells; torch is asked only where the machine has a GPU or one is named.
-
-        Without a matrix, ``auto`` is CUDA only where the tests already use it through torch.
-        """
+        """The torch device of the cells; torch is asked only where the machine has a GPU or one is named."""
         from greenbench.devices import gpus
 
         if self.settings.device == "cpu" or (self.settings.device == "auto" and not gpus()):
             return "cpu"
-        if not self.matrix.tasks and self.settings.device == "auto":
-            torch = sys.modules.get("torch")
-            return "cuda" if torch is not None and torch.cuda.is_available() else "cpu"
         from greenbench.stages.toggles import resolve_device
 
         return str(resolve_device(self.settings.device))
 
     @functools.cached_property
     def gpus(self) -> tuple[Gpu, ...]:
-        """The GPUs whose energy counts."""
+        """The GPUs whose energy counts. Without a matrix ``auto`` takes all visible ones: nobody knows where the code runs."""
         from greenbench.devices import counted
+        from greenbench.devices import gpus as visible
 
+        if not self.matrix.tasks and self.settings.gpus == "auto" and self.settings.device == "auto":
+            return visible()
         return counted(self.settings.gpus, self.device)
 
     @functools.cached_property
@@ -145,7 +171,7 @@ class Session:
         """The one meter of the session."""
         from greenbench.energy import open_meter
 
-        return open_meter(self.gpus, cpu_watts=self.settings.cpu_watts)
+        return open_meter(self.gpus, cpu_watts=self.settings.cpu_watts, synchronize=wait_for_cuda)
 
     def release(self) -> None:
         """Close what was opened."""
@@ -165,11 +191,28 @@ class Session:
                 "argv": shlex.join(["pytest", *sys.argv[1:]]),
                 "started": self.started.isoformat().replace("+00:00", "Z"),
             },
-            "environment": store.builtin(describe(self.root, self.gpus)),
+            "environment": {"device": self.device, **store.builtin(describe(self.root, self.gpus))},
         }
         return store.Recorder(self.settings.results, self.started, header)
+
+    @property
+    def written(self) -> tuple[Path, ...]:
+        """The results files of this session so far."""
+        return self.recorder.paths if "recorder" in self.__dict__ else ()
 
     def record(self, record: dict[str, Any]) -> None:
         """Write a finished cell; raises OSError."""
         options = next(v.options for v in self.matrix.variants if v.name == record["variant"])
         self.recorder.append(record, options)
+
+
+def _kind(cell: Cell) -> tuple[Any, ...]:
+    """Cells of one kind use the same libraries, formats and shapes for the first time: one warm-up serves them all."""
+    return cell.task, cell.options.data, cell.options.training, cell.options.architecture
+
+
+def wait_for_cuda() -> None:
+    """Wait for what torch has queued on its current CUDA device, if the code that is measured uses it at all."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        torch.cuda.synchronize()

@@ -5,6 +5,7 @@ One literal table names every option; what is not in it is refused. Nothing here
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,9 @@ class Option:
         """As it stands on the command line."""
         return f"--green-{self.name}"
 
+
+MOST = 10**9
+"""Largest number that an option takes; seeds above 2**32 are none to NumPy."""
 
 OPTIONS = (
     Option(name="profile", metavar="NAME", default="tiny", help=f"how big: {', '.join(PROFILES)} (default: tiny)"),
@@ -134,11 +138,11 @@ def _number(name: str, kind: type[int | float], least: float) -> Callable[[Any],
     def parse(value: Any) -> Any:
         try:
             number = kind(value)
-        except ValueError:
+        except (ValueError, TypeError):
             number = kind(-1)
-        if not least <= number < float("inf"):
+        if not least <= number <= MOST:
             what = "a whole number" if kind is int else "a number"
-            raise UsageError(f"--green-{name}: found {value!r}; give {what} of at least {least:g}")
+            raise UsageError(f"--green-{name}: found {value!r}; give {what} from {least:g} to {MOST}")
         return number
 
     return parse
@@ -154,8 +158,7 @@ def _one_of(name: str, allowed: Sequence[str]) -> Callable[[Any], Any]:
 
 
 def _device(value: Any) -> str:
-    kind, _, index = str(value).partition(":")
-    if kind not in {"auto", "cpu", "cuda"} or (":" in str(value) and (kind != "cuda" or not index.isdigit())):
+    if not re.fullmatch(r"auto|cpu|cuda(:(0|[1-9][0-9]*))?", str(value)):
         raise UsageError(f"--green-device: found {value!r}; it is auto, cpu, cuda or cuda:N")
     return str(value)
 

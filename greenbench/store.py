@@ -6,6 +6,7 @@ cannot be read is named, not fatal.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import math
@@ -19,7 +20,7 @@ from greenbench.errors import UsageError
 from greenbench.options import Options, differences
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from greenbench.types import CellResult, Energy, Round, Window
 
@@ -119,33 +120,41 @@ class Recorder:
     def append(self, record: Mapping[str, Any], options: Options) -> Path:
         """Add a cell's record to its variant's file, whose ``options`` are those of the matrix; raises OSError."""
         variant = record["variant"]
-        if variant not in self._runs:
-            self._runs[variant] = (self._claim(variant), self._run(variant, options))
-        path, run = self._runs[variant]
+        path, run = self._runs.get(variant, (None, self._run(variant, options)))
         run["energy_sources"] |= record["energy_sources"]
         run["cells"].append(record)
-        write_atomically(path, json.dumps(run, indent=1, allow_nan=False))
+        text = json.dumps(run, indent=1, allow_nan=False)
+        if path is None:
+            path = self._claim(variant, text)
+        else:
+            write_atomically(path, text)
+        self._runs[variant] = path, run
         return path
 
     def _run(self, variant: str, options: Options) -> dict[str, Any]:
         own = {"options": builtin(options), "differs_from_baseline": builtin(differences(options))}
         return {"schema": SCHEMA, "variant": variant, **own, **self._header, "energy_sources": {}, "cells": []}
 
-    def _claim(self, variant: str) -> Path:
-        """Take a file name that no other session has; two sessions of one second get neighbouring seconds."""
+    def _claim(self, variant: str, text: str) -> Path:
+        """Take a file name that no other session has; two sessions of one second get neighbouring seconds.
+
+        The file appears with its whole text: a link to a finished one either is made or finds the name taken.
+        """
         stamp = self._started
         while True:
             path = self._folder / f"{variant}_{stamp.strftime(STAMP)}.json"
-            try:
-                path.open("x").close()
-            except FileExistsError:
-                stamp += timedelta(seconds=1)
-            else:
-                return path
+            with _written(path, text) as finished:
+                try:
+                    path.hardlink_to(finished)
+                except FileExistsError:
+                    stamp += timedelta(seconds=1)
+                else:
+                    return path
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Replace ``path`` as a whole: a reader, or a crash, sees the old text or the new one."""
+@contextlib.contextmanager
+def _written(path: Path, text: str) -> Iterator[Path]:
+    """Give a finished file with ``text`` beside ``path``, and remove it afterwards if it is still there."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}", suffix=".tmp")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -153,21 +162,31 @@ def write_atomically(path: Path, text: str) -> None:
             file.flush()
             os.fsync(file.fileno())
         Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
+        yield Path(name)
+    finally:
         Path(name).unlink(missing_ok=True)
-        raise
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace ``path`` as a whole: a reader, or a crash, sees the old text or the new one."""
+    with _written(path, text) as finished:
+        finished.replace(path)
+
+
+KEYS = ("variant", "profile", "environment", "cells")
 
 
 def load(path: Path) -> dict[str, Any]:
     """Read a results file; raises UsageError where it is none, or from a newer greenbench."""
     try:
         run: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        schema, _ = run["schema"], run["cells"]
+        schema, lacking = int(run["schema"]), [key for key in KEYS if key not in run]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{path}: not a results file ({type(error).__name__}: {error}); delete it or give another") from error
     if schema > SCHEMA:
         raise UsageError(f"{path}: written with schema {schema}, and this greenbench reads up to {SCHEMA}; update greenbench")
+    if lacking:
+        raise UsageError(f"{path}: not a results file (it lacks {', '.join(lacking)}); delete it or give another")
     return run
 
 

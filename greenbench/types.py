@@ -182,6 +182,8 @@ class CellResult:
     variant: str
     model: str
     data: Mapping[str, Any]
+    checkpoint: Mapping[str, Any] = field(default_factory=dict)
+    """Which weights were started from: source, revision, SHA-256."""
     seeds: tuple[int, ...]
     status: Status
     rounds: tuple[Round, ...]

@@ -71,6 +71,9 @@ class StubToggles:
         self.cell, self.finetunes = cell, cell.options.training.finetune
         self.fault = dict(p.split("=") for p in os.environ.get("STUB", "").split(",") if p).get(cell.id)
 
+    def check(self):
+        pass
+
     def quiet(self):
         return contextlib.nullcontext()
 
@@ -147,7 +150,7 @@ def dataset(cell):
 
 @pytest.fixture
 def model(cell):
-    return SimpleNamespace(source="modernbert_tiny", folder=HERE)
+    return SimpleNamespace(source="modernbert_tiny", folder=HERE, facts={"sha256": "0" * 64})
 
 
 @pytest.fixture

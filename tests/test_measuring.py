@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -107,11 +108,15 @@ def test_status(notes: list[str], error: str | None, status: str) -> None:
 
 def test_doubts_are_told_once_and_plainly() -> None:
     """Rounds that share a doubt do not repeat it; an estimate and a single round are doubts of their own."""
-    one = Round(seed=0, whole=WHOLE, windows=(), applied=(proof("not applied: no GPU"),), doubts=("slow bf16",))
-    with open_meter((), cpu_watts=5.0) as meter:
-        doubts = measuring.doubts_of((one, one), meter)
-        assert doubts[:2] == ("slow bf16", "system.k = 1: not applied: no GPU")
-        assert len(doubts) == len(set(doubts))
-        assert "1 round" in measuring.doubts_of((one,), meter)[-1]
-        if meter.sources["cpu"].startswith("estimated:"):
-            assert any("cpu energy is estimated:" in d and "5" in d for d in doubts)
+    guess = replace(WHOLE, energy=Energy(cpu_j=1.0, sources={"cpu": "estimated:x", "gpu": "none"}))
+    one = Round(seed=0, whole=guess, windows=(), applied=(proof("not applied: no GPU"),), doubts=("slow bf16",))
+    both = ("slow bf16", "system.k = 1: not applied: no GPU", "cpu energy is estimated:x, not measured")
+    assert measuring.doubts_of((one, one)) == both
+    assert "1 round" in measuring.doubts_of((one,))[-1]
+
+
+def test_a_counter_that_gave_nothing_is_a_doubt() -> None:
+    """A GPU that is counted and whose joules are unknown must not look like a cell of the CPU."""
+    energy = Energy(cpu_j=1.0, sources={"cpu": "zeus:rapl", "gpu": "zeus:nvml-counter"}, reasons={"gpu": "went backwards"})
+    doubts = measuring.doubts_of((Round(seed=0, whole=replace(WHOLE, energy=energy), windows=()),))
+    assert "gpu energy is unknown although there is zeus:nvml-counter: went backwards" in doubts

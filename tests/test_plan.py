@@ -53,7 +53,7 @@ def test_an_unknown_profile_lists_the_known() -> None:
         profiles.profile("huge")
 
 
-LIKE = {"T2": plan.Like(host="here", model="m", data="d")}
+LIKE = {"T2": plan.Like(host="here", device=None, model="m", data="d")}
 
 
 def earlier(

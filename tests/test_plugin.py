@@ -150,11 +150,11 @@ def test_all_problems_of_the_matrix_are_told_before_anything_runs(suite: pytest.
     assert not (suite.path / "results").exists()
 
 
-@pytest.mark.parametrize("number", ["2", "auto"])
-def test_xdist_is_refused_in_one_sentence(suite: pytest.Pytester, number: str) -> None:
+@pytest.mark.parametrize("arguments", [["-n", "2"], ["-n", "auto"], ["-d", "--tx", "2*popen"]])
+def test_xdist_is_refused_in_one_sentence(suite: pytest.Pytester, arguments: list[str]) -> None:
     """Nothing is silently left unmeasured."""
     (suite.path / "conftest.py").write_text("from greenbench.plugin import refuse_xdist\npytest_configure = refuse_xdist\n")
-    done = run(suite, "-n", number)
+    done = run(suite, *arguments)
     assert done.ret == pytest.ExitCode.USAGE_ERROR
     assert "greenbench does not measure under pytest-xdist" in done.stderr.str()
 
@@ -229,6 +229,15 @@ def test_another_repository_measures_its_own_code(pytester: pytest.Pytester) -> 
     assert not (pytester.path / "results").exists()
 
 
+def test_a_bad_option_in_another_repository_is_a_sentence(pytester: pytest.Pytester) -> None:
+    """No traceback of ours in a test of theirs."""
+    pytester.makepyfile(FOREIGN)
+    done = pytester.runpytest_subprocess("-p", "no:cacheprovider", "--green-cpu-watts=much")
+    assert done.ret == pytest.ExitCode.TESTS_FAILED
+    done.stdout.fnmatch_lines(["*--green-cpu-watts: found 'much'; give a number from*"])
+    assert "settings.py" not in done.stdout.str()
+
+
 def test_the_plugin_is_silent_where_no_test_asks(pytester: pytest.Pytester) -> None:
     """No section, no header, no file, and a fixture or argument called ``cell`` is the repository's own business."""
     pytester.makepyfile("import pytest\n@pytest.mark.parametrize('cell', [1, 2])\ndef test_x(cell): assert cell")
@@ -251,11 +260,12 @@ def test_a_full_disk_during_the_run_is_told_and_fails_the_session(suite: pytest.
         file.write(
             "\nimport greenbench.store as store\n"
             "def full(path, text): raise OSError(28, 'No space left on device')\n"
-            "store.write_atomically = full\n"
+            "store._written = full\n"
         )
     done = run(suite, "-k", "V0")
     assert done.ret == pytest.ExitCode.TESTS_FAILED
     done.stdout.fnmatch_lines(["*T2-V0_baseline*mcc 0.500*", "*its results could not be written*No space left on device*"])
+    done.stdout.no_fnmatch_line("wrote *")
 
 
 def test_progress_shows_on_a_terminal_only(suite: pytest.Pytester) -> None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
-from greenbench.errors import UsageError
-from greenbench.session import Session
+from greenbench import profiles
+from greenbench.errors import UnavailableError, UsageError
+from greenbench.session import Session, wait_for_cuda
+from greenbench.stages.toggles import Toggles
 
 ROOT = Path(__file__).parent.parent
 
@@ -52,3 +56,36 @@ def test_given_models_and_data_replace_the_profile_s(tmp_path: Path) -> None:
     pinned = session(tmp_path, profile="full")
     assert pinned.model("T2").revision
     assert pinned.dataset("T2").source == "bstee615/bigvul"
+
+
+def test_a_model_of_the_user_s_is_not_trained_at_the_tiny_rate(tmp_path: Path) -> None:
+    """The tiny start's learning rate would ruin a model of usual size."""
+    full = profiles.profile("full").tasks["T2"]
+    assert session(tmp_path).size("T2").learning_rate > 10 * full.learning_rate
+    given = session(tmp_path, model=["M2=somebody/else"]).size("T2")
+    assert (given.learning_rate, given.sizes) == (full.learning_rate, session(tmp_path).size("T2").sizes)
+
+
+def test_a_kind_of_cell_that_cannot_run_fails_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What goes wrong in a warm-up is raised for the cells of that kind, and for no other."""
+    one = session(tmp_path, results=str(tmp_path))
+    baseline, fp16 = one.cells("T2")[0], one.cells("T2")[4]
+    fp16 = replace(fp16, options=replace(fp16.options, training=replace(fp16.options.training, precision="fp16")))
+    one.asked = (baseline, fp16)
+    monkeypatch.setattr(Toggles, "warm_up", lambda *_: None)
+    one.get_ready()
+    assert one.ready_toggles(baseline).options == baseline.options
+    with pytest.raises(UnavailableError, match="fp16 needs a CUDA device"):
+        one.ready_toggles(fp16)
+    one.release()
+
+
+def test_cuda_is_waited_for_only_where_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Code that never touched CUDA does not start it by being measured."""
+    waited: list[int] = []
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: waited.append(1))
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: False)
+    wait_for_cuda()
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    wait_for_cuda()
+    assert waited == [1]

@@ -49,7 +49,7 @@ def test_seed_zero_on_the_command_line_is_a_word(tmp_path: Path) -> None:
     ("given_options", "sentence"),
     [
         ({"profile": "huge"}, "--green-profile: found 'huge'; it is one of tiny, full"),
-        ({"rounds": "0"}, "--green-rounds: found '0'; give a whole number of at least 1"),
+        ({"rounds": "0"}, "--green-rounds: found '0'; give a whole number from 1 to 1000000000"),
         ({"rounds": "two"}, "--green-rounds: found 'two'"),
         ({"seed": "-1"}, "--green-seed: found '-1'"),
         ({"data": ["T9=x"]}, "--green-data: there is no task 'T9'; experiment.md has T2"),
@@ -58,6 +58,8 @@ def test_seed_zero_on_the_command_line_is_a_word(tmp_path: Path) -> None:
         ({"columns": ["T2=func"]}, "--green-columns: found 'func'; write ROLE:COLUMN"),
         ({"device": "gpu"}, "--green-device: found 'gpu'; it is auto, cpu, cuda or cuda:N"),
         ({"device": "cuda:x"}, "--green-device: found 'cuda:x'"),
+        ({"device": "cuda:01"}, "--green-device: found 'cuda:01'"),
+        ({"seed": "5000000000"}, "--green-seed: found '5000000000'; give a whole number from 0 to 1000000000"),
         ({"cpu_watts": "nan"}, "--green-cpu-watts: found 'nan'"),
         ({"cpu_watts": "0"}, "--green-cpu-watts: found '0'"),
     ],

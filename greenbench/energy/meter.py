@@ -27,8 +27,18 @@ if TYPE_CHECKING:
 class Meter:
     """Measures windows. Made by ``open_meter``; close it, or use it as a context manager."""
 
-    def __init__(self, counters: Counters | None, estimate: CpuEstimate | None, missing: Mapping[str, str]) -> None:
-        """Read ``counters``, and ``estimate`` for the CPU; ``missing`` says why a channel has no counter."""
+    def __init__(
+        self,
+        counters: Counters | None,
+        estimate: CpuEstimate | None,
+        missing: Mapping[str, str],
+        synchronize: Callable[[], None] | None = None,
+    ) -> None:
+        """Read ``counters``, and ``estimate`` for the CPU; ``missing`` says why a channel has no counter.
+
+        ``synchronize`` waits for the device in windows that bring no such function themselves.
+        """
+        self._synchronize = synchronize
         self._counters = counters
         self._estimate = estimate
         self._windows: list[Window] = []
@@ -47,6 +57,7 @@ class Meter:
         ``synchronize`` waits for the device's queued work and is called at both edges before anything is read. Windows
         of different names may lie within each other. Raises UsageError where a window of that name is open already.
         """
+        synchronize = synchronize or self._synchronize
         if stage in self._open:
             message = f"energy window '{stage}' is open already: a window cannot lie within another of its own name"
             raise UsageError(message)
@@ -115,10 +126,11 @@ class Meter:
         )
 
 
-def open_meter(gpus: Sequence[Gpu], *, cpu_watts: float | None = None) -> Meter:
+def open_meter(gpus: Sequence[Gpu], *, cpu_watts: float | None = None, synchronize: Callable[[], None] | None = None) -> Meter:
     """Open a meter over ``gpus`` and this machine's CPUs and memory, with the best source there is for each channel.
 
     ``cpu_watts`` are the watts of one busy logical core, for the estimate that stands in where RAPL cannot be read.
+    ``synchronize`` waits for the device's queued work; it is called at the edges of windows that bring none of their own.
     """
     counters, missing = open_counters(gpus)
-    return Meter(counters, CpuEstimate(cpu_watts) if "cpu" in missing else None, missing)
+    return Meter(counters, CpuEstimate(cpu_watts) if "cpu" in missing else None, missing, synchronize)

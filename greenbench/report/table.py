@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 BASELINE = "V0_baseline"
 
 Record = dict[str, Any]
+WORDS = ("cell", "energy source", "status")
 COLUMNS = ("cell", "time", "energy", "of V0", "quality", "to V0", "energy source", "status")
 
 
@@ -21,17 +22,23 @@ def show(console: Console, records: Sequence[Record], primary: Mapping[str, str]
     from rich.table import Table
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for index, column in enumerate(COLUMNS):
-        table.add_column(column, justify="left" if index in {0, 6, 7} else "right", no_wrap=index != 6)  # noqa: PLR2004
+    for column in COLUMNS:
+        words = column in WORDS  # numbers keep their line on a narrow terminal, words are folded
+        table.add_column(column, justify="left" if words else "right", no_wrap=not words, overflow="fold")
     for record in records:
         table.add_row(*row(record, baseline_of(record, records), primary.get(record["task"], "")))
     console.print(table)
 
 
 def baseline_of(record: Record, records: Sequence[Record]) -> Record | None:
-    """Return V0's record for the same task, if it stands among ``records`` and did not fail."""
-    same = (r for r in records if r["variant"] == BASELINE and r["task"] == record["task"] and r["status"] != "failed")
+    """Return V0's record for the same task, if it stands among ``records`` and neither it nor its test failed."""
+    same = (r for r in records if r["variant"] == BASELINE and r["task"] == record["task"] and not failed(r))
     return next(same, None)
+
+
+def failed(record: Record) -> bool:
+    """Whether the cell failed, or its test did after it was measured."""
+    return record["status"] == "failed" or record.get("outcome") == "failed"
 
 
 def row(record: Record, baseline: Record | None, primary: str) -> tuple[str, ...]:
@@ -46,7 +53,7 @@ def row(record: Record, baseline: Record | None, primary: str) -> tuple[str, ...
         f"{primary} {quality:.3f}" if quality is not None else "not scored",
         difference(quality, score(base, primary)) if base else "-",
         source_label(record),
-        record["status"],
+        "failed" if failed(record) else record["status"],
     )
 
 

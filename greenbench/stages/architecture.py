@@ -55,10 +55,11 @@ def to_int8(model: nn.Module, device: torch.device) -> nn.Module:
         quantised = bnb.nn.Linear8bitLt(
             linear.in_features, linear.out_features, bias=linear.bias is not None, has_fp16_weights=False, threshold=6.0
         )
+        # Only a move away from the CPU makes bitsandbytes quantise, hence the way back there for weights of a GPU.
         quantised.weight = bnb.nn.Int8Params(linear.weight.data.cpu(), requires_grad=False, has_fp16_weights=False)
         if linear.bias is not None:
             quantised.bias = linear.bias
-        setattr(parent, name, quantised.to(device))  # moving is what quantises
+        setattr(parent, name, quantised.to(device))
     return model
 
 
@@ -90,6 +91,13 @@ def _installed(package: str) -> bool:
     from importlib.util import find_spec
 
     return find_spec(package) is not None
+
+
+def doubts(weight_format: str, device: torch.device) -> tuple[str, ...]:
+    """Say where ``auto`` could have done better."""
+    if weight_format == "auto" and has_fp8(device) and not _installed("torchao"):
+        return ("this GPU computes in FP8, and auto took INT8 because torchao is not installed; the extra fp8 brings it",)
+    return ()
 
 
 def convert(model: nn.Module, weight_format: str, device: torch.device) -> nn.Module:

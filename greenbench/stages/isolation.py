@@ -1,7 +1,7 @@
 """Between cells the process is as new: what one cell leaves behind must not reach the next.
 
-Covers random states, Accelerate's process-wide state, torch's threads, autograd and default dtype, CUDA's cache and compiled
-graphs. Does not cover imports and the allocator's held memory: one warm-up at the start of the session pays for those.
+Covers random states, Accelerate's process-wide state, torch's threads, autograd and default dtype, and CUDA's cache. Does
+not cover imports and first uses: one warm-up at the start of the session pays for those.
 """
 
 from __future__ import annotations
@@ -22,11 +22,15 @@ if TYPE_CHECKING:
 THREADS = torch.get_num_threads()
 """Threads that torch chose for itself when it was imported."""
 
+CPU = torch.device("cpu")
 CHATTY = ("transformers", "accelerate", "bitsandbytes", "datasets", "torchao", "huggingface_hub")
 
 
-def reset(seed: int) -> None:
-    """Make the process as new, then seed every random state with ``seed``."""
+def reset(seed: int, device: torch.device = CPU) -> None:
+    """Make the process as new, then seed every random state with ``seed``.
+
+    Accelerate moves models to CUDA's current device, whatever device it is given: ``device`` becomes the current one.
+    """
     import numpy as np
     from accelerate.state import AcceleratorState, GradientState, PartialState
 
@@ -36,11 +40,11 @@ def reset(seed: int) -> None:
     torch.set_default_dtype(torch.float32)
     torch.set_num_threads(THREADS)
     torch.set_grad_enabled(True)
-    torch.compiler.reset()
     gc.collect()
-    if torch.cuda.is_available():
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
         torch.cuda.empty_cache()
-        torch.cuda.reset_peak_memory_stats()
+        torch.cuda.reset_peak_memory_stats(device)
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002  other libraries draw from the global state
     torch.manual_seed(seed)

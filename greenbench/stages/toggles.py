@@ -52,6 +52,7 @@ class Toggles:
         self.device = torch.device(device)
         self._proofs: list[Applied] = []
         self._seen: training.Seen | None = None
+        self._ran: tuple[nn.Module, int, inference.LayerCount] | None = None
 
     @property
     def finetunes(self) -> bool:
@@ -69,14 +70,14 @@ class Toggles:
         architecture.check(self.options.architecture.weight_format, self.device)
 
     def warm_up(self, examples: Sequence[Example], model: Any) -> None:
-        """Run a miniature of the cell: imports and first uses are paid for here. What it leaves behind is reset."""
-        few = self.options.training.accumulation_steps
-        options = replace(self.options, data=replace(self.options.data, batch_size=few))
-        small = Toggles(options, replace(self.size, epochs=1), str(self.device))
+        """Run a miniature of the cell, one effective batch long: imports, first uses and buffers are paid for here."""
+        batch = tuple(examples[: self.options.data.batch_size])
+        small = Toggles(self.options, replace(self.size, epochs=1), str(self.device))
         with self.quiet():
             small.reset(0)
-            batches = small.data(tuple(examples[:few]), tuple(examples[:few]), model, 0)
-            net = small.training(small.architecture(model), batches)
+            batches = small.data(batch, batch, model, 0)
+            net = small.architecture(model)
+            net = small.training(net, batches) if self.finetunes else net
             small.inference(small.conversion(net) if self.converts else net, batches)
             small.reset(0)
 
@@ -86,8 +87,8 @@ class Toggles:
 
     def reset(self, seed: int) -> None:
         """Make the process as new and forget the last round."""
-        isolation.reset(seed)
-        self._proofs, self._seen = [], None
+        isolation.reset(seed, self.device)
+        self._proofs, self._seen, self._ran = [], None, None
 
     def synchronize(self) -> None:
         """Wait until the device has done all it was given, so that a window's edge is where the work ends."""
@@ -120,19 +121,24 @@ class Toggles:
         total = _layers(net)
         if self.options.inference.skip_layers:
             inference.skip_layers(net, self.options.inference.skip_layers)
-        count = inference.LayerCount(net)
-        probabilities = inference.classify(net, batches.test, self.device)
-        self._proofs.append(inference.proof(total, count.ran, self.options.inference.skip_layers))
-        self._proofs.append(architecture.proof(net, self.options.architecture.weight_format, self.device))
-        return probabilities
+        self._ran = net, total, inference.LayerCount(net)
+        return inference.classify(net, batches.test, self.device)
 
     def applied(self) -> tuple[Applied, ...]:
-        """All proofs of the round, the system stage's own excepted."""
-        return (*self._proofs, *training.proofs(self._seen, self.options.training, self.options.data.batch_size))
+        """All proofs of the round, the system stage's own excepted. Reads the live model: call it outside the windows."""
+        options = self.options
+        ran: tuple[Applied, ...] = ()
+        if self._ran is not None:
+            net, total, count = self._ran
+            layers = inference.proof(total, count.ran, options.inference.skip_layers)
+            ran = (layers, architecture.proof(net, options.architecture.weight_format, self.device))
+        trained = training.proofs(self._seen, options.training, options.data.batch_size)
+        return (*self._proofs, *trained, *ran)
 
     def doubts(self) -> tuple[str, ...]:
-        """Say what a reader should know about this device and these options."""
-        return training.doubts(self.options.training, self.device)
+        """Say what a reader should know about this device, these options and this round."""
+        formats = architecture.doubts(self.options.architecture.weight_format, self.device)
+        return (*training.doubts(self.options.training, self.device, self._seen), *formats)
 
     def work(self, net: nn.Module, batches: Batches) -> dict[str, int | None]:
         """Count the work that the energy was spent on."""
@@ -145,6 +151,7 @@ class Toggles:
             "tokens_training": batches.tokens_train * epochs,
             "tokens_inference": batches.tokens_test,
             "optimizer_steps": self._seen.steps if self._seen else 0,
+            "peak_gpu_memory_bytes": torch.cuda.max_memory_allocated(self.device) if self.device.type == "cuda" else None,
         }
 
 

@@ -6,18 +6,20 @@ number of micro-batches. The learning rate rises linearly and falls linearly to 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+import platform
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from greenbench.errors import UnavailableError
+from greenbench.options import TrainingOptions
 from greenbench.types import Applied
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from greenbench.options import TrainingOptions
     from greenbench.stages.data import Batches
     from greenbench.types import TaskSize
 
@@ -52,11 +54,10 @@ def finetune(model: nn.Module, batches: Batches, options: TrainingOptions, size:
     schedule = _schedule(optimizer, len(batches.train) // options.accumulation_steps * size.epochs, size.warmup)
     prepared, tuned, loader = accelerator.prepare(model.train(), optimizer, batches.train)
     seen = Seen(optimizer=type(optimizer).__name__.lower())
-    hook = _watch_matmul(model, seen)
+    _watch_matmul(model, seen)
     for _ in range(size.epochs):
         for batch in loader:
             _micro_step(accelerator, prepared, tuned, schedule, batch, seen)
-    hook.remove()
     # Without this the model would keep running under autocast at inference: a knob of one stage acting in another.
     accelerator.unwrap_model(prepared, keep_fp32_wrapper=False)
     accelerator.free_memory()
@@ -106,36 +107,51 @@ def _schedule(optimizer: torch.optim.Optimizer, steps: int, warmup: float) -> to
     )
 
 
-def _watch_matmul(model: nn.Module, seen: Seen) -> Any:
-    """Note the dtype that the first linear layer computes in, once."""
+def _watch_matmul(model: nn.Module, seen: Seen) -> None:
+    """Note the dtype that the first linear layer computes in, in the first forward pass."""
     linear = next(m for m in model.modules() if isinstance(m, torch.nn.Linear))
 
     def note(_module: nn.Module, _inputs: Any, output: torch.Tensor) -> None:
         seen.matmul_dtype = str(output.dtype).removeprefix("torch.")
+        hook.remove()
 
-    return linear.register_forward_hook(note)
+    hook = linear.register_forward_hook(note)
 
 
 DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 
 
 def proofs(seen: Seen | None, options: TrainingOptions, batch_size: int) -> tuple[Applied, ...]:
-    """Turn what was seen into proofs, knob by knob; without the stage there is only the proof that it did not run."""
-    ran = _compare("finetune", options.finetune, seen is not None, "whether the stage ran")
+    """Turn what was seen into proofs, knob by knob. Where the stage did not run, knobs that ask for something did not act."""
     if seen is None:
-        return (ran,)
-    accumulated = seen.micro_batches / seen.steps
+        return (_compare("finetune", options.finetune, got=False, how="whether the stage ran"), *_idle(options))
+    ran = f"whether the stage ran: loss {float(seen.losses[0]):.4g} to {float(seen.losses[-1]):.4g} in {seen.steps} steps"
+    accumulated, examples = seen.micro_batches / seen.steps, seen.examples / seen.steps
     return (
-        ran,
+        _compare("finetune", options.finetune, got=True, how=ran),
         _compare("optimizer", options.optimizer, seen.optimizer, "class of the live optimizer"),
-        _compare(
-            "precision",
-            options.precision,
-            _precision(seen.matmul_dtype),
-            "dtype of a linear layer's output in training",
-        ),
+        _compare("precision", options.precision, _precision(seen.matmul_dtype), "dtype of a linear layer's output in training"),
         _compare("accumulation_steps", options.accumulation_steps, accumulated, "micro-batches per optimizer step, counted"),
-        _compare("batch_size", batch_size, seen.examples / seen.steps, "examples per optimizer step, counted", "data"),
+        _compare("batch_size", batch_size, examples, "examples per optimizer step, counted", "data"),
+    )
+
+
+def _idle(options: TrainingOptions) -> tuple[Applied, ...]:
+    """Return the proofs of a stage that did not run: a knob at its baseline asked for nothing."""
+    rest = [f.name for f in fields(options) if f.name != "finetune"]
+    asked = {name: getattr(options, name) for name in rest}
+    baseline = TrainingOptions()
+    note = "not applied: the training stage is switched off"
+    return tuple(
+        Applied(
+            stage="training",
+            knob=name,
+            asked=value,
+            got=None,
+            how="the stage did not run",
+            note="" if value == getattr(baseline, name) else note,
+        )
+        for name, value in asked.items()
     )
 
 
@@ -148,8 +164,16 @@ def _compare(knob: str, asked: Any, got: Any, how: str, stage: str = "training")
     return Applied(stage=stage, knob=knob, asked=asked, got=got, how=how, note=note)
 
 
-def doubts(options: TrainingOptions, device: torch.device) -> tuple[str, ...]:
-    """Say where mixed precision cannot pay on ``device``: a CPU without bf16 units emulates it."""
-    if options.precision != "bf16" or device.type != "cpu" or torch.cpu._is_avx512_bf16_supported():  # noqa: SLF001
-        return ()
-    return ("this CPU has no bf16 arithmetic (AVX-512 BF16 or AMX): autocast emulates it and costs time and energy",)
+def doubts(options: TrainingOptions, device: torch.device, seen: Seen | None) -> tuple[str, ...]:
+    """Say where mixed precision cannot pay on ``device``, and whether the loss was lost."""
+    found = []
+    if options.precision == "bf16" and device.type == "cpu" and _emulates_bf16():
+        found.append("this CPU has no bf16 arithmetic (AVX-512 BF16 or AMX): autocast emulates it and costs time and energy")
+    if seen is not None and not math.isfinite(float(seen.losses[-1])):
+        found.append(f"the training loss ended at {float(seen.losses[-1])}: the model diverged")
+    return tuple(found)
+
+
+def _emulates_bf16() -> bool:
+    """Whether an x86 CPU lacks bf16 units; of other processors torch does not say."""
+    return platform.machine() in {"x86_64", "AMD64"} and not torch.cpu._is_avx512_bf16_supported()  # noqa: SLF001

@@ -7,6 +7,7 @@ before the first window; loading the weights into a model happens in the archite
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,9 +35,10 @@ class Checkpoint:
     @functools.cached_property
     def folder(self) -> Path:
         """The folder that holds config, weights and tokenizer; raises UsageError or UnavailableError with what to do."""
-        for place in (STARTS / self.source, Path(self.source).expanduser()):
-            if place.is_dir():
-                return _complete(place, self.model)
+        if self.source in shipped():
+            return _complete(STARTS / self.source, self.model)
+        if (place := Path(self.source).expanduser()).is_dir():
+            return _complete(place, self.model)
         if self.source.startswith((".", "/", "~")) or self.source.count("/") != 1:
             raise UsageError(
                 f"--green-model {self.model}={self.source}: there is no such folder, and it is no hub id (owner/name) "
@@ -49,6 +51,16 @@ class Checkpoint:
     def tokenizer_file(self) -> Path:
         """The ``tokenizer.json`` that both tokenizers read."""
         return self.folder / "tokenizer.json"
+
+    @functools.cached_property
+    def facts(self) -> dict[str, str | None]:
+        """Which weights these are: source, the hub's commit (None for a folder), and SHA-256 over the safetensors."""
+        digest = hashlib.sha256()
+        for file in sorted(self.folder.glob("*.safetensors")):
+            with file.open("rb") as opened:
+                digest.update(hashlib.file_digest(opened, "sha256").digest())
+        commit = self.folder.name if self.folder.parent.name == "snapshots" else None
+        return {"source": self.source, "revision": commit, "sha256": digest.hexdigest()}
 
     @functools.cached_property
     def pad_id(self) -> int:
@@ -64,6 +76,7 @@ class Checkpoint:
         net: Any = AutoModelForSequenceClassification.from_pretrained(
             self.folder,
             dtype=torch.float32,
+            ignore_mismatched_sizes=True,  # a head for other classes is replaced by a fresh one
             num_labels=2,
             use_safetensors=True,
             local_files_only=True,

@@ -140,6 +140,17 @@ def test_without_counters_the_cpu_is_estimated() -> None:
     assert set(window.energy.reasons) == set(CHANNELS)
 
 
+def test_a_window_without_a_synchronize_of_its_own_takes_the_meter_s() -> None:
+    """Code of other repositories is waited for too; a window's own function goes before."""
+    waited: list[str] = []
+    with open_meter((), cpu_watts=5, synchronize=lambda: waited.append("meter")) as meter:
+        with meter.window("one"):
+            pass
+        with meter.window("two", synchronize=lambda: waited.append("own")):
+            pass
+    assert waited == ["meter", "meter", "own", "own"]
+
+
 def test_importing_the_meter_is_light() -> None:
     """Listing and comparing must not wait for Zeus, numpy or torch."""
     heavy = "{'zeus', 'torch', 'numpy', 'pandas', 'sklearn'}"

@@ -66,6 +66,20 @@ def test_a_failed_baseline_is_no_baseline() -> None:
     assert row(record("T2-V1_x"), record(status="failed"))[3:6:2] == ("-", "-")
 
 
+def test_a_cell_whose_test_failed_is_shown_so_and_is_no_baseline() -> None:
+    """It was measured, and something about it was wrong."""
+    assert row(record(outcome="failed"))[7] == "failed"
+    assert row(record("T2-V1_x"), record(outcome="failed"))[3] == "-"
+
+
+def test_a_narrow_terminal_keeps_every_number() -> None:
+    """On 80 columns words are folded, numbers are not cut."""
+    out = io.StringIO()
+    table.show(Console(file=out, width=80), [record(), record("T2-V6_data_inference_training", 6.2, 0.48)], {"T2": "mcc"})
+    for number in ("2 s", "6.2 J", "62 %", "mcc 0.480", "-0.020"):
+        assert number in out.getvalue()
+
+
 def test_unmeasured_is_said_and_not_zero() -> None:
     """No number stands where nobody measured."""
     empty = row(record("T2-V1_x", None, None), record())

@@ -153,3 +153,9 @@ def test_fine_tuned_baseline_does_better_than_chance(baseline: tuple[nn.Module, 
     untrained, trained = (roc_auc_score(labels, classify(net, batches.test, CPU)) for net in (START.load(), baseline[0]))
     assert trained > 0.6
     assert trained > untrained
+
+
+def test_a_fraction_that_rounds_to_no_layer_is_no_effect() -> None:
+    """The knob asked for something and nothing was left out: the proof says so."""
+    assert "nothing was left out" in inference.proof(6, 6, 0.05).note
+    assert inference.proof(6, 6, 0.0).holds

@@ -136,3 +136,12 @@ def test_a_cell_predicts_the_same_whatever_ran_before_it() -> None:
     assert after_that == alone
     assert optimised != alone
     assert on_one_thread == pytest.approx(alone, abs=0.05)
+
+
+def test_a_cuda_device_becomes_the_current_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Accelerate trains on CUDA's current device: it must be the one that was asked for, whose energy counts."""
+    called: list[tuple[object, ...]] = []
+    for name in ("set_device", "empty_cache", "reset_peak_memory_stats", "manual_seed_all"):
+        monkeypatch.setattr(torch.cuda, name, lambda *a, name=name: called.append((name, *a)))
+    isolation.reset(0, torch.device("cuda:1"))
+    assert ("set_device", torch.device("cuda:1")) in called

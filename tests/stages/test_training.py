@@ -192,3 +192,14 @@ def test_learning_rate_rises_to_its_peak_and_falls_to_zero(steps: int, warmup: f
     assert found[: peak + 1] == sorted(found[: peak + 1])
     assert found[peak:] == sorted(found[peak:], reverse=True)
     assert peak + 1 == max(1, round(steps * warmup))
+
+
+def test_knobs_of_a_stage_that_is_off_did_not_act() -> None:
+    """Asking for bf16 in training that does not run is no mixed precision; what asks for nothing has no note."""
+    proofs = training.proofs(None, TrainingOptions(finetune=False, precision="bf16"), 32)
+    assert {p.knob: p.holds for p in proofs} == {
+        "finetune": True,
+        "optimizer": True,
+        "precision": False,
+        "accumulation_steps": True,
+    }

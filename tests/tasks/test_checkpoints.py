@@ -119,3 +119,27 @@ def test_hub_id_without_network_says_how_to_give_a_local_copy(tmp_path: Path, mo
     said = rf"the model owner/name@v1 cannot be had: {address} could not be reached.*--green-model M2=FOLDER"
     with pytest.raises(UnavailableError, match=said):
         _ = Checkpoint("M2", "owner/name", "v1").folder
+
+
+def test_a_start_is_identified_by_its_weights() -> None:
+    """The results say which weights were started from."""
+    facts = Checkpoint("M2", "modernbert_tiny").facts
+    assert (facts["source"], facts["revision"]) == ("modernbert_tiny", None)
+    assert len(str(facts["sha256"])) == 64
+
+
+def test_a_dot_is_a_folder_and_no_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the names of shipped starts lead into the package."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=r"the folder lacks config.json"):
+        _ = Checkpoint("M2", ".").folder
+
+
+def test_a_head_for_other_classes_is_replaced(tmp_path: Path) -> None:
+    """A checkpoint that told three classes apart starts anew with two."""
+    net = Checkpoint("M2", "modernbert_tiny").load()
+    net.config.num_labels = 3
+    net.classifier = torch.nn.Linear(net.config.hidden_size, 3)
+    net.save_pretrained(tmp_path)
+    shutil.copy(STARTS / "modernbert_tiny" / "tokenizer.json", tmp_path)
+    assert Checkpoint("M2", str(tmp_path)).load().classifier.out_features == 2

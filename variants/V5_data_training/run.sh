@@ -3,6 +3,8 @@
 set -euo pipefail
 here="$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")"
 repo="$(dirname -- "$(dirname -- "$here")")"
+python="${VIRTUAL_ENV:-$repo/.venv}/bin/python"
+[[ -x "$python" ]] || python=python3
 keyword="$(basename -- "$here")"
 arguments=()
 while (($#)); do
@@ -12,5 +14,5 @@ while (($#)); do
     *) arguments+=("$1") && shift ;;
   esac
 done
-exec "${PYTHON:-python}" -m pytest "$repo/bench" --rootdir="$repo" -c "$repo/pyproject.toml" -k "$keyword" \
+exec "${PYTHON:-$python}" -m pytest "$repo/bench" --rootdir="$repo" -c "$repo/pyproject.toml" -k "$keyword" \
   ${arguments[@]+"${arguments[@]}"}
