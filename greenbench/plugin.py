@@ -179,8 +179,7 @@ def toggles(cell: Cell, pytestconfig: pytest.Config) -> Any:
         session.get_ready()
     except GreenbenchError as error:  # nothing has run yet, and no cell would do better
         pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
-    with one_sentence():
-        return session.ready_toggles(cell)
+    return session.toggles(cell)
 
 
 @pytest.fixture

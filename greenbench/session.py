@@ -105,7 +105,7 @@ class Session:
         """Return the cell's switches; raises UsageError for options that contradict each other."""
         from greenbench.stages.toggles import Toggles
 
-        return Toggles(cell.options, self.size(cell.task), self.device)
+        return Toggles(cell.options, self.size(cell.task), self.device, broken=self._cold.get(_kind(cell)))
 
     def power(self, cell: Cell) -> System:
         """Return the cell's system stage."""
@@ -130,20 +130,14 @@ class Session:
     def _warm_up(self, cell: Cell) -> None:
         """Run a miniature of ``cell``: it pays for imports and first uses, and its numbers are nobody's.
 
-        What fails here is kept for the cells of that kind: they fail by it, and no other.
+        What fails here is kept for the cells of that kind: their own check raises it, and no other cell fails by it.
         """
         try:
             toggles = self.toggles(cell)
             toggles.check()
             toggles.warm_up(self.dataset(cell.task).train, self.model(cell.task))
-        except Exception as error:  # noqa: BLE001  raised again by ``ready_toggles``
+        except Exception as error:  # noqa: BLE001  raised again by the check of each cell of this kind
             self._cold[_kind(cell)] = error
-
-    def ready_toggles(self, cell: Cell) -> Toggles:
-        """Return the cell's switches; raises what went wrong when its kind was warmed up."""
-        if (error := self._cold.get(_kind(cell))) is not None:
-            raise error
-        return self.toggles(cell)
 
     @functools.cached_property
     def device(self) -> str:

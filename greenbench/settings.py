@@ -122,12 +122,20 @@ def settings(given: Callable[[str], Any], root: Path, *, tasks: Sequence[str], m
         "model": checked("model", _pairs("model", "model", models)),
         "device": checked("device", _device),
         "gpus": str(raw["gpus"]),
-        "results": root / Path(str(raw["results"])).expanduser(),
+        "results": root / local_path(str(raw["results"])),
         "cpu_watts": checked("cpu-watts", _optional(_number("cpu-watts", float, 0.01))),
     }
     if problems:
         raise Disagreements(problems)
     return Settings(**values)
+
+
+def local_path(text: str) -> Path:
+    """Return the path that a person wrote, ``~`` expanded where it names a home directory."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # there is no such user: then it is a name like any other
+        return Path(text)
 
 
 def _optional(parse: Callable[[Any], Any]) -> Callable[[Any], Any]:

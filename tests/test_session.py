@@ -74,9 +74,9 @@ def test_a_kind_of_cell_that_cannot_run_fails_alone(tmp_path: Path, monkeypatch:
     one.asked = (baseline, fp16)
     monkeypatch.setattr(Toggles, "warm_up", lambda *_: None)
     one.get_ready()
-    assert one.ready_toggles(baseline).options == baseline.options
+    one.toggles(baseline).check()
     with pytest.raises(UnavailableError, match="fp16 needs a CUDA device"):
-        one.ready_toggles(fp16)
+        one.toggles(fp16).check()
     one.release()
 
 

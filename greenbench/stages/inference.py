@@ -85,7 +85,7 @@ def proof(total: int, ran: int, asked: float) -> Applied:
     """Compare the layers counted in a forward pass with the ones asked for."""
     expected = total - round(asked * total)
     note = "" if ran == expected else f"{ran} layers ran, {expected} were to run"
-    if asked and ran == total:
+    if asked and expected == total:
         note = f"{asked} of {total} layers rounds to none: nothing was left out"
     how = f"layers that ran in a forward pass, counted by hooks: {ran} of {total}"
     return Applied(

@@ -45,8 +45,12 @@ def resolve_device(name: str) -> torch.device:
 class Toggles:
     """The five stages of one cell. One object serves all its rounds; ``reset`` starts a round."""
 
-    def __init__(self, options: Options, size: TaskSize, device: str) -> None:
-        """Hold what is asked; nothing is loaded yet. Raises UsageError for options that contradict each other."""
+    def __init__(self, options: Options, size: TaskSize, device: str, *, broken: Exception | None = None) -> None:
+        """Hold what is asked; nothing is loaded yet. ``broken`` is why a warm-up of these options failed.
+
+        Raises UsageError for options that contradict each other.
+        """
+        self._broken = broken
         self.options, self.size = options, size
         self.micro = data.micro_batch(options.data.batch_size, options.training.accumulation_steps)
         self.device = torch.device(device)
@@ -65,7 +69,9 @@ class Toggles:
         return self.options.architecture.weight_format != "fp32"
 
     def check(self) -> None:
-        """Raise UsageError or UnavailableError, before anything runs, for what this device cannot do."""
+        """Raise, before anything runs, what went wrong in the warm-up, or UnavailableError for what cannot be done here."""
+        if self._broken is not None:
+            raise self._broken
         training.check(self.options.training, self.device)
         architecture.check(self.options.architecture.weight_format, self.device)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from greenbench.errors import UsageError
+from greenbench.settings import local_path
 from greenbench.tasks import hub
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Checkpoint:
         """The folder that holds config, weights and tokenizer; raises UsageError or UnavailableError with what to do."""
         if self.source in shipped():
             return _complete(STARTS / self.source, self.model)
-        if (place := Path(self.source).expanduser()).is_dir():
+        if (place := local_path(self.source)).is_dir():
             return _complete(place, self.model)
         if self.source.startswith((".", "/", "~")) or self.source.count("/") != 1:
             raise UsageError(

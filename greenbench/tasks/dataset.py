@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from greenbench.errors import UsageError
+from greenbench.settings import local_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -81,6 +82,6 @@ def dataset(task: Task, size: TaskSize, settings: Settings) -> Dataset:
             f"--green-columns {task.name}=...: columns are named for data that --green-data {task.name}=PATH gives"
         )
     if given is not None:
-        return _dataset(task, Path(given).expanduser(), tuple(sorted(columns.items())), None, settings.seed)
+        return _dataset(task, local_path(given), tuple(sorted(columns.items())), None, settings.seed)
     pinned = f"@{size.data_revision}" if size.data_revision else ""
     return _dataset(task, size.data + pinned, (), size.sizes, settings.seed)

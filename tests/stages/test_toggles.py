@@ -75,10 +75,12 @@ def test_baseline_leaves_a_proof_of_every_knob_that_holds() -> None:
 
 
 def test_a_variant_without_training_proves_that_and_counts_no_work_of_it() -> None:
-    """The stage does not run, its other knobs have no proof, and nothing is trained."""
+    """The stage does not run, its other knobs asked for nothing, and nothing is trained."""
     toggles, applied, work = run(replace(CHANGED, training=TrainingOptions(finetune=False)))
     assert not toggles.finetunes
-    assert [(a.knob, a.got, a.holds) for a in applied if a.stage == "training"] == [("finetune", False, True)]
+    training = {a.knob: (a.got, a.holds) for a in applied if a.stage == "training"}
+    assert training.pop("finetune") == (False, True)
+    assert set(training.values()) == {(None, True)}
     assert (work["samples_trained"], work["tokens_training"], work["optimizer_steps"]) == (0, 0, 0)
     assert work["tokens_inference"] > 0
 
@@ -87,7 +89,7 @@ def test_a_reset_forgets_the_last_round() -> None:
     """Each round has its own proofs."""
     toggles, _, _ = run(Options(data=DataOptions(tokenizer="rust")))
     toggles.reset(1)
-    assert [(a.knob, a.got) for a in toggles.applied()] == [("finetune", False)]
+    assert not any(a.got for a in toggles.applied())
 
 
 @pytest.mark.parametrize("options", [Options(), CHANGED], ids=["baseline", "changed"])
@@ -95,7 +97,7 @@ def test_warm_up_leaves_no_trace(options: Options) -> None:
     """The miniature adds nothing to the cell's proofs, and the process is as new after it."""
     toggles = Toggles(options, SIZE, "cpu")
     before = toggles.applied()
-    toggles.warm_up(functions(4), START)
+    toggles.warm_up(functions(32), START)
     assert toggles.applied() == before
     assert not any(a.got for a in before)
     drawn = torch.rand(1)

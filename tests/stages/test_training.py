@@ -133,7 +133,7 @@ def test_sgd_is_proved_by_the_live_optimizer(few: Batches) -> None:
 
 def test_counted_batches_are_held_against_the_asked_ones() -> None:
     """Accumulation and batch size are read from counts: other counts are told."""
-    seen = Seen(steps=2, micro_batches=4, examples=16, matmul_dtype="bfloat16", optimizer="adamw")
+    seen = Seen(steps=2, micro_batches=4, examples=16, losses=[0.7, 0.6], matmul_dtype="bfloat16", optimizer="adamw")
     assert [p.knob for p in training.proofs(seen, BF16, 8) if not p.holds] == []
     wrong = training.proofs(replace(seen, micro_batches=2, examples=8), BF16, 8)
     assert [(p.stage, p.knob, p.got) for p in wrong if not p.holds] == [
@@ -142,11 +142,11 @@ def test_counted_batches_are_held_against_the_asked_ones() -> None:
     ]
 
 
-def test_skipped_training_is_proved_by_that_alone() -> None:
-    """Without fine-tuning there is one proof, that it did not run, and it holds; if it was asked for, it does not."""
-    (skipped,) = training.proofs(None, TrainingOptions(finetune=False), 32)
+def test_skipped_training_is_proved() -> None:
+    """Without fine-tuning it is proved that it did not run; if it was asked for, the proof does not hold."""
+    skipped, *_ = training.proofs(None, TrainingOptions(finetune=False), 32)
     assert (skipped.knob, skipped.asked, skipped.got, skipped.holds) == ("finetune", False, False, True)
-    (missing,) = training.proofs(None, TrainingOptions(), 32)
+    missing, *_ = training.proofs(None, TrainingOptions(), 32)
     assert not missing.holds
 
 
@@ -165,7 +165,13 @@ def test_fp16_on_a_cpu_is_refused() -> None:
 def test_emulated_bf16_is_doubted(*, precision: str, has_bf16: bool, doubted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """A reader is told where the CPU emulates bf16, and only there."""
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: has_bf16)
-    assert bool(training.doubts(TrainingOptions(precision=precision), CPU)) == doubted
+    assert bool(training.doubts(TrainingOptions(precision=precision), CPU, None)) == doubted
+
+
+def test_a_lost_loss_is_a_doubt() -> None:
+    """A model that diverged says so, whatever it scores."""
+    diverged = Seen(steps=1, micro_batches=1, examples=8, losses=[float("nan")])
+    assert "the model diverged" in training.doubts(TrainingOptions(), CPU, diverged)[0]
 
 
 def rates(steps: int, warmup: float) -> list[float]:
