@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from greenbench.errors import UsageError
@@ -12,6 +11,7 @@ from greenbench.settings import local_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from greenbench.settings import Settings
     from greenbench.tasks import Task
