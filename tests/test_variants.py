@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -283,6 +284,7 @@ def test_a_script_works_through_links_and_spaces(tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "run.sh").write_bytes((FOLDERS[0] / "run.sh").read_bytes())
     (folder / "run.sh").chmod(0o755)
+    shutil.copy(REPO / "variants" / "run", folder.parent)
     link = tmp_path / "go"
     link.symlink_to(folder / "run.sh")
     said = run_script(link, cwd=tmp_path)
