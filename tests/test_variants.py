@@ -17,7 +17,7 @@ from greenbench.options import STAGES, DataOptions, Options, SystemOptions, Trai
 from greenbench.variants import Config, did_you_mean, read_config, read_text
 
 REPO = Path(__file__).resolve().parents[1]
-FOLDERS = sorted((REPO / "variants").iterdir())
+FOLDERS = sorted(p for p in (REPO / "variants").iterdir() if p.is_dir())
 
 
 def config_of(folder: Path, text: str | bytes) -> Config:
