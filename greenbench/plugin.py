@@ -120,7 +120,7 @@ def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
     session = config.stash[SESSION]
     if not session.asked and session.offered:
         return [f"greenbench: no cell is selected; there are {', '.join(session.offered)}"]
-    return config.stash[SUMMARY].forecast(session.asked, session.like())
+    return config.stash[SUMMARY].forecast(session.asked, session.likes)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -138,7 +138,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     """Print the table, the doubts and the files."""
     if SESSION in config.stash:
         session = config.stash[SESSION]
-        config.stash[SUMMARY].show(terminalreporter, session.written, config.option.keyword, session.matrix)
+        asked = [c.id for c in session.asked]
+        config.stash[SUMMARY].show(terminalreporter, asked, session.written, config.option.keyword, session.matrix)
 
 
 @pytest.hookimpl(trylast=True)

@@ -50,6 +50,7 @@ class Session:
         self.started = store.now_stamp()
         self.asked: tuple[Cell, ...] = ()
         self.offered: list[str] = []
+        self.likes: dict[str, plan.Like] = {}
         self._ready = False
         self._cold: dict[Any, Exception] = {}
 
@@ -63,8 +64,12 @@ class Session:
         return cells
 
     def check(self, cells: Sequence[Cell]) -> None:
-        """Find, before the first cell runs, what needs no torch to find: a results folder that cannot take the results."""
+        """Find, before the first cell runs, what needs no torch to find; raises UsageError.
+
+        That is options that contradict each other, and a results folder that cannot take the results.
+        """
         self.asked = tuple(cells)
+        self.likes = self.like()
         store.check_folder(self.settings.results)
 
     def size(self, task: str) -> TaskSize:

@@ -134,7 +134,7 @@ def test_ctrl_c_keeps_the_finished_cells_and_shows_them(suite: pytest.Pytester, 
     done = run(suite)
     assert done.ret == 2
     assert set(results(suite)) == {"V0_baseline"}
-    done.stdout.fnmatch_lines(["*T2-V0_baseline*mcc 0.500*"])
+    done.stdout.fnmatch_lines(["*T2-V0_baseline*mcc 0.500*", "- T2-V1_fast, T2-V10_capped: no record, interrupted*"])
 
 
 def test_all_problems_of_the_matrix_are_told_before_anything_runs(suite: pytest.Pytester) -> None:
@@ -172,6 +172,7 @@ def test_xdist_is_refused_in_a_repository_of_others_too(pytester: pytest.Pyteste
     [
         (["--green-profile=huge"], "--green-profile: found 'huge'; it is one of tiny, full"),
         (["--green-data=T9=x.csv"], "--green-data: there is no task 'T9'; experiment.md has T2"),
+        (["--green-columns=T2=text:func"], "columns are named for data that --green-data T2=PATH gives"),
         (["--green-rounds=none"], "--green-rounds: found 'none'"),
         (["--green-results=/proc/nowhere"], "/proc/nowhere: results cannot be written here"),
     ],
@@ -200,7 +201,7 @@ def test_earlier_results_give_a_forecast(suite: pytest.Pytester) -> None:
     """The second session says before its first cell what the first one took."""
     assert "no earlier results" in run(suite).stdout.str()
     done = run(suite)
-    done.stdout.fnmatch_lines(["greenbench: 3 cells, 3 rounds; about * s, * J (estimated:*), by earlier results"])
+    done.stdout.fnmatch_lines(["greenbench: 3 cells, 3 rounds; by earlier results about * s, * J (estimated:*) measured"])
 
 
 def test_a_keyword_that_selects_nothing_lists_the_cells(suite: pytest.Pytester) -> None:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from greenbench.types import Cell
 
+PRIMARY = {name: task.primary for name, task in TASKS.items()}
+"""Each task's metric in the table."""
 WIDTH = 132
 """Columns of the table where the output is no terminal."""
 
@@ -39,19 +41,22 @@ class Summary:
                 *problems,
             ]
         joules = "" if known.joules is None else f", {table.unit(known.joules, 'J')} ({', '.join(known.sources)})"
-        of_them = "" if known.known == known.asked else f" for the {known.known} cells seen before"
+        of_them = "" if known.known == known.asked else f" for the {known.known} seen before"
         return [
-            f"greenbench: {_count(cells)}; about {table.unit(known.seconds, 's')}{joules}{of_them}, by earlier results",
+            f"greenbench: {_count(cells)}; by earlier results about {table.unit(known.seconds, 's')}{joules} measured{of_them}",
             *problems,
         ]
 
-    def show(self, terminal: Any, paths: Sequence[Path], keyword: str, experiment: matrix.Experiment) -> None:
-        """Print the table, then doubts, hints and the files."""
+    def show(
+        self, terminal: Any, asked: Sequence[str], paths: Sequence[Path], keyword: str, experiment: matrix.Experiment
+    ) -> None:
+        """Print the table, then spreads, doubts, hints and the files. ``asked`` names the cells that were to run."""
         if not self.records and not self.problems:
             return
         terminal.section("greenbench", sep="=")
         self._table(terminal)
-        lines = [*table.doubts(self.records), *self._hints(keyword, experiment)]
+        spreads = [line for r in self.records if (line := table.spread(r, PRIMARY.get(r["task"], "")))]
+        lines = [*spreads, *table.doubts(self.records), *self._missing(asked), *self._hints(keyword, experiment)]
         for line in [f"- {text}" for text in lines] + [f"! {text}" for text in self.problems]:
             terminal.line(line)
         for path in paths:
@@ -62,7 +67,13 @@ class Summary:
 
         file = terminal._tw._file  # noqa: SLF001  pytest's own stream, so that order and capturing hold
         console = Console(file=file, width=None if file.isatty() else WIDTH, highlight=False, soft_wrap=False)
-        table.show(console, self.records, {name: task.primary for name, task in TASKS.items()})
+        table.show(console, self.records, PRIMARY)
+
+    def _missing(self, asked: Sequence[str]) -> list[str]:
+        """Name the cells that were to run and left no record: interrupted, or never started."""
+        known = {r["id"] for r in self.records}
+        lost = [name for name in asked if name not in known]
+        return [f"{', '.join(lost)}: no record, interrupted or not started"] if lost else []
 
     def _hints(self, keyword: str, experiment: matrix.Experiment) -> list[str]:
         hint = matrix.ambiguous_keyword(keyword, [v.name for v in experiment.variants])

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 BASELINE = "V0_baseline"
 
 Record = dict[str, Any]
+MATRIX_ONLY = ("of V0", "quality", "to V0")
+"""Columns that say nothing of another repository's plain functions."""
 WORDS = ("cell", "energy source", "status")
 COLUMNS = ("cell", "time", "energy", "of V0", "quality", "to V0", "energy source", "status")
 
@@ -22,11 +24,13 @@ def show(console: Console, records: Sequence[Record], primary: Mapping[str, str]
     from rich.table import Table
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for column in COLUMNS:
+    shown = [c for c in COLUMNS if c not in MATRIX_ONLY or any(r["variant"] for r in records)]
+    for column in shown:
         words = column in WORDS  # numbers keep their line on a narrow terminal, words are folded
         table.add_column(column, justify="left" if words else "right", no_wrap=not words, overflow="fold")
     for record in records:
-        table.add_row(*row(record, baseline_of(record, records), primary.get(record["task"], "")))
+        cells = row(record, baseline_of(record, records), primary.get(record["task"], ""))
+        table.add_row(*(text for column, text in zip(COLUMNS, cells, strict=True) if column in shown))
     console.print(table)
 
 
@@ -110,13 +114,35 @@ def difference(value: float | None, base: float | None) -> str:
     return f"{value - base:+.3f}" if value is not None and base is not None else "-"
 
 
+def spread(record: Record, primary: str) -> str | None:
+    """Say between which values the rounds lie; None for a single round."""
+    rounds = record["rounds"]
+    if len(rounds) < 2:  # noqa: PLR2004
+        return None
+    joules = [r["energy"]["total_j"] for r in rounds] if known_sources(record) else []
+    scores = [v for r in rounds if (v := r["quality"].get(primary, {}).get("value")) is not None]
+    parts = [_between([r["seconds"] for r in rounds], "s"), _between(joules, "J")]
+    parts += [f"{primary} {min(scores):.3f} to {max(scores):.3f}"] if scores else []
+    return f"{record['id']}: mean of {len(rounds)} rounds: {', '.join(p for p in parts if p)}"
+
+
+def _between(values: Sequence[float], name: str) -> str:
+    return f"{unit(min(values), name)} to {unit(max(values), name)}" if values else ""
+
+
 def doubts(records: Sequence[Record]) -> list[str]:
     """Return each doubt once, with the cells that it is about."""
     about: dict[str, list[str]] = {}
     for record in records:
-        for doubt in record["doubts"] + ([f"failed: {record['error']}"] if record["error"] else []):
+        for doubt in record["doubts"] + _failure(record):
             about.setdefault(doubt, []).append(record["id"])
     return [
         f"{', '.join(ids) if len(ids) < len(records) or len(records) == 1 else 'all cells'}: {text}"
         for text, ids in about.items()
     ]
+
+
+def _failure(record: Record) -> list[str]:
+    if record["error"]:
+        return [f"failed: {record['error']}"]
+    return ["its test failed after it was measured"] if failed(record) else []

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from greenbench.devices import Gpu
     from greenbench.options import SystemOptions
 
-NOT_YET = "not applied: greenbench reads this knob and does not set limits or clocks of a shared machine"
-NO_GPU = "not applied: the cell counts no GPU, so there is no card whose setting could change"
+NOT_YET = "not applied: this version reads the knob, and sets no limits or clocks of a shared machine"
+NO_GPU = f"{NOT_YET}; besides, the cell counts no GPU"
 
 
 class System:

@@ -109,3 +109,24 @@ def test_the_table_prints_a_line_a_cell() -> None:
     table.show(Console(file=out, width=132), [record(), record("T2-V1_x", 6.2)], {"T2": "mcc"})
     assert "T2-V1_x" in out.getvalue()
     assert out.getvalue().count("cpu estimated ") == 2
+
+
+def test_several_rounds_show_between_what_they_lie() -> None:
+    """A mean says of how many, and how far they are apart; a single round has no spread."""
+    two = record(
+        rounds=[{**one_round(j, s), "quality": {"mcc": {"value": q}}} for j, s, q in ((6.0, 1.0, 0.4), (8.0, 2.0, 0.6))]
+    )
+    assert table.spread(two, "mcc") == "T2-V0_baseline: mean of 2 rounds: 1 s to 2 s, 6 J to 8 J, mcc 0.400 to 0.600"
+    assert table.spread(record(), "mcc") is None
+
+
+def test_plain_functions_have_no_columns_of_a_matrix() -> None:
+    """Another repository knows no V0."""
+    out = io.StringIO()
+    table.show(Console(file=out, width=80), [record(variant="", task="")], {})
+    assert "V0" not in out.getvalue().replace("T2-V0_baseline", "")
+
+
+def test_a_test_that_failed_after_measuring_says_so() -> None:
+    """The record is whole, and the line below the table tells why the cell is called failed."""
+    assert "T2-V0_baseline: its test failed after it was measured" in table.doubts([record(outcome="failed")])
