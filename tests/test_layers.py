@@ -20,6 +20,7 @@ FLOORS: tuple[tuple[tuple[str, ...], ...], ...] = (
         ("markdown_tables", "variants", "variant_folders", "experiment_tables", "matrix", "plan"),
         ("devices", "environment", "energy"),
         ("memory",),
+        ("sandbox",),
         ("store",),
     ),
     (("stages",), ("tasks",), ("tasks", "report"), ("starts",), ("tasks", "starts")),

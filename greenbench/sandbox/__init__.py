@@ -1,0 +1,10 @@
+"""Run one untrusted program under limits, away from the network, and leave neither a process nor a file of it behind.
+
+Made for code that a model wrote: mostly wrong, seldom hostile. ``run`` is the door; its docstring says what is covered and
+what is not. The tools are util-linux's (``unshare``, ``setpriv``, ``prlimit``), so Linux only.
+"""
+
+from greenbench.sandbox.records import LIMITS, End, Isolation, Limits, Ran
+from greenbench.sandbox.running import run
+
+__all__ = ["LIMITS", "End", "Isolation", "Limits", "Ran", "run"]
