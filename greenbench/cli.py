@@ -1,11 +1,12 @@
-"""The command line around the suite. ``greenbench check`` holds ``experiment.md`` against ``variants/``.
+"""The command line around the suite: ``greenbench run`` measures, ``greenbench check`` holds the matrix together.
 
-Exit codes: 0 fine, 2 the call or a file is wrong.
+Exit codes: 0 fine, 2 the call or a file is wrong; ``run`` passes pytest's own on.
 """
 
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,27 +17,49 @@ from greenbench.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+PLAN = ("--collect-only", "--green-plan", "-qq")
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    parser, commands = _parser()
+    asked, rest = parser.parse_known_args(arguments)
+    if rest and asked.run is not run:
+        commands[asked.command].error(f"unrecognized arguments: {' '.join(rest)}")
+    try:
+        return int(asked.run(asked, rest))
+    except UsageError as error:
+        print(error, file=sys.stderr)  # noqa: T201  a command answers on the terminal
+        return 2
+
+
+def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
     parser = argparse.ArgumentParser(
         prog="greenbench", description="Energy, time and quality of pipeline variants; `pytest bench` measures."
     )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    command = commands.add_parser("check", help="hold experiment.md against variants/")
+    known = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
+    measure = known.add_parser(
+        "run", help="the same as `pytest bench`; what follows goes to pytest", epilog="e.g. greenbench run -k V7 --plan"
+    )
+    measure.add_argument("--plan", action="store_true", help="print what it would do and cost; run nothing")
+    measure.set_defaults(run=run)
+    command = known.add_parser("check", help="hold experiment.md against variants/")
     command.add_argument("folder", nargs="?", type=Path, default=Path(), help="where both stand (default: here)")
     command.set_defaults(run=check)
-    asked = parser.parse_args(arguments)
-    try:
-        print(asked.run(asked))  # noqa: T201  a command answers on standard output
-    except UsageError as error:
-        print(error, file=sys.stderr)  # noqa: T201
-        return 2
-    return 0
+    return parser, {"run": measure, "check": command}
 
 
-def check(asked: argparse.Namespace) -> str:
-    """Return one line that says what agrees; raises Disagreements."""
+def run(asked: argparse.Namespace, rest: Sequence[str]) -> int:
+    """Run ``pytest bench`` with the arguments ``rest`` and return pytest's exit code; raises UsageError without a suite."""
+    if not Path("bench").is_dir():
+        raise UsageError(f"greenbench run: there is no folder bench in {Path.cwd()}; run it where the suite's experiment.md is")
+    command = [sys.executable, "-m", "pytest", "bench", *(PLAN if asked.plan else ()), *rest]
+    return subprocess.run(command, check=False).returncode  # noqa: S603  the user's own arguments, for the user's own pytest
+
+
+def check(asked: argparse.Namespace, _rest: Sequence[str]) -> int:
+    """Print one line that says what agrees; raises Disagreements."""
     found = matrix.load(asked.folder / "experiment.md", asked.folder / "variants")
     tasks = ", ".join(t.name for t in found.tasks)
-    return f"{asked.folder / 'experiment.md'} and {len(found.variants)} folders of variants/ agree; tasks: {tasks}"
+    print(f"{asked.folder / 'experiment.md'} and {len(found.variants)} folders of variants/ agree; tasks: {tasks}")  # noqa: T201
+    return 0

@@ -77,6 +77,8 @@ class InferenceOptions:
 
     skip_layers: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Fraction of the transformer's layers left out of every forward pass."""
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    """Autocast's type, independent of the one in training."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

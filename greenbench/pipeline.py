@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from greenbench.memory import peak_memory_bytes, reset_peak_memory
-from greenbench.types import Applied, Cell, Metric, Round, Window
+from greenbench.types import Applied, Cell, Judged, Round, Window
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -37,11 +37,8 @@ class Dataset(Protocol):
     def facts(self) -> Mapping[str, Any]:
         """Source, revision, checksum and sizes, as they go into the results file."""
 
-    def score(self, outputs: Any) -> Mapping[str, Metric]:
-        """Score the outputs for the test examples."""
-
-    def doubts(self, outputs: Any) -> tuple[str, ...]:
-        """Say where the score of the outputs should not be believed."""
+    def judge(self, outputs: Any) -> Judged:
+        """Score the outputs for the test examples, and say where the score should not be believed."""
 
     def references(self) -> Mapping[str, Mapping[str, float | None]]:
         """Scores of trivial predictors on the same test examples."""
@@ -114,17 +111,17 @@ class Pipeline:
         work = {**self.toggles.work(self._net, self._batches), "peak_memory_bytes": peak}
         self.progress("scoring")
         with self.toggles.quiet():
-            quality, references = self.dataset.score(self._outputs), self.dataset.references()
-            doubts = self.dataset.doubts(self._outputs)
+            judged, references = self.dataset.judge(self._outputs), self.dataset.references()
         return Round(
             seed=self.seed,
             whole=whole,
             windows=windows,
-            quality=quality,
+            quality=judged.quality,
+            failures=judged.failures,
             references=references,
             work=work,
             applied=(*self.toggles.applied(), *self.power.applied),
-            doubts=(*self.toggles.doubts(), *doubts, *([] if peak is not None else [NO_PEAK])),
+            doubts=(*self.toggles.doubts(), *judged.doubts, *([] if peak is not None else [NO_PEAK])),
         )
 
     def _window(self, stage: str) -> AbstractContextManager[None]:

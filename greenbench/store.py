@@ -78,6 +78,7 @@ def cell_record(result: CellResult, options: Options | None) -> dict[str, Any]:
         "rounds": [round_record(r) for r in result.rounds],
         "applied": [a for r in last for a in builtin(r.applied)],
         "references": {k: v for r in last for k, v in builtin(r.references).items()},
+        "failures": {k: v for r in last for k, v in builtin(r.failures).items()},
         "work": {k: v for r in last for k, v in builtin(r.work).items()},
         "energy_sources": {k: v for r in last for k, v in r.whole.energy.sources.items()},
     }

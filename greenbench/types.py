@@ -94,6 +94,17 @@ class Metric:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What a task says of a model's outputs."""
+
+    quality: Mapping[str, Metric]
+    failures: Mapping[str, int] = field(default_factory=dict)
+    """Why outputs failed (``timeout``) to how many did; empty where outputs cannot fail."""
+    doubts: tuple[str, ...] = ()
+    """Where the score should not be believed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Variant:
     """A row of ``experiment.md`` with its folder: which knobs are turned, and what may be swept."""
 
@@ -117,13 +128,23 @@ class TaskSize:
     """``generated``, or a hub id."""
     data_revision: str | None = None
     sizes: tuple[int, int, int] | None = None
-    """At most so many examples in train, valid and test; None takes all."""
+    """At most so many generated examples in train, valid and test; None takes what the generator makes by default."""
+    local_sizes: tuple[int, int, int] | None = None
+    """The same for data that the user gives; None takes all."""
+    max_chars: int | None = None
+    """Examples whose texts are longer in all are left out of the user's data; None keeps them."""
     epochs: int
     learning_rate: float
     weight_decay: float = 0.01
     warmup: float = 0.1
     """Fraction of the optimizer steps in which the learning rate rises to its peak, to fall linearly to 0 afterwards."""
     max_tokens: int
+    """Tokens of an input that are kept."""
+    max_new_tokens: int = 0
+    """Tokens of a target that are kept in training, and that a generating model may write."""
+    parameters: int | None = None
+    """Of a model that may not lie here yet, so that a plan can be made without it; and its ``vocabulary``."""
+    vocabulary: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +187,8 @@ class Round:
     windows: tuple[Window, ...]
     """One for each stage, in the order they closed."""
     quality: Mapping[str, Metric] = field(default_factory=dict)
+    failures: Mapping[str, int] = field(default_factory=dict)
+    """Why outputs failed, to how many did."""
     references: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
     """Scores of trivial predictors on the same rows: name, then metric."""
     work: Mapping[str, int | None] = field(default_factory=dict)

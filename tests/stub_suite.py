@@ -55,7 +55,7 @@ from types import SimpleNamespace
 
 import pytest
 from greenbench.plugin import use_matrix
-from greenbench.types import Applied, Metric
+from greenbench.types import Applied, Judged, Metric
 
 HERE = Path(__file__).parent
 
@@ -119,12 +119,9 @@ class StubData:
     train = test = tuple(range(10))
     facts = {"asked": "generated", "source": "stub", "sha256": "0" * 64, "split_sizes": {"test": 10}}
 
-    def score(self, outputs):
+    def judge(self, outputs):
         time.sleep(float(os.environ.get("STUB_SCORING", "0")))
-        return {"mcc": Metric(value=0.5, n=len(outputs))}
-
-    def doubts(self, outputs):
-        return ()
+        return Judged(quality={"mcc": Metric(value=0.5, n=len(outputs))})
 
     def references(self):
         return {"majority": {"mcc": 0.0}}

@@ -89,9 +89,9 @@ def test_the_repository_agrees_with_itself() -> None:
     assert found.variants[7].title == "All-optimised"
     assert found.variants[7].folder == REPO / "variants" / "V7_all_optimised"
     assert Task.__name__ == type(found.tasks[0]).__name__
-    assert (found.tasks[0].name, found.tasks[0].model) == ("T2", "M2")
+    assert [(t.name, t.model) for t in found.tasks] == [("T1", "M1"), ("T2", "M2")]
     assert isinstance(found.models[0], Model)
-    assert found.models[0].tasks == ("T2",)
+    assert [m.tasks for m in found.models] == [("T1",), ("T2",)]
 
 
 def test_the_combined_variants_turn_what_the_single_ones_turn() -> None:

@@ -11,7 +11,7 @@ import pytest
 from greenbench.energy import open_meter
 from greenbench.options import Options
 from greenbench.pipeline import Pipeline
-from greenbench.types import Applied, Cell, Energy, Metric, Window
+from greenbench.types import Applied, Cell, Energy, Judged, Metric, Window
 
 WHOLE = Window(stage="whole", seconds=1.0, energy=Energy())
 CELL = Cell(task="T2", variant="V0_baseline", options=Options(), profile="tiny", seed=3, rounds=1)
@@ -36,9 +36,9 @@ class Log:
     def applied(self) -> tuple[Applied, ...]:
         return self.applied_
 
-    def score(self, outputs: Any) -> dict[str, Metric]:
-        self.said.append(f"score {outputs}")
-        return {"mcc": Metric(value=0.5, n=1)}
+    def judge(self, outputs: Any) -> Judged:
+        self.said.append(f"judge {outputs}")
+        return Judged(quality={"mcc": Metric(value=0.5, n=1)}, failures={"timeout": 1}, doubts=("another",))
 
     @contextlib.contextmanager
     def window(self, stage: str, *, synchronize: Any) -> Any:
@@ -97,11 +97,12 @@ def test_scoring_comes_after_every_window() -> None:
     cell = pipeline(log)
     cell.prepare(3)
     cell.run()
-    assert not [s for s in log.said if s.startswith("score")]
+    assert not [s for s in log.said if s.startswith("judge")]
     done = cell.finish(WHOLE, ())
-    assert log.said.index("score inference") > log.said.index("close inference")
-    assert log.said.count("score inference") == 1
-    assert (done.seed, done.quality["mcc"].value, done.applied, done.doubts[0]) == (3, 0.5, log.applied_, "a doubt")
+    assert log.said.index("judge inference") > log.said.index("close inference")
+    assert log.said.count("judge inference") == 1
+    assert (done.seed, done.quality["mcc"].value, done.applied) == (3, 0.5, log.applied_)
+    assert (done.failures, done.doubts[:2]) == ({"timeout": 1}, ("a doubt", "another"))
 
 
 def test_preparing_resets_with_the_round_s_seed() -> None:

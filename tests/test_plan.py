@@ -49,7 +49,7 @@ def test_the_defaults_are_the_baseline() -> None:
 
 def test_an_unknown_profile_lists_the_known() -> None:
     """The sentence names what there is."""
-    with pytest.raises(UsageError, match="tiny, full"):
+    with pytest.raises(UsageError, match="tiny, small, full"):
         profiles.profile("huge")
 
 

@@ -12,6 +12,7 @@ import torch
 
 from greenbench import profiles
 from greenbench.errors import UnavailableError, UsageError
+from greenbench.options import InferenceOptions
 from greenbench.session import Session, wait_for_cuda
 from greenbench.stages.toggles import Toggles
 
@@ -25,7 +26,7 @@ def session(root: Path, **given: object) -> Session:
 
 def test_an_unknown_task_lists_the_known(tmp_path: Path) -> None:
     """The sentence names what experiment.md has."""
-    with pytest.raises(UsageError, match=r"no task 'T9'; experiment.md and greenbench have: T2"):
+    with pytest.raises(UsageError, match=r"no task 'T9'; experiment.md and greenbench have: T1, T2"):
         session(tmp_path).cells("T9")
 
 
@@ -78,6 +79,27 @@ def test_a_kind_of_cell_that_cannot_run_fails_alone(tmp_path: Path, monkeypatch:
     with pytest.raises(UnavailableError, match="fp16 needs a CUDA device"):
         one.toggles(fp16).check()
     one.release()
+
+
+def test_a_cell_that_only_infers_otherwise_fails_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What inference cannot do is nobody else's failure, though the cells train alike."""
+    one = session(tmp_path, results=str(tmp_path))
+    baseline = one.cells("T2")[0]
+    fp16 = replace(baseline, options=replace(baseline.options, inference=InferenceOptions(precision="fp16")))
+    one.asked = (baseline, fp16)
+    monkeypatch.setattr(Toggles, "warm_up", lambda *_: None)
+    one.get_ready()
+    one.toggles(baseline).check()
+    with pytest.raises(UnavailableError, match=r"inference.precision: fp16 needs a CUDA device"):
+        one.toggles(fp16).check()
+    one.release()
+
+
+def test_nothing_is_taken_for_known_of_a_model_of_the_user_s(tmp_path: Path) -> None:
+    """Parameters and vocabulary that a profile tells are those of its own model."""
+    assert session(tmp_path, profile="full").size("T1").parameters
+    given = session(tmp_path, profile="full", model=["M1=somebody/else"]).size("T1")
+    assert (given.parameters, given.vocabulary) == (None, None)
 
 
 def test_cuda_is_waited_for_only_where_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:

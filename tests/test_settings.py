@@ -48,7 +48,7 @@ def test_seed_zero_on_the_command_line_is_a_word(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given_options", "sentence"),
     [
-        ({"profile": "huge"}, "--green-profile: found 'huge'; it is one of tiny, full"),
+        ({"profile": "huge"}, "--green-profile: found 'huge'; it is one of tiny, small, full"),
         ({"rounds": "0"}, "--green-rounds: found '0'; give a whole number from 1 to 1000000000"),
         ({"rounds": "two"}, "--green-rounds: found 'two'"),
         ({"seed": "-1"}, "--green-seed: found '-1'"),
@@ -60,6 +60,11 @@ def test_seed_zero_on_the_command_line_is_a_word(tmp_path: Path) -> None:
         ({"device": "cuda:x"}, "--green-device: found 'cuda:x'"),
         ({"device": "cuda:01"}, "--green-device: found 'cuda:01'"),
         ({"seed": "5000000000"}, "--green-seed: found '5000000000'; give a whole number from 0 to 1000000000"),
+        ({"direction": "java"}, "--green-direction: found 'java'; write SRC:DST in small letters"),
+        ({"direction": "Java:Python"}, "--green-direction: found 'Java:Python'"),
+        ({"direction": "java:python:go"}, "--green-direction: found 'java:python:go'"),
+        ({"direction": "java:"}, "--green-direction: found 'java:'"),
+        ({"plan": "yes"}, "--green-plan: found 'yes'; it takes no value"),
         ({"cpu_watts": "nan"}, "--green-cpu-watts: found 'nan'"),
         ({"cpu_watts": "0"}, "--green-cpu-watts: found '0'"),
     ],
@@ -96,3 +101,33 @@ def test_any_text_is_either_taken_or_refused_in_a_sentence(name: str, text: str)
     """No value makes a traceback."""
     with contextlib.suppress(UsageError):
         assert resolve(Path("/nonexistent"), **{name: text}).profile
+
+
+def test_direction_and_plan_are_none_unless_asked_for(tmp_path: Path) -> None:
+    """The data's own direction, and a run."""
+    found = resolve(tmp_path)
+    assert (found.direction, found.plan) == (None, False)
+    asked = resolve(tmp_path, direction="java:python", plan=True)
+    assert (asked.direction, asked.plan) == ("java:python", True)
+
+
+def test_direction_and_plan_can_stand_in_the_file(tmp_path: Path) -> None:
+    """A switch is true or false there, and the command line goes before it."""
+    (tmp_path / "pyproject.toml").write_text('[tool.greenbench]\ndirection = "java:cs"\nplan = true\n')
+    found = resolve(tmp_path)
+    assert (found.direction, found.plan) == ("java:cs", True)
+    assert resolve(tmp_path, direction="java:python").direction == "java:python"
+
+
+@pytest.mark.parametrize("value", ['"true"', "1", '"no"', "[true]"])
+def test_a_switch_in_the_file_is_true_or_false(tmp_path: Path, value: str) -> None:
+    """Words and numbers that might mean either are refused."""
+    (tmp_path / "pyproject.toml").write_text(f"[tool.greenbench]\nplan = {value}\n")
+    with pytest.raises(UsageError, match=r"--green-plan: found .* in pyproject.toml true or false"):
+        resolve(tmp_path)
+
+
+@given(st.from_regex(r"[a-z]+", fullmatch=True), st.from_regex(r"[a-z]+", fullmatch=True))
+def test_a_direction_is_two_names(source: str, target: str) -> None:
+    """Which languages there are is the task's to say."""
+    assert resolve(Path("/nonexistent"), direction=f"{source}:{target}").direction == f"{source}:{target}"

@@ -202,6 +202,7 @@ VALUES = {
     "system.gpu_clock_fraction": st.floats(0, 1, exclude_min=True),
     "system.cpu_threads": st.integers(1, 1024),
     "inference.skip_layers": st.floats(0, 1, exclude_min=True, exclude_max=True),
+    "inference.precision": st.sampled_from(["bf16", "fp16"]),
 }
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from greenbench.types import Cell
 
 PRIMARY = {name: task.primary for name, task in TASKS.items()}
-"""Each task's metric in the table."""
+"""Each task's metrics for the table, the first one that is known first."""
 WIDTH = 132
 """Columns of the table where the output is no terminal."""
 
@@ -55,8 +55,15 @@ class Summary:
             return
         terminal.section("greenbench", sep="=")
         self._table(terminal)
-        spreads = [line for r in self.records if (line := table.spread(r, PRIMARY.get(r["task"], "")))]
-        lines = [*spreads, *table.doubts(self.records), *self._missing(asked), *self._hints(keyword, experiment)]
+        metrics = table.shown_metrics(self.records, PRIMARY)
+        spreads = [line for r in self.records if (line := table.spread(r, metrics.get(r["task"], "")))]
+        lines = [
+            *spreads,
+            *table.failures(self.records),
+            *table.doubts(self.records),
+            *self._missing(asked),
+            *self._hints(keyword, experiment),
+        ]
         for line in [f"- {text}" for text in lines] + [f"! {text}" for text in self.problems]:
             terminal.line(line)
         for path in paths:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,20 +19,29 @@ WORDS = ("cell", "energy source", "status")
 COLUMNS = ("cell", "time", "energy", "of V0", "quality", "to V0", "energy source", "status")
 
 
-def show(console: Console, records: Sequence[Record], primary: Mapping[str, str]) -> None:
-    """Print one line a cell. ``primary`` names each task's primary metric."""
+def show(console: Console, records: Sequence[Record], primary: Mapping[str, Sequence[str]]) -> None:
+    """Print one line a cell. ``primary`` names each task's metrics, the first one that is known first."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    metrics = shown_metrics(records, primary)
     shown = [c for c in COLUMNS if c not in MATRIX_ONLY or any(r["variant"] for r in records)]
     for column in shown:
         words = column in WORDS  # numbers keep their line on a narrow terminal, words are folded
         table.add_column(column, justify="left" if words else "right", no_wrap=not words, overflow="fold")
     for record in records:
-        cells = row(record, baseline_of(record, records), primary.get(record["task"], ""))
+        cells = row(record, baseline_of(record, records), metrics.get(record["task"], ""))
         table.add_row(*(text for column, text in zip(COLUMNS, cells, strict=True) if column in shown))
     console.print(table)
+
+
+def shown_metrics(records: Sequence[Record], primary: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Choose one metric for each task, the same in all its lines: the first that any of its cells knows."""
+    return {
+        task: next((n for n in names if any(score(r, n) is not None for r in records if r["task"] == task)), names[0])
+        for task, names in primary.items()
+    }
 
 
 def baseline_of(record: Record, records: Sequence[Record]) -> Record | None:
@@ -124,6 +134,19 @@ def spread(record: Record, primary: str) -> str | None:
     parts = [_between([r["seconds"] for r in rounds], "s"), _between(joules, "J")]
     parts += [f"{primary} {min(scores):.3f} to {max(scores):.3f}"] if scores else []
     return f"{record['id']}: mean of {len(rounds)} rounds: {', '.join(p for p in parts if p)}"
+
+
+def failures(records: Sequence[Record]) -> list[str]:
+    """Say, for cells whose outputs can fail, how many failed and why."""
+    lines = []
+    for record in records:
+        counts = Counter[str]()
+        for one in record["rounds"]:
+            counts.update(one.get("failures", {}))
+        if any(counts.values()):
+            told = ", ".join(f"{n} {k.replace('_', ' ')}" for k, n in counts.items() if n)
+            lines.append(f"{record['id']}: failed outputs: {told}")
+    return lines
 
 
 def _between(values: Sequence[float], name: str) -> str:

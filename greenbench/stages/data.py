@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
-from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import DataLoader
 
 from greenbench.errors import UsageError
 from greenbench.types import Applied
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
+
+    from torch import nn
 
     from greenbench.options import DataOptions
 
@@ -28,17 +29,12 @@ class Encoder(Protocol):
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text, special tokens included, cut at the length the encoder was made for."""
 
-
-class Example(Protocol):
-    """A text with its label."""
-
-    @property
-    def text(self) -> str:
-        """The input."""
+    def decode_batch(self, rows: Sequence[Sequence[int]]) -> list[str]:
+        """Text of each row of ids, special tokens left out."""
 
     @property
-    def label(self) -> int:
-        """The class, counted from 0."""
+    def max_tokens(self) -> int:
+        """Length that texts are cut at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +49,26 @@ class PythonEncoder:
         ids: list[list[int]] = self.tokenizer.encode_batch(texts, max_length=self.max_tokens)
         return ids
 
+    def decode_batch(self, rows: Sequence[Sequence[int]]) -> list[str]:
+        """See ``Encoder``."""
+        return [self.tokenizer.decode(row) for row in rows]
+
 
 @dataclass(frozen=True, slots=True)
 class RustEncoder:
     """The Rust library ``tokenizers``, with its threads."""
 
     tokenizer: Any
+    max_tokens: int
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         """See ``Encoder``."""
         return [encoding.ids for encoding in self.tokenizer.encode_batch_fast(list(texts))]
+
+    def decode_batch(self, rows: Sequence[Sequence[int]]) -> list[str]:
+        """See ``Encoder``."""
+        texts: list[str] = self.tokenizer.decode_batch([list(row) for row in rows])
+        return texts
 
 
 def encoder(kind: str, file: Path, max_tokens: int) -> PythonEncoder | RustEncoder:
@@ -73,7 +79,7 @@ def encoder(kind: str, file: Path, max_tokens: int) -> PythonEncoder | RustEncod
         tokenizer = Tokenizer.from_file(str(file))
         tokenizer.no_padding()
         tokenizer.enable_truncation(max_tokens)
-        return RustEncoder(tokenizer)
+        return RustEncoder(tokenizer, max_tokens)
     from greenbench.stages.python_bpe import PythonBPE
 
     return PythonEncoder(PythonBPE.from_file(file), max_tokens)
@@ -81,28 +87,48 @@ def encoder(kind: str, file: Path, max_tokens: int) -> PythonEncoder | RustEncod
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Encoded:
-    """Token ids (a list of lists) and labels of one split."""
+    """One split as token ids: a row an example, as its objective wants it, and how many tokens they hold in all."""
 
-    ids: list[list[int]]
-    labels: list[int]
-
-    @property
-    def tokens(self) -> int:
-        """Tokens in the split, padding not counted."""
-        return sum(map(len, self.ids))
+    rows: Sequence[Any]
+    tokens: int
+    """Padding not counted."""
 
     def __len__(self) -> int:
         """Examples in the split."""
-        return len(self.ids)
+        return len(self.rows)
 
-    def __getitem__(self, index: int) -> tuple[list[int], int]:
-        """Ids and label of one example."""
-        return self.ids[index], self.labels[index]
+    def __getitem__(self, index: int) -> Any:
+        """One example."""
+        return self.rows[index]
 
 
-def encode(examples: Sequence[Example], tokenizer: Encoder) -> Encoded:
-    """Tokenise a split."""
-    return Encoded(ids=tokenizer.encode_batch([e.text for e in examples]), labels=[e.label for e in examples])
+class Objective(Protocol):
+    """What a model is trained for and asked: how examples become rows, rows become batches, and batches an answer."""
+
+    def training_rows(self, examples: Sequence[Any]) -> Encoded:
+        """Tokenise examples to learn from."""
+
+    def inference_rows(self, examples: Sequence[Any]) -> Encoded:
+        """Tokenise examples to be answered."""
+
+    def training_batch(self, rows: Sequence[Any]) -> dict[str, torch.Tensor]:
+        """Put rows into tensors; ``labels`` has one entry an example in its first dimension."""
+
+    def inference_batch(self, rows: Sequence[Any]) -> dict[str, torch.Tensor]:
+        """Put rows into the tensors that the model is called with."""
+
+    def loss(self, model: nn.Module, batch: Mapping[str, torch.Tensor], together: Sequence[Any]) -> torch.Tensor:
+        """Return the loss of a micro-batch, such that its mean over those ``together`` in a step is the step's loss."""
+
+    def answer(self, net: nn.Module, loader: Loader, device: torch.device) -> Sequence[Any]:
+        """Return the model's output for every example, in the loader's order."""
+
+    @property
+    def tokens_generated(self) -> int:
+        """Tokens that ``answer`` has written, end tokens included."""
+
+    def doubts(self) -> tuple[str, ...]:
+        """Say what was cut on the way in or out."""
 
 
 class ShuffledBatches:
@@ -134,20 +160,6 @@ class ShuffledBatches:
             yield order[start : start + self.micro]
 
 
-@dataclass(frozen=True, slots=True)
-class Collate:
-    """Pads a batch on the right to its longest example."""
-
-    pad_id: int
-
-    def __call__(self, rows: list[tuple[list[int], int]]) -> dict[str, torch.Tensor]:
-        """Return ``input_ids`` and ``attention_mask`` of shape (batch, tokens) and ``labels`` of shape (batch,)."""
-        ids = pad_sequence([torch.tensor(r[0]) for r in rows], batch_first=True, padding_value=self.pad_id)
-        lengths = torch.tensor([len(r[0]) for r in rows])
-        mask = (torch.arange(ids.shape[1]) < lengths[:, None]).long()
-        return {"input_ids": ids, "attention_mask": mask, "labels": torch.tensor([r[1] for r in rows])}
-
-
 Loader = DataLoader[Any]
 
 
@@ -157,6 +169,7 @@ class Batches:
 
     train: Loader
     test: Loader
+    objective: Objective
     tokens_train: int
     tokens_test: int
     applied: tuple[Applied, ...]
@@ -173,23 +186,24 @@ def micro_batch(batch_size: int, accumulation_steps: int) -> int:
 
 
 def prepare(
-    train: Sequence[Example],
-    test: Sequence[Example],
+    train: Sequence[Any],
+    test: Sequence[Any],
     tokenizer: Encoder,
+    objective: Objective,
     options: DataOptions,
     *,
     micro: int,
-    pad_id: int,
     seed: int,
 ) -> Batches:
     """Tokenise both splits and set up their batches: shuffled for training, in order for inference."""
-    collate, encoded = Collate(pad_id), (encode(train, tokenizer), encode(test, tokenizer))
+    rows, questions = objective.training_rows(train), objective.inference_rows(test)
     sampler = ShuffledBatches(len(train), options.batch_size, micro, seed)
     return Batches(
-        train=DataLoader(encoded[0], batch_sampler=sampler, collate_fn=collate),  # type: ignore[arg-type]
-        test=DataLoader(encoded[1], batch_size=options.batch_size, collate_fn=collate),  # type: ignore[arg-type]
-        tokens_train=encoded[0].tokens,
-        tokens_test=encoded[1].tokens,
+        train=DataLoader(rows, batch_sampler=sampler, collate_fn=objective.training_batch),  # type: ignore[arg-type]
+        test=DataLoader(questions, batch_size=options.batch_size, collate_fn=objective.inference_batch),  # type: ignore[arg-type]
+        objective=objective,
+        tokens_train=rows.tokens,
+        tokens_test=questions.tokens,
         applied=(_tokenizer_proof(tokenizer, options.tokenizer),),
     )
 

@@ -1,10 +1,9 @@
-"""The inference stage: leave out layers where asked, then classify the test split batch by batch."""
+"""The inference stage: leave out layers where asked, then run the model on the test split in the asked precision."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import nn
 
 from greenbench.errors import UsageError
@@ -13,26 +12,25 @@ from greenbench.types import Applied
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from greenbench.stages.data import Loader
-
-LOCAL = "sliding_attention"
+LOCAL, GLOBAL = "sliding_attention", "full_attention"
 
 
 def layers_to_skip(layer_types: Sequence[str], fraction: float) -> tuple[int, ...]:
-    """Return which layers to leave out: the topmost local ones, never the first layer.
+    """Return which layers to leave out, never the first one.
 
-    The top layers of a fine-tuned encoder are the ones it misses least (Sajjad et al. 2023, arXiv:2004.03844). ModernBERT
-    alternates one global layer with two local (sliding-window) ones; every global layer stays, so that information still
-    travels over the whole text. A stack without local layers loses its top ones. Raises UsageError where ``fraction`` asks
-    for more layers than that leaves.
+    An encoder that alternates global and local (sliding-window) layers, as ModernBERT does, loses its topmost local ones:
+    the top layers of a fine-tuned encoder are the ones it misses least (Sajjad et al. 2023, arXiv:2004.03844), and every
+    global layer stays, so that information still travels over the whole text. A stack without local layers, as decoders
+    are, loses its deepest ones below the last, which itself stays (Gromov et al. 2024, arXiv:2403.17887). Raises UsageError
+    where ``fraction`` asks for more layers than that leaves.
     """
     count = round(fraction * len(layer_types))
-    upper = range(1, len(layer_types))
-    candidates = [i for i in upper if layer_types[i] == LOCAL] if LOCAL in layer_types else list(upper)
+    local = [i for i in range(1, len(layer_types)) if layer_types[i] == LOCAL]
+    candidates = local if LOCAL in layer_types else list(range(1, len(layer_types) - 1))
     if count > len(candidates):
         raise UsageError(
             f"inference.skip_layers: {fraction} of {len(layer_types)} layers are {count}, and {len(candidates)} may be left "
-            "out: the first and the global ones stay; choose a smaller fraction"
+            "out: the first stays, and so do the global ones, or the last where all are global; choose a smaller fraction"
         )
     return tuple(candidates[len(candidates) - count :])
 
@@ -41,25 +39,30 @@ def skip_layers(model: nn.Module, fraction: float) -> nn.Module:
     """Leave out layers of ``model`` in place. Each layer that stays keeps its own kind of attention."""
     stack: Any = model.base_model
     config: Any = stack.config
-    gone = set(layers_to_skip(config.layer_types, fraction))
+    kinds = layer_types(model)
+    gone = set(layers_to_skip(kinds, fraction))
     kept = [i for i in range(len(stack.layers)) if i not in gone]
     stack.layers = nn.ModuleList([stack.layers[i] for i in kept])
+    for place, layer in enumerate(stack.layers):
+        _renumber(layer, place)
     # Each layer carries its own kind of attention; the config must go on telling the same, for whoever builds from it.
-    config.layer_types = [config.layer_types[i] for i in kept]
+    if getattr(config, "layer_types", None) is not None:
+        config.layer_types = [kinds[i] for i in kept]
     config.num_hidden_layers = len(kept)
     return model
 
 
-@torch.inference_mode()
-def classify(model: nn.Module, loader: Loader, device: torch.device) -> list[float]:
-    """Return the probability of class 1 for every example, in the loader's order."""
-    model.eval()
-    found: list[torch.Tensor] = []
-    for batch in loader:
-        inputs = {k: v.to(device) for k, v in batch.items() if k != "labels"}
-        found.append(model(**inputs).logits.float().softmax(-1)[:, 1])
-    probabilities: list[float] = torch.cat(found).tolist()
-    return probabilities
+def layer_types(model: nn.Module) -> list[str]:
+    """Return the kind of attention of each layer."""
+    stack: Any = model.base_model
+    return list(getattr(stack.config, "layer_types", None) or [GLOBAL] * len(stack.layers))
+
+
+def _renumber(layer: Any, place: int) -> None:
+    """Give a layer its new number: a decoder's finds its part of the key/value cache by it, and a gap would stay empty."""
+    attention: Any = getattr(layer, "self_attn", None)
+    if hasattr(attention, "layer_idx"):
+        attention.layer_idx = place
 
 
 class LayerCount:
@@ -96,3 +99,10 @@ def proof(total: int, ran: int, asked: float) -> Applied:
         how=how,
         note=note,
     )
+
+
+def precision_proof(asked: str, got: str) -> Applied:
+    """Compare the precision that inference was seen to compute in with the one asked for."""
+    note = "" if asked == got else f"asked for {asked}, a linear layer computed in {got}"
+    how = "dtype of a linear layer's output at inference"
+    return Applied(stage="inference", knob="precision", asked=asked, got=got, how=how, note=note)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from greenbench.stages import architecture, data, inference, isolation, training
+from greenbench.stages import architecture, data, inference, isolation, precision, training
+from greenbench.stages.objectives import objective
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,8 +21,12 @@ if TYPE_CHECKING:
     from torch import nn
 
     from greenbench.options import Options
-    from greenbench.stages.data import Batches, Example
+    from greenbench.stages.data import Batches, Objective
     from greenbench.types import Applied, TaskSize
+
+
+WARM_UP_TOKENS = 4
+"""Tokens that a generating model reads as targets and writes in its warm-up."""
 
 
 def resolve_device(name: str) -> torch.device:
@@ -56,7 +61,8 @@ class Toggles:
         self.device = torch.device(device)
         self._proofs: list[Applied] = []
         self._seen: training.Seen | None = None
-        self._ran: tuple[nn.Module, int, inference.LayerCount] | None = None
+        self._objective: Objective | None = None
+        self._ran: tuple[nn.Module, int, inference.LayerCount, precision.Watched] | None = None
 
     @property
     def finetunes(self) -> bool:
@@ -73,12 +79,19 @@ class Toggles:
         if self._broken is not None:
             raise self._broken
         training.check(self.options.training, self.device)
+        precision.check("inference", self.options.inference.precision, self.device)
         architecture.check(self.options.architecture.weight_format, self.device)
 
-    def warm_up(self, examples: Sequence[Example], model: Any) -> None:
-        """Run a miniature of the cell, one effective batch long: imports, first uses and buffers are paid for here."""
-        batch = tuple(examples[: self.options.data.batch_size])
-        small = Toggles(self.options, replace(self.size, epochs=1), str(self.device))
+    def warm_up(self, examples: Sequence[Any], model: Any) -> None:
+        """Run a miniature of the cell, one optimizer step long: imports, first uses and buffers are paid for here.
+
+        On a GPU it has the cell's own shapes, for which kernels are chosen; a CPU is spared most of the arithmetic.
+        """
+        steps = self.options.training.accumulation_steps
+        micro = self.micro if self.device.type == "cuda" else min(self.micro, 2)
+        options = replace(self.options, data=replace(self.options.data, batch_size=micro * steps))
+        batch = tuple(examples[: micro * steps])
+        small = Toggles(options, replace(self.size, epochs=1, max_new_tokens=WARM_UP_TOKENS), str(self.device))
         with self.quiet():
             small.reset(0)
             batches = small.data(batch, batch, model, 0)
@@ -94,18 +107,19 @@ class Toggles:
     def reset(self, seed: int) -> None:
         """Make the process as new and forget the last round."""
         isolation.reset(seed, self.device)
-        self._proofs, self._seen, self._ran = [], None, None
+        self._proofs, self._seen, self._ran, self._objective = [], None, None, None
 
     def synchronize(self) -> None:
         """Wait until the device has done all it was given, so that a window's edge is where the work ends."""
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
 
-    def data(self, train: tuple[Example, ...], test: tuple[Example, ...], model: Any, seed: int) -> Batches:
-        """Tokenise and batch."""
+    def data(self, train: Sequence[Any], test: Sequence[Any], model: Any, seed: int) -> Batches:
+        """Tokenise and batch, as the model's objective wants it."""
         tokenizer = data.encoder(self.options.data.tokenizer, model.tokenizer_file, self.size.max_tokens)
-        batches = data.prepare(train, test, tokenizer, self.options.data, micro=self.micro, pad_id=model.pad_id, seed=seed)
-        self._proofs += batches.applied
+        goal = objective(tokenizer, model, self.size)
+        batches = data.prepare(train, test, tokenizer, goal, self.options.data, micro=self.micro, seed=seed)
+        self._proofs, self._objective = [*self._proofs, *batches.applied], goal
         return batches
 
     def architecture(self, model: Any) -> nn.Module:
@@ -122,29 +136,34 @@ class Toggles:
         """Convert the weights of the trained model."""
         return architecture.convert(net, self.options.architecture.weight_format, self.device)
 
-    def inference(self, net: nn.Module, batches: Batches) -> list[float]:
-        """Leave out layers where asked, then return the probability of class 1 for each test example."""
-        total = _layers(net)
+    def inference(self, net: nn.Module, batches: Batches) -> Sequence[Any]:
+        """Leave out layers where asked, then return the model's answer to each test example."""
+        total = len(inference.layer_types(net))
         if self.options.inference.skip_layers:
             inference.skip_layers(net, self.options.inference.skip_layers)
-        self._ran = net, total, inference.LayerCount(net)
-        return inference.classify(net, batches.test, self.device)
+        self._ran = net, total, inference.LayerCount(net), precision.Watched(net)
+        with precision.autocast(self.options.inference.precision, self.device):
+            return batches.objective.answer(net, batches.test, self.device)
 
     def applied(self) -> tuple[Applied, ...]:
         """All proofs of the round, the system stage's own excepted. Reads the live model: call it outside the windows."""
         options = self.options
         ran: tuple[Applied, ...] = ()
         if self._ran is not None:
-            net, total, count = self._ran
+            net, total, count, watched = self._ran
             layers = inference.proof(total, count.ran, options.inference.skip_layers)
-            ran = (layers, architecture.proof(net, options.architecture.weight_format, self.device))
+            computed = inference.precision_proof(options.inference.precision, watched.name)
+            ran = (layers, computed, architecture.proof(net, options.architecture.weight_format, self.device))
         trained = training.proofs(self._seen, options.training, options.data.batch_size)
         return (*self._proofs, *trained, *ran)
 
     def doubts(self) -> tuple[str, ...]:
         """Say what a reader should know about this device, these options and this round."""
         formats = architecture.doubts(self.options.architecture.weight_format, self.device)
-        return (*training.doubts(self.options.training, self.device, self._seen), *formats)
+        trained = training.doubts(self.options.training, self.device, self._seen)
+        computed = precision.doubts(self.options.inference.precision, self.device)
+        answered = self._objective.doubts() if self._objective is not None else ()
+        return tuple(dict.fromkeys((*trained, *computed, *formats, *answered)))
 
     def work(self, net: nn.Module, batches: Batches) -> dict[str, int | None]:
         """Count the work that the energy was spent on."""
@@ -156,11 +175,7 @@ class Toggles:
             "samples_scored": len(batches.test.dataset),  # type: ignore[arg-type]
             "tokens_training": batches.tokens_train * epochs,
             "tokens_inference": batches.tokens_test,
+            "tokens_generated": batches.objective.tokens_generated,
             "optimizer_steps": self._seen.steps if self._seen else 0,
             "peak_gpu_memory_bytes": torch.cuda.max_memory_allocated(self.device) if self.device.type == "cuda" else None,
         }
-
-
-def _layers(net: nn.Module) -> int:
-    stack: Any = net.base_model
-    return len(stack.layers)

@@ -6,18 +6,21 @@ number of micro-batches. The learning rate rises linearly and falls linearly to 
 
 from __future__ import annotations
 
+import functools
+import itertools
 import math
-import platform
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from greenbench.errors import UnavailableError
 from greenbench.options import TrainingOptions
+from greenbench.stages import precision
 from greenbench.types import Applied
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
     from torch import nn
 
     from greenbench.stages.data import Batches
@@ -35,16 +38,14 @@ class Seen:
     micro_batches: int = 0
     examples: int = 0
     losses: list[float] = field(default_factory=list)
-    matmul_dtype: str = ""
+    precision: str = ""
+    """That a linear layer computed in."""
     optimizer: str = ""
 
 
 def check(options: TrainingOptions, device: torch.device) -> None:
     """Raise UnavailableError where ``device`` cannot train as asked."""
-    if options.precision == "fp16" and device.type != "cuda":
-        raise UnavailableError(
-            f"training.precision: fp16 needs a CUDA device, and the cell runs on {device}; bf16 or fp32 would work"
-        )
+    precision.check("training", options.precision, device)
 
 
 def finetune(model: nn.Module, batches: Batches, options: TrainingOptions, size: TaskSize, device: torch.device) -> Seen:
@@ -54,19 +55,30 @@ def finetune(model: nn.Module, batches: Batches, options: TrainingOptions, size:
     schedule = _schedule(optimizer, len(batches.train) // options.accumulation_steps * size.epochs, size.warmup)
     prepared, tuned, loader = accelerator.prepare(model.train(), optimizer, batches.train)
     seen = Seen(optimizer=type(optimizer).__name__.lower())
-    _watch_matmul(model, seen)
+    watched = precision.Watched(model)
     for _ in range(size.epochs):
-        for batch in loader:
-            _micro_step(accelerator, prepared, tuned, schedule, batch, seen)
+        for together in _grouped(loader, options.accumulation_steps):
+            for batch in together:
+                loss = functools.partial(batches.objective.loss, prepared, batch, together)
+                _micro_step(accelerator, prepared, tuned, schedule, loss, seen)
+                seen.examples += len(batch["labels"])
     # Without this the model would keep running under autocast at inference: a knob of one stage acting in another.
     accelerator.unwrap_model(prepared, keep_fp32_wrapper=False)
     accelerator.free_memory()
+    seen.precision = watched.name
     return seen
 
 
-def _micro_step(accelerator: Any, model: Any, optimizer: Any, schedule: Any, batch: Any, seen: Seen) -> None:
+def _grouped(loader: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    """Yield the micro-batches of one optimizer step at a time: a loss over tokens must know how many there are in all."""
+    rest = iter(loader)
+    while group := list(itertools.islice(rest, size)):
+        yield group
+
+
+def _micro_step(accelerator: Any, model: Any, optimizer: Any, schedule: Any, lost: Callable[[], Any], seen: Seen) -> None:
     with accelerator.accumulate(model):
-        loss = model(**batch).loss
+        loss = lost()
         accelerator.backward(loss)
         if accelerator.sync_gradients:
             accelerator.clip_grad_norm_(model.parameters(), GRADIENT_CLIP)
@@ -75,7 +87,6 @@ def _micro_step(accelerator: Any, model: Any, optimizer: Any, schedule: Any, bat
             schedule.step()
         optimizer.zero_grad()
     seen.micro_batches += 1
-    seen.examples += len(batch["labels"])
     seen.steps += bool(accelerator.sync_gradients)
     seen.losses.append(loss.detach())
 
@@ -107,20 +118,6 @@ def _schedule(optimizer: torch.optim.Optimizer, steps: int, warmup: float) -> to
     )
 
 
-def _watch_matmul(model: nn.Module, seen: Seen) -> None:
-    """Note the dtype that the first linear layer computes in, in the first forward pass."""
-    linear = next(m for m in model.modules() if isinstance(m, torch.nn.Linear))
-
-    def note(_module: nn.Module, _inputs: Any, output: torch.Tensor) -> None:
-        seen.matmul_dtype = str(output.dtype).removeprefix("torch.")
-        hook.remove()
-
-    hook = linear.register_forward_hook(note)
-
-
-DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
-
-
 def proofs(seen: Seen | None, options: TrainingOptions, batch_size: int) -> tuple[Applied, ...]:
     """Turn what was seen into proofs, knob by knob. Where the stage did not run, knobs that ask for something did not act."""
     if seen is None:
@@ -130,7 +127,7 @@ def proofs(seen: Seen | None, options: TrainingOptions, batch_size: int) -> tupl
     return (
         _compare("finetune", options.finetune, got=True, how=ran),
         _compare("optimizer", options.optimizer, seen.optimizer, "class of the live optimizer"),
-        _compare("precision", options.precision, _precision(seen.matmul_dtype), "dtype of a linear layer's output in training"),
+        _compare("precision", options.precision, seen.precision, "dtype of a linear layer's output in training"),
         _compare("accumulation_steps", options.accumulation_steps, accumulated, "micro-batches per optimizer step, counted"),
         _compare("batch_size", batch_size, examples, "examples per optimizer step, counted", "data"),
     )
@@ -155,10 +152,6 @@ def _idle(options: TrainingOptions) -> tuple[Applied, ...]:
     )
 
 
-def _precision(dtype: str) -> str:
-    return next((k for k, v in DTYPES.items() if v == dtype), dtype)
-
-
 def _compare(knob: str, asked: Any, got: Any, how: str, stage: str = "training") -> Applied:
     note = "" if got == asked else f"asked for {asked}, read back {got}"
     return Applied(stage=stage, knob=knob, asked=asked, got=got, how=how, note=note)
@@ -166,14 +159,7 @@ def _compare(knob: str, asked: Any, got: Any, how: str, stage: str = "training")
 
 def doubts(options: TrainingOptions, device: torch.device, seen: Seen | None) -> tuple[str, ...]:
     """Say where mixed precision cannot pay on ``device``, and whether the loss was lost."""
-    found = []
-    if options.precision == "bf16" and device.type == "cpu" and _emulates_bf16():
-        found.append("this CPU has no bf16 arithmetic (AVX-512 BF16 or AMX): autocast emulates it and costs time and energy")
+    found = list(precision.doubts(options.precision, device))
     if seen is not None and not math.isfinite(float(seen.losses[-1])):
         found.append(f"the training loss ended at {float(seen.losses[-1])}: the model diverged")
     return tuple(found)
-
-
-def _emulates_bf16() -> bool:
-    """Whether an x86 CPU lacks bf16 units; of other processors torch does not say."""
-    return platform.machine() in {"x86_64", "AMD64"} and not torch.cpu._is_avx512_bf16_supported()  # noqa: SLF001

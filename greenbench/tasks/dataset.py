@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from greenbench.settings import Settings
     from greenbench.tasks import Task
-    from greenbench.types import Metric, TaskSize
+    from greenbench.types import Judged, TaskSize
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,11 +27,15 @@ class Dataset:
     columns: Mapping[str, str]
     sizes: tuple[int, int, int] | None
     seed: int
+    direction: str | None = None
+    """``SRC:DST``, for tasks that have one; None takes the data's."""
+    max_chars: int | None = None
+    """Examples with more characters are left out, where the task knows how."""
 
     @functools.cached_property
     def splits(self) -> Any:
         """Train, valid and test; raises UsageError or UnavailableError with what to do."""
-        return self.task.load(self.source, columns=self.columns, sizes=self.sizes, seed=self.seed)
+        return self.task.load(self)
 
     @property
     def train(self) -> Sequence[Any]:
@@ -50,18 +54,13 @@ class Dataset:
         """What was asked for, source, checksum, sizes and what was removed."""
         return {"asked": str(self.source), **self.splits.facts}
 
-    def score(self, outputs: Sequence[float]) -> Mapping[str, Metric]:
-        """Score outputs for the test examples."""
-        metrics: Mapping[str, Metric] = self.task.score([e.label for e in self.test], outputs)
-        return metrics
+    def judge(self, outputs: Sequence[Any]) -> Judged:
+        """Score outputs for the test examples, and say where the score should not be believed."""
+        return self.task.judge(self.test, outputs, self.references())
 
     def references(self) -> Mapping[str, Mapping[str, float | None]]:
         """Scores of trivial predictors, computed once."""
         return self._references
-
-    def doubts(self, outputs: Sequence[float]) -> tuple[str, ...]:
-        """Say where the score of these outputs should not be believed."""
-        return self.task.doubts([e.label for e in self.test], outputs, self.references())
 
     @functools.cached_property
     def _references(self) -> Mapping[str, Mapping[str, float | None]]:
@@ -69,19 +68,21 @@ class Dataset:
 
 
 @functools.cache
-def _dataset(task: Task, source: str | Path, columns: tuple[tuple[str, str], ...], size: Any, seed: int) -> Dataset:
-    return Dataset(task=task, source=source, columns=dict(columns), sizes=size, seed=seed)
+def _dataset(columns: tuple[tuple[str, str], ...], **asked: Any) -> Dataset:
+    return Dataset(columns=dict(columns), **asked)
 
 
 def dataset(task: Task, size: TaskSize, settings: Settings) -> Dataset:
     """Return the handle for ``task`` as the settings have it; the same handle for the same data. Raises UsageError."""
     given = settings.data.get(task.name)
-    columns = settings.columns.get(task.name, {})
+    columns = tuple(sorted(settings.columns.get(task.name, {}).items()))
     if columns and given is None:
         raise UsageError(
             f"--green-columns {task.name}=...: columns are named for data that --green-data {task.name}=PATH gives"
         )
+    direction = settings.direction if task.directed else None
+    common = {"task": task, "seed": settings.seed, "direction": direction}
     if given is not None:
-        return _dataset(task, local_path(given), tuple(sorted(columns.items())), None, settings.seed)
+        return _dataset(columns, source=local_path(given), sizes=size.local_sizes, max_chars=size.max_chars, **common)
     pinned = f"@{size.data_revision}" if size.data_revision else ""
-    return _dataset(task, size.data + pinned, (), size.sizes, settings.seed)
+    return _dataset((), source=size.data + pinned, sizes=size.sizes, max_chars=size.max_chars, **common)

@@ -13,12 +13,14 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from greenbench.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+T = TypeVar("T")
 
 Sizes = tuple[int, int, int]
 """How many examples of train, valid and test."""
@@ -90,7 +92,7 @@ def split(examples: Sequence[Example], *, seed: int, sizes: Sizes | None, origin
     """
     distinct = deduplicate(examples)
     _refuse_hopeless(distinct, len(examples), origin)
-    sides = _cut(_shuffled(distinct.examples, seed))
+    sides = cut(_shuffled(distinct.examples, seed))
     capped = sides if sizes is None else tuple(side[:size] for side, size in zip(sides, sizes, strict=True))
     counts = {
         "rows": len(examples),
@@ -124,7 +126,8 @@ def _shuffled(examples: Sequence[Example], seed: int) -> list[Example]:
     return sorted(examples, key=lambda e: hashlib.sha256(f"{seed}\0{normalised(e.text)}".encode()).digest())
 
 
-def _cut(examples: Sequence[Example]) -> tuple[Sequence[Example], ...]:
+def cut(examples: Sequence[T]) -> tuple[Sequence[T], Sequence[T], Sequence[T]]:
+    """Cut 80 / 10 / 10, in order."""
     tenth = round(len(examples) / 10)
     border = len(examples) - 2 * tenth
     return examples[:border], examples[border : border + tenth], examples[border + tenth :]

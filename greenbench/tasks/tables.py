@@ -66,8 +66,20 @@ def read(path: Path, roles: Mapping[str, Sequence[str]], chosen: Mapping[str, st
         columns={role: tuple(value for _, _, columns in parts for value in columns[role]) for role in roles},
         names=dict(parts[0][1]),
         parts=tuple((file, len(next(iter(columns.values())))) for file, _, columns in parts),
-        sha256=_sha256(path, found),
+        sha256=digest(path, found),
     )
+
+
+def columns(file: Path) -> tuple[str, ...]:
+    """Return the names of the columns that ``file`` has; raises UsageError where it cannot be read."""
+    seen: list[str] = []
+
+    def note(found: Sequence[str]) -> Names:
+        seen.extend(found)
+        return {}
+
+    read_columns(file, note)
+    return tuple(seen)
 
 
 def files(path: Path) -> tuple[Path, ...]:
@@ -204,7 +216,8 @@ def _is_missing(value: object) -> bool:
 # --- identity ---------------------------------------------------------------------------------------------------------
 
 
-def _sha256(path: Path, found: Sequence[Path]) -> str:
+def digest(path: Path, found: Sequence[Path]) -> str:
+    """Return the SHA-256 of a file, or of a folder's ``sha256sum`` listing (see ``Table.sha256``)."""
     if path.is_file():
         return _file_sha256(path)
     lines = [f"{_file_sha256(file)}  {file.relative_to(path).as_posix()}\n" for file in found]

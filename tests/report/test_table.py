@@ -75,7 +75,7 @@ def test_a_cell_whose_test_failed_is_shown_so_and_is_no_baseline() -> None:
 def test_a_narrow_terminal_keeps_every_number() -> None:
     """On 80 columns words are folded, numbers are not cut."""
     out = io.StringIO()
-    table.show(Console(file=out, width=80), [record(), record("T2-V6_data_inference_training", 6.2, 0.48)], {"T2": "mcc"})
+    table.show(Console(file=out, width=80), [record(), record("T2-V6_data_inference_training", 6.2, 0.48)], {"T2": ("mcc",)})
     for number in ("2 s", "6.2 J", "62 %", "mcc 0.480", "-0.020"):
         assert number in out.getvalue()
 
@@ -106,7 +106,7 @@ def test_doubts_name_their_cells_once() -> None:
 def test_the_table_prints_a_line_a_cell() -> None:
     """Wide enough for a file, with the source in its own column."""
     out = io.StringIO()
-    table.show(Console(file=out, width=132), [record(), record("T2-V1_x", 6.2)], {"T2": "mcc"})
+    table.show(Console(file=out, width=132), [record(), record("T2-V1_x", 6.2)], {"T2": ("mcc",)})
     assert "T2-V1_x" in out.getvalue()
     assert out.getvalue().count("cpu estimated ") == 2
 
@@ -130,3 +130,41 @@ def test_plain_functions_have_no_columns_of_a_matrix() -> None:
 def test_a_test_that_failed_after_measuring_says_so() -> None:
     """The record is whole, and the line below the table tells why the cell is called failed."""
     assert "T2-V0_baseline: its test failed after it was measured" in table.doubts([record(outcome="failed")])
+
+
+def scored(cell: str, **values: float | None) -> dict:
+    """Return a cell of T1 with these metrics."""
+    return record(cell, task="T1", variant=cell.removeprefix("T1-"), quality={k: {"value": v} for k, v in values.items()})
+
+
+T1 = {"T1": ("pass_at_1", "bleu"), "T2": ("mcc",)}
+
+
+def test_a_task_is_shown_by_the_first_metric_that_is_known() -> None:
+    """Data without tests have no pass rate: BLEU stands there instead; where nothing is scored, the first is named."""
+    tested, untested, lost = scored("T1-V0_baseline", pass_at_1=0.0, bleu=9.0), scored("T1-V1_x", pass_at_1=None, bleu=8.0), {}
+    assert table.shown_metrics([tested], T1) == {"T1": "pass_at_1", "T2": "mcc"}
+    assert table.shown_metrics([untested], T1)["T1"] == "bleu"
+    assert table.shown_metrics([record("T1-V0_baseline", task="T1", quality=lost)], T1)["T1"] == "pass_at_1"
+
+
+def test_all_lines_of_a_task_show_the_same_metric() -> None:
+    """A cell that lacks it is not scored, and is not held against the baseline by another number."""
+    records = [scored("T1-V0_baseline", pass_at_1=0.5, bleu=9.0), scored("T1-V1_x", pass_at_1=None, bleu=8.0), record()]
+    out = io.StringIO()
+    table.show(Console(file=out, width=132), records, T1)
+    lines = {line.split()[0]: line for line in out.getvalue().splitlines() if line.strip().startswith("T")}
+    assert "pass_at_1 0.500" in lines["T1-V0_baseline"]
+    assert "not scored" in lines["T1-V1_x"]
+    assert "mcc 0.500" in lines["T2-V0_baseline"]
+    assert "bleu" not in out.getvalue()
+
+
+def test_failed_outputs_are_counted_over_all_rounds() -> None:
+    """A line a cell says how many outputs failed and why; where none can or did, there is no line."""
+    rounds = [
+        {**one_round(1.0), "failures": {"wrong_answer": 3, "timeout": 1, "crash": 0}},
+        {**one_round(1.0), "failures": {"wrong_answer": 2}},
+    ]
+    found = table.failures([record("T1-V0_baseline", rounds=rounds), record(), record(rounds=[{**rounds[0], "failures": {}}])])
+    assert found == ["T1-V0_baseline: failed outputs: 5 wrong answer, 1 timeout"]

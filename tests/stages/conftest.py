@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from greenbench.stages.data import Batches
     from greenbench.stages.training import Seen
+    from greenbench.tasks.checkpoints import Checkpoint
 
 
 @pytest.fixture(scope="session")
@@ -48,3 +49,19 @@ def as_new() -> Iterator[None]:
 
     yield
     isolation.reset(0)
+
+
+@pytest.fixture(scope="session")
+def llama(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
+    """Give a small random decoder whose tokenizer sets a token before every text."""
+    from stages.small_decoders import saved
+
+    return saved(tmp_path_factory.mktemp("llama"))
+
+
+@pytest.fixture(scope="session")
+def qwen2(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
+    """Give one whose tokenizer adds nothing, and which has several end tokens."""
+    from stages.small_decoders import saved
+
+    return saved(tmp_path_factory.mktemp("qwen2"), "qwen2", begins=False, eos_token_id=[2, 0])

@@ -10,6 +10,7 @@ import torch
 from greenbench.options import DataOptions, TrainingOptions
 from greenbench.profiles import PROFILES
 from greenbench.stages import data, isolation, training
+from greenbench.stages.classification import Classification
 from greenbench.tasks.c_functions import generate
 from greenbench.tasks.checkpoints import Checkpoint
 from greenbench.tasks.splits import Example
@@ -37,15 +38,21 @@ def batched(
     train: Sequence[Example], test: Sequence[Example], options: TrainingOptions = BASELINE, batch_size: int = 32
 ) -> Batches:
     """Tokenise with the Rust tokenizer, which gives the same ids in less time, and batch with seed 0."""
+    tokenizer = data.encoder("rust", START.tokenizer_file, SIZE.max_tokens)
     return data.prepare(
         train,
         test,
-        data.encoder("rust", START.tokenizer_file, SIZE.max_tokens),
+        tokenizer,
+        Classification(tokenizer, START.pad_id),
         DataOptions(tokenizer="rust", batch_size=batch_size),
         micro=data.micro_batch(batch_size, options.accumulation_steps),
-        pad_id=START.pad_id,
         seed=0,
     )
+
+
+def classify(net: nn.Module, batches: Batches) -> list[float]:
+    """Return the probability of class 1 for every test example."""
+    return batches.objective.answer(net, batches.test, CPU)
 
 
 def fine_tuned(

@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 import torch
-from stages.small_runs import CPU
+from stages.small_decoders import SIZE, pairs, questions, saved, written
+from stages.small_runs import CPU, classify
 from torch import nn
 
 from greenbench.errors import UnavailableError
 from greenbench.stages import architecture
-from greenbench.stages.inference import classify
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from greenbench.stages.data import Batches
     from greenbench.stages.training import Seen
+    from greenbench.tasks.checkpoints import Checkpoint
 
 
 def test_linear_layers_become_those_of_bitsandbytes(trained: nn.Module) -> None:
@@ -30,6 +33,24 @@ def test_linear_layers_become_those_of_bitsandbytes(trained: nn.Module) -> None:
     assert set(after) == before
     assert {name for name, m in after.items() if not isinstance(m, bnb.nn.Linear8bitLt)} == {"classifier"}
     assert {m.weight.dtype for name, m in after.items() if name != "classifier"} == {torch.int8}
+
+
+@pytest.mark.parametrize("kind", ["llama", "qwen2", "tied"])
+def test_a_decoder_keeps_its_head_and_still_writes(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """Every linear layer but ``lm_head`` is INT8, seven a layer; head and embeddings are what they were, tied or not."""
+    checkpoint: Checkpoint = saved(tmp_path, tie_word_embeddings=True) if kind == "tied" else request.getfixturevalue(kind)
+    whole, batches = checkpoint.load(), questions(checkpoint, pairs(6))
+    converted = architecture.convert(checkpoint.load(), "int8", CPU)
+    linears = {name: type(m).__name__ for name, m in converted.named_modules() if isinstance(m, nn.Linear)}
+    assert linears.pop("lm_head") == "Linear"
+    assert (len(linears), set(linears.values())) == (4 * 7, {"Linear8bitLt"})
+    for name in ("lm_head", "model.embed_tokens"):
+        assert torch.equal(converted.get_submodule(name).weight, whole.get_submodule(name).weight)
+    assert (converted.lm_head.weight is converted.model.embed_tokens.weight) == (kind == "tied")
+    rows = written(converted, batches)
+    assert [len(row) for row in rows] == [SIZE.max_new_tokens] * 6
+    assert sum(a[0] == b[0] for a, b in zip(rows, written(whole, batches), strict=True)) >= 3
+    assert architecture.proof(converted, "int8", CPU).holds
 
 
 def test_int8_takes_a_quarter_of_the_bytes(trained: nn.Module) -> None:
@@ -68,8 +89,8 @@ def test_int8_predicts_almost_what_fp32_predicts(
     trained: nn.Module, baseline: tuple[nn.Module, Seen], batches: Batches
 ) -> None:
     """Rounding to 8 bits moves probabilities a little, not at all nowhere, and not much anywhere."""
-    whole = torch.tensor(classify(baseline[0], batches.test, CPU))
-    rounded = torch.tensor(classify(architecture.convert(trained, "int8", CPU), batches.test, CPU))
+    whole = torch.tensor(classify(baseline[0], batches))
+    rounded = torch.tensor(classify(architecture.convert(trained, "int8", CPU), batches))
     moved = (whole - rounded).abs()
     assert 0 < float(moved.max()) < 0.05
 

@@ -13,7 +13,8 @@ from stages.small_runs import SIZE, START, functions
 from greenbench.errors import UsageError
 from greenbench.options import DataOptions
 from greenbench.stages import data
-from greenbench.stages.data import Collate, ShuffledBatches, micro_batch
+from greenbench.stages.classification import Classification
+from greenbench.stages.data import ShuffledBatches, micro_batch
 from greenbench.tasks.c_functions import twins
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def test_too_few_examples_for_one_batch_are_refused() -> None:
 @given(st.lists(st.tuples(st.lists(st.integers(1, 800), min_size=1, max_size=20), st.integers(0, 1)), min_size=1, max_size=9))
 def test_collate_pads_on_the_right_and_masks_the_padding(rows: list[tuple[list[int], int]]) -> None:
     """Ids stand at the left as they came, the rest of the longest length is padding, and the mask tells which is which."""
-    batch, longest = Collate(0)(rows), max(len(ids) for ids, _ in rows)
+    batch, longest = Classification(None, 0).training_batch(rows), max(len(ids) for ids, _ in rows)
     assert batch["input_ids"].tolist() == [ids + [0] * (longest - len(ids)) for ids, _ in rows]
     assert batch["attention_mask"].tolist() == [[1] * len(ids) + [0] * (longest - len(ids)) for ids, _ in rows]
     assert batch["labels"].tolist() == [label for _, label in rows]
@@ -86,7 +87,7 @@ def test_collate_pads_on_the_right_and_masks_the_padding(rows: list[tuple[list[i
 
 def test_collate_pads_with_the_models_own_id() -> None:
     """The padding token is the one that the model names."""
-    assert Collate(7)([([1, 2], 0), ([3], 1)])["input_ids"].tolist() == [[1, 2], [3, 7]]
+    assert Classification(None, 7).inference_batch([([1, 2], 0), ([3], 1)])["input_ids"].tolist() == [[1, 2], [3, 7]]
 
 
 @untimed
@@ -111,7 +112,7 @@ def proof(asked: str, used: str) -> Applied:
     """Prepare batches with one tokenizer where another may have been asked for, and return the proof."""
     tokenizer = data.encoder(used, START.tokenizer_file, SIZE.max_tokens)
     options = DataOptions(tokenizer=asked, batch_size=2)
-    batches = data.prepare(functions(2), functions(2), tokenizer, options, micro=2, pad_id=0, seed=0)
+    batches = data.prepare(functions(2), functions(2), tokenizer, Classification(tokenizer, 0), options, micro=2, seed=0)
     return next(a for a in batches.applied if a.knob == "tokenizer")
 
 
@@ -135,11 +136,12 @@ def test_tokens_are_counted_without_padding_and_labels_stay_with_their_texts() -
     """The tokens of each split are those of the tokenizer; test batches keep the order."""
     train, test = functions(4, seed=1), functions(5, seed=2)
     tokenizer = data.encoder("rust", START.tokenizer_file, SIZE.max_tokens)
-    batches = data.prepare(train, test, tokenizer, DataOptions(tokenizer="rust", batch_size=4), micro=4, pad_id=0, seed=0)
+    options, goal = DataOptions(tokenizer="rust", batch_size=4), Classification(tokenizer, 0)
+    batches = data.prepare(train, test, tokenizer, goal, options, micro=4, seed=0)
     counts = [sum(map(len, tokenizer.encode_batch([e.text for e in side]))) for side in (train, test)]
     assert [batches.tokens_train, batches.tokens_test] == counts
-    assert [label for batch in batches.test for label in batch["labels"].tolist()] == [e.label for e in test]
-    assert [len(batch["labels"]) for batch in batches.test] == [4, 1]
+    assert [label for _, label in batches.test.dataset] == [e.label for e in test]
+    assert [len(batch["input_ids"]) for batch in batches.test] == [4, 1]
 
 
 @given(batch_size=st.integers(1, 512), steps=st.integers(1, 64))

@@ -10,17 +10,19 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from stages.small_runs import CPU, START, batched, functions
+from stages.small_decoders import PAD, SIZE, pairs, questions, written
+from stages.small_runs import START, batched, classify, functions
 
 from greenbench.errors import UsageError
 from greenbench.stages import inference
-from greenbench.stages.inference import LOCAL, LayerCount, classify, layers_to_skip, skip_layers
+from greenbench.stages.inference import LOCAL, LayerCount, layers_to_skip, skip_layers
 
 if TYPE_CHECKING:
     from torch import nn
 
     from greenbench.stages.data import Batches
     from greenbench.stages.training import Seen
+    from greenbench.tasks.checkpoints import Checkpoint
 
 GLOBAL = "full_attention"
 STACKS = st.lists(st.sampled_from([LOCAL, GLOBAL]), min_size=1, max_size=30)
@@ -29,12 +31,14 @@ FRACTIONS = st.floats(0, 1, exclude_max=True)
 
 def droppable(layer_types: list[str]) -> list[int]:
     """Return the layers that may be left out, by the rule as the README tells it."""
-    return [i for i, kind in enumerate(layer_types) if i and (kind == LOCAL or LOCAL not in layer_types)]
+    if LOCAL in layer_types:
+        return [i for i, kind in enumerate(layer_types) if i and kind == LOCAL]
+    return [*range(1, len(layer_types) - 1)]
 
 
 @given(layer_types=STACKS, fraction=FRACTIONS)
-def test_layers_left_out_are_the_topmost_local_ones(layer_types: list[str], fraction: float) -> None:
-    """As many as asked, in order, each once, never the first, no global one where there are local ones; else an error."""
+def test_layers_left_out_are_the_topmost_that_may_go(layer_types: list[str], fraction: float) -> None:
+    """As many as asked, in order, each once: local ones, or where there are none any but the first and last; else an error."""
     count, may_go = round(fraction * len(layer_types)), droppable(layer_types)
     if count > len(may_go):
         with pytest.raises(UsageError, match=rf"layers are {count}, and {len(may_go)} may be left out"):
@@ -53,6 +57,14 @@ def test_nothing_is_left_out_unless_asked() -> None:
     assert layers_to_skip(([GLOBAL, LOCAL, LOCAL] * 8)[:22], 0.17) == (16, 17, 19, 20)
 
 
+def test_a_decoder_loses_its_deepest_layers_and_keeps_first_and_last() -> None:
+    """Where all layers are global, those just below the last go; all between first and last may, and no more."""
+    assert layers_to_skip([GLOBAL] * 30, 0.17) == (24, 25, 26, 27, 28)
+    assert layers_to_skip([GLOBAL] * 4, 0.5) == (1, 2)
+    with pytest.raises(UsageError, match=r"0.75 of 4 layers are 3, and 2 may be left out: .* or the last where all are global"):
+        layers_to_skip([GLOBAL] * 4, 0.75)
+
+
 def test_too_many_layers_are_refused_with_the_number_that_may_go(trained: nn.Module) -> None:
     """The sentence counts, and says that the first and the global layers stay."""
     with pytest.raises(UsageError, match=r"skip_layers: 0.9 of 6 layers are 5, and 4 may be left out: the first"):
@@ -63,7 +75,9 @@ def built_without(whole: Any, gone: tuple[int, ...]) -> nn.Module:
     """Build a model that never had the layers ``gone``, and give it the other weights of ``whole``."""
     config = copy.deepcopy(whole.config)
     kept = [i for i in range(config.num_hidden_layers) if i not in gone]
-    config.layer_types, config.num_hidden_layers = [whole.config.layer_types[i] for i in kept], len(kept)
+    config.num_hidden_layers = len(kept)
+    if getattr(whole.config, "layer_types", None):
+        config.layer_types = [whole.config.layer_types[i] for i in kept]
     fresh = type(whole)(config).eval()
     place = {str(old): str(new) for new, old in enumerate(kept)}
     named = {k: re.match(r"(model\.layers\.)(\d+)(.*)", k) for k in whole.state_dict()}
@@ -107,7 +121,7 @@ def test_layers_that_ran_are_counted_in_one_forward_pass(
     """The count is of one pass however many follow, is what the proof asks for, and leaves no hook behind."""
     skip_layers(trained, fraction)
     count = LayerCount(trained)
-    assert len(classify(trained, batches.test, CPU)) == 64  # two batches
+    assert len(classify(trained, batches)) == 64  # two batches
     assert count.ran == ran
     proof = inference.proof(6, count.ran, fraction)
     assert (proof.asked, proof.got, proof.holds) == (fraction, round(1 - ran / 6, 3), True)
@@ -124,8 +138,7 @@ def test_each_example_gets_its_own_probability_in_order(baseline: tuple[nn.Modul
     """Batched or alone, forwards or backwards, an example has the same probability: neighbours and padding do not count."""
     some = functions(20, seed=3)
     together, alone, backwards = (
-        classify(baseline[0], batched(some, test, batch_size=size).test, CPU)
-        for test, size in ((some, 8), (some, 1), (some[::-1], 20))
+        classify(baseline[0], batched(some, test, batch_size=size)) for test, size in ((some, 8), (some, 1), (some[::-1], 20))
     )
     assert len(together) == 20
     assert all(0 <= p <= 1 for p in together)
@@ -137,7 +150,7 @@ def test_each_example_gets_its_own_probability_in_order(baseline: tuple[nn.Modul
 def test_probability_is_that_of_class_one(baseline: tuple[nn.Module, Seen], batches: Batches) -> None:
     """The first batch by hand, from the logits, with the model out of training mode and no gradient kept."""
     net, batch = baseline[0].train(), next(iter(batches.test))
-    found = classify(net, batches.test, CPU)
+    found = classify(net, batches)
     assert not net.training
     with torch.no_grad():
         logits = net(**batch).logits
@@ -149,8 +162,8 @@ def test_fine_tuned_baseline_does_better_than_chance(baseline: tuple[nn.Module, 
     """The probabilities rank vulnerable functions higher, after training more so than before."""
     from sklearn.metrics import roc_auc_score
 
-    labels = [label for batch in batches.test for label in batch["labels"].tolist()]
-    untrained, trained = (roc_auc_score(labels, classify(net, batches.test, CPU)) for net in (START.load(), baseline[0]))
+    labels = [label for _, label in batches.test.dataset]
+    untrained, trained = (roc_auc_score(labels, classify(net, batches)) for net in (START.load(), baseline[0]))
     assert trained > 0.6
     assert trained > untrained
 
@@ -159,3 +172,52 @@ def test_a_fraction_that_rounds_to_no_layer_is_no_effect() -> None:
     """The knob asked for something and nothing was left out: the proof says so."""
     assert "nothing was left out" in inference.proof(6, 6, 0.05).note
     assert inference.proof(6, 6, 0.0).holds
+
+
+@pytest.fixture(params=["llama", "qwen2"])
+def decoder(request: pytest.FixtureRequest) -> Checkpoint:
+    """Give a decoder of each architecture, with four layers."""
+    return request.getfixturevalue(request.param)
+
+
+def without_cache(net: Any, batches: Batches) -> list[list[int]]:
+    """Return the ids that the model writes when it reads everything anew for each token."""
+    found: list[list[int]] = []
+    for batch in batches.test:
+        ids = net.generate(**batch, use_cache=False, do_sample=False, max_new_tokens=SIZE.max_new_tokens, pad_token_id=PAD)
+        found += ids[:, batch["input_ids"].shape[1] :].tolist()
+    return found
+
+
+@pytest.mark.parametrize(("fraction", "left"), [(0.25, 3), (0.5, 2)])
+def test_shortened_decoder_writes_what_one_built_without_those_layers_writes(
+    fraction: float, left: int, decoder: Checkpoint
+) -> None:
+    """Token by token, with a key/value cache and without one; and not what the whole decoder writes."""
+    batches, whole, short = questions(decoder, pairs(8)), decoder.load().eval(), skip_layers(decoder.load().eval(), fraction)
+    gone = layers_to_skip([GLOBAL] * 4, fraction)
+    fresh = built_without(whole, gone)
+    fresh.generation_config = whole.generation_config
+    found = written(short, batches)
+    assert len(short.base_model.layers) == left
+    assert found == written(fresh, batches)
+    assert found == without_cache(short, batches)
+    assert found != written(whole, batches)
+
+
+@pytest.mark.parametrize(("fraction", "left"), [(0.0, 4), (0.25, 3), (0.5, 2)])
+def test_the_cache_has_no_gaps(fraction: float, left: int, decoder: Checkpoint) -> None:
+    """Each layer that stays writes its own part of the cache, one after another; the configuration counts them."""
+    net: Any = skip_layers(decoder.load().eval(), fraction)
+    with torch.inference_mode():
+        cache = net(torch.tensor([[5, 6, 7]]), use_cache=True).past_key_values
+    assert net.config.num_hidden_layers == len(cache.layers) == left
+    assert [layer.keys.shape[-2] for layer in cache.layers] == [3] * left
+
+
+def test_layers_of_a_generating_model_are_counted_in_one_pass(decoder: Checkpoint) -> None:
+    """However many tokens are written, the count is of the first pass alone."""
+    net = skip_layers(decoder.load(), 0.25)
+    count = LayerCount(net)
+    written(net, questions(decoder, pairs(4), batch_size=2))
+    assert (count.ran, inference.proof(4, count.ran, 0.25).holds) == (3, True)

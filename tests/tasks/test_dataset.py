@@ -27,9 +27,9 @@ class Loader:
         self.loads: list[tuple[Any, dict[str, Any]]] = []
         self.judged: list[Splits] = []
 
-    def load(self, source: Any, **asked: Any) -> Splits:
+    def load(self, asked: Any) -> Splits:
         """Give six rows."""
-        self.loads.append((source, asked))
+        self.loads.append((asked.source, {"columns": asked.columns, "sizes": asked.sizes, "seed": asked.seed}))
         return Splits(train=(Example(text="a", label=0),), valid=(Example(text="b", label=1),), test=TEST, facts={"rows": 6})
 
     def references(self, splits: Splits) -> dict[str, dict[str, float | None]]:
@@ -52,8 +52,8 @@ def task(loader: Loader) -> Task:
 
 def asked(**changed: Any) -> Settings:
     """Return settings as of a bare command line, but for what is changed."""
-    plain = {"profile": "tiny", "rounds": None, "seed": 0, "data": {}, "columns": {}, "model": {}}
-    rest = {"device": "cpu", "gpus": "none", "results": Path("results"), "cpu_watts": None}
+    plain = {"profile": "tiny", "rounds": None, "seed": 0, "data": {}, "columns": {}, "direction": None, "model": {}}
+    rest = {"device": "cpu", "gpus": "none", "results": Path("results"), "cpu_watts": None, "plan": False}
     return Settings(**{**plain, **rest, **changed})
 
 
@@ -111,8 +111,8 @@ def test_references_are_computed_once(task: Task, loader: Loader) -> None:
 def test_outputs_are_scored_against_the_test_rows(task: Task) -> None:
     """One probability per test row, in order; any other number of them is an error and no score."""
     handle = dataset(task, SIZE, asked())
-    scored = handle.score([0.1, 0.9, 0.2, 0.8])
+    scored = handle.judge([0.1, 0.9, 0.2, 0.8]).quality
     assert (scored["mcc"].value, scored["mcc"].n) == (1.0, 4)
     for outputs in ([0.1] * 3, [0.1] * 5, []):
         with pytest.raises(ValueError, match=f"4 labels and {len(outputs)} probabilities cannot be scored"):
-            handle.score(outputs)
+            handle.judge(outputs)

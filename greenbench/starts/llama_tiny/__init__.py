@@ -1,0 +1,1 @@
+"""The shipped pretrained decoder, and the script that makes it."""

@@ -1,0 +1,106 @@
+"""Small decoders with random weights, saved as checkpoints with a tokenizer of their own, and texts to translate."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from transformers import AutoConfig, AutoModelForCausalLM
+
+from greenbench.options import DataOptions
+from greenbench.profiles import PROFILES
+from greenbench.stages import data
+from greenbench.stages.translation import Translation
+from greenbench.tasks.checkpoints import Checkpoint
+from greenbench.tasks.pairs import Pair
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from greenbench.stages.data import Batches
+
+PAD, BOS, EOS = 0, 1, 2
+NEVER = 10_000
+"""An end token that no model here writes: every answer is then as long as it may be."""
+SIZE = replace(PROFILES["tiny"].tasks["T1"], max_tokens=40, max_new_tokens=12)
+INSTRUCTION = "\n// Python:\n"
+
+
+def pairs(count: int, first: int = 0) -> tuple[Pair, ...]:
+    """Make ``count`` Java methods of different lengths, none equal to another, with Python translations."""
+    each = [(f"f{i}", [f"a{j}" for j in range(1 + i * 7 % 5)]) for i in range(first, first + count)]
+    return tuple(
+        Pair(
+            source=f"int {name}({', '.join(f'int {x}' for x in names)}) {{ return {' + '.join(names)}; }}",
+            target=f"def {name}({', '.join(names)}):\n    return {' + '.join(names)}",
+            language="python",
+        )
+        for name, names in each
+    )
+
+
+def tokenizer(*, begins: bool) -> Tokenizer:
+    """Train a byte-level BPE on texts to translate; with ``begins`` it sets ``<s>`` before every text."""
+    made = Tokenizer(models.BPE())
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(
+        vocab_size=320, special_tokens=["<pad>", "<s>", "</s>"], initial_alphabet=alphabet, show_progress=False
+    )
+    made.train_from_iterator([text for p in pairs(20) for text in (p.source, INSTRUCTION, p.target)], trainer)
+    if begins:
+        made.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", BOS)])
+    return made
+
+
+def saved(folder: Path, kind: str = "llama", *, begins: bool = True, **changed: Any) -> Checkpoint:
+    """Save a decoder of four layers, with weights so large that it says different things of different texts."""
+    made = tokenizer(begins=begins)
+    shape = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 4, "num_attention_heads": 4}
+    ids = {"vocab_size": made.get_vocab_size(), "pad_token_id": PAD, "bos_token_id": BOS, "eos_token_id": EOS}
+    config = AutoConfig.for_model(kind, **{**shape, "num_key_value_heads": 2, "initializer_range": 0.3, **ids, **changed})
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        AutoModelForCausalLM.from_config(config).save_pretrained(folder)
+    made.save(str(folder / "tokenizer.json"))
+    return Checkpoint("M1", str(folder))
+
+
+class Told:
+    """A tokenizer whose texts are the ids themselves: what a model writes can then be held against ids."""
+
+    def __init__(self, checkpoint: Checkpoint, max_tokens: int = SIZE.max_tokens) -> None:
+        """Encode as the checkpoint's tokenizer does."""
+        self._encoder, self.max_tokens = data.encoder("rust", checkpoint.tokenizer_file, max_tokens), max_tokens
+        self.tokenizer = self._encoder.tokenizer
+
+    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return ids."""
+        return self._encoder.encode_batch(texts)
+
+    def decode_batch(self, rows: Sequence[Sequence[int]]) -> list[Any]:
+        """Return ids, too."""
+        return [list(row) for row in rows]
+
+
+def questions(checkpoint: Checkpoint, some: Sequence[Pair], *, batch_size: int = 8, eos: int = NEVER) -> Batches:
+    """Batch ``some`` pairs to be answered in ids."""
+    told = Told(checkpoint)
+    goal, options = Translation(told, PAD, eos, SIZE.max_new_tokens), DataOptions(tokenizer="rust", batch_size=batch_size)
+    return data.prepare([*some] * batch_size, some, told, goal, options, micro=batch_size, seed=0)
+
+
+def learnt(checkpoint: Checkpoint, some: Sequence[Pair], *, micro: int) -> Batches:
+    """Batch ``some`` pairs to be learnt from, 32 in a step, with targets of all their lengths."""
+    told = Told(checkpoint, 100)
+    goal, options = Translation(told, PAD, EOS, 100), DataOptions(tokenizer="rust")
+    return data.prepare(some, some[:1], told, goal, options, micro=micro, seed=0)
+
+
+def written(net: Any, batches: Batches) -> list[list[int]]:
+    """Return the ids that the model writes for each example, end tokens left out."""
+    return batches.objective.answer(net, batches.test, torch.device("cpu"))

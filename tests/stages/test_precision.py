@@ -1,0 +1,158 @@
+"""Mixed precision: what autocast computes in, what is read back of it, and where it cannot pay."""
+
+from __future__ import annotations
+
+import contextlib
+import platform
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+from stages.small_decoders import SIZE, pairs, questions, written
+from stages.small_runs import CPU
+from torch import nn
+
+from greenbench.errors import UnavailableError
+from greenbench.options import DataOptions, InferenceOptions, Options, TrainingOptions
+from greenbench.stages import architecture, precision
+from greenbench.stages.toggles import Toggles
+
+if TYPE_CHECKING:
+    from greenbench.tasks.checkpoints import Checkpoint
+    from greenbench.types import Applied
+
+pytestmark = pytest.mark.usefixtures("as_new")
+
+
+def computed(net: nn.Module, name: str) -> tuple[set[torch.dtype], torch.Tensor]:
+    """Return the dtypes in which linear layers answer in one pass under autocast, and the logits."""
+    found: set[torch.dtype] = set()
+    hooks = [
+        m.register_forward_hook(lambda _module, _inputs, output: found.add(output.dtype))
+        for m in net.modules()
+        if isinstance(m, nn.Linear)
+    ]
+    with precision.autocast(name, CPU), torch.inference_mode():
+        logits = net(torch.tensor([[1, 5, 6, 7]])).logits.float()
+    for hook in hooks:
+        hook.remove()
+    return found, logits
+
+
+def test_autocast_computes_every_linear_layer_in_bf16(llama: Checkpoint) -> None:
+    """Products are bf16 while the context is open and FP32 otherwise; the weights are FP32 throughout."""
+    net = llama.load().eval()
+    whole, mixed, after = (computed(net, name) for name in ("fp32", "bf16", "fp32"))
+    assert (whole[0], mixed[0], after[0]) == ({torch.float32}, {torch.bfloat16}, {torch.float32})
+    assert {p.dtype for p in net.parameters()} == {torch.float32}
+    assert 0 < float((mixed[1] - whole[1]).abs().max()) < 0.2 * float(whole[1].abs().max())
+    assert torch.equal(after[1], whole[1])
+
+
+@pytest.mark.parametrize("name", ["fp32", "bf16"])
+def test_the_next_pass_tells_what_it_computes_in(llama: Checkpoint, name: str) -> None:
+    """It is read from the first pass, however the later ones compute, and no hook is left."""
+    net = llama.load().eval()
+    watched = precision.Watched(net)
+    assert watched.name == "not seen"
+    computed(net, name)
+    assert watched.name == name
+    computed(net, "fp32" if name == "bf16" else "bf16")
+    assert watched.name == name
+    assert not any(m._forward_hooks for m in net.modules())
+
+
+@pytest.mark.parametrize("name", ["fp32", "bf16"])
+def test_quantised_layers_are_not_asked(llama: Checkpoint, name: str) -> None:
+    """They answer in their input's type, whatever autocast does: the head, which stays plain, is watched instead."""
+    net = architecture.convert(llama.load(), "int8", CPU)
+    watched = precision.Watched(net)
+    computed(net, name)
+    assert watched.name == name
+
+
+def test_a_model_without_plain_linear_layers_was_not_seen() -> None:
+    """Nothing is claimed of it."""
+    assert precision.Watched(nn.Sequential(nn.LayerNorm(4))).name == "not seen"
+
+
+def proofs(checkpoint: Checkpoint, options: Options) -> dict[str, Applied]:
+    """Train and answer in small, and return the proofs of precision by stage."""
+    toggles = Toggles(options, replace(SIZE, max_new_tokens=4), "cpu")
+    with toggles.quiet():
+        toggles.reset(0)
+        batches = toggles.data(pairs(4), pairs(4), checkpoint, 0)
+        net = toggles.training(toggles.architecture(checkpoint), batches)
+        toggles.inference(net, batches)
+    return {a.stage: a for a in toggles.applied() if a.knob == "precision"}
+
+
+@pytest.mark.parametrize(("trained", "asked_of"), [("fp32", "bf16"), ("bf16", "fp32"), ("bf16", "bf16"), ("fp32", "fp32")])
+def test_training_and_inference_have_each_their_own(llama: Checkpoint, trained: str, asked_of: str) -> None:
+    """Neither stage's precision reaches into the other, and both are proved."""
+    options = Options(
+        data=DataOptions(tokenizer="rust", batch_size=4),
+        training=TrainingOptions(precision=trained),
+        inference=InferenceOptions(precision=asked_of),
+    )
+    found = proofs(llama, options)
+    assert {stage: (a.asked, a.got, a.holds) for stage, a in found.items()} == {
+        "training": (trained, trained, True),
+        "inference": (asked_of, asked_of, True),
+    }
+
+
+def test_precision_that_did_not_act_at_inference_is_told(llama: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where autocast stays off although bf16 was asked for, the proof says what was read back."""
+    monkeypatch.setattr(precision, "autocast", lambda _name, _device: contextlib.nullcontext())
+    options = Options(data=DataOptions(tokenizer="rust", batch_size=4), inference=InferenceOptions(precision="bf16"))
+    found = proofs(llama, options)
+    assert not found["inference"].holds
+    assert found["inference"].note == "asked for bf16, a linear layer computed in fp32"
+
+
+def test_bf16_goes_together_with_quantised_weights(llama: Checkpoint) -> None:
+    """Under autocast a decoder with INT8 weights writes as many tokens as any other."""
+    net, batches = architecture.convert(llama.load(), "int8", CPU), questions(llama, pairs(4))
+    with precision.autocast("bf16", CPU):
+        rows = written(net, batches)
+    assert [len(row) for row in rows] == [SIZE.max_new_tokens] * 4
+
+
+@pytest.mark.parametrize("stage", ["training", "inference"])
+def test_fp16_on_a_cpu_is_refused(stage: str) -> None:
+    """The sentence names the stage's knob, the device and what would work; the others pass, and so does a GPU."""
+    with pytest.raises(UnavailableError, match=rf"{stage}.precision: fp16 .* runs on cpu; bf16 or fp32 would work"):
+        precision.check(stage, "fp16", CPU)
+    for name in ("fp32", "bf16"):
+        precision.check(stage, name, CPU)
+    precision.check(stage, "fp16", torch.device("cuda:0"))
+
+
+@pytest.mark.parametrize(
+    ("name", "machine", "has_bf16", "doubted"),
+    [
+        ("bf16", "x86_64", False, True),
+        ("bf16", "x86_64", True, False),
+        ("fp32", "x86_64", False, False),
+        ("bf16", "aarch64", False, False),
+    ],
+)
+def test_emulated_bf16_is_doubted(
+    *, name: str, machine: str, has_bf16: bool, doubted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader is told where an x86 CPU emulates bf16, and only there: not of a GPU, nor where torch does not know."""
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: has_bf16)
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    assert precision.doubts(name, CPU) == ((precision.EMULATED,) if doubted else ())
+    assert precision.doubts(name, torch.device("cuda:0")) == ()
+
+
+def test_a_doubt_about_inference_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where both stages emulate, one sentence says so; and one is enough for it."""
+    monkeypatch.setattr(precision, "_emulates_bf16", lambda: True)
+    mixed, plain = InferenceOptions(precision="bf16"), InferenceOptions()
+    for training, inference, times in (("bf16", mixed, 1), ("fp32", mixed, 1), ("bf16", plain, 1), ("fp32", plain, 0)):
+        options = Options(training=TrainingOptions(precision=training), inference=inference)
+        assert Toggles(options, SIZE, "cpu").doubts().count(precision.EMULATED) == times

@@ -1,0 +1,73 @@
+"""The tiny profile of T1 is what it claims: small, learnable in seconds, not learnt beforehand, and not solved by copying."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from greenbench.options import DataOptions, Options, TrainingOptions
+from greenbench.profiles import PROFILES
+from greenbench.stages.toggles import Toggles
+from greenbench.starts.llama_tiny.make import PRETRAINING_SEED, seen
+from greenbench.tasks import translation, translation_scores
+from greenbench.tasks.checkpoints import STARTS, Checkpoint
+from greenbench.tasks.programs.pairs import bucket, make_splits
+from greenbench.tasks.programs.printing import write
+
+ROOT = Path(__file__).parents[2]
+SIZE = PROFILES["tiny"].tasks["T1"]
+START = Checkpoint("M1", SIZE.model)
+
+
+def test_the_start_is_small() -> None:
+    """Weights, tokenizer and configuration take at most 4 MiB."""
+    files = [f for f in (STARTS / SIZE.model).iterdir() if f.suffix in {".json", ".safetensors"}]
+    assert len(files) == 3
+    assert sum(f.stat().st_size for f in files) <= 4 * 2**20
+
+
+def test_pretraining_saw_no_held_out_shape() -> None:
+    """The buckets of shapes that pretraining draws from and those of the held-out sides have none in common."""
+    pretrained = {bucket(write(m, "java")) for m in islice(seen(PRETRAINING_SEED), 300)}
+    _, valid, test = make_splits((8, 24, 48), seed=0)
+    assert not pretrained & {bucket(write(p.method, "java")) for p in (*valid, *test)}
+
+
+def test_copying_the_source_passes_no_test() -> None:
+    """Java is no Python: the reference in every result passes none and does not even compile."""
+    splits = translation.load("generated", columns={}, sizes=(8, 8, 24), seed=0)
+    copied = translation_scores.references(splits)["copy_source"]
+    assert (copied["pass_at_1"], copied["compile_rate"]) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_without_fine_tuning_hardly_any_translation_passes(seed: int) -> None:
+    """The start as it is shipped passes at most one test program in ten."""
+    splits = translation.load(SIZE.data, columns={}, sizes=(32, 8, 32), seed=seed)
+    options = Options(data=DataOptions(tokenizer="rust"), training=TrainingOptions(finetune=False))
+    stages = Toggles(options, SIZE, "cpu")
+    stages.reset(seed)
+    batches = stages.data(splits.train, splits.test, START, seed)
+    outputs = stages.inference(stages.architecture(START), batches)
+    assert all("function" in o for o in outputs[:5]), "it answers in JavaScript"
+    passed = translation_scores.judge(splits.test, outputs, {}).quality["pass_at_1"].value
+    assert passed is not None
+    assert passed <= 0.1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_v0_learns_to_translate_with_every_seed(seed: int, tmp_path: Path) -> None:
+    """The command that users type, with other programs and another order of training each time: at least half pass."""
+    options = [f"--green-seed={seed}", f"--green-results={tmp_path}"]
+    command = [sys.executable, "-m", "pytest", "bench", "-q", "-k", "T1 and V0", *options]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stdout
+    (file,) = tmp_path.glob("V0_baseline_*.json")
+    (one,) = json.loads(file.read_text())["cells"][0]["rounds"]
+    assert one["quality"]["pass_at_1"]["value"] >= 0.5
