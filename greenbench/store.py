@@ -78,7 +78,10 @@ def cell_record(result: CellResult, options: Options | None) -> dict[str, Any]:
         "rounds": [round_record(r) for r in result.rounds],
         "applied": [a for r in last for a in builtin(r.applied)],
         "references": {k: v for r in last for k, v in builtin(r.references).items()},
-        "failures": {k: v for r in last for k, v in builtin(r.failures).items()},
+        "failures": {
+            k: sum(r.failures.get(k, 0) for r in result.rounds)
+            for k in dict.fromkeys(k for r in result.rounds for k in r.failures)
+        },
         "work": {k: v for r in last for k, v in builtin(r.work).items()},
         "energy_sources": {k: v for r in last for k, v in r.whole.energy.sources.items()},
     }

@@ -66,6 +66,8 @@ def _cell(cell: Cell, one: Ahead, train: int | None, runs: Sequence[Mapping[str,
     known = plan.forecast([cell], runs, likes)
     steps = "unknown" if train is None else str(train // cell.options.data.batch_size * one.size.epochs)
     steps = steps if cell.options.training.finetune else "0"
+    if train is not None and train < cell.options.data.batch_size:
+        return f"{cell.id}: cannot run: {train} training examples do not fill one batch of {cell.options.data.batch_size}"
     cost = "no earlier result" if known is None else f"by earlier results {_cost(known)}"
     return f"{cell.id}: {cell.rounds} round{'s' * (cell.rounds != 1)} of {steps} steps; {cost}"
 
@@ -95,7 +97,7 @@ def _data(one: Ahead) -> str:
     train, valid, test = _sides(one)
     sizes = "sizes unknown until it is there" if train is None else f"{train} / {valid} / {test} train / valid / test"
     direction = f", {d}" if (d := _facts(one).get("direction") or one.data.direction) else ""
-    source, at, revision = str(one.data.source).partition("@")
+    source, at, revision = one.data.source.partition("@") if isinstance(one.data.source, str) else (one.data.source, "", "")
     return f"{source}{f' at revision {revision}' if at else ''}{direction}: {sizes}"
 
 

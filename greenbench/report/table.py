@@ -145,7 +145,8 @@ def failures(records: Sequence[Record]) -> list[str]:
             counts.update(one.get("failures", {}))
         if any(counts.values()):
             told = ", ".join(f"{n} {k.replace('_', ' ')}" for k, n in counts.items() if n)
-            lines.append(f"{record['id']}: failed outputs: {told}")
+            rounds = f" in {len(record['rounds'])} rounds" if len(record["rounds"]) > 1 else ""
+            lines.append(f"{record['id']}: failed outputs{rounds}: {told}")
     return lines
 
 

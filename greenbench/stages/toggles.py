@@ -168,12 +168,12 @@ class Toggles:
     def work(self, net: nn.Module, batches: Batches) -> dict[str, int | None]:
         """Count the work that the energy was spent on."""
         trained = self._seen.examples if self._seen else 0
-        epochs = self.size.epochs if self._seen else 0
+        tokens = sum(map(int, self._seen.tokens)) if self._seen else 0
         return {
             "parameters": sum(p.numel() for p in net.parameters()),
             "samples_trained": trained,
             "samples_scored": len(batches.test.dataset),  # type: ignore[arg-type]
-            "tokens_training": batches.tokens_train * epochs,
+            "tokens_training": tokens,
             "tokens_inference": batches.tokens_test,
             "tokens_generated": batches.objective.tokens_generated,
             "optimizer_steps": self._seen.steps if self._seen else 0,

@@ -37,6 +37,8 @@ class Seen:
     steps: int = 0
     micro_batches: int = 0
     examples: int = 0
+    tokens: list[Any] = field(default_factory=list)
+    """Of each micro-batch, without padding; read after the window, as a GPU would have to be waited for."""
     losses: list[float] = field(default_factory=list)
     precision: str = ""
     """That a linear layer computed in."""
@@ -62,6 +64,7 @@ def finetune(model: nn.Module, batches: Batches, options: TrainingOptions, size:
                 loss = functools.partial(batches.objective.loss, prepared, batch, together)
                 _micro_step(accelerator, prepared, tuned, schedule, loss, seen)
                 seen.examples += len(batch["labels"])
+                seen.tokens.append(batch["attention_mask"].sum())
     # Without this the model would keep running under autocast at inference: a knob of one stage acting in another.
     accelerator.unwrap_model(prepared, keep_fp32_wrapper=False)
     accelerator.free_memory()

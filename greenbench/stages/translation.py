@@ -48,8 +48,15 @@ class Translation:
     """Sequence-to-sequence translation with a causal language model."""
 
     def __init__(self, tokenizer: Encoder, pad_id: int, eos_id: int, max_new_tokens: int) -> None:
-        """Hold what text and batches are made with; targets are cut at, and answers end after, ``max_new_tokens``."""
-        self._tokenizer, self._pad_id, self._eos_id, self._longest = tokenizer, pad_id, eos_id, max_new_tokens
+        """Hold what text and batches are made with.
+
+        Prompts, their instruction included, are cut at the tokenizer's ``max_tokens``; targets are cut at, and answers end
+        after, ``max_new_tokens``.
+        """
+        self._tokenizer, self._pad_id, self._eos_id = tokenizer, pad_id, eos_id
+        self._longest, self._longest_prompt = max_new_tokens, tokenizer.max_tokens
+        self._cut = {"source": 0, "target": 0}
+        self._texts = 0
         self.tokens_generated = 0
         self._answers = self._unfinished = 0
 
@@ -67,17 +74,24 @@ class Translation:
         return Encoded(rows=prompts, tokens=sum(map(len, prompts)))
 
     def _prompts(self, examples: Sequence[Pair]) -> list[list[int]]:
-        """Token ids of sources, cut at the encoder's length, each with its whole instruction behind it."""
+        """Token ids of sources, cut where they are too long, each with its whole instruction behind it."""
         frame = len(self._tokenizer.encode_batch([""])[0])
         sources = self._tokenizer.encode_batch([e.source for e in examples])
         texts = list(dict.fromkeys(e.instruction for e in examples))
         asked = {text: row[frame:] for text, row in zip(texts, self._tokenizer.encode_batch(texts), strict=True)}
-        return [[*row, *asked[e.instruction]] for row, e in zip(sources, examples, strict=True)]
+        self._texts += len(sources)
+        return [self._prompt(row, asked[e.instruction]) for row, e in zip(sources, examples, strict=True)]
+
+    def _prompt(self, source: list[int], instruction: list[int]) -> list[int]:
+        room = self._longest_prompt - len(instruction)
+        self._cut["source"] += len(source) > room
+        return [*source[:room], *instruction]
 
     def _ended(self, row: list[int], frame: int) -> list[int]:
         """Set the end token behind a target that is whole; one as long as the encoder's texts may get may be cut."""
         target = row[frame:]
         whole = len(target) < self._longest and len(row) < self._tokenizer.max_tokens
+        self._cut["target"] += not whole
         return [*target, self._eos_id] if whole else target[: self._longest]
 
     def training_batch(self, rows: Sequence[Row]) -> dict[str, torch.Tensor]:
@@ -123,10 +137,15 @@ class Translation:
         return self._tokenizer.decode_batch([[i for i in row if i != self._eos_id] for row in written])
 
     def doubts(self) -> tuple[str, ...]:
-        """Say how many answers were cut off."""
-        if not self._unfinished:
-            return ()
-        return (f"{self._unfinished} of {self._answers} translations did not end within {self._longest} tokens and were cut",)
+        """Say how many sources, targets and answers were cut off."""
+        found = []
+        if self._cut["source"]:
+            found.append(f"{self._cut['source']} of {self._texts} sources were cut to {self._longest_prompt} tokens")
+        if self._cut["target"]:
+            found.append(f"{self._cut['target']} targets in training were cut to {self._longest} tokens")
+        if self._unfinished:
+            found.append(f"{self._unfinished} of {self._answers} translations did not end within {self._longest} tokens")
+        return tuple(found)
 
     def _generate(self, net: Any, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
         ids: torch.Tensor = net.generate(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from greenbench.tasks import references, translation, translation_scores, vulnerability
+from greenbench.tasks import pairs, references, translation, translation_scores, vulnerability
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -30,6 +30,8 @@ class Task:
     """Returns the scores of trivial predictors on the same test rows."""
     generated_sizes: tuple[int, int, int]
     """How many examples are generated for train, valid and test where a profile does not say."""
+    data_doubts: Callable[[Mapping[str, Any]], tuple[str, ...]] = lambda _facts: ()
+    """Says, for the facts about the data, where no score on them should be believed."""
     directed: bool = False
     """Whether ``--green-direction`` is for it."""
 
@@ -50,6 +52,7 @@ TASKS = {
         judge=translation_scores.judge,
         references=translation_scores.references,
         generated_sizes=translation.GENERATED_SIZES,
+        data_doubts=pairs.doubts,
         directed=True,
     ),
     "T2": Task(

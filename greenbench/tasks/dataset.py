@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from greenbench.errors import UsageError
@@ -56,7 +56,8 @@ class Dataset:
 
     def judge(self, outputs: Sequence[Any]) -> Judged:
         """Score outputs for the test examples, and say where the score should not be believed."""
-        return self.task.judge(self.test, outputs, self.references())
+        judged = self.task.judge(self.test, outputs, self.references())
+        return replace(judged, doubts=(*judged.doubts, *self.task.data_doubts(self.facts)))
 
     def references(self) -> Mapping[str, Mapping[str, float | None]]:
         """Scores of trivial predictors, computed once."""

@@ -7,6 +7,7 @@ outside every measured window.
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import secrets
@@ -18,15 +19,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from greenbench import sandbox
+from greenbench.errors import UnavailableError
+from greenbench.tasks.programs.pairs import Case
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from greenbench.tasks.programs.pairs import Case
-
 Outcome = Literal["passed", "does_not_compile", "runtime_error", "wrong_output", "timeout"]
 FAILURES: tuple[Outcome, ...] = ("does_not_compile", "runtime_error", "wrong_output", "timeout")
 """As Pan et al., "Lost in Translation" (ICSE 2024), sort unsuccessful translations."""
+
+
+JDK = "a JDK of at least version 11 (for example Debian's openjdk-17-jdk-headless) would run the translations"
+PROBES = {"python": "def probe():\n    return 1\n", "java": "static int probe() {\n    return 1;\n}\n"}
+"""A right program in each language."""
+MOST_AT_ONCE = 8
+"""Programs that run side by side at most: a container may have fewer processors than it sees, and wall clocks run on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,17 +62,31 @@ class Verdict:
 
 
 def unavailable(language: str) -> str | None:
-    """Say why programs in ``language`` cannot be run here, or None where they can."""
+    """Say why programs in ``language`` cannot be run here, or None where they can: a right one is tried first."""
     if language not in RUNNERS:
         return f"programs in {language} are not run by this version"
     if language == "java" and not shutil.which("java"):
-        return "there is no Java on PATH; a JDK (for example Debian's openjdk-17-jdk-headless) would run the translations"
-    return None
+        return f"there is no Java on PATH; {JDK}"
+    return _refused(language)
+
+
+@functools.cache
+def _refused(language: str) -> str | None:
+    """Say why a program that is right does not pass here: a Java without compiler, or limits that cannot be set."""
+    tests = Tests(language=language, entry="probe", parameters=(), cases=(Case(arguments=(), expected=1),))
+    try:
+        verdict = judge_one(PROBES[language], tests)
+    except UnavailableError as error:
+        return str(error)
+    if verdict.outcome == "passed":
+        return None
+    remedy = f"; {JDK}" if language == "java" else ""
+    return f"a right program in {language} does not pass here ({verdict.outcome}: {verdict.note}){remedy}"
 
 
 def judge(programs: Iterable[tuple[str, Tests]]) -> list[Verdict]:
-    """Run each program on its tests, as many at a time as there are processors, and return the verdicts in order."""
-    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as workers:
+    """Run each program on its tests, as many at a time as this process has processors; the verdicts are in order."""
+    with ThreadPoolExecutor(max_workers=min(len(os.sched_getaffinity(0)), MOST_AT_ONCE)) as workers:
         return list(workers.map(lambda one: judge_one(*one), programs))
 
 
@@ -132,7 +154,8 @@ space = {"__name__": "translation"}
 try:
     exec(code, space)
     for arguments in asked["calls"]:
-        say(value=space[asked["entry"]](*arguments))
+        value = space[asked["entry"]](*arguments)
+        say(value=repr(value) if isinstance(value, tuple) else value)
 except BaseException as error:
     say(error=f"{type(error).__name__}: {error}")
 """

@@ -97,6 +97,21 @@ def assemble(sides: Sides, *, seed: int, sizes: Sizes | None, longest: int | Non
     return PairSplits(train=train, valid=valid, test=test, facts={**facts, **counts})
 
 
+def doubts(facts: Mapping[str, Any]) -> tuple[str, ...]:
+    """Say where a score on these sides is not one on the whole data set, or is flattered by pairs that were trained on."""
+    kept, there = facts["split_sizes"]["test"], facts["available"]["test"]
+    found = []
+    if facts["too_long_removed"]:
+        found.append(
+            f"only pairs of at most {facts['longest_chars']} characters are used: scores of the whole data set would be others"
+        )
+    if kept < there:
+        found.append(f"scored on {kept} of {there} test pairs")
+    if facts["test_sources_in_train"]:
+        found.append(f"{facts['test_sources_in_train']} of {kept} test sources stand in the training data too")
+    return tuple(found)
+
+
 def overlap(train: Sequence[Pair], test: Sequence[Pair]) -> int:
     """Count the test pairs whose source stands in train too."""
     known = {normalised(p.source) for p in train}

@@ -7,6 +7,7 @@ CodeXGLUE and the like come from files or the hub, and are scored by their texts
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -133,7 +134,8 @@ def _from_tables(path: Path, columns: Mapping[str, str], direction: str | None, 
     found = tables.files(path)
     direction = direction or _direction(found[0], columns)
     roles = _roles(direction)
-    by_side = {side: [f for f in found if _side(f) == side] for side in SIDES}
+    by_side = {side: [f for f in found if _side(f, path) == side] for side in SIDES}
+    _refuse_others(path, [f for f in found if _side(f, path) is None], by_side)
     if all(by_side.values()):
         read = {side: _read(files, roles, columns, direction) for side, files in by_side.items()}
         facts = {"split_rule": AUTHORS_RULE, "duplicates_removed": 0}
@@ -150,10 +152,21 @@ def _from_tables(path: Path, columns: Mapping[str, str], direction: str | None, 
     return sides, {**facts, **digest}
 
 
-def _side(file: Path) -> str | None:
-    """Return the side that a file's name tells: ``train-00000-of-00002.parquet`` is of train."""
-    stem = file.name.lower().split(".")[0].split("-")[0].split("_")[0]
-    return next((side for side, names in SIDES.items() if stem in names), None)
+def _side(file: Path, path: Path) -> str | None:
+    """Return the side that a file's name or folder tells: ``train-00000-of-00002.parquet``, or ``train/0000.parquet``."""
+    named = file.relative_to(path).as_posix() if path.is_dir() else file.name
+    words = re.split(r"[-_./]", named.lower())
+    sides = [side for side, names in SIDES.items() if set(names) & set(words)]
+    return sides[0] if len(sides) == 1 else None
+
+
+def _refuse_others(path: Path, others: Sequence[Path], by_side: Mapping[str, Sequence[Path]]) -> None:
+    """Refuse a folder of which some files tell a side and others none: their rows would silently be another data set."""
+    if others and any(by_side.values()):
+        raise UsageError(
+            f"{path}: {others[0].relative_to(path)} belongs to none of train, valid and test by its name, and other files do; "
+            "move it away, or name it so that it tells its side"
+        )
 
 
 def _direction(file: Path, chosen: Mapping[str, str]) -> str:

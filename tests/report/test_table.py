@@ -167,4 +167,4 @@ def test_failed_outputs_are_counted_over_all_rounds() -> None:
         {**one_round(1.0), "failures": {"wrong_answer": 2}},
     ]
     found = table.failures([record("T1-V0_baseline", rounds=rounds), record(), record(rounds=[{**rounds[0], "failures": {}}])])
-    assert found == ["T1-V0_baseline: failed outputs: 5 wrong answer, 1 timeout"]
+    assert found == ["T1-V0_baseline: failed outputs in 2 rounds: 5 wrong answer, 1 timeout"]

@@ -90,7 +90,10 @@ class Told:
 def questions(checkpoint: Checkpoint, some: Sequence[Pair], *, batch_size: int = 8, eos: int = NEVER) -> Batches:
     """Batch ``some`` pairs to be answered in ids."""
     told = Told(checkpoint)
-    goal, options = Translation(told, PAD, eos, SIZE.max_new_tokens), DataOptions(tokenizer="rust", batch_size=batch_size)
+    goal, options = (
+        Translation(told, PAD, eos, SIZE.max_new_tokens),
+        DataOptions(tokenizer="rust", batch_size=batch_size),
+    )
     return data.prepare([*some] * batch_size, some, told, goal, options, micro=batch_size, seed=0)
 
 

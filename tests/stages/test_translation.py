@@ -125,12 +125,14 @@ def test_both_tokenizers_decode_alike(llama: Checkpoint, rows: list[list[int]]) 
 @untimed
 @given(max_tokens=st.integers(10, 60), which=st.integers(0, 30))
 def test_sources_are_cut_and_the_instruction_stays_whole(llama: Checkpoint, max_tokens: int, which: int) -> None:
-    """A prompt is at most ``max_tokens`` ids of the source and then the whole instruction, in training as at inference."""
+    """A prompt is at most ``max_tokens`` ids: of the source what has room, then the whole instruction; what is cut is told."""
     (one,) = pairs(1, first=which)
     objective, whole = goal(llama, max_tokens=max_tokens), data.encoder("rust", llama.tokenizer_file, 1000)
     source, (_, *instruction) = whole.encode_batch([one.source, INSTRUCTION])
     read = objective.inference_rows([one])
-    assert read[0] == [*source[:max_tokens], *instruction]
+    assert read[0] == [*source[: max_tokens - len(instruction)], *instruction]
+    told = f"1 of 1 sources were cut to {max_tokens} tokens"
+    assert (told in objective.doubts()) == (len(source) + len(instruction) > max_tokens)
     assert (read.tokens, len(read)) == (len(read[0]), 1)
     prompt, target = objective.training_rows([one])[0]
     assert prompt == read[0]
