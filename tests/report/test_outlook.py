@@ -196,3 +196,9 @@ def test_every_profile_can_be_planned(profile: Any, task: str) -> None:
     found = outlook.lines([Ahead(task=task, size=size, data=data, model=model, cells=(one,))], [], {task: LIKE["T1"]})
     assert found[0].startswith(f"{task}: model {model.model} = {size.model}")
     assert len(found) == 6
+
+
+def test_too_few_examples_for_a_batch_are_told() -> None:
+    """What the run would refuse, the plan does not call a plan."""
+    found = told(ahead(cell("V1_data-b64", 1, Options(data=DataOptions(batch_size=64))), sizes=(40, 8, 8)))
+    assert "T1-V1_data-b64: cannot run: 40 training examples do not fill one batch of 64" in found

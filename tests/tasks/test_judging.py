@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import secrets
 import sys
 from dataclasses import replace
@@ -268,6 +269,43 @@ def test_without_java_the_sentence_tells_what_to_install(monkeypatch: pytest.Mon
     """An empty PATH has no Java."""
     monkeypatch.setenv("PATH", str(tmp_path))
     assert "there is no Java on PATH; a JDK" in str(unavailable("java"))
+
+
+def test_a_java_without_compiler_judges_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+    """A right program is tried first: where it does not pass, that is the reason, and no translation is called wrong."""
+    fake = tmp_path / "java"
+    fake.write_text("#!/bin/sh\necho 'FindException: Module jdk.compiler not found' >&2\nexit 1\n")
+    fake.chmod(0o755)
+    tmp_path.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    judging._refused.cache_clear()
+    try:
+        reason = str(judging.unavailable("java"))
+    finally:
+        judging._refused.cache_clear()
+    assert "a right program in java does not pass here (runtime_error" in reason
+    assert "a JDK of at least version 11" in reason
+
+
+def test_limits_that_cannot_be_set_are_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the sandbox cannot be had, scores are None with its sentence, and the cell keeps its joules."""
+
+    def refused(*_: object, **__: object) -> None:
+        raise UnavailableError("no prlimit here")
+
+    monkeypatch.setattr(judging.sandbox, "run", refused)
+    judging._refused.cache_clear()
+    try:
+        assert judging.unavailable("python") == "no prlimit here"
+    finally:
+        judging._refused.cache_clear()
+
+
+def test_a_tuple_is_no_array() -> None:
+    """Python's tuples look like arrays in JSON, and are none."""
+    tests = asked(((), [1, 2]))
+    assert judging.judge_one(f"def {tests.entry}():\n    return (1, 2)\n", tests).outcome == "wrong_output"
+    assert judging.judge_one(f"def {tests.entry}():\n    return [1, 2]\n", tests).outcome == "passed"
 
 
 def test_an_empty_batch_has_no_verdicts() -> None:

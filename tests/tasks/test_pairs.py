@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from greenbench.errors import UsageError
 from greenbench.tasks import judging
-from greenbench.tasks.pairs import RANDOM_RULE, Pair, PairSplits, assemble, overlap, shuffled, split
+from greenbench.tasks.pairs import RANDOM_RULE, Pair, PairSplits, assemble, doubts, overlap, shuffled, split
 
 if TYPE_CHECKING:
     from random import Random
@@ -133,3 +133,15 @@ def test_facts_say_whether_every_test_pair_has_tests() -> None:
     assert put(many(3), many(3), tested).facts["tests"] is True
     assert put(many(3), many(3), [*tested, pair(9)]).facts["tests"] is False
     assert put(many(3), many(3), tested, facts={"sha256": "x"}).facts["sha256"] == "x"
+
+
+def test_what_a_score_does_not_cover_is_a_doubt() -> None:
+    """Pairs left out, a sample of the test side, and test sources that were trained on are told; nothing else is."""
+    plain = {"split_sizes": {"test": 8}, "available": {"test": 8}, "too_long_removed": 0, "test_sources_in_train": 0}
+    assert doubts(plain) == ()
+    found = doubts({**plain, "available": {"test": 90}, "too_long_removed": 3, "longest_chars": 50, "test_sources_in_train": 2})
+    assert [text.split(":")[0] for text in found] == [
+        "only pairs of at most 50 characters are used",
+        "scored on 8 of 90 test pairs",
+        "2 of 8 test sources stand in the training data too",
+    ]

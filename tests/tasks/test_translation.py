@@ -150,6 +150,24 @@ def test_two_shards_of_a_side_are_one_side(tmp_path: Path) -> None:
     assert load(tmp_path).facts["split_sizes"] == {"train": 10, "valid": 2, "test": 2}
 
 
+def test_folders_tell_the_side_too(tmp_path: Path) -> None:
+    """Shards below folders called train, validation and test are the authors' sides, and so are names that end in them."""
+    for number, name in enumerate(("train/0000.jsonl", "validation/0000.jsonl", "test/0000.jsonl")):
+        write(tmp_path / "hub" / name, rows(3 + number, start=10 * number))
+    for number, name in enumerate(("java-cs-train.jsonl", "java-cs-valid.jsonl", "java-cs-test.jsonl")):
+        write(tmp_path / "names" / name, rows(3 + number, start=10 * number))
+    for folder in ("hub", "names"):
+        facts = load(tmp_path / folder).facts
+        assert (facts["split_rule"], facts["split_sizes"]) == (AUTHORS_RULE, {"train": 3, "valid": 4, "test": 5})
+
+
+def test_a_file_of_no_side_is_refused(tmp_path: Path) -> None:
+    """Rows that would silently be left out, though the checksum covers them, are named."""
+    for number, name in enumerate(("train.jsonl", "valid.jsonl", "test.jsonl", "train2.jsonl")):
+        write(tmp_path / name, rows(3, start=10 * number))
+    assert "train2.jsonl belongs to none of train, valid and test by its name" in sentence(tmp_path)
+
+
 def test_half_a_split_is_refused(tmp_path: Path) -> None:
     """A folder that has a side and lacks another is not split anew in silence; the sentence names what is missing."""
     write(tmp_path / "train.jsonl", rows(50))
