@@ -190,8 +190,9 @@ def _write_model(gguf: Path, into: Path) -> None:
 def _write_tokenizer(gguf: Path, file: Path) -> None:
     """Build the tokenizer from the GGUF's vocabulary and merges.
 
-    The one that transformers makes of a GGUF does not set digits apart, as ``smollm`` wants it: ``2024`` would be other
-    tokens than those that the model has learned from. No token goes before or behind a text.
+    The one that transformers makes of a GGUF does not set digits apart first, as ``smollm`` wants it. No merge joins two
+    digits, so most texts come out the same; two spaces before a digit, or a digit like ``²``, do not. No token goes before
+    or behind a text.
     """
     from gguf import GGUFReader
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
