@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 from stages.small_decoders import SIZE, pairs, questions, written
-from stages.small_runs import CPU
+from stages.small_runs import CPU, START
 from torch import nn
 
 from greenbench.errors import UnavailableError
@@ -64,9 +64,10 @@ def test_the_next_pass_tells_what_it_computes_in(llama: Checkpoint, name: str) -
 
 
 @pytest.mark.parametrize("name", ["fp32", "bf16"])
-def test_quantised_layers_are_not_asked(llama: Checkpoint, name: str) -> None:
+@pytest.mark.parametrize("kind", ["encoder", "decoder"])
+def test_quantised_layers_are_not_asked(llama: Checkpoint, kind: str, name: str) -> None:
     """They answer in their input's type, whatever autocast does: the head, which stays plain, is watched instead."""
-    net = architecture.convert(llama.load(), "int8", CPU)
+    net = architecture.convert((START if kind == "encoder" else llama).load(), "int8", CPU).eval()
     watched = precision.Watched(net)
     computed(net, name)
     assert watched.name == name
