@@ -1,4 +1,4 @@
-"""The command line around the suite: ``greenbench run`` measures, ``greenbench check`` holds the matrix together.
+"""The command line around the suite: ``run`` measures, ``doctor`` says what can be measured, ``check`` holds the matrix.
 
 Exit codes: 0 fine, 2 the call or a file is wrong; ``run`` passes pytest's own on.
 """
@@ -6,6 +6,8 @@ Exit codes: 0 fine, 2 the call or a file is wrong; ``run`` passes pytest's own o
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -43,10 +45,13 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
     )
     measure.add_argument("--plan", action="store_true", help="print what it would do and cost; run nothing")
     measure.set_defaults(run=run)
+    look = known.add_parser("doctor", help="what can be measured here, with which instrument, and how to get the rest")
+    look.add_argument("--json", action="store_true", help="print it as JSON")
+    look.set_defaults(run=doctor)
     command = known.add_parser("check", help="hold experiment.md against variants/")
     command.add_argument("folder", nargs="?", type=Path, default=Path(), help="where both stand (default: here)")
     command.set_defaults(run=check)
-    return parser, {"run": measure, "check": command}
+    return parser, {"run": measure, "doctor": look, "check": command}
 
 
 def run(asked: argparse.Namespace, rest: Sequence[str]) -> int:
@@ -55,6 +60,22 @@ def run(asked: argparse.Namespace, rest: Sequence[str]) -> int:
         raise UsageError(f"greenbench run: there is no folder bench in {Path.cwd()}; run it where the suite's experiment.md is")
     command = [sys.executable, "-m", "pytest", "bench", *(PLAN if asked.plan else ()), *rest]
     return subprocess.run(command, check=False).returncode  # noqa: S603  the user's own arguments, for the user's own pytest
+
+
+def doctor(asked: argparse.Namespace, _rest: Sequence[str]) -> int:
+    """Examine the machine for some seconds and print what was found; nothing is set."""
+    from rich.console import Console
+
+    from greenbench import devices
+    from greenbench.energy import examine
+    from greenbench.report import doctor as report
+
+    found = examine(devices.survey())
+    if asked.json:
+        print(json.dumps([dataclasses.asdict(f) for f in found], indent=1))  # noqa: T201
+    else:
+        report.show(Console(highlight=False), found)
+    return 0
 
 
 def check(asked: argparse.Namespace, _rest: Sequence[str]) -> int:

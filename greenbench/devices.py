@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ import pynvml
 from greenbench.errors import UnavailableError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 
@@ -95,27 +94,6 @@ def counted(selection: str, device: str) -> tuple[Gpu, ...]:
     if selection == "all":
         return found.gpus
     return (_of_device(device, found.gpus),) if selection == "auto" else _of_uuids(selection, found.gpus)
-
-
-@contextmanager
-def zeus_visibility(counted_gpus: Sequence[Gpu]) -> Iterator[None]:
-    """Within the block, word ``CUDA_VISIBLE_DEVICES`` so that Zeus sees our GPUs under our numbers.
-
-    Zeus reads the variable once, when it first looks at the GPUs, and takes nothing but NVML numbers: a UUID is a
-    ValueError, a ``-1`` an invalid device. Where no GPU counts it is shown none, so that a sick card cannot stop it.
-    """
-    before = os.environ.get(VISIBLE)
-    if not counted_gpus:
-        os.environ[VISIBLE] = ""
-    elif before is not None:
-        os.environ[VISIBLE] = ",".join(str(gpu.nvml_index) for gpu in gpus())
-    try:
-        yield
-    finally:
-        if before is not None:
-            os.environ[VISIBLE] = before
-        else:
-            os.environ.pop(VISIBLE, None)
 
 
 def visible(uuids: Sequence[str], asked: str | None) -> tuple[int, ...]:

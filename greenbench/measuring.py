@@ -5,19 +5,23 @@ One round is one whole run with its own seed. Set-up, scoring and teardown stay 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from greenbench.errors import GreenbenchError
+from greenbench.doubts import doubts_of, lacking
+from greenbench.efficiency import efficiency, stages
+from greenbench.errors import GreenbenchError, UnavailableError
 from greenbench.pipeline import Pipeline
 from greenbench.store import cell_record
-from greenbench.types import CHANNELS, CellResult, Round
+from greenbench.types import CellResult, Energy, Round
+from greenbench.uncertainty import energies
+from greenbench.yardstick import Yardsticks, reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from greenbench.energy import Meter
-    from greenbench.types import Energy, Metric, Status, Window
+    from greenbench.types import Metric, Status, Window
 
 WHOLE = "whole"
 """The window around a round, and the only one of a plain function that opens none."""
@@ -76,6 +80,7 @@ class Rounds:
         self._target.prepare(self._seed + self._started)
         self._started += 1
         self._energy.take()  # windows that somebody opened before are not this round's
+        self._energy.watch.begin()
 
     def _run(self) -> None:
         with self._energy.window(WHOLE):
@@ -83,8 +88,11 @@ class Rounds:
 
     def _teardown(self) -> None:
         *inner, whole = self._energy.take()
-        if len(self.done) < self._asked:  # a profiled call after the last round is not one of them
-            self.done.append(self._target.finish(whole, tuple(inner)))
+        if len(self.done) >= self._asked:  # a profiled call after the last round is not one of them
+            return
+        seen = self._energy.watch.end()
+        done = self._target.finish(whole, tuple(inner))
+        self.done.append(replace(done, machine=seen.record, doubts=(*done.doubts, *seen.doubts)))
 
 
 def mean_quality(rounds: tuple[Round, ...]) -> dict[str, Metric]:
@@ -105,24 +113,6 @@ def status_of(rounds: tuple[Round, ...], error: str | None) -> Status:
     return "ok" if all(a.holds for r in rounds for a in r.applied) else "partial"
 
 
-def doubts_of(rounds: tuple[Round, ...]) -> tuple[str, ...]:
-    """Return what a reader should know, each once: the rounds' doubts, knobs that did not act, the energy, a single round."""
-    doubts = [d for r in rounds for d in r.doubts]
-    doubts += [f"{a.stage}.{a.knob} = {a.asked}: {a.note}" for r in rounds for a in r.applied if not a.holds]
-    doubts += [d for r in rounds for channel in CHANNELS if (d := _energy_doubt(r.whole.energy, channel))]
-    if len(rounds) == 1:
-        doubts.append("1 round: the spread between rounds is unknown; --green-rounds 5 would show it")
-    return tuple(dict.fromkeys(doubts))
-
-
-def _energy_doubt(energy: Energy, channel: str) -> str | None:
-    """Say where a channel's joules are a guess, or where a counter was there and gave none."""
-    source = energy.sources.get(channel, "none")
-    if source != "none" and energy.joules(channel) is None:
-        return f"{channel} energy is unknown although there is {source}: {energy.reasons.get(channel, 'no reason')}"
-    return f"{channel} energy is {source}, not measured" if source.startswith("estimated:") else None
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What came of measuring a target."""
@@ -134,24 +124,59 @@ class Outcome:
     """Why it failed; the rounds before the failure are in the result."""
 
 
-def measured(target: Any, benchmark: Any, meter: Meter, *, name: str, rounds: int, say: Callable[[str], None]) -> Outcome:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circumstances:
+    """What a session asks of all its cells."""
+
+    say: Callable[[str], None]
+    """Is told what runs."""
+    require: Sequence[str] = ()
+    """Channels that must be measured, or ``measured``."""
+    yardsticks: Yardsticks = field(default_factory=Yardsticks)
+
+
+def measured(target: Any, benchmark: Any, meter: Meter, *, name: str, rounds: int, around: Circumstances) -> Outcome:
     """Run ``target``, a pipeline or a function without arguments, through ``benchmark`` (pytest-benchmark's fixture).
 
-    A pipeline brings its own id, seed and number of rounds; ``name`` and ``rounds`` are a function's. ``say`` is told
-    what runs. An exception of the target ends the rounds and is returned; KeyboardInterrupt and the like go through.
+    A pipeline brings its own id, seed and number of rounds; ``name`` and ``rounds`` are a function's. An exception of the
+    target ends the rounds and is returned; KeyboardInterrupt and the like go through.
     """
     pipeline = target if isinstance(target, Pipeline) else None
     about = _about(pipeline, name)
     seed, asked = (pipeline.cell.seed, pipeline.cell.rounds) if pipeline else (0, rounds)
-    tell = lambda text: say(f"{about['id']}: {text}")  # noqa: E731  one use, one line
+    tell = lambda text: around.say(f"{about['id']}: {text}")  # noqa: E731  one use, one line
     if pipeline:
         pipeline.progress = tell
     run = Rounds(pipeline or Plain(target), meter, seed=seed, rounds=asked, say=tell)
+    gauges: list[dict[str, Any]] = []
     try:
+        _require(around.require, meter.sources)
+        _gauge(gauges, pipeline, benchmark)
         run.run(benchmark)
+        _gauge(gauges, pipeline, benchmark)
+        for one in run.done:
+            _require(around.require, one.whole.energy)
     except Exception as error:  # noqa: BLE001  told to the caller, who raises it once the record is kept
-        return _outcome(about, run.done, pipeline, error)
-    return _outcome(about, run.done, pipeline, None)
+        return _outcome(about, run.done, pipeline, error, _yardstick(gauges, around))
+    return _outcome(about, run.done, pipeline, None, _yardstick(gauges, around))
+
+
+def _require(asked: Sequence[str], energy: Mapping[str, str] | Energy) -> None:
+    if problem := lacking(asked, energy):
+        raise UnavailableError(problem)
+
+
+def _gauge(gauges: list[dict[str, Any]], pipeline: Pipeline | None, benchmark: Any) -> None:
+    if pipeline is not None and benchmark.enabled:
+        gauges.append(reading(*pipeline.gauge()))
+
+
+def _yardstick(gauges: Sequence[dict[str, Any]], around: Circumstances) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return the record of the yardstick, and where it moved; both empty where it was not run."""
+    if not gauges:
+        return {}, ()
+    before, after = gauges[0], gauges[1] if len(gauges) > 1 else None
+    return {"before": before, "after": after}, around.yardsticks.doubts(before, after)
 
 
 def _about(pipeline: Pipeline | None, name: str) -> dict[str, Any]:
@@ -161,7 +186,13 @@ def _about(pipeline: Pipeline | None, name: str) -> dict[str, Any]:
     return {"id": cell.id, "task": cell.task, "variant": cell.variant, "model": pipeline.model.source}
 
 
-def _outcome(about: Mapping[str, Any], done: Sequence[Round], pipeline: Pipeline | None, error: Exception | None) -> Outcome:
+def _outcome(
+    about: Mapping[str, Any],
+    done: Sequence[Round],
+    pipeline: Pipeline | None,
+    error: Exception | None,
+    yardstick: tuple[dict[str, Any], tuple[str, ...]],
+) -> Outcome:
     rounds, failure = tuple(done), None if error is None else sentence(error)
     result = CellResult(
         **about,
@@ -171,7 +202,11 @@ def _outcome(about: Mapping[str, Any], done: Sequence[Round], pipeline: Pipeline
         status=status_of(rounds, failure),
         rounds=rounds,
         quality=mean_quality(rounds),
-        doubts=doubts_of(rounds),
+        energy=energies([r.whole.energy for r in rounds]) if rounds else {},
+        stages=stages(rounds),
+        efficiency=efficiency(rounds) if pipeline and rounds else {},
+        yardstick=yardstick[0],
+        doubts=tuple(dict.fromkeys((*doubts_of(rounds), *yardstick[1]))),
         error=failure,
     )
     return Outcome(result=result, record=cell_record(result, pipeline.cell.options if pipeline else None), error=error)

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 NO_PEAK = "peak memory is unknown: /proc/self/clear_refs cannot be written here, and the process's own peak is not the cell's"
 
 Progress = Callable[[str], None]
+Kernel = Callable[[], int]
+"""Does about a second of fixed work and returns the floating-point operations that it took."""
+REPEATABLE = ("data", "inference")
+"""Stages that can be run again without changing what they worked on."""
 
 
 class Dataset(Protocol):
@@ -62,6 +66,7 @@ class Stages(Protocol):
     def applied(self) -> tuple[Applied, ...]: ...  # noqa: D102
     def doubts(self) -> tuple[str, ...]: ...  # noqa: D102
     def work(self, net: Any, batches: Any) -> dict[str, int | None]: ...  # noqa: D102
+    def yardstick(self) -> Kernel: ...  # noqa: D102
 
 
 class Pipeline:
@@ -87,6 +92,16 @@ class Pipeline:
         self.energy.take()
         self._peak_is_ours = reset_peak_memory()
 
+    def gauge(self) -> tuple[int, Window]:
+        """Run the fixed kernel outside every round; return its floating-point operations and its window."""
+        self.progress("yardstick")
+        self.energy.take()  # what a failed cell left behind
+        kernel = self.toggles.yardstick()
+        with self.energy.window("yardstick", synchronize=self.toggles.synchronize):
+            operations = kernel()
+        (window,) = self.energy.take()
+        return operations, window
+
     def run(self) -> None:
         """Run the five stages, each in its window. The system stage is a circumstance around the others."""
         stages, data = self.toggles, self.dataset
@@ -106,9 +121,12 @@ class Pipeline:
         self._batches, self._net, self._outputs = batches, net, outputs
 
     def finish(self, whole: Window, windows: tuple[Window, ...]) -> Round:
-        """After the timer: score, and put together what the round showed."""
+        """After the timer: repeat what was too short to measure, score, and put together what the round showed."""
         peak = peak_memory_bytes() if self._peak_is_ours else None
         work = {**self.toggles.work(self._net, self._batches), "peak_memory_bytes": peak}
+        applied = (*self.toggles.applied(), *self.power.applied)
+        told = (*self.toggles.doubts(), *([] if peak is not None else [NO_PEAK]))
+        repeats = self._repeat([w for w in windows if w.seconds < self.energy.shortest_s])
         self.progress("scoring")
         with self.toggles.quiet():
             judged, references = self.dataset.judge(self._outputs), self.dataset.references()
@@ -116,13 +134,35 @@ class Pipeline:
             seed=self.seed,
             whole=whole,
             windows=windows,
+            repeats=repeats,
             quality=judged.quality,
             failures=judged.failures,
+            correct=judged.correct,
             references=references,
             work=work,
-            applied=(*self.toggles.applied(), *self.power.applied),
-            doubts=(*self.toggles.doubts(), *judged.doubts, *([] if peak is not None else [NO_PEAK])),
+            applied=applied,
+            doubts=(*told, *judged.doubts),
         )
+
+    def _repeat(self, short: Sequence[Window]) -> tuple[Window, ...]:
+        """Run short stages again until the counters resolve them, under the same circumstances, each pass as the first.
+
+        Every pass makes its tokenizer and its key/value caches anew, so that none is served from what an earlier one left.
+        """
+        stages, data = self.toggles, self.dataset
+        passes: dict[str, Callable[[], Any]] = {
+            "data": lambda: stages.data(data.train, data.test, self.model, self.seed),
+            "inference": lambda: stages.inference(self._net, self._batches),
+        }
+        repeatable = [w.stage for w in short if w.stage in REPEATABLE]
+        if not repeatable:
+            return ()
+        with stages.quiet(), self.power:
+            return tuple(self._repeated(stage, passes[stage]) for stage in repeatable)
+
+    def _repeated(self, stage: str, one_pass: Callable[[], Any]) -> Window:
+        self.progress(f"repeating {stage}")
+        return self.energy.repeated(stage, one_pass, self.toggles.synchronize)
 
     def _window(self, stage: str) -> AbstractContextManager[None]:
         self.progress(stage)

@@ -159,10 +159,16 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Release the meter, and fail a session whose results could not be written."""
-    if SESSION in session.config.stash:
-        session.config.stash[SESSION].release()
-        if session.config.stash[SUMMARY].problems and session.exitstatus == pytest.ExitCode.OK:
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    if SESSION not in session.config.stash:
+        return
+    summary = session.config.stash[SUMMARY]
+    try:
+        hurry = session.exitstatus == pytest.ExitCode.INTERRUPTED
+        summary.notes += session.config.stash[SESSION].release(hurry=hurry)
+    except OSError as error:
+        summary.problems.append(f"what the session's end showed could not be written ({error})")
+    if summary.problems and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture
@@ -220,10 +226,11 @@ def measure(request: pytest.FixtureRequest, benchmark: Any, energy: Meter) -> Ca
     refuse_xdist(request.config)
 
     def run(target: Any, *, rounds: int = 1) -> CellResult:
-        from greenbench.measuring import measured
+        from greenbench.measuring import Circumstances, measured
 
-        say = progress(request.config)
-        outcome = measured(target, benchmark, energy, name=request.node.name, rounds=rounds, say=say)
+        session, say = session_of(request.config), progress(request.config)
+        around = Circumstances(say=say, require=session.settings.require, yardsticks=session.yardsticks)
+        outcome = measured(target, benchmark, energy, name=request.node.name, rounds=rounds, around=around)
         say("")
         if benchmark.enabled:
             request.node.stash[RECORD] = benchmark.extra_info["greenbench"] = outcome.record

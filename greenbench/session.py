@@ -19,6 +19,7 @@ from greenbench.settings import settings
 from greenbench.tasks import TASKS
 from greenbench.tasks.checkpoints import REVISIONS, Checkpoint
 from greenbench.tasks.dataset import Dataset, dataset
+from greenbench.yardstick import Yardsticks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from greenbench.stages.toggles import Toggles
     from greenbench.types import Cell, TaskSize
 
+IDLE_S = 5.0
+"""Pause before the first cell and after the last, in which the idle power is measured where there are counters."""
 NOTHING = matrix.Experiment(tasks=(), models=(), variants=())
 
 
@@ -51,6 +54,7 @@ class Session:
         self.asked: tuple[Cell, ...] = ()
         self.offered: list[str] = []
         self.likes: dict[str, plan.Like] = {}
+        self.yardsticks = Yardsticks()
         self._ready = False
         self._cold: dict[Any, Exception] = {}
 
@@ -141,7 +145,7 @@ class Session:
         """Return the cell's system stage."""
         from greenbench.stages.system import System
 
-        return System(cell.options.system, self.gpus)
+        return System(cell.options.system, self.gpus, control=self.settings.control == "on")
 
     def get_ready(self) -> None:
         """Before the first cell: open data, models, meter and environment, then warm up.
@@ -155,6 +159,8 @@ class Session:
         _ = self.meter, self.recorder
         for cell in {_kind(c): c for c in self.asked}.values():
             self._warm_up(cell)
+        self.meter.rest(IDLE_S)
+        self.recorder.note({"instrument": self.meter.facts})
         self._ready = True
 
     def _warm_up(self, cell: Cell) -> None:
@@ -197,11 +203,19 @@ class Session:
 
         return open_meter(self.gpus, cpu_watts=self.settings.cpu_watts, synchronize=wait_for_cuda)
 
-    def release(self) -> None:
-        """Close what was opened."""
-        if "meter" in self.__dict__:
-            self.meter.close()
-            del self.__dict__["meter"]
+    def release(self, *, hurry: bool = False) -> tuple[str, ...]:
+        """Look at the idle power once more, unless in a ``hurry``; close what was opened; say what a reader should know.
+
+        What is said goes into the results files too; raises OSError where they cannot be written.
+        """
+        if "meter" not in self.__dict__:
+            return ()
+        drifted = self.meter.rest(IDLE_S) if self._ready and not hurry else ()
+        self.meter.close()
+        del self.__dict__["meter"]
+        if self._ready:
+            self.recorder.conclude({"doubts": list(drifted), "idle_rechecked": not hurry})
+        return drifted
 
     @functools.cached_property
     def recorder(self) -> store.Recorder:

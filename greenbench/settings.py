@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from greenbench.errors import Disagreements, UsageError
 from greenbench.profiles import PROFILES
+from greenbench.types import CHANNELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -64,6 +65,17 @@ OPTIONS = (
         default="auto",
         help="whose energy counts (default: the cell's CUDA device)",
     ),
+    Option(
+        name="control",
+        metavar="on|off",
+        default="on",
+        help="may power limits, clocks and governors be set? off: those knobs are reported as not applied (default: on)",
+    ),
+    Option(
+        name="require",
+        metavar="CHANNELS",
+        help="gpu, cpu, dram or measured: fail a cell whose energy lacks it or only estimates it, e.g. gpu,cpu",
+    ),
     Option(name="results", metavar="DIR", default="results", help="where the JSON goes (default: results)"),
     Option(name="plan", metavar="", default=False, switch=True, help="print what would run and cost; run nothing"),
     Option(name="cpu-watts", metavar="W", help="watts per busy core for the CPU estimate (default: looked up)"),
@@ -83,6 +95,8 @@ class Settings:
     model: Mapping[str, str]
     device: str
     gpus: str
+    control: str
+    require: tuple[str, ...]
     results: Path
     cpu_watts: float | None
     plan: bool
@@ -129,6 +143,8 @@ def settings(given: Callable[[str], Any], root: Path, *, tasks: Sequence[str], m
         "model": checked("model", _pairs("model", "model", models)),
         "device": checked("device", _device),
         "gpus": str(raw["gpus"]),
+        "control": checked("control", _one_of("control", ("on", "off"))),
+        "require": checked("require", _channels),
         "results": root / local_path(str(raw["results"])),
         "cpu_watts": checked("cpu-watts", _optional(_number("cpu-watts", float, 0.01))),
         "plan": checked("plan", _switch),
@@ -183,6 +199,14 @@ def _device(value: Any) -> str:
     if not re.fullmatch(r"auto|cpu|cuda(:(0|[1-9][0-9]*))?", str(value)):
         raise UsageError(f"--green-device: found {value!r}; it is auto, cpu, cuda or cuda:N")
     return str(value)
+
+
+def _channels(value: Any) -> tuple[str, ...]:
+    named = tuple(filter(None, (part.strip() for part in str(value or "").split(","))))
+    allowed = (*CHANNELS, "measured")
+    if unknown := [name for name in named if name not in allowed]:
+        raise UsageError(f"--green-require: found {unknown[0]!r}; it takes {', '.join(allowed)}, with commas between")
+    return named
 
 
 def _direction(value: Any) -> str:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from greenbench.errors import UsageError
 from greenbench.options import Options, differences
+from greenbench.types import CHANNELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 
 # History of the format. Files of every earlier number still load.
 # 1: first version.
-SCHEMA = 1
+# 2: windows have uncertainty_j, idle_j, net_j, passes; rounds have repeats, machine, correct; cells have energy, stages,
+#    efficiency and yardstick; files have instrument and conclusion.
+SCHEMA = 2
 
 STAMP = "%Y%m%dT%H%M%SZ"
 PROBE_BYTES = 1 << 20
@@ -49,14 +52,17 @@ def builtin(value: Any) -> Any:
 
 
 def energy_record(energy: Energy) -> dict[str, Any]:
-    """Joules per channel with their sources, and the sum with its scope."""
+    """Joules per channel with their sources, above the idle machine's too, and the sums with their scope."""
     record: dict[str, Any] = builtin(energy)
-    return {**record, "total_j": energy.total_j, "scope": list(energy.scope)}
+    net = {channel: energy.net(channel) for channel in CHANNELS}
+    totals = {"total_j": energy.total_j, "total_net_j": energy.total_net_j, "scope": list(energy.scope)}
+    return {**record, "net_j": net, **totals}
 
 
 def window_record(window: Window) -> dict[str, Any]:
     """One stage window."""
-    return {"stage": window.stage, "seconds": window.seconds, "state": window.state, **energy_record(window.energy)}
+    about = {"stage": window.stage, "seconds": window.seconds, "state": window.state, "passes": window.passes}
+    return {**about, **energy_record(window.energy)}
 
 
 def round_record(one: Round) -> dict[str, Any]:
@@ -64,7 +70,8 @@ def round_record(one: Round) -> dict[str, Any]:
     record: dict[str, Any] = builtin(one)
     del record["whole"]
     whole = {"seconds": one.whole.seconds, "energy": energy_record(one.whole.energy)}
-    return {**record, **whole, "windows": [window_record(w) for w in one.windows]}
+    stages = {name: [window_record(w) for w in getattr(one, name)] for name in ("windows", "repeats")}
+    return {**record, **whole, **stages}
 
 
 def cell_record(result: CellResult, options: Options | None) -> dict[str, Any]:
@@ -113,13 +120,23 @@ class Recorder:
 
     def __init__(self, folder: Path, started: datetime, header: Mapping[str, Any]) -> None:
         """``header`` is what all files of the session share: profile, session, environment."""
-        self._folder, self._started, self._header = folder, started, header
+        self._folder, self._started, self._header = folder, started, dict(header)
         self._runs: dict[str, tuple[Path, dict[str, Any]]] = {}
 
     @property
     def paths(self) -> tuple[Path, ...]:
         """Files written so far."""
         return tuple(path for path, _ in self._runs.values())
+
+    def note(self, facts: Mapping[str, Any]) -> None:
+        """Add ``facts`` to what the session's files share, before the first of them is written."""
+        self._header |= builtin(facts)
+
+    def conclude(self, facts: Mapping[str, Any]) -> None:
+        """Add what the session's end showed to all its files; raises OSError."""
+        for path, run in self._runs.values():
+            run["conclusion"] = builtin(facts)
+            write_atomically(path, json.dumps(run, indent=1, allow_nan=False))
 
     def append(self, record: Mapping[str, Any], options: Options) -> Path:
         """Add a cell's record to its variant's file, whose ``options`` are those of the matrix; raises OSError."""
@@ -137,7 +154,8 @@ class Recorder:
 
     def _run(self, variant: str, options: Options) -> dict[str, Any]:
         own = {"options": builtin(options), "differs_from_baseline": builtin(differences(options))}
-        return {"schema": SCHEMA, "variant": variant, **own, **self._header, "energy_sources": {}, "cells": []}
+        later: dict[str, Any] = {"energy_sources": {}, "cells": [], "conclusion": None}
+        return {"schema": SCHEMA, "variant": variant, **own, **self._header, **later}
 
     def _claim(self, variant: str, text: str) -> Path:
         """Take a file name that no other session has; two sessions of one second get neighbouring seconds.

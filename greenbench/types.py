@@ -22,9 +22,9 @@ Status = Literal["ok", "partial", "failed"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Energy:
-    """Joules of one window (or a sum of windows), channel by channel.
+    """Joules of one window, channel by channel, with what is known of their uncertainty.
 
-    ``sources`` and ``reasons`` are keyed by channel. A source is ``zeus:nvml-counter``, ``zeus:rapl``, ``estimated:...``,
+    All mappings are keyed by channel. A source is ``zeus:nvml-counter``, ``zeus:rapl``, ``estimated:...``,
     ``simulated:...`` or ``none``; a channel whose joules are ``None`` has a reason.
     """
 
@@ -33,11 +33,26 @@ class Energy:
     dram_j: float | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
     reasons: Mapping[str, str] = field(default_factory=dict)
+    uncertainty_j: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """Standard uncertainties (one sigma) by channel and cause: ``resolution``, ``stall``, ``cross_sensor``, ``model``."""
+    idle_j: Mapping[str, float] = field(default_factory=dict)
+    """What the idle machine would have used in the same time; absent where its power is not known."""
+    idle_uncertainty_j: Mapping[str, float] = field(default_factory=dict)
+    """Standard uncertainty of ``idle_j``."""
+    coarse: tuple[str, ...] = ()
+    """Channels whose counter resolves so short a window worse than 5 %."""
+    doubts: tuple[str, ...] = ()
+    """What a reader should know: sensors that disagree, readings that were left out."""
 
     def joules(self, channel: str) -> float | None:
         """Joules of ``channel`` (``gpu``, ``cpu`` or ``dram``), or None."""
         value: float | None = getattr(self, f"{channel}_j")
         return value
+
+    def net(self, channel: str) -> float | None:
+        """Joules of ``channel`` above the idle machine's, possibly negative; None where either is not known."""
+        gross, idle = self.joules(channel), self.idle_j.get(channel)
+        return None if gross is None or idle is None else gross - idle
 
     @property
     def scope(self) -> tuple[str, ...]:
@@ -50,15 +65,22 @@ class Energy:
         known = [j for c in CHANNELS if (j := self.joules(c)) is not None]
         return sum(known) if known else None
 
+    @property
+    def total_net_j(self) -> float | None:
+        """Sum of ``net`` over the known channels; None where it lacks one of them: it would not be the total's net."""
+        known = [self.net(c) for c in self.scope]
+        return sum(j for j in known if j is not None) if known and None not in known else None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """What one stage took, once."""
+    """What one stage took, once; where it was repeated, what one pass took on average."""
 
     stage: str
     seconds: float
     energy: Energy
     state: State = "cold"
+    passes: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +116,25 @@ class Metric:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Quantity:
+    """A measured number with its uncertainty: ``value`` plus or minus ``uncertainty`` holds the truth in 95 of 100 cases."""
+
+    value: float | None
+    uncertainty: float | None = None
+    """Half-width of the 95 % interval, in the value's unit."""
+    standard: float | None = None
+    """Combined standard uncertainty (one sigma)."""
+    causes: Mapping[str, float] = field(default_factory=dict)
+    """Its parts: ``spread``, ``resolution``, ``stall``, ``cross_sensor``, ``idle``, ``model``."""
+    lacks: tuple[str, ...] = ()
+    """What the uncertainty could not take into account."""
+    n: int = 0
+    """Rounds that it is the mean of."""
+    reason: str = ""
+    """Why ``value`` is None."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
     """What a task says of a model's outputs."""
 
@@ -102,6 +143,8 @@ class Judged:
     """Why outputs failed (``timeout``) to how many did; empty where outputs cannot fail."""
     doubts: tuple[str, ...] = ()
     """Where the score should not be believed."""
+    correct: int | None = None
+    """Outputs that are right; None where a task cannot tell for a single one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,7 +234,13 @@ class Round:
     """Why outputs failed, to how many did."""
     references: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
     """Scores of trivial predictors on the same rows: name, then metric."""
+    repeats: tuple[Window, ...] = ()
+    """Stages that were too short for the counters, run again after the timer until they were long enough; one pass each."""
     work: Mapping[str, int | None] = field(default_factory=dict)
+    correct: int | None = None
+    """Outputs that are right."""
+    machine: Mapping[str, Any] = field(default_factory=dict)
+    """The state of the machine while the round ran."""
     applied: tuple[Applied, ...] = ()
     doubts: tuple[str, ...] = ()
 
@@ -211,5 +260,13 @@ class CellResult:
     status: Status
     rounds: tuple[Round, ...]
     quality: Mapping[str, Metric] = field(default_factory=dict)
+    energy: Mapping[str, Quantity] = field(default_factory=dict)
+    """Mean joules of a round: ``gpu_j``, ``cpu_j``, ``dram_j``, ``total_j``, and ``..._net_j`` above the idle machine's."""
+    stages: Mapping[str, Mapping[str, Quantity]] = field(default_factory=dict)
+    """The same of each stage, its repeats taken where there are any."""
+    efficiency: Mapping[str, Quantity] = field(default_factory=dict)
+    """Joules by work done: ``j_per_sample``, ``j_per_correct``, ``j_per_1k_tokens_...``."""
+    yardstick: Mapping[str, Any] = field(default_factory=dict)
+    """The fixed kernel before and after the cell: operations per second and per joule."""
     doubts: tuple[str, ...] = ()
     error: str | None = None

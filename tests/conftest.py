@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 import stub_suite
+
+from tests.simulators import nvml as nvml_simulator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @pytest.fixture
@@ -12,3 +19,23 @@ def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.
     monkeypatch.delenv("STUB", raising=False)
     stub_suite.write(pytester)
     return pytester
+
+
+@pytest.fixture(scope="session")
+def nvml_driver(tmp_path_factory: pytest.TempPathFactory) -> nvml_simulator.SimulatedNvml:
+    """Build and load the simulated NVIDIA driver, once."""
+    if nvml_simulator.real_driver():
+        pytest.skip("a real NVIDIA driver is loaded: it is not replaced by a simulated one")
+    folder = tmp_path_factory.mktemp("nvml")
+    library = nvml_simulator.build(folder)
+    if library is None:
+        pytest.skip("there is no C compiler to build the simulated NVIDIA driver with")
+    return nvml_simulator.SimulatedNvml(library, folder / "state")
+
+
+@pytest.fixture
+def nvml(nvml_driver: nvml_simulator.SimulatedNvml, monkeypatch: pytest.MonkeyPatch) -> Iterator[nvml_simulator.SimulatedNvml]:
+    """Give the simulated driver with no card plugged in; afterwards the machine has no driver again."""
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    yield nvml_driver
+    nvml_driver.unplug()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,7 @@ import pynvml
 import pytest
 
 from greenbench import devices
-from greenbench.devices import Gpu, Survey, counted, gpus, survey, visible, zeus_visibility
+from greenbench.devices import Gpu, Survey, counted, gpus, survey, visible
 from greenbench.errors import UnavailableError, UsageError
 
 if TYPE_CHECKING:
@@ -209,28 +208,3 @@ def test_unlike_cards_need_an_order(monkeypatch: pytest.MonkeyPatch) -> None:
         counted("auto", "cuda:0")
     monkeypatch.setenv("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
     assert counted("auto", "cuda:0") == cards[:1]
-
-
-@pytest.mark.parametrize(("asked", "shown"), [("GPU-bbbb,GPU-aaaa1", "2,0"), ("1,-1", "1"), ("2,1", "2,1"), (None, None)])
-def test_zeus_is_shown_numbers(asked: str | None, shown: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Zeus reads NVML numbers only: it gets them within the block, and the variable is as before after it."""
-    if asked is not None:
-        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", asked)
-    with zeus_visibility(gpus()):
-        assert os.environ.get("CUDA_VISIBLE_DEVICES") == shown
-    assert os.environ.get("CUDA_VISIBLE_DEVICES") == asked
-
-
-@pytest.mark.parametrize("asked", [None, "GPU-bbbb"])
-def test_zeus_is_shown_no_card_where_none_counts(asked: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A CPU cell's meter must not fail over a card that it does not read; errors leave the variable as it was."""
-    if asked is not None:
-        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", asked)
-
-    def fail() -> None:
-        assert os.environ["CUDA_VISIBLE_DEVICES"] == ""
-        raise RuntimeError
-
-    with pytest.raises(RuntimeError), zeus_visibility(()):
-        fail()
-    assert os.environ.get("CUDA_VISIBLE_DEVICES") == asked

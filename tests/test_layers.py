@@ -18,7 +18,10 @@ FLOORS: tuple[tuple[tuple[str, ...], ...], ...] = (
     (
         ("profiles", "settings"),
         ("markdown_tables", "variants", "variant_folders", "experiment_tables", "matrix", "plan"),
-        ("devices", "environment", "energy"),
+        ("devices", "environment", "machine", "energy"),
+        ("uncertainty", "efficiency"),
+        ("doubts",),
+        ("yardstick",),
         ("memory",),
         ("sandbox",),
         ("store",),

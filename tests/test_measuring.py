@@ -12,6 +12,7 @@ from greenbench.energy import open_meter
 from greenbench.errors import UsageError
 from greenbench.types import Applied, Energy, Metric, Round, Window
 
+AROUND = measuring.Circumstances(say=lambda _text: None)
 WHOLE = Window(stage="whole", seconds=1.0, energy=Energy())
 
 
@@ -31,7 +32,7 @@ class Bench:
 def measured(function: Any, rounds: int = 1) -> measuring.Outcome:
     """Measure ``function`` with a meter of its own."""
     with open_meter(()) as meter:
-        return measuring.measured(function, Bench(), meter, name="own", rounds=rounds, say=lambda _text: None)
+        return measuring.measured(function, Bench(), meter, name="own", rounds=rounds, around=AROUND)
 
 
 def proof(note: str = "") -> Applied:
@@ -59,7 +60,7 @@ def test_a_round_s_joules_are_its_own_window_s_and_not_a_sum() -> None:
 
         with meter.window("earlier"):
             pass
-        outcome = measuring.measured(work, Bench(), meter, name="own", rounds=1, say=lambda _text: None)
+        outcome = measuring.measured(work, Bench(), meter, name="own", rounds=1, around=AROUND)
     (one,) = outcome.result.rounds
     assert [w.stage for w in one.windows] == ["first"]
     assert one.whole.seconds > 2 * one.windows[0].seconds

@@ -4,6 +4,7 @@
 """
 
 from greenbench.energy.estimate import watts_per_core
+from greenbench.energy.examination import Finding, examine
 from greenbench.energy.meter import Meter, open_meter
 
-__all__ = ["Meter", "open_meter", "watts_per_core"]
+__all__ = ["Finding", "Meter", "examine", "open_meter", "watts_per_core"]

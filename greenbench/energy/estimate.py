@@ -6,15 +6,15 @@ comparing like with like on one machine, and never counts as measured.
 
 from __future__ import annotations
 
+import math
 import re
-import resource
 import statistics
 import time
-
-import psutil
+from dataclasses import dataclass
 
 from greenbench.energy.readings import Reading
 from greenbench.environment import cpu_model
+from greenbench.machine.processes import descendants_cpu_seconds
 
 WATTS: tuple[tuple[str, float], ...] = (
     (r"EPYC 7\w\w1\b", 2.60),  # Naples
@@ -40,16 +40,40 @@ DEFAULT_WATTS = statistics.median(watts for _, watts in WATTS)
 """For unknown CPUs: the median over the known ones, as Cloud Carbon Footprint does it."""
 
 
-def watts_per_core(model: str, given: float | None = None) -> tuple[float, str]:
-    """Return the watts of one busy logical core of the CPU called ``model``, and the label that names them.
+LOAD = 0.20
+"""Relative standard uncertainty that is left where a person gives the watts: clocks and kinds of work differ."""
+GENERATION = 0.22
+"""The same for what a generation's average hides: its models, their cooling, and whole servers' power beside a socket's."""
+UNKNOWN = statistics.pstdev(watts for _, watts in WATTS) / DEFAULT_WATTS
+"""The same for a CPU whose generation is not known: how the generations differ (0.3)."""
 
-    ``given`` overrides the table. Labels: ``1.96W/core``, ``3.76W/core(default)``, ``5W/core(given)``.
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoreWatts:
+    """Watts of one busy logical core, the label that names them, and their relative standard uncertainty.
+
+    The uncertainty is a judgement and no measurement (type B, JCGM 100:2008, 4.3). It is common to all of a machine's
+    windows, so that it does not disturb a ratio between two of them.
+    """
+
+    watts: float
+    label: str
+    relative: float
+
+
+def watts_per_core(model: str, given: float | None = None) -> CoreWatts:
+    """Return the watts of one busy logical core of the CPU called ``model``; ``given`` overrides the table.
+
+    Labels: ``1.96W/core``, ``3.76W/core(default)``, ``5W/core(given)``.
     """
     if given is not None:
-        return given, f"{given:g}W/core(given)"
+        return CoreWatts(watts=given, label=f"{given:g}W/core(given)", relative=LOAD)
     plain = re.sub(r"\((R|TM)\)|CPU", "", model)
     watts = next((watts for pattern, watts in WATTS if re.search(pattern, plain, re.IGNORECASE)), None)
-    return (DEFAULT_WATTS, f"{DEFAULT_WATTS:.2f}W/core(default)") if watts is None else (watts, f"{watts:.2f}W/core")
+    if watts is not None:
+        return CoreWatts(watts=watts, label=f"{watts:.2f}W/core", relative=math.hypot(LOAD, GENERATION))
+    relative = math.hypot(LOAD, GENERATION, UNKNOWN)
+    return CoreWatts(watts=DEFAULT_WATTS, label=f"{DEFAULT_WATTS:.2f}W/core(default)", relative=relative)
 
 
 class CpuEstimate:
@@ -57,53 +81,28 @@ class CpuEstimate:
 
     def __init__(self, given_watts: float | None = None) -> None:
         """Look up the watts per busy core, unless they are given."""
-        self._watts, label = watts_per_core(cpu_model(), given_watts)
+        self.core = watts_per_core(cpu_model(), given_watts)
         self._started: dict[str, float] = {}
-        self.source = f"estimated:cpu-seconds*{label}"
+        self.source = f"estimated:cpu-seconds*{self.core.label}"
 
     def begin(self, key: str) -> None:
         """Open window ``key``."""
-        others = _others_seconds()  # first, so that looking at the children is not part of the window
+        others = descendants_cpu_seconds()  # first, so that looking at the children is not part of the window
         self._started[key] = time.process_time() + others
 
     def end(self, key: str) -> Reading:
         """Close window ``key`` and return its joules."""
         own = time.process_time()
-        return estimated(own + _others_seconds() - self._started.pop(key), self._watts)
+        return estimated(own + descendants_cpu_seconds() - self._started.pop(key), self.core)
 
     def cancel(self, key: str) -> None:
         """Forget window ``key``."""
         self._started.pop(key, None)
 
 
-def estimated(cpu_seconds: float, watts: float) -> Reading:
+def estimated(cpu_seconds: float, core: CoreWatts) -> Reading:
     """Return CPU seconds times watts; None where the seconds fell: a child's went with it, so they are not known."""
     if cpu_seconds < 0:
         return Reading(reason="the CPU seconds of a child process were lost: it ended and nobody waited for it")
-    return Reading(joules=cpu_seconds * watts)
-
-
-def _others_seconds() -> float:
-    """Return the CPU seconds of all descendants so far: those that ended and were waited for, and those that live.
-
-    A child that is waited for moves from the second sum into the first, so that differences hold across its end. Lost
-    are orphans: a grandchild that outlives its parent leaves the tree, and what it used with it.
-    """
-    while True:
-        ended = _ended_seconds()
-        living = sum(_seconds(child) for child in psutil.Process().children(recursive=True))
-        if _ended_seconds() == ended:  # else a child was waited for meanwhile and might be in both sums, or in none
-            return ended + living
-
-
-def _ended_seconds() -> float:
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
-
-
-def _seconds(child: psutil.Process) -> float:
-    try:
-        times = child.cpu_times()
-    except psutil.NoSuchProcess:
-        return 0.0
-    return times.user + times.system + times.children_user + times.children_system
+    joules = cpu_seconds * core.watts
+    return Reading(joules=joules, uncertainty={"model": core.relative * joules})

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from greenbench import plan
-from greenbench.report import table
+from greenbench.report import numbers
 from greenbench.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -73,8 +73,8 @@ def _cell(cell: Cell, one: Ahead, train: int | None, runs: Sequence[Mapping[str,
 
 
 def _cost(known: plan.Forecast) -> str:
-    joules = "" if known.joules is None else f", {table.unit(known.joules, 'J')} ({', '.join(known.sources)})"
-    return f"{table.unit(known.seconds, 's')}{joules}"
+    joules = "" if known.joules is None else f", {numbers.unit(known.joules, 'J')} ({', '.join(known.sources)})"
+    return f"{numbers.unit(known.seconds, 's')}{joules}"
 
 
 def _total(asked: Sequence[Cell], runs: Sequence[Mapping[str, Any]], likes: Mapping[str, plan.Like]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from greenbench import matrix, plan, store
-from greenbench.report import table
+from greenbench.report import breakdown, numbers, table
 from greenbench.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ class Summary:
         self._results, self._root = results, root
         self.records: list[dict[str, Any]] = []
         self.problems: list[str] = []
+        self.notes: tuple[str, ...] = ()
+        """What the session's end showed."""
 
     def forecast(self, cells: Sequence[Cell], like: Mapping[str, plan.Like]) -> list[str]:
         """Return the line that says what the run will cost, and one for each results file that could not be read."""
@@ -40,12 +42,10 @@ class Summary:
                 f"greenbench: {_count(cells)}; no earlier results here to estimate the time from",
                 *problems,
             ]
-        joules = "" if known.joules is None else f", {table.unit(known.joules, 'J')} ({', '.join(known.sources)})"
+        joules = "" if known.joules is None else f", {numbers.unit(known.joules, 'J')} ({', '.join(known.sources)})"
         of_them = "" if known.known == known.asked else f" for the {known.known} seen before"
-        return [
-            f"greenbench: {_count(cells)}; by earlier results about {table.unit(known.seconds, 's')}{joules} measured{of_them}",
-            *problems,
-        ]
+        about = f"{numbers.unit(known.seconds, 's')}{joules} measured{of_them}"
+        return [f"greenbench: {_count(cells)}; by earlier results about {about}", *problems]
 
     def show(
         self, terminal: Any, asked: Sequence[str], paths: Sequence[Path], keyword: str, experiment: matrix.Experiment
@@ -61,6 +61,7 @@ class Summary:
             *spreads,
             *table.failures(self.records),
             *table.doubts(self.records),
+            *self.notes,
             *self._missing(asked),
             *self._hints(keyword, experiment),
         ]
@@ -75,6 +76,7 @@ class Summary:
         file = terminal._tw._file  # noqa: SLF001  pytest's own stream, so that order and capturing hold
         console = Console(file=file, width=None if file.isatty() else WIDTH, highlight=False, soft_wrap=False)
         table.show(console, self.records, PRIMARY)
+        breakdown.show(console, self.records)
 
     def _missing(self, asked: Sequence[str]) -> list[str]:
         """Name the cells that were to run and left no record: interrupted, or never started."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from greenbench.report.numbers import difference, plus_minus, ratio, unit
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -62,7 +64,7 @@ def row(record: Record, baseline: Record | None, primary: str) -> tuple[str, ...
     return (
         record["id"],
         unit(mean_seconds(record), "s"),
-        unit(joules, "J"),
+        plus_minus(joules, uncertainty(record), "J"),
         ratio(joules, mean_joules(base)) if base and comparable(record, base) else "-",
         f"{primary} {quality:.3f}" if quality is not None else "not scored",
         difference(quality, score(base, primary)) if base else "-",
@@ -95,6 +97,12 @@ def mean_joules(record: Record | None) -> float | None:
     return float(sum(r["energy"]["total_j"] for r in record["rounds"]) / len(record["rounds"]))
 
 
+def uncertainty(record: Record) -> float | None:
+    """Half-width of the 95 % interval of ``mean_joules``; None in files of an older greenbench."""
+    known: float | None = record.get("energy", {}).get("total_j", {}).get("uncertainty")
+    return known
+
+
 def score(record: Record | None, primary: str) -> float | None:
     """Value of the primary metric, or None."""
     metric = (record or {}).get("quality", {}).get(primary)
@@ -105,23 +113,6 @@ def source_label(record: Record) -> str:
     """Name where the joules come from, channel by channel; how an estimate was made stands among the doubts."""
     named = known_sources(record)
     return ", ".join(f"{c} {s.partition(':')[0] if s.startswith('estimated:') else s}" for c, s in named.items()) or "none"
-
-
-def unit(value: float | None, name: str) -> str:
-    """``12.3 s``; a value that nobody measured is said to be so."""
-    if value is None:
-        return "unmeasured"
-    return f"{value:.3g} {name}" if value < 100 else f"{value:.0f} {name}"  # noqa: PLR2004
-
-
-def ratio(value: float | None, base: float | None) -> str:
-    """``62 %`` of the baseline."""
-    return f"{100 * value / base:.0f} %" if value is not None and base else "-"
-
-
-def difference(value: float | None, base: float | None) -> str:
-    """``-0.021`` against the baseline."""
-    return f"{value - base:+.3f}" if value is not None and base is not None else "-"
 
 
 def spread(record: Record, primary: str) -> str | None:

@@ -20,14 +20,15 @@ if TYPE_CHECKING:
 
 NOT_YET = "not applied: this version reads the knob, and sets no limits or clocks of a shared machine"
 NO_GPU = f"{NOT_YET}; besides, the cell counts no GPU"
+OFF = "not applied: --green-control off"
 
 
 class System:
     """Context of one pipeline run: holds the asked-for circumstances, and puts the previous ones back."""
 
-    def __init__(self, options: SystemOptions, gpus: Sequence[Gpu]) -> None:
-        """Prepare; nothing changes before the context is entered."""
-        self._options, self._gpus = options, tuple(gpus)
+    def __init__(self, options: SystemOptions, gpus: Sequence[Gpu], *, control: bool = True) -> None:
+        """Prepare; nothing changes before the context is entered. Without ``control`` no limit or clock is touched."""
+        self._options, self._gpus, self._control = options, tuple(gpus), control
         self._threads = 0
         self.applied: tuple[Applied, ...] = ()
 
@@ -49,7 +50,7 @@ class System:
         return Applied(stage="system", knob="cpu_threads", asked=asked, got=got, how="torch.get_num_threads()", note=note)
 
     def _gpu_proofs(self) -> tuple[Applied, ...]:
-        note = NOT_YET if self._gpus else NO_GPU
+        note = (NOT_YET if self._gpus else NO_GPU) if self._control else OFF
         limits = ", ".join(f"{g.uuid}: limit {g.power_limit_w} W of {g.default_power_limit_w} W" for g in self._gpus)
         asked = (
             ("gpu_power_fraction", self._options.gpu_power_fraction),

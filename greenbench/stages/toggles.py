@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from greenbench.stages import architecture, data, inference, isolation, precision, training
+from greenbench.stages import architecture, data, inference, isolation, precision, training, yardstick
 from greenbench.stages.objectives import objective
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
     from torch import nn
@@ -108,6 +108,10 @@ class Toggles:
         """Make the process as new and forget the last round."""
         isolation.reset(seed, self.device)
         self._proofs, self._seen, self._ran, self._objective = [], None, None, None
+
+    def yardstick(self) -> Callable[[], int]:
+        """Return the fixed kernel of the machine's yardstick on this cell's device, warmed up."""
+        return yardstick.kernel(self.device)
 
     def synchronize(self) -> None:
         """Wait until the device has done all it was given, so that a window's edge is where the work ends."""

@@ -35,7 +35,15 @@ def judge(pairs: Sequence[Pair], outputs: Sequence[str], references: Mapping[str
         quality=quality,
         failures={f: sum(v.outcome == f for v in verdicts) for f in judging.FAILURES} if verdicts else {},
         doubts=(*doubts(outputs, quality, references), *_isolation(verdicts)),
+        correct=_right(pairs, outputs, verdicts),
     )
+
+
+def _right(pairs: Sequence[Pair], outputs: Sequence[str], verdicts: Sequence[Verdict]) -> int:
+    """Count the outputs that pass their tests; where there are none to run, those that equal their targets."""
+    if verdicts:
+        return sum(v.outcome == "passed" for v in verdicts)
+    return sum(tidy(o) == tidy(p.target) for o, p in zip(outputs, pairs, strict=True))
 
 
 def references(splits: PairSplits) -> dict[str, dict[str, float | None]]:

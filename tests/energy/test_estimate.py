@@ -9,7 +9,8 @@ from typing import IO
 
 import pytest
 
-from greenbench.energy.estimate import DEFAULT_WATTS, CpuEstimate, estimated, watts_per_core
+from greenbench.energy.estimate import DEFAULT_WATTS, CoreWatts, CpuEstimate, estimated, watts_per_core
+from greenbench.energy.readings import Reading
 
 SLACK_S = 0.15
 """Clock ticks of 10 ms, and what the test itself computes meanwhile."""
@@ -87,7 +88,7 @@ def test_own_cpu_time_counts_and_sleep_does_not() -> None:
 
 def test_lost_seconds_are_unknown_not_negative() -> None:
     """A tree whose CPU seconds fell (a child ended and nobody waited) has no joules, and a reason."""
-    reading = estimated(-0.5, 4)
+    reading = estimated(-0.5, watts_per_core("", 4))
     assert reading.joules is None
     assert "nobody waited" in reading.reason
 
@@ -119,13 +120,21 @@ def test_a_cancelled_window_is_forgotten() -> None:
     ],
 )
 def test_watts_follow_the_cpu(model: str, label: str) -> None:
-    """The CPU's name decides the watts; an unknown one takes the default and says so."""
-    watts, said = watts_per_core(model)
-    assert said == label
-    assert f"{watts:.2f}W" in label
+    """The CPU's name decides the watts; an unknown one takes the default, says so, and is less certain."""
+    core = watts_per_core(model)
+    assert core.label == label
+    assert f"{core.watts:.2f}W" in label
+    assert core.relative == pytest.approx(0.42 if "default" in label else 0.30, abs=0.01)
 
 
 def test_given_watts_win() -> None:
-    """Watts that a person gives override the table, and the label tells."""
-    assert watts_per_core("AMD EPYC 7763 64-Core Processor", 5.5) == (5.5, "5.5W/core(given)")
+    """Watts that a person gives override the table, the label tells, and less is left open."""
+    assert watts_per_core("AMD EPYC 7763 64-Core Processor", 5.5) == CoreWatts(
+        watts=5.5, label="5.5W/core(given)", relative=0.2
+    )
     assert CpuEstimate(given_watts=5.5).source == "estimated:cpu-seconds*5.5W/core(given)"
+
+
+def test_an_estimate_states_its_uncertainty() -> None:
+    """The relative uncertainty of the watts is the joules' own."""
+    assert estimated(10, watts_per_core("", 5.0)) == Reading(joules=50.0, uncertainty={"model": 10.0})

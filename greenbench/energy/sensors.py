@@ -1,0 +1,221 @@
+"""The energy counters of this machine as Zeus reads them: one sensor for each GPU, CPU package and package's memory.
+
+Opens what is there and says why the rest is not. Counts package zones alone: ``psys`` holds the packages already. Zeus
+follows RAPL's wraps in processes of its own, which miss wraps at a window's edges and outlive a killed run: it is kept
+from starting them, and ``track`` follows the counter instead.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from greenbench.energy.readings import (
+    DRAM_WATTS,
+    GPU_WATTS,
+    NVML_UPDATE_S,
+    PACKAGE_WATTS,
+    RAPL_UPDATE_S,
+    Counter,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from greenbench.devices import Gpu
+
+NO_GPU = "no GPU is counted (CPU cell)"
+NO_RAPL = "this machine shows no RAPL counters (most virtual machines and all non-x86 processors lack them)"
+NO_PERMISSION = "RAPL may not be read by this user"
+NO_DRAM = "RAPL shows no DRAM zone for every CPU package here"
+GRANT_RAPL = (
+    "sudo chmod -R a+r /sys/devices/virtual/powercap/intel-rapl; after each boot too: "
+    """echo 'SUBSYSTEM=="powercap", RUN+="/bin/chmod -R a+r /sys/devices/virtual/powercap/intel-rapl"' """
+    "| sudo tee /etc/udev/rules.d/70-rapl.rules"
+)
+"""What lets a user read RAPL, whose counters only root may read since CVE-2020-8694."""
+_MOUNTS = Path("/proc/self/mountinfo")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sensor:
+    """One counter: which channel it counts for, how it is read, and what is known of it."""
+
+    channel: str
+    source: str
+    counter: Counter
+    read: Callable[[], float]
+    """Joules since some moment in the past."""
+    power: Callable[[], float] | None = None
+    """Watts at this moment from another sensor of the same device, where there is one."""
+    uuid: str = ""
+    """Of a GPU."""
+    calibrated: bool = False
+    """Whether the update period was measured; else it is what the literature says."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sensors:
+    """The counters that can be read, and by channel why one is missing."""
+
+    found: tuple[Sensor, ...] = ()
+    missing: dict[str, str]
+    close: Callable[[], None] = lambda: None
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """Source of each channel that is counted."""
+        return {s.channel: s.source for s in self.found}
+
+
+def find_sensors(gpus: Sequence[Gpu]) -> Sensors:
+    """Open the counters of ``gpus`` and of this machine's CPUs."""
+    cards, close, no_gpu = _gpu_sensors(gpus)
+    zones, no_rapl = rapl_sensors()
+    missing = dict.fromkeys(("cpu", "dram"), no_rapl) if no_rapl else {}
+    if zones and not any(s.channel == "dram" for s in zones):
+        missing["dram"] = NO_DRAM
+    if no_gpu:
+        missing["gpu"] = no_gpu
+    return Sensors(found=(*cards, *zones), missing=missing, close=close)
+
+
+def read_errors() -> tuple[type[Exception], ...]:
+    """Return what reading a counter may raise: NVML's and Zeus's errors, a vanished file, an empty one."""
+    import pynvml
+    from zeus.exception import ZeusBaseError
+
+    return (ZeusBaseError, pynvml.NVMLError, OSError, ValueError)
+
+
+def _gpu_sensors(gpus: Sequence[Gpu]) -> tuple[list[Sensor], Callable[[], None], str]:
+    """Return the sensors of all ``gpus``, what closes them, and the reason where there is none: all or nothing."""
+    if not gpus:
+        return [], lambda: None, NO_GPU
+    if without := [f"{gpu.name} ({gpu.uuid})" for gpu in gpus if not gpu.energy_counter]:
+        return [], lambda: None, f"no energy counter in {', '.join(without)}"
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError as error:
+        return [], lambda: None, f"NVML answers '{error}'"
+    try:
+        return [_gpu_sensor(gpu) for gpu in gpus], pynvml.nvmlShutdown, ""
+    except read_errors() as error:
+        pynvml.nvmlShutdown()
+        return [], lambda: None, f"the GPU's counter cannot be read: {error}"
+
+
+def _gpu_sensor(gpu: Gpu) -> Sensor:
+    """Read the card by its UUID: numbers may have changed since the survey, and are CUDA's for some, NVML's for others."""
+    import pynvml
+    from zeus.device.gpu.nvidia import NVIDIAGPU
+
+    logging.getLogger("zeus").setLevel(logging.ERROR)
+    card = NVIDIAGPU(pynvml.nvmlDeviceGetIndex(pynvml.nvmlDeviceGetHandleByUUID(gpu.uuid)))
+    card.get_total_energy_consumption()
+    return Sensor(
+        channel="gpu",
+        source="simulated:nvml-counter" if gpu.simulated else "zeus:nvml-counter",
+        counter=Counter(name=f"energy counter of {gpu.name} ({gpu.uuid})", max_watts=GPU_WATTS, update_s=NVML_UPDATE_S),
+        read=lambda: card.get_total_energy_consumption() / 1000,
+        power=_power(card),
+        uuid=gpu.uuid,
+    )
+
+
+def _power(card: Any) -> Callable[[], float] | None:
+    """Return the reading of the power sensor, or None: cards before Ampere tell no momentary watts."""
+    try:
+        card.get_instant_power_usage()
+    except read_errors():
+        return None
+    return lambda: card.get_instant_power_usage() / 1000
+
+
+def rapl_sensors() -> tuple[list[Sensor], str]:
+    """Look for RAPL's package zones where Zeus looks, and say why there is none where there is none."""
+    from zeus.device.cpu import rapl as zeus_rapl
+    from zeus.device.cpu.common import ZeusCPUNoPermissionError
+
+    if not zeus_rapl.rapl_is_available():
+        return [], NO_RAPL
+    try:
+        with _quiet():
+            cpus = zeus_rapl.RAPLCPUs()
+        found = list(_zones(cpus))
+    except ZeusCPUNoPermissionError:
+        return [], f"{NO_PERMISSION}: {GRANT_RAPL}"
+    except read_errors() as error:
+        return [], f"RAPL cannot be read: {error}"
+    packages, memories = ([s for s in found if s.channel == channel] for channel in ("cpu", "dram"))
+    if not packages:
+        return [], f"{cpus.rapl_dir} holds no package zone (containers hide them: mount /sys/class/powercap)"
+    return packages + (memories if len(memories) == len(packages) else []), ""
+
+
+class _NoTracker:
+    """Stands where Zeus keeps its process that counts wraps: none is started, and none is counted."""
+
+    process = None
+
+    def get_num_wraparounds(self) -> int:
+        """Return 0: the track counts."""
+        return 0
+
+
+def _zones(cpus: Any) -> Iterator[Sensor]:
+    source = f"{'zeus' if on_sysfs(Path(cpus.rapl_dir)) else 'simulated'}:rapl"
+    for cpu in cpus.cpus:
+        folder = Path(cpus.rapl_dir) / f"intel-rapl:{cpu.cpu_index}"
+        name = (folder / "name").read_text().strip()
+        if not name.startswith("package-"):
+            continue
+        for file in (getattr(cpu, "rapl_file", None), getattr(cpu, "dram", None)):
+            if file is not None:
+                file._wraparound_tracker = _NoTracker()  # noqa: SLF001 - Zeus has no public way to leave it out
+        package = Sensor(channel="cpu", source=source, counter=_counter(name, folder, PACKAGE_WATTS), read=_package(cpu))
+        yield package
+        if cpu.supports_get_dram_energy_consumption() and (below := _dram_folder(folder)) is not None:
+            counter = _counter(f"DRAM of {name}", below, DRAM_WATTS)
+            yield replace(package, channel="dram", counter=counter, read=_memory(cpu))
+
+
+def _package(cpu: Any) -> Callable[[], float]:
+    return lambda: float(cpu.get_total_energy_consumption().cpu_mj) / 1000
+
+
+def _memory(cpu: Any) -> Callable[[], float]:
+    return lambda: float(cpu.get_total_energy_consumption().dram_mj) / 1000
+
+
+def _dram_folder(package: Path) -> Path | None:
+    return next((name.parent for name in package.glob("intel-rapl:*/name") if name.read_text().strip() == "dram"), None)
+
+
+def _counter(name: str, folder: Path, watts: float) -> Counter:
+    wraps_at_j = float((folder / "max_energy_range_uj").read_text()) / 1e6
+    return Counter(name=f"RAPL counter of {name}", max_watts=watts, update_s=RAPL_UPDATE_S, wraps_at_j=wraps_at_j)
+
+
+def on_sysfs(folder: Path) -> bool:
+    """Whether the kernel itself shows ``folder``: a tree of ordinary files is a simulation, whatever it is called."""
+    lines = (line.split() for line in _MOUNTS.read_text().splitlines())
+    mounts = {fields[4]: fields[fields.index("-") + 1] for fields in lines}
+    real = os.path.realpath(folder)
+    holding = [point for point in mounts if real == point or real.startswith(point.rstrip("/") + "/")]
+    return bool(holding) and mounts[max(holding, key=len)] == "sysfs"
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Hold Zeus's warnings back: what they say is in our reasons, and under ``-W error`` they would end the cell."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
