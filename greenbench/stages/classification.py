@@ -8,6 +8,7 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 
 from greenbench.stages.data import Encoded
+from greenbench.stages.flops import Batch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,6 +38,7 @@ class Classification:
     """Binary classification with a sequence classifier."""
 
     tokens_generated = 0
+    answered: tuple[Batch, ...] = ()
 
     def __init__(self, tokenizer: Encoder, pad_id: int) -> None:
         """Hold what text and batches are made with."""
@@ -74,8 +76,11 @@ class Classification:
         """Return the probability of class 1 for every example, in the loader's order."""
         net.eval()
         found: list[torch.Tensor] = []
+        shapes: list[Batch] = []
         for batch in loader:
+            shapes.append(Batch(*batch["input_ids"].shape))
             logits = net(**{k: v.to(device) for k, v in batch.items()}).logits
             found.append(logits.float().softmax(-1)[:, 1])
+        self.answered = tuple(shapes)
         probabilities: list[float] = torch.cat(found).tolist()
         return probabilities

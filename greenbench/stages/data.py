@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from greenbench.options import DataOptions
+    from greenbench.stages.flops import Batch
 
 
 class Encoder(Protocol):
@@ -126,6 +127,10 @@ class Objective(Protocol):
     @property
     def tokens_generated(self) -> int:
         """Tokens that ``answer`` has written, end tokens included."""
+
+    @property
+    def answered(self) -> Sequence[Batch]:
+        """Shapes of the batches that ``answer`` last went through."""
 
     def doubts(self) -> tuple[str, ...]:
         """Say what was cut on the way in or out."""

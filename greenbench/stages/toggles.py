@@ -6,12 +6,13 @@ back from the live objects is collected in ``applied``.
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from greenbench.stages import architecture, data, inference, isolation, precision, training, yardstick
+from greenbench.stages import architecture, data, flops, inference, isolation, precision, training, yardstick
 from greenbench.stages.objectives import objective
 
 if TYPE_CHECKING:
@@ -62,6 +63,9 @@ class Toggles:
         self._proofs: list[Applied] = []
         self._seen: training.Seen | None = None
         self._objective: Objective | None = None
+        self._config: Any = None
+        self._uncounted = ""
+        """Why the operations could not be counted."""
         self._ran: tuple[nn.Module, int, inference.LayerCount, precision.Watched] | None = None
 
     @property
@@ -108,6 +112,7 @@ class Toggles:
         """Make the process as new and forget the last round."""
         isolation.reset(seed, self.device)
         self._proofs, self._seen, self._ran, self._objective = [], None, None, None
+        self._uncounted = ""
 
     def yardstick(self) -> Callable[[], int]:
         """Return the fixed kernel of the machine's yardstick on this cell's device, warmed up."""
@@ -129,6 +134,7 @@ class Toggles:
     def architecture(self, model: Any) -> nn.Module:
         """Load the model in FP32 on the device."""
         loaded: nn.Module = model.load().to(self.device)
+        self._config = copy.deepcopy(loaded.config)
         return loaded
 
     def training(self, net: nn.Module, batches: Batches) -> nn.Module:
@@ -142,10 +148,11 @@ class Toggles:
 
     def inference(self, net: nn.Module, batches: Batches) -> Sequence[Any]:
         """Leave out layers where asked, then return the model's answer to each test example."""
-        total = len(inference.layer_types(net))
-        if self.options.inference.skip_layers:
-            inference.skip_layers(net, self.options.inference.skip_layers)
-        self._ran = net, total, inference.LayerCount(net), precision.Watched(net)
+        if self._ran is None:  # a further pass finds the layers gone already, and the first one's proofs stand
+            total = len(inference.layer_types(net))
+            if self.options.inference.skip_layers:
+                inference.skip_layers(net, self.options.inference.skip_layers)
+            self._ran = net, total, inference.LayerCount(net), precision.Watched(net)
         with precision.autocast(self.options.inference.precision, self.device):
             return batches.objective.answer(net, batches.test, self.device)
 
@@ -167,7 +174,8 @@ class Toggles:
         trained = training.doubts(self.options.training, self.device, self._seen)
         computed = precision.doubts(self.options.inference.precision, self.device)
         answered = self._objective.doubts() if self._objective is not None else ()
-        return tuple(dict.fromkeys((*trained, *computed, *formats, *answered)))
+        uncounted = (self._uncounted,) if self._uncounted else ()
+        return tuple(dict.fromkeys((*trained, *computed, *formats, *answered, *uncounted)))
 
     def work(self, net: nn.Module, batches: Batches) -> dict[str, int | None]:
         """Count the work that the energy was spent on."""
@@ -181,5 +189,19 @@ class Toggles:
             "tokens_inference": batches.tokens_test,
             "tokens_generated": batches.objective.tokens_generated,
             "optimizer_steps": self._seen.steps if self._seen else 0,
+            **self._flops(net, batches),
             "peak_gpu_memory_bytes": torch.cuda.max_memory_allocated(self.device) if self.device.type == "cuda" else None,
         }
+
+    def _flops(self, net: nn.Module, batches: Batches) -> dict[str, int | None]:
+        """Count the operations; a model that cannot be run as a skeleton has none, and a doubt says why."""
+        shapes = self._seen.shapes if self._seen else []
+        try:
+            with isolation.quiet():
+                return {
+                    "flops_training": flops.of_training(net, self._config, shapes),
+                    "flops_inference": flops.of_inference(net, net.config, batches.objective.answered),
+                }
+        except Exception as error:  # noqa: BLE001  whatever a foreign architecture raises: it is told, and costs no cell
+            self._uncounted = f"the model's operations could not be counted: {type(error).__name__}: {error}"
+            return {"flops_training": None, "flops_inference": None}

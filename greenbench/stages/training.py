@@ -39,6 +39,8 @@ class Seen:
     examples: int = 0
     tokens: list[Any] = field(default_factory=list)
     """Of each micro-batch, without padding; read after the window, as a GPU would have to be waited for."""
+    shapes: list[tuple[int, int]] = field(default_factory=list)
+    """Rows and tokens of each micro-batch, padding included."""
     losses: list[float] = field(default_factory=list)
     precision: str = ""
     """That a linear layer computed in."""
@@ -65,6 +67,7 @@ def finetune(model: nn.Module, batches: Batches, options: TrainingOptions, size:
                 _micro_step(accelerator, prepared, tuned, schedule, loss, seen)
                 seen.examples += len(batch["labels"])
                 seen.tokens.append(batch["attention_mask"].sum())
+                seen.shapes.append(tuple(batch["input_ids"].shape))
     # Without this the model would keep running under autocast at inference: a knob of one stage acting in another.
     accelerator.unwrap_model(prepared, keep_fp32_wrapper=False)
     accelerator.free_memory()

@@ -12,6 +12,7 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 
 from greenbench.stages.data import Encoded
+from greenbench.stages.flops import Batch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,6 +59,7 @@ class Translation:
         self._cut = {"source": 0, "target": 0}
         self._texts = 0
         self.tokens_generated = 0
+        self.answered: tuple[Batch, ...] = ()
         self._answers = self._unfinished = 0
 
     def training_rows(self, examples: Sequence[Pair]) -> Encoded:
@@ -128,10 +130,14 @@ class Translation:
         """Return what the model writes for every example, in the loader's order."""
         net.eval()
         written: list[list[int]] = []
+        shapes: list[Batch] = []
         for batch in loader:
             inputs = {k: v.to(device) for k, v in batch.items()}
-            rows = self._generate(net, inputs)[:, inputs["input_ids"].shape[1] :].tolist()
-            written += [self._until_end(row) for row in rows]
+            rows, read = inputs["input_ids"].shape
+            ids = self._generate(net, inputs)[:, read:]
+            shapes.append(Batch(rows, read, written=ids.shape[1]))
+            written += [self._until_end(row) for row in ids.tolist()]
+        self.answered = tuple(shapes)
         self.tokens_generated = sum(map(len, written))
         self._answers, self._unfinished = len(written), sum(row[-1:] != [self._eos_id] for row in written)
         return self._tokenizer.decode_batch([[i for i in row if i != self._eos_id] for row in written])

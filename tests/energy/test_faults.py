@@ -109,9 +109,7 @@ def test_a_window_shorter_than_the_counter_moves_is_none(gpu: SimulatedGpu) -> N
 
 
 @pytest.mark.parametrize(("before", "within"), [(650.0, 80.0), (80.0, 650.0)])
-def test_what_came_before_a_window_is_in_its_uncertainty(
-    meter: Meter, gpu: SimulatedGpu, before: float, within: float
-) -> None:
+def test_what_came_before_a_window_is_in_its_uncertainty(meter: Meter, gpu: SimulatedGpu, before: float, within: float) -> None:
     """A quiet stage after a hot one, and the other way round: the lagging edge belongs to the neighbour's watts."""
     gpu.power_w = before
     time.sleep(0.3)
