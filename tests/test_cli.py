@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.simulators.nvml import SimulatedNvml
 
 ROOT = Path(__file__).parent.parent
 
 
-def greenbench(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess:
+def greenbench(*arguments: str, cwd: Path = ROOT, **variables: str) -> subprocess.CompletedProcess:
     """Run the command in a process of its own."""
+    environment = {**os.environ, **variables}
     code = "import sys; from greenbench.cli import main; sys.exit(main())"
-    return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, cwd=cwd, check=False)
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment, check=False)
 
 
 def test_check_passes_on_the_project_itself() -> None:
@@ -80,3 +87,29 @@ def test_run_without_a_suite_says_where_it_looks(tmp_path: Path) -> None:
     done = greenbench("run", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"greenbench run: there is no folder bench in {tmp_path}")
+
+
+def test_doctor_says_what_is_missing_and_what_stands_in() -> None:
+    """Three channels; what has no counter has a reason."""
+    done = greenbench("doctor", "--json")
+    assert done.returncode == 0, done.stderr
+    found = {f["channel"]: f for f in json.loads(done.stdout)}
+    assert set(found) == {"gpu", "cpu", "dram"}
+    for finding in found.values():
+        assert finding["available"] or finding["reason"]
+    table = greenbench("doctor")
+    assert table.returncode == 0
+    assert "channel" in table.stdout
+
+
+def test_doctor_measures_what_there_is(nvml: SimulatedNvml) -> None:
+    """A simulated card: its source says so, and its update period and idle watts are what they are."""
+    (gpu,) = nvml.plug()
+    gpu.update_s, gpu.power_w = 0.02, 75
+    done = greenbench("doctor", "--json", **nvml.environment())
+    (card,) = [f for f in json.loads(done.stdout) if f["channel"] == "gpu"]
+    assert (card["available"], card["source"]) == (True, "simulated:nvml-counter")
+    assert card["update_seconds"] == pytest.approx(0.02, rel=0.3)
+    assert card["idle_w"] == pytest.approx(75, abs=max(1, card["idle_uncertainty_w"]))
+    assert gpu.uuid in card["device"]
+    assert "200.0 to 700.0 W" in card["permission"]

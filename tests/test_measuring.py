@@ -107,17 +107,24 @@ def test_status(notes: list[str], error: str | None, status: str) -> None:
     assert measuring.status_of(rounds, error) == status
 
 
-def test_doubts_are_told_once_and_plainly() -> None:
-    """Rounds that share a doubt do not repeat it; an estimate and a single round are doubts of their own."""
-    guess = replace(WHOLE, energy=Energy(cpu_j=1.0, sources={"cpu": "estimated:x", "gpu": "none"}))
-    one = Round(seed=0, whole=guess, windows=(), applied=(proof("not applied: no GPU"),), doubts=("slow bf16",))
-    both = ("slow bf16", "system.k = 1: not applied: no GPU", "cpu energy is estimated:x, not measured")
-    assert measuring.doubts_of((one, one)) == both
-    assert "1 round" in measuring.doubts_of((one,))[-1]
+@pytest.mark.parametrize("asked", ["measured", "cpu", "gpu"])
+def test_energy_that_is_asked_for_and_not_measured_fails_before_anything_runs(asked: str) -> None:
+    """An estimate is no measurement; no joule is spent on finding out."""
+    ran: list[int] = []
+    with open_meter((), cpu_watts=5) as meter:
+        around = replace(AROUND, require=(asked,))
+        outcome = measuring.measured(lambda: ran.append(1), Bench(), meter, name="own", rounds=2, around=around)
+    assert ran == []
+    assert outcome.result.status == "failed"
+    assert f"--green-require {asked}: there is cpu estimated:" in str(outcome.error)
 
 
-def test_a_counter_that_gave_nothing_is_a_doubt() -> None:
-    """A GPU that is counted and whose joules are unknown must not look like a cell of the CPU."""
-    energy = Energy(cpu_j=1.0, sources={"cpu": "zeus:rapl", "gpu": "zeus:nvml-counter"}, reasons={"gpu": "went backwards"})
-    doubts = measuring.doubts_of((Round(seed=0, whole=replace(WHOLE, energy=energy), windows=()),))
-    assert "gpu energy is unknown although there is zeus:nvml-counter: went backwards" in doubts
+def test_a_cell_has_its_mean_joules_with_their_uncertainty() -> None:
+    """Of the rounds, by channel, and above idle where that is known."""
+    outcome = measured(lambda: sum(range(300_000)), rounds=3)
+    total = outcome.result.energy["total_j"]
+    assert total.n == 3
+    assert total.causes["model"] > 0
+    assert outcome.record["energy"]["total_j"]["uncertainty"] == total.uncertainty
+    assert outcome.record["energy"]["gpu_j"]["reason"]
+    assert outcome.record["rounds"][0]["machine"]["cpu"]["own_cores"] > 0

@@ -22,6 +22,7 @@ class Log:
 
     def __init__(self, *, finetunes: bool = True, converts: bool = True) -> None:
         self.said: list[str] = []
+        self.shortest_s = 0.5
         self.finetunes, self.converts = finetunes, converts
         self.applied_ = (Applied(stage="data", knob="tokenizer", asked="python", got="python", how="log"),)
         self.facts, self.train, self.test, self.folder, self.source = {"source": "log"}, [1], [2], "folder", "log"
@@ -29,7 +30,12 @@ class Log:
     def __getattr__(self, name: str) -> Any:
         def called(*_: Any, **__: Any) -> Any:
             self.said.append(name)
-            return {"quiet": contextlib.nullcontext(), "work": {"parameters": 1}, "doubts": ("a doubt",)}.get(name, name)
+            return {
+                "quiet": contextlib.nullcontext(),
+                "work": {"parameters": 1},
+                "doubts": ("a doubt",),
+                "yardstick": lambda: 7,
+            }.get(name, name)
 
         return called
 
@@ -48,7 +54,12 @@ class Log:
         self.said.append(f"close {stage}")
 
     def take(self) -> tuple:
-        return ()
+        return (WHOLE,)
+
+    def repeated(self, stage: str, one_pass: Any, _synchronize: Any) -> Window:
+        one_pass()
+        self.said.append(f"repeated {stage}")
+        return Window(stage=stage, seconds=0.1, energy=Energy(), passes=2)
 
 
 class Power:
@@ -133,3 +144,35 @@ def test_a_failing_stage_leaves_no_window_open() -> None:
         broken.training = log.training
         cell.run()
         assert [w.stage for w in meter.take()] == ["data", "architecture", "training", "inference"]
+
+
+def test_short_stages_are_repeated_after_the_timer_and_before_scoring() -> None:
+    """Data and inference that were shorter than the counters need run again, under the system stage; training does not."""
+    log = Log()
+    cell = pipeline(log)
+    cell.prepare(3)
+    cell.run()
+    log.said.clear()
+    short = [Window(stage=stage, seconds=0.1, energy=Energy()) for stage in ("data", "architecture", "training", "inference")]
+    done = cell.finish(WHOLE, tuple(short))
+    assert [w.stage for w in done.repeats] == ["data", "inference"]
+    order = [log.said.index(s) for s in ("power on", "repeated data", "repeated inference", "power off", "judge inference")]
+    assert order == sorted(order)
+    assert "training" not in log.said
+
+
+def test_stages_that_are_long_enough_run_once() -> None:
+    """Without counters the shortest window is 0, and nothing is repeated."""
+    log = Log()
+    cell = pipeline(log)
+    cell.run()
+    log.said.clear()
+    assert cell.finish(WHOLE, (Window(stage="data", seconds=0.6, energy=Energy()),)).repeats == ()
+    assert "data" not in log.said
+
+
+def test_the_yardstick_has_a_window_of_its_own() -> None:
+    """Its operations and its window, and nothing of it is left for the first round."""
+    log = Log()
+    assert pipeline(log).gauge() == (7, WHOLE)
+    assert "open yardstick" in log.said

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -26,6 +27,8 @@ class RecordingCounters:
         """Write into ``events``."""
         self.events = events
         self.sources = {"cpu": "zeus:rapl"}
+        self.sensors = ()
+        self.shortest_s = 0.1
 
     def begin(self, key: str) -> None:
         """Note it."""
@@ -35,7 +38,7 @@ class RecordingCounters:
         """Note it."""
         assert seconds > 0
         self.events.append(f"end {key}")
-        return {"cpu": Reading(joules=5.0)}
+        return {"cpu": Reading(joules=5.0, uncertainty={"resolution": 1.0}, coarse=seconds < self.shortest_s)}
 
     def cancel(self, key: str) -> None:
         """Note it."""
@@ -156,3 +159,66 @@ def test_importing_the_meter_is_light() -> None:
     heavy = "{'zeus', 'torch', 'numpy', 'pandas', 'sklearn'}"
     code = f"import sys, greenbench.energy, greenbench.devices; assert not {heavy} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_short_pass_is_repeated_until_the_counters_resolve_it(meter: Meter) -> None:
+    """Joules, seconds and their uncertainty are a single pass's; the window is nobody else's."""
+    passes: list[int] = []
+
+    def one_pass() -> None:
+        passes.append(1)
+        time.sleep(0.03)
+
+    window = meter.repeated("data", one_pass)
+    assert window.passes == len(passes) >= 3
+    assert window.seconds == pytest.approx(0.03, rel=0.3)
+    assert window.energy.cpu_j == pytest.approx(5 / len(passes))
+    assert window.energy.uncertainty_j["cpu"]["resolution"] == pytest.approx(1 / len(passes))
+    assert meter.take() == ()
+
+
+@pytest.mark.usefixtures("no_rapl")
+def test_where_there_is_only_the_estimate_a_pass_runs_once() -> None:
+    """CPU seconds are known to the nanosecond: nothing is gained by repeating."""
+    passes: list[int] = []
+    with open_meter((), cpu_watts=5) as meter:
+        assert meter.repeated("data", lambda: passes.append(1)).passes == 1
+    assert passes == [1]
+
+
+def test_a_short_window_is_marked(meter: Meter) -> None:
+    """Its channel is named as one that the counter does not resolve."""
+    with meter.window("data"):
+        pass
+    assert meter.take()[0].energy.coarse == ("cpu",)
+
+
+def test_idle_power_is_subtracted_once_it_is_known(meter: Meter) -> None:
+    """Before, there is no net; afterwards it is what the window took above the idle machine, and may be negative."""
+    with meter.window("data"):
+        pass
+    assert meter.take()[0].energy.net("cpu") is None
+    assert meter.rest(0.05) == ()
+    assert meter.idle.watts["cpu"] > 5 / 0.05
+    with meter.window("data"):
+        time.sleep(0.1)
+    energy = meter.take()[0].energy
+    assert energy.net("cpu") == pytest.approx(5 - meter.idle.watts["cpu"] * 0.1, rel=0.1)
+    assert energy.net("cpu") == energy.total_net_j < 0
+
+
+def test_idle_power_that_drifts_is_told(meter: Meter) -> None:
+    """The second pause is forty times longer and takes as many joules: a fraction of the watts."""
+    meter.rest(0.05)
+    (doubt,) = meter.rest(2.0)
+    assert "cpu idle power drifted from" in doubt
+
+
+@pytest.mark.usefixtures("no_rapl")
+def test_an_estimate_knows_no_idle_power() -> None:
+    """It returns at once, and the reason is told."""
+    with open_meter((), cpu_watts=5) as meter:
+        assert meter.rest(60) == ()
+        assert "knows no idle power" in meter.facts["idle_reasons"]["cpu"]
+        assert meter.facts["idle_reasons"]["gpu"] == "no GPU is counted (CPU cell)"
+        assert meter.facts["estimated_w_per_core"] == 5
