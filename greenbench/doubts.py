@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from greenbench.types import CHANNELS, Energy
@@ -19,7 +20,17 @@ def doubts_of(rounds: Sequence[Round]) -> tuple[str, ...]:
     doubts += _energy_doubts(rounds)
     if len(rounds) == 1:
         doubts.append("1 round: the +- lacks the spread between rounds; --green-rounds 5 would show it")
-    return tuple(dict.fromkeys(doubts))
+    return once(doubts)
+
+
+def once(doubts: Sequence[str]) -> tuple[str, ...]:
+    """Return each doubt once; of those that differ in their numbers alone the first, and how often it came."""
+    alike: dict[str, list[str]] = {}
+    for doubt in dict.fromkeys(doubts):
+        alike.setdefault(re.sub(r"[0-9.]+", "#", doubt), []).append(doubt)
+    return tuple(
+        first if not rest else f"{first} (so {len(rest) + 1} times, with other numbers)" for first, *rest in alike.values()
+    )
 
 
 def _energy_doubts(rounds: Sequence[Round]) -> list[str]:

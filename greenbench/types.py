@@ -34,7 +34,8 @@ class Energy:
     sources: Mapping[str, str] = field(default_factory=dict)
     reasons: Mapping[str, str] = field(default_factory=dict)
     uncertainty_j: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    """Standard uncertainties (one sigma) by channel and cause: ``resolution``, ``stall``, ``cross_sensor``, ``model``."""
+    """Standard uncertainties (one sigma) by channel, then cause: ``resolution``, ``edges``, ``stall``, ``cross_sensor``,
+    ``model``."""
     idle_j: Mapping[str, float] = field(default_factory=dict)
     """What the idle machine would have used in the same time; absent where its power is not known."""
     idle_uncertainty_j: Mapping[str, float] = field(default_factory=dict)
@@ -125,7 +126,7 @@ class Quantity:
     standard: float | None = None
     """Combined standard uncertainty (one sigma)."""
     causes: Mapping[str, float] = field(default_factory=dict)
-    """Its parts: ``spread``, ``resolution``, ``stall``, ``cross_sensor``, ``idle``, ``model``."""
+    """Its parts: ``spread``, ``resolution``, ``edges``, ``stall``, ``cross_sensor``, ``idle``, ``model``."""
     lacks: tuple[str, ...] = ()
     """What the uncertainty could not take into account."""
     n: int = 0

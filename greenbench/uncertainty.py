@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 LEVEL = 0.95
 """Of the interval that is printed after ``+-``."""
-RANDOM = ("resolution", "stall")
+RANDOM = ("resolution", "edges", "stall")
 """Causes that strike each round anew; all others are the same in every round of a session and do not average out."""
 NO_IDLE = "the idle power is not known for every channel"
 NO_SPREAD = "the spread between rounds (1 round)"

@@ -33,6 +33,12 @@ def test_a_counter_that_gave_nothing_is_a_doubt() -> None:
     assert "gpu energy is unknown although there is zeus:nvml-counter: went backwards" in doubts
 
 
+def test_doubts_that_differ_in_numbers_alone_are_told_once() -> None:
+    """Five rounds beside the same neighbour are one doubt; another channel's is one of its own."""
+    rounds = tuple(Round(seed=i, whole=WHOLE, windows=(), doubts=(f"{i}.5 cores were busy", "slow")) for i in range(3))
+    assert doubts_of(rounds) == ("0.5 cores were busy (so 3 times, with other numbers)", "slow")
+
+
 def test_simulated_joules_are_a_doubt() -> None:
     """They are never a measurement, however well they fit."""
     energy = Energy(gpu_j=1.0, sources={"gpu": "simulated:nvml-counter"})

@@ -15,7 +15,7 @@ from greenbench.energy.calibration import LONGEST_S, calibrated
 from greenbench.energy.counters import Counters
 from greenbench.energy.estimate import CpuEstimate
 from greenbench.energy.idle import Idle, drift, measure_idle
-from greenbench.energy.sampler import INTERVAL_S
+from greenbench.energy.sampler import INTERVAL_S, Sampler
 from greenbench.energy.sensors import find_sensors
 from greenbench.errors import UsageError
 from greenbench.machine import Watch
@@ -71,6 +71,11 @@ class Meter:
         return self._counters.shortest_s if self._counters is not None else 0.0
 
     @property
+    def sampler(self) -> Sampler | None:
+        """The thread that reads the counters in between; None where nothing is counted."""
+        return self._counters.sampler if self._counters is not None else None
+
+    @property
     def facts(self) -> dict[str, Any]:
         """What the instrument is, for the results file: update periods, sampling, idle power, the estimate's watts."""
         sensors = self._counters.sensors if self._counters is not None else ()
@@ -87,7 +92,8 @@ class Meter:
                 }
                 for s in sensors
             ],
-            "sampling_seconds": INTERVAL_S if sensors else None,
+            "sampling_seconds": INTERVAL_S if self.sampler else None,
+            "sampler_cpu_seconds": self.sampler.cpu_seconds if self.sampler else None,
             "shortest_window_seconds": self.shortest_s or None,
             "idle_w": dict(self.idle.watts),
             "idle_uncertainty_w": dict(self.idle.uncertainty_w),

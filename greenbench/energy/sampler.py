@@ -26,6 +26,7 @@ class Sampler(threading.Thread):
         self.cpu_seconds = 0.0
         """CPU seconds that the thread itself has used."""
         self.ticks = 0
+        self.since = time.perf_counter()
         self._tick, self._also, self._interval_s = tick, also, interval_s
         self._stop_asked = threading.Event()
         self._error: Exception | None = None

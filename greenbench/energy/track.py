@@ -69,6 +69,7 @@ class Track:
             self._accept(new, reading.joules)
         elif self._odd is not None and self._step(self._odd[0], new).joules is not None:
             self.faults.append(self._odd[1])  # it goes on from where it jumped to: what it did meanwhile is lost
+            self._moved_at = new.at
             self._accept(new, 0.0)
         else:
             self._odd, self.unsure = (new, reading.reason), True
@@ -86,7 +87,11 @@ class Track:
         )
 
     def between(self, start: Mark, end: Mark, seconds: float) -> Reading:
-        """Judge a window of ``seconds`` between two marks."""
+        """Judge a window of ``seconds`` between two marks.
+
+        ``edges`` is what the counter ran longer or shorter than the clock, because reading both takes its time: up to that
+        much lies on the wrong side. ``stall`` is what a counter that paused may have lost.
+        """
         joules = end.joules - start.joules
         reasons = self.faults[start.faults : end.faults] + ([self._odd[1]] if self._odd is not None else [])
         if reasons:
@@ -95,7 +100,11 @@ class Track:
             return Reading(reason=f"{self.counter.name} did not move in {seconds:.3f} s (it moves about every {self._period})")
         mean = joules / max(seconds, self.counter.quantum_s)
         before, ending = (mean if w is None else w for w in (start.watts, end.watts))
-        uncertainty = {"resolution": resolution(self.counter.quantum_s, before, ending)}
+        apart = abs((end.at - start.at) - seconds)
+        uncertainty = {
+            "resolution": resolution(self.counter.quantum_s, before, ending),
+            "edges": apart * mean / math.sqrt(3),
+        }
         if (still := self._longest_stall(start.at, end.at)) > 0:
             uncertainty["stall"] = still * mean / math.sqrt(3)
         left_out = end.dropped - start.dropped

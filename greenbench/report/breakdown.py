@@ -15,13 +15,16 @@ COLUMNS = (
     ("GPU", "energy", "gpu_j", "J"),
     ("CPU", "energy", "cpu_j", "J"),
     ("DRAM", "energy", "dram_j", "J"),
-    ("GPU + CPU + DRAM", "energy", "total_j", "J"),
+    ("in all", "energy", "total_j", "J"),
     ("above idle", "energy", "total_net_j", "J"),
-    ("inference / sample", "efficiency", "j_per_sample", "J"),
-    ("/ correct one", "efficiency", "j_per_correct", "J"),
-    ("/ 1k tokens", "efficiency", "j_per_1k_tokens_inference", "J"),
+    ("inference: a sample", "efficiency", "j_per_sample", "J"),
+    ("a correct one", "efficiency", "j_per_correct", "J"),
 )
 """Heading, where the quantity stands in a record, and its unit."""
+
+
+NAME = 14
+"""Letters of a cell's name that stand in one line at least."""
 
 
 def show(console: Console, records: Sequence[dict[str, Any]]) -> None:
@@ -36,7 +39,7 @@ def show(console: Console, records: Sequence[dict[str, Any]]) -> None:
     if not shown:
         return
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("cell", overflow="fold")
+    table.add_column("cell", overflow="fold", min_width=NAME)
     for heading, *_ in shown:
         table.add_column(heading, justify="right", no_wrap=True)
     for record in records:

@@ -13,9 +13,8 @@ if TYPE_CHECKING:
 
     from greenbench.energy.examination import Finding
 
-COLUMNS = ("channel", "device", "measured", "source", "moves every", "shortest window", "idle", "permission")
-WORDS = ("device", "source", "permission")
-"""Columns that may be folded on a narrow terminal."""
+COLUMNS = ("channel", "source", "updates", "windows", "idle")
+"""``updates``: how often the counter moves; ``windows``: from which length on that is at most 5 %."""
 
 
 def show(console: Console, findings: Sequence[Finding]) -> None:
@@ -25,7 +24,7 @@ def show(console: Console, findings: Sequence[Finding]) -> None:
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for column in COLUMNS:
-        table.add_column(column, overflow="fold", no_wrap=column not in WORDS)
+        table.add_column(column, overflow="fold", no_wrap=True)
     for finding in findings:
         table.add_row(*row(finding))
     console.print(table)
@@ -37,20 +36,26 @@ def row(found: Finding) -> tuple[str, ...]:
     """Return the entries of one line."""
     return (
         found.channel,
-        found.device,
-        "yes" if found.available else "no",
-        found.source.partition(":")[0] if found.source.startswith("estimated:") else found.source,
-        _milliseconds(found.update_seconds),
-        _milliseconds(found.shortest_window_seconds),
+        _source(found),
+        _time("every", found.update_seconds),
+        _time("from", found.shortest_window_seconds),
         "-" if found.idle_w is None else plus_minus(found.idle_w, found.idle_uncertainty_w, "W"),
-        found.permission or "-",
     )
+
+
+def _source(found: Finding) -> str:
+    """Say how the channel is known; an estimate's formula stands below the table."""
+    if found.source.startswith("estimated:"):
+        return "estimated"
+    return found.source if found.available or found.source == "none" else f"{found.source} (no reading)"
 
 
 def advice(findings: Sequence[Finding]) -> list[str]:
     """Return why channels are missing, each reason once, with the command that would help where there is one."""
     lines: dict[str, None] = {}
     for found in findings:
+        if found.available:
+            lines[f"- {found.channel}: {found.device}, may be {found.permission}"] = None
         if found.reason:
             channels = ", ".join(dict.fromkeys(f.channel for f in findings if f.reason == found.reason))
             lines[f"- {channels}: {found.reason}"] = None
@@ -61,5 +66,7 @@ def advice(findings: Sequence[Finding]) -> list[str]:
     return list(lines)
 
 
-def _milliseconds(seconds: float | None) -> str:
-    return "-" if seconds is None else f"{seconds * 1000:.3g} ms"
+def _time(word: str, seconds: float | None) -> str:
+    if seconds is None:
+        return "-"
+    return f"{word} {seconds:.2g} s" if seconds >= 1 else f"{word} {seconds * 1000:.3g} ms"

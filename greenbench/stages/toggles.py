@@ -64,6 +64,7 @@ class Toggles:
         self._seen: training.Seen | None = None
         self._objective: Objective | None = None
         self._config: Any = None
+        """As it was before layers were left out."""
         self._uncounted = ""
         """Why the operations could not be counted."""
         self._ran: tuple[nn.Module, int, inference.LayerCount, precision.Watched] | None = None
@@ -134,7 +135,7 @@ class Toggles:
     def architecture(self, model: Any) -> nn.Module:
         """Load the model in FP32 on the device."""
         loaded: nn.Module = model.load().to(self.device)
-        self._config = copy.deepcopy(loaded.config)
+        self._config = copy.deepcopy(getattr(loaded, "config", None))
         return loaded
 
     def training(self, net: nn.Module, batches: Batches) -> nn.Module:
@@ -194,14 +195,19 @@ class Toggles:
         }
 
     def _flops(self, net: nn.Module, batches: Batches) -> dict[str, int | None]:
-        """Count the operations; a model that cannot be run as a skeleton has none, and a doubt says why."""
+        """Count the operations of training and of inference."""
         shapes = self._seen.shapes if self._seen else []
+        with isolation.quiet():
+            return {
+                "flops_training": self._counted(lambda: flops.of_training(net, self._config, shapes)),
+                "flops_inference": self._counted(lambda: flops.of_inference(net, net.config, batches.objective.answered)),
+            }
+
+    def _counted(self, count: Callable[[], int]) -> int | None:
+        """Return the count, or None where a model cannot be run as a skeleton; a doubt then says why."""
         try:
-            with isolation.quiet():
-                return {
-                    "flops_training": flops.of_training(net, self._config, shapes),
-                    "flops_inference": flops.of_inference(net, net.config, batches.objective.answered),
-                }
+            return count()
         except Exception as error:  # noqa: BLE001  whatever a foreign architecture raises: it is told, and costs no cell
-            self._uncounted = f"the model's operations could not be counted: {type(error).__name__}: {error}"
-            return {"flops_training": None, "flops_inference": None}
+            why = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+            self._uncounted = f"the model's operations could not be counted: {why}"
+            return None

@@ -1,4 +1,4 @@
-"""The simulated driver does what it says: otherwise nothing that is tested against it means anything."""
+"""The simulated driver counts energy as it says: otherwise nothing that is tested against it means anything."""
 
 from __future__ import annotations
 
@@ -6,140 +6,164 @@ import os
 import subprocess
 import sys
 import time
-from pathlib import Path
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pynvml
 import pytest
 
-from greenbench import devices
+from tests.simulators.asking import counted, handle, refused, watts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
 
     from tests.simulators.nvml import SimulatedGpu, SimulatedNvml
 
-ROOT = Path(__file__).parents[2]
+
+def timed(read: Callable[[], float]) -> tuple[float, float, float]:
+    """Return a reading between the moments before and after it."""
+    before = time.monotonic()
+    return before, read(), time.monotonic()
 
 
-@pytest.fixture
-def gpu(nvml: SimulatedNvml) -> Iterator[SimulatedGpu]:
-    """Give a card that draws 300 W, with NVML open."""
-    (card,) = nvml.plug()
-    card.power_w = 300
-    pynvml.nvmlInit()
-    yield card
-    pynvml.nvmlShutdown()
+@pytest.mark.parametrize("read", ["truth", "counter"])
+def test_energy_is_power_times_time(gpu: SimulatedGpu, read: str) -> None:
+    """At 300 W and then at 100 W, to the microseconds that a reading takes."""
+    now = {"truth": lambda: gpu.true_j, "counter": counted}[read]
+    for power in (300, 100):
+        gpu.power_w = power
+        before, first, after = timed(now)
+        time.sleep(0.05)
+        before_last, last, after_last = timed(now)
+        assert power * (before_last - after) - 0.002 <= last - first <= power * (after_last - before) + 0.002
 
 
-def handle() -> object:
-    """Return NVML's handle of the first card."""
-    return pynvml.nvmlDeviceGetHandleByIndex(0)
-
-
-def counted() -> float:
-    """Return what the card's counter shows, in joules."""
-    return pynvml.nvmlDeviceGetTotalEnergyConsumption(handle()) / 1000
-
-
-def test_true_energy_is_power_times_time(gpu: SimulatedGpu) -> None:
-    """300 W for a fifth of a second, then 100 W."""
-    start, before = time.perf_counter(), gpu.true_j
-    time.sleep(0.2)
-    gpu.power_w = 100
-    middle = time.perf_counter()
-    time.sleep(0.1)
-    expected = 300 * (middle - start) + 100 * (time.perf_counter() - middle)
-    assert gpu.true_j - before == pytest.approx(expected, abs=1)
-
-
-def test_the_counter_moves_once_a_period(gpu: SimulatedGpu) -> None:
-    """In a quarter of a second a counter of 50 ms shows five or six values, none above the truth."""
-    gpu.update_s = 0.05
-    seen = set()
-    until = time.perf_counter() + 0.25
-    while time.perf_counter() < until:
-        seen.add(counted())
-        time.sleep(0.002)
-    assert 5 <= len(seen) <= 6
-    assert counted() <= gpu.true_j
+def test_the_counter_moves_in_steps_and_never_backwards(gpu: SimulatedGpu) -> None:
+    """Once in 20 ms, by what was used in them, even where the power changes in between."""
+    gpu.update_s = 0.02
+    time.sleep(0.03)
+    shown, truth = [], gpu.true_j
+    until = time.monotonic() + 0.3
+    while time.monotonic() < until:
+        shown.append(counted())
+        truth = gpu.true_j
+    steps = {b - a for a, b in pairwise(shown)}
+    assert all(step / 6 == pytest.approx(round(step / 6), abs=0.01) for step in steps)
+    assert 1 <= len(set(shown)) <= 17
+    assert shown[-1] <= truth
+    for power in (0, 600) * 20:
+        gpu.power_w = power
+        time.sleep(0.003)
+        shown.append(counted())
+    assert shown == sorted(shown)
 
 
 def test_load_clock_and_limit_give_the_power(gpu: SimulatedGpu) -> None:
-    """Idle 70 W, full load 630 W, less at a lower clock, never above the limit."""
-    gpu.power_w = -1
-    watts = []
+    """Idle 70 W, full load 630 W, less at a lower clock, never above the limit; told watts are just those."""
+    seen = []
     for load, clock, limit in ((0, 0, 700), (1, 0, 700), (1, 1200, 700), (1, 0, 400)):
         gpu.load, gpu.locked_sm_mhz, gpu.power_limit_w = load, clock, limit
-        watts.append(pynvml.nvmlDeviceGetPowerUsage(handle()) / 1000)
-    assert watts == [70, 630, pytest.approx(70 + 560 * (1200 / 1980) ** 2.2, abs=0.01), 400]
+        assert gpu.power_w == pytest.approx(watts(), abs=0.001)
+        seen.append(watts())
+    assert seen == [70, 630, pytest.approx(70 + 560 * (1200 / 1980) ** 2.2, abs=0.001), 400]
+    rates = pynvml.nvmlDeviceGetUtilizationRates(handle())
+    assert (rates.gpu, rates.memory) == (100, 100)
+    gpu.power_w = 500
+    assert watts() == 500
 
 
-@pytest.mark.parametrize(("catch_up", "lost"), [(True, 0), (False, 30)])
-def test_a_stuck_counter_stands_still(gpu: SimulatedGpu, catch_up: bool, lost: float) -> None:  # noqa: FBT001
-    """Unstuck it either shows all that was used meanwhile, or stays behind by it."""
-    gpu.update_s = 0
-    before, true = counted(), gpu.true_j
-    gpu.stick()
-    time.sleep(0.1)
-    assert counted() == pytest.approx(before, abs=1)
-    gpu.unstick(catch_up=catch_up)
-    assert counted() - before == pytest.approx(gpu.true_j - true - lost, abs=3)
+@pytest.mark.parametrize("catch_up", [True, False])
+def test_a_stuck_counter_stands_still(gpu: SimulatedGpu, catch_up: bool) -> None:  # noqa: FBT001
+    """Released it either shows all that was used meanwhile, or stays behind by it."""
+    gpu.power_w = 0
+    gpu.stick(catch_up=catch_up)
+    stood, since = counted(), gpu.true_j
+    gpu.power_w = 300
+    time.sleep(0.05)
+    assert counted() == stood
+    gpu.power_w = 0
+    gpu.release()
+    missing = gpu.true_j - since
+    assert missing >= 300 * 0.05
+    assert gpu.true_j - counted() == pytest.approx(0 if catch_up else missing, abs=0.002)
 
 
 def test_a_glitch_lasts_as_long_as_it_is_told(gpu: SimulatedGpu) -> None:
     """Two readings are 50 J too low, the third is right again."""
+    gpu.power_w = 0
+    right = counted()
     gpu.glitch(50, reads=2)
-    first, second, third = counted(), counted(), counted()
-    assert third - first == pytest.approx(50, abs=31)
-    assert second < third
+    assert [right - counted() for _ in range(3)] == [pytest.approx(50), pytest.approx(50), 0]
 
 
-def test_each_fault_shows_in_nvml(gpu: SimulatedGpu) -> None:
-    """Lost, forbidden, without a counter, in the wrong unit, from 0 again."""
-    for name, code in (("lost", 15), ("forbidden", 4), ("no_counter", 3)):
-        setattr(gpu, name, 1)
-        with pytest.raises(pynvml.NVMLError) as raised:
-            counted()
-        assert raised.value.value == code
-        setattr(gpu, name, 0)
-    before = counted()
+def test_a_counter_can_count_in_another_unit_or_anew(gpu: SimulatedGpu) -> None:
+    """The factor holds for all that it shows; after a restart it shows what was used since."""
+    gpu.power_w = 0
+    right = counted()
     gpu.unit_factor = 0.001
-    assert counted() == pytest.approx(before / 1000, rel=0.01)
+    assert counted() == pytest.approx(right / 1000, abs=0.001)
     gpu.unit_factor = 1
     gpu.restart_counter()
-    assert counted() < 40
+    assert counted() == 0
+    since = gpu.true_j
+    gpu.power_w = 300
+    time.sleep(0.02)
+    gpu.power_w = 0
+    assert counted() == pytest.approx(gpu.true_j - since, abs=0.002)
 
 
-def test_setters_obey_limits_and_privilege(gpu: SimulatedGpu) -> None:
-    """Out of range is refused; without privilege so is a change, while the present value may always be set."""
-    pynvml.nvmlDeviceSetPowerManagementLimit(handle(), 400_000)
-    assert (gpu.power_limit_w, gpu.power_w) == (400, 300)
-    with pytest.raises(pynvml.NVMLError, match="Invalid"):
-        pynvml.nvmlDeviceSetPowerManagementLimit(handle(), 900_000)
-    gpu.privileged = 0
-    pynvml.nvmlDeviceSetPowerManagementLimit(handle(), 400_000)
-    with pytest.raises(pynvml.NVMLError, match="Permission"):
-        pynvml.nvmlDeviceSetPowerManagementLimit(handle(), 500_000)
+def test_a_lost_card_answers_nothing(gpu: SimulatedGpu) -> None:
+    """Every call on its handle fails, and so does looking for it."""
+    card = handle()
+    asked = (pynvml.nvmlDeviceGetName, pynvml.nvmlDeviceGetTotalEnergyConsumption, pynvml.nvmlDeviceGetPowerUsage)
+    gpu.lose()
+    for question in asked:
+        with refused(pynvml.NVML_ERROR_GPU_IS_LOST):
+            question(card)
+    with refused(pynvml.NVML_ERROR_GPU_IS_LOST):
+        handle()
+    gpu.find()
+    assert counted() > 0
 
 
-def test_another_process_sees_the_same_card(nvml: SimulatedNvml, gpu: SimulatedGpu) -> None:
-    """Zeus in a process of its own reads the counter of the card that this one drives."""
-    code = (
-        "import pynvml; pynvml.nvmlInit();"
-        "from zeus.device.gpu.nvidia import NVIDIAGPU; g = NVIDIAGPU(0);"
-        "print(g.get_total_energy_consumption(), g.get_instant_power_usage())"
-    )
+def test_counter_and_sensor_can_be_missing_forbidden_slow_or_at_odds(gpu: SimulatedGpu) -> None:
+    """Each alone, and only while it is switched on."""
+    gpu.forbid()
+    with refused(pynvml.NVML_ERROR_NO_PERMISSION):
+        counted()
+    gpu.allow()
+    gpu.no_counter = gpu.no_sensor = True
+    for read in (counted, watts):
+        with refused(pynvml.NVML_ERROR_NOT_SUPPORTED):
+            read()
+    gpu.no_counter = gpu.no_sensor = False
+    gpu.sensor_factor, gpu.read_delay_s = 1.5, 0.05
+    before, seen, after = timed(watts)
+    assert (seen, gpu.power_w) == (450, 300)
+    assert after - before >= 0.05
+
+
+def test_processes_read_at_the_same_time(nvml: SimulatedNvml, gpu: SimulatedGpu) -> None:
+    """Of what two processes read side by side, exactly as many readings are wrong as were told to be."""
+    gpu.power_w = 0
+    right = pynvml.nvmlDeviceGetTotalEnergyConsumption(handle())
+    gpu.glitch(50, reads=400_000)
+    code = f"""if True:
+        import pynvml, sys
+        pynvml.nvmlInit()
+        card = pynvml.nvmlDeviceGetHandleByIndex(0)
+        print(flush=True)
+        sys.stdin.readline()
+        print(sum(pynvml.nvmlDeviceGetTotalEnergyConsumption(card) != {right} for _ in range(400_000)))
+    """
     environment = {**os.environ, **nvml.environment()}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True, cwd=ROOT)
-    energy, power = map(float, done.stdout.split())
-    assert power == 300_000
-    assert gpu.true_j - 3000 < energy / 1000 <= gpu.true_j
-
-
-def test_greenbench_sees_simulated_cards_and_none_when_they_are_unplugged(nvml: SimulatedNvml) -> None:
-    """The survey calls them simulated; without any the machine has no usable driver."""
-    nvml.plug(2)
-    assert [(g.index, g.simulated, g.energy_counter) for g in devices.gpus()] == [(0, True, True), (1, True, True)]
-    nvml.unplug()
-    assert "no usable NVIDIA driver" in devices.survey().reason
+    command = [sys.executable, "-c", code]
+    readers = [
+        subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(2)
+    ]
+    for reader in readers:
+        reader.stdout.readline()
+    for reader in readers:
+        reader.stdin.write("go\n")
+        reader.stdin.flush()
+    assert sum(int(reader.communicate()[0]) for reader in readers) == 400_000
