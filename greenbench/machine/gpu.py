@@ -5,6 +5,7 @@ Every question that NVML cannot answer is None; a card that is lost in mid-round
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -36,19 +37,21 @@ MEBIBYTE = 1 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GpuState:
-    """One card at one moment."""
+    """One card at one moment. None stands for what NVML cannot tell."""
 
-    temperature_c: int | None
-    sm_clock_mhz: int | None
-    memory_clock_mhz: int | None
-    throttle: frozenset[str] | None
-    enforced_power_limit_w: float | None
+    at: float
+    """Seconds of ``time.perf_counter``."""
+    temperature_c: int | None = None
+    sm_clock_mhz: int | None = None
+    memory_clock_mhz: int | None = None
+    throttle: frozenset[str] | None = None
+    """Names of what holds its clocks back."""
+    enforced_power_limit_w: float | None = None
 
     @property
     def known(self) -> bool:
         """Whether the card answered anything."""
-        answers = (self.temperature_c, self.sm_clock_mhz, self.throttle, self.enforced_power_limit_w)
-        return any(answer is not None for answer in answers)
+        return self != GpuState(at=self.at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,13 +61,33 @@ class Neighbour:
     pid: int
     name: str | None
     memory_bytes: int | None
+    here: bool
+    """Whether the pid exists here; in a container those of NVML are the host's, and need not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crowd:
+    """Who was on a card when it was asked."""
+
+    ours: bool
+    """Whether a process of our own was."""
+    others: tuple[Neighbour, ...]
+
+
+def handle_of(uuid: str) -> Any:
+    """Return NVML's handle of a card; None where it is lost already."""
+    return _ask(pynvml.nvmlDeviceGetHandleByUUID, uuid)
 
 
 def state(handle: Any) -> GpuState:
-    """Ask NVML for the state of a card."""
+    """Ask NVML for the state of a card; without a handle nothing is known of it."""
+    at = time.perf_counter()
+    if handle is None:
+        return GpuState(at=at)
     limit = _ask(pynvml.nvmlDeviceGetEnforcedPowerLimit, handle)
     reasons = _ask(pynvml.nvmlDeviceGetCurrentClocksThrottleReasons, handle)
     return GpuState(
+        at=at,
         temperature_c=_ask(pynvml.nvmlDeviceGetTemperatureV, handle, pynvml.NVML_TEMPERATURE_GPU),
         sm_clock_mhz=_ask(pynvml.nvmlDeviceGetClockInfo, handle, pynvml.NVML_CLOCK_SM),
         memory_clock_mhz=_ask(pynvml.nvmlDeviceGetClockInfo, handle, pynvml.NVML_CLOCK_MEM),
@@ -79,18 +102,30 @@ def decoded(mask: int) -> frozenset[str]:
     return frozenset(REASONS.get(bit, f"0x{bit:x}") for bit in bits)
 
 
-def neighbours(handle: Any, own: frozenset[int]) -> list[Neighbour]:
-    """Return the processes on a card that are not ``own``.
-
-    In a container NVML names processes by the host's numbers, which are nobody's here: one such unknown process may be
-    ourselves, and is left out.
-    """
+def crowd(handle: Any, own: frozenset[int]) -> Crowd:
+    """Return who computes or draws on a card, ``own`` pids told from others'."""
     asked = (pynvml.nvmlDeviceGetComputeRunningProcesses, pynvml.nvmlDeviceGetGraphicsRunningProcesses)
-    running = {p.pid: p.usedGpuMemory for question in asked for p in _ask(question, handle) or ()}
-    others = {pid: memory for pid, memory in running.items() if pid not in own}
-    unknown = [pid for pid in others if not psutil.pid_exists(pid)]
-    ours = unknown[:1] if not own & set(running) else []
-    return [Neighbour(pid=p, name=_name(p), memory_bytes=m) for p, m in others.items() if p not in ours]
+    running = [p for question in asked for p in (handle is not None and _ask(question, handle)) or ()]
+    others = (
+        Neighbour(pid=p.pid, name=_name(p.pid), memory_bytes=p.usedGpuMemory, here=psutil.pid_exists(p.pid))
+        for p in running
+        if p.pid not in own
+    )
+    return Crowd(ours=any(p.pid in own for p in running), others=tuple(others))
+
+
+def neighbours(crowds: Sequence[Crowd]) -> list[Neighbour]:
+    """Return the strangers in any of ``crowds``, each once and with the most memory it had.
+
+    In a container NVML names processes by the host's numbers, which are nobody's here: where none of ours was seen, one such
+    unknown process is taken for ourselves and left out. Which of several it is cannot be known, nor whether it is one.
+    """
+    each = sorted((n for c in crowds for n in c.others), key=lambda n: n.memory_bytes or 0)
+    others = {n.pid: n for n in each}
+    unknown = [n.pid for n in others.values() if not n.here]
+    if unknown and not any(c.ours for c in crowds):
+        del others[unknown[0]]
+    return list(others.values())
 
 
 def _ask(question: Callable[..., Any], *arguments: Any) -> Any:
@@ -108,31 +143,41 @@ def _name(pid: int) -> str | None:
 
 
 def summary(gpu: Gpu, states: Sequence[GpuState], others: Sequence[Neighbour]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Return a card's states over a round as plain builtins, and what a reader should know of them."""
+    """Return a card's states over a round, oldest first, as plain builtins, and what a reader should know of them."""
     seen = [s for s in states if s.known]
     limits = [s.enforced_power_limit_w for s in seen if s.enforced_power_limit_w is not None]
     reasons = [s.throttle for s in seen if s.throttle is not None]
-    shares = {name: sum(name in r for r in reasons) / len(reasons) for name in sorted(set().union(*reasons))}
+    counts = {name: sum(name in r for r in reasons) for name in sorted(set().union(*reasons))}
     record = {
         "uuid": gpu.uuid,
         "samples": len(seen),
         "temperature_c": _span([s.temperature_c for s in seen]),
         "sm_clock_mhz": _span([s.sm_clock_mhz for s in seen]),
         "memory_clock_mhz": _span([s.memory_clock_mhz for s in seen]),
-        "throttle": shares if reasons else None,
+        "throttle": {name: count / len(reasons) for name, count in counts.items()} if reasons else None,
         "enforced_power_limit_w": {**_span(limits), "start": limits[0], "end": limits[-1]} if limits else None,
         "other_processes": [{"pid": n.pid, "name": n.name, "memory_bytes": n.memory_bytes} for n in others],
     }
     name = f"{gpu.name} ({gpu.uuid[:12]})"
-    told = [f"{name} was slowed down by {reason} in {100 * shares[reason]:.0f} % of {len(reasons)} looks"
-            for reason in DISTURBING if reason in shares]  # fmt: skip
+    told = [f"{name} was slowed down by {reason} in {counts[reason]} of {len(reasons)} looks"
+            for reason in DISTURBING if reason in counts]  # fmt: skip
     if limits and min(limits) != max(limits):
         moved = f"from {limits[0]:g} to {limits[-1]:g} W (between {min(limits):g} and {max(limits):g} W)"
         told.append(f"the power limit of {name} changed during the round {moved}")
-    if len(seen) < len(states):
-        told.append(f"{name} gave no state in {len(states) - len(seen)} of {len(states)} looks during the round")
-    told += _crowd(name, others)
-    return record, tuple(told)
+    return record, (*told, *_silence(name, states), *_strangers(name, others))
+
+
+def _silence(name: str, states: Sequence[GpuState]) -> list[str]:
+    silent = [i for i, s in enumerate(states) if not s.known]
+    if not silent:
+        return []
+    looks = f"({len(silent)} of {len(states)} looks)"
+    if len(silent) == len(states):
+        return [f"NVML gave no state of {name} during the whole round {looks}"]
+    since = f"{states[silent[0]].at - states[0].at:.1f} s into the round"
+    lost = silent[-1] - silent[0] + 1 == len(silent) and silent[-1] == len(states) - 1
+    return [f"NVML gave no state of {name} from {since} on {looks}" if lost else
+            f"NVML gave no state of {name} for a while, first {since} {looks}"]  # fmt: skip
 
 
 def _span(values: Sequence[float | None]) -> dict[str, float | None]:
@@ -142,7 +187,7 @@ def _span(values: Sequence[float | None]) -> dict[str, float | None]:
     return {"min": min(known), "mean": sum(known) / len(known), "max": max(known)}
 
 
-def _crowd(name: str, others: Sequence[Neighbour]) -> list[str]:
+def _strangers(name: str, others: Sequence[Neighbour]) -> list[str]:
     if not others:
         return []
     each = ", ".join(

@@ -38,53 +38,62 @@ class Watch:
         self._gpus = tuple(gpus)
         self._lock = threading.Lock()
         self._states: dict[str, list[gpu.GpuState]] = {}
+        self._crowds: list[list[gpu.Crowd]] = []
         self._start: cpu.Snapshot | None = None
-        self._handles = self._open()
+        self._open = bool(self._gpus) and _initialised()
+        self._handles = {g.uuid: gpu.handle_of(g.uuid) if self._open else None for g in self._gpus}
 
     def begin(self) -> None:
         """Start watching a round, and forget what an earlier one left unfinished."""
         with self._lock:
             self._states = {g.uuid: [] for g in self._gpus}
-        self._look()
-        self._start = cpu.snapshot()
+            self._crowds = [self._ask_who()]
+            self._look()
+            self._start = cpu.snapshot()
 
     def tick(self) -> None:
         """Look at the GPUs, if a round is running."""
-        if self._start is not None:
-            self._look()
+        with self._lock:
+            if self._start is not None:
+                self._look()
 
     def end(self) -> Seen:
         """Return what was seen since ``begin``; nothing where no round had begun."""
-        if self._start is None:
-            return Seen()
-        record, told = cpu.between(self._start, cpu.snapshot())
-        self._start = None
-        self._look()
-        own = own_pids() if self._handles else frozenset()
-        cards = [gpu.summary(g, self._states[g.uuid], self._neighbours(g, own)) for g in self._gpus]
+        with self._lock:  # to the end: a late tick would come after the looks that are counted here
+            if self._start is None:
+                return Seen()
+            record, told = cpu.between(self._start, cpu.snapshot())
+            self._start = None
+            self._look()
+            self._crowds.append(self._ask_who())
+            cards = self._cards()
         doubts = (*told, *(d for _, doubts in cards for d in doubts))
         return Seen(record={"cpu": record, "gpus": [r for r, _ in cards]}, doubts=doubts)
 
     def close(self) -> None:
         """Let go of NVML. Harmless when called twice."""
-        if self._handles:
-            self._handles = {}
-            pynvml.nvmlShutdown()
-
-    def _open(self) -> dict[str, Any]:
-        if not self._gpus:
-            return {}
-        try:
-            pynvml.nvmlInit()
-            return {g.uuid: pynvml.nvmlDeviceGetHandleByUUID(g.uuid) for g in self._gpus}
-        except pynvml.NVMLError:  # the counters give the reason; the state says that nothing was seen
-            return {}
+        with self._lock:
+            if self._open:
+                self._open, self._handles = False, dict.fromkeys(self._handles)
+                pynvml.nvmlShutdown()
 
     def _look(self) -> None:
-        with self._lock:
-            for uuid, handle in self._handles.items():
-                self._states.setdefault(uuid, []).append(gpu.state(handle))
+        for uuid, handle in self._handles.items():
+            self._states[uuid].append(gpu.state(handle))
 
-    def _neighbours(self, card: Gpu, own: frozenset[int]) -> list[gpu.Neighbour]:
-        handle = self._handles.get(card.uuid)
-        return [] if handle is None else gpu.neighbours(handle, own)
+    def _ask_who(self) -> list[gpu.Crowd]:
+        """Ask who is on the cards: at both edges of a round, because who is there at one may be gone at the other."""
+        own = own_pids() if self._open else frozenset()
+        return [gpu.crowd(handle, own) for handle in self._handles.values()]
+
+    def _cards(self) -> list[tuple[dict[str, Any], tuple[str, ...]]]:
+        crowds = zip(*self._crowds, strict=True)
+        return [gpu.summary(g, self._states[g.uuid], gpu.neighbours(c)) for g, c in zip(self._gpus, crowds, strict=True)]
+
+
+def _initialised() -> bool:
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:  # the counters give the reason; here every look at a card says that it gave no state
+        return False
+    return True
