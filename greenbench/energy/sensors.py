@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -39,6 +40,7 @@ GRANT_RAPL = (
     "| sudo tee /etc/udev/rules.d/70-rapl.rules"
 )
 """What lets a user read RAPL, whose counters only root may read since CVE-2020-8694."""
+SAME_J, MOMENT_S = 1.0, 0.05
 _MOUNTS = Path("/proc/self/mountinfo")
 
 
@@ -154,10 +156,31 @@ def rapl_sensors() -> tuple[list[Sensor], str]:
         return [], f"{NO_PERMISSION}: {GRANT_RAPL}"
     except read_errors() as error:
         return [], f"RAPL cannot be read: {error}"
-    packages, memories = ([s for s in found if s.channel == channel] for channel in ("cpu", "dram"))
+    packages, memories = (without_mirrors([s for s in found if s.channel == c]) for c in ("cpu", "dram"))
     if not packages:
         return [], f"{cpus.rapl_dir} holds no package zone (containers hide them: mount /sys/class/powercap)"
     return packages + (memories if len(memories) == len(packages) else []), ""
+
+
+def without_mirrors(zones: list[Sensor]) -> list[Sensor]:
+    """Leave out zones that show another one's counter: some processors of several dies have one for each, all alike.
+
+    Counters of their own that lie within a joule of each other at two moments, and have moved in between, do not occur.
+    """
+    kept: list[Sensor] = []
+    for zone in zones:
+        if not any(_mirrors(zone, other) for other in kept):
+            kept.append(zone)
+    return kept
+
+
+def _mirrors(one: Sensor, other: Sensor) -> bool:
+    start = one.read()
+    if abs(start - other.read()) > SAME_J:
+        return False
+    time.sleep(MOMENT_S)
+    end = one.read()
+    return end != start and abs(end - other.read()) <= SAME_J
 
 
 class _NoTracker:

@@ -53,7 +53,7 @@ class Snapshot:
 
 
 def snapshot(proc: Path = Path("/proc"), sys: Path = Path("/sys")) -> Snapshot:
-    """Look at the processors; takes 2 ms, and 5 ms where there are 256 cores."""
+    """Look at the processors; takes a few milliseconds, most of them to find our descendants."""
     at = time.perf_counter()
     busy, stolen = _seconds(proc / "stat")
     own = tree_cpu_seconds()  # right after the machine's seconds, so that both are of the same moment

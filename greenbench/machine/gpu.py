@@ -104,8 +104,10 @@ def decoded(mask: int) -> frozenset[str]:
 
 def crowd(handle: Any, own: frozenset[int]) -> Crowd:
     """Return who computes or draws on a card, ``own`` pids told from others'."""
+    if handle is None:
+        return Crowd(ours=False, others=())
     asked = (pynvml.nvmlDeviceGetComputeRunningProcesses, pynvml.nvmlDeviceGetGraphicsRunningProcesses)
-    running = [p for question in asked for p in (handle is not None and _ask(question, handle)) or ()]
+    running = [p for question in asked for p in _ask(question, handle) or ()]
     others = (
         Neighbour(pid=p.pid, name=_name(p.pid), memory_bytes=p.usedGpuMemory, here=psutil.pid_exists(p.pid))
         for p in running

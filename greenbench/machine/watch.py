@@ -78,13 +78,13 @@ class Watch:
                 pynvml.nvmlShutdown()
 
     def _look(self) -> None:
-        for uuid, handle in self._handles.items():
-            self._states[uuid].append(gpu.state(handle))
+        for uuid, states in self._states.items():
+            states.append(gpu.state(self._handles[uuid]))
 
     def _ask_who(self) -> list[gpu.Crowd]:
         """Ask who is on the cards: at both edges of a round, because who is there at one may be gone at the other."""
         own = own_pids() if self._open else frozenset()
-        return [gpu.crowd(handle, own) for handle in self._handles.values()]
+        return [gpu.crowd(self._handles[g.uuid], own) for g in self._gpus]
 
     def _cards(self) -> list[tuple[dict[str, Any], tuple[str, ...]]]:
         crowds = zip(*self._crowds, strict=True)

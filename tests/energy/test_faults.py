@@ -278,6 +278,18 @@ def test_rapl_that_is_taken_away_in_mid_window_has_no_joules(powercap: Powercap)
     assert "could not be read at the window's end" in energy.reasons["cpu"]
 
 
+def test_dies_that_show_one_counter_count_once(powercap: Powercap) -> None:
+    """Some processors show their socket's counter once for each die: added up they would double the joules."""
+    zones = [powercap.zone(i, f"package-0-die-{i}") for i in range(3)]
+    zones.append(powercap.zone(3, "package-1", 2000))
+    with ExitStack() as stack:
+        for zone in zones:
+            stack.enter_context(zone.driven(100))
+        meter = stack.enter_context(open_meter((), calibrate_s=0.1))
+        energy, _ = measured(meter, lambda: 0.0, nothing, 0.6)
+    assert energy.cpu_j == pytest.approx(2 * 100 * 0.6, rel=0.1)
+
+
 def test_gpu_package_and_memory_are_measured_side_by_side(powercap: Powercap, nvml: SimulatedNvml) -> None:
     """Three channels with their own counters, and psys in none of them."""
     (gpu,) = nvml.plug()

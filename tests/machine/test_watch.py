@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+import threading
+import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import pynvml
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from greenbench import devices
 from greenbench.machine import Seen, Watch
-from greenbench.machine.gpu import REASONS, decoded
+from greenbench.machine.gpu import REASONS, Crowd, Neighbour, decoded, neighbours
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -67,7 +72,7 @@ def test_heat_that_slows_a_card_down_is_doubted(watch: Watch, gpu: SimulatedGpu)
         gpu.throttle, gpu.temperature_c, gpu.sm_clock_mhz = 0x40, 91, 1200
 
     record, (doubt,) = seen(watch, overheat)
-    assert "was slowed down by hw_thermal_slowdown in 67 % of 3 looks" in doubt
+    assert "was slowed down by hw_thermal_slowdown in 2 of 3 looks" in doubt
     assert (record["temperature_c"]["max"], record["sm_clock_mhz"]["min"]) == (91, 1200)
 
 
@@ -107,10 +112,104 @@ def test_in_a_container_one_unknown_process_is_ourselves(
 
 
 def test_a_card_that_is_lost_ends_its_samples(watch: Watch, gpu: SimulatedGpu) -> None:
-    """It raises nothing here, and is told."""
-    record, (doubt,) = seen(watch, lambda: setattr(gpu, "lost", 1))
+    """It raises nothing here, and from when on is told."""
+
+    def lose() -> None:
+        time.sleep(0.3)
+        gpu.lost = 1
+
+    record, (doubt,) = seen(watch, lose)
     assert record["samples"] == 1
-    assert "gave no state in 2 of 3 looks" in doubt
+    told = re.search(r"gave no state of Simulated.* from (\d\.\d) s into the round on \(2 of 3 looks\)", doubt)
+    assert told is not None
+    assert 0.3 <= float(told[1]) < 2
+
+
+def test_a_card_that_comes_back_is_told(watch: Watch, gpu: SimulatedGpu) -> None:
+    """A gap is no end."""
+
+    def blink() -> None:
+        gpu.lost = 1
+        watch.tick()
+        gpu.lost = 0
+
+    record, (doubt,) = seen(watch, blink)
+    assert record["samples"] == 3
+    assert "for a while, first" in doubt
+    assert "(1 of 4 looks)" in doubt
+
+
+def test_a_card_that_was_never_found_is_told_and_the_others_are_watched(nvml: SimulatedNvml) -> None:
+    """One lost card does not blind the watch, and NVML is let go of."""
+    nvml.plug(2)
+    known, other = devices.gpus()
+    opened = Watch([replace(known, uuid="GPU-gone-for-good"), other])
+    opened.begin()
+    end = opened.end()
+    opened.close()
+    assert [card["samples"] for card in end.record["gpus"]] == [0, 2]
+    (doubt,) = [d for d in end.doubts if "Simulated" in d]
+    assert "NVML gave no state of" in doubt
+    assert "during the whole round (2 of 2 looks)" in doubt
+    assert pynvml._nvmlLib_refcount == 0
+
+
+def test_without_a_driver_every_card_is_silent(nvml: SimulatedNvml) -> None:
+    """It raises nothing, and is told."""
+    nvml.plug()
+    cards = devices.gpus()
+    nvml.unplug()
+    opened = Watch(cards)
+    opened.begin()
+    end = opened.end()
+    opened.close()
+    assert "during the whole round" in next(d for d in end.doubts if "Simulated" in d)
+    assert end.record["gpus"][0]["temperature_c"] == {"min": None, "mean": None, "max": None}
+
+
+def test_a_sampler_s_ticks_come_in_between_and_never_late(watch: Watch) -> None:
+    """A thread ticks all the while: each round has its own looks, and no card seems lost."""
+    over = threading.Event()
+
+    def ticks() -> None:
+        while not over.is_set():
+            watch.tick()
+
+    sampler = threading.Thread(target=ticks)
+    sampler.start()
+    try:
+        rounds = [seen(watch, lambda: time.sleep(0.01)) for _ in range(20)]
+    finally:
+        over.set()
+        sampler.join()
+    assert all(record["samples"] >= 3 for record, _ in rounds)
+    assert [doubts for _, doubts in rounds if doubts] == []
+
+
+def test_a_process_that_left_during_the_round_is_told_too(watch: Watch, gpu: SimulatedGpu) -> None:
+    """Both edges of a round are asked, and the most memory counts."""
+    gpu.run((os.getpid(), 1 << 20), (1, 3 << 20))
+    record, (doubt,) = seen(watch, gpu.run)
+    assert [p["memory_bytes"] for p in record["other_processes"]] == [3 << 20]
+    assert "1 other process(es) on Simulated" in doubt
+
+
+@given(st.lists(st.lists(st.tuples(st.integers(1, 6), st.one_of(st.none(), st.integers(0, 9)), st.booleans())), max_size=3))
+def test_strangers_are_counted_once(drawn: list[list[tuple[int, int | None, bool]]]) -> None:
+    """Each pid once with the most memory it had; without one of ours among them, at most one unknown is left out."""
+    alive = {pid: here for crowd in drawn for pid, _, here in crowd}
+    crowds = [
+        Crowd(ours=False, others=tuple(Neighbour(pid=p, name=None, memory_bytes=m, here=alive[p]) for p, m, _ in crowd))
+        for crowd in drawn
+    ]
+    found = neighbours(crowds)
+    pids = [n.pid for n in found]
+    assert len(pids) == len(set(pids)) == len(alive) - (not all(alive.values()))
+    assert {pid for pid, here in alive.items() if here} <= set(pids)
+    assert all(n.memory_bytes == max((m for c in drawn for p, m, _ in c if p == n.pid), key=lambda m: m or 0) or not n.memory_bytes
+               for n in found)  # fmt: skip
+    ours = neighbours([*crowds, Crowd(ours=True, others=())])
+    assert len(ours) == len(alive)
 
 
 def test_without_a_round_nothing_is_seen() -> None:

@@ -1,0 +1,37 @@
+"""What this process and its descendants used, and who they are."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from greenbench.machine.processes import own_pids, tree_cpu_seconds
+
+BURN = "import time; end = time.process_time() + 0.3\nwhile time.process_time() < end: pass\nprint(flush=True); input()"
+
+
+def test_a_child_s_seconds_count_while_it_lives_and_after_it_ended() -> None:
+    """Once each: being waited for moves them, and adds nothing."""
+    before = tree_cpu_seconds()
+    with subprocess.Popen([sys.executable, "-c", BURN], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        living = tree_cpu_seconds() - before
+        child.communicate(b"\n")
+    ended = tree_cpu_seconds() - before
+    assert 0.28 <= living <= ended + 0.02  # clock ticks of 10 ms
+    assert ended < living + 0.3
+
+
+def test_own_pids_are_ours_and_our_descendants() -> None:
+    """Grandchildren are, our parent is not, and a child that ended is no longer."""
+    sleeper = "import subprocess, sys; p = subprocess.Popen(['sleep', '60']); print(p.pid, flush=True); input(); p.kill()"
+    with subprocess.Popen([sys.executable, "-c", sleeper], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        grandchild = int(child.stdout.readline())
+        alive = own_pids()
+        child.communicate(b"\n")
+    assert {os.getpid(), child.pid, grandchild} <= alive
+    assert os.getppid() not in alive
+    assert child.pid not in own_pids()
