@@ -74,7 +74,7 @@ FAULTS = (
     Fault(name="one wrap", channel="cpu", start_j=262143.0),
     Fault(name="eight wraps (a range of 200 J)", channel="cpu", range_j=200.0, start_j=60.0),
     Fault(name="a wrap in the last milliseconds", channel="cpu", range_j=1e5, start_j=1e5 - 400 * 3.995),
-    Fault(name="counter falls back by 300 J", channel="cpu", act=lambda _, z: z.use(-300)),
+    Fault(name="counter falls back by 600 J", channel="cpu", start_j=5000.0, act=lambda _, z: z.fall(600)),
     Fault(name="counter stands still from the middle on", channel="cpu", act=lambda _, z: setattr(z, "stuck", True)),
 )  # fmt: skip
 

@@ -206,8 +206,8 @@ def test_strangers_are_counted_once(drawn: list[list[tuple[int, int | None, bool
     pids = [n.pid for n in found]
     assert len(pids) == len(set(pids)) == len(alive) - (not all(alive.values()))
     assert {pid for pid, here in alive.items() if here} <= set(pids)
-    assert all(n.memory_bytes == max((m for c in drawn for p, m, _ in c if p == n.pid), key=lambda m: m or 0) or not n.memory_bytes
-               for n in found)  # fmt: skip
+    most = {pid: max(m or 0 for crowd in drawn for p, m, _ in crowd if p == pid) for pid in alive}
+    assert all((n.memory_bytes or 0) == most[n.pid] for n in found)
     ours = neighbours([*crowds, Crowd(ours=True, others=())])
     assert len(ours) == len(alive)
 

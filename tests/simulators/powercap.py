@@ -74,6 +74,11 @@ class Zone:
                 self._start += self._shown - self._counter_j()
             self.stuck = False
 
+    def fall(self, joules: float) -> None:
+        """Let the counter show ``joules`` less from now on, though nothing was given back."""
+        with self._lock:
+            self._start -= joules
+
     def forbid(self) -> None:
         """Take everybody's permission to read the counter. Root reads it all the same."""
         self._allow(0)
