@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from greenbench import devices
 from greenbench.machine import Seen, Watch
-from greenbench.machine.gpu import REASONS, Crowd, Neighbour, decoded, neighbours
+from greenbench.machine.gpu import REASONS, Crowd, GpuState, Neighbour, decoded, neighbours, state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -167,23 +167,31 @@ def test_without_a_driver_every_card_is_silent(nvml: SimulatedNvml) -> None:
     assert end.record["gpus"][0]["temperature_c"] == {"min": None, "mean": None, "max": None}
 
 
-def test_a_sampler_s_ticks_come_in_between_and_never_late(watch: Watch) -> None:
-    """A thread ticks all the while: each round has its own looks, and no card seems lost."""
-    over = threading.Event()
+def test_the_end_waits_for_a_look_that_a_sampler_is_taking(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow card's answer to a tick comes before the last look, and no look is taken for a lost card."""
+    asking, answer = threading.Event(), threading.Event()
 
-    def ticks() -> None:
-        while not over.is_set():
-            watch.tick()
+    def slow(handle: object) -> GpuState:
+        if threading.current_thread() is sampler:
+            asking.set()
+            assert answer.wait(10)
+        return state(handle)
 
-    sampler = threading.Thread(target=ticks)
+    monkeypatch.setattr("greenbench.machine.gpu.state", slow)
+    ends: list[Seen] = []
+    sampler, measuring = threading.Thread(target=watch.tick), threading.Thread(target=lambda: ends.append(watch.end()))
+    watch.begin()
     sampler.start()
-    try:
-        rounds = [seen(watch, lambda: time.sleep(0.01)) for _ in range(20)]
-    finally:
-        over.set()
-        sampler.join()
-    assert all(record["samples"] >= 3 for record, _ in rounds)
-    assert [doubts for _, doubts in rounds if doubts] == []
+    assert asking.wait(10)
+    measuring.start()
+    measuring.join(0.2)
+    waited = not ends
+    answer.set()
+    measuring.join(10)
+    sampler.join(10)
+    assert waited
+    assert ends[0].record["gpus"][0]["samples"] == 3
+    assert [d for d in ends[0].doubts if "Simulated" in d] == []
 
 
 def test_a_process_that_left_during_the_round_is_told_too(watch: Watch, gpu: SimulatedGpu) -> None:
@@ -219,6 +227,7 @@ def test_without_a_round_nothing_is_seen() -> None:
     assert quiet.end() == Seen()
     quiet.begin()
     assert set(quiet.end().record) == {"cpu", "gpus"}
+    assert quiet.end() == Seen()
 
 
 @given(st.sets(st.sampled_from(sorted(REASONS))))

@@ -203,8 +203,9 @@ def work(**options: Any) -> dict[str, int | None]:
         net = toggles.architecture(START)
         net = toggles.training(net, batches) if toggles.finetunes else net
         net = toggles.conversion(net) if toggles.converts else net
-        first = toggles.inference(net, batches)
+        first, shapes = toggles.inference(net, batches), batches.objective.answered
         assert toggles.inference(net, batches) == first
+    assert batches.objective.answered == shapes  # of one pass
     return toggles.work(net, batches)
 
 
@@ -264,7 +265,7 @@ def test_a_decoder_in_a_round_has_its_operations(tmp_path: Path) -> None:
         toggles.reset(0)
         batches = toggles.data(small_decoders.pairs(32), small_decoders.pairs(4, 40), start, 0)
         net = toggles.architecture(start)
-        toggles.inference(net, batches)
+        assert toggles.inference(net, batches) == toggles.inference(net, batches)
     assert [b.rows for b in batches.objective.answered] == [4]
     assert batches.objective.answered[0].written >= 1
     assert toggles.work(net, batches)["flops_inference"] > 0
