@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
@@ -15,6 +17,9 @@ from greenbench.errors import UnavailableError, UsageError
 from greenbench.options import InferenceOptions
 from greenbench.session import Session, wait_for_cuda
 from greenbench.stages.toggles import Toggles
+
+if TYPE_CHECKING:
+    from tests.simulators.nvml import SimulatedNvml
 
 ROOT = Path(__file__).parent.parent
 
@@ -111,3 +116,38 @@ def test_cuda_is_waited_for_only_where_it_is_used(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
     wait_for_cuda()
     assert waited == [1]
+
+
+def test_idle_power_is_measured_before_the_first_cell_and_looked_at_again_after_the_last(
+    tmp_path: Path, nvml: SimulatedNvml, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The instrument stands in every results file; what drifted until the end is added to it, and told."""
+    (gpu,) = nvml.plug()
+    gpu.update_s, gpu.power_w = 0.02, 100
+    monkeypatch.setattr("greenbench.session.IDLE_S", 0.6)
+    monkeypatch.setattr(Toggles, "warm_up", lambda *_: None)
+    one = session(tmp_path, results=str(tmp_path), device="cpu", gpus="all")
+    one.asked = one.cells("T2")[:1]
+    one.get_ready()
+    assert one.meter.idle.watts["gpu"] == pytest.approx(100, rel=0.1)
+    one.record({"variant": "V0_baseline", "energy_sources": {}})
+    gpu.power_w = 200
+    (drifted,) = one.release()
+    assert "gpu idle power drifted from" in drifted
+    (path,) = one.written
+    run = json.loads(path.read_text())
+    assert run["instrument"]["idle_w"]["gpu"] == pytest.approx(100, rel=0.1)
+    assert run["instrument"]["counters"][0]["update_measured"]
+    assert run["conclusion"] == {"doubts": [drifted], "idle_rechecked": True}
+    assert one.release() == ()
+
+
+def test_an_interrupted_session_does_not_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C is answered at once; the file says that the idle power was not looked at again."""
+    monkeypatch.setattr(Toggles, "warm_up", lambda *_: None)
+    one = session(tmp_path, results=str(tmp_path), device="cpu")
+    one.asked = one.cells("T2")[:1]
+    one.get_ready()
+    one.record({"variant": "V0_baseline", "energy_sources": {}})
+    assert one.release(hurry=True) == ()
+    assert json.loads(one.written[0].read_text())["conclusion"]["idle_rechecked"] is False

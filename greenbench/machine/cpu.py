@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 TICKS = os.sysconf("SC_CLK_TCK")
 OTHERS_SHARE, OTHERS_CORES = 0.1, 0.1
 """Others' part of all busy CPU seconds, and the cores that they kept busy, above which a reader should know."""
+STOLEN_S = 0.05
+"""Fewer stolen seconds are a few ticks of the kernel's clock."""
 STOLEN_SHARE = 0.05
 """CPU seconds that the hypervisor gave to somebody else, as a part of those that were used here."""
 LOOKED_AT = 8
@@ -172,7 +174,7 @@ def _others(others: float | None, own: float, seconds: float) -> str:
 
 
 def _stolen(stolen: float | None, own: float) -> str:
-    if stolen is None or stolen <= STOLEN_SHARE * own:
+    if stolen is None or stolen <= max(STOLEN_SHARE * own, STOLEN_S):
         return ""
     return f"the hypervisor gave {stolen:.2f} CPU seconds to somebody else while {own:.2f} were used here"
 

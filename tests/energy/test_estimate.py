@@ -5,12 +5,16 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import pytest
 
+from greenbench.energy import open_meter
 from greenbench.energy.estimate import DEFAULT_WATTS, CoreWatts, CpuEstimate, estimated, watts_per_core
 from greenbench.energy.readings import Reading
+
+if TYPE_CHECKING:
+    from tests.simulators.powercap import Powercap
 
 SLACK_S = 0.15
 """Clock ticks of 10 ms, and what the test itself computes meanwhile."""
@@ -138,3 +142,29 @@ def test_given_watts_win() -> None:
 def test_an_estimate_states_its_uncertainty() -> None:
     """The relative uncertainty of the watts is the joules' own."""
     assert estimated(10, watts_per_core("", 5.0)) == Reading(joules=50.0, uncertainty={"model": 10.0})
+
+
+@pytest.mark.parametrize("true_watts", [1.3, 1.96, 2.9])
+def test_the_truth_lies_within_the_estimate_s_uncertainty(powercap: Powercap, true_watts: float) -> None:
+    """Against simulated RAPL, whose package draws ``true_watts`` for each second that a core of it is busy.
+
+    A CPU of the table's Milan generation (1.96 W), as it is and by a third off either way: the estimate's 95 % interval
+    holds what the counter, which knows, gives for the same window.
+    """
+    package = powercap.zone(0, "package-0")
+    core = watts_per_core("AMD EPYC 7763 64-Core Processor")
+    estimate = CpuEstimate(given_watts=core.watts)
+    with open_meter((), calibrate_s=0) as meter:
+        estimate.begin("work")
+        with meter.window("work"):
+            started = time.process_time()
+            while time.process_time() - started < 0.3:
+                package.use(true_watts * 0.02)
+                burn_until = time.process_time() + 0.02
+                while time.process_time() < burn_until:
+                    pass
+        guess = estimate.end("work").joules
+        measured = meter.take()[0].energy.cpu_j
+    assert guess is not None
+    assert measured == pytest.approx(true_watts * 0.3, rel=0.2)
+    assert abs(guess - measured) <= 1.96 * core.relative * guess
