@@ -147,14 +147,14 @@ def _solved(first: int, second: int, third: int) -> Cost:
 
 
 def _by_depth(skeleton: Any, use: str, tokens: int) -> int:
-    """Return the operations of one text from a stack of one layer and one of two, as each further layer costs the same."""
+    """Return the operations of one text from a stack without layers and one of a single layer, as each costs the same."""
     stack, layers = skeleton.base_model, skeleton.base_model.layers
     counts = []
-    for depth in (1, 2):
+    for depth in (0, 1):
         stack.layers = layers[:depth]
         counts.append(_count(skeleton, use, 1, tokens))
     stack.layers = layers
-    return counts[0] + (len(layers) - 1) * (counts[1] - counts[0])
+    return counts[0] + len(layers) * (counts[1] - counts[0])
 
 
 def _count(skeleton: Any, use: str, rows: int, tokens: int) -> int:
