@@ -1,4 +1,4 @@
-"""The command line around the suite: ``run`` measures, ``doctor`` says what can be measured, ``check`` holds the matrix.
+"""The command line around the suite: ``run`` measures, ``list`` shows the matrix, ``doctor`` the instruments.
 
 Exit codes: 0 fine, 2 the call or a file is wrong; ``run`` passes pytest's own on.
 """
@@ -45,13 +45,17 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
     )
     measure.add_argument("--plan", action="store_true", help="print what it would do and cost; run nothing")
     measure.set_defaults(run=run)
+    shown = known.add_parser("list", help="the matrix, resolved: what each variant changes against the baseline")
+    shown.add_argument("folder", nargs="?", type=Path, default=Path(), help="where experiment.md stands (default: here)")
+    shown.add_argument("--json", action="store_true", help="print it as JSON")
+    shown.set_defaults(run=list_variants)
     look = known.add_parser("doctor", help="what can be measured here, with which instrument, and how to get the rest")
     look.add_argument("--json", action="store_true", help="print it as JSON")
     look.set_defaults(run=doctor)
     command = known.add_parser("check", help="hold experiment.md against variants/")
     command.add_argument("folder", nargs="?", type=Path, default=Path(), help="where both stand (default: here)")
     command.set_defaults(run=check)
-    return parser, {"run": measure, "doctor": look, "check": command}
+    return parser, {"run": measure, "list": shown, "doctor": look, "check": command}
 
 
 def run(asked: argparse.Namespace, rest: Sequence[str]) -> int:
@@ -60,6 +64,20 @@ def run(asked: argparse.Namespace, rest: Sequence[str]) -> int:
         raise UsageError(f"greenbench run: there is no folder bench in {Path.cwd()}; run it where the suite's experiment.md is")
     command = [sys.executable, "-m", "pytest", "bench", *(PLAN if asked.plan else ()), *rest]
     return subprocess.run(command, check=False).returncode  # noqa: S603  the user's own arguments, for the user's own pytest
+
+
+def list_variants(asked: argparse.Namespace, _rest: Sequence[str]) -> int:
+    """Print what each variant changes, knob by knob, as it is stored with its results; raises Disagreements."""
+    from rich.console import Console
+
+    from greenbench.report import variants
+
+    found = matrix.load(asked.folder / "experiment.md", asked.folder / "variants").variants
+    if asked.json:
+        print(json.dumps([variants.record(v) for v in found], indent=1))  # noqa: T201
+    else:
+        variants.show(Console(highlight=False), found)
+    return 0
 
 
 def doctor(asked: argparse.Namespace, _rest: Sequence[str]) -> int:

@@ -92,7 +92,7 @@ def counted(selection: str, device: str) -> tuple[Gpu, ...]:
         message = f"--green-gpus {selection} on {device}: no GPU can be counted, because {found.reason}"
         raise UnavailableError(message)
     if selection == "all":
-        return found.gpus
+        return _whole(found.gpus)
     return (_of_device(device, found.gpus),) if selection == "auto" else _of_uuids(selection, found.gpus)
 
 
@@ -195,6 +195,18 @@ def _refuse_ambiguous(device: str, found: Sequence[Gpu]) -> None:
     cards = ", ".join(sorted({gpu.name for gpu in found}))
     message = f"{device} may be any of {cards}: set CUDA_DEVICE_ORDER=PCI_BUS_ID, so that CUDA counts as NVML does"
     raise UsageError(message)
+
+
+def _whole(found: Sequence[Gpu]) -> tuple[Gpu, ...]:
+    """Return all cards; raises UnavailableError where one is partitioned: who wants its tenants' joules names it."""
+    shared = [f"{gpu.name} ({gpu.uuid})" for gpu in found if gpu.mig]
+    if shared:
+        message = (
+            f"--green-gpus all: {', '.join(shared)} is partitioned by MIG, and its counter holds all partitions; name the "
+            "cards to count by their UUIDs"
+        )
+        raise UnavailableError(message)
+    return tuple(found)
 
 
 def _of_uuids(selection: str, found: Sequence[Gpu]) -> tuple[Gpu, ...]:

@@ -27,7 +27,7 @@ def once(doubts: Sequence[str]) -> tuple[str, ...]:
     """Return each doubt once; of those that differ in their numbers alone the first, and how often it came."""
     alike: dict[str, list[str]] = {}
     for doubt in dict.fromkeys(doubts):
-        alike.setdefault(re.sub(r"[0-9.]+", "#", doubt), []).append(doubt)
+        alike.setdefault(re.sub(r"(?<![\w-])[0-9.]+", "#", doubt), []).append(doubt)
     return tuple(
         first if not rest else f"{first} (so {len(rest) + 1} times, with other numbers)" for first, *rest in alike.values()
     )
@@ -38,7 +38,7 @@ def _energy_doubts(rounds: Sequence[Round]) -> list[str]:
     told = [d for r in rounds for channel in CHANNELS if (d := _energy_doubt(r.whole.energy, channel))]
     told += [d for r in rounds for w in (r.whole, *r.windows, *r.repeats) for d in w.energy.doubts]
     coarse = {w.stage: w for r in rounds for w in r.windows if w.energy.coarse}
-    cured = {w.stage for r in rounds for w in r.repeats}
+    cured = {w.stage for r in rounds for w in r.repeats if not w.energy.coarse}
     if left := [name for name in coarse if name not in cured]:
         told.append(f"too short for the counter's 5 %: {', '.join(left)}; the +- of their joules holds what that leaves open")
     return told

@@ -56,6 +56,8 @@ def _per(rounds: Sequence[Round], stage: str, what: str, amount: Callable[[Round
     known = [(e, n) for e, n in pairs if e is not None and e.total_j is not None and n]
     if len(known) < len(pairs) or not known:
         return Quantity(value=None, reason=f"{len(pairs) - len(known)} of {len(pairs)} rounds have no joules or no {what}")
+    if len({e.scope for e, _ in known}) > 1:
+        return Quantity(value=None, reason="the rounds do not know the same channels")
     joules = [(e.total_j or 0.0) / n for e, n in known]
     causes: list[Mapping[str, float]] = [{k: u / n for k, u in gross_causes(e, e.scope).items()} for e, n in known]
     return over_rounds(joules, causes)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from greenbench.doubts import doubts_of, lacking
+from greenbench.effects import Outputs, effect_of
 from greenbench.efficiency import efficiency, stages
 from greenbench.errors import GreenbenchError, UnavailableError
 from greenbench.pipeline import Pipeline
@@ -133,6 +134,7 @@ class Circumstances:
     require: Sequence[str] = ()
     """Channels that must be measured, or ``measured``."""
     yardsticks: Yardsticks = field(default_factory=Yardsticks)
+    outputs: Outputs = field(default_factory=Outputs)
 
 
 def measured(target: Any, benchmark: Any, meter: Meter, *, name: str, rounds: int, around: Circumstances) -> Outcome:
@@ -153,12 +155,13 @@ def measured(target: Any, benchmark: Any, meter: Meter, *, name: str, rounds: in
         _require(around.require, meter.sources)
         _gauge(gauges, pipeline, benchmark)
         run.run(benchmark)
-        _gauge(gauges, pipeline, benchmark)
+        unsure = _gauge_again(gauges, pipeline, benchmark)
         for one in run.done:
             _require(around.require, one.whole.energy)
     except Exception as error:  # noqa: BLE001  told to the caller, who raises it once the record is kept
-        return _outcome(about, run.done, pipeline, error, _yardstick(gauges, around))
-    return _outcome(about, run.done, pipeline, None, _yardstick(gauges, around))
+        return _outcome(about, run.done, pipeline, error, _seen(run.done, pipeline, gauges, around))
+    seen = _seen(run.done, pipeline, gauges, around)
+    return _outcome(about, run.done, pipeline, None, {**seen, "doubts": (*seen["doubts"], *unsure)})
 
 
 def _require(asked: Sequence[str], energy: Mapping[str, str] | Energy) -> None:
@@ -171,12 +174,29 @@ def _gauge(gauges: list[dict[str, Any]], pipeline: Pipeline | None, benchmark: A
         gauges.append(reading(*pipeline.gauge()))
 
 
-def _yardstick(gauges: Sequence[dict[str, Any]], around: Circumstances) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Return the record of the yardstick, and where it moved; both empty where it was not run."""
-    if not gauges:
-        return {}, ()
-    before, after = gauges[0], gauges[1] if len(gauges) > 1 else None
-    return {"before": before, "after": after}, around.yardsticks.doubts(before, after)
+def _gauge_again(gauges: list[dict[str, Any]], pipeline: Pipeline | None, benchmark: Any) -> tuple[str, ...]:
+    """Run the kernel after the rounds; what keeps it from running is told, and fails no cell that is measured."""
+    try:
+        _gauge(gauges, pipeline, benchmark)
+    except Exception as error:  # noqa: BLE001  whatever a device raises after the rounds
+        return (f"the yardstick could not be run after the cell: {sentence(error)}",)
+    return ()
+
+
+def _seen(
+    done: Sequence[Round], pipeline: Pipeline | None, gauges: Sequence[dict[str, Any]], around: Circumstances
+) -> dict[str, Any]:
+    """Return what the session knows of a pipeline's cell besides its rounds: the yardstick, effects, and doubts from both."""
+    if pipeline is None:
+        return {"doubts": doubts_of(done)}
+    told = [*doubts_of(done), *around.outputs.doubts(pipeline.cell, done)]
+    found: dict[str, Any] = {}
+    if gauges:
+        before, after = gauges[0], gauges[1] if len(gauges) > 1 else None
+        found["yardstick"] = {"before": before, "after": after}
+        told += around.yardsticks.doubts(before, after)
+    effect, idle = effect_of(done, pipeline.cell.options)
+    return {**found, "effect": effect, "without_effect": idle, "doubts": tuple(dict.fromkeys(told))}
 
 
 def _about(pipeline: Pipeline | None, name: str) -> dict[str, Any]:
@@ -191,7 +211,7 @@ def _outcome(
     done: Sequence[Round],
     pipeline: Pipeline | None,
     error: Exception | None,
-    yardstick: tuple[dict[str, Any], tuple[str, ...]],
+    seen: Mapping[str, Any],
 ) -> Outcome:
     rounds, failure = tuple(done), None if error is None else sentence(error)
     result = CellResult(
@@ -205,9 +225,8 @@ def _outcome(
         energy=energies([r.whole.energy for r in rounds]) if rounds else {},
         stages=stages(rounds),
         efficiency=efficiency(rounds) if pipeline and rounds else {},
-        yardstick=yardstick[0],
-        doubts=tuple(dict.fromkeys((*doubts_of(rounds), *yardstick[1]))),
         error=failure,
+        **seen,
     )
     return Outcome(result=result, record=cell_record(result, pipeline.cell.options if pipeline else None), error=error)
 

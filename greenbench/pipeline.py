@@ -6,6 +6,7 @@ any object that offers the same calls, which is how the suite tests itself witho
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -126,7 +127,7 @@ class Pipeline:
         work = {**self.toggles.work(self._net, self._batches), "peak_memory_bytes": peak}
         applied = (*self.toggles.applied(), *self.power.applied)
         told = (*self.toggles.doubts(), *([] if peak is not None else [NO_PEAK]))
-        repeats = self._repeat([w for w in windows if w.seconds < self.energy.shortest_s])
+        repeats, unrepeated = self._repeat([w for w in windows if w.seconds < self.energy.shortest_s])
         self.progress("scoring")
         with self.toggles.quiet():
             judged, references = self.dataset.judge(self._outputs), self.dataset.references()
@@ -138,16 +139,18 @@ class Pipeline:
             quality=judged.quality,
             failures=judged.failures,
             correct=judged.correct,
+            outputs_sha256=hashlib.sha256(repr(self._outputs).encode()).hexdigest(),
             references=references,
             work=work,
             applied=applied,
-            doubts=(*told, *judged.doubts),
+            doubts=(*told, *unrepeated, *judged.doubts),
         )
 
-    def _repeat(self, short: Sequence[Window]) -> tuple[Window, ...]:
+    def _repeat(self, short: Sequence[Window]) -> tuple[tuple[Window, ...], tuple[str, ...]]:
         """Run short stages again until the counters resolve them, under the same circumstances, each pass as the first.
 
         Every pass makes its tokenizer and its key/value caches anew, so that none is served from what an earlier one left.
+        A stage that cannot be run again costs no round that is measured already: it is told.
         """
         stages, data = self.toggles, self.dataset
         passes: dict[str, Callable[[], Any]] = {
@@ -155,10 +158,14 @@ class Pipeline:
             "inference": lambda: stages.inference(self._net, self._batches),
         }
         repeatable = [w.stage for w in short if w.stage in REPEATABLE]
-        if not repeatable:
-            return ()
-        with stages.quiet(), self.power:
-            return tuple(self._repeated(stage, passes[stage]) for stage in repeatable)
+        done: list[Window] = []
+        for stage in repeatable:
+            try:
+                with stages.quiet(), self.power:
+                    done.append(self._repeated(stage, passes[stage]))
+            except Exception as error:  # noqa: BLE001  whatever a stage raises the second time: its round is whole
+                return tuple(done), (f"{stage} could not be repeated to be measured longer: {type(error).__name__}: {error}",)
+        return tuple(done), ()
 
     def _repeated(self, stage: str, one_pass: Callable[[], Any]) -> Window:
         self.progress(f"repeating {stage}")

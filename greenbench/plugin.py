@@ -229,7 +229,9 @@ def measure(request: pytest.FixtureRequest, benchmark: Any, energy: Meter) -> Ca
         from greenbench.measuring import Circumstances, measured
 
         session, say = session_of(request.config), progress(request.config)
-        around = Circumstances(say=say, require=session.settings.require, yardsticks=session.yardsticks)
+        around = Circumstances(
+            say=say, require=session.settings.require, yardsticks=session.yardsticks, outputs=session.outputs
+        )
         outcome = measured(target, benchmark, energy, name=request.node.name, rounds=rounds, around=around)
         say("")
         if benchmark.enabled:

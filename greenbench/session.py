@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from greenbench import matrix, plan, profiles, store
+from greenbench.effects import Outputs
 from greenbench.errors import UsageError
 from greenbench.settings import settings
 from greenbench.tasks import TASKS
@@ -54,7 +55,7 @@ class Session:
         self.asked: tuple[Cell, ...] = ()
         self.offered: list[str] = []
         self.likes: dict[str, plan.Like] = {}
-        self.yardsticks = Yardsticks()
+        self.yardsticks, self.outputs = Yardsticks(), Outputs()
         self._ready = False
         self._cold: dict[Any, Exception] = {}
 
@@ -188,12 +189,12 @@ class Session:
 
     @functools.cached_property
     def gpus(self) -> tuple[Gpu, ...]:
-        """The GPUs whose energy counts. Without a matrix ``auto`` takes all visible ones: nobody knows where the code runs."""
+        """The GPUs whose energy counts. Without a matrix ``auto`` takes all whole ones: nobody knows where the code runs."""
         from greenbench.devices import counted
         from greenbench.devices import gpus as visible
 
         if not self.matrix.tasks and self.settings.gpus == "auto" and self.settings.device == "auto":
-            return visible()
+            return tuple(gpu for gpu in visible() if not gpu.mig)
         return counted(self.settings.gpus, self.device)
 
     @functools.cached_property
@@ -210,12 +211,22 @@ class Session:
         """
         if "meter" not in self.__dict__:
             return ()
-        drifted = self.meter.rest(IDLE_S) if self._ready and not hurry else ()
-        self.meter.close()
-        del self.__dict__["meter"]
+        meter = self.__dict__.pop("meter")
+        try:
+            told = self._last_look(meter) if self._ready and not hurry else ()
+        finally:
+            meter.close()
         if self._ready:
-            self.recorder.conclude({"doubts": list(drifted), "idle_rechecked": not hurry})
-        return drifted
+            sampler = meter.sampler.cpu_seconds if meter.sampler is not None else None
+            self.recorder.conclude({"doubts": list(told), "in_a_hurry": hurry, "sampler_cpu_seconds": sampler})
+        return told
+
+    def _last_look(self, meter: Meter) -> tuple[str, ...]:
+        """Measure the idle power once more; what keeps it from that is told, and costs nobody the results."""
+        try:
+            return meter.rest(IDLE_S)
+        except Exception as error:  # noqa: BLE001  whatever a driver raises at the end: the cells are measured and written
+            return (f"the idle power could not be looked at again: {type(error).__name__}: {error}",)
 
     @functools.cached_property
     def recorder(self) -> store.Recorder:

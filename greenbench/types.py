@@ -240,6 +240,8 @@ class Round:
     work: Mapping[str, int | None] = field(default_factory=dict)
     correct: int | None = None
     """Outputs that are right."""
+    outputs_sha256: str | None = None
+    """Of the model's outputs: equal where every output is, to the last bit."""
     machine: Mapping[str, Any] = field(default_factory=dict)
     """The state of the machine while the round ran."""
     applied: tuple[Applied, ...] = ()
@@ -267,6 +269,10 @@ class CellResult:
     """The same of each stage, its repeats taken where there are any."""
     efficiency: Mapping[str, Quantity] = field(default_factory=dict)
     """Joules by work done: ``j_per_sample``, ``j_per_correct``, ``j_per_1k_tokens_...``."""
+    effect: str = ""
+    """``NO-EFFECT`` where no knob that the variant turns did anything; such a cell saves nothing."""
+    without_effect: tuple[str, ...] = ()
+    """Knobs that read back as the baseline's value, or as nothing."""
     yardstick: Mapping[str, Any] = field(default_factory=dict)
     """The fixed kernel before and after the cell: operations per second and per joule."""
     doubts: tuple[str, ...] = ()

@@ -28,28 +28,32 @@ NO_SPREAD = "the spread between rounds (1 round)"
 def over_rounds(values: Sequence[float], causes: Sequence[Mapping[str, float]]) -> Quantity:
     """Return the mean of the rounds' ``values`` with its uncertainty; ``causes`` are each round's standard uncertainties.
 
-    The spread between rounds already holds what a counter's resolution does to each: of the two the larger counts.
+    The spread between rounds already holds what a counter's resolution does to each: the wider interval of the two counts,
+    so that a small spread of few rounds, which happens, does not make them look certain.
     """
     count = len(values)
     named = dict.fromkeys(cause for each in causes for cause in each)
     parts = {name: _of_mean(name, [each.get(name, 0.0) for each in causes]) for name in named}
-    freedom = math.inf
+    half, chosen = _expanded(parts), parts
     if count > 1:
-        parts["spread"] = statistics.stdev(values) / math.sqrt(count)
-        noise = {name: parts.pop(name) for name in RANDOM if name in parts}
-        if math.hypot(0.0, *noise.values()) > parts["spread"]:
-            parts = {**{k: u for k, u in parts.items() if k != "spread"}, **noise}
-        else:
-            freedom = effective_freedom(parts, {"spread": count - 1})
-    standard = math.hypot(0.0, *parts.values())
+        common = {name: u for name, u in parts.items() if name not in RANDOM}
+        seen = {**common, "spread": statistics.stdev(values) / math.sqrt(count)}
+        if (wide := _expanded(seen, count - 1)) >= half:
+            half, chosen = wide, seen
     return Quantity(
         value=statistics.fmean(values),
         n=count,
-        uncertainty=coverage(freedom) * standard,
-        standard=standard,
-        causes=parts,
+        uncertainty=half,
+        standard=math.hypot(0.0, *chosen.values()),
+        causes=chosen,
         lacks=(NO_SPREAD,) if count == 1 else (),
     )
+
+
+def _expanded(parts: Mapping[str, float], freedom: int | None = None) -> float:
+    """Return the half-width of the 95 % interval; ``freedom`` are the degrees of freedom of ``spread``, if that is a part."""
+    degrees = {} if freedom is None else {"spread": freedom}
+    return coverage(effective_freedom(parts, degrees)) * math.hypot(0.0, *parts.values())
 
 
 def _of_mean(cause: str, each: Sequence[float]) -> float:

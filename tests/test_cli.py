@@ -113,3 +113,15 @@ def test_doctor_measures_what_there_is(nvml: SimulatedNvml) -> None:
     assert card["idle_w"] == pytest.approx(75, abs=max(1, card["idle_uncertainty_w"]))
     assert gpu.uuid in card["device"]
     assert "200.0 to 700.0 W" in card["permission"]
+
+
+def test_list_shows_what_each_variant_changes() -> None:
+    """Knob by knob, with the baseline's value; a sweep with all its values; V0 changes nothing."""
+    found = {v["variant"]: v["differs_from_baseline"] for v in json.loads(greenbench("list", "--json").stdout)}
+    assert found["V0_baseline"] == []
+    assert {"knob": "training.precision", "baseline": "fp32", "here": "bf16"} in found["V2_training"]
+    assert {"knob": "data.batch_size", "baseline": 32, "here": [16, 32, 64]} in found["V1_data"]
+    assert {d["knob"].partition(".")[0] for d in found["V3_inference"]} == {"inference"}
+    table = greenbench("list").stdout
+    assert "each of 16, 32, 64" in table
+    assert "nothing: it is the baseline" in table

@@ -86,3 +86,17 @@ def test_a_required_channel_that_a_round_lost_is_lacking() -> None:
     sources = {"gpu": "zeus:nvml-counter", "cpu": "zeus:rapl"}
     assert "--green-require gpu: there is cpu zeus:rapl" in lacking(("gpu",), Energy(cpu_j=1.0, sources=sources))
     assert lacking(("gpu",), Energy(cpu_j=1.0, gpu_j=2.0, sources=sources)) == ""
+
+
+def test_numbers_that_are_part_of_a_name_tell_things_apart() -> None:
+    """Two packages are two doubts."""
+    one = Round(seed=0, whole=WHOLE, windows=(), doubts=("package-0 stood still for 1.5 s", "package-1 stood still for 2.5 s"))
+    assert len([d for d in doubts_of((one,)) if "stood still" in d]) == 2
+
+
+def test_a_repeat_that_is_still_too_short_cures_nothing() -> None:
+    """Its stage stays on the list."""
+    short = Energy(gpu_j=1.0, sources={"gpu": "zeus:nvml-counter"}, coarse=("gpu",))
+    stage = Window(stage="data", seconds=0.1, energy=short)
+    doubts = doubts_of((Round(seed=0, whole=WHOLE, windows=(stage,), repeats=(stage,)),))
+    assert any(d.startswith("too short for the counter's 5 %: data;") for d in doubts)

@@ -21,6 +21,7 @@ FLOORS: tuple[tuple[tuple[str, ...], ...], ...] = (
         ("devices", "environment", "machine", "energy"),
         ("uncertainty", "efficiency"),
         ("doubts",),
+        ("effects",),
         ("yardstick",),
         ("memory",),
         ("sandbox",),

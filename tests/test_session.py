@@ -138,7 +138,8 @@ def test_idle_power_is_measured_before_the_first_cell_and_looked_at_again_after_
     run = json.loads(path.read_text())
     assert run["instrument"]["idle_w"]["gpu"] == pytest.approx(100, rel=0.1)
     assert run["instrument"]["counters"][0]["update_measured"]
-    assert run["conclusion"] == {"doubts": [drifted], "idle_rechecked": True}
+    assert run["conclusion"]["doubts"] == [drifted]
+    assert run["conclusion"]["sampler_cpu_seconds"] > 0
     assert one.release() == ()
 
 
@@ -150,4 +151,4 @@ def test_an_interrupted_session_does_not_wait(tmp_path: Path, monkeypatch: pytes
     one.get_ready()
     one.record({"variant": "V0_baseline", "energy_sources": {}})
     assert one.release(hurry=True) == ()
-    assert json.loads(one.written[0].read_text())["conclusion"]["idle_rechecked"] is False
+    assert json.loads(one.written[0].read_text())["conclusion"]["in_a_hurry"] is True

@@ -66,8 +66,20 @@ def test_what_is_common_to_all_rounds_does_not_average_out(values: list[float], 
     assert known.standard >= common * (1 - 1e-12)
 
 
+@pytest.mark.parametrize("ratio", [1.5, 2.0, 3.0])
+@pytest.mark.parametrize("rounds", [2, 3, 5])
+def test_a_small_spread_of_few_rounds_does_not_look_certain(rounds: int, ratio: float) -> None:
+    """Two rounds that happen to agree are no proof: the truth is inside at least 93 times of 100, whatever the noise."""
+    draw = random.Random(11)
+    inside = 0
+    for _ in range(2000):
+        known = over_rounds([draw.gauss(100, ratio) for _ in range(rounds)], [{"resolution": 1.0}] * rounds)
+        inside += abs((known.value or 0) - 100) <= (known.uncertainty or 0)
+    assert inside / 2000 >= 0.93
+
+
 def test_the_resolution_is_not_counted_twice() -> None:
-    """The spread of rounds holds what the counter's resolution does; the larger of the two counts."""
+    """The spread of rounds holds what the counter's resolution does; the wider of the two counts."""
     assert over_rounds([90.0, 110.0], [{"resolution": 1.0}] * 2).causes == {"spread": pytest.approx(10.0)}
     alike = over_rounds([100.0, 100.0], [{"resolution": 2.0}] * 2)
     assert alike.causes == {"resolution": pytest.approx(math.sqrt(2))}

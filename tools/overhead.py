@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 SIZE = PROFILES["tiny"].tasks["T2"]
 START = Checkpoint("M2", SIZE.model)
+STEPS = 6
+"""Optimizer steps of a run: short runs in turn see the same machine, whose speed drifts by more than what is measured."""
 
 
 def examples(count: int, seed: int) -> tuple[Example, ...]:
@@ -47,7 +49,7 @@ def examples(count: int, seed: int) -> tuple[Example, ...]:
 def run(meter: Meter | None, train: Any, test: Any) -> float:
     """Train and classify once, in windows where there is a meter, and return the seconds."""
     toggles = Toggles(Options(), SIZE, "cpu")
-    window = meter.window if meter is not None else lambda _stage, **_: nullcontext()
+    window: Any = meter.window if meter is not None else lambda _stage, **_: nullcontext()
     with toggles.quiet():
         toggles.reset(0)
         batches = toggles.data(train, test, START, 0)
@@ -74,35 +76,42 @@ def simulated(stack: ExitStack) -> None:
         nvml.SimulatedNvml(library, folder / "state").plug()[0].power_w = 300
 
 
-def report(pairs: list[tuple[float, float]], meter: Meter) -> None:
+def measured(train: Any, test: Any) -> tuple[float, float]:
+    """Run once with a meter of its own; return the seconds, and the sampler's CPU seconds by the seconds it lived."""
+    with open_meter(devices.gpus(), calibrate_s=0) as meter:
+        took = run(meter, train, test)
+        sampler = meter.sampler
+    return took, sampler.cpu_seconds / (time.perf_counter() - sampler.since) if sampler is not None else 0.0
+
+
+def report(pairs: list[tuple[float, float]], shares: list[float]) -> None:
     """Print the ratio with its interval, and what the sampler used."""
-    logs = [math.log(measured / plain) for plain, measured in pairs]
+    logs = [math.log(metered / plain) for plain, metered in pairs]
     half = coverage(len(logs) - 1) * statistics.stdev(logs) / math.sqrt(len(logs))
     mean = statistics.fmean(logs)
     print(f"{len(pairs)} pairs, {statistics.fmean(p for p, _ in pairs):.2f} s a run without windows")
     print(f"time with windows / without: {math.exp(mean):.4f} ({math.exp(mean - half):.4f} to {math.exp(mean + half):.4f})")
-    if meter.sampler is not None:
-        used, lived = meter.sampler.cpu_seconds, time.perf_counter() - meter.sampler.since
-        print(f"sampler: {used:.2f} CPU seconds in {lived:.1f} s, {100 * used / lived:.3f} % of one core")
+    print(f"sampler: {100 * statistics.fmean(shares):.2f} % of one core")
 
 
 def main() -> None:
-    """Measure in turn: plain first, then with windows, then the other way round."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 10
-    train, test = examples(SIZE.sizes[0] if SIZE.sizes else 960, 0), examples(480, 1)
+    """Measure in turn: plain first, then with windows, then the other way round. No meter is open in a plain run."""
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 60
+    train, test = examples(STEPS * 32, 0), examples(96, 1)
     with ExitStack() as stack:
         if not devices.gpus():
             simulated(stack)
-        meter = stack.enter_context(open_meter(devices.gpus()))
-        print("; ".join(f"{c} {s}" for c, s in meter.sources.items()))
+        with open_meter(devices.gpus()) as meter:
+            print("; ".join(f"{c} {s}" for c, s in meter.sources.items()), flush=True)
         run(None, train, test)
-        pairs = []
+        pairs, shares = [], []
         for i in range(count):
-            order = (None, meter) if i % 2 == 0 else (meter, None)
-            took = {m is not None: run(m, train, test) for m in order}
-            pairs.append((took[False], took[True]))
-            print(f"pair {i + 1}: {took[False]:.3f} s plain, {took[True]:.3f} s measured", flush=True)
-        report(pairs, meter)
+            plain = run(None, train, test) if i % 2 == 0 else 0.0
+            metered, share = measured(train, test)
+            plain = plain or run(None, train, test)
+            pairs.append((plain, metered))
+            shares.append(share)
+        report(pairs, shares)
 
 
 if __name__ == "__main__":

@@ -61,7 +61,8 @@ class _Channel:
                     self._read()
         except read_errors() as error:
             return _Edge(reason=f"the {self.sensor.counter.name} could not be read at the window's {word}: {error}")
-        return _Edge(mark=self.track.mark(), power=self.power.mark() if self.power is not None else None)
+        power = self.power.mark(time.perf_counter()) if self.power is not None else None
+        return _Edge(mark=self.track.mark(), power=power)
 
     def _read(self) -> None:
         joules = self.sensor.read()
@@ -114,13 +115,18 @@ class Counters:
     def begin(self, key: str) -> None:
         """Open window ``key``. A counter that cannot be read shows in the readings at the window's end."""
         self.sampler.check()
-        self._windows[key] = self._edges("start")
+        with self._lock:
+            self._windows[key] = [channel.edge("start") for channel in self._channels]
 
     def end(self, key: str, seconds: float) -> Mapping[str, Reading]:
         """Close window ``key``, which took ``seconds``, and return the channels of ``sources``."""
         self.sampler.check()
-        starts, ends = self._windows.pop(key), self._edges("end")
-        readings = [(c.sensor.channel, c.between(a, b, seconds)) for c, a, b in zip(self._channels, starts, ends, strict=True)]
+        starts = self._windows.pop(key)
+        with self._lock:  # judged before the sampler goes on: its next reading may explain away what is odd at this edge
+            ends = [channel.edge("end") for channel in self._channels]
+            readings = [
+                (c.sensor.channel, c.between(a, b, seconds)) for c, a, b in zip(self._channels, starts, ends, strict=True)
+            ]
         return {channel: total([r for name, r in readings if name == channel]) for channel in self.sources}
 
     def cancel(self, key: str) -> None:
@@ -138,7 +144,3 @@ class Counters:
         with self._lock:
             for channel in self._channels:
                 channel.tick()
-
-    def _edges(self, word: str) -> list[_Edge]:
-        with self._lock:
-            return [channel.edge(word) for channel in self._channels]

@@ -17,10 +17,10 @@ from greenbench.environment import cpu_model
 from greenbench.machine.processes import descendants_cpu_seconds
 
 WATTS: tuple[tuple[str, float], ...] = (
-    (r"EPYC 7\w\w1\b", 2.60),  # Naples
-    (r"EPYC 7(\w\w2|R32)\b", 1.69),  # Rome
-    (r"EPYC 7\w\w3\b", 1.96),  # Milan
-    (r"EPYC [89]\w\w4\b", 2.28),  # Genoa, Bergamo, Siena
+    (r"EPYC 7\w\w1[A-Z]{0,2}\b", 2.60),  # Naples
+    (r"EPYC 7(\w\w2|R32)[A-Z]{0,2}\b", 1.69),  # Rome
+    (r"EPYC 7\w\w3[A-Z]{0,2}\b", 1.96),  # Milan
+    (r"EPYC [89]\w\w4[A-Z]{0,2}\b", 2.28),  # Genoa, Bergamo, Siena
     (r"Xeon.* E[357]-\d{4}\w? v3\b", 5.60),  # Haswell
     (r"Xeon.* E[357]-\d{4}\w? v4\b", 3.69),  # Broadwell
     (r"Xeon.* (Platinum|Gold|Silver|Bronze) \d1\d\d", 4.10),  # Skylake

@@ -93,7 +93,6 @@ class Meter:
                 for s in sensors
             ],
             "sampling_seconds": INTERVAL_S if self.sampler else None,
-            "sampler_cpu_seconds": self.sampler.cpu_seconds if self.sampler else None,
             "shortest_window_seconds": self.shortest_s or None,
             "idle_w": dict(self.idle.watts),
             "idle_uncertainty_w": dict(self.idle.uncertainty_w),
@@ -145,8 +144,9 @@ class Meter:
 
         The window is returned and not kept for ``take``.
         """
-        passes, until = 0, time.perf_counter() + self.shortest_s
+        passes = 0
         with self.window(stage, synchronize=synchronize):
+            until = time.perf_counter() + self.shortest_s
             while passes == 0 or time.perf_counter() < until:
                 one_pass()
                 passes += 1

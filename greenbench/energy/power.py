@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 TOLERANCE = 0.05
 """Disagreement above which a reader should know."""
+GAP_S = 0.5
 SAMPLES = 10
 """Fewer readings of the power do not make an integral."""
 
@@ -24,6 +25,10 @@ class PowerMark:
 
     joules: float
     samples: int
+    gaps: int
+    """Times that the sensor was silent for too long to join what lies on either side."""
+    silent: bool
+    """Whether it is, at this edge."""
 
 
 class PowerTrace:
@@ -31,7 +36,7 @@ class PowerTrace:
 
     def __init__(self) -> None:
         """Nothing was read yet."""
-        self._joules, self._samples = 0.0, 0
+        self._joules, self._samples, self._gaps = 0.0, 0, 0
         self._last: tuple[float, float] | None = None
 
     def sample(self, at: float, watts: float) -> None:
@@ -39,16 +44,20 @@ class PowerTrace:
         if self._last is not None:
             then, before = self._last
             self._joules += (watts + before) / 2 * (at - then)
+            self._gaps += at - then > GAP_S
         self._last = at, watts
         self._samples += 1
 
-    def mark(self) -> PowerMark:
-        """Note where the integral stands."""
-        return PowerMark(self._joules, self._samples)
+    def mark(self, at: float) -> PowerMark:
+        """Note where the integral stands at ``at``; a sensor that has not answered for long leaves a gap there."""
+        silent = self._last is None or at - self._last[0] > GAP_S
+        return PowerMark(self._joules, self._samples, self._gaps, silent)
 
     def between(self, start: PowerMark, end: PowerMark) -> PowerMark:
-        """Return joules and samples of a window."""
-        return PowerMark(end.joules - start.joules, end.samples - start.samples)
+        """Return joules, samples and gaps of a window."""
+        return PowerMark(
+            end.joules - start.joules, end.samples - start.samples, end.gaps - start.gaps, start.silent or end.silent
+        )
 
 
 def cross_checked(reading: Reading, power: PowerMark, seconds: float, counter: Counter) -> Reading:
@@ -57,7 +66,7 @@ def cross_checked(reading: Reading, power: PowerMark, seconds: float, counter: C
     The difference becomes an uncertainty: the truth may lie anywhere between the two and as far on the other side (a
     rectangular distribution of that half-width, JCGM 100:2008, 4.3.7). Above 5 % it is a doubt as well.
     """
-    if reading.joules is None or reading.coarse or power.samples < SAMPLES:
+    if reading.joules is None or reading.coarse or power.samples < SAMPLES or power.gaps or power.silent:
         return reading
     apart = abs(reading.joules - power.joules)
     uncertainty = {**reading.uncertainty, "cross_sensor": apart / math.sqrt(3)}

@@ -40,7 +40,8 @@ GRANT_RAPL = (
     "| sudo tee /etc/udev/rules.d/70-rapl.rules"
 )
 """What lets a user read RAPL, whose counters only root may read since CVE-2020-8694."""
-SAME_J, MOMENT_S = 1.0, 0.05
+SAME_J, MOMENT_S, LOOKS, LONGEST_WAIT_S = 1.0, 0.01, 3, 1.5
+MOUNT = "a container hides them: start it with -v /sys/class/powercap/intel-rapl:/zeus_sys/class/powercap/intel-rapl"
 _MOUNTS = Path("/proc/self/mountinfo")
 
 
@@ -88,11 +89,12 @@ def find_sensors(gpus: Sequence[Gpu]) -> Sensors:
 
 
 def read_errors() -> tuple[type[Exception], ...]:
-    """Return what reading a counter may raise: NVML's and Zeus's errors, a vanished file, an empty one."""
+    """Return what reading a counter may raise: NVML's, Zeus's and zeusd's errors, a vanished file, an empty answer."""
+    import httpx
     import pynvml
     from zeus.exception import ZeusBaseError
 
-    return (ZeusBaseError, pynvml.NVMLError, OSError, ValueError)
+    return (ZeusBaseError, pynvml.NVMLError, httpx.HTTPError, OSError, ValueError, KeyError)
 
 
 def _gpu_sensors(gpus: Sequence[Gpu]) -> tuple[list[Sensor], Callable[[], None], str]:
@@ -158,14 +160,14 @@ def rapl_sensors() -> tuple[list[Sensor], str]:
         return [], f"RAPL cannot be read: {error}"
     packages, memories = (without_mirrors([s for s in found if s.channel == c]) for c in ("cpu", "dram"))
     if not packages:
-        return [], f"{cpus.rapl_dir} holds no package zone (containers hide them: mount /sys/class/powercap)"
+        return [], f"{cpus.rapl_dir} holds no package zone ({MOUNT})"
     return packages + (memories if len(memories) == len(packages) else []), ""
 
 
 def without_mirrors(zones: list[Sensor]) -> list[Sensor]:
     """Leave out zones that show another one's counter: some processors of several dies have one for each, all alike.
 
-    Counters of their own that lie within a joule of each other at two moments, and have moved in between, do not occur.
+    Counters of their own that lie within a joule of each other, move, and lie so again do not occur.
     """
     kept: list[Sensor] = []
     for zone in zones:
@@ -175,12 +177,21 @@ def without_mirrors(zones: list[Sensor]) -> list[Sensor]:
 
 
 def _mirrors(one: Sensor, other: Sensor) -> bool:
-    start = one.read()
-    if abs(start - other.read()) > SAME_J:
+    """Wait until ``one`` has moved, and see whether ``other`` went with it."""
+    if not _alike(one, other):
         return False
-    time.sleep(MOMENT_S)
-    end = one.read()
-    return end != start and abs(end - other.read()) <= SAME_J
+    start, until = one.read(), time.perf_counter() + LONGEST_WAIT_S
+    while one.read() == start:
+        if time.perf_counter() > until:
+            return False
+        time.sleep(MOMENT_S)
+    return all(_alike(one, other) for _ in range(LOOKS))
+
+
+def _alike(one: Sensor, other: Sensor) -> bool:
+    """Whether ``other`` shows what ``one`` shows just before and just after it, however long a reading takes."""
+    before, between, after = one.read(), other.read(), one.read()
+    return before - SAME_J <= between <= after + SAME_J
 
 
 class _NoTracker:
@@ -203,28 +214,34 @@ def _zones(cpus: Any) -> Iterator[Sensor]:
         for file in (getattr(cpu, "rapl_file", None), getattr(cpu, "dram", None)):
             if file is not None:
                 file._wraparound_tracker = _NoTracker()  # noqa: SLF001 - Zeus has no public way to leave it out
-        package = Sensor(channel="cpu", source=source, counter=_counter(name, folder, PACKAGE_WATTS), read=_package(cpu))
+        counter, range_j = _counter(name, folder, PACKAGE_WATTS)
+        package = Sensor(channel="cpu", source=source, counter=counter, read=_reader(cpu, "rapl_file", "cpu_mj", range_j))
         yield package
         if cpu.supports_get_dram_energy_consumption() and (below := _dram_folder(folder)) is not None:
-            counter = _counter(f"DRAM of {name}", below, DRAM_WATTS)
-            yield replace(package, channel="dram", counter=counter, read=_memory(cpu))
+            counter, range_j = _counter(f"DRAM of {name}", below, DRAM_WATTS)
+            yield replace(package, channel="dram", counter=counter, read=_reader(cpu, "dram", "dram_mj", range_j))
 
 
-def _package(cpu: Any) -> Callable[[], float]:
-    return lambda: float(cpu.get_total_energy_consumption().cpu_mj) / 1000
+def _reader(cpu: Any, zone: str, field: str, range_j: float) -> Callable[[], float]:
+    """Return how a zone's joules are read: from its file, or from zeusd.
 
-
-def _memory(cpu: Any) -> Callable[[], float]:
-    return lambda: float(cpu.get_total_energy_consumption().dram_mj) / 1000
+    zeusd counts wraps itself, some time after they happened: without its ranges the track sees them where they are.
+    """
+    if (file := getattr(cpu, zone, None)) is not None:
+        return lambda: float(file.read()) / 1000
+    return lambda: float(getattr(cpu.get_total_energy_consumption(), field)) / 1000 % range_j
 
 
 def _dram_folder(package: Path) -> Path | None:
     return next((name.parent for name in package.glob("intel-rapl:*/name") if name.read_text().strip() == "dram"), None)
 
 
-def _counter(name: str, folder: Path, watts: float) -> Counter:
-    wraps_at_j = float((folder / "max_energy_range_uj").read_text()) / 1e6
-    return Counter(name=f"RAPL counter of {name}", max_watts=watts, update_s=RAPL_UPDATE_S, wraps_at_j=wraps_at_j)
+def _counter(name: str, folder: Path, watts: float) -> tuple[Counter, float]:
+    """Return what is known of a zone's counter, and its range in joules; raises ValueError where it has none."""
+    range_j = float((folder / "max_energy_range_uj").read_text()) / 1e6
+    if range_j <= 0:
+        raise ValueError(f"{folder.name} states a range of {range_j:g} J")
+    return Counter(name=f"RAPL counter of {name}", max_watts=watts, update_s=RAPL_UPDATE_S, wraps_at_j=range_j), range_j
 
 
 def on_sysfs(folder: Path) -> bool:

@@ -20,6 +20,8 @@ MEMORY = 64
 STILL_S = 0.3
 """A counter that stands still so long, and for five update periods, is stuck: every machine draws power all the time."""
 STILL_PERIODS = 5
+UNREAD_S = 1.0
+"""Readings come ten times a second; where one is so late, what lies between was not followed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +32,10 @@ class Mark:
     joules: float
     faults: int
     dropped: int
+    stalled_s: float
+    """Seconds so far in which the counter stood still longer than it should."""
+    unread_s: float
+    """Seconds so far that lay between two readings much too far apart."""
     watts: float | None
     """Over the last moments; None where too little was seen."""
 
@@ -55,7 +61,7 @@ class Track:
         self._last: _Sample | None = None
         self._odd: tuple[_Sample, str] | None = None
         self._moved_at = -math.inf
-        self._stalls: deque[tuple[float, float]] = deque(maxlen=MEMORY)
+        self._stalled_s = self._unread_s = 0.0
         self._recent: deque[tuple[float, float]] = deque(maxlen=MEMORY)
 
     def sample(self, at: float, raw: float) -> None:
@@ -83,6 +89,8 @@ class Track:
             joules=self.joules,
             faults=len(self.faults),
             dropped=self.dropped,
+            stalled_s=self._stalled_s + self._standing(),
+            unread_s=self._unread_s,
             watts=self._watts(),
         )
 
@@ -105,12 +113,22 @@ class Track:
             "resolution": resolution(self.counter.quantum_s, before, ending),
             "edges": apart * mean / math.sqrt(3),
         }
-        if (still := self._longest_stall(start.at, end.at)) > 0:
-            uncertainty["stall"] = still * mean / math.sqrt(3)
-        left_out = end.dropped - start.dropped
-        doubts = (f"{left_out} reading(s) of the {self.counter.name} were impossible and were left out",) if left_out else ()
+        if (still := max(0.0, end.stalled_s - start.stalled_s)) > 0:
+            uncertainty["stall"] = still * joules / max(seconds - still, self.counter.quantum_s) / math.sqrt(3)
         coarse = self.counter.quantum_s > FINE * seconds
-        return Reading(joules=joules, uncertainty=uncertainty, coarse=coarse, doubts=doubts)
+        return Reading(joules=joules, uncertainty=uncertainty, coarse=coarse, doubts=self._doubts(start, end, seconds))
+
+    def _doubts(self, start: Mark, end: Mark, seconds: float) -> tuple[str, ...]:
+        """Say what was seen of the counter in the window that a reader should know."""
+        name = self.counter.name
+        dropped, still = end.dropped - start.dropped, end.stalled_s - start.stalled_s
+        unread = end.unread_s - start.unread_s
+        told = (
+            f"{dropped} reading(s) of the {name} were impossible and were left out" if dropped else "",
+            f"the {name} stood still for {still:.1f} of {seconds:.1f} s, now and then" if still > FINE * seconds else "",
+            f"the {name} could not be followed for {unread:.1f} of {seconds:.1f} s" if unread else "",
+        )
+        return tuple(filter(None, told))
 
     @property
     def _period(self) -> str:
@@ -120,12 +138,14 @@ class Track:
         return step(other.raw - one.raw, other.at - one.at, self.counter)
 
     def _accept(self, new: _Sample, joules: float) -> None:
+        if self._last is not None and new.at - self._last.at > UNREAD_S:
+            self._unread_s += new.at - self._last.at
         if joules > 0 or self._last is None:
-            self._note_stall(new.at)
+            self._stalled_s += self._standing()
             self._moved_at = new.at
         elif new.at - self._moved_at > self._stuck_after:
             self.faults.append(f"{self.counter.name} stood still for {new.at - self._moved_at:.1f} s")
-            self._moved_at = new.at
+            self._moved_at = new.at  # told; it counts from anew
         self._last, self._odd, self.unsure = new, None, False
         self.joules += joules
         self._recent.append((new.at, self.joules))
@@ -134,15 +154,10 @@ class Track:
     def _stuck_after(self) -> float:
         return max(STILL_S, STILL_PERIODS * self.counter.update_s)
 
-    def _note_stall(self, at: float) -> None:
-        """Remember that the counter did not move for longer than it should have between the readings seen."""
-        if self._last is not None and (still := self._last.at - self._moved_at) > 2 * self.counter.update_s:
-            self._stalls.append((at, still))
-
-    def _longest_stall(self, start: float, end: float) -> float:
-        seen = [still for at, still in self._stalls if start < at <= end]
-        running = self._last.at - self._moved_at if self._last is not None else 0.0
-        return max([*seen, running if running > 2 * self.counter.update_s else 0.0])
+    def _standing(self) -> float:
+        """Return for how long the counter has been seen not to move, where that is longer than it should be."""
+        still = self._last.at - self._moved_at if self._last is not None else 0.0
+        return still if still > 2 * self.counter.update_s else 0.0
 
     def _watts(self) -> float | None:
         """Mean watts over the last moments, long enough for a few updates of the counter."""

@@ -5,6 +5,7 @@ It opens nothing but NVML, and only for counted GPUs. ``begin`` and ``end`` are 
 
 from __future__ import annotations
 
+import os
 import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -36,7 +37,7 @@ class Watch:
     def __init__(self, gpus: Sequence[Gpu]) -> None:
         """Watch the processors, and ``gpus``; raises nothing: a card that cannot be asked gives no state."""
         self._gpus = tuple(gpus)
-        self._lock = threading.Lock()
+        self._lock, self._owner = threading.Lock(), os.getpid()
         self._states: dict[str, list[gpu.GpuState]] = {}
         self._crowds: list[list[gpu.Crowd]] = []
         self._start: cpu.Snapshot | None = None
@@ -71,7 +72,9 @@ class Watch:
         return Seen(record={"cpu": record, "gpus": [r for r, _ in cards]}, doubts=doubts)
 
     def close(self) -> None:
-        """Let go of NVML. Harmless when called twice."""
+        """Let go of NVML. Harmless when called twice, and in a forked child, whose lock nobody may ever open."""
+        if os.getpid() != self._owner:
+            return
         with self._lock:
             if self._open:
                 self._open, self._handles = False, dict.fromkeys(self._handles)

@@ -65,11 +65,11 @@ def row(record: Record, baseline: Record | None, primary: str) -> tuple[str, ...
         record["id"],
         unit(mean_seconds(record), "s"),
         plus_minus(joules, uncertainty(record), "J"),
-        ratio(joules, mean_joules(base)) if base and comparable(record, base) else "-",
+        ratio(joules, mean_joules(base)) if base and comparable(record, base) and not record.get("effect") else "-",
         f"{primary} {quality:.3f}" if quality is not None else "not scored",
         difference(quality, score(base, primary)) if base else "-",
         source_label(record),
-        "failed" if failed(record) else record["status"],
+        "failed" if failed(record) else record.get("effect") or record["status"],
     )
 
 

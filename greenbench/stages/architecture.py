@@ -7,6 +7,7 @@ and language-model heads keep FP32: their few weights decide the answer.
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -134,5 +135,8 @@ def proof(model: nn.Module, asked: str, device: torch.device) -> Applied:
     found = held_formats(model)
     got = "+".join(sorted(found))
     note = "" if got == resolve(asked, device) else f"the linear layers' weights are held as {got}"
-    how = "dtype of the linear layers' weights at inference: " + ", ".join(f"{k} {v} bytes" for k, v in sorted(found.items()))
+    bytes_held = ", ".join(f"{k} {v} bytes" for k, v in sorted(found.items()))
+    classes = Counter(type(m).__name__ for m in model.modules() if isinstance(m, nn.Linear))
+    kinds = ", ".join(f"{count} {name}" for name, count in sorted(classes.items()))
+    how = f"dtype of the linear layers' weights at inference: {bytes_held}; classes: {kinds}"
     return Applied(stage="architecture", knob="weight_format", asked=asked, got=got, how=how, note=note)

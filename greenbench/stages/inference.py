@@ -101,6 +101,14 @@ def proof(total: int, ran: int, asked: float) -> Applied:
     )
 
 
+def attention_proof(model: nn.Module) -> Applied:
+    """Tell which implementation of attention the live model uses; no knob asks for one."""
+    stack: Any = model.base_model
+    got = getattr(stack.config, "_attn_implementation", None)
+    how = "_attn_implementation of the live model's config"
+    return Applied(stage="inference", knob="attention", asked=None, got=got, how=how)
+
+
 def precision_proof(asked: str, got: str) -> Applied:
     """Compare the precision that inference was seen to compute in with the one asked for."""
     note = "" if asked == got else f"asked for {asked}, a linear layer computed in {got}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -19,7 +19,7 @@ from greenbench.stages import precision
 from greenbench.types import Applied
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from torch import nn
 
@@ -42,6 +42,12 @@ class Seen:
     shapes: list[tuple[int, int]] = field(default_factory=list)
     """Rows and tokens of each micro-batch, padding included."""
     losses: list[float] = field(default_factory=list)
+    skipped: int = 0
+    """Steps that the gradient scaler of fp16 left out because a gradient overflowed."""
+    trainable: dict[str, int] = field(default_factory=dict)
+    """Parameters that training may change, by module."""
+    norms: tuple[Any, Any] = ((), ())
+    """Norm of each trainable tensor before and after; read after the window."""
     precision: str = ""
     """That a linear layer computed in."""
     optimizer: str = ""
@@ -58,7 +64,8 @@ def finetune(model: nn.Module, batches: Batches, options: TrainingOptions, size:
     optimizer = _optimizer(model, options.optimizer, size)
     schedule = _schedule(optimizer, len(batches.train) // options.accumulation_steps * size.epochs, size.warmup)
     prepared, tuned, loader = accelerator.prepare(model.train(), optimizer, batches.train)
-    seen = Seen(optimizer=type(optimizer).__name__.lower())
+    seen = Seen(optimizer=type(optimizer).__name__.lower(), trainable=_trainable(model))
+    before = _norms(model)
     watched = precision.Watched(model)
     for _ in range(size.epochs):
         for together in _grouped(loader, options.accumulation_steps):
@@ -71,6 +78,7 @@ def finetune(model: nn.Module, batches: Batches, options: TrainingOptions, size:
     # Without this the model would keep running under autocast at inference: a knob of one stage acting in another.
     accelerator.unwrap_model(prepared, keep_fp32_wrapper=False)
     accelerator.free_memory()
+    seen.norms = before, _norms(model)
     seen.precision = watched.name
     return seen
 
@@ -94,6 +102,7 @@ def _micro_step(accelerator: Any, model: Any, optimizer: Any, schedule: Any, los
         optimizer.zero_grad()
     seen.micro_batches += 1
     seen.steps += bool(accelerator.sync_gradients)
+    seen.skipped += bool(accelerator.sync_gradients and accelerator.optimizer_step_was_skipped)
     seen.losses.append(loss.detach())
 
 
@@ -128,15 +137,46 @@ def proofs(seen: Seen | None, options: TrainingOptions, batch_size: int) -> tupl
     """Turn what was seen into proofs, knob by knob. Where the stage did not run, knobs that ask for something did not act."""
     if seen is None:
         return (_compare("finetune", options.finetune, got=False, how="whether the stage ran"), *_idle(options))
-    ran = f"whether the stage ran: loss {float(seen.losses[0]):.4g} to {float(seen.losses[-1]):.4g} in {seen.steps} steps"
+    changed, tensors = moved(seen)
+    ran = (
+        f"whether the stage ran: loss {float(seen.losses[0]):.4g} to {float(seen.losses[-1]):.4g} in {seen.steps} steps, "
+        f"{seen.skipped} of them skipped; {changed} of {tensors} trainable tensors changed; trainable parameters: "
+        + ", ".join(f"{name} {count}" for name, count in seen.trainable.items())
+    )
+    learnt = _compare("finetune", options.finetune, got=True, how=ran)
+    if not changed:
+        learnt = replace(learnt, got=False, note="the stage ran, and no weight changed")
     accumulated, examples = seen.micro_batches / seen.steps, seen.examples / seen.steps
     return (
-        _compare("finetune", options.finetune, got=True, how=ran),
+        learnt,
         _compare("optimizer", options.optimizer, seen.optimizer, "class of the live optimizer"),
         _compare("precision", options.precision, seen.precision, "dtype of a linear layer's output in training"),
         _compare("accumulation_steps", options.accumulation_steps, accumulated, "micro-batches per optimizer step, counted"),
         _compare("batch_size", batch_size, examples, "examples per optimizer step, counted", "data"),
     )
+
+
+def moved(seen: Seen) -> tuple[int, int]:
+    """Return how many of the trainable tensors have another norm than before, and how many there are."""
+    before, after = seen.norms
+    return sum(bool(a != b) for a, b in zip(before, after, strict=True)), len(before)
+
+
+def _norms(model: nn.Module) -> tuple[torch.Tensor, ...]:
+    """Return the norm of each trainable tensor: one pass over the weights, nothing beside that of a training step."""
+    with torch.no_grad():
+        return tuple(torch._foreach_norm([p for p in model.parameters() if p.requires_grad]))  # noqa: SLF001
+
+
+def _trainable(model: nn.Module) -> dict[str, int]:
+    """Return the trainable parameters by module: a model's head and the parts of its body."""
+    counts: dict[str, int] = {}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            parts = name.split(".")
+            module = ".".join(parts[: 2 if parts[0] == getattr(model, "base_model_prefix", "") else 1])
+            counts[module] = counts.get(module, 0) + parameter.numel()
+    return counts
 
 
 def _idle(options: TrainingOptions) -> tuple[Applied, ...]:
@@ -158,6 +198,12 @@ def _idle(options: TrainingOptions) -> tuple[Applied, ...]:
     )
 
 
+def _rise(losses: Sequence[Any]) -> float:
+    """Return by how much the mean loss of the last half lies above that of the first."""
+    half = len(losses) // 2
+    return sum(map(float, losses[-half:])) / half - sum(map(float, losses[:half])) / half
+
+
 def _compare(knob: str, asked: Any, got: Any, how: str, stage: str = "training") -> Applied:
     note = "" if got == asked else f"asked for {asked}, read back {got}"
     return Applied(stage=stage, knob=knob, asked=asked, got=got, how=how, note=note)
@@ -168,4 +214,8 @@ def doubts(options: TrainingOptions, device: torch.device, seen: Seen | None) ->
     found = list(precision.doubts(options.precision, device))
     if seen is not None and not math.isfinite(float(seen.losses[-1])):
         found.append(f"the training loss ended at {float(seen.losses[-1])}: the model diverged")
+    elif seen is not None and len(seen.losses) > 1 and (risen := _rise(seen.losses)) >= 0:
+        found.append(f"the training loss did not fall: its last half is {risen:.3g} above its first")
+    if seen is not None and seen.skipped:
+        found.append(f"{seen.skipped} of {seen.steps} optimizer steps were skipped: a gradient overflowed in fp16")
     return tuple(found)

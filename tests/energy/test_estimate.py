@@ -111,6 +111,9 @@ def test_a_cancelled_window_is_forgotten() -> None:
     [
         ("AMD EPYC 7763 64-Core Processor", "1.96W/core"),
         ("AMD EPYC 7R13 Processor", "1.96W/core"),
+        ("AMD EPYC 7502P 32-Core Processor", "1.69W/core"),
+        ("AMD EPYC 7773X 64-Core Processor", "1.96W/core"),
+        ("AMD EPYC 8324PN 32-Core Processor", "2.28W/core"),
         ("AMD EPYC 7B12", "1.69W/core"),
         ("AMD EPYC 9654 96-Core Processor", "2.28W/core"),
         ("Intel(R) Xeon(R) Platinum 8375C CPU @ 2.90GHz", "3.76W/core"),

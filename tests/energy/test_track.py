@@ -98,7 +98,7 @@ def test_a_short_standstill_widens_the_uncertainty() -> None:
     watts = [300.0] * 20 + [0.0] * 4 + [300.0] * 20
     reading = followed(GPU, shown(watts, 0, None))
     assert reading.joules == pytest.approx(1200)
-    assert reading.uncertainty["stall"] == pytest.approx(0.4 * 1200 / 4.4 / math.sqrt(3), rel=1e-3)
+    assert reading.uncertainty["stall"] == pytest.approx(0.4 * 1200 / 4.0 / math.sqrt(3), rel=1e-3)
     assert abs(1320 - 1200) < 2 * math.hypot(*reading.uncertainty.values())
 
 
@@ -122,3 +122,20 @@ def test_short_windows_are_coarse() -> None:
     """One update period of 0.1 s is more than 5 % of a second, and less of three."""
     assert followed(GPU, shown([300.0] * 10, 0, None)).coarse
     assert not followed(GPU, shown([300.0] * 30, 0, None)).coarse
+
+
+def test_many_short_standstills_are_one_large_doubt() -> None:
+    """A counter that loses a quarter of a second in every half: each pause is short, and half of the joules are gone."""
+    watts = ([400.0] * 5 + [0.0] * 5) * 40
+    reading = followed(PACKAGE, shown(watts, 0, None, 0.05))
+    true = 0.05 * 400 * len(watts)
+    assert reading.joules == pytest.approx(true / 2)
+    assert abs(true - true / 2) < 2 * math.hypot(*reading.uncertainty.values())
+    assert "now and then" in reading.doubts[0]
+
+
+def test_a_counter_that_was_not_read_for_long_is_a_doubt() -> None:
+    """Something held the interpreter for three seconds: wraps are still counted, standstills were not seen."""
+    reading = followed(PACKAGE, [(0, 0.0), (0.1, 30.0), (3.1, 930.0), (3.2, 960.0)])
+    assert reading.joules == pytest.approx(960)
+    assert "could not be followed for 3.0 of 3.2 s" in reading.doubts[0]

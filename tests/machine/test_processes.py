@@ -5,8 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from typing import TYPE_CHECKING
+
+import psutil
 
 from greenbench.machine.processes import own_pids, tree_cpu_seconds
+
+if TYPE_CHECKING:
+    import pytest
 
 BURN = "import time; end = time.process_time() + 0.3\nwhile time.process_time() < end: pass\nprint(flush=True); input()"
 
@@ -35,3 +41,19 @@ def test_own_pids_are_ours_and_our_descendants() -> None:
     assert {os.getpid(), child.pid, grandchild} <= alive
     assert os.getppid() not in alive
     assert child.pid not in own_pids()
+
+
+def test_where_others_may_not_be_looked_at_our_own_are_still_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A /proc with hidepid forbids a look at all processes; our descendants are found by the lists of our own threads."""
+
+    def forbidden(*_: object, **__: object) -> None:
+        raise psutil.AccessDenied
+
+    monkeypatch.setattr(psutil.Process, "children", forbidden)
+    before = tree_cpu_seconds()
+    with subprocess.Popen([sys.executable, "-c", BURN], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        assert own_pids() == {os.getpid(), child.pid}
+        assert tree_cpu_seconds() - before >= 0.28
+        child.communicate(b"\n")

@@ -168,3 +168,9 @@ def test_failed_outputs_are_counted_over_all_rounds() -> None:
     ]
     found = table.failures([record("T1-V0_baseline", rounds=rounds), record(), record(rounds=[{**rounds[0], "failures": {}}])])
     assert found == ["T1-V0_baseline: failed outputs in 2 rounds: 5 wrong answer, 1 timeout"]
+
+
+def test_a_cell_without_effect_is_called_so_and_saves_nothing() -> None:
+    """Whatever its joules are, they are no saving."""
+    shown = row(record("T2-V1_x", 6.2, effect="NO-EFFECT"), record())
+    assert (shown[3], shown[7]) == ("-", "NO-EFFECT")

@@ -205,3 +205,31 @@ def test_knobs_of_a_stage_that_is_off_did_not_act() -> None:
         "precision": False,
         "accumulation_steps": True,
     }
+
+
+def test_training_proves_that_weights_moved_and_which_may() -> None:
+    """Every trainable tensor has another norm than before; the parameters are told by module."""
+    _, seen = fine_tuned(batched(functions(64), functions(8, seed=1)))
+    changed, tensors = training.moved(seen)
+    assert changed == tensors > 30
+    assert sum(seen.trainable.values()) == sum(p.numel() for p in START.load().parameters())
+    (proof,) = [p for p in training.proofs(seen, TrainingOptions(), 32) if p.knob == "finetune"]
+    assert proof.holds
+    assert f"{changed} of {tensors} trainable tensors changed" in proof.how
+    assert "classifier" in proof.how
+
+
+def test_training_that_moves_nothing_is_no_training() -> None:
+    """A learning rate of 0: the stage ran, and the proof does not hold."""
+    _, seen = fine_tuned(batched(functions(64), functions(8, seed=1)), learning_rate=0.0)
+    (proof,) = [p for p in training.proofs(seen, TrainingOptions(), 32) if p.knob == "finetune"]
+    assert (proof.got, proof.note) == (False, "the stage ran, and no weight changed")
+
+
+def test_a_loss_that_does_not_fall_is_a_doubt() -> None:
+    """So are steps that the gradient scaler left out."""
+    seen = training.Seen(steps=4, losses=[0.5, 0.4, 0.6, 0.7], skipped=1)
+    loss, skipped = training.doubts(TrainingOptions(), torch.device("cpu"), seen)
+    assert loss == "the training loss did not fall: its last half is 0.2 above its first"
+    assert skipped.startswith("1 of 4 optimizer steps were skipped")
+    assert training.doubts(TrainingOptions(), torch.device("cpu"), training.Seen(steps=4, losses=[0.7, 0.6, 0.5, 0.4])) == ()

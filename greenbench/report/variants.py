@@ -1,0 +1,55 @@
+"""What ``greenbench list`` shows: each variant's resolved difference from the baseline, knob by knob."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from greenbench.options import Difference, Options, differences
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from greenbench.types import Variant
+
+NOTHING = "nothing: it is the baseline"
+
+
+def changes(variant: Variant) -> list[Difference]:
+    """Return what ``variant`` changes; a swept knob stands with all its values, the baseline's among them."""
+    single = [d for d in differences(variant.options) if d.knob not in variant.sweep]
+    baseline = Options()
+    swept = [
+        Difference(knob=knob, baseline=getattr(getattr(baseline, stage), name), here=list(values))
+        for knob, values in variant.sweep.items()
+        for stage, _, name in [knob.partition(".")]
+    ]
+    return sorted([*single, *swept], key=lambda d: d.knob)
+
+
+def record(variant: Variant) -> dict[str, Any]:
+    """Return a variant as plain builtins."""
+    return {"variant": variant.name, "title": variant.title, "differs_from_baseline": [asdict(d) for d in changes(variant)]}
+
+
+def show(console: Console, variants: Sequence[Variant]) -> None:
+    """Print a line for each knob that a variant changes."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("variant", no_wrap=True)
+    table.add_column("changes: baseline -> here", overflow="fold")
+    for variant in variants:
+        lines = [f"{d.knob}: {_text(d.baseline)} -> {_text(d.here)}" for d in changes(variant)] or [NOTHING]
+        for place, line in enumerate(lines):
+            table.add_row(variant.name if place == 0 else "", line)
+    console.print(table)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return "each of " + ", ".join(map(str, value))
+    return "the machine's own" if value is None else str(value)

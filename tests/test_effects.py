@@ -1,0 +1,84 @@
+"""A knob that reads as the baseline's did nothing, and a variant of such knobs saves nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from greenbench.effects import NO_EFFECT, Outputs, effect_of, should_differ, without_effect
+from greenbench.options import DataOptions, InferenceOptions, Options, SystemOptions, TrainingOptions
+from greenbench.types import Applied, Cell, Energy, Round, Window
+
+WHOLE = Window(stage="whole", seconds=1.0, energy=Energy())
+FAST = Options(training=TrainingOptions(precision="bf16"))
+BOTH = Options(training=TrainingOptions(precision="bf16"), system=SystemOptions(gpu_power_fraction=0.7))
+
+
+def proof(knob: str, got: object) -> Applied:
+    """Return the proof of a knob that read back as ``got``."""
+    stage, _, name = knob.partition(".")
+    return Applied(stage=stage, knob=name, asked=None, got=got, how="test")
+
+
+def rounds(*proofs: Applied, outputs: str | None = None, seed: int = 0) -> tuple[Round, ...]:
+    """Return one round with ``proofs``."""
+    return (Round(seed=seed, whole=WHOLE, windows=(), applied=proofs, outputs_sha256=outputs),)
+
+
+@pytest.mark.parametrize(("got", "idle"), [("bf16", False), ("fp32", True), (None, True)])
+def test_a_knob_that_reads_as_the_baseline_s_did_nothing(got: str | None, idle: bool) -> None:  # noqa: FBT001
+    """Asked for bf16: what was read back decides, not what was asked."""
+    assert without_effect([proof("training.precision", got)], FAST) == (("training.precision",) if idle else ())
+
+
+def test_a_variant_whose_only_knob_did_nothing_has_no_effect() -> None:
+    """The published power cap that nothing read would be called so."""
+    assert effect_of(rounds(proof("training.precision", "fp32")), FAST) == (NO_EFFECT, ("training.precision",))
+
+
+def test_a_variant_of_which_one_knob_acted_has_an_effect() -> None:
+    """The idle knob is named; the cell is partial by its own proof."""
+    proofs = proof("training.precision", "bf16"), proof("system.gpu_power_fraction", None)
+    assert effect_of(rounds(*proofs), BOTH) == ("", ("system.gpu_power_fraction",))
+
+
+def test_one_round_without_effect_is_enough() -> None:
+    """A knob must act in every round."""
+    both = (*rounds(proof("training.precision", "bf16")), *rounds(proof("training.precision", "fp32")))
+    assert effect_of(both, FAST)[0] == NO_EFFECT
+
+
+def test_the_baseline_is_never_without_effect() -> None:
+    """It turns nothing."""
+    assert effect_of(rounds(proof("training.precision", "fp32")), Options()) == ("", ())
+
+
+@pytest.mark.parametrize(
+    ("other", "differ"),
+    [
+        (FAST, True),
+        (Options(inference=InferenceOptions(skip_layers=0.2)), True),
+        (Options(data=DataOptions(batch_size=16)), True),
+        (Options(data=DataOptions(tokenizer="rust")), False),
+        (Options(training=TrainingOptions(accumulation_steps=4)), False),
+        (Options(system=SystemOptions(cpu_threads=1)), False),
+    ],
+)
+def test_which_variants_should_answer_differently(other: Options, differ: bool) -> None:  # noqa: FBT001
+    """Precision, layers and batches move outputs; the same ids, accumulated steps and circumstances need not."""
+    assert should_differ(Options(), other) == differ == should_differ(other, Options())
+
+
+def test_equal_outputs_of_variants_that_should_differ_are_told() -> None:
+    """The later cell names the earlier one; another seed, task or a silent knob is no twin."""
+    cell = Cell(task="T2", variant="V0", options=Options(), profile="tiny", seed=0, rounds=1)
+    fast = replace(cell, variant="V2", options=FAST)
+    quiet = replace(cell, variant="V1", options=Options(data=DataOptions(tokenizer="rust")))
+    seen = Outputs()
+    assert seen.doubts(cell, rounds(outputs="a")) == ()
+    assert seen.doubts(quiet, rounds(outputs="a")) == ()
+    assert seen.doubts(fast, rounds(outputs="a", seed=1)) == ()
+    assert seen.doubts(replace(fast, task="T1"), rounds(outputs="a")) == ()
+    (doubt,) = seen.doubts(fast, rounds(outputs="a"))
+    assert doubt.startswith("its outputs equal those of T2-V0, T2-V1 to the last bit")
