@@ -49,7 +49,11 @@ def _energy_doubt(energy: Energy, channel: str) -> str | None:
     source = energy.sources.get(channel, "none")
     if source != "none" and energy.joules(channel) is None:
         return f"{channel} energy is unknown although there is {source}: {energy.reasons.get(channel, 'no reason')}"
-    return f"{channel} energy is {source}, not measured" if source.startswith(("estimated:", "simulated:")) else None
+    if source.startswith("estimated:"):
+        return (
+            f"{channel} energy is {source}, not measured; most of its +- is common to all cells and leaves their ratios alone"
+        )
+    return f"{channel} energy is {source}, not measured" if source.startswith("simulated:") else None
 
 
 def lacking(asked: Sequence[str], energy: Mapping[str, str] | Energy) -> str:

@@ -9,6 +9,7 @@ import pytest
 from greenbench.doubts import doubts_of, lacking
 from greenbench.types import Applied, Energy, Round, Window
 
+ESTIMATED = "cpu energy is estimated:x, not measured; most of its +- is common to all cells and leaves their ratios alone"
 WHOLE = Window(stage="whole", seconds=1.0, energy=Energy())
 
 
@@ -21,7 +22,7 @@ def test_doubts_are_told_once_and_plainly() -> None:
     """Rounds that share a doubt do not repeat it; an estimate and a single round are doubts of their own."""
     guess = replace(WHOLE, energy=Energy(cpu_j=1.0, sources={"cpu": "estimated:x", "gpu": "none"}))
     one = Round(seed=0, whole=guess, windows=(), applied=(proof("not applied: no GPU"),), doubts=("slow bf16",))
-    both = ("slow bf16", "system.k = 1: not applied: no GPU", "cpu energy is estimated:x, not measured")
+    both = ("slow bf16", "system.k = 1: not applied: no GPU", ESTIMATED)
     assert doubts_of((one, one)) == both
     assert "1 round" in doubts_of((one,))[-1]
 

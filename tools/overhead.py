@@ -1,10 +1,10 @@
 """What measuring costs: the same training and inference with and without windows, in turn.
 
-    python tools/overhead.py [PAIRS]
+    python tools/overhead.py [PAIRS] [--gpu]
 
 Prints the ratio of the times with a 95 % interval (paired t on logarithms), and the CPU seconds of the thread that reads the
-counters. Where the machine has no counters a simulated NVIDIA driver and simulated RAPL zones are read instead: reading
-them costs what reading files and calling a library costs, which is less than a driver's answer.
+counters. Where the machine has no GPU, simulated RAPL zones (with --gpu a simulated NVIDIA driver too) are read instead:
+reading them costs what reading files and calling a library costs, which is less than a driver's answer.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def run(meter: Meter | None, train: Any, test: Any) -> float:
 
 
 def simulated(stack: ExitStack) -> None:
-    """Let the machine have a simulated card, and a simulated package with its memory."""
+    """Let the machine have a simulated package with its memory; and a simulated card, where --gpu asks for it."""
     from zeus.device.cpu import rapl
 
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -72,7 +72,7 @@ def simulated(stack: ExitStack) -> None:
     tree.zone(0, "package-0").use(1)
     tree.subzone(0, 0, "dram").use(1)
     rapl.RAPL_DIR = str(tree.root)
-    if (library := nvml.build(folder)) is not None and not nvml.real_driver():
+    if "--gpu" in sys.argv and (library := nvml.build(folder)) is not None:
         nvml.SimulatedNvml(library, folder / "state").plug()[0].power_w = 300
 
 

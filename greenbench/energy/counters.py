@@ -1,6 +1,6 @@
 """GPU, CPU and DRAM joules of open windows, from the counters of the hardware.
 
-Every counter is read at the edges of windows and, by a thread in between, ten times a second: so a wrap, a jump or a
+Every counter is read at the edges of windows and, by a thread in between, several times a second: so a wrap, a jump or a
 standstill is seen where it happens, and a power sensor can be integrated to check the counter.
 """
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from greenbench.energy.power import PowerTrace, cross_checked
 from greenbench.energy.readings import FINE, Reading, total
-from greenbench.energy.sampler import Sampler
+from greenbench.energy.sampler import OFTEN_S, SELDOM_S, Sampler
 from greenbench.energy.sensors import read_errors
 from greenbench.energy.track import Mark, Track
 
@@ -104,7 +104,8 @@ class Counters:
         self._windows: dict[str, list[_Edge]] = {}
         self._lock = threading.Lock()
         self._release, self._owner = close, os.getpid()
-        self.sampler = Sampler(self._tick, also)
+        integrates = any(s.power is not None for s in sensors)
+        self.sampler = Sampler(self._tick, also, OFTEN_S if integrates else SELDOM_S)
         self.sampler.start()
 
     @property

@@ -15,7 +15,6 @@ from greenbench.energy.calibration import LONGEST_S, calibrated
 from greenbench.energy.counters import Counters
 from greenbench.energy.estimate import CpuEstimate
 from greenbench.energy.idle import Idle, drift, measure_idle
-from greenbench.energy.sampler import INTERVAL_S, Sampler
 from greenbench.energy.sensors import find_sensors
 from greenbench.errors import UsageError
 from greenbench.machine import Watch
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 
     from greenbench.devices import Gpu
     from greenbench.energy.readings import Reading
+    from greenbench.energy.sampler import Sampler
     from greenbench.types import State
 
 NO_IDLE = "idle power was not measured"
@@ -92,7 +92,7 @@ class Meter:
                 }
                 for s in sensors
             ],
-            "sampling_seconds": INTERVAL_S if self.sampler else None,
+            "sampling_seconds": self.sampler.interval_s if self.sampler else None,
             "shortest_window_seconds": self.shortest_s or None,
             "idle_w": dict(self.idle.watts),
             "idle_uncertainty_w": dict(self.idle.uncertainty_w),

@@ -21,7 +21,7 @@ STILL_S = 0.3
 """A counter that stands still so long, and for five update periods, is stuck: every machine draws power all the time."""
 STILL_PERIODS = 5
 UNREAD_S = 1.0
-"""Readings come ten times a second; where one is so late, what lies between was not followed."""
+"""Readings come at least twice a second; where one is so late, what lies between was not followed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -240,14 +240,14 @@ def test_one_of_two_cards_that_fails_makes_the_sum_unknown(gpus: list[SimulatedG
     assert gpus[1].uuid in energy.reasons["gpu"]
 
 
-@pytest.mark.parametrize("start", [0.0, 60.0, 399.9])
+@pytest.mark.parametrize("start", [0.0, 60.0, 699.9])
 def test_any_number_of_wraps_anywhere_is_mended(powercap: Powercap, start: float) -> None:
-    """At 900 W a counter of 400 J wraps twice a second: in mid-window, at its first moment and at its last."""
-    package = powercap.zone(0, "package-0", start, range_j=400)
+    """At 900 W a counter of 700 J wraps more than once a second: in mid-window, at its first moment and at its last."""
+    package = powercap.zone(0, "package-0", start, range_j=700)
     with open_meter((), calibrate_s=0.1) as meter, package.driven(900):
-        energy, true = measured(meter, lambda: package.true_j, nothing, 1.5)
-    assert true > 3 * 400
-    assert energy.cpu_j == pytest.approx(true, abs=100)  # the thread that moves the file may be late; a wrap is 400 J
+        energy, true = measured(meter, lambda: package.true_j, nothing, 2.4)
+    assert true > 3 * 700
+    assert energy.cpu_j == pytest.approx(true, abs=200)  # the thread that moves the file may be late; a wrap is 700 J
 
 
 @pytest.mark.parametrize("fault", ["stuck", "glitch", "unit", "backwards"])

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tests.simulators.powercap import Powercap, Zone
 
-RANGE_J = 400.0
+RANGE_J = 700.0
 
 
 class Late:
@@ -36,7 +36,7 @@ class Late:
 
 @pytest.fixture
 def package(powercap: Powercap) -> Zone:
-    """Give a package whose counter wraps every 400 J."""
+    """Give a package whose counter wraps every 700 J."""
     return powercap.zone(0, "package-0", 0.0, range_j=RANGE_J)
 
 
@@ -56,11 +56,11 @@ def test_wraps_that_the_daemon_counts_late_are_counted_once(package: Zone) -> No
     with open_meter((), calibrate_s=0.1) as meter, package.driven(900):
         before = package.true_j
         with meter.window("stage"):
-            time.sleep(1.5)
+            time.sleep(1.8)
         true = package.true_j - before
         (window,) = meter.take()
     assert true > 2 * RANGE_J
-    assert window.energy.cpu_j == pytest.approx(true, abs=100)
+    assert window.energy.cpu_j == pytest.approx(true, abs=200)
 
 
 def test_a_daemon_that_fails_for_a_while_costs_no_session(zeusd: Zeusd, package: Zone) -> None:
