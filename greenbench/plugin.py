@@ -259,7 +259,7 @@ def one_sentence() -> Iterator[None]:
     try:
         yield
     except GreenbenchError as error:
-        pytest.fail(str(error), pytrace=False)
+        raise pytest.fail.Exception(str(error), pytrace=False) from None  # a chain of both would print it twice
 
 
 def progress(config: pytest.Config) -> Callable[[str], None]:

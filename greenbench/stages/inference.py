@@ -101,12 +101,10 @@ def proof(total: int, ran: int, asked: float) -> Applied:
     )
 
 
-def attention_proof(model: nn.Module) -> Applied:
-    """Tell which implementation of attention the live model uses; no knob asks for one."""
+def attention(model: nn.Module) -> str:
+    """Return which implementation of attention the live model uses, as its config tells."""
     stack: Any = model.base_model
-    got = getattr(stack.config, "_attn_implementation", None)
-    how = "_attn_implementation of the live model's config"
-    return Applied(stage="inference", knob="attention", asked=None, got=got, how=how)
+    return str(getattr(stack.config, "_attn_implementation", None))
 
 
 def precision_proof(asked: str, got: str) -> Applied:

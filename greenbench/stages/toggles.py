@@ -165,8 +165,8 @@ class Toggles:
             net, total, count, watched = self._ran
             layers = inference.proof(total, count.ran, options.inference.skip_layers)
             computed = inference.precision_proof(options.inference.precision, watched.name)
-            attention = inference.attention_proof(net)
-            ran = (layers, computed, attention, architecture.proof(net, options.architecture.weight_format, self.device))
+            layers = replace(layers, how=f"{layers.how}; attention: {inference.attention(net)}")
+            ran = (layers, computed, architecture.proof(net, options.architecture.weight_format, self.device))
         trained = training.proofs(self._seen, options.training, options.data.batch_size)
         return (*self._proofs, *trained, *ran)
 

@@ -144,7 +144,7 @@ def proofs(seen: Seen | None, options: TrainingOptions, batch_size: int) -> tupl
         + ", ".join(f"{name} {count}" for name, count in seen.trainable.items())
     )
     learnt = _compare("finetune", options.finetune, got=True, how=ran)
-    if not changed:
+    if tensors and not changed:
         learnt = replace(learnt, got=False, note="the stage ran, and no weight changed")
     accumulated, examples = seen.micro_batches / seen.steps, seen.examples / seen.steps
     return (

@@ -53,8 +53,9 @@ def task(loader: Loader) -> Task:
 def asked(**changed: Any) -> Settings:
     """Return settings as of a bare command line, but for what is changed."""
     plain = {"profile": "tiny", "rounds": None, "seed": 0, "data": {}, "columns": {}, "direction": None, "model": {}}
-    rest = {"device": "cpu", "gpus": "none", "results": Path("results"), "cpu_watts": None, "plan": False}
-    return Settings(**{**plain, **rest, **changed})
+    rest = {"device": "cpu", "gpus": "none", "control": "on", "require": (), "results": Path("results")}
+    last = {"cpu_watts": None, "plan": False}
+    return Settings(**{**plain, **rest, **last, **changed})
 
 
 def test_cells_of_a_task_share_one_handle_that_loads_once(task: Task, loader: Loader) -> None:
