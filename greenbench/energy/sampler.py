@@ -16,7 +16,7 @@ OFTEN_S = 0.1
 """Between two readings where a power sensor is integrated: a GPU's cell leaves the CPU room for that."""
 SELDOM_S = 0.5
 """Between two readings of RAPL alone, and of temperatures and clocks. A wrap takes minutes; and on a CPU whose every core
-computes each wake-up holds all of them up: ten a second cost 2 to 3 % on two cores, two a fifth of that."""
+computes each wake-up holds all of them up: ten a second cost 2 to 3 % on two cores, two about 1 %."""
 
 
 class Sampler(threading.Thread):
