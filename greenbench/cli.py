@@ -52,10 +52,21 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
     look = known.add_parser("doctor", help="what can be measured here, with which instrument, and how to get the rest")
     look.add_argument("--json", action="store_true", help="print it as JSON")
     look.set_defaults(run=doctor)
+    fresh = known.add_parser("new", help="make a variant: a folder, its row in experiment.md and a changelog line")
+    fresh.add_argument("name", help="the folder's name, like V8_arch_system")
+    fresh.add_argument(
+        "--in", dest="folder", type=Path, default=Path(), metavar="FOLDER", help="where experiment.md stands (default: here)"
+    )
+    fresh.add_argument("--from", dest="origin", default="V0", metavar="VARIANT", help="what it starts from (default: V0)")
+    fresh.add_argument(
+        "--set", dest="knobs", action="append", default=[], metavar="STAGE.KNOB=VALUE", help="a knob to turn; repeatable"
+    )
+    fresh.add_argument("--title", help="its name in the table (default: from the folder's name)")
+    fresh.set_defaults(run=new)
     command = known.add_parser("check", help="hold experiment.md against variants/")
     command.add_argument("folder", nargs="?", type=Path, default=Path(), help="where both stand (default: here)")
     command.set_defaults(run=check)
-    return parser, {"run": measure, "list": shown, "doctor": look, "check": command}
+    return parser, dict(known.choices)
 
 
 def run(asked: argparse.Namespace, rest: Sequence[str]) -> int:
@@ -77,6 +88,22 @@ def list_variants(asked: argparse.Namespace, _rest: Sequence[str]) -> int:
         print(json.dumps([variants.record(v) for v in found], indent=1))  # noqa: T201
     else:
         variants.show(Console(highlight=False), found)
+    return 0
+
+
+def new(asked: argparse.Namespace, _rest: Sequence[str]) -> int:
+    """Make a variant and print what it changes, and what to run next; raises UsageError, and nothing has changed then."""
+    from greenbench import new_variant
+    from greenbench.report.variants import changes, told
+
+    made = new_variant.make(asked.folder, asked.name, origin=asked.origin, settings=asked.knobs, title=asked.title)
+    lines = [
+        f"made {made.variant.folder} from {made.origin.name}; what it changes against the baseline:",
+        *(f"  {d.knob}: {told(d.baseline)} -> {told(d.here)}" for d in changes(made.variant)),
+        f"{asked.folder / 'experiment.md'} has its row, a line in the checklist and one in the changelog",
+        f'next: say in its README.md what to expect, then pytest bench -k "V0_ or {made.variant.name}"',
+    ]
+    print("\n".join(lines))  # noqa: T201
     return 0
 
 

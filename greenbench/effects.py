@@ -24,10 +24,10 @@ adds up to the same step, and circumstances do not compute."""
 
 
 def without_effect(applied: Sequence[Applied], options: Options) -> tuple[str, ...]:
-    """Return the knobs that ``options`` turn and that read back as nothing, or as the baseline's value."""
+    """Return the knobs that ``options`` turn and that nobody read back, or that read as the baseline's or as before."""
     baseline = {d.knob: d.baseline for d in differences(options)}
-    read = {f"{a.stage}.{a.knob}": a.got for a in applied}
-    return tuple(k for k in baseline if k in read and (read[k] is None or read[k] == baseline[k]))
+    proofs = {f"{a.stage}.{a.knob}": a for a in applied}
+    return tuple(k for k in baseline if k not in proofs or proofs[k].got in (None, baseline[k], proofs[k].before))
 
 
 def effect_of(rounds: Sequence[Round], options: Options) -> tuple[str, tuple[str, ...]]:

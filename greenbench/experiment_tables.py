@@ -34,7 +34,7 @@ _HEADINGS = {
     "Variants": r"variants?",
     "Directory checklist": r"(?:directory\W+)?checklist",
 }
-_ALIASES = {"dir": "folder", "directory": "folder"}
+ALIASES = {"dir": "folder", "directory": "folder"}
 
 _DASHES = "-\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
 _CHECKS = frozenset("✓✔✅☑🗸√") | {"[x]", "yes"}
@@ -68,6 +68,11 @@ def read_tables(path: Path) -> Tables:
         return Tables(where=path.name, found={}, problems=(f"{path.name}:1: the file is empty; it needs the tables {needed}",))
     found, problems = _pick_all(read_sections(text))
     return Tables(where=path.name, found=found, problems=tuple(f"{path.name}:{n}: {s}" for n, s in problems))
+
+
+def tables_of(text: str) -> dict[str, Table]:
+    """Return the tables that ``text`` holds in good form, by name; their columns as they are written."""
+    return _pick_all(read_sections(text))[0]
 
 
 def cell(row: Row, column: str) -> str:
@@ -111,12 +116,12 @@ def _is_about(heading: str, name: str) -> bool:
 
 def _renamed(table: Table) -> Table:
     """Give the columns known under two names the one used here."""
-    rows = tuple(replace(r, cells={_ALIASES.get(k, k): v for k, v in r.cells.items()}) for r in table.rows)
+    rows = tuple(replace(r, cells={ALIASES.get(k, k): v for k, v in r.cells.items()}) for r in table.rows)
     return replace(table, rows=rows)
 
 
 def _keys(table: Table) -> list[str]:
-    return [_ALIASES.get(k, k) for k in map(column_key, table.columns)]
+    return [ALIASES.get(k, k) for k in map(column_key, table.columns)]
 
 
 def _not_a_table(name: str) -> str:

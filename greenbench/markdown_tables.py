@@ -89,14 +89,15 @@ def _table(tokens: Sequence[Token], lines: Sequence[str]) -> Table:
 def _row(tokens: Sequence[Token], columns: Sequence[str], lines: Sequence[str]) -> Row:
     line = _line(tokens[0])
     cells = dict(zip(map(column_key, columns), _cells(tokens), strict=True))
-    return Row(line=line, cells=cells, width=_width(lines[line - 1]))
+    return Row(line=line, cells=cells, width=len(written_cells(lines[line - 1])))
 
 
-def _width(line: str) -> int:
-    """Count the cells of a row as written: borders at both ends are optional, an escaped ``|`` is text."""
+def written_cells(line: str) -> list[str]:
+    """Return the cells of a row as written, spaces included: borders at both ends are optional, an escaped ``|`` is text."""
     parts = _CELL_BORDER.split(line.strip())
-    edges = (len(parts) > 1 and not parts[0]) + (len(parts) > 1 and not parts[-1])
-    return len(parts) - edges
+    first = len(parts) > 1 and not parts[0]
+    last = len(parts) > 1 and not parts[-1]
+    return parts[first : len(parts) - last]
 
 
 def _parts(tokens: Sequence[Token], kind: str, *, level: int) -> Iterator[Sequence[Token]]:

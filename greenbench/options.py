@@ -16,6 +16,7 @@ STAGES = ("data", "architecture", "training", "system", "inference")
 _STRICT = ConfigDict(extra="forbid", strict=True)
 Fraction = Annotated[float, Field(gt=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
+LAYER_CHOICE = r"^(deepest|top|bottom|alternate|influence|\d+(,\d+)*)$"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,8 @@ class ArchitectureOptions:
 
     weight_format: Literal["fp32", "int8", "fp8", "auto"] = "fp32"
     """Format of the linear layers during inference; ``auto`` takes FP8 where the chip has it and INT8 elsewhere."""
+    quantizer: Literal["auto", "bitsandbytes", "torchao"] = "auto"
+    """Library that converts and multiplies; ``auto`` takes bitsandbytes for INT8 where it is installed, torchao for FP8."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +80,8 @@ class InferenceOptions:
 
     skip_layers: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Fraction of the transformer's layers left out of every forward pass."""
+    layer_choice: Annotated[str, Field(pattern=LAYER_CHOICE)] = "influence"
+    """Rule that picks those layers (see ``stages.layers``), or the layers themselves, counted from 0, without a fraction."""
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     """Autocast's type, independent of the one in training."""
 

@@ -35,6 +35,10 @@ class Dataset(Protocol):
         """Training examples."""
 
     @property
+    def valid(self) -> Sequence[Any]:
+        """Validation examples, for what a stage picks after training."""
+
+    @property
     def test(self) -> Sequence[Any]:
         """Test examples."""
 
@@ -59,7 +63,7 @@ class Stages(Protocol):
     def quiet(self) -> AbstractContextManager[None]: ...  # noqa: D102
     def reset(self, seed: int) -> None: ...  # noqa: D102
     def synchronize(self) -> None: ...  # noqa: D102
-    def data(self, train: Any, test: Any, model: Any, seed: int) -> Any: ...  # noqa: D102
+    def data(self, train: Any, test: Any, model: Any, seed: int, *, valid: Any) -> Any: ...  # noqa: D102
     def architecture(self, model: Any) -> Any: ...  # noqa: D102
     def training(self, net: Any, batches: Any) -> Any: ...  # noqa: D102
     def conversion(self, net: Any) -> Any: ...  # noqa: D102
@@ -108,7 +112,7 @@ class Pipeline:
         stages, data = self.toggles, self.dataset
         with stages.quiet(), self.power:
             with self._window("data"):
-                batches = stages.data(data.train, data.test, self.model, self.seed)
+                batches = stages.data(data.train, data.test, self.model, self.seed, valid=data.valid)
             with self._window("architecture"):
                 net = stages.architecture(self.model)
             if stages.finetunes:
@@ -154,7 +158,7 @@ class Pipeline:
         """
         stages, data = self.toggles, self.dataset
         passes: dict[str, Callable[[], Any]] = {
-            "data": lambda: stages.data(data.train, data.test, self.model, self.seed),
+            "data": lambda: stages.data(data.train, data.test, self.model, self.seed, valid=data.valid),
             "inference": lambda: stages.inference(self._net, self._batches),
         }
         repeatable = [w.stage for w in short if w.stage in REPEATABLE]

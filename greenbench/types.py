@@ -96,6 +96,10 @@ class Applied:
     """Where ``got`` was read: ``class of the tokenizer``, ``autocast dtype in the training loop``, ..."""
     note: str = ""
     """Why ``got`` is not what was asked, with the remedy; empty where it is."""
+    before: Any = None
+    """What was read before the knob was turned, where the baseline is whatever the machine has."""
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    """What else was read on the way, for programs: bytes by module, losses, the layers that ran."""
 
     @property
     def holds(self) -> bool:

@@ -10,16 +10,15 @@ This module does not judge whether ``experiment.md`` agrees with the file; ``mat
 from __future__ import annotations
 
 import difflib
-import json
 from dataclasses import dataclass, field, replace
-from functools import cache
 from itertools import product
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Any
 
 import yaml
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from greenbench.errors import UsageError
+from greenbench.knob_values import adapter, allowed, shown_value, value_of
 from greenbench.options import STAGES, Options, knobs
 
 if TYPE_CHECKING:
@@ -27,14 +26,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _NULL = "tag:yaml.org,2002:null"
-_BOUNDS = (("minimum", "from"), ("exclusiveMinimum", "above"), ("maximum", "up to"), ("exclusiveMaximum", "below"))
-_KINDS = {
-    "integer": "a whole number",
-    "number": "a number",
-    "boolean": "true or false",
-    "null": "null",
-    "string": "a text",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,18 +59,46 @@ class _Findings:
 def read_config(folder: Path) -> Config:
     """Read ``folder/config.yaml``; where there is none, the answer is the baseline."""
     path = folder / "config.yaml"
-    found = _Findings(where=f"{folder.parent.name}/{folder.name}/config.yaml")
-    if path.exists() or path.is_symlink():
-        try:
-            _walk(_compose(read_text(path, found.where), found.where), found)
-        except UsageError as error:
-            found.problems.append(str(error))
+    where = f"{folder.parent.name}/{folder.name}/config.yaml"
+    if not path.exists() and not path.is_symlink():
+        return parse_config("", where)
+    try:
+        return parse_config(read_text(path, where), where)
+    except UsageError as error:
+        return replace(parse_config("", where), problems=(str(error),))
+
+
+def parse_config(text: str, where: str) -> Config:
+    """Read the text of a ``config.yaml``; ``where`` is how problems name it."""
+    found = _Findings(where=where)
+    try:
+        _walk(_compose(text, where), found)
+    except UsageError as error:
+        found.problems.append(str(error))
     return Config(
         options=_options(found.values),
         sweep=found.sweep,
         changes=_first_lines(found.lines),
         problems=tuple(found.problems),
     )
+
+
+def parse_value(knob: str, text: str, where: str) -> Any:
+    """Return the value, or the list of values to sweep, that ``text`` gives ``knob``; raises UsageError naming ``where``."""
+    found = _Findings(where=where)
+    stage, _, name = knob.partition(".")
+    if stage not in STAGES:
+        raise UsageError(f"{where}: {_no_such_stage(stage)}")
+    if name not in knobs(stage):
+        raise UsageError(f"{where}: {_no_such_knob(stage, name)}")
+    node = _compose(text, where)
+    if node is None:
+        raise UsageError(f"{where}: no value stands there; allowed: {allowed(knob)}")
+    swept = isinstance(node, yaml.SequenceNode)
+    values = [_checked(knob, n, found) for n in (node.value if swept else [node])]
+    if found.problems:
+        raise UsageError(found.problems[0].replace(f"{where}:1:", f"{where}:", 1))
+    return values if swept else values[0]
 
 
 def read_text(path: Path, where: str) -> str:
@@ -132,6 +151,7 @@ def _walk(root: yaml.Node | None, found: _Findings) -> None:
         else:
             found.object_to(line, _no_such_stage(stage))
     _check_micro_batches(found)
+    _check_idle_knobs(found)
 
 
 def _walk_stage(line: int, stage: str, node: yaml.Node, found: _Findings) -> None:
@@ -176,28 +196,28 @@ def _entries(node: yaml.MappingNode, prefix: str, found: _Findings) -> Iterator[
 def _checked(knob: str, node: yaml.Node, found: _Findings) -> Any:
     """Return the value of ``node`` as the knob's type, or note why it cannot be one."""
     if not isinstance(node, yaml.ScalarNode):
-        found.object_to(_line(node), f"{knob} takes {_allowed(knob)}, or a flat list of such values to sweep")
+        found.object_to(_line(node), f"{knob} takes {allowed(knob)}, or a flat list of such values to sweep")
         return None
     value = _scalar(node)
     try:
-        return _adapter(knob).validate_python(value)
+        return adapter(knob).validate_python(value)
     except ValidationError:
-        hint = did_you_mean(node.value, _adapter(knob).json_schema().get("enum", ()))
-        found.object_to(_line(node), f"{knob} cannot be {_shown(value)}; allowed: {_allowed(knob)}{hint}")
+        hint = did_you_mean(node.value, adapter(knob).json_schema().get("enum", ()))
+        found.object_to(_line(node), f"{knob} cannot be {shown_value(value)}; allowed: {allowed(knob)}{hint}")
         return None
 
 
 def _check_values(knob: str, line: int, values: Sequence[Any], found: _Findings) -> None:
     """Hold the value, or the values of a sweep, against each other and the baseline."""
-    baseline = _value(Options(), knob)
+    baseline = value_of(Options(), knob)
     twice = [v for i, v in enumerate(values) if v in values[:i]]
     if not values:
         found.object_to(line, f"{knob} is an empty list; list the values to sweep, or remove the line")
     elif twice:
-        found.object_to(line, f"{knob} lists {_shown(twice[0])} more than once; each value makes one cell: list it once")
+        found.object_to(line, f"{knob} lists {shown_value(twice[0])} more than once; each value makes one cell: list it once")
     elif all(v == baseline for v in values):
         remedy = "config.yaml holds only what differs: remove the line"
-        found.object_to(line, f"{knob} is {_shown(baseline)} in the baseline already; {remedy}")
+        found.object_to(line, f"{knob} is {shown_value(baseline)} in the baseline already; {remedy}")
 
 
 def _check_micro_batches(found: _Findings) -> None:
@@ -212,6 +232,19 @@ def _check_micro_batches(found: _Findings) -> None:
         )
 
 
+def _check_idle_knobs(found: _Findings) -> None:
+    """Refuse a knob that acts only beside another one which is not turned, and one that would overrule another."""
+    formats, fractions = (_values(k, found) for k in ("architecture.weight_format", "inference.skip_layers"))
+    if (line := found.lines.get("architecture.quantizer")) and "fp32" in formats:
+        found.object_to(line, "architecture.quantizer does nothing while weight_format is fp32; set int8, fp8 or auto there")
+    if line := found.lines.get("inference.layer_choice"):
+        given = [c for c in _values("inference.layer_choice", found) if c[0].isdigit()]
+        if len(given) < len(_values("inference.layer_choice", found)) and 0 in fractions:
+            found.object_to(line, "inference.layer_choice picks nothing while skip_layers is 0; set the fraction there")
+        elif given and any(fractions):
+            found.object_to(line, f"inference.layer_choice names the layers {given[0]} itself; remove skip_layers")
+
+
 def _no_such_stage(name: str) -> str:
     owners = [s for s in STAGES if name in knobs(s)]
     hint = f"; {name} is a knob of {owners[0]}: indent it under '{owners[0]}:'" if owners else did_you_mean(name, STAGES)
@@ -224,37 +257,12 @@ def _no_such_knob(stage: str, name: str) -> str:
     return f"{stage} has no '{name}'; it has: {', '.join(knobs(stage))}{hint}"
 
 
-def _allowed(knob: str) -> str:
-    """Say which values ``knob`` takes: ``fp32, bf16, fp16``, or ``a number above 0 and up to 1, or null``."""
-    schema = _adapter(knob).json_schema()
-    return ", or ".join(_allowed_by(part) for part in schema.get("anyOf", [schema]))
-
-
-def _allowed_by(schema: Mapping[str, Any]) -> str:
-    if "enum" in schema:
-        return ", ".join(map(str, schema["enum"]))
-    bounds = " and ".join(f"{word} {schema[key]:g}" for key, word in _BOUNDS if key in schema)
-    return f"{_KINDS[schema['type']]} {bounds}".strip()
-
-
-def _shown(value: object) -> str:
-    """Write ``value`` as YAML would; text keeps its quotes, so that ``'32'`` differs from ``32``."""
-    return repr(value) if isinstance(value, str) else json.dumps(value, default=str)
-
-
 def _scalar(node: yaml.ScalarNode) -> Any:
     """Return what YAML makes of ``node``; one whose explicit tag does not fit its text (``!!int x``) stays text."""
     try:
         return yaml.SafeLoader("").construct_object(node)
     except (yaml.YAMLError, ValueError, LookupError, AttributeError):
         return node.value
-
-
-@cache
-def _adapter(knob: str) -> TypeAdapter[Any]:
-    stage, name = knob.split(".")
-    hints = get_type_hints(type(getattr(Options(), stage)), include_extras=True)
-    return TypeAdapter(hints[name], config=ConfigDict(strict=True))
 
 
 def _options(values: Mapping[str, Any]) -> Options:
@@ -264,12 +272,7 @@ def _options(values: Mapping[str, Any]) -> Options:
 
 
 def _values(knob: str, found: _Findings) -> tuple[Any, ...]:
-    return found.sweep.get(knob) or (found.values.get(knob, _value(Options(), knob)),)
-
-
-def _value(options: Options, knob: str) -> Any:
-    stage, name = knob.split(".")
-    return getattr(getattr(options, stage), name)
+    return found.sweep.get(knob) or (found.values.get(knob, value_of(Options(), knob)),)
 
 
 def _first_lines(lines: Mapping[str, int]) -> dict[str, int]:

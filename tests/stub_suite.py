@@ -83,7 +83,7 @@ class StubToggles:
     def synchronize(self):
         pass
 
-    def data(self, train, test, model, seed):
+    def data(self, train, test, model, seed, *, valid):
         return len(test)
 
     def architecture(self, model):
@@ -119,7 +119,7 @@ class StubToggles:
 
 
 class StubData:
-    train = test = tuple(range(10))
+    train = valid = test = tuple(range(10))
     facts = {"asked": "generated", "source": "stub", "sha256": "0" * 64, "split_sizes": {"test": 10}}
 
     def judge(self, outputs):

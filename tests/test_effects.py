@@ -32,6 +32,18 @@ def test_a_knob_that_reads_as_the_baseline_s_did_nothing(got: str | None, idle: 
     assert without_effect([proof("training.precision", got)], FAST) == (("training.precision",) if idle else ())
 
 
+def test_a_knob_that_nobody_read_back_did_nothing() -> None:
+    """Without a proof there is no effect."""
+    assert without_effect([], FAST) == ("training.precision",)
+
+
+def test_a_knob_that_reads_as_it_did_before_did_nothing() -> None:
+    """Where the baseline is what the machine has, that is what a knob must move away from."""
+    options = Options(system=SystemOptions(cpu_threads=2))
+    for before, idle in ((2, ("system.cpu_threads",)), (1, ())):
+        assert without_effect([replace(proof("system.cpu_threads", 2), before=before)], options) == idle
+
+
 def test_a_variant_whose_only_knob_did_nothing_has_no_effect() -> None:
     """The published power cap that nothing read would be called so."""
     assert effect_of(rounds(proof("training.precision", "fp32")), FAST) == (NO_EFFECT, ("training.precision",))

@@ -17,7 +17,16 @@ FLOORS: tuple[tuple[tuple[str, ...], ...], ...] = (
     (("errors", "options", "types"),),
     (
         ("profiles", "settings"),
-        ("markdown_tables", "variants", "variant_folders", "experiment_tables", "matrix", "plan"),
+        (
+            "markdown_tables",
+            "knob_values",
+            "variants",
+            "variant_folders",
+            "experiment_tables",
+            "experiment_edits",
+            "matrix",
+            "plan",
+        ),
         ("devices", "environment", "machine", "energy"),
         ("uncertainty", "efficiency"),
         ("doubts",),
@@ -28,7 +37,7 @@ FLOORS: tuple[tuple[tuple[str, ...], ...], ...] = (
         ("store",),
     ),
     (("stages",), ("tasks",), ("tasks", "report"), ("starts",), ("tasks", "starts")),
-    (("pipeline", "measuring"),),
+    (("pipeline", "measuring"), ("new_variant",)),
     (("session",),),
     (("plugin",), ("cli",)),
 )

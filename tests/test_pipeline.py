@@ -25,7 +25,8 @@ class Log:
         self.shortest_s = 0.5
         self.finetunes, self.converts = finetunes, converts
         self.applied_ = (Applied(stage="data", knob="tokenizer", asked="python", got="python", how="log"),)
-        self.facts, self.train, self.test, self.folder, self.source = {"source": "log"}, [1], [2], "folder", "log"
+        self.facts, self.train, self.valid, self.test = {"source": "log"}, [1], [3], [2]
+        self.folder, self.source = "folder", "log"
 
     def __getattr__(self, name: str) -> Any:
         def called(*_: Any, **__: Any) -> Any:

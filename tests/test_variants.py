@@ -105,6 +105,23 @@ ONE_PROBLEM = {
     ),
     "at the open end": ("inference: {skip_layers: 1}\n", 1, "cannot be 1; allowed: a number from 0 and below 1"),
     "not a number": ("inference: {skip_layers: .nan}\n", 1, "inference.skip_layers cannot be NaN;"),
+    "a layer as a number": (
+        "inference: {layer_choice: 3}\n",
+        1,
+        "deepest, top, bottom, alternate, influence, or layers in quotes",
+    ),
+    "a rule without a fraction": (
+        "inference: {layer_choice: top}\n",
+        1,
+        "picks nothing while skip_layers is 0; set the fraction",
+    ),
+    "layers and a fraction": ("inference: {skip_layers: 0.2, layer_choice: '1,2'}\n", 1, "names the layers 1,2 itself; remove"),
+    "a library without a format": ("architecture: {quantizer: torchao}\n", 1, "does nothing while weight_format is fp32"),
+    "a rule of a fraction swept from 0": (
+        "inference:\n  skip_layers: [0.0, 0.5]\n  layer_choice: top\n",
+        3,
+        "picks nothing while skip_layers is 0",
+    ),
     "a date": ("training: {precision: 2026-11-23}\n", 1, 'training.precision cannot be "2026-11-23"'),
     "an impossible date": ("training: {precision: 2026-13-99}\n", 1, "training.precision cannot be '2026-13-99'"),
     "a tag that does not fit": ("data: {batch_size: !!int many}\n", 1, "data.batch_size cannot be 'many'"),
@@ -194,6 +211,7 @@ VALUES = {
     "data.tokenizer": st.just("rust"),
     "data.batch_size": st.integers(1, 512).map(lambda n: 8 * n).filter(lambda n: n != Options().data.batch_size),
     "architecture.weight_format": st.sampled_from(["int8", "fp8", "auto"]),
+    "architecture.quantizer": st.sampled_from(["bitsandbytes", "torchao"]),
     "training.finetune": st.just(value=False),
     "training.optimizer": st.just("sgd"),
     "training.precision": st.sampled_from(["bf16", "fp16"]),
@@ -202,8 +220,11 @@ VALUES = {
     "system.gpu_clock_fraction": st.floats(0, 1, exclude_min=True),
     "system.cpu_threads": st.integers(1, 1024),
     "inference.skip_layers": st.floats(0, 1, exclude_min=True, exclude_max=True),
+    "inference.layer_choice": st.sampled_from(["deepest", "top", "bottom", "alternate"]),
     "inference.precision": st.sampled_from(["bf16", "fp16"]),
 }
+BESIDE = {"architecture.quantizer": "architecture.weight_format", "inference.layer_choice": "inference.skip_layers"}
+"""Knobs that act only beside another one."""
 
 
 def test_the_values_below_cover_every_knob() -> None:
@@ -215,6 +236,7 @@ def test_the_values_below_cover_every_knob() -> None:
 @given(chosen=st.fixed_dictionaries({}, optional=VALUES))
 def test_what_is_written_is_what_differs(tmp_path_factory: pytest.TempPathFactory, chosen: dict[str, object]) -> None:
     """For any set of knobs off the baseline, the differences of the options are the file's content."""
+    chosen = {k: v for k, v in chosen.items() if BESIDE.get(k, k) in chosen}
     tree: dict[str, dict[str, object]] = {}
     for knob, value in chosen.items():
         stage, name = knob.split(".")

@@ -31,7 +31,14 @@ def changes(variant: Variant) -> list[Difference]:
 
 def record(variant: Variant) -> dict[str, Any]:
     """Return a variant as plain builtins."""
-    return {"variant": variant.name, "title": variant.title, "differs_from_baseline": [asdict(d) for d in changes(variant)]}
+    found = changes(variant)
+    stages = list(dict.fromkeys(d.knob.partition(".")[0] for d in found))
+    return {
+        "variant": variant.name,
+        "title": variant.title,
+        "stages": stages,
+        "differs_from_baseline": [asdict(d) for d in found],
+    }
 
 
 def show(console: Console, variants: Sequence[Variant]) -> None:
@@ -43,13 +50,14 @@ def show(console: Console, variants: Sequence[Variant]) -> None:
     table.add_column("variant", no_wrap=True)
     table.add_column("changes: baseline -> here", overflow="fold")
     for variant in variants:
-        lines = [f"{d.knob}: {_text(d.baseline)} -> {_text(d.here)}" for d in changes(variant)] or [NOTHING]
+        lines = [f"{d.knob}: {told(d.baseline)} -> {told(d.here)}" for d in changes(variant)] or [NOTHING]
         for place, line in enumerate(lines):
             table.add_row(variant.name if place == 0 else "", line)
     console.print(table)
 
 
-def _text(value: Any) -> str:
+def told(value: Any) -> str:
+    """Say a knob's value in words."""
     if isinstance(value, list):
         return "each of " + ", ".join(map(str, value))
     return "the machine's own" if value is None else str(value)

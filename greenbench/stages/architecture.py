@@ -1,11 +1,13 @@
 """The architecture stage: build the model, and convert its weights after training.
 
-Conversion replaces linear layers one by one in the live model, so that what was trained is what is converted. Classifier
-and language-model heads keep FP32: their few weights decide the answer.
+All weights are trained in FP32; 8-bit ones are never trained. Conversion replaces the weights of linear layers one by one in
+the live model, after training and before inference, so that what was trained is what is converted: the proof compares their
+norms. Classifier and language-model heads keep FP32, as their few weights decide the answer; so do embeddings and norms.
 """
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -13,14 +15,19 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from greenbench.errors import UnavailableError
+from greenbench.errors import UnavailableError, UsageError
 from greenbench.types import Applied
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
+
+    from greenbench.options import ArchitectureOptions
 
 KEPT = ("classifier", "lm_head", "score")
 """Modules whose weights stay in FP32, by the last part of their name."""
+
+ROUNDED = 0.01
+"""How far, of itself, rounding to 8 bits may move the norm of a weight: INT8 stays below 0.001 and FP8 below 0.005."""
 
 FP8_CAPABILITY = (8, 9)
 """First CUDA compute capability with FP8 matrix units (Ada; Hopper is 9.0)."""
@@ -34,22 +41,27 @@ def linears(model: nn.Module) -> Iterator[tuple[nn.Module, str, nn.Linear]]:
                 yield parent, name, child
 
 
-def check(weight_format: str, device: torch.device) -> None:
-    """Raise UnavailableError where ``device`` or what is installed cannot hold weights as asked."""
-    wanted = resolve(weight_format, device)
-    if wanted == "int8" and not _installed("bitsandbytes"):
-        raise UnavailableError("INT8 needs the package bitsandbytes; install it, or set architecture.weight_format: fp32")
+def check(options: ArchitectureOptions, device: torch.device) -> None:
+    """Raise UnavailableError where ``device`` or what is installed cannot hold weights as asked; UsageError for nonsense."""
+    wanted, library = resolve(options.weight_format, device), quantizer(options, device)
     if wanted == "fp8" and not has_fp8(device):
         raise UnavailableError(
             f"architecture.weight_format: fp8 needs a CUDA device of capability {FP8_CAPABILITY[0]}.{FP8_CAPABILITY[1]} "
             f"or newer, and the cell runs on {device}; int8 or auto would work"
         )
-    if wanted == "fp8" and not _installed("torchao"):
-        raise UnavailableError("FP8 needs the package torchao (extra fp8); install it, or set architecture.weight_format: int8")
+    if (wanted, library) != ("fp32", "none") and (wanted, library) not in CONVERSIONS:
+        works = " or ".join(lib for fmt, lib in CONVERSIONS if fmt == wanted) or "auto"
+        raise UsageError(f"architecture.quantizer: {library} does not convert to {wanted}; {works} would work")
+    if library != "none" and not _installed(library):
+        extra = " (extra fp8)" if library == "torchao" else ""
+        raise UnavailableError(
+            f"architecture.weight_format: {wanted} needs the package {library}{extra}; "
+            f"install it, or set weight_format: {'int8' if wanted == 'fp8' else 'fp32'}"
+        )
 
 
-def to_int8(model: nn.Module, device: torch.device) -> nn.Module:
-    """Hold linear weights as INT8 with bitsandbytes' LLM.int8() (Dettmers et al. 2022, arXiv:2208.07339)."""
+def to_int8_bitsandbytes(model: nn.Module, device: torch.device) -> nn.Module:
+    """Hold linear weights as INT8 and multiply in INT8: LLM.int8() of bitsandbytes (Dettmers et al. 2022, arXiv:2208.07339)."""
     import bitsandbytes as bnb
 
     for parent, name, linear in linears(model):
@@ -64,12 +76,25 @@ def to_int8(model: nn.Module, device: torch.device) -> nn.Module:
     return model
 
 
+def to_int8_torchao(model: nn.Module, _device: torch.device) -> nn.Module:
+    """Hold linear weights as INT8, one scale a row, with torchao; they are multiplied in the type of their input."""
+    from torchao.quantization import Int8WeightOnlyConfig
+
+    return _torchao(model, Int8WeightOnlyConfig())
+
+
 def to_fp8(model: nn.Module, _device: torch.device) -> nn.Module:
     """Hold linear weights as FP8 and multiply in FP8 with torchao; ``check`` says where that works."""
-    from torchao.quantization import Float8DynamicActivationFloat8WeightConfig, quantize_
+    from torchao.quantization import Float8DynamicActivationFloat8WeightConfig
+
+    return _torchao(model, Float8DynamicActivationFloat8WeightConfig())
+
+
+def _torchao(model: nn.Module, config: Any) -> nn.Module:
+    from torchao.quantization import quantize_
 
     wanted = {id(linear) for _, _, linear in linears(model)}
-    quantize_(model, Float8DynamicActivationFloat8WeightConfig(), filter_fn=lambda module, _: id(module) in wanted)
+    quantize_(model, config, filter_fn=lambda module, _: id(module) in wanted)
     return model
 
 
@@ -78,7 +103,12 @@ def has_fp8(device: torch.device) -> bool:
     return device.type == "cuda" and torch.cuda.get_device_capability(device) >= FP8_CAPABILITY
 
 
-CONVERSIONS: dict[str, Callable[[nn.Module, torch.device], nn.Module]] = {"int8": to_int8, "fp8": to_fp8}
+CONVERSIONS: dict[tuple[str, str], Callable[[nn.Module, torch.device], nn.Module]] = {
+    ("int8", "bitsandbytes"): to_int8_bitsandbytes,
+    ("int8", "torchao"): to_int8_torchao,
+    ("fp8", "torchao"): to_fp8,
+}
+"""Format and library to the conversion."""
 
 
 def resolve(weight_format: str, device: torch.device) -> str:
@@ -86,6 +116,15 @@ def resolve(weight_format: str, device: torch.device) -> str:
     if weight_format != "auto":
         return weight_format
     return "fp8" if has_fp8(device) and _installed("torchao") else "int8"
+
+
+def quantizer(options: ArchitectureOptions, device: torch.device) -> str:
+    """Return the library that converts: the asked one, or what ``auto`` stands for; ``none`` where nothing is converted."""
+    wanted = resolve(options.weight_format, device)
+    if options.quantizer != "auto" or wanted == "fp32":
+        return options.quantizer if options.quantizer != "auto" else "none"
+    able = [library for fmt, library in CONVERSIONS if fmt == wanted]
+    return next((library for library in able if _installed(library)), able[0])
 
 
 def _installed(package: str) -> bool:
@@ -101,42 +140,103 @@ def doubts(weight_format: str, device: torch.device) -> tuple[str, ...]:
     return ()
 
 
-def convert(model: nn.Module, weight_format: str, device: torch.device) -> nn.Module:
-    """Return ``model``, its linear layers held in ``weight_format``; raises UnavailableError where that cannot be."""
+def convert(model: nn.Module, options: ArchitectureOptions, device: torch.device) -> nn.Module:
+    """Return ``model``, its linear layers held as asked; raises UnavailableError where that cannot be."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return CONVERSIONS[resolve(weight_format, device)](model.eval(), device)
+        return CONVERSIONS[resolve(options.weight_format, device), quantizer(options, device)](model.eval(), device)
 
 
-def held_formats(model: nn.Module) -> dict[str, int]:
-    """Return bytes of the convertible linear layers' weights by the format that is found in the live model."""
-    found: dict[str, int] = {}
-    for name, module in model.named_modules():
-        weight: Any = getattr(module, "weight", None)
-        if isinstance(module, nn.Linear) and name.rpartition(".")[2] not in KEPT:
-            held = _format_of(weight)
-            found[held] = found.get(held, 0) + weight.numel() * _item_bytes(weight)
-    return found
+def convertible(model: nn.Module) -> dict[str, nn.Linear]:
+    """Return the linear layers that may be converted, or are, by name."""
+    found = {name: m for name, m in model.named_modules() if isinstance(m, nn.Linear)}
+    return {name: m for name, m in found.items() if name.rpartition(".")[2] not in KEPT}
+
+
+def held_formats(model: nn.Module) -> dict[str, dict[str, int]]:
+    """Return bytes of the convertible layers' weights by module (its number left open), then by the format found."""
+    found: dict[str, dict[str, int]] = {}
+    for name, module in convertible(model).items():
+        weight: Any = module.weight
+        by_format = found.setdefault(re.sub(r"\.\d+\b", ".*", name), Counter())
+        by_format[_format_of(weight)] += weight.numel() * _stored(weight).element_size()
+    return {name: dict(by_format) for name, by_format in found.items()}
+
+
+def _stored(weight: Any) -> Any:
+    """Return the tensor that is stored: torchao wraps it."""
+    return getattr(weight, "qdata", weight)
 
 
 def _format_of(weight: Any) -> str:
-    data = getattr(weight, "qdata", weight)  # torchao wraps the stored tensor
     names = {torch.float32: "fp32", torch.int8: "int8", torch.float8_e4m3fn: "fp8", torch.bfloat16: "bf16"}
-    return names.get(data.dtype, str(data.dtype))
+    return names.get(_stored(weight).dtype, str(_stored(weight).dtype))
 
 
-def _item_bytes(weight: Any) -> int:
-    size: int = getattr(weight, "qdata", weight).element_size()
-    return size
+def _library_of(module: nn.Linear) -> str:
+    """Return whose class holds the weights: bitsandbytes brings modules of its own, torchao tensors."""
+    for kind in (type(module), type(module.weight)):
+        if (package := kind.__module__.partition(".")[0]) in {"bitsandbytes", "torchao"}:
+            return package
+    return "none"
 
 
-def proof(model: nn.Module, asked: str, device: torch.device) -> Applied:
-    """Read the weights' format back from the live model, as it stands at inference."""
-    found = held_formats(model)
-    got = "+".join(sorted(found))
-    note = "" if got == resolve(asked, device) else f"the linear layers' weights are held as {got}"
-    bytes_held = ", ".join(f"{k} {v} bytes" for k, v in sorted(found.items()))
-    classes = Counter(type(m).__name__ for m in model.modules() if isinstance(m, nn.Linear))
-    kinds = ", ".join(f"{count} {name}" for name, count in sorted(classes.items()))
-    how = f"dtype of the linear layers' weights at inference: {bytes_held}; classes: {kinds}"
-    return Applied(stage="architecture", knob="weight_format", asked=asked, got=got, how=how, note=note)
+def _numbers(module: Any) -> torch.Tensor:
+    """Return the numbers that a layer's weight stands for: bitsandbytes holds rows of -127 to 127 with a scale each."""
+    weight = module.weight
+    if _library_of(module) == "torchao":
+        return torch.as_tensor(weight.dequantize())
+    if _library_of(module) == "bitsandbytes":
+        scale = weight.SCB if weight.SCB is not None else module.state.SCB
+        return torch.as_tensor(weight.detach().float() * scale.float()[:, None] / 127)
+    return torch.as_tensor(weight.detach())
+
+
+@torch.no_grad()
+def deviation(model: nn.Module, trained: Mapping[str, Any]) -> float | None:
+    """Return by how much, of itself, a converted weight's norm differs at most from the one ``trained`` has under its name.
+
+    None where none of them was trained.
+    """
+    pairs = [(float(trained[f"{n}.weight"]), m) for n, m in convertible(model).items() if f"{n}.weight" in trained]
+    return max((abs(float(_numbers(m).float().norm()) / norm - 1) for norm, m in pairs if norm), default=None)
+
+
+def proofs(
+    model: nn.Module, options: ArchitectureOptions, device: torch.device, trained: Mapping[str, Any]
+) -> tuple[Applied, Applied]:
+    """Read format and library back from the live weights, as they stand at inference.
+
+    ``trained`` holds the norms of the weights at the end of training, by name, before layers were left out.
+    """
+    by_module = held_formats(model)
+    formats = "+".join(sorted({f for formats in by_module.values() for f in formats}))
+    libraries = "+".join(sorted({_library_of(m) for m in convertible(model).values()}))
+    wanted, library = resolve(options.weight_format, device), quantizer(options, device)
+    moved = deviation(model, trained)
+    note = "" if formats == wanted else f"the linear layers' weights are held as {formats}"
+    if not note and moved is not None and moved > ROUNDED:
+        note = f"what was converted is not what was trained: a weight's norm differs by {moved:.1%}"
+    evidence = {
+        "bytes": by_module,
+        "classes": dict(Counter(f"{type(m).__name__}[{type(m.weight).__name__}]" for m in convertible(model).values())),
+        "norm_deviation_from_trained": moved,
+    }
+    held = Applied(
+        stage="architecture",
+        knob="weight_format",
+        asked=options.weight_format,
+        got=formats,
+        how=f"dtypes of the {len(convertible(model))} linear layers' stored weights at inference",
+        note=note,
+        evidence=evidence,
+    )
+    by = Applied(
+        stage="architecture",
+        knob="quantizer",
+        asked=options.quantizer,
+        got=None if libraries == "none" else libraries,
+        how="package of the live weights' class",
+        note="" if libraries == library else f"asked for {library}, the weights are held by {libraries}",
+    )
+    return held, by

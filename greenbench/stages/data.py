@@ -15,7 +15,7 @@ from greenbench.errors import UsageError
 from greenbench.types import Applied
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from torch import nn
@@ -37,16 +37,22 @@ class Encoder(Protocol):
     def max_tokens(self) -> int:
         """Length that texts are cut at."""
 
+    @property
+    def encoded(self) -> int:
+        """Texts that the tokenizer itself has encoded so far: none that a cache has answered."""
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)
 class PythonEncoder:
     """The baseline: byte-level BPE in pure Python."""
 
     tokenizer: Any
     max_tokens: int
+    encoded: int = 0
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         """See ``Encoder``."""
+        self.encoded += len(texts)
         ids: list[list[int]] = self.tokenizer.encode_batch(texts, max_length=self.max_tokens)
         return ids
 
@@ -55,15 +61,17 @@ class PythonEncoder:
         return [self.tokenizer.decode(row) for row in rows]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RustEncoder:
     """The Rust library ``tokenizers``, with its threads."""
 
     tokenizer: Any
     max_tokens: int
+    encoded: int = 0
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         """See ``Encoder``."""
+        self.encoded += len(texts)
         return [encoding.ids for encoding in self.tokenizer.encode_batch_fast(list(texts))]
 
     def decode_batch(self, rows: Sequence[Sequence[int]]) -> list[str]:
@@ -175,6 +183,8 @@ class Batches:
     train: Loader
     test: Loader
     objective: Objective
+    calibration: Sequence[Mapping[str, torch.Tensor]] = ()
+    """Batches of validation examples, for who picks something by them; none unless asked for."""
     tokens_train: int
     tokens_test: int
     applied: tuple[Applied, ...]
@@ -199,23 +209,56 @@ def prepare(
     *,
     micro: int,
     seed: int,
+    calibration: Sequence[Any] = (),
 ) -> Batches:
-    """Tokenise both splits and set up their batches: shuffled for training, in order for inference."""
-    rows, questions = objective.training_rows(train), objective.inference_rows(test)
+    """Tokenise the splits and set up their batches: shuffled for training, in order for inference and calibration."""
+    rows, trained = _counted(tokenizer, objective.training_rows, train)
+    questions, asked = _counted(tokenizer, objective.inference_rows, test)
+    checked, calibrated = _counted(tokenizer, objective.training_rows, calibration)
     sampler = ShuffledBatches(len(train), options.batch_size, micro, seed)
+    in_order = {"batch_size": options.batch_size}
     return Batches(
         train=DataLoader(rows, batch_sampler=sampler, collate_fn=objective.training_batch),  # type: ignore[arg-type]
-        test=DataLoader(questions, batch_size=options.batch_size, collate_fn=objective.inference_batch),  # type: ignore[arg-type]
+        test=DataLoader(questions, collate_fn=objective.inference_batch, **in_order),  # type: ignore[arg-type]
+        calibration=tuple(DataLoader(checked, collate_fn=objective.training_batch, **in_order)),  # type: ignore[arg-type]
         objective=objective,
         tokens_train=rows.tokens,
         tokens_test=questions.tokens,
-        applied=(_tokenizer_proof(tokenizer, options.tokenizer),),
+        applied=(_tokenizer_proof(tokenizer, options.tokenizer, (trained, asked, calibrated)),),
     )
 
 
-def _tokenizer_proof(tokenizer: Encoder, asked: str) -> Applied:
+def _counted(tokenizer: Encoder, rows: Callable[[Sequence[Any]], Encoded], examples: Sequence[Any]) -> tuple[Encoded, int]:
+    """Return the rows of ``examples``, and for how many of these the tokenizer was not asked for a single text."""
+    before = tokenizer.encoded
+    made = rows(examples) if examples else Encoded(rows=(), tokens=0)
+    return made, max(0, len(examples) - (tokenizer.encoded - before))
+
+
+def batch_proof(asked: int, trained: float | None, answered: Sequence[Batch]) -> Applied:
+    """Hold the examples of an optimizer step, or where nothing was trained of the largest batch answered, against ``asked``."""
+    largest = max((b.rows for b in answered), default=None)
+    got = largest if trained is None else trained
+    how = "largest batch at inference, counted" if trained is None else "examples per optimizer step, counted"
+    too_few = trained is None and len(answered) == 1  # one batch may hold all there are
+    note = "" if got == asked or (too_few and got is not None and got < asked) else f"asked for {asked}, read back {got}"
+    evidence = {"largest_batch_inference": largest}
+    return Applied(stage="data", knob="batch_size", asked=asked, got=got, how=how, note=note, evidence=evidence)
+
+
+def _tokenizer_proof(tokenizer: Encoder, asked: str, cached: tuple[int, ...]) -> Applied:
+    """Name the live tokenizer by its class, and say whether it was asked for every text."""
     backend = type(getattr(tokenizer, "tokenizer", tokenizer))
     got = {"greenbench": "python", "tokenizers": "rust"}.get(backend.__module__.split(".")[0], backend.__module__)
     note = "" if got == asked else f"the tokenizer in use is {backend.__module__}.{backend.__qualname__}"
-    how = f"class of the live tokenizer: {backend.__module__}.{backend.__qualname__}"
-    return Applied(stage="data", knob="tokenizer", asked=asked, got=got, how=how, note=note)
+    if not note and any(cached):
+        note = f"the ids of {sum(cached)} texts came from a cache: their tokenising was not measured"
+    return Applied(
+        stage="data",
+        knob="tokenizer",
+        asked=asked,
+        got=got,
+        how=f"class of the live tokenizer: {backend.__module__}.{backend.__qualname__}",
+        note=note,
+        evidence={"texts_encoded": tokenizer.encoded, "texts_from_cache": sum(cached)},
+    )

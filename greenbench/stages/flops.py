@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from greenbench.stages.inference import LOCAL, layer_types
+from greenbench.stages import layers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -132,8 +132,8 @@ def _cost(kind: _Kind, use: str) -> Cost | None:
     rows, tokens = CHECKED
     if _count(skeleton, use, rows, tokens) != rows * cost.text(tokens):
         return None
-    kinds = layer_types(skeleton)
-    windowed = cost.square * kinds.count(LOCAL) // len(kinds)
+    kinds = layers.kinds(skeleton)
+    windowed = cost.square * kinds.count(layers.LOCAL) // len(kinds)
     window = getattr(skeleton.config, "sliding_window", None) or 0
     return Cost(cost.constant, cost.linear, cost.square, windowed, window)
 
@@ -148,13 +148,13 @@ def _solved(first: int, second: int, third: int) -> Cost:
 
 def _by_depth(skeleton: Any, use: str, tokens: int) -> int:
     """Return the operations of one text from a stack without layers and one of a single layer, as each costs the same."""
-    stack, layers = skeleton.base_model, skeleton.base_model.layers
+    stack, every = skeleton.base_model, skeleton.base_model.layers
     counts = []
     for depth in (0, 1):
-        stack.layers = layers[:depth]
+        stack.layers = every[:depth]
         counts.append(_count(skeleton, use, 1, tokens))
-    stack.layers = layers
-    return counts[0] + len(layers) * (counts[1] - counts[0])
+    stack.layers = every
+    return counts[0] + len(every) * (counts[1] - counts[0])
 
 
 def _count(skeleton: Any, use: str, rows: int, tokens: int) -> int:

@@ -23,7 +23,7 @@ THREADS = torch.get_num_threads()
 """Threads that torch chose for itself when it was imported."""
 
 CPU = torch.device("cpu")
-CHATTY = ("transformers", "accelerate", "bitsandbytes", "datasets", "torchao", "huggingface_hub")
+CHATTY = ("transformers", "accelerate", "bitsandbytes", "datasets", "torchao", "huggingface_hub", "torch.utils._pytree")
 
 
 def reset(seed: int, device: torch.device = CPU) -> None:
@@ -54,10 +54,10 @@ def reset(seed: int, device: torch.device = CPU) -> None:
 def quiet() -> Iterator[None]:
     """Keep libraries from talking between the lines: warnings, loggers below ERROR and progress bars."""
     levels = {name: logging.getLogger(name).level for name in CHATTY}
-    bars = _progress_bars(on=False)
+    for name in CHATTY:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    bars = _progress_bars(on=False)  # may import what it asks, and that may talk
     try:
-        for name in CHATTY:
-            logging.getLogger(name).setLevel(logging.ERROR)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield

@@ -47,7 +47,15 @@ class System:
     def _threads_proof(self) -> Applied:
         asked, got = self._options.cpu_threads, torch.get_num_threads()
         note = "" if asked in (None, got) else f"asked for {asked} threads, torch uses {got}"
-        return Applied(stage="system", knob="cpu_threads", asked=asked, got=got, how="torch.get_num_threads()", note=note)
+        return Applied(
+            stage="system",
+            knob="cpu_threads",
+            asked=asked,
+            got=got,
+            how="torch.get_num_threads()",
+            note=note,
+            before=self._threads,
+        )
 
     def _gpu_proofs(self) -> tuple[Applied, ...]:
         note = (NOT_YET if self._gpus else NO_GPU) if self._control else OFF

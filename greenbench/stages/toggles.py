@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from greenbench.stages import architecture, data, flops, inference, isolation, precision, training, yardstick
+from greenbench.stages import architecture, data, flops, inference, isolation, layers, precision, training, yardstick
 from greenbench.stages.objectives import objective
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Toggles:
         """As it was before layers were left out."""
         self._uncounted = ""
         """Why the operations could not be counted."""
-        self._ran: tuple[nn.Module, int, inference.LayerCount, precision.Watched] | None = None
+        self._ran: tuple[nn.Module, layers.Depth, precision.Watched] | None = None
 
     @property
     def finetunes(self) -> bool:
@@ -85,7 +85,7 @@ class Toggles:
             raise self._broken
         training.check(self.options.training, self.device)
         precision.check("inference", self.options.inference.precision, self.device)
-        architecture.check(self.options.architecture.weight_format, self.device)
+        architecture.check(self.options.architecture, self.device)
 
     def warm_up(self, examples: Sequence[Any], model: Any) -> None:
         """Run a miniature of the cell, one optimizer step long: imports, first uses and buffers are paid for here.
@@ -99,7 +99,7 @@ class Toggles:
         small = Toggles(options, replace(self.size, epochs=1, max_new_tokens=WARM_UP_TOKENS), str(self.device))
         with self.quiet():
             small.reset(0)
-            batches = small.data(batch, batch, model, 0)
+            batches = small.data(batch, batch, model, 0, valid=batch)
             net = small.architecture(model)
             net = small.training(net, batches) if self.finetunes else net
             small.inference(small.conversion(net) if self.converts else net, batches)
@@ -124,11 +124,12 @@ class Toggles:
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
 
-    def data(self, train: Sequence[Any], test: Sequence[Any], model: Any, seed: int) -> Batches:
-        """Tokenise and batch, as the model's objective wants it."""
+    def data(self, train: Sequence[Any], test: Sequence[Any], model: Any, seed: int, *, valid: Sequence[Any] = ()) -> Batches:
+        """Tokenise and batch, as the model's objective wants it; of ``valid`` what the cell's options need."""
         tokenizer = data.encoder(self.options.data.tokenizer, model.tokenizer_file, self.size.max_tokens)
         goal = objective(tokenizer, model, self.size)
-        batches = data.prepare(train, test, tokenizer, goal, self.options.data, micro=self.micro, seed=seed)
+        needed = layers.calibration(self.options.inference, valid)
+        batches = data.prepare(train, test, tokenizer, goal, self.options.data, micro=self.micro, seed=seed, calibration=needed)
         self._proofs, self._objective = [*self._proofs, *batches.applied], goal
         return batches
 
@@ -145,30 +146,35 @@ class Toggles:
 
     def conversion(self, net: nn.Module) -> nn.Module:
         """Convert the weights of the trained model."""
-        return architecture.convert(net, self.options.architecture.weight_format, self.device)
+        return architecture.convert(net, self.options.architecture, self.device)
 
     def inference(self, net: nn.Module, batches: Batches) -> Sequence[Any]:
         """Leave out layers where asked, then return the model's answer to each test example."""
-        if self._ran is None:  # a further pass finds the layers gone already, and the first one's proofs stand
-            total = len(inference.layer_types(net))
-            if self.options.inference.skip_layers:
-                inference.skip_layers(net, self.options.inference.skip_layers)
-            self._ran = net, total, inference.LayerCount(net), precision.Watched(net)
         with precision.autocast(self.options.inference.precision, self.device):
+            if self._ran is None:  # a further pass finds the layers gone already, and the first one's proofs stand
+                depth = layers.shorten(net, self.options.inference, batches.calibration, self.device)
+                self._ran = net, depth, precision.Watched(net)
             return batches.objective.answer(net, batches.test, self.device)
 
     def applied(self) -> tuple[Applied, ...]:
         """All proofs of the round, the system stage's own excepted. Reads the live model: call it outside the windows."""
-        options = self.options
-        ran: tuple[Applied, ...] = ()
-        if self._ran is not None:
-            net, total, count, watched = self._ran
-            layers = inference.proof(total, count.ran, options.inference.skip_layers)
-            computed = inference.precision_proof(options.inference.precision, watched.name)
-            layers = replace(layers, how=f"{layers.how}; attention: {inference.attention(net)}")
-            ran = (layers, computed, architecture.proof(net, options.architecture.weight_format, self.device))
-        trained = training.proofs(self._seen, options.training, options.data.batch_size)
-        return (*self._proofs, *trained, *ran)
+        trained = training.proofs(self._seen, self.options.training)
+        counted = self._seen.examples / self._seen.steps if self._seen else None
+        answered = self._objective.answered if self._objective else ()
+        batch = data.batch_proof(self.options.data.batch_size, counted, answered)
+        return (*self._proofs, *([batch] if self._proofs else []), *trained, *self._inferred())
+
+    def _inferred(self) -> tuple[Applied, ...]:
+        """Return the proofs that the model as it answered gives; none before it did."""
+        if self._ran is None:
+            return ()
+        net, depth, watched = self._ran
+        ended = layers.renumbered(self._seen.norms[1], depth) if self._seen else {}
+        formats = architecture.proofs(net, self.options.architecture, self.device, ended)
+        with isolation.quiet():
+            attention = inference.attention(net, self.device)
+        computed = inference.precision_proof(self.options.inference.precision, watched.name, attention)
+        return (*formats, *layers.proofs(depth, self.options.inference), computed)
 
     def doubts(self) -> tuple[str, ...]:
         """Say what a reader should know about this device, these options and this round."""
@@ -201,8 +207,14 @@ class Toggles:
         with isolation.quiet():
             return {
                 "flops_training": self._counted(lambda: flops.of_training(net, self._config, shapes)),
-                "flops_inference": self._counted(lambda: flops.of_inference(net, net.config, batches.objective.answered)),
+                "flops_inference": self._counted(lambda: self._answering(net, batches)),
             }
+
+    def _answering(self, net: Any, batches: Batches) -> int:
+        """Count the answers, and what picking layers took: that was still the whole stack, without a head."""
+        picking = [flops.Batch(*shape) for shape in (self._ran[1].calibration if self._ran else ())]
+        picked = flops.of_inference(net.base_model, self._config, picking) if picking else 0
+        return picked + flops.of_inference(net, net.config, batches.objective.answered)
 
     def _counted(self, count: Callable[[], int]) -> int | None:
         """Return the count, or None where a model cannot be run as a skeleton; a doubt then says why."""

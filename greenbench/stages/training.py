@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -46,8 +46,10 @@ class Seen:
     """Steps that the gradient scaler of fp16 left out because a gradient overflowed."""
     trainable: dict[str, int] = field(default_factory=dict)
     """Parameters that training may change, by module."""
-    norms: tuple[Any, Any] = ((), ())
-    """Norm of each trainable tensor before and after; read after the window."""
+    dtypes: tuple[str, ...] = ()
+    """That the trained weights are held in."""
+    norms: tuple[dict[str, Any], dict[str, Any]] = field(default_factory=lambda: ({}, {}))
+    """Norm of each trainable tensor by name, before and after; read after the window."""
     precision: str = ""
     """That a linear layer computed in."""
     optimizer: str = ""
@@ -65,6 +67,7 @@ def finetune(model: nn.Module, batches: Batches, options: TrainingOptions, size:
     schedule = _schedule(optimizer, len(batches.train) // options.accumulation_steps * size.epochs, size.warmup)
     prepared, tuned, loader = accelerator.prepare(model.train(), optimizer, batches.train)
     seen = Seen(optimizer=type(optimizer).__name__.lower(), trainable=_trainable(model))
+    seen.dtypes = tuple(sorted({str(p.dtype).removeprefix("torch.") for p in model.parameters() if p.requires_grad}))
     before = _norms(model)
     watched = precision.Watched(model)
     for _ in range(size.epochs):
@@ -133,39 +136,54 @@ def _schedule(optimizer: torch.optim.Optimizer, steps: int, warmup: float) -> to
     )
 
 
-def proofs(seen: Seen | None, options: TrainingOptions, batch_size: int) -> tuple[Applied, ...]:
+def proofs(seen: Seen | None, options: TrainingOptions) -> tuple[Applied, ...]:
     """Turn what was seen into proofs, knob by knob. Where the stage did not run, knobs that ask for something did not act."""
     if seen is None:
         return (_compare("finetune", options.finetune, got=False, how="whether the stage ran"), *_idle(options))
-    changed, tensors = moved(seen)
-    ran = (
-        f"whether the stage ran: loss {float(seen.losses[0]):.4g} to {float(seen.losses[-1]):.4g} in {seen.steps} steps, "
-        f"{seen.skipped} of them skipped; {changed} of {tensors} trainable tensors changed; trainable parameters: "
-        + ", ".join(f"{name} {count}" for name, count in seen.trainable.items())
-    )
-    learnt = _compare("finetune", options.finetune, got=True, how=ran)
-    if tensors and not changed:
-        learnt = replace(learnt, got=False, note="the stage ran, and no weight changed")
-    accumulated, examples = seen.micro_batches / seen.steps, seen.examples / seen.steps
+    accumulated = seen.micro_batches / seen.steps
     return (
-        learnt,
+        _learnt(seen, options),
         _compare("optimizer", options.optimizer, seen.optimizer, "class of the live optimizer"),
         _compare("precision", options.precision, seen.precision, "dtype of a linear layer's output in training"),
         _compare("accumulation_steps", options.accumulation_steps, accumulated, "micro-batches per optimizer step, counted"),
-        _compare("batch_size", batch_size, examples, "examples per optimizer step, counted", "data"),
+    )
+
+
+def _learnt(seen: Seen, options: TrainingOptions) -> Applied:
+    """Prove that training changed weights, not that it ran: what could change, what did, and where the loss went."""
+    changed, tensors = moved(seen)
+    acted = bool(changed) or not tensors
+    return Applied(
+        stage="training",
+        knob="finetune",
+        asked=options.finetune,
+        got=acted,
+        how=f"norms of the trainable tensors before and after: {changed} of {tensors} changed",
+        note="" if acted == options.finetune else f"the stage ran, and {'a' if acted else 'no'} weight changed",
+        evidence={
+            "trainable_parameters": seen.trainable,
+            "weight_dtypes": seen.dtypes,
+            "tensors_changed": changed,
+            "tensors": tensors,
+            "loss_first": float(seen.losses[0]),
+            "loss_last": float(seen.losses[-1]),
+            "steps": seen.steps,
+            "steps_skipped": seen.skipped,
+        },
     )
 
 
 def moved(seen: Seen) -> tuple[int, int]:
     """Return how many of the trainable tensors have another norm than before, and how many there are."""
     before, after = seen.norms
-    return sum(bool(a != b) for a, b in zip(before, after, strict=True)), len(before)
+    return sum(bool(before[name] != after[name]) for name in before), len(before)
 
 
-def _norms(model: nn.Module) -> tuple[torch.Tensor, ...]:
+def _norms(model: nn.Module) -> dict[str, torch.Tensor]:
     """Return the norm of each trainable tensor: one pass over the weights, nothing beside that of a training step."""
+    tensors = {name: p for name, p in model.named_parameters() if p.requires_grad}
     with torch.no_grad():
-        return tuple(torch._foreach_norm([p for p in model.parameters() if p.requires_grad]))  # noqa: SLF001
+        return dict(zip(tensors, torch._foreach_norm(list(tensors.values())), strict=True))  # noqa: SLF001
 
 
 def _trainable(model: nn.Module) -> dict[str, int]:
@@ -204,9 +222,9 @@ def _rise(losses: Sequence[Any]) -> float:
     return sum(map(float, losses[-half:])) / half - sum(map(float, losses[:half])) / half
 
 
-def _compare(knob: str, asked: Any, got: Any, how: str, stage: str = "training") -> Applied:
+def _compare(knob: str, asked: Any, got: Any, how: str) -> Applied:
     note = "" if got == asked else f"asked for {asked}, read back {got}"
-    return Applied(stage=stage, knob=knob, asked=asked, got=got, how=how, note=note)
+    return Applied(stage="training", knob=knob, asked=asked, got=got, how=how, note=note)
 
 
 def doubts(options: TrainingOptions, device: torch.device, seen: Seen | None) -> tuple[str, ...]:

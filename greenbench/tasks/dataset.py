@@ -44,6 +44,12 @@ class Dataset:
         return examples
 
     @property
+    def valid(self) -> Sequence[Any]:
+        """Validation examples: never trained on, and never scored."""
+        examples: Sequence[Any] = self.splits.valid
+        return examples
+
+    @property
     def test(self) -> Sequence[Any]:
         """Test examples."""
         examples: Sequence[Any] = self.splits.test

@@ -82,6 +82,11 @@ class Told:
         """Return ids."""
         return self._encoder.encode_batch(texts)
 
+    @property
+    def encoded(self) -> int:
+        """Count as the checkpoint's tokenizer does."""
+        return self._encoder.encoded
+
     def decode_batch(self, rows: Sequence[Sequence[int]]) -> list[Any]:
         """Return ids, too."""
         return [list(row) for row in rows]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 from collections import OrderedDict
 from typing import TYPE_CHECKING
@@ -12,8 +13,9 @@ from stages.small_decoders import SIZE, pairs, questions, saved, written
 from stages.small_runs import CPU, classify
 from torch import nn
 
-from greenbench.errors import UnavailableError
-from greenbench.stages import architecture
+from greenbench.errors import UnavailableError, UsageError
+from greenbench.options import ArchitectureOptions
+from greenbench.stages import architecture, layers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +23,16 @@ if TYPE_CHECKING:
     from greenbench.stages.data import Batches
     from greenbench.stages.training import Seen
     from greenbench.tasks.checkpoints import Checkpoint
+    from greenbench.types import Applied
+
+
+INT8, AUTO, FP8, FP32 = (ArchitectureOptions(weight_format=f) for f in ("int8", "auto", "fp8", "fp32"))
+TORCHAO = ArchitectureOptions(weight_format="int8", quantizer="torchao")
+
+
+def proof(model: nn.Module, options: ArchitectureOptions, norms: dict[str, torch.Tensor] | None = None) -> Applied:
+    """Return the proof of the weights' format."""
+    return architecture.proofs(model, options, CPU, norms or {})[0]
 
 
 def test_linear_layers_become_those_of_bitsandbytes(trained: nn.Module) -> None:
@@ -28,7 +40,7 @@ def test_linear_layers_become_those_of_bitsandbytes(trained: nn.Module) -> None:
     import bitsandbytes as bnb
 
     before = {name for name, m in trained.named_modules() if isinstance(m, nn.Linear)}
-    converted = architecture.convert(trained, "int8", CPU)
+    converted = architecture.convert(trained, INT8, CPU)
     after = {name: m for name, m in converted.named_modules() if isinstance(m, nn.Linear)}
     assert set(after) == before
     assert {name for name, m in after.items() if not isinstance(m, bnb.nn.Linear8bitLt)} == {"classifier"}
@@ -40,7 +52,7 @@ def test_a_decoder_keeps_its_head_and_still_writes(kind: str, request: pytest.Fi
     """Every linear layer but ``lm_head`` is INT8, seven a layer; head and embeddings are what they were, tied or not."""
     checkpoint: Checkpoint = saved(tmp_path, tie_word_embeddings=True) if kind == "tied" else request.getfixturevalue(kind)
     whole, batches = checkpoint.load(), questions(checkpoint, pairs(6))
-    converted = architecture.convert(checkpoint.load(), "int8", CPU)
+    converted = architecture.convert(checkpoint.load(), INT8, CPU)
     linears = {name: type(m).__name__ for name, m in converted.named_modules() if isinstance(m, nn.Linear)}
     assert linears.pop("lm_head") == "Linear"
     assert (len(linears), set(linears.values())) == (4 * 7, {"Linear8bitLt"})
@@ -50,20 +62,20 @@ def test_a_decoder_keeps_its_head_and_still_writes(kind: str, request: pytest.Fi
     rows = written(converted, batches)
     assert [len(row) for row in rows] == [SIZE.max_new_tokens] * 6
     assert sum(a[0] == b[0] for a, b in zip(rows, written(whole, batches), strict=True)) >= 3
-    assert architecture.proof(converted, "int8", CPU).holds
+    assert proof(converted, INT8).holds
 
 
 def test_int8_takes_a_quarter_of_the_bytes(trained: nn.Module) -> None:
     """The bytes are those of the live weights, before and after."""
     before = architecture.held_formats(trained)
-    after = architecture.held_formats(architecture.convert(trained, "int8", CPU))
-    assert set(before) == {"fp32"}
-    assert after == {"int8": before["fp32"] / 4}
+    after = architecture.held_formats(architecture.convert(trained, INT8, CPU))
+    assert "model.layers.*.attn.Wqkv" in before
+    assert after == {name: {"int8": held["fp32"] / 4} for name, held in before.items()}
 
 
 def test_all_but_the_linear_weights_stay_to_the_bit(trained: nn.Module, baseline: tuple[nn.Module, Seen]) -> None:
     """Classifier, embeddings and norms are in FP32 and bit-identical to what was trained."""
-    kept = dict(architecture.convert(trained, "int8", CPU).named_parameters())
+    kept = dict(architecture.convert(trained, INT8, CPU).named_parameters())
     original = dict(baseline[0].named_parameters())
     same = {name for name, p in kept.items() if p.dtype == torch.float32}
     assert {"classifier.weight", "classifier.bias"} <= same
@@ -79,7 +91,7 @@ def test_heads_are_known_by_the_last_part_of_their_name(name: str) -> None:
     model = nn.Sequential(OrderedDict(body=nn.Linear(16, 16), top=nn.Sequential(OrderedDict([(name, nn.Linear(16, 8))]))))
     head, biases = model.top.get_submodule(name), [p.clone() for n, p in model.named_parameters() if n.endswith("bias")]
     weight = head.weight.clone()
-    architecture.convert(model, "int8", CPU)
+    architecture.convert(model, INT8, CPU)
     assert (type(head), type(model.body).__name__) == (nn.Linear, "Linear8bitLt")
     assert torch.equal(head.weight, weight)
     assert all(torch.equal(p, b) for p, b in zip((model.body.bias, head.bias), biases, strict=True))
@@ -90,40 +102,97 @@ def test_int8_predicts_almost_what_fp32_predicts(
 ) -> None:
     """Rounding to 8 bits moves probabilities a little, not at all nowhere, and not much anywhere."""
     whole = torch.tensor(classify(baseline[0], batches))
-    rounded = torch.tensor(classify(architecture.convert(trained, "int8", CPU), batches))
+    rounded = torch.tensor(classify(architecture.convert(trained, INT8, CPU), batches))
     moved = (whole - rounded).abs()
     assert 0 < float(moved.max()) < 0.05
 
 
-def test_conversion_is_proved_by_the_live_weights(trained: nn.Module) -> None:
-    """The proof reads INT8 before and after use, and ``auto`` on a CPU asks for the same."""
-    converted = architecture.convert(trained, "auto", CPU)
-    for asked in ("int8", "auto"):
-        proof = architecture.proof(converted, asked, CPU)
-        assert (proof.asked, proof.got, proof.holds) == (asked, "int8", True)
-        assert f"int8 {sum(architecture.held_formats(converted).values())} bytes" in proof.how
+@pytest.mark.parametrize(("options", "library"), [(INT8, "bitsandbytes"), (AUTO, "bitsandbytes"), (TORCHAO, "torchao")])
+def test_conversion_is_proved_by_the_live_weights(
+    options: ArchitectureOptions, library: str, trained: nn.Module, baseline: tuple[nn.Module, Seen]
+) -> None:
+    """Format and library are read from the weights, bytes by module, and their norms are those at the end of training."""
+    converted = architecture.convert(trained, options, CPU)
+    held, by = architecture.proofs(converted, options, CPU, baseline[1].norms[1])
+    assert (held.asked, held.got, held.holds) == (options.weight_format, "int8", True)
+    assert (by.asked, by.got, by.holds) == (options.quantizer, library, True)
+    assert held.evidence["bytes"] == architecture.held_formats(converted)
+    assert set(held.evidence["bytes"]["model.layers.*.mlp.Wi"]) == {"int8"}
+    assert 0 < held.evidence["norm_deviation_from_trained"] < 0.002
 
 
 def test_baseline_is_proved_to_be_fp32(baseline: tuple[nn.Module, Seen]) -> None:
-    """Nothing converts the baseline."""
-    proof = architecture.proof(baseline[0], "fp32", CPU)
-    assert (proof.got, proof.holds) == ("fp32", True)
+    """Nothing converts the baseline: its weights are the trained ones to the bit."""
+    held, by = architecture.proofs(baseline[0], FP32, CPU, baseline[1].norms[1])
+    assert (held.got, held.holds, by.got, by.holds) == ("fp32", True, None, True)
+    assert held.evidence["norm_deviation_from_trained"] == 0
+
+
+@pytest.mark.parametrize("options", [INT8, TORCHAO], ids=["bitsandbytes", "torchao"])
+def test_converting_other_weights_than_the_trained_ones_is_told(
+    options: ArchitectureOptions, baseline: tuple[nn.Module, Seen]
+) -> None:
+    """The untrained start in INT8 is no fine-tuned model in INT8."""
+    from stages.small_runs import START
+
+    held = proof(architecture.convert(START.load(), options, CPU), options, baseline[1].norms[1])
+    assert held.note.startswith("what was converted is not what was trained: a weight's norm differs by ")
+
+
+@pytest.mark.parametrize("options", [INT8, TORCHAO], ids=["bitsandbytes", "torchao"])
+def test_norms_are_compared_layer_by_layer_where_some_are_left_out(
+    options: ArchitectureOptions, trained: nn.Module, baseline: tuple[nn.Module, Seen]
+) -> None:
+    """Layers get new numbers when others go, and are found again."""
+    converted = architecture.convert(trained, options, CPU)
+    layers.leave_out(converted, (1, 4))
+    named = layers.renumbered(baseline[1].norms[1], layers.Depth(kinds=("any",) * 6, gone=(1, 4)))
+    assert proof(converted, options, named).holds
+    assert not proof(converted, options, baseline[1].norms[1]).holds
+
+
+def test_untrained_weights_are_compared_with_nothing(baseline: tuple[nn.Module, Seen]) -> None:
+    """Without training there are no norms, and none are made up."""
+    assert proof(baseline[0], FP32).evidence["norm_deviation_from_trained"] is None
+
+
+@pytest.mark.parametrize("kind", ["encoder", "decoder"])
+def test_torchao_predicts_almost_what_fp32_predicts(kind: str, llama: Checkpoint, trained: nn.Module, batches: Batches) -> None:
+    """INT8 weights of torchao move answers a little: probabilities by less than 0.05, most first tokens not at all."""
+    if kind == "encoder":
+        whole = torch.tensor(classify(copy.deepcopy(trained), batches))
+        moved = (whole - torch.tensor(classify(architecture.convert(trained, TORCHAO, CPU), batches))).abs()
+        assert 0 < float(moved.max()) < 0.05
+        return
+    asked = questions(llama, pairs(6))
+    rows, whole_rows = written(architecture.convert(llama.load(), TORCHAO, CPU), asked), written(llama.load(), asked)
+    assert sum(a[0] == b[0] for a, b in zip(rows, whole_rows, strict=True)) >= 3
+
+
+def test_torchao_keeps_heads_embeddings_and_norms(trained: nn.Module, baseline: tuple[nn.Module, Seen]) -> None:
+    """Only the linear layers that bitsandbytes would convert hold its tensors; all else is to the bit what was trained."""
+    converted = architecture.convert(trained, TORCHAO, CPU)
+    held = {n for n, p in converted.named_parameters() if type(p).__module__.startswith("torchao")}
+    assert held == {f"{name}.weight" for name in architecture.convertible(baseline[0])}
+    original = dict(baseline[0].named_parameters())
+    assert all(torch.equal(p, original[n]) for n, p in converted.named_parameters() if n not in held)
 
 
 def test_conversion_that_does_nothing_is_told(trained: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the weights stay FP32 although INT8 was asked for, the proof does not hold."""
-    monkeypatch.setitem(architecture.CONVERSIONS, "int8", lambda model, _device: model)
-    proof = architecture.proof(architecture.convert(trained, "int8", CPU), "int8", CPU)
-    assert (proof.got, proof.note) == ("fp32", "the linear layers' weights are held as fp32")
+    """Where the weights stay FP32 although INT8 was asked for, neither proof holds."""
+    monkeypatch.setitem(architecture.CONVERSIONS, ("int8", "bitsandbytes"), lambda model, _device: model)
+    held, by = architecture.proofs(architecture.convert(trained, INT8, CPU), INT8, CPU, {})
+    assert (held.got, held.note) == ("fp32", "the linear layers' weights are held as fp32")
+    assert (by.got, by.note) == (None, "asked for bitsandbytes, the weights are held by none")
 
 
 def test_conversion_that_forgets_a_layer_is_told(trained: nn.Module) -> None:
     """One FP32 layer among INT8 ones is enough for the proof not to hold."""
     forgotten = nn.Linear(64, 64)
-    converted = architecture.convert(trained, "int8", CPU)
+    converted = architecture.convert(trained, INT8, CPU)
     converted.base_model.layers[3].attn.Wo = forgotten
-    proof = architecture.proof(converted, "int8", CPU)
-    assert (proof.got, proof.holds) == ("fp32+int8", False)
+    held = proof(converted, INT8)
+    assert (held.got, held.holds) == ("fp32+int8", False)
 
 
 @pytest.mark.parametrize(("fp8", "installed", "chosen"), [(True, True, "fp8"), (True, False, "int8"), (False, True, "int8")])
@@ -140,28 +209,51 @@ def test_auto_takes_fp8_where_chip_and_package_have_it(
 def test_auto_on_a_cpu_is_int8() -> None:
     """A CPU has no FP8 units, and it can do INT8 and FP32."""
     assert architecture.resolve("auto", CPU) == "int8"
-    for weight_format in ("fp32", "int8", "auto"):
-        architecture.check(weight_format, CPU)
+    for options in (FP32, INT8, AUTO, TORCHAO):
+        architecture.check(options, CPU)
 
 
 def test_fp8_on_a_cpu_is_refused() -> None:
     """The sentence names the knob, the device and what would work."""
     with pytest.raises(UnavailableError, match=r"weight_format: fp8 .* capability 8.9 .* runs on cpu; int8 or auto would work"):
-        architecture.check("fp8", CPU)
+        architecture.check(FP8, CPU)
 
 
-@pytest.mark.parametrize("weight_format", ["int8", "auto"])
-def test_missing_bitsandbytes_is_named(weight_format: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the package, INT8 is refused before anything runs, with what to do; FP32 needs it not."""
+def test_a_library_that_cannot_convert_so_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bitsandbytes has no FP8: the sentence names who has."""
+    monkeypatch.setattr(architecture, "has_fp8", lambda _device: True)
+    with pytest.raises(UsageError, match=r"quantizer: bitsandbytes does not convert to fp8; torchao would work"):
+        architecture.check(ArchitectureOptions(weight_format="fp8", quantizer="bitsandbytes"), CPU)
+
+
+@pytest.mark.parametrize("options", [INT8, AUTO])
+def test_without_bitsandbytes_torchao_converts(options: ArchitectureOptions, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``auto`` takes the library that is there; a named one is not replaced."""
+    monkeypatch.setattr(architecture, "_installed", lambda package: package == "torchao")
+    assert architecture.quantizer(options, CPU) == "torchao"
+    architecture.check(options, CPU)
+    with pytest.raises(UnavailableError, match="weight_format: int8 needs the package bitsandbytes; install it"):
+        architecture.check(ArchitectureOptions(weight_format="int8", quantizer="bitsandbytes"), CPU)
+
+
+@pytest.mark.parametrize("options", [INT8, AUTO])
+def test_missing_libraries_are_named(options: ArchitectureOptions, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without either package, INT8 is refused before anything runs, with what to do; FP32 needs none."""
+    monkeypatch.setattr(architecture, "_installed", lambda _package: False)
+    with pytest.raises(UnavailableError, match=r"int8 needs the package bitsandbytes; install it, or set weight_format: fp32"):
+        architecture.check(options, CPU)
+    architecture.check(FP32, CPU)
+
+
+def test_a_package_that_is_blocked_counts_as_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be imported is not installed."""
     monkeypatch.setitem(sys.modules, "bitsandbytes", None)
-    with pytest.raises(UnavailableError, match=r"needs the package bitsandbytes; install it, or set .*weight_format: fp32"):
-        architecture.check(weight_format, CPU)
-    architecture.check("fp32", CPU)
+    assert architecture.quantizer(INT8, CPU) == "torchao"
 
 
 def test_missing_torchao_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a chip with FP8 the missing package is what stands in the way."""
     monkeypatch.setattr(architecture, "has_fp8", lambda _device: True)
-    monkeypatch.setitem(sys.modules, "torchao", None)
+    monkeypatch.setattr(architecture, "_installed", lambda _package: False)
     with pytest.raises(UnavailableError, match=r"needs the package torchao \(extra fp8\); .* int8"):
-        architecture.check("fp8", CPU)
+        architecture.check(FP8, CPU)

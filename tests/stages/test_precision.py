@@ -14,7 +14,7 @@ from stages.small_runs import CPU, START
 from torch import nn
 
 from greenbench.errors import UnavailableError
-from greenbench.options import DataOptions, InferenceOptions, Options, TrainingOptions
+from greenbench.options import ArchitectureOptions, DataOptions, InferenceOptions, Options, TrainingOptions
 from greenbench.stages import architecture, precision
 from greenbench.stages.toggles import Toggles
 
@@ -50,6 +50,9 @@ def test_autocast_computes_every_linear_layer_in_bf16(llama: Checkpoint) -> None
     assert torch.equal(after[1], whole[1])
 
 
+INT8 = ArchitectureOptions(weight_format="int8")
+
+
 @pytest.mark.parametrize("name", ["fp32", "bf16"])
 def test_the_next_pass_tells_what_it_computes_in(llama: Checkpoint, name: str) -> None:
     """It is read from the first pass, however the later ones compute, and no hook is left."""
@@ -67,7 +70,7 @@ def test_the_next_pass_tells_what_it_computes_in(llama: Checkpoint, name: str) -
 @pytest.mark.parametrize("kind", ["encoder", "decoder"])
 def test_quantised_layers_are_not_asked(llama: Checkpoint, kind: str, name: str) -> None:
     """They answer in their input's type, whatever autocast does: the head, which stays plain, is watched instead."""
-    net = architecture.convert((START if kind == "encoder" else llama).load(), "int8", CPU).eval()
+    net = architecture.convert((START if kind == "encoder" else llama).load(), INT8, CPU).eval()
     watched = precision.Watched(net)
     computed(net, name)
     assert watched.name == name
@@ -115,7 +118,7 @@ def test_precision_that_did_not_act_at_inference_is_told(llama: Checkpoint, monk
 
 def test_bf16_goes_together_with_quantised_weights(llama: Checkpoint) -> None:
     """Under autocast a decoder with INT8 weights writes as many tokens as any other."""
-    net, batches = architecture.convert(llama.load(), "int8", CPU), questions(llama, pairs(4))
+    net, batches = architecture.convert(llama.load(), INT8, CPU), questions(llama, pairs(4))
     with precision.autocast("bf16", CPU):
         rows = written(net, batches)
     assert [len(row) for row in rows] == [SIZE.max_new_tokens] * 4

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 from stages import small_decoders
+from stages.small_decoders import pairs
 from stages.small_runs import SIZE, START, functions
 
 from greenbench.errors import UnavailableError, UsageError
@@ -34,10 +35,10 @@ pytestmark = pytest.mark.usefixtures("as_new")
 
 CHANGED = Options(
     data=DataOptions(tokenizer="rust", batch_size=16),
-    architecture=ArchitectureOptions(weight_format="int8"),
+    architecture=ArchitectureOptions(weight_format="int8", quantizer="bitsandbytes"),
     training=TrainingOptions(optimizer="sgd", precision="bf16", accumulation_steps=2),
     system=SystemOptions(gpu_power_fraction=0.7, gpu_clock_fraction=0.8, cpu_threads=1),
-    inference=InferenceOptions(skip_layers=0.34, precision="bf16"),
+    inference=InferenceOptions(skip_layers=0.34, layer_choice="influence", precision="bf16"),
 )
 
 
@@ -46,7 +47,7 @@ def run(options: Options) -> tuple[Toggles, tuple[Applied, ...], dict[str, int |
     toggles, system = Toggles(options, SIZE, "cpu"), System(options.system, ())
     with toggles.quiet(), system:
         toggles.reset(0)
-        batches = toggles.data(functions(32), functions(8, seed=1), START, 0)
+        batches = toggles.data(functions(32), functions(8, seed=1), START, 0, valid=functions(8, seed=2))
         net = toggles.architecture(START)
         net = toggles.training(net, batches) if toggles.finetunes else net
         net = toggles.conversion(net) if toggles.converts else net
@@ -83,7 +84,7 @@ def translated(checkpoint: Checkpoint, options: Options) -> tuple[tuple[Applied,
     toggles, system = Toggles(options, small_decoders.SIZE, "cpu"), System(options.system, ())
     with toggles.quiet(), system:
         toggles.reset(0)
-        batches = toggles.data(small_decoders.pairs(32), small_decoders.pairs(6, 40), checkpoint, 0)
+        batches = toggles.data(pairs(32), pairs(6, 40), checkpoint, 0, valid=pairs(4, 60))
         net = toggles.training(toggles.architecture(checkpoint), batches)
         answers = list(toggles.inference(toggles.conversion(net) if toggles.converts else net, batches))
     return (*toggles.applied(), *system.applied), toggles.work(net, batches), answers
@@ -109,15 +110,15 @@ def test_work_of_a_translation_counts_what_is_read_and_written(llama: Checkpoint
     tokenizer = data.encoder("rust", llama.tokenizer_file, small_decoders.SIZE.max_tokens)
     goal = objective(tokenizer, llama, small_decoders.SIZE)
     assert all(a.holds for a in applied)
-    assert work["tokens_training"] == goal.training_rows(small_decoders.pairs(32)).tokens
-    assert work["tokens_inference"] == goal.inference_rows(small_decoders.pairs(6, 40)).tokens
+    assert work["tokens_training"] == goal.training_rows(pairs(32)).tokens
+    assert work["tokens_inference"] == goal.inference_rows(pairs(6, 40)).tokens
     assert len(answers) < work["tokens_generated"] <= len(answers) * small_decoders.SIZE.max_new_tokens
 
 
 def test_warm_up_of_a_translation_is_short_and_leaves_no_trace(llama: Checkpoint) -> None:
     """The miniature writes a few tokens, whatever the profile allows; the cell's proofs and random numbers are as before."""
     toggles = Toggles(Options(), replace(small_decoders.SIZE, max_new_tokens=10**6), "cpu")
-    toggles.warm_up(small_decoders.pairs(32), llama)
+    toggles.warm_up(pairs(32), llama)
     assert not any(a.got for a in toggles.applied())
     drawn = torch.rand(1)
     toggles.reset(0)

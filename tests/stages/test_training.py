@@ -79,13 +79,12 @@ def test_training_lowers_the_loss_and_moves_every_weight(baseline: tuple[nn.Modu
 
 def test_baseline_trains_in_fp32_with_adamw(baseline: tuple[nn.Module, Seen]) -> None:
     """All proofs of the baseline hold, read from the live objects."""
-    proofs = training.proofs(baseline[1], TrainingOptions(), 32)
+    proofs = training.proofs(baseline[1], TrainingOptions())
     assert {p.knob: p.got for p in proofs} == {
         "finetune": True,
         "optimizer": "adamw",
         "precision": "fp32",
         "accumulation_steps": 1,
-        "batch_size": 32,
     }
     assert all(p.holds for p in proofs)
 
@@ -94,7 +93,7 @@ def test_bf16_is_seen_in_training_and_gone_afterwards(few: Batches) -> None:
     """Matrix products of training run in bf16; then the weights and the products of the model are FP32 again."""
     net, seen = fine_tuned(few, BF16)
     assert seen.precision == "bf16"
-    assert all(p.holds for p in training.proofs(seen, BF16, 8))
+    assert all(p.holds for p in training.proofs(seen, BF16))
     assert {p.dtype for p in net.parameters()} == {torch.float32}
     assert linear_dtype(net) == torch.float32
 
@@ -103,7 +102,7 @@ def test_precision_that_did_not_act_is_told(few: Batches, monkeypatch: pytest.Mo
     """Where autocast stays off although bf16 was asked for, the proof says what was read back."""
     monkeypatch.setitem(training.MIXED_PRECISION, "bf16", "no")
     _, seen = fine_tuned(few, BF16)
-    proof = next(p for p in training.proofs(seen, BF16, 8) if p.knob == "precision")
+    proof = next(p for p in training.proofs(seen, BF16) if p.knob == "precision")
     assert (proof.got, proof.note) == ("fp32", "asked for bf16, read back fp32")
 
 
@@ -125,28 +124,25 @@ def test_sgd_is_proved_by_the_live_optimizer(few: Batches) -> None:
     """The optimizer that ran is SGD; the same run does not pass for AdamW."""
     options = replace(BF16, precision="fp32", optimizer="sgd")
     _, seen = fine_tuned(few, options)
-    optimizer = {p.knob: p for p in training.proofs(seen, options, 8)}["optimizer"]
+    optimizer = {p.knob: p for p in training.proofs(seen, options)}["optimizer"]
     assert (optimizer.asked, optimizer.got, optimizer.holds) == ("sgd", "sgd", True)
-    mistaken = {p.knob: p for p in training.proofs(seen, replace(options, optimizer="adamw"), 8)}["optimizer"]
+    mistaken = {p.knob: p for p in training.proofs(seen, replace(options, optimizer="adamw"))}["optimizer"]
     assert mistaken.note == "asked for adamw, read back sgd"
 
 
-def test_counted_batches_are_held_against_the_asked_ones() -> None:
-    """Accumulation and batch size are read from counts: other counts are told."""
+def test_counted_micro_batches_are_held_against_the_asked_ones() -> None:
+    """Accumulation is read from counts: other counts are told."""
     seen = Seen(steps=2, micro_batches=4, examples=16, losses=[0.7, 0.6], precision="bf16", optimizer="adamw")
-    assert [p.knob for p in training.proofs(seen, BF16, 8) if not p.holds] == []
-    wrong = training.proofs(replace(seen, micro_batches=2, examples=8), BF16, 8)
-    assert [(p.stage, p.knob, p.got) for p in wrong if not p.holds] == [
-        ("training", "accumulation_steps", 1),
-        ("data", "batch_size", 4),
-    ]
+    assert [p.knob for p in training.proofs(seen, BF16) if not p.holds] == []
+    wrong = training.proofs(replace(seen, micro_batches=2), BF16)
+    assert [(p.stage, p.knob, p.got) for p in wrong if not p.holds] == [("training", "accumulation_steps", 1)]
 
 
 def test_skipped_training_is_proved() -> None:
     """Without fine-tuning it is proved that it did not run; if it was asked for, the proof does not hold."""
-    skipped, *_ = training.proofs(None, TrainingOptions(finetune=False), 32)
+    skipped, *_ = training.proofs(None, TrainingOptions(finetune=False))
     assert (skipped.knob, skipped.asked, skipped.got, skipped.holds) == ("finetune", False, False, True)
-    missing, *_ = training.proofs(None, TrainingOptions(), 32)
+    missing, *_ = training.proofs(None, TrainingOptions())
     assert not missing.holds
 
 
@@ -198,7 +194,7 @@ def test_learning_rate_rises_to_its_peak_and_falls_to_zero(steps: int, warmup: f
 
 def test_knobs_of_a_stage_that_is_off_did_not_act() -> None:
     """Asking for bf16 in training that does not run is no mixed precision; what asks for nothing has no note."""
-    proofs = training.proofs(None, TrainingOptions(finetune=False, precision="bf16"), 32)
+    proofs = training.proofs(None, TrainingOptions(finetune=False, precision="bf16"))
     assert {p.knob: p.holds for p in proofs} == {
         "finetune": True,
         "optimizer": True,
@@ -213,16 +209,17 @@ def test_training_proves_that_weights_moved_and_which_may() -> None:
     changed, tensors = training.moved(seen)
     assert changed == tensors > 30
     assert sum(seen.trainable.values()) == sum(p.numel() for p in START.load().parameters())
-    (proof,) = [p for p in training.proofs(seen, TrainingOptions(), 32) if p.knob == "finetune"]
+    (proof,) = [p for p in training.proofs(seen, TrainingOptions()) if p.knob == "finetune"]
     assert proof.holds
-    assert f"{changed} of {tensors} trainable tensors changed" in proof.how
-    assert "classifier" in proof.how
+    assert (proof.evidence["tensors_changed"], proof.evidence["tensors"]) == (changed, tensors)
+    assert proof.evidence["trainable_parameters"].keys() >= {"classifier", "model.layers"}
+    assert proof.evidence["weight_dtypes"] == ("float32",)
 
 
 def test_training_that_moves_nothing_is_no_training() -> None:
     """A learning rate of 0: the stage ran, and the proof does not hold."""
     _, seen = fine_tuned(batched(functions(64), functions(8, seed=1)), learning_rate=0.0)
-    (proof,) = [p for p in training.proofs(seen, TrainingOptions(), 32) if p.knob == "finetune"]
+    (proof,) = [p for p in training.proofs(seen, TrainingOptions()) if p.knob == "finetune"]
     assert (proof.got, proof.note) == (False, "the stage ran, and no weight changed")
 
 

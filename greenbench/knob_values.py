@@ -1,0 +1,59 @@
+"""What a single knob takes: its type as ``Options`` declares it, checked, and told in words that a person can act on."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import TYPE_CHECKING, Any, get_type_hints
+
+from pydantic import ConfigDict, TypeAdapter
+
+from greenbench.options import LAYER_CHOICE, Options
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_BOUNDS = (("minimum", "from"), ("exclusiveMinimum", "above"), ("maximum", "up to"), ("exclusiveMaximum", "below"))
+_CHOICES = {LAYER_CHOICE: "deepest, top, bottom, alternate, influence, or layers in quotes like '3,4'"}
+"""Pattern to what it allows, in words."""
+_KINDS = {
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "null": "null",
+    "string": "a text",
+}
+
+
+def value_of(options: Options, knob: str) -> Any:
+    """Return the value of ``knob`` (``stage.name``) in ``options``."""
+    stage, name = knob.split(".")
+    return getattr(getattr(options, stage), name)
+
+
+@cache
+def adapter(knob: str) -> TypeAdapter[Any]:
+    """Return what validates values of ``knob`` as ``Options`` declares it, strictly."""
+    stage, name = knob.split(".")
+    hints = get_type_hints(type(getattr(Options(), stage)), include_extras=True)
+    return TypeAdapter(hints[name], config=ConfigDict(strict=True))
+
+
+def allowed(knob: str) -> str:
+    """Say which values ``knob`` takes: ``fp32, bf16, fp16``, or ``a number above 0 and up to 1, or null``."""
+    schema = adapter(knob).json_schema()
+    return ", or ".join(_allowed_by(part) for part in schema.get("anyOf", [schema]))
+
+
+def _allowed_by(schema: Mapping[str, Any]) -> str:
+    if "enum" in schema:
+        return ", ".join(map(str, schema["enum"]))
+    if "pattern" in schema:
+        return _CHOICES.get(schema["pattern"], str(schema["pattern"]))
+    bounds = " and ".join(f"{word} {schema[key]:g}" for key, word in _BOUNDS if key in schema)
+    return f"{_KINDS[schema['type']]} {bounds}".strip()
+
+
+def shown_value(value: object) -> str:
+    """Write ``value`` as YAML would; text keeps its quotes, so that ``'32'`` differs from ``32``."""
+    return repr(value) if isinstance(value, str) else json.dumps(value, default=str)

@@ -1,0 +1,214 @@
+"""Each knob, its implementation patched to do nothing: the run that asked for it comes out as NO-EFFECT."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import torch
+from stages.small_runs import SIZE, START, functions
+
+from greenbench.effects import NO_EFFECT, effect_of
+from greenbench.options import (
+    STAGES,
+    ArchitectureOptions,
+    DataOptions,
+    InferenceOptions,
+    Options,
+    SystemOptions,
+    TrainingOptions,
+    differences,
+    knobs,
+)
+from greenbench.stages import architecture, data, isolation, layers, precision, training
+from greenbench.stages.system import System
+from greenbench.stages.toggles import Toggles
+from greenbench.types import Energy, Round, Window
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from greenbench.types import Applied
+
+pytestmark = pytest.mark.usefixtures("as_new")
+
+
+def run(options: Options, before_proofs: Callable[[], None] = lambda: None) -> tuple[Applied, ...]:
+    """Run the five stages of a cell in miniature and return its proofs."""
+    toggles, system = Toggles(options, SIZE, "cpu"), System(options.system, ())
+    with toggles.quiet(), system:
+        toggles.reset(0)
+        batches = toggles.data(functions(64), functions(40, seed=1), START, 0, valid=functions(8, seed=2))
+        net = toggles.architecture(START)
+        net = toggles.training(net, batches) if toggles.finetunes else net
+        net = toggles.conversion(net) if toggles.converts else net
+        toggles.inference(net, batches)
+    before_proofs()
+    return (*toggles.applied(), *system.applied)
+
+
+def verdict(options: Options) -> str:
+    """Return what a cell of one such round is called."""
+    whole = Window(stage="whole", seconds=1.0, energy=Energy())
+    return effect_of([Round(seed=0, whole=whole, windows=(), applied=run(options))], options)[0]
+
+
+def no_tokenizer(patch: pytest.MonkeyPatch) -> None:
+    """Whatever is asked, the baseline's tokenizer encodes."""
+    encoder = data.encoder
+    patch.setattr(data, "encoder", lambda _kind, file, longest: encoder("python", file, longest))
+
+
+def no_batch_size(patch: pytest.MonkeyPatch) -> None:
+    """Batches have 32 examples, whatever is asked."""
+    batches = data.ShuffledBatches
+    patch.setattr(data, "ShuffledBatches", lambda count, _effective, _micro, seed: batches(count, 32, 32, seed))
+
+
+def no_batch_size_at_inference(patch: pytest.MonkeyPatch) -> None:
+    """Tell the data stage of the baseline's size, whatever is asked."""
+    prepare = data.prepare
+
+    def ignorant(train: Any, test: Any, tokenizer: Any, goal: Any, _options: Any, **others: Any) -> Any:
+        return prepare(train, test, tokenizer, goal, DataOptions(tokenizer="rust"), **{**others, "micro": 32})
+
+    patch.setattr(data, "prepare", ignorant)
+
+
+def no_accumulation(patch: pytest.MonkeyPatch) -> None:
+    """Make a step of one batch, whatever is asked."""
+    finetune = training.finetune
+    patch.setattr(data, "micro_batch", lambda size, _steps: size)
+    patch.setattr(
+        training,
+        "finetune",
+        lambda net, batches, options, *others: finetune(net, batches, replace(options, accumulation_steps=1), *others),
+    )
+
+
+def no_other_optimizer(patch: pytest.MonkeyPatch) -> None:
+    """AdamW steps, whatever is asked."""
+    optimizer = training._optimizer
+    patch.setattr(training, "_optimizer", lambda model, _name, size: optimizer(model, "adamw", size))
+
+
+def no_conversion(patch: pytest.MonkeyPatch) -> None:
+    """Weights stay as they are."""
+    for key in architecture.CONVERSIONS:
+        patch.setitem(architecture.CONVERSIONS, key, lambda model, _device: model)
+
+
+RUST = DataOptions(tokenizer="rust")
+SABOTAGE: dict[str, tuple[Options, Callable[[pytest.MonkeyPatch], None]]] = {
+    "data.tokenizer": (Options(data=RUST), no_tokenizer),
+    "data.batch_size": (Options(data=DataOptions(batch_size=16)), no_batch_size),
+    "architecture.weight_format": (Options(architecture=ArchitectureOptions(weight_format="int8")), no_conversion),
+    "architecture.quantizer": (
+        Options(architecture=ArchitectureOptions(weight_format="int8", quantizer="torchao")),
+        no_conversion,
+    ),
+    "training.finetune": (
+        Options(training=TrainingOptions(finetune=False)),
+        lambda patch: patch.setattr(Toggles, "finetunes", property(lambda _: True)),
+    ),
+    "training.optimizer": (Options(training=TrainingOptions(optimizer="sgd")), no_other_optimizer),
+    "training.precision": (
+        Options(training=TrainingOptions(precision="bf16")),
+        lambda patch: patch.setitem(training.MIXED_PRECISION, "bf16", "no"),
+    ),
+    "training.accumulation_steps": (Options(training=TrainingOptions(accumulation_steps=4)), no_accumulation),
+    "system.gpu_power_fraction": (Options(system=SystemOptions(gpu_power_fraction=0.7)), lambda _patch: None),
+    "system.gpu_clock_fraction": (Options(system=SystemOptions(gpu_clock_fraction=0.8)), lambda _patch: None),
+    "system.cpu_threads": (
+        Options(system=SystemOptions(cpu_threads=isolation.THREADS + 1)),
+        lambda patch: patch.setattr(torch, "set_num_threads", lambda _count: None),
+    ),
+    "inference.skip_layers": (
+        Options(inference=InferenceOptions(skip_layers=0.34)),
+        lambda patch: patch.setattr(layers, "leave_out", lambda _model, _gone: None),
+    ),
+    "inference.layer_choice": (
+        Options(inference=InferenceOptions(layer_choice="1,3")),
+        lambda patch: patch.setattr(layers, "leave_out", lambda _model, _gone: None),
+    ),
+    "inference.precision": (
+        Options(inference=InferenceOptions(precision="bf16")),
+        lambda patch: patch.setattr(precision, "autocast", lambda _name, _device: contextlib.nullcontext()),
+    ),
+}
+UNSETTABLE = ("system.gpu_power_fraction", "system.gpu_clock_fraction")
+"""Knobs that nothing can set without a GPU: they have no effect as it is."""
+
+
+def test_every_knob_is_sabotaged_below() -> None:
+    """A new knob joins."""
+    assert SABOTAGE.keys() == {f"{stage}.{knob}" for stage in STAGES for knob in knobs(stage)}
+
+
+@pytest.mark.parametrize("knob", SABOTAGE)
+def test_a_knob_whose_implementation_does_nothing_has_no_effect(knob: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is read back from the live objects gives it away."""
+    options, sabotage = SABOTAGE[knob]
+    assert knob in {d.knob for d in differences(options)}
+    sabotage(monkeypatch)
+    assert verdict(options) == NO_EFFECT
+
+
+@pytest.mark.parametrize("knob", [k for k in SABOTAGE if k not in UNSETTABLE])
+def test_a_knob_that_acts_has_an_effect(knob: str) -> None:
+    """The same run without the sabotage does not come out so."""
+    assert verdict(SABOTAGE[knob][0]) == ""
+
+
+def test_batch_size_without_training_is_read_at_inference(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that is not trained still answers in batches."""
+    options = Options(data=DataOptions(batch_size=16), training=TrainingOptions(finetune=False))
+    untrained = next(a for a in run(options) if a.knob == "batch_size")
+    assert (untrained.got, untrained.holds) == (16, True)
+    no_batch_size_at_inference(monkeypatch)
+    assert next(a for a in run(options) if a.knob == "batch_size").note == "asked for 16, read back 32"
+
+
+def test_ids_that_come_from_a_cache_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second run that is served from the first one's ids did not tokenise, and says so."""
+    served: dict[tuple[str, ...], list[list[int]]] = {}
+    encode = data.RustEncoder.encode_batch
+
+    def cached(self: data.RustEncoder, texts: Any) -> list[list[int]]:
+        if tuple(texts) not in served:
+            served[tuple(texts)] = encode(self, texts)
+        return served[tuple(texts)]
+
+    monkeypatch.setattr(data.RustEncoder, "encode_batch", cached)
+    first, second = (next(a for a in run(Options(data=RUST)) if a.knob == "tokenizer") for _ in range(2))
+    assert first.holds
+    assert first.evidence == {"texts_encoded": 104, "texts_from_cache": 0}
+    assert second.note == "the ids of 104 texts came from a cache: their tokenising was not measured"
+
+
+def recording(part: Any, stage: str, read: set[str]) -> Any:
+    """Return the options of a stage that note which of them is read."""
+    names = set(knobs(stage))
+
+    class Recorder(type(part)):
+        __slots__ = ()
+
+        def __getattribute__(self, name: str) -> Any:
+            if name in names:
+                read.add(f"{stage}.{name}")
+            return super().__getattribute__(name)
+
+    return Recorder(**{f.name: getattr(part, f.name) for f in fields(part)})
+
+
+@pytest.mark.parametrize("options", [Options(), SABOTAGE["architecture.quantizer"][0], SABOTAGE["inference.skip_layers"][0]])
+def test_every_knob_is_read_by_a_stage(options: Options) -> None:
+    """Before any proof asks for it, whatever its value: a knob that no stage reads would be a lie."""
+    read: set[str] = set()
+    recorders = Options(**{stage: recording(getattr(options, stage), stage, read) for stage in STAGES})
+    missed: list[set[str]] = []
+    run(recorders, before_proofs=lambda: missed.append(SABOTAGE.keys() - read))
+    needless = {"architecture.quantizer"} if options.architecture.weight_format == "fp32" else set()
+    assert missed[0] <= needless
