@@ -6,11 +6,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 import stub_suite
+from hypothesis import HealthCheck, settings
 
 from tests.simulators import nvml as nvml_simulator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+# A busy machine is slow, and no test is to fail for that.
+settings.register_profile("greenbench", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("greenbench")
 
 
 @pytest.fixture

@@ -103,15 +103,16 @@ def test_mixed_precision_is_what_the_card_computes_in(precision: str) -> None:
     assert all(p.holds for p in proofs)
 
 
-@pytest.mark.parametrize(("weight_format", "package"), [("int8", "bitsandbytes"), ("fp8", "torchao")])
+@pytest.mark.parametrize(("weight_format", "package"), [("int8", "bitsandbytes"), ("int8", "torchao"), ("fp8", "torchao")])
 def test_quantised_weights_are_held_on_the_card(weight_format: str, package: str) -> None:
-    """INT8 through bitsandbytes, FP8 through torchao on cards that have it."""
+    """INT8 through either library, FP8 through torchao on cards that have it; what is converted is what was trained."""
     if importlib.util.find_spec(package) is None:
         pytest.skip(f"{package} is not installed: {weight_format} is not available here")
     if weight_format == "fp8" and torch.cuda.get_device_capability() < (8, 9):
         pytest.skip("this card has no FP8 units")
-    proofs = run(architecture=ArchitectureOptions(weight_format=weight_format)).applied()
-    assert [p.got for p in proofs if p.knob == "weight_format"] == [weight_format]
+    proofs = run(architecture=ArchitectureOptions(weight_format=weight_format, quantizer=package)).applied()
+    assert [p.got for p in proofs if p.stage == "architecture"] == [weight_format, package]
+    assert all(p.holds for p in proofs)
 
 
 def test_a_cell_on_the_card_leaves_measured_joules(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ CHANGED = Options(
     architecture=ArchitectureOptions(weight_format="int8", quantizer="bitsandbytes"),
     training=TrainingOptions(optimizer="sgd", precision="bf16", accumulation_steps=2),
     system=SystemOptions(gpu_power_fraction=0.7, gpu_clock_fraction=0.8, cpu_threads=1),
-    inference=InferenceOptions(skip_layers=0.34, layer_choice="influence", precision="bf16"),
+    inference=InferenceOptions(skip_layers=0.34, layer_choice="bottom", precision="bf16"),
 )
 
 
@@ -77,6 +77,17 @@ def test_baseline_leaves_a_proof_of_every_knob_that_holds() -> None:
     assert all(a.holds for a in applied)
     assert (toggles.finetunes, toggles.converts) == (True, False)
     assert (work["samples_trained"], work["samples_scored"], work["optimizer_steps"]) == (32, 8, 1)
+
+
+def test_picking_layers_by_their_influence_is_work_too() -> None:
+    """Layers picked on validation data cost the operations of reading these with all layers; named layers cost none."""
+    fast = Options(data=DataOptions(tokenizer="rust"), training=TrainingOptions(finetune=False))
+    _, applied, picked = run(replace(fast, inference=InferenceOptions(skip_layers=0.17)))
+    which = next(a for a in applied if a.knob == "layer_choice")
+    assert (which.asked, which.holds, len(which.evidence["block_influence"])) == ("influence", True, 6)
+    _, _, named = run(replace(fast, inference=InferenceOptions(layer_choice=which.got)))
+    _, _, whole = run(fast)
+    assert named["flops_inference"] < picked["flops_inference"] > whole["flops_inference"]
 
 
 def translated(checkpoint: Checkpoint, options: Options) -> tuple[tuple[Applied, ...], dict[str, int | None], list[str]]:
