@@ -41,19 +41,19 @@ def effect_of(rounds: Sequence[Round], options: Options) -> tuple[str, tuple[str
     return (NO_EFFECT if turned and len(named) == len(turned) else ""), named
 
 
-def should_differ(one: Options, other: Options) -> bool:
-    """Whether two variants turn a knob differently that moves the model's outputs."""
-    values = [{d.knob: d.here for d in differences(o)} for o in (one, other)]
-    unlike = [k for k in {**values[0], **values[1]} if values[0].get(k) != values[1].get(k)]
+def should_differ(one: Sequence[Applied], other: Sequence[Applied]) -> bool:
+    """Whether a knob that moves the model's outputs was read back differently in two rounds; what was asked does not count."""
+    read = [{f"{a.stage}.{a.knob}": a.got for a in applied} for applied in (one, other)]
+    unlike = [k for k in {**read[0], **read[1]} if read[0].get(k) != read[1].get(k)]
     return any(not knob.startswith(SILENT) for knob in unlike)
 
 
 class Outputs:
-    """The outputs of a session's cells, by their checksums: which were seen before."""
+    """The outputs of a session's rounds, by their checksums: which were seen before."""
 
     def __init__(self) -> None:
         """Nothing was seen yet."""
-        self._seen: dict[tuple[str, int, str], list[Cell]] = {}
+        self._seen: dict[tuple[str, int, str], list[tuple[str, tuple[Applied, ...]]]] = {}
 
     def doubts(self, cell: Cell, rounds: Sequence[Round]) -> tuple[str, ...]:
         """Say which earlier cells of the same task and seed gave the same outputs to the last bit, and should not have."""
@@ -62,8 +62,8 @@ class Outputs:
             if one.outputs_sha256 is None:
                 continue
             earlier = self._seen.setdefault((cell.task, one.seed, one.outputs_sha256), [])
-            twins |= dict.fromkeys(e.id for e in earlier if e.id != cell.id and should_differ(e.options, cell.options))
-            earlier.append(cell)
+            twins |= dict.fromkeys(name for name, proofs in earlier if name != cell.id and should_differ(proofs, one.applied))
+            earlier.append((cell.id, one.applied))
         return (
             (f"its outputs equal those of {', '.join(twins)} to the last bit, though its knobs should move them",)
             if twins

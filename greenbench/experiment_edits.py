@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING
 from markdown_it import MarkdownIt
 
 from greenbench.experiment_tables import ALIASES, VARIANT_FILES, cell, mark, tables_of
-from greenbench.markdown_tables import column_key, read_sections, written_cells
+from greenbench.markdown_tables import column_key, lines_of, read_sections, written_cells
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from greenbench.markdown_tables import Table
 
-_CHANGELOG = re.compile(r"[\W\d_]*(?:changelog|change log|changes|history)\b", re.IGNORECASE)
+_CHANGELOG = re.compile(r"[\W\d_]*(?:changelog|change log)\b", re.IGNORECASE)
+_OTHERWISE = re.compile(r"[\W\d_]*(?:changes|history)\W*$", re.IGNORECASE)
+_BULLET = re.compile(r"\s*(?:[-*+]|\d+[.)])\s+")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -43,7 +45,7 @@ def written_row(text: str, name: str) -> dict[str, str]:
     """Return the cells of a variant's row as they are written, by column key."""
     table = tables_of(text)["Variants"]
     line = next(r.line for r in table.rows if name in cell(r, "Folder").split("/"))
-    cells = [c.strip() for c in written_cells(text.splitlines()[line - 1])]
+    cells = [c.strip() for c in written_cells(lines_of(text)[line - 1])]
     return dict(zip(map(_key, table.columns), cells, strict=True))
 
 
@@ -61,7 +63,8 @@ def _row(lines: Sequence[str], table: Table, cells: Mapping[str, str]) -> tuple[
     model = lines[last.line - 1]
     before = dict(zip(map(_key, table.columns), written_cells(model), strict=True))
     named = cell(last, "Folder").strip("/").rpartition("/")[2]
-    texts = {**wanted, "folder": before["folder"].strip().replace(named, wanted["folder"])}
+    manner = before["folder"].strip()
+    texts = {**wanted, "folder": manner.replace(named, wanted["folder"]) if named in manner else f"`{wanted['folder']}`"}
     texts |= {key: before[key].strip() for key in map(column_key, VARIANT_FILES) if key in texts and mark(before[key])}
     return last.line, _joined([texts.get(_key(c), "") for c in table.columns], model)
 
@@ -77,7 +80,8 @@ def _joined(cells: Sequence[str], model: str) -> str:
 
 def _change(text: str, lines: Sequence[str], date: str, sentence: str) -> tuple[int, str]:
     """Return where a changelog line goes, and the line: in its table, else in its list, else under a heading of its own."""
-    section = next((s for s in read_sections(text) if _CHANGELOG.match(s.heading)), None)
+    sections = read_sections(text)
+    section = next((s for kind in (_CHANGELOG, _OTHERWISE) for s in sections if kind.match(s.heading)), None)
     if section is None:
         return len(lines), f"\n## Changelog\n\n| Date | Change |\n|---|---|\n| {date} | {sentence} |"
     if section.tables:
@@ -97,15 +101,20 @@ def _change_row(lines: Sequence[str], table: Table, date: str, sentence: str) ->
 
 
 def _change_item(text: str, lines: Sequence[str], heading: int, sentence: str) -> tuple[int, str]:
-    """Put an item on top of the list below line ``heading``; without a list there, start one."""
+    """Put an item on top of the list below the heading on line ``heading``; without a list there, start one."""
+    below = heading
     for token in MarkdownIt("commonmark").parse(text):
-        if token.type == "heading_open" and token.map and token.map[0] >= heading:
+        if token.map is None or token.map[0] < heading - 1:
+            continue
+        if token.type == "heading_open" and token.map[0] == heading - 1:
+            below = token.map[1]  # an underlined heading takes two lines
+        elif token.type == "heading_open":
             break
-        if token.type == "list_item_open" and token.map and token.map[0] >= heading:
-            first = lines[token.map[0]]
-            bullet = first[: len(first) - len(first.lstrip(" \t-*+"))]
-            return token.map[0], f"{bullet or '- '}{sentence}"
-    return heading, f"\n- {sentence}"
+        elif token.type == "list_item_open":
+            found = _BULLET.match(lines[token.map[0]])
+            return token.map[0], f"{found[0] if found else '- '}{sentence}"
+    rest = lines[below].strip() if below < len(lines) else ""
+    return below, f"\n- {sentence}" + ("\n" if rest else "")
 
 
 def _insert(lines: list[str], place: int, line: str) -> None:

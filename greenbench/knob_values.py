@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _BOUNDS = (("minimum", "from"), ("exclusiveMinimum", "above"), ("maximum", "up to"), ("exclusiveMaximum", "below"))
-_CHOICES = {LAYER_CHOICE: "deepest, top, bottom, alternate, influence, or layers in quotes like '3,4'"}
+_CHOICES = {LAYER_CHOICE: "deepest, top, bottom, alternate, influence, or layers like 3,4"}
 """Pattern to what it allows, in words."""
 _KINDS = {
     "integer": "a whole number",

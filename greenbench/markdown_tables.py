@@ -61,10 +61,15 @@ def column_key(name: str) -> str:
     return re.sub(r"[\W_]+", "", name.casefold()) or name
 
 
+def lines_of(text: str) -> list[str]:
+    """Return the lines as Markdown counts them: a form feed or Unicode's separators end none."""
+    return re.split(r"\r\n|\r|\n", text)
+
+
 def read_sections(text: str) -> tuple[Section, ...]:
     """Return the sections of ``text`` in order; what precedes the first heading has the heading ``""``."""
     tokens = MarkdownIt("commonmark").enable("table").parse(text)
-    lines = re.split(r"\r\n|\r|\n", text)
+    lines = lines_of(text)
     starts = [i for i, t in enumerate(tokens) if t.type == "heading_open" and t.level == 0]
     bounds = zip([0, *starts], [*starts, len(tokens)], strict=True)
     return tuple(_section(tokens[a:b], lines) for a, b in bounds if b > a)

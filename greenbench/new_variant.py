@@ -7,6 +7,7 @@ touched: a variant that would not pass ``greenbench check`` is not made.
 from __future__ import annotations
 
 import datetime as dt
+import os
 import re
 import shutil
 import tempfile
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from greenbench import matrix
-from greenbench.errors import UsageError
+from greenbench.errors import Disagreements, UsageError
 from greenbench.experiment_edits import with_variant, written_row
 from greenbench.knob_values import value_of
 from greenbench.markdown_tables import column_key
@@ -26,6 +27,10 @@ from greenbench.report.variants import changes, told
 from greenbench.types import Variant
 from greenbench.variant_folders import FOLDER_NAME
 from greenbench.variants import parse_config, parse_value
+
+BOM = b"\xef\xbb\xbf"
+LONGEST = 100
+"""Characters of a folder's name."""
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -49,6 +54,8 @@ def make(root: Path, name: str, *, origin: str, settings: Sequence[str], title: 
     """
     found = matrix.load(root / "experiment.md", root / "variants").variants
     _check_name(name, found)
+    if os.path.lexists(root / "variants" / name):
+        raise UsageError(f"greenbench new: {root / 'variants' / name} is there already, and is no variant; move it away")
     start = _origin(origin, found)
     knobs = {**{d.knob: d.here for d in changes(start)}, **_settings(settings)}
     knobs = {k: v for k, v in knobs.items() if v != value_of(Options(), k)}
@@ -60,8 +67,10 @@ def make(root: Path, name: str, *, origin: str, settings: Sequence[str], title: 
 
 def _check_name(name: str, known: Sequence[Variant]) -> None:
     free = f"V{max((_number(v.name) for v in known), default=-1) + 1}"
-    if not FOLDER_NAME.fullmatch(name):
-        raise UsageError(f"greenbench new: '{name}' is no variant's name; it is V<number>_<name>, like {free}_{_stem(name)}")
+    if not FOLDER_NAME.fullmatch(name) or len(name) > LONGEST:
+        raise UsageError(
+            f"greenbench new: '{name}' is no variant's name; it is V<number>_<name>, like {free}_{_stem(name)[:20]}"
+        )
     for variant in known:
         if _number(variant.name) == _number(name):
             raise UsageError(
@@ -103,7 +112,7 @@ def _variant(root: Path, name: str, title: str | None, knobs: Mapping[str, Any])
     config = parse_config(_yaml(knobs), f"{name}/config.yaml")
     if config.problems:
         raise UsageError("\n".join(f"greenbench new: {p}" for p in config.problems))
-    words = title or _stem(name).replace("_", " ").capitalize()
+    words = " ".join((title or _stem(name).replace("_", " ").capitalize()).split())
     return Variant(name=name, title=words, options=config.options, folder=folder, sweep=config.sweep)
 
 
@@ -123,32 +132,59 @@ def _check_new(made: Variant, known: Sequence[Variant]) -> None:
 
 
 def _write(root: Path, made: Variant, origin: Variant, knobs: Mapping[str, Any]) -> None:
-    """Put folder and file together beside the experiment, check them, and move them to their place."""
-    experiment = (root / "experiment.md").resolve()
-    raw = experiment.read_bytes()
-    mark = b"\xef\xbb\xbf" if raw.startswith(b"\xef\xbb\xbf") else b""
-    change = dt.datetime.now(dt.UTC).date().isoformat(), f"Variant `{made.name}`, from `{origin.name}`"
-    text = with_variant(raw.removeprefix(mark).decode("utf-8"), made.name, _row(raw.decode("utf-8-sig"), made, origin), change)
-    with tempfile.TemporaryDirectory(prefix=".new_variant_", dir=experiment.parent) as scratch:
-        tried = Path(scratch)
-        (tried / "experiment.md").write_bytes(mark + text.encode("utf-8"))
-        (tried / "variants").mkdir()
-        for folder in (root / "variants").resolve().iterdir():
-            (tried / "variants" / folder.name).symlink_to(folder)
-        _fill(tried / "variants" / made.name, made, origin, knobs)
-        matrix.load(tried / "experiment.md", tried / "variants")
-        shutil.copymode(experiment, tried / "experiment.md")
-        _move(tried, made.folder, experiment)
-
-
-def _move(tried: Path, folder: Path, experiment: Path) -> None:
-    """Move folder and file to their places, or neither; raises UsageError."""
+    """Put folder and file together beside the experiment, check them, and move them to their place; raises UsageError."""
+    experiment, variants = (root / "experiment.md").resolve(), (root / "variants").resolve()
     try:
-        (tried / "variants" / folder.name).rename(folder)
-        (tried / "experiment.md").replace(experiment)
+        raw = experiment.read_bytes()
+        with tempfile.TemporaryDirectory(prefix=".new_variant_", dir=variants) as scratch:
+            tried = Path(scratch)
+            written = _experiment(raw, made, origin)
+            (tried / "experiment.md").write_bytes(written)
+            (tried / "variants").mkdir()
+            for folder in variants.iterdir():
+                (tried / "variants" / folder.name).symlink_to(folder)
+            _fill(tried / "variants" / made.name, made, origin, knobs)
+            _try(tried)
+            _move(tried / "variants" / made.name, variants / made.name, experiment, raw, written)
     except OSError as error:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise UsageError(f"greenbench new: {experiment} cannot be written ({error.strerror}); nothing has changed") from error
+        raise UsageError(f"greenbench new: {error.filename or root}: {error.strerror}; nothing has changed") from error
+
+
+def _experiment(raw: bytes, made: Variant, origin: Variant) -> bytes:
+    mark = BOM if raw.startswith(BOM) else b""
+    text = raw.removeprefix(mark).decode("utf-8")
+    change = dt.datetime.now(dt.UTC).date().isoformat(), f"Variant `{made.name}`, from `{origin.name}`"
+    return mark + with_variant(text, made.name, _row(text, made, origin), change).encode("utf-8")
+
+
+def _try(tried: Path) -> None:
+    """Check what would be there; raises UsageError, whose lines are not the user's."""
+    try:
+        matrix.load(tried / "experiment.md", tried / "variants")
+    except Disagreements as error:
+        said = "; ".join(p.partition(": ")[2] for p in error.problems)
+        raise UsageError(f"greenbench new: with the new row experiment.md would not pass greenbench check: {said}") from error
+
+
+def _move(made: Path, place: Path, experiment: Path, raw: bytes, written: bytes) -> None:
+    """Move folder and file to their places, or neither; raises OSError, and UsageError where somebody was faster."""
+    fresh = experiment.with_name(f".{experiment.name}.new")
+    place.mkdir()  # fails where something is there by now, and is ours from here on
+    try:
+        fresh.write_bytes(written)
+        shutil.copymode(experiment, fresh)
+        _refuse_if_changed(experiment, raw)
+        made.rename(place)
+        fresh.replace(experiment)
+    except BaseException:
+        shutil.rmtree(place)
+        fresh.unlink(missing_ok=True)
+        raise
+
+
+def _refuse_if_changed(experiment: Path, raw: bytes) -> None:
+    if experiment.read_bytes() != raw:
+        raise UsageError("greenbench new: experiment.md was changed meanwhile; nothing has changed here: say it again")
 
 
 def _row(text: str, made: Variant, origin: Variant) -> dict[str, str]:

@@ -57,6 +57,7 @@ class Stages(Protocol):
     """What the pipeline asks of the optimisation switches."""
 
     finetunes: bool
+    shortens: bool
     converts: bool
 
     def check(self) -> None: ...  # noqa: D102
@@ -66,6 +67,7 @@ class Stages(Protocol):
     def data(self, train: Any, test: Any, model: Any, seed: int, *, valid: Any) -> Any: ...  # noqa: D102
     def architecture(self, model: Any) -> Any: ...  # noqa: D102
     def training(self, net: Any, batches: Any) -> Any: ...  # noqa: D102
+    def shortening(self, net: Any, batches: Any) -> Any: ...  # noqa: D102
     def conversion(self, net: Any) -> Any: ...  # noqa: D102
     def inference(self, net: Any, batches: Any) -> Any: ...  # noqa: D102
     def applied(self) -> tuple[Applied, ...]: ...  # noqa: D102
@@ -118,6 +120,9 @@ class Pipeline:
             if stages.finetunes:
                 with self._window("training"):
                     net = stages.training(net, batches)
+            if stages.shortens:
+                with self._window("architecture"):
+                    net = stages.shortening(net, batches)
             if stages.converts:
                 with self._window("architecture"):
                     net = stages.conversion(net)

@@ -199,6 +199,8 @@ def _checked(knob: str, node: yaml.Node, found: _Findings) -> Any:
         found.object_to(_line(node), f"{knob} takes {allowed(knob)}, or a flat list of such values to sweep")
         return None
     value = _scalar(node)
+    if "pattern" in adapter(knob).json_schema() and type(value) is int:
+        value = str(value)  # a single layer, which YAML takes for a number
     try:
         return adapter(knob).validate_python(value)
     except ValidationError:

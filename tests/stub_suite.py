@@ -65,7 +65,7 @@ def pytest_configure(config):
 
 
 class StubToggles:
-    converts = False
+    converts = shortens = False
 
     def __init__(self, cell):
         self.cell, self.finetunes = cell, cell.options.training.finetune

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from greenbench.effects import NO_EFFECT, Outputs, effect_of, should_differ, without_effect
-from greenbench.options import DataOptions, InferenceOptions, Options, SystemOptions, TrainingOptions
+from greenbench.options import DataOptions, Options, SystemOptions, TrainingOptions
 from greenbench.types import Applied, Cell, Energy, Round, Window
 
 WHOLE = Window(stage="whole", seconds=1.0, energy=Energy())
@@ -67,19 +67,27 @@ def test_the_baseline_is_never_without_effect() -> None:
 
 
 @pytest.mark.parametrize(
-    ("other", "differ"),
+    ("knob", "differ"),
     [
-        (FAST, True),
-        (Options(inference=InferenceOptions(skip_layers=0.2)), True),
-        (Options(data=DataOptions(batch_size=16)), True),
-        (Options(data=DataOptions(tokenizer="rust")), False),
-        (Options(training=TrainingOptions(accumulation_steps=4)), False),
-        (Options(system=SystemOptions(cpu_threads=1)), False),
+        ("training.precision", True),
+        ("inference.layer_choice", True),
+        ("data.batch_size", True),
+        ("data.tokenizer", False),
+        ("training.accumulation_steps", False),
+        ("system.cpu_threads", False),
     ],
 )
-def test_which_variants_should_answer_differently(other: Options, differ: bool) -> None:  # noqa: FBT001
+def test_which_variants_should_answer_differently(knob: str, differ: bool) -> None:  # noqa: FBT001
     """Precision, layers and batches move outputs; the same ids, accumulated steps and circumstances need not."""
-    assert should_differ(Options(), other) == differ == should_differ(other, Options())
+    one, other = [proof(knob, "a")], [proof(knob, "b")]
+    assert should_differ(one, other) == differ == should_differ(other, one)
+    assert not should_differ(one, one)
+
+
+def test_what_was_asked_makes_no_difference() -> None:
+    """INT8 by its name or by ``auto`` is the same INT8; two rules may pick the same layers."""
+    read = proof("architecture.weight_format", "int8")
+    assert not should_differ([replace(read, asked="auto")], [replace(read, asked="int8")])
 
 
 def test_equal_outputs_of_variants_that_should_differ_are_told() -> None:
@@ -87,10 +95,11 @@ def test_equal_outputs_of_variants_that_should_differ_are_told() -> None:
     cell = Cell(task="T2", variant="V0", options=Options(), profile="tiny", seed=0, rounds=1)
     fast = replace(cell, variant="V2", options=FAST)
     quiet = replace(cell, variant="V1", options=Options(data=DataOptions(tokenizer="rust")))
+    bf16 = proof("training.precision", "bf16")
     seen = Outputs()
-    assert seen.doubts(cell, rounds(outputs="a")) == ()
-    assert seen.doubts(quiet, rounds(outputs="a")) == ()
-    assert seen.doubts(fast, rounds(outputs="a", seed=1)) == ()
-    assert seen.doubts(replace(fast, task="T1"), rounds(outputs="a")) == ()
-    (doubt,) = seen.doubts(fast, rounds(outputs="a"))
+    assert seen.doubts(cell, rounds(proof("training.precision", "fp32"), outputs="a")) == ()
+    assert seen.doubts(quiet, rounds(proof("data.tokenizer", "rust"), proof("training.precision", "fp32"), outputs="a")) == ()
+    assert seen.doubts(fast, rounds(bf16, outputs="a", seed=1)) == ()
+    assert seen.doubts(replace(fast, task="T1"), rounds(bf16, outputs="a")) == ()
+    (doubt,) = seen.doubts(fast, rounds(bf16, outputs="a"))
     assert doubt.startswith("its outputs equal those of T2-V0, T2-V1 to the last bit")

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from greenbench.experiment_edits import with_variant, written_row
 from greenbench.experiment_tables import cell, tables_of
+from greenbench.markdown_tables import lines_of
 
 EXPERIMENT = (Path(__file__).parent.parent / "experiment.md").read_text("utf-8")
 ROW = {"Variant": "Arch", "Data": "-", "Architecture": "INT8", "Training": "-", "System": "`cpu_threads` 1", "Inference": "-"}
@@ -81,6 +82,10 @@ def test_a_table_without_rows_gets_its_first() -> None:
     ("changelog", "after"),
     [
         ("## Changelog\n\n- 2026-11-24: a\n- 2026-11-23: b\n", "- 2026-11-25: Variant `V8_arch`\n- 2026-11-24: a\n"),
+        ("## Changelog\n\n- **2026-11-23** a\n", "- 2026-11-25: Variant `V8_arch`\n- **2026-11-23** a\n"),
+        ("Changelog\n---------\n\n- a\n", "Changelog\n---------\n\n- 2026-11-25: Variant `V8_arch`\n- a\n"),
+        ("Changelog\n---------\nProse.\n", "Changelog\n---------\n\n- 2026-11-25: Variant `V8_arch`\n\nProse.\n"),
+        ("## Changes in V2\n\n- x\n\n## Changelog\n\n- a\n", "- x\n\n## Changelog\n\n- 2026-11-25: Variant `V8_arch`\n- a\n"),
         ("## Changelog\n\n* a\n", "* 2026-11-25: Variant `V8_arch`\n* a\n"),
         ("## Changelog\n", "## Changelog\n\n- 2026-11-25: Variant `V8_arch`\n"),
         ("## Changelog\n\nProse.\n", "## Changelog\n\n- 2026-11-25: Variant `V8_arch`\n\nProse.\n"),
@@ -91,7 +96,19 @@ def test_a_table_without_rows_gets_its_first() -> None:
         ("## Changes\n\n| What |\n|---|\n| a |\n", "| 2026-11-25: Variant `V8_arch` |\n"),
         ("", "\n## Changelog\n\n| Date | Change |\n|---|---|\n| 2026-11-25 | Variant `V8_arch` |\n"),
     ],
-    ids=["list", "stars", "empty", "prose", "oldest first", "one column", "none"],
+    ids=[
+        "list",
+        "bold",
+        "underlined",
+        "underlined prose",
+        "another heading",
+        "stars",
+        "empty",
+        "prose",
+        "oldest first",
+        "one column",
+        "none",
+    ],
 )
 def test_the_changelog_line_follows_the_changelogs_manner(changelog: str, after: str) -> None:
     """A table or a list, the newest first or last; where there is no changelog, one is begun."""
@@ -114,6 +131,18 @@ def test_line_endings_are_the_files_own(ending: str, last: str) -> None:
     assert "\n" not in "".join(lines)
 
 
+def test_a_folder_that_is_escaped_gets_a_plain_neighbour() -> None:
+    """Formatters write underscores with a backslash; the new row's name is its own all the same."""
+    text = VARIANTS.replace("`V0_baseline`", r"V0\_baseline")
+    assert "| Arch | `V8_arch` | - |" in added(text)
+
+
+def test_form_feeds_end_no_line() -> None:
+    """Rows are counted as Markdown counts them."""
+    text = EXPERIMENT.replace("This file says", "This\x0cfile\u2028says", 1)
+    assert written_row(text, "V6_data_inference_training")["inference"] == "layer skipping"
+
+
 def test_a_row_can_be_read_as_it_is_written() -> None:
     """With its emphasis and code marks, by column."""
     assert written_row(EXPERIMENT, "V4_architecture")["architecture"] == "**INT8 / FP8 quantisation**"
@@ -126,5 +155,5 @@ def test_whatever_stands_around_the_table_stays(noise: str) -> None:
     text = noise + "\n\n" + VARIANTS
     if "Variants" not in tables_of(text):
         return
-    left = iter(added(text).splitlines())
-    assert all(line in left for line in text.splitlines())
+    left = iter(lines_of(added(text)))
+    assert all(line in left for line in lines_of(text))

@@ -89,6 +89,7 @@ def test_titles_and_layers_are_taken_as_they_are_typed(here: Path) -> None:
             ("fast one", "--set", "system.cpu_threads=1"),
             "'fast one' is no variant's name; it is V<number>_<name>, like V8_fast",
         ),
+        (("V8_" + "x" * 300, "--set", "system.cpu_threads=1"), "is no variant's name; it is V<number>_<name>, like V8_xxx"),
         (("V8_x", "--set", "system.cpu_thread=1"), "--set system.cpu_thread=1: system has no 'cpu_thread'; it has: "),
         (("V8_x", "--set", "sys.cpu_threads=1"), "there is no stage 'sys'; there are: data,"),
         (("V8_x", "--set", "system.cpu_threads=many"), "system.cpu_threads cannot be 'many'; allowed: a whole number from 1"),
@@ -125,13 +126,52 @@ def test_a_move_that_fails_leaves_nothing_behind(here: Path, monkeypatch: pytest
     before = state(here)
 
     def refuse(_self: Path, _target: Path) -> None:
-        raise PermissionError(13, "Permission denied")
+        raise PermissionError(13, "Permission denied", "experiment.md")
 
     monkeypatch.setattr(Path, "replace", refuse)
-    with pytest.raises(UsageError, match=r"experiment.md cannot be written \(Permission denied\); nothing has changed"):
+    with pytest.raises(UsageError, match=r"experiment.md: Permission denied; nothing has changed"):
         new_variant.make(here, "V8_x", origin="V0", settings=["system.cpu_threads=1"], title=None)
     assert state(here) == before
-    assert [p for p in here.iterdir() if p.name.startswith(".")] == []
+    assert [p for p in (*here.iterdir(), *(here / "variants").iterdir()) if p.name.startswith(".")] == []
+
+
+def test_what_is_there_already_is_nobodys_to_remove(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file or a link of that name stays."""
+    (here / "variants/V8_x").symlink_to("nowhere")
+    assert new(here, "V8_x", "--set", "system.cpu_threads=1") == 2
+    assert "V8_x is there already, and is no variant; move it away" in capsys.readouterr().err
+    assert (here / "variants/V8_x").is_symlink()
+
+
+@pytest.mark.parametrize("faster", ["a folder", "an edit"])
+def test_who_was_faster_keeps_everything(faster: str, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another session's folder of the same name, or another's edit of experiment.md, is neither removed nor overwritten."""
+    attempt = new_variant._try
+
+    def meanwhile(tried: Path) -> None:
+        attempt(tried)
+        if faster == "a folder":
+            (here / "variants/V8_x").mkdir()
+            (here / "variants/V8_x/results.txt").write_text("mine")
+        else:
+            with (here / "experiment.md").open("a") as file:
+                file.write("\nedited\n")
+
+    monkeypatch.setattr(new_variant, "_try", meanwhile)
+    with pytest.raises(UsageError, match="nothing has changed"):
+        new_variant.make(here, "V8_x", origin="V0", settings=["system.cpu_threads=1"], title=None)
+    if faster == "a folder":
+        assert (here / "variants/V8_x/results.txt").read_text() == "mine"
+    else:
+        assert (here / "experiment.md").read_text().endswith("\nedited\n")
+        assert not (here / "variants/V8_x").exists()
+
+
+def test_titles_are_one_line_and_a_layer_is_a_layer(here: Path) -> None:
+    """Line ends in a title are spaces; a single layer needs no quotes."""
+    assert new(here, "V8_x", "--title", "A\n B", "--set", "inference.layer_choice=2") == 0
+    made = matrix.load(here / "experiment.md", here / "variants").variants[-1]
+    assert (made.title, made.options.inference.layer_choice) == ("A B", "2")
 
 
 def test_a_file_edited_by_hand_keeps_its_bytes(here: Path) -> None:

@@ -20,10 +20,10 @@ CELL = Cell(task="T2", variant="V0_baseline", options=Options(), profile="tiny",
 class Log:
     """Stands in for stages, data, system stage and meter, and notes in which order they are called."""
 
-    def __init__(self, *, finetunes: bool = True, converts: bool = True) -> None:
+    def __init__(self, *, finetunes: bool = True, converts: bool = True, shortens: bool = False) -> None:
         self.said: list[str] = []
         self.shortest_s = 0.5
-        self.finetunes, self.converts = finetunes, converts
+        self.finetunes, self.converts, self.shortens = finetunes, converts, shortens
         self.applied_ = (Applied(stage="data", knob="tokenizer", asked="python", got="python", how="log"),)
         self.facts, self.train, self.valid, self.test = {"source": "log"}, [1], [3], [2]
         self.folder, self.source = "folder", "log"
@@ -136,7 +136,7 @@ def test_a_failing_stage_leaves_no_window_open() -> None:
 
     with open_meter(()) as meter:
         broken = SimpleNamespace(**{n: getattr(log, n) for n in ("quiet", "synchronize", "data", "architecture", "inference")})
-        broken.finetunes, broken.converts, broken.training = True, False, fail
+        broken.finetunes, broken.converts, broken.shortens, broken.training = True, False, False, fail
         cell = Pipeline(CELL, log, log, broken, meter, Power(log))  # type: ignore[arg-type]
         with pytest.raises(ValueError, match="stage"):
             cell.run()

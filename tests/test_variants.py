@@ -105,11 +105,7 @@ ONE_PROBLEM = {
     ),
     "at the open end": ("inference: {skip_layers: 1}\n", 1, "cannot be 1; allowed: a number from 0 and below 1"),
     "not a number": ("inference: {skip_layers: .nan}\n", 1, "inference.skip_layers cannot be NaN;"),
-    "a layer as a number": (
-        "inference: {layer_choice: 3}\n",
-        1,
-        "deepest, top, bottom, alternate, influence, or layers in quotes",
-    ),
+    "no rule": ("inference: {layer_choice: botom}\n", 1, "deepest, top, bottom, alternate, influence, or layers like 3,4"),
     "a rule without a fraction": (
         "inference: {layer_choice: top}\n",
         1,

@@ -1,8 +1,9 @@
 """The architecture stage: build the model, and convert its weights after training.
 
 All weights are trained in FP32; 8-bit ones are never trained. Conversion replaces the weights of linear layers one by one in
-the live model, after training and before inference, so that what was trained is what is converted: the proof compares their
-norms. Classifier and language-model heads keep FP32, as their few weights decide the answer; so do embeddings and norms.
+the live model, after training and before inference, so that what was trained is what is converted: the proof compares rows of
+both, weight by weight. Classifier and language-model heads keep FP32, as their few weights decide the answer; so do embeddings
+and norms.
 """
 
 from __future__ import annotations
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
 KEPT = ("classifier", "lm_head", "score")
 """Modules whose weights stay in FP32, by the last part of their name."""
 
-ROUNDED = 0.01
-"""How far, of itself, rounding to 8 bits may move the norm of a weight: INT8 stays below 0.001 and FP8 below 0.005."""
+ROUNDED = 0.75
+"""Steps of its format that rounding may move a weight: half a one, and what passing through FP16 adds (bitsandbytes)."""
+TINY = 1e-12
 
 FP8_CAPABILITY = (8, 9)
 """First CUDA compute capability with FP8 matrix units (Ada; Hopper is 9.0)."""
@@ -43,21 +45,30 @@ def linears(model: nn.Module) -> Iterator[tuple[nn.Module, str, nn.Linear]]:
 
 def check(options: ArchitectureOptions, device: torch.device) -> None:
     """Raise UnavailableError where ``device`` or what is installed cannot hold weights as asked; UsageError for nonsense."""
-    wanted, library = resolve(options.weight_format, device), quantizer(options, device)
+    wanted, library = resolve(options, device), quantizer(options, device)
     if wanted == "fp8" and not has_fp8(device):
         raise UnavailableError(
             f"architecture.weight_format: fp8 needs a CUDA device of capability {FP8_CAPABILITY[0]}.{FP8_CAPABILITY[1]} "
             f"or newer, and the cell runs on {device}; int8 or auto would work"
         )
-    if (wanted, library) != ("fp32", "none") and (wanted, library) not in CONVERSIONS:
-        works = " or ".join(lib for fmt, lib in CONVERSIONS if fmt == wanted) or "auto"
-        raise UsageError(f"architecture.quantizer: {library} does not convert to {wanted}; {works} would work")
-    if library != "none" and not _installed(library):
+    if library == "none":
+        return
+    if (wanted, library) not in CONVERSIONS:
+        able = " or ".join(lib for fmt, lib in CONVERSIONS if fmt == wanted) or "auto"
+        raise UsageError(f"architecture.quantizer: {library} does not convert to {wanted}; {able} would work")
+    if not _installed(library):
         extra = " (extra fp8)" if library == "torchao" else ""
         raise UnavailableError(
-            f"architecture.weight_format: {wanted} needs the package {library}{extra}; "
-            f"install it, or set weight_format: {'int8' if wanted == 'fp8' else 'fp32'}"
+            f"architecture.weight_format: {wanted} needs the package {library}{extra}; install it, or set {_instead(wanted)}"
         )
+
+
+def _instead(wanted: str) -> str:
+    """Say which other setting works with what is installed here."""
+    others = [library for fmt, library in CONVERSIONS if fmt == wanted and _installed(library)]
+    if others:
+        return f"quantizer: {others[0]}"
+    return "weight_format: " + ("int8" if wanted == "fp8" else "fp32")
 
 
 def to_int8_bitsandbytes(model: nn.Module, device: torch.device) -> nn.Module:
@@ -111,16 +122,17 @@ CONVERSIONS: dict[tuple[str, str], Callable[[nn.Module, torch.device], nn.Module
 """Format and library to the conversion."""
 
 
-def resolve(weight_format: str, device: torch.device) -> str:
-    """Return the format that ``auto`` stands for on ``device``; others stand for themselves."""
-    if weight_format != "auto":
-        return weight_format
-    return "fp8" if has_fp8(device) and _installed("torchao") else "int8"
+def resolve(options: ArchitectureOptions, device: torch.device) -> str:
+    """Return the format that ``auto`` stands for on ``device`` with the asked library; others stand for themselves."""
+    if options.weight_format != "auto":
+        return options.weight_format
+    able = options.quantizer in {"auto", "torchao"} and has_fp8(device) and _installed("torchao")
+    return "fp8" if able else "int8"
 
 
 def quantizer(options: ArchitectureOptions, device: torch.device) -> str:
     """Return the library that converts: the asked one, or what ``auto`` stands for; ``none`` where nothing is converted."""
-    wanted = resolve(options.weight_format, device)
+    wanted = resolve(options, device)
     if options.quantizer != "auto" or wanted == "fp32":
         return options.quantizer if options.quantizer != "auto" else "none"
     able = [library for fmt, library in CONVERSIONS if fmt == wanted]
@@ -133,9 +145,9 @@ def _installed(package: str) -> bool:
     return find_spec(package) is not None
 
 
-def doubts(weight_format: str, device: torch.device) -> tuple[str, ...]:
+def doubts(options: ArchitectureOptions, device: torch.device) -> tuple[str, ...]:
     """Say where ``auto`` could have done better."""
-    if weight_format == "auto" and has_fp8(device) and not _installed("torchao"):
+    if (options.weight_format, options.quantizer) == ("auto", "auto") and has_fp8(device) and not _installed("torchao"):
         return ("this GPU computes in FP8, and auto took INT8 because torchao is not installed; the extra fp8 brings it",)
     return ()
 
@@ -144,7 +156,7 @@ def convert(model: nn.Module, options: ArchitectureOptions, device: torch.device
     """Return ``model``, its linear layers held as asked; raises UnavailableError where that cannot be."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return CONVERSIONS[resolve(options.weight_format, device), quantizer(options, device)](model.eval(), device)
+        return CONVERSIONS[resolve(options, device), quantizer(options, device)](model.eval(), device)
 
 
 def convertible(model: nn.Module) -> dict[str, nn.Linear]:
@@ -193,13 +205,27 @@ def _numbers(module: Any) -> torch.Tensor:
 
 
 @torch.no_grad()
-def deviation(model: nn.Module, trained: Mapping[str, Any]) -> float | None:
-    """Return by how much, of itself, a converted weight's norm differs at most from the one ``trained`` has under its name.
+def deviation(model: nn.Module, trained: Mapping[str, torch.Tensor]) -> float | None:
+    """Return how far the converted weights lie at most from the ``trained`` rows of the same name, in steps of their format.
 
-    None where none of them was trained.
+    Rounding moves a weight by half a step. A step of INT8 is a 127th of the row's largest weight, one of FP8 (e4m3) an eighth
+    of the weight itself; FP32 has none: any other weight is infinitely far. None where nothing was trained.
     """
-    pairs = [(float(trained[f"{n}.weight"]), m) for n, m in convertible(model).items() if f"{n}.weight" in trained]
-    return max((abs(float(_numbers(m).float().norm()) / norm - 1) for norm, m in pairs if norm), default=None)
+    pairs = [(trained[f"{n}.weight"], m) for n, m in convertible(model).items() if f"{n}.weight" in trained]
+    return max((_steps_apart(rows, m) for rows, m in pairs), default=None)
+
+
+def _steps_apart(rows: torch.Tensor, module: nn.Linear) -> float:
+    now, held = _numbers(module).float(), _format_of(module.weight)
+    now = now[:: max(1, len(now) // len(rows))][: len(rows)].to(rows.device)
+    apart = (now - rows).abs()
+    largest = rows.abs().amax(dim=1, keepdim=True)
+    if held == "int8":
+        return float((apart / (largest / 127).clamp_min(TINY)).max())
+    if held == "fp8":  # weights far below the row's largest are subnormal in FP8, and their steps are another's
+        normal = rows.abs() > largest / 64
+        return float((apart / (rows.abs() / 8).clamp_min(TINY))[normal].max())
+    return 0.0 if torch.equal(now, rows) else float("inf")
 
 
 def proofs(
@@ -207,20 +233,20 @@ def proofs(
 ) -> tuple[Applied, Applied]:
     """Read format and library back from the live weights, as they stand at inference.
 
-    ``trained`` holds the norms of the weights at the end of training, by name, before layers were left out.
+    ``trained`` holds rows of the weights at the end of training, by the names that they have now.
     """
     by_module = held_formats(model)
     formats = "+".join(sorted({f for formats in by_module.values() for f in formats}))
     libraries = "+".join(sorted({_library_of(m) for m in convertible(model).values()}))
-    wanted, library = resolve(options.weight_format, device), quantizer(options, device)
+    wanted, library = resolve(options, device), quantizer(options, device)
     moved = deviation(model, trained)
     note = "" if formats == wanted else f"the linear layers' weights are held as {formats}"
     if not note and moved is not None and moved > ROUNDED:
-        note = f"what was converted is not what was trained: a weight's norm differs by {moved:.1%}"
+        note = f"what was converted is not what was trained: a weight lies {moved:.3g} steps of {formats} from it"
     evidence = {
         "bytes": by_module,
         "classes": dict(Counter(f"{type(m).__name__}[{type(m.weight).__name__}]" for m in convertible(model).values())),
-        "norm_deviation_from_trained": moved,
+        "steps_from_trained": moved,
     }
     held = Applied(
         stage="architecture",

@@ -37,6 +37,7 @@ Row = tuple[list[int], int]
 class Classification:
     """Binary classification with a sequence classifier."""
 
+    training_texts = 1
     tokens_generated = 0
     answered: tuple[Batch, ...] = ()
 

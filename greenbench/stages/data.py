@@ -48,11 +48,14 @@ class PythonEncoder:
 
     tokenizer: Any
     max_tokens: int
-    encoded: int = 0
+
+    @property
+    def encoded(self) -> int:
+        """Counted by the tokenizer itself, text by text."""
+        return int(self.tokenizer.encoded)
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         """See ``Encoder``."""
-        self.encoded += len(texts)
         ids: list[list[int]] = self.tokenizer.encode_batch(texts, max_length=self.max_tokens)
         return ids
 
@@ -113,6 +116,9 @@ class Encoded:
 
 class Objective(Protocol):
     """What a model is trained for and asked: how examples become rows, rows become batches, and batches an answer."""
+
+    training_texts: int
+    """Texts of an example that are tokenised to learn from it: a source and a target are two."""
 
     def training_rows(self, examples: Sequence[Any]) -> Encoded:
         """Tokenise examples to learn from."""
@@ -183,8 +189,9 @@ class Batches:
     train: Loader
     test: Loader
     objective: Objective
-    calibration: Sequence[Mapping[str, torch.Tensor]] = ()
-    """Batches of validation examples, for who picks something by them; none unless asked for."""
+    calibration: Sequence[Any] = ()
+    """Validation examples for who picks something by them, not tokenised yet; none unless asked for."""
+    batch_size: int
     tokens_train: int
     tokens_test: int
     applied: tuple[Applied, ...]
@@ -211,48 +218,65 @@ def prepare(
     seed: int,
     calibration: Sequence[Any] = (),
 ) -> Batches:
-    """Tokenise the splits and set up their batches: shuffled for training, in order for inference and calibration."""
-    rows, trained = _counted(tokenizer, objective.training_rows, train)
-    questions, asked = _counted(tokenizer, objective.inference_rows, test)
-    checked, calibrated = _counted(tokenizer, objective.training_rows, calibration)
+    """Tokenise the splits and set up their batches: shuffled for training, in order for inference. Pass ``calibration`` on."""
+    rows, trained = _counted(tokenizer, objective.training_rows, train, objective.training_texts)
+    questions, asked = _counted(tokenizer, objective.inference_rows, test, 1)
     sampler = ShuffledBatches(len(train), options.batch_size, micro, seed)
     in_order = {"batch_size": options.batch_size}
     return Batches(
         train=DataLoader(rows, batch_sampler=sampler, collate_fn=objective.training_batch),  # type: ignore[arg-type]
         test=DataLoader(questions, collate_fn=objective.inference_batch, **in_order),  # type: ignore[arg-type]
-        calibration=tuple(DataLoader(checked, collate_fn=objective.training_batch, **in_order)),  # type: ignore[arg-type]
         objective=objective,
+        calibration=calibration,
+        batch_size=options.batch_size,
         tokens_train=rows.tokens,
         tokens_test=questions.tokens,
-        applied=(_tokenizer_proof(tokenizer, options.tokenizer, (trained, asked, calibrated)),),
+        applied=(_tokenizer_proof(tokenizer, options.tokenizer, trained + asked),),
     )
 
 
-def _counted(tokenizer: Encoder, rows: Callable[[Sequence[Any]], Encoded], examples: Sequence[Any]) -> tuple[Encoded, int]:
-    """Return the rows of ``examples``, and for how many of these the tokenizer was not asked for a single text."""
+def _counted(
+    tokenizer: Encoder, rows: Callable[[Sequence[Any]], Encoded], examples: Sequence[Any], texts: int
+) -> tuple[Encoded, int]:
+    """Return the rows of ``examples``, each of so many ``texts``, and how many of these the tokenizer did not encode."""
     before = tokenizer.encoded
-    made = rows(examples) if examples else Encoded(rows=(), tokens=0)
-    return made, max(0, len(examples) - (tokenizer.encoded - before))
+    made = rows(examples)
+    return made, max(0, texts * len(examples) - (tokenizer.encoded - before))
+
+
+def calibration_batches(batches: Batches) -> Iterator[dict[str, torch.Tensor]]:
+    """Tokenise the validation examples and yield them in batches."""
+    goal = batches.objective
+    if batches.calibration:
+        rows = goal.training_rows(batches.calibration)
+        for start in range(0, len(rows), batches.batch_size):
+            yield goal.training_batch([rows[i] for i in range(start, min(start + batches.batch_size, len(rows)))])
 
 
 def batch_proof(asked: int, trained: float | None, answered: Sequence[Batch]) -> Applied:
-    """Hold the examples of an optimizer step, or where nothing was trained of the largest batch answered, against ``asked``."""
+    """Hold the examples of an optimizer step, and the largest batch that was answered, against ``asked``."""
     largest = max((b.rows for b in answered), default=None)
-    got = largest if trained is None else trained
-    how = "largest batch at inference, counted" if trained is None else "examples per optimizer step, counted"
-    too_few = trained is None and len(answered) == 1  # one batch may hold all there are
-    note = "" if got == asked or (too_few and got is not None and got < asked) else f"asked for {asked}, read back {got}"
-    evidence = {"largest_batch_inference": largest}
-    return Applied(stage="data", knob="batch_size", asked=asked, got=got, how=how, note=note, evidence=evidence)
+    whole = largest is None or largest == asked or (len(answered) == 1 and largest < asked)  # one batch may hold all there are
+    got = largest if trained is None or not whole else trained
+    note = "" if whole and trained in (None, asked) else f"asked for {asked}, read back {got}"
+    return Applied(
+        stage="data",
+        knob="batch_size",
+        asked=asked,
+        got=asked if trained is None and whole and largest is not None else got,
+        how="examples per optimizer step, and of the largest batch at inference, counted",
+        note=note,
+        evidence={"examples_per_step": trained, "largest_batch_inference": largest},
+    )
 
 
-def _tokenizer_proof(tokenizer: Encoder, asked: str, cached: tuple[int, ...]) -> Applied:
+def _tokenizer_proof(tokenizer: Encoder, asked: str, cached: int) -> Applied:
     """Name the live tokenizer by its class, and say whether it was asked for every text."""
     backend = type(getattr(tokenizer, "tokenizer", tokenizer))
     got = {"greenbench": "python", "tokenizers": "rust"}.get(backend.__module__.split(".")[0], backend.__module__)
     note = "" if got == asked else f"the tokenizer in use is {backend.__module__}.{backend.__qualname__}"
-    if not note and any(cached):
-        note = f"the ids of {sum(cached)} texts came from a cache: their tokenising was not measured"
+    if not note and cached:
+        note = f"the ids of {cached} texts came from a cache: their tokenising was not measured"
     return Applied(
         stage="data",
         knob="tokenizer",
@@ -260,5 +284,5 @@ def _tokenizer_proof(tokenizer: Encoder, asked: str, cached: tuple[int, ...]) ->
         got=got,
         how=f"class of the live tokenizer: {backend.__module__}.{backend.__qualname__}",
         note=note,
-        evidence={"texts_encoded": tokenizer.encoded, "texts_from_cache": sum(cached)},
+        evidence={"texts_encoded": tokenizer.encoded, "texts_from_cache": cached},
     )

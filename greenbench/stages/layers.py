@@ -6,6 +6,7 @@ docs/knobs.md shows what each of them costs in quality, as measured.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from greenbench.errors import UsageError
+from greenbench.errors import UnavailableError, UsageError
 from greenbench.types import Applied
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ class Depth:
     """Layers that ran in the first forward pass after that, by their first numbers."""
     influence: tuple[float, ...] = ()
     """Block influence of each layer, where it was asked for."""
+    numbers: dict[int, int] = field(default_factory=dict)
+    """Identity of each layer, which it keeps when others go, to its number."""
     calibration: list[tuple[int, int]] = field(default_factory=list)
     """Rows and tokens of the batches that it was measured on."""
 
@@ -46,6 +49,11 @@ class Depth:
     def total(self) -> int:
         """Layers that there were."""
         return len(self.kinds)
+
+
+def shortens(options: InferenceOptions) -> bool:
+    """Whether layers are to be left out."""
+    return bool(options.skip_layers) or options.layer_choice[0].isdigit()
 
 
 def calibration(options: InferenceOptions, valid: Sequence[Any]) -> Sequence[Any]:
@@ -57,26 +65,37 @@ def calibration(options: InferenceOptions, valid: Sequence[Any]) -> Sequence[Any
     return valid[:CALIBRATION]
 
 
-def shorten(model: nn.Module, options: InferenceOptions, calibration: Sequence[Any], device: torch.device) -> Depth:
-    """Leave layers out of ``model`` as ``options`` say, and watch which ones run from now on. Raises UsageError."""
-    depth = Depth(kinds=tuple(kinds(model)))
+def depth_of(model: nn.Module) -> Depth:
+    """Return the depth of ``model`` as it is now: whole."""
+    stack: Any = model.base_model
+    numbers = {id(layer): place for place, layer in enumerate(stack.layers)}
+    return Depth(kinds=tuple(kinds(model)), numbers=numbers)
+
+
+def shorten(model: nn.Module, options: InferenceOptions, batches: Iterable[Any], device: torch.device) -> Depth:
+    """Leave layers out of ``model`` as ``options`` say, picked by ``batches`` of validation examples where they need these.
+
+    Raises UsageError where so many or such layers cannot go, UnavailableError where none can be picked.
+    """
+    depth = depth_of(model)
 
     def influence() -> tuple[float, ...]:
-        depth.influence = tuple(block_influence(model, calibration, device))
-        depth.calibration = [tuple(batch["input_ids"].shape) for batch in calibration]
+        several = list(batches)
+        depth.influence = tuple(block_influence(model, several, device))
+        depth.calibration = [tuple(batch["input_ids"].shape) for batch in several]
         return depth.influence
 
     depth.gone = chosen(options.layer_choice, depth.kinds, options.skip_layers, influence)
-    _watch(model, depth.ran)
     if depth.gone:
         leave_out(model, depth.gone)
     return depth
 
 
-def _watch(model: nn.Module, ran: list[int]) -> None:
-    """Note in ``ran`` which layers of ``model`` run in its next forward pass, whatever is left out of it until then."""
+def watch(model: nn.Module, depth: Depth) -> None:
+    """Note in ``depth`` which layers of ``model`` run in its next forward pass, by the numbers that they had at first."""
     stack: Any = model.base_model
-    hooks = [layer.register_forward_hook(lambda *_, place=place: ran.append(place)) for place, layer in enumerate(stack.layers)]
+    numbered = [(layer, depth.numbers.get(id(layer), -1)) for layer in stack.layers]
+    hooks = [layer.register_forward_hook(lambda *_, place=place: depth.ran.append(place)) for layer, place in numbered]
 
     def finish(*_: Any) -> None:
         for hook in (*hooks, end):
@@ -165,7 +184,8 @@ def block_influence(model: nn.Module, batches: Iterable[Mapping[str, torch.Tenso
     """Return for each layer one minus the cosine between its input and its output, the mean over all tokens of ``batches``.
 
     Each batch holds ``input_ids`` and ``attention_mask`` of shape (batch, tokens). A layer that hardly turns the hidden
-    state is hardly needed (block influence: Men et al. 2024, ShortGPT, arXiv:2403.03853).
+    state is hardly needed (block influence: Men et al. 2024, ShortGPT, arXiv:2403.03853). Raises UnavailableError for a model
+    that answers nothing finite.
     """
     stack: Any = model.eval().base_model
     turned = torch.zeros(len(stack.layers), dtype=torch.float64)
@@ -190,6 +210,8 @@ def block_influence(model: nn.Module, batches: Iterable[Mapping[str, torch.Tenso
         for hook in hooks:
             hook.remove()
     found: list[float] = (turned / max(1, tokens)).tolist()
+    if not all(map(math.isfinite, found)):
+        raise UnavailableError("block influence is not a number: the model that training left answers nothing finite")
     return found
 
 
@@ -238,6 +260,8 @@ def proofs(depth: Depth, options: InferenceOptions) -> tuple[Applied, Applied]:
     missing = tuple(i for i in range(depth.total) if i not in depth.ran)
     expected = chosen(options.layer_choice, depth.kinds, options.skip_layers, lambda: depth.influence or [0.0] * depth.total)
     note = "" if missing == expected else f"the layers {_told(missing)} did not run; {_told(expected)} were to be left out"
+    if not note and depth.influence and len(set(depth.influence)) == 1:
+        note = "block influence is the same for all layers: it picked none"
     rounded = f"{options.skip_layers} of {depth.total} layers rounds to none: nothing was left out"
     how = f"hooks on the layers in a forward pass: {len(depth.ran)} of {depth.total} ran"
     fraction = Applied(

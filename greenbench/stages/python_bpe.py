@@ -149,6 +149,8 @@ class PythonBPE:
         self._special = {token.id for token in added if token.special}
         self._separator = "" if spec.get("decoder") else " "
         self._cache: dict[str, list[int]] = {}
+        self.encoded = 0
+        """Texts that were encoded so far."""
 
     @classmethod
     def from_file(cls, path: str | Path) -> Self:
@@ -185,6 +187,7 @@ class PythonBPE:
             UnicodeEncodeError: the text holds half of a surrogate pair, which has no UTF-8 form.
         """
         room = self._room(max_length)
+        self.encoded += 1
         ids: list[int] = []
         for piece, token_id in self._added.split(text):
             if token_id is None:

@@ -67,12 +67,18 @@ class Toggles:
         """As it was before layers were left out."""
         self._uncounted = ""
         """Why the operations could not be counted."""
-        self._ran: tuple[nn.Module, layers.Depth, precision.Watched] | None = None
+        self._depth: layers.Depth | None = None
+        self._ran: tuple[nn.Module, layers.Depth, precision.Watched, inference.Attention] | None = None
 
     @property
     def finetunes(self) -> bool:
         """Whether the training stage runs."""
         return self.options.training.finetune
+
+    @property
+    def shortens(self) -> bool:
+        """Whether layers are left out after training."""
+        return layers.shortens(self.options.inference)
 
     @property
     def converts(self) -> bool:
@@ -102,6 +108,7 @@ class Toggles:
             batches = small.data(batch, batch, model, 0, valid=batch)
             net = small.architecture(model)
             net = small.training(net, batches) if self.finetunes else net
+            net = small.shortening(net, batches) if self.shortens else net
             small.inference(small.conversion(net) if self.converts else net, batches)
             small.reset(0)
 
@@ -111,9 +118,9 @@ class Toggles:
 
     def reset(self, seed: int) -> None:
         """Make the process as new and forget the last round."""
-        isolation.reset(seed, self.device)
-        self._proofs, self._seen, self._ran, self._objective = [], None, None, None
+        self._proofs, self._seen, self._ran, self._objective, self._depth = [], None, None, None, None
         self._uncounted = ""
+        isolation.reset(seed, self.device)  # last: what the round before held is free by now
 
     def yardstick(self) -> Callable[[], int]:
         """Return the fixed kernel of the machine's yardstick on this cell's device, warmed up."""
@@ -144,22 +151,29 @@ class Toggles:
         self._seen = training.finetune(net, batches, self.options.training, self.size, self.device)
         return net
 
+    def shortening(self, net: nn.Module, batches: Batches) -> nn.Module:
+        """Leave layers out of the trained model, picked by validation examples where the choice needs them."""
+        picking = data.calibration_batches(batches)
+        self._depth = layers.shorten(net, self.options.inference, picking, self.device)
+        return net
+
     def conversion(self, net: nn.Module) -> nn.Module:
         """Convert the weights of the trained model."""
         return architecture.convert(net, self.options.architecture, self.device)
 
     def inference(self, net: nn.Module, batches: Batches) -> Sequence[Any]:
-        """Leave out layers where asked, then return the model's answer to each test example."""
+        """Return the model's answer to each test example."""
+        if self._ran is None:  # the proofs are of the first pass
+            depth = self._depth or layers.depth_of(net)
+            layers.watch(net, depth)
+            self._ran = net, depth, precision.Watched(net), inference.Attention(net)
         with precision.autocast(self.options.inference.precision, self.device):
-            if self._ran is None:  # a further pass finds the layers gone already, and the first one's proofs stand
-                depth = layers.shorten(net, self.options.inference, batches.calibration, self.device)
-                self._ran = net, depth, precision.Watched(net)
             return batches.objective.answer(net, batches.test, self.device)
 
     def applied(self) -> tuple[Applied, ...]:
         """All proofs of the round, the system stage's own excepted. Reads the live model: call it outside the windows."""
         trained = training.proofs(self._seen, self.options.training)
-        counted = self._seen.examples / self._seen.steps if self._seen else None
+        counted = self._seen.examples / self._seen.attempts if self._seen else None
         answered = self._objective.answered if self._objective else ()
         batch = data.batch_proof(self.options.data.batch_size, counted, answered)
         return (*self._proofs, *([batch] if self._proofs else []), *trained, *self._inferred())
@@ -168,17 +182,15 @@ class Toggles:
         """Return the proofs that the model as it answered gives; none before it did."""
         if self._ran is None:
             return ()
-        net, depth, watched = self._ran
-        ended = layers.renumbered(self._seen.norms[1], depth) if self._seen else {}
+        net, depth, watched, attention = self._ran
+        ended = layers.renumbered(self._seen.rows, depth) if self._seen else {}
         formats = architecture.proofs(net, self.options.architecture, self.device, ended)
-        with isolation.quiet():
-            attention = inference.attention(net, self.device)
-        computed = inference.precision_proof(self.options.inference.precision, watched.name, attention)
+        computed = inference.precision_proof(self.options.inference.precision, watched.name, attention.evidence)
         return (*formats, *layers.proofs(depth, self.options.inference), computed)
 
     def doubts(self) -> tuple[str, ...]:
         """Say what a reader should know about this device, these options and this round."""
-        formats = architecture.doubts(self.options.architecture.weight_format, self.device)
+        formats = architecture.doubts(self.options.architecture, self.device)
         trained = training.doubts(self.options.training, self.device, self._seen)
         computed = precision.doubts(self.options.inference.precision, self.device)
         answered = self._objective.doubts() if self._objective is not None else ()
@@ -207,14 +219,14 @@ class Toggles:
         with isolation.quiet():
             return {
                 "flops_training": self._counted(lambda: flops.of_training(net, self._config, shapes)),
-                "flops_inference": self._counted(lambda: self._answering(net, batches)),
+                "flops_architecture": self._counted(lambda: self._picking(net)),
+                "flops_inference": self._counted(lambda: flops.of_inference(net, net.config, batches.objective.answered)),
             }
 
-    def _answering(self, net: Any, batches: Batches) -> int:
-        """Count the answers, and what picking layers took: that was still the whole stack, without a head."""
-        picking = [flops.Batch(*shape) for shape in (self._ran[1].calibration if self._ran else ())]
-        picked = flops.of_inference(net.base_model, self._config, picking) if picking else 0
-        return picked + flops.of_inference(net, net.config, batches.objective.answered)
+    def _picking(self, net: Any) -> int:
+        """Count what picking layers took: passes over validation examples through the whole stack, without a head."""
+        read = [flops.Batch(*shape) for shape in (self._depth.calibration if self._depth else ())]
+        return flops.of_inference(net.base_model, self._config, read) if read else 0
 
     def _counted(self, count: Callable[[], int]) -> int | None:
         """Return the count, or None where a model cannot be run as a skeleton; a doubt then says why."""

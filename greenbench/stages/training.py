@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 MIXED_PRECISION = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
 GRADIENT_CLIP = 1.0
+ROWS = 8
+"""Rows of each trained matrix that are kept for the proof of its conversion."""
 
 
 @dataclass(slots=True)
@@ -35,6 +37,7 @@ class Seen:
     """What training was seen to do: the ground of its proofs."""
 
     steps: int = 0
+    """Counted at the optimizer itself; a step that the scaler skips does not reach it."""
     micro_batches: int = 0
     examples: int = 0
     tokens: list[Any] = field(default_factory=list)
@@ -50,9 +53,20 @@ class Seen:
     """That the trained weights are held in."""
     norms: tuple[dict[str, Any], dict[str, Any]] = field(default_factory=lambda: ({}, {}))
     """Norm of each trainable tensor by name, before and after; read after the window."""
-    precision: str = ""
+    precision: str | None = None
     """That a linear layer computed in."""
     optimizer: str = ""
+    rows: dict[str, Any] = field(default_factory=dict)
+    """Some rows of each trained matrix by name, as they ended."""
+
+    def count_step(self, *_: Any) -> None:
+        """Count a step of the optimizer; a hook."""
+        self.steps += 1
+
+    @property
+    def attempts(self) -> int:
+        """Steps that were made or skipped: each takes its micro-batches."""
+        return self.steps + self.skipped
 
 
 def check(options: TrainingOptions, device: torch.device) -> None:
@@ -69,6 +83,7 @@ def finetune(model: nn.Module, batches: Batches, options: TrainingOptions, size:
     seen = Seen(optimizer=type(optimizer).__name__.lower(), trainable=_trainable(model))
     seen.dtypes = tuple(sorted({str(p.dtype).removeprefix("torch.") for p in model.parameters() if p.requires_grad}))
     before = _norms(model)
+    counting = optimizer.register_step_post_hook(seen.count_step)
     watched = precision.Watched(model)
     for _ in range(size.epochs):
         for together in _grouped(loader, options.accumulation_steps):
@@ -81,7 +96,8 @@ def finetune(model: nn.Module, batches: Batches, options: TrainingOptions, size:
     # Without this the model would keep running under autocast at inference: a knob of one stage acting in another.
     accelerator.unwrap_model(prepared, keep_fp32_wrapper=False)
     accelerator.free_memory()
-    seen.norms = before, _norms(model)
+    counting.remove()
+    seen.norms, seen.rows = (before, _norms(model)), sample_rows(model)
     seen.precision = watched.name
     return seen
 
@@ -104,7 +120,6 @@ def _micro_step(accelerator: Any, model: Any, optimizer: Any, schedule: Any, los
             schedule.step()
         optimizer.zero_grad()
     seen.micro_batches += 1
-    seen.steps += bool(accelerator.sync_gradients)
     seen.skipped += bool(accelerator.sync_gradients and accelerator.optimizer_step_was_skipped)
     seen.losses.append(loss.detach())
 
@@ -140,7 +155,7 @@ def proofs(seen: Seen | None, options: TrainingOptions) -> tuple[Applied, ...]:
     """Turn what was seen into proofs, knob by knob. Where the stage did not run, knobs that ask for something did not act."""
     if seen is None:
         return (_compare("finetune", options.finetune, got=False, how="whether the stage ran"), *_idle(options))
-    accumulated = seen.micro_batches / seen.steps
+    accumulated = round(seen.micro_batches / seen.attempts, 3)
     return (
         _learnt(seen, options),
         _compare("optimizer", options.optimizer, seen.optimizer, "class of the live optimizer"),
@@ -184,6 +199,12 @@ def _norms(model: nn.Module) -> dict[str, torch.Tensor]:
     tensors = {name: p for name, p in model.named_parameters() if p.requires_grad}
     with torch.no_grad():
         return dict(zip(tensors, torch._foreach_norm(list(tensors.values())), strict=True))  # noqa: SLF001
+
+
+def sample_rows(model: nn.Module) -> dict[str, torch.Tensor]:
+    """Return copies of up to ``ROWS`` rows of each trained matrix: enough to tell later what was converted."""
+    matrices = {name: p for name, p in model.named_parameters() if p.requires_grad and p.ndim == 2}  # noqa: PLR2004
+    return {name: p.detach()[:: max(1, len(p) // ROWS)][:ROWS].clone() for name, p in matrices.items()}
 
 
 def _trainable(model: nn.Module) -> dict[str, int]:

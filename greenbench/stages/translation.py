@@ -48,6 +48,8 @@ Row = tuple[list[int], list[int]]
 class Translation:
     """Sequence-to-sequence translation with a causal language model."""
 
+    training_texts = 2
+
     def __init__(self, tokenizer: Encoder, pad_id: int, eos_id: int, max_new_tokens: int) -> None:
         """Hold what text and batches are made with.
 

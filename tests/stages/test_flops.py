@@ -150,18 +150,22 @@ def counted_round(options: Options, size: Any, start: Any, train: Any, test: Any
     toggles = Toggles(options, size, "cpu")
     with toggles.quiet():
         toggles.reset(0)
-        batches = toggles.data(train, test, start, 0)
+        batches = toggles.data(train, test, start, 0, valid=train[:20])
         net: Any = toggles.architecture(start)
         net.set_attn_implementation("eager")
         with FlopCounterMode(display=False) as training:
             toggles.training(net, batches)
+        if toggles.shortens:
+            with FlopCounterMode(display=False) as picking:
+                toggles.shortening(net, batches)
+            assert toggles.work(net, batches)["flops_architecture"] == picking.get_total_flops() > 0
         with FlopCounterMode(display=False) as inference:
             toggles.inference(net, batches)
     return toggles.work(net, batches), training.get_total_flops(), inference.get_total_flops()
 
 
 def test_a_whole_round_of_a_classifier_is_counted_the_same() -> None:
-    """Padded micro-batches of several lengths, every epoch, and all layers though inference leaves some out."""
+    """Padded micro-batches of several lengths, every epoch, and all layers though inference leaves some out; so is picking."""
     options = Options(
         data=DataOptions(tokenizer="rust", batch_size=16),
         training=TrainingOptions(accumulation_steps=4),
@@ -199,9 +203,10 @@ def work(**options: Any) -> dict[str, int | None]:
     toggles = Toggles(Options(**options), SIZE, "cpu")
     with toggles.quiet():
         toggles.reset(0)
-        batches = toggles.data(functions(32), functions(8, seed=1), START, 0)
+        batches = toggles.data(functions(32), functions(8, seed=1), START, 0, valid=functions(8, seed=2))
         net = toggles.architecture(START)
         net = toggles.training(net, batches) if toggles.finetunes else net
+        net = toggles.shortening(net, batches) if toggles.shortens else net
         net = toggles.conversion(net) if toggles.converts else net
         first, shapes = toggles.inference(net, batches), batches.objective.answered
         assert toggles.inference(net, batches) == first

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
-from stages.small_runs import CPU, START, batched, classify, functions
+from stages.small_runs import START, batched, classify, functions
 
 from greenbench.stages import inference
 
@@ -52,10 +52,24 @@ def test_fine_tuned_baseline_does_better_than_chance(baseline: tuple[nn.Module, 
 
 
 @pytest.mark.parametrize(("implementation", "calls"), [("sdpa", 6), ("eager", 0)])
-def test_attention_in_use_is_seen_not_believed(implementation: str, calls: int, trained: nn.Module) -> None:
-    """A pass of the live model calls torch's fused attention once a layer, or not at all."""
+def test_attention_in_use_is_seen_not_believed(implementation: str, calls: int, trained: nn.Module, batches: Batches) -> None:
+    """The first pass of the live model calls torch's fused attention once a layer, or not at all; no hook stays."""
     trained.set_attn_implementation(implementation)
-    assert inference.attention(trained, CPU) == {"attention": implementation, "fused_attention_calls": calls}
+    seen = inference.Attention(trained)
+    assert seen.evidence == {"attention": implementation, "fused_attention_calls": None}
+    classify(trained, batches)
+    assert seen.evidence == {"attention": implementation, "fused_attention_calls": calls}
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in trained.modules())
+
+
+def test_a_pass_that_fails_leaves_no_watch_behind(trained: nn.Module) -> None:
+    """Torch's functions are nobody's afterwards."""
+    seen = inference.Attention(trained)
+    with pytest.raises(IndexError):
+        trained(input_ids=torch.tensor([[10**6]]))
+    assert torch.overrides._get_current_function_mode_stack() == []
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in trained.modules())
+    assert seen.evidence["fused_attention_calls"] == 0
 
 
 @pytest.mark.parametrize("kind", ["encoder", "llama", "qwen2"])

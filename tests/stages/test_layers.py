@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from stages.small_decoders import PAD, SIZE, learnt, pairs, questions, written
 from stages.small_runs import CPU, classify
 
-from greenbench.errors import UsageError
+from greenbench.errors import UnavailableError, UsageError
 from greenbench.options import InferenceOptions
 from greenbench.stages import layers
 from greenbench.stages.layers import GLOBAL, LOCAL, chosen, leave_out
@@ -190,6 +190,7 @@ def test_layers_that_stay_keep_their_kind_of_attention(gone: tuple[int, ...], tr
 def proofs(options: InferenceOptions, net: nn.Module, batches: Batches) -> tuple[Any, Any, layers.Depth]:
     """Shorten as asked, answer, and return both proofs."""
     depth = layers.shorten(net, options, calibration(batches), CPU)
+    layers.watch(net, depth)
     assert len(classify(net, batches)) == 64
     assert not any(m._forward_hooks for m in net.modules())
     return (*layers.proofs(depth, options), depth)
@@ -221,6 +222,21 @@ def test_influence_is_measured_on_the_trained_model_and_kept_with_the_proof(trai
     assert which.got == ",".join(map(str, least))
     assert which.evidence["block_influence"] == list(depth.influence)
     assert [rows for rows, _ in depth.calibration] == [32, 32]
+
+
+def test_a_model_that_answers_nothing_finite_has_no_influence(trained: nn.Module, batches: Batches) -> None:
+    """Layers picked by NaN would be any layers."""
+    with torch.no_grad():
+        trained.base_model.layers[3].mlp.Wo.weight.fill_(float("nan"))
+    with pytest.raises(UnavailableError, match="block influence is not a number: the model that training left"):
+        layers.block_influence(trained, calibration(batches), CPU)
+
+
+def test_influence_that_picks_nothing_is_told(trained: nn.Module, batches: Batches, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same number for every layer is no choice."""
+    monkeypatch.setattr(layers, "block_influence", lambda *_: [0.5] * 6)
+    fraction, which, _ = proofs(InferenceOptions(skip_layers=0.34), trained, batches)
+    assert fraction.note == which.note == "block influence is the same for all layers: it picked none"
 
 
 def test_layers_that_ran_although_they_were_to_be_left_out_are_told(
@@ -305,6 +321,7 @@ def test_layers_of_a_generating_model_are_counted_in_one_pass(decoder: Checkpoin
     net, asked = decoder.load(), InferenceOptions(skip_layers=0.25, layer_choice="influence")
     batches = questions(decoder, pairs(4), batch_size=2)
     depth = layers.shorten(net, asked, [next(iter(learnt(decoder, pairs(32), micro=32).train))], CPU)
+    layers.watch(net, depth)
     written(net, batches)
     assert len(depth.ran) == 3
     assert all(p.holds for p in layers.proofs(depth, asked))

@@ -58,7 +58,7 @@ def test_the_next_pass_tells_what_it_computes_in(llama: Checkpoint, name: str) -
     """It is read from the first pass, however the later ones compute, and no hook is left."""
     net = llama.load().eval()
     watched = precision.Watched(net)
-    assert watched.name == "not seen"
+    assert watched.name is None
     computed(net, name)
     assert watched.name == name
     computed(net, "fp32" if name == "bf16" else "bf16")
@@ -78,7 +78,7 @@ def test_quantised_layers_are_not_asked(llama: Checkpoint, kind: str, name: str)
 
 def test_a_model_without_plain_linear_layers_was_not_seen() -> None:
     """Nothing is claimed of it."""
-    assert precision.Watched(nn.Sequential(nn.LayerNorm(4))).name == "not seen"
+    assert precision.Watched(nn.Sequential(nn.LayerNorm(4))).name is None
 
 
 def proofs(checkpoint: Checkpoint, options: Options) -> dict[str, Applied]:

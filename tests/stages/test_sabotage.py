@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
+from stages import small_decoders
 from stages.small_runs import SIZE, START, functions
 
 from greenbench.effects import NO_EFFECT, effect_of
@@ -23,6 +24,8 @@ from greenbench.options import (
     knobs,
 )
 from greenbench.stages import architecture, data, isolation, layers, precision, training
+from greenbench.stages.objectives import objective
+from greenbench.stages.python_bpe import PythonBPE
 from greenbench.stages.system import System
 from greenbench.stages.toggles import Toggles
 from greenbench.types import Energy, Round, Window
@@ -30,6 +33,7 @@ from greenbench.types import Energy, Round, Window
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from greenbench.tasks.checkpoints import Checkpoint
     from greenbench.types import Applied
 
 pytestmark = pytest.mark.usefixtures("as_new")
@@ -43,6 +47,7 @@ def run(options: Options, before_proofs: Callable[[], None] = lambda: None) -> t
         batches = toggles.data(functions(64), functions(40, seed=1), START, 0, valid=functions(8, seed=2))
         net = toggles.architecture(START)
         net = toggles.training(net, batches) if toggles.finetunes else net
+        net = toggles.shortening(net, batches) if toggles.shortens else net
         net = toggles.conversion(net) if toggles.converts else net
         toggles.inference(net, batches)
     before_proofs()
@@ -171,21 +176,75 @@ def test_batch_size_without_training_is_read_at_inference(monkeypatch: pytest.Mo
     assert next(a for a in run(options) if a.knob == "batch_size").note == "asked for 16, read back 32"
 
 
-def test_ids_that_come_from_a_cache_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A second run that is served from the first one's ids did not tokenise, and says so."""
-    served: dict[tuple[str, ...], list[list[int]]] = {}
-    encode = data.RustEncoder.encode_batch
+def test_inference_in_other_batches_than_training_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The knob is for both: steps of 16 examples do not make up for answers in batches of 32."""
+    prepare = data.prepare
 
-    def cached(self: data.RustEncoder, texts: Any) -> list[list[int]]:
+    def half_ignorant(*given: Any, **others: Any) -> Any:
+        made = prepare(*given, **others)
+        return replace(made, test=prepare(*given[:4], RUST, **others).test)
+
+    monkeypatch.setattr(data, "prepare", half_ignorant)
+    proof = next(a for a in run(Options(data=DataOptions(batch_size=16))) if a.knob == "batch_size")
+    assert (proof.got, proof.note) == (32, "asked for 16, read back 32")
+
+
+def test_steps_are_counted_at_the_optimizer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An accelerator that says it accumulates, and steps with every micro-batch, accumulates nothing."""
+    from accelerate.optimizer import AcceleratedOptimizer
+
+    monkeypatch.setattr(AcceleratedOptimizer, "step", lambda self, *_: self.optimizer.step())
+    found = {a.knob: a for a in run(Options(training=TrainingOptions(accumulation_steps=4)))}
+    assert (found["accumulation_steps"].got, found["batch_size"].got) == (1, 8)
+
+
+def test_each_rule_leaves_out_its_own_layers() -> None:
+    """Held against layers written down here, not against the rule itself: a rule that does another's work shows."""
+    gone = {
+        choice: next(
+            a.got
+            for a in run(Options(data=RUST, inference=InferenceOptions(skip_layers=0.34, layer_choice=choice)))
+            if a.knob == "layer_choice"
+        )
+        for choice in ("top", "bottom", "alternate", "deepest")
+    }
+    assert gone == {"top": "4,5", "bottom": "0,1", "alternate": "2,4", "deepest": "4,5"}
+
+
+CACHES: dict[str, tuple[Options, Any]] = {
+    "python": (Options(), PythonBPE),
+    "rust": (Options(data=RUST), data.RustEncoder),
+}
+
+
+@pytest.mark.parametrize("kind", CACHES)
+def test_ids_that_come_from_a_cache_are_told(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second run that is served from the first one's ids did not tokenise, and says so."""
+    options, owner = CACHES[kind]
+    served: dict[tuple[str, ...], list[list[int]]] = {}
+    encode = owner.encode_batch
+
+    def cached(self: Any, texts: Any, **others: Any) -> list[list[int]]:
         if tuple(texts) not in served:
-            served[tuple(texts)] = encode(self, texts)
+            served[tuple(texts)] = encode(self, texts, **others)
         return served[tuple(texts)]
 
-    monkeypatch.setattr(data.RustEncoder, "encode_batch", cached)
-    first, second = (next(a for a in run(Options(data=RUST)) if a.knob == "tokenizer") for _ in range(2))
+    monkeypatch.setattr(owner, "encode_batch", cached)
+    first, second = (next(a for a in run(options) if a.knob == "tokenizer") for _ in range(2))
     assert first.holds
     assert first.evidence == {"texts_encoded": 104, "texts_from_cache": 0}
     assert second.note == "the ids of 104 texts came from a cache: their tokenising was not measured"
+
+
+def test_a_cached_side_of_a_translation_is_told(llama: Checkpoint) -> None:
+    """Sources and targets are two texts an example: that one of them was encoded says nothing of the other."""
+    encoder = data.encoder("rust", llama.tokenizer_file, small_decoders.SIZE.max_tokens)
+    goal = objective(encoder, llama, small_decoders.SIZE)
+    some = small_decoders.pairs(8)
+    whole, missing = data._counted(encoder, goal.training_rows, some, goal.training_texts)
+    assert (len(whole), missing) == (8, 0)
+    _, missing = data._counted(encoder, goal.inference_rows, some, goal.training_texts)
+    assert missing > 0
 
 
 def recording(part: Any, stage: str, read: set[str]) -> Any:
