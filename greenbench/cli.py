@@ -1,5 +1,7 @@
 """The command line around the suite: ``run`` measures, ``list`` shows the matrix, ``doctor`` the instruments.
 
+``restore`` puts back what a killed session left behind.
+
 Exit codes: 0 fine, 2 the call or a file is wrong; ``run`` passes pytest's own on.
 """
 
@@ -19,6 +21,7 @@ from greenbench.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+RESTORED = "no session left a setting of this machine changed"
 PLAN = ("--collect-only", "--green-plan", "-qq")
 
 
@@ -26,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     parser, commands = _parser()
     asked, rest = parser.parse_known_args(arguments)
-    if rest and asked.run is not run:
+    if rest and asked.run not in {run, sweep_power}:
         commands[asked.command].error(f"unrecognized arguments: {' '.join(rest)}")
     try:
         return int(asked.run(asked, rest))
@@ -63,6 +66,17 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
     )
     fresh.add_argument("--title", help="its name in the table (default: from the folder's name)")
     fresh.set_defaults(run=new)
+    curve = known.add_parser(
+        "sweep-power",
+        help="energy and time of a cell over power limits and clocks; what follows are --green-* options",
+        epilog="e.g. greenbench sweep-power T2-V0_baseline --knobs gpu_power_fraction --fractions 0.9,0.7,0.5",
+    )
+    curve.add_argument("cell", help="the cell's id, like T2-V0_baseline")
+    curve.add_argument("--knobs", type=_listed, help="of the system stage (default: the GPU's, where a GPU is counted)")
+    curve.add_argument("--fractions", type=_fractions, help="to try for each knob (default: 0.9,0.8,0.7,0.6,0.5)")
+    curve.set_defaults(run=sweep_power)
+    again = known.add_parser("restore", help="put back power limits, clocks and governors that a killed run left behind")
+    again.set_defaults(run=restore)
     command = known.add_parser("check", help="hold experiment.md against variants/")
     command.add_argument("folder", nargs="?", type=Path, default=Path(), help="where both stand (default: here)")
     command.set_defaults(run=check)
@@ -108,19 +122,62 @@ def new(asked: argparse.Namespace, _rest: Sequence[str]) -> int:
 
 
 def doctor(asked: argparse.Namespace, _rest: Sequence[str]) -> int:
-    """Examine the machine for some seconds and print what was found; nothing is set."""
+    """Examine the machine for some seconds and print what was found; nothing is set but what a killed run left behind."""
     from rich.console import Console
 
-    from greenbench import devices
+    from greenbench import devices, power
     from greenbench.energy import examine
     from greenbench.report import doctor as report
 
+    power.recover(lambda text: print(text, file=sys.stderr))  # noqa: T201  killed runs leave what nobody wants
     found = examine(devices.survey())
     if asked.json:
         print(json.dumps([dataclasses.asdict(f) for f in found], indent=1))  # noqa: T201
     else:
         report.show(Console(highlight=False), found)
     return 0
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, map(str.strip, text.split(","))))
+
+
+def _fractions(text: str) -> tuple[float, ...]:
+    found = tuple(map(float, _listed(text)))
+    if not found or not all(0 < f <= 1 for f in found):
+        raise argparse.ArgumentTypeError(f"{text}: give fractions above 0 and up to 1, like 0.9,0.7,0.5")
+    return found
+
+
+def sweep_power(asked: argparse.Namespace, rest: Sequence[str]) -> int:
+    """Measure a cell over power limits and clocks, and print the curve and the lines to paste; raises UsageError."""
+    from rich.console import Console
+
+    from greenbench import sweeping
+    from greenbench.report import sweep as report
+    from greenbench.session import Session
+
+    given = dict(zip(rest[::2], rest[1::2], strict=False))
+    if len(rest) % 2 or not all(flag.startswith("--green-") for flag in given):
+        raise UsageError(f"greenbench sweep-power: {' '.join(rest)}: what follows are pairs like --green-rounds 3")
+    session = Session(given.get, Path(), Path("experiment.md"), Path("variants"))
+    cell = sweeping.chosen(session, asked.cell)
+    tried = sweeping.settings(sweeping.knobs(session, asked.knobs), asked.fractions or sweeping.FRACTIONS)
+    points = sweeping.sweep(session, cell, list(tried), lambda text: print(text, file=sys.stderr))  # noqa: T201
+    wide = Console(highlight=False, width=max(100, Console().width))
+    report.show(wide, points, sweeping.least(points), sweeping.least_without_loss(points))
+    return 0
+
+
+def restore(_asked: argparse.Namespace, _rest: Sequence[str]) -> int:
+    """Put back what killed sessions left, and say what; exit code 1 where something could not be."""
+    from greenbench import power
+
+    said: list[str] = []
+    done = power.recover(said.append)
+    for text in said or [RESTORED]:
+        print(text)  # noqa: T201
+    return 1 if done and power.left_behind() else 0
 
 
 def check(asked: argparse.Namespace, _rest: Sequence[str]) -> int:

@@ -45,6 +45,7 @@ class Gpu:
     sm_clock_mhz: int | None = None
     max_sm_clock_mhz: int | None = None
     memory_clock_mhz: int | None = None
+    max_memory_clock_mhz: int | None = None
     temperature_c: int | None = None
     persistence: bool | None = None
 
@@ -148,6 +149,7 @@ def _gpu(position: int, number: int, handle: Any, driver: str) -> Gpu:
         sm_clock_mhz=_ask(pynvml.nvmlDeviceGetClockInfo, handle, pynvml.NVML_CLOCK_SM),
         max_sm_clock_mhz=_ask(pynvml.nvmlDeviceGetMaxClockInfo, handle, pynvml.NVML_CLOCK_SM),
         memory_clock_mhz=_ask(pynvml.nvmlDeviceGetClockInfo, handle, pynvml.NVML_CLOCK_MEM),
+        max_memory_clock_mhz=_ask(pynvml.nvmlDeviceGetMaxClockInfo, handle, pynvml.NVML_CLOCK_MEM),
         temperature_c=_ask(pynvml.nvmlDeviceGetTemperatureV, handle, pynvml.NVML_TEMPERATURE_GPU),
         persistence=None if (mode := _ask(pynvml.nvmlDeviceGetPersistenceMode, handle)) is None else bool(mode),
     )

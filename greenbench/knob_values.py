@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter
 
-from greenbench.options import LAYER_CHOICE, Options
+from greenbench.options import CPU_LIST, GOVERNOR, LAYER_CHOICE, Options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _BOUNDS = (("minimum", "from"), ("exclusiveMinimum", "above"), ("maximum", "up to"), ("exclusiveMaximum", "below"))
-_CHOICES = {LAYER_CHOICE: "deepest, top, bottom, alternate, influence, or layers like 3,4"}
+_CHOICES = {
+    LAYER_CHOICE: "deepest, top, bottom, alternate, influence, or layers like 3,4",
+    GOVERNOR: "a governor that the kernel has, like powersave",
+    CPU_LIST: "processors like 0-3,8",
+}
 """Pattern to what it allows, in words."""
 _KINDS = {
     "integer": "a whole number",
@@ -52,6 +56,12 @@ def _allowed_by(schema: Mapping[str, Any]) -> str:
         return _CHOICES.get(schema["pattern"], str(schema["pattern"]))
     bounds = " and ".join(f"{word} {schema[key]:g}" for key, word in _BOUNDS if key in schema)
     return f"{_KINDS[schema['type']]} {bounds}".strip()
+
+
+def takes_text(knob: str) -> bool:
+    """Whether ``knob`` takes a text of a certain form."""
+    schema = adapter(knob).json_schema()
+    return any("pattern" in part for part in schema.get("anyOf", [schema]))
 
 
 def shown_value(value: object) -> str:

@@ -93,7 +93,8 @@ class Rounds:
             return
         seen = self._energy.watch.end()
         done = self._target.finish(whole, tuple(inner))
-        self.done.append(replace(done, machine=seen.record, doubts=(*done.doubts, *seen.doubts)))
+        machine = done.machine or seen.record  # a pipeline looks for itself, while its circumstances hold
+        self.done.append(replace(done, machine=machine, doubts=(*done.doubts, *seen.doubts)))
 
 
 def mean_quality(rounds: tuple[Round, ...]) -> dict[str, Metric]:

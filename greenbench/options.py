@@ -16,6 +16,9 @@ STAGES = ("data", "architecture", "training", "system", "inference")
 _STRICT = ConfigDict(extra="forbid", strict=True)
 Fraction = Annotated[float, Field(gt=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0)]
+GOVERNOR = r"^[a-z_]+$"
+CPU_LIST = r"^\d+(-\d+)?(,\d+(-\d+)?)*$"
 LAYER_CHOICE = r"^(deepest|top|bottom|alternate|influence|\d+(,\d+)*)$"
 
 
@@ -66,10 +69,22 @@ class SystemOptions:
 
     gpu_power_fraction: Fraction | None = None
     """Power cap of the cell's GPUs, as a fraction of each card's default limit."""
+    gpu_power_w: Positive | None = None
+    """The same in watts."""
     gpu_clock_fraction: Fraction | None = None
     """Cap of the SM clock (DVFS), as a fraction of each card's highest."""
+    gpu_memory_clock_fraction: Fraction | None = None
+    """Cap of the memory clock, as a fraction of each card's highest."""
+    cpu_power_fraction: Fraction | None = None
+    """Power cap of each processor package, as a fraction of the highest that the kernel tells."""
+    cpu_clock_fraction: Fraction | None = None
+    """Cap of the processors' clocks, as a fraction of their highest."""
+    cpu_governor: Annotated[str, Field(pattern=GOVERNOR)] | None = None
+    """Who chooses the processors' clocks below that cap: ``performance``, ``powersave``, ``schedutil``, ..."""
     cpu_threads: Count | None = None
     """Threads that torch may use within one operation."""
+    cpu_affinity: Annotated[str, Field(pattern=CPU_LIST)] | None = None
+    """Processors that the process may run on, as a list like ``0-3,8``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from greenbench.machine import Seen
 from greenbench.memory import peak_memory_bytes, reset_peak_memory
 from greenbench.types import Applied, Cell, Judged, Round, Window
 
@@ -56,10 +57,12 @@ class Dataset(Protocol):
 class Stages(Protocol):
     """What the pipeline asks of the optimisation switches."""
 
-    finetunes: bool
-    shortens: bool
-    converts: bool
-
+    @property
+    def finetunes(self) -> bool: ...  # noqa: D102
+    @property
+    def shortens(self) -> bool: ...  # noqa: D102
+    @property
+    def converts(self) -> bool: ...  # noqa: D102
     def check(self) -> None: ...  # noqa: D102
     def quiet(self) -> AbstractContextManager[None]: ...  # noqa: D102
     def reset(self, seed: int) -> None: ...  # noqa: D102
@@ -87,6 +90,7 @@ class Pipeline:
         self.seed = cell.seed
         self._batches = self._net = self._outputs = None
         self._peak_is_ours = False
+        self._seen = Seen()
 
     def prepare(self, seed: int) -> None:
         """Before the timer: find data and model, make the process as new."""
@@ -96,6 +100,7 @@ class Pipeline:
             _ = self.dataset.facts, self.model.folder
             self.toggles.check()
             self.toggles.reset(seed)
+        self.power.reserve()
         self.energy.take()
         self._peak_is_ours = reset_peak_memory()
 
@@ -113,6 +118,7 @@ class Pipeline:
         """Run the five stages, each in its window. The system stage is a circumstance around the others."""
         stages, data = self.toggles, self.dataset
         with stages.quiet(), self.power:
+            self.energy.watch.begin()  # again: what counts is the machine as the system stage has it
             with self._window("data"):
                 batches = stages.data(data.train, data.test, self.model, self.seed, valid=data.valid)
             with self._window("architecture"):
@@ -128,14 +134,15 @@ class Pipeline:
                     net = stages.conversion(net)
             with self._window("inference"):
                 outputs = stages.inference(net, batches)
+            self._seen = self.energy.watch.end()
         self._batches, self._net, self._outputs = batches, net, outputs
 
     def finish(self, whole: Window, windows: tuple[Window, ...]) -> Round:
         """After the timer: repeat what was too short to measure, score, and put together what the round showed."""
         peak = peak_memory_bytes() if self._peak_is_ours else None
         work = {**self.toggles.work(self._net, self._batches), "peak_memory_bytes": peak}
-        applied = (*self.toggles.applied(), *self.power.applied)
-        told = (*self.toggles.doubts(), *([] if peak is not None else [NO_PEAK]))
+        applied = (*self.toggles.applied(), *self.power.proofs(self._seen.record))
+        told = (*self._seen.doubts, *self.power.doubts, *self.toggles.doubts(), *([] if peak is not None else [NO_PEAK]))
         repeats, unrepeated = self._repeat([w for w in windows if w.seconds < self.energy.shortest_s])
         self.progress("scoring")
         with self.toggles.quiet():
@@ -151,6 +158,7 @@ class Pipeline:
             outputs_sha256=hashlib.sha256(repr(self._outputs).encode()).hexdigest(),
             references=references,
             work=work,
+            machine=self._seen.record,
             applied=applied,
             doubts=(*told, *unrepeated, *judged.doubts),
         )

@@ -206,7 +206,9 @@ def toggles(cell: Cell, pytestconfig: pytest.Config) -> Any:
 @pytest.fixture
 def power(cell: Cell, pytestconfig: pytest.Config) -> Any:
     """Return the guarded system stage: a context around the others that puts the previous settings back."""
-    return session_of(pytestconfig).power(cell)
+    session = session_of(pytestconfig)
+    session.live = progress(pytestconfig)
+    return session.power(cell)
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from greenbench.tasks.dataset import Dataset, dataset
 from greenbench.yardstick import Yardsticks
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from greenbench.devices import Gpu
@@ -57,6 +57,10 @@ class Session:
         self.likes: dict[str, plan.Like] = {}
         self.yardsticks, self.outputs = Yardsticks(), Outputs()
         self._ready = False
+        self.said: dict[str, None] = {}
+        """What happened to the machine's settings, each sentence once."""
+        self.live: Callable[[str], None] = lambda _text: None
+        """Shows a line while something is waited for."""
         self._cold: dict[Any, Exception] = {}
 
     def cells(self, task: str) -> tuple[Cell, ...]:
@@ -146,7 +150,7 @@ class Session:
         """Return the cell's system stage."""
         from greenbench.stages.system import System
 
-        return System(cell.options.system, self.gpus, control=self.settings.control == "on")
+        return System(cell.options.system, self.gpus, control=self.settings.control == "on", say=self.say)
 
     def get_ready(self) -> None:
         """Before the first cell: open data, models, meter and environment, then warm up.
@@ -157,12 +161,27 @@ class Session:
             return
         for task in dict.fromkeys(c.task for c in self.asked):
             _ = self.dataset(task).facts, self.model(task).folder
+        self._recover()
         _ = self.meter, self.recorder
         for cell in {_kind(c): c for c in self.asked}.values():
             self._warm_up(cell)
         self.meter.rest(IDLE_S)
         self.recorder.note({"instrument": self.meter.facts})
         self._ready = True
+
+    def say(self, text: str) -> None:
+        """Keep ``text`` for the end, and show it now."""
+        self.said[text] = None
+        self.live(text)
+
+    def _recover(self) -> None:
+        """Put back what sessions that were killed have left, or say that it is there."""
+        from greenbench import power
+
+        if self.settings.control == "on":
+            power.recover(self.say)
+        elif left := power.left_behind():
+            self.say(f"{left}; --green-control off leaves it so: greenbench restore puts it back")
 
     def _warm_up(self, cell: Cell) -> None:
         """Run a miniature of ``cell``: it pays for imports and first uses, and its numbers are nobody's.
@@ -211,11 +230,14 @@ class Session:
         """
         if "meter" not in self.__dict__:
             return ()
+        from greenbench.power import GUARD
+
         meter = self.__dict__.pop("meter")
         try:
-            told = self._last_look(meter) if self._ready and not hurry else ()
+            told = (*self.said, *(self._last_look(meter) if self._ready and not hurry else ()))
         finally:
             meter.close()
+            GUARD.stop()
         if self._ready:
             sampler = meter.sampler.cpu_seconds if meter.sampler is not None else None
             self.recorder.conclude({"doubts": list(told), "in_a_hurry": hurry, "sampler_cpu_seconds": sampler})

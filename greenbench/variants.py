@@ -18,7 +18,7 @@ import yaml
 from pydantic import ValidationError
 
 from greenbench.errors import UsageError
-from greenbench.knob_values import adapter, allowed, shown_value, value_of
+from greenbench.knob_values import adapter, allowed, shown_value, takes_text, value_of
 from greenbench.options import STAGES, Options, knobs
 
 if TYPE_CHECKING:
@@ -199,8 +199,8 @@ def _checked(knob: str, node: yaml.Node, found: _Findings) -> Any:
         found.object_to(_line(node), f"{knob} takes {allowed(knob)}, or a flat list of such values to sweep")
         return None
     value = _scalar(node)
-    if "pattern" in adapter(knob).json_schema() and type(value) is int:
-        value = str(value)  # a single layer, which YAML takes for a number
+    if type(value) is int and takes_text(knob):
+        value = str(value)  # a single layer or processor, which YAML takes for a number
     try:
         return adapter(knob).validate_python(value)
     except ValidationError:
@@ -239,6 +239,8 @@ def _check_idle_knobs(found: _Findings) -> None:
     formats, fractions = (_values(k, found) for k in ("architecture.weight_format", "inference.skip_layers"))
     if (line := found.lines.get("architecture.quantizer")) and "fp32" in formats:
         found.object_to(line, "architecture.quantizer does nothing while weight_format is fp32; set int8, fp8 or auto there")
+    if (line := found.lines.get("system.gpu_power_w")) and "system.gpu_power_fraction" in found.lines:
+        found.object_to(line, "system.gpu_power_w and gpu_power_fraction set the same limit; keep one of the two")
     if line := found.lines.get("inference.layer_choice"):
         given = [c for c in _values("inference.layer_choice", found) if c[0].isdigit()]
         if len(given) < len(_values("inference.layer_choice", found)) and 0 in fractions:

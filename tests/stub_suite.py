@@ -135,6 +135,13 @@ class StubPower:
         asked = cell.options.system.gpu_power_fraction
         note = "" if asked is None else "not applied: a stub sets nothing"
         self.applied = (Applied(stage="system", knob="gpu_power_fraction", asked=asked, got=None, how="stub", note=note),)
+        self.doubts = ()
+
+    def reserve(self):
+        pass
+
+    def proofs(self, machine):
+        return self.applied
 
     def __enter__(self):
         return self

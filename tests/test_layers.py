@@ -27,7 +27,7 @@ FLOORS: tuple[tuple[tuple[str, ...], ...], ...] = (
             "matrix",
             "plan",
         ),
-        ("devices", "environment", "machine", "energy"),
+        ("devices", "environment", "power", "machine", "energy"),
         ("uncertainty", "efficiency"),
         ("doubts",),
         ("effects",),
@@ -38,7 +38,7 @@ FLOORS: tuple[tuple[tuple[str, ...], ...], ...] = (
     ),
     (("stages",), ("tasks",), ("tasks", "report"), ("starts",), ("tasks", "starts")),
     (("pipeline", "measuring"), ("new_variant",)),
-    (("session",),),
+    (("session", "sweeping"),),
     (("plugin",), ("cli",)),
 )
 HEAVY = ("torch", "transformers", "accelerate", "datasets", "pyarrow", "pandas", "sklearn", "zeus", "numpy")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from greenbench.energy import open_meter
+from greenbench.machine import Seen
 from greenbench.options import Options
 from greenbench.pipeline import Pipeline
 from greenbench.types import Applied, Cell, Energy, Judged, Metric, Window
@@ -27,6 +28,7 @@ class Log:
         self.applied_ = (Applied(stage="data", knob="tokenizer", asked="python", got="python", how="log"),)
         self.facts, self.train, self.valid, self.test = {"source": "log"}, [1], [3], [2]
         self.folder, self.source = "folder", "log"
+        self.watch = SimpleNamespace(begin=lambda: None, end=lambda: Seen(record={"cpu": 1}, doubts=("a busy machine",)))
 
     def __getattr__(self, name: str) -> Any:
         def called(*_: Any, **__: Any) -> Any:
@@ -66,10 +68,16 @@ class Log:
 class Power:
     """A system stage that notes when it is entered and left."""
 
-    applied = ()
+    doubts = ("a doubt of power's",)
 
     def __init__(self, log: Log) -> None:
         self._log = log
+
+    def reserve(self) -> None:
+        self._log.said.append("reserve")
+
+    def proofs(self, machine: Any) -> tuple[Applied, ...]:
+        return (Applied(stage="system", knob="cpu_threads", asked=None, got=dict(machine), how="log"),)
 
     def __enter__(self) -> None:
         self._log.said.append("power on")

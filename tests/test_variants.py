@@ -106,6 +106,13 @@ ONE_PROBLEM = {
     "at the open end": ("inference: {skip_layers: 1}\n", 1, "cannot be 1; allowed: a number from 0 and below 1"),
     "not a number": ("inference: {skip_layers: .nan}\n", 1, "inference.skip_layers cannot be NaN;"),
     "no rule": ("inference: {layer_choice: botom}\n", 1, "deepest, top, bottom, alternate, influence, or layers like 3,4"),
+    "one limit twice": (
+        "system:\n  gpu_power_fraction: 0.7\n  gpu_power_w: 300.0\n",
+        3,
+        "gpu_power_w and gpu_power_fraction set the same limit; keep one",
+    ),
+    "no list of processors": ("system: {cpu_affinity: all}\n", 1, "cannot be 'all'; allowed: processors like 0-3,8, or null"),
+    "no governor": ("system: {cpu_governor: Fast!}\n", 1, "allowed: a governor that the kernel has, like powersave, or null"),
     "a rule without a fraction": (
         "inference: {layer_choice: top}\n",
         1,
@@ -214,7 +221,13 @@ VALUES = {
     "training.accumulation_steps": st.sampled_from([2, 4, 8]),
     "system.gpu_power_fraction": st.floats(0, 1, exclude_min=True),
     "system.gpu_clock_fraction": st.floats(0, 1, exclude_min=True),
+    "system.gpu_power_w": st.floats(1, 1000),
+    "system.gpu_memory_clock_fraction": st.floats(0, 1, exclude_min=True),
+    "system.cpu_power_fraction": st.floats(0, 1, exclude_min=True),
+    "system.cpu_clock_fraction": st.floats(0, 1, exclude_min=True),
+    "system.cpu_governor": st.sampled_from(["powersave", "performance"]),
     "system.cpu_threads": st.integers(1, 1024),
+    "system.cpu_affinity": st.sampled_from(["0", "0-3", "1,3-5"]),
     "inference.skip_layers": st.floats(0, 1, exclude_min=True, exclude_max=True),
     "inference.layer_choice": st.sampled_from(["deepest", "top", "bottom", "alternate"]),
     "inference.precision": st.sampled_from(["bf16", "fp16"]),
@@ -233,6 +246,8 @@ def test_the_values_below_cover_every_knob() -> None:
 def test_what_is_written_is_what_differs(tmp_path_factory: pytest.TempPathFactory, chosen: dict[str, object]) -> None:
     """For any set of knobs off the baseline, the differences of the options are the file's content."""
     chosen = {k: v for k, v in chosen.items() if BESIDE.get(k, k) in chosen}
+    if "system.gpu_power_fraction" in chosen:
+        chosen.pop("system.gpu_power_w", None)
     tree: dict[str, dict[str, object]] = {}
     for knob, value in chosen.items():
         stage, name = knob.split(".")

@@ -14,6 +14,7 @@ from greenbench.energy.counters import Counters
 from greenbench.energy.estimate import watts_per_core
 from greenbench.energy.sensors import GRANT_RAPL, NO_PERMISSION, NO_RAPL, find_sensors
 from greenbench.environment import cpu_model, virtual_machine
+from greenbench.power import ZEUSD
 from greenbench.types import CHANNELS
 
 if TYPE_CHECKING:
@@ -24,11 +25,6 @@ if TYPE_CHECKING:
 
 PAUSE_S = 3.0
 """How long the idle power is measured."""
-ZEUSD = (
-    "cargo install zeusd; sudo zeusd serve --socket-path /run/zeusd.sock --socket-permissions 666 & "
-    "export ZEUSD_SOCK_PATH=/run/zeusd.sock"
-)
-"""Lets a user set power limits and clocks: the daemon holds the privilege."""
 LOAD_RAPL = "sudo modprobe intel_rapl_msr"
 
 

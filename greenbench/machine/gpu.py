@@ -156,6 +156,8 @@ def summary(gpu: Gpu, states: Sequence[GpuState], others: Sequence[Neighbour]) -
         "temperature_c": _span([s.temperature_c for s in seen]),
         "sm_clock_mhz": _span([s.sm_clock_mhz for s in seen]),
         "memory_clock_mhz": _span([s.memory_clock_mhz for s in seen]),
+        "max_sm_clock_mhz": gpu.max_sm_clock_mhz,
+        "max_memory_clock_mhz": gpu.max_memory_clock_mhz,
         "throttle": {name: count / len(reasons) for name, count in counts.items()} if reasons else None,
         "enforced_power_limit_w": {**_span(limits), "start": limits[0], "end": limits[-1]} if limits else None,
         "other_processes": [{"pid": n.pid, "name": n.name, "memory_bytes": n.memory_bytes} for n in others],

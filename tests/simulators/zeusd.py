@@ -1,4 +1,4 @@
-"""A stand-in for zeusd, the daemon that reads RAPL for users who may not: HTTP over a Unix socket, as Zeus 0.16 asks it.
+"""A stand-in for zeusd, the daemon that reads RAPL and sets GPUs for users who may not: HTTP over a Unix socket, as Zeus asks.
 
 It counts wraps as the daemon does: itself, and some time after they happened.
 """
@@ -9,18 +9,44 @@ import http.server
 import json
 import socketserver
 import threading
+import urllib.parse
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
+
+    from tests.simulators.nvml import SimulatedGpu
+
+
+def _set_limit(gpu: SimulatedGpu, asked: dict[str, str]) -> None:
+    gpu.power_limit_w = int(asked["power_limit_mw"]) / 1000
+
+
+def _lock(name: str) -> Callable[[SimulatedGpu, dict[str, str]], None]:
+    def lock(gpu: SimulatedGpu, asked: dict[str, str]) -> None:
+        gpu.set(name, int(asked.get("max_clock_mhz", 0)))
+
+    return lock
+
+
+SETTERS: dict[str, Callable[[Any, dict[str, str]], None]] = {
+    "set_power_limit": _set_limit,
+    "set_gpu_locked_clocks": _lock("locked_sm_mhz"),
+    "reset_gpu_locked_clocks": _lock("locked_sm_mhz"),
+    "set_mem_locked_clocks": _lock("locked_memory_mhz"),
+    "reset_mem_locked_clocks": _lock("locked_memory_mhz"),
+}
+"""End of a path to what it sets."""
 
 
 class Zeusd:
-    """Serves one CPU's counter until it is closed."""
+    """Serves one CPU's counter, and sets simulated GPUs, until it is closed."""
 
-    def __init__(self, socket: Path, counter_uj: Callable[[], int]) -> None:
+    def __init__(self, socket: Path, counter_uj: Callable[[], int], gpus: Sequence[SimulatedGpu] = ()) -> None:
         """Listen on ``socket``; ``counter_uj`` says what the counter shows, the daemon's ranges added."""
+        self.refusing: set[str] = set()
+        """Ends of paths whose requests are refused."""
         self.failing = False
         """Whether it answers every question about energy with an error."""
         daemon = self
@@ -38,16 +64,36 @@ class Zeusd:
             def do_GET(self) -> None:
                 """Answer what Zeus asks."""
                 if self.path.startswith("/discover"):
-                    groups = ["gpu-read", "cpu-read"]
+                    groups = ["gpu-read", "cpu-read", *(["gpu-control"] if gpus else [])]
                     cpus = [{"id": 0, "dram_available": False}]
-                    answer: Any = {"gpus": [], "cpus": cpus, "enabled_api_groups": groups, "auth_required": False}
+                    cards = [
+                        {"id": i, "name": "sim", "pci_address": f"0000:0{i}:00.0", "cumulative_energy_available": True}
+                        for i in range(len(gpus))
+                    ]
+                    answer: Any = {"gpus": cards, "cpus": cpus, "enabled_api_groups": groups, "auth_required": False}
                 else:
                     answer = {"0": {"cpu_energy_uj": counter_uj(), "dram_energy_uj": None}}
-                body = json.dumps(answer).encode()
-                self.send_response(500 if daemon.failing and "energy" in self.path else 200)
+                self.answer(answer, 500 if daemon.failing and "energy" in self.path else 200)
+
+            def answer(self, content: Any, status: int = 200) -> None:
+                """Send ``content`` as JSON."""
+                body = json.dumps(content).encode()
+                self.send_response(status)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
+
+            def do_POST(self) -> None:
+                """Set what Zeus asks for, with the daemon's privilege."""
+                url = urllib.parse.urlparse(self.path)
+                asked = dict(urllib.parse.parse_qsl(url.query))
+                what = url.path.rpartition("/")[2]
+                if what in daemon.refusing or what not in SETTERS:
+                    self.answer("refused", 400)
+                    return
+                for i in asked["gpu_ids"].split(","):
+                    SETTERS[what](gpus[int(i)], asked)
+                self.answer("ok")
 
         class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
             """A thread for each request."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from greenbench import matrix, plan
+from greenbench.machine import Watch
 from greenbench.pipeline import Pipeline
 from greenbench.profiles import PROFILES
 from greenbench.stages.system import System
@@ -28,6 +29,8 @@ SIZE = PROFILES["tiny"].tasks["T2"]
 
 class Unmetered:
     """A meter that measures nothing."""
+
+    watch = Watch(())
 
     def window(self, _stage: str, **_: Any) -> AbstractContextManager[None]:
         """Open nothing."""

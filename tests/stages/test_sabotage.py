@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from greenbench.options import (
     differences,
     knobs,
 )
+from greenbench.power import requests
 from greenbench.stages import architecture, data, isolation, layers, precision, training
 from greenbench.stages.objectives import objective
 from greenbench.stages.python_bpe import PythonBPE
@@ -42,6 +44,7 @@ pytestmark = pytest.mark.usefixtures("as_new")
 def run(options: Options, before_proofs: Callable[[], None] = lambda: None) -> tuple[Applied, ...]:
     """Run the five stages of a cell in miniature and return its proofs."""
     toggles, system = Toggles(options, SIZE, "cpu"), System(options.system, ())
+    system.reserve()
     with toggles.quiet(), system:
         toggles.reset(0)
         batches = toggles.data(functions(64), functions(40, seed=1), START, 0, valid=functions(8, seed=2))
@@ -51,7 +54,7 @@ def run(options: Options, before_proofs: Callable[[], None] = lambda: None) -> t
         net = toggles.conversion(net) if toggles.converts else net
         toggles.inference(net, batches)
     before_proofs()
-    return (*toggles.applied(), *system.applied)
+    return (*toggles.applied(), *system.proofs({}))
 
 
 def verdict(options: Options) -> str:
@@ -124,11 +127,13 @@ SABOTAGE: dict[str, tuple[Options, Callable[[pytest.MonkeyPatch], None]]] = {
         lambda patch: patch.setitem(training.MIXED_PRECISION, "bf16", "no"),
     ),
     "training.accumulation_steps": (Options(training=TrainingOptions(accumulation_steps=4)), no_accumulation),
-    "system.gpu_power_fraction": (Options(system=SystemOptions(gpu_power_fraction=0.7)), lambda _patch: None),
-    "system.gpu_clock_fraction": (Options(system=SystemOptions(gpu_clock_fraction=0.8)), lambda _patch: None),
     "system.cpu_threads": (
         Options(system=SystemOptions(cpu_threads=isolation.THREADS + 1)),
         lambda patch: patch.setattr(torch, "set_num_threads", lambda _count: None),
+    ),
+    "system.cpu_affinity": (
+        Options(system=SystemOptions(cpu_affinity="0")),
+        lambda patch: patch.setattr(os, "sched_setaffinity", lambda _thread, _processors: None),
     ),
     "inference.skip_layers": (
         Options(inference=InferenceOptions(skip_layers=0.34)),
@@ -143,13 +148,12 @@ SABOTAGE: dict[str, tuple[Options, Callable[[pytest.MonkeyPatch], None]]] = {
         lambda patch: patch.setattr(precision, "autocast", lambda _name, _device: contextlib.nullcontext()),
     ),
 }
-UNSETTABLE = ("system.gpu_power_fraction", "system.gpu_clock_fraction")
-"""Knobs that nothing can set without a GPU: they have no effect as it is."""
 
 
 def test_every_knob_is_sabotaged_below() -> None:
-    """A new knob joins."""
-    assert SABOTAGE.keys() == {f"{stage}.{knob}" for stage in STAGES for knob in knobs(stage)}
+    """A new knob joins, or those of the machine, which ``tests/power`` sabotages."""
+    every = {f"{stage}.{knob}" for stage in STAGES for knob in knobs(stage)}
+    assert SABOTAGE.keys() == every - {f"system.{knob}" for knob in requests.TABLE}
 
 
 @pytest.mark.parametrize("knob", SABOTAGE)
@@ -161,7 +165,7 @@ def test_a_knob_whose_implementation_does_nothing_has_no_effect(knob: str, monke
     assert verdict(options) == NO_EFFECT
 
 
-@pytest.mark.parametrize("knob", [k for k in SABOTAGE if k not in UNSETTABLE])
+@pytest.mark.parametrize("knob", [k for k in SABOTAGE if k != "system.cpu_affinity"])
 def test_a_knob_that_acts_has_an_effect(knob: str) -> None:
     """The same run without the sabotage does not come out so."""
     assert verdict(SABOTAGE[knob][0]) == ""
@@ -266,8 +270,9 @@ def recording(part: Any, stage: str, read: set[str]) -> Any:
 def test_every_knob_is_read_by_a_stage(options: Options) -> None:
     """Before any proof asks for it, whatever its value: a knob that no stage reads would be a lie."""
     read: set[str] = set()
+    every = {f"{stage}.{knob}" for stage in STAGES for knob in knobs(stage)}
     recorders = Options(**{stage: recording(getattr(options, stage), stage, read) for stage in STAGES})
     missed: list[set[str]] = []
-    run(recorders, before_proofs=lambda: missed.append(SABOTAGE.keys() - read))
+    run(recorders, before_proofs=lambda: missed.append(every - read))
     needless = {"architecture.quantizer"} if options.architecture.weight_format == "fp32" else set()
     assert missed[0] <= needless

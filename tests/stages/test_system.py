@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+import threading
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
 
-from greenbench.devices import Gpu
-from greenbench.options import SystemOptions
-from greenbench.stages.system import NO_GPU, NOT_YET, System
+from greenbench.errors import UsageError
+from greenbench.options import SystemOptions, knobs
+from greenbench.stages.system import System
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-GPU = Gpu(
-    index=0,
-    nvml_index=0,
-    uuid="GPU-aaaa1111",
-    name="H200",
-    driver="570.1",
-    simulated=False,
-    energy_counter=True,
-    power_limit_w=650.0,
-    default_power_limit_w=700.0,
-)
+    from greenbench.types import Applied
 
 
 @pytest.fixture(autouse=True)
@@ -36,6 +28,11 @@ def two_threads() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
+def proof(system: System, knob: str) -> Applied:
+    """Return the proof of a knob."""
+    return next(a for a in system.proofs({}) if a.knob == knob)
+
+
 @pytest.mark.parametrize("threads", [1, 3])
 def test_threads_are_set_inside_and_put_back(threads: int) -> None:
     """Inside, torch uses as many threads as asked, and as before afterwards; the proof reads them."""
@@ -44,8 +41,8 @@ def test_threads_are_set_inside_and_put_back(threads: int) -> None:
     with system:
         assert torch.get_num_threads() == threads
     assert torch.get_num_threads() == 2
-    proof = next(a for a in system.applied if a.knob == "cpu_threads")
-    assert (proof.asked, proof.got, proof.holds) == (threads, threads, True)
+    told = proof(system, "cpu_threads")
+    assert (told.asked, told.got, told.before, told.holds) == (threads, threads, 2, True)
 
 
 def test_threads_are_put_back_after_an_exception() -> None:
@@ -60,25 +57,47 @@ def test_threads_that_torch_does_not_take_are_told(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(torch, "set_num_threads", lambda _count: None)
     with System(SystemOptions(cpu_threads=7), ()) as system:
         pass
-    assert system.applied[0].note == "asked for 7 threads, torch uses 2"
+    assert proof(system, "cpu_threads").note == "asked for 7 threads, torch uses 2"
 
 
-@pytest.mark.parametrize("knob", ["gpu_power_fraction", "gpu_clock_fraction"])
-@pytest.mark.parametrize(("gpus", "reason", "how"), [((), NO_GPU, "no GPU"), ((GPU,), NOT_YET, "limit 650.0 W of 700.0 W")])
-def test_gpu_knobs_are_told_as_not_applied(knob: str, gpus: tuple[Gpu, ...], reason: str, how: str) -> None:
-    """A power cap or clock that was asked for has a proof that does not hold, with the reason and the card's limits."""
-    with System(SystemOptions(**{knob: 0.7}), gpus) as system:
+def test_every_thread_is_pinned_inside_and_free_again_outside() -> None:
+    """Those that torch or others started before, too; the proof says where they ran and might have run."""
+    usable = os.sched_getaffinity(0)
+    first = min(usable)
+    done, other = threading.Event(), []
+    thread = threading.Thread(target=done.wait)
+    thread.start()
+    with System(SystemOptions(cpu_affinity=str(first)), ()) as system:
+        other.append(os.sched_getaffinity(thread.native_id))
+        assert os.sched_getaffinity(0) == {first}
+    other.append(os.sched_getaffinity(thread.native_id))
+    done.set()
+    thread.join()
+    assert other == [{first}, usable]
+    assert os.sched_getaffinity(0) == usable
+    assert (proof(system, "cpu_affinity").got, proof(system, "cpu_affinity").holds) == (str(first), True)
+
+
+def test_processors_that_are_not_there_are_refused_before_anything_runs() -> None:
+    """The sentence names those that are."""
+    with pytest.raises(UsageError, match=r"system.cpu_affinity: 0,9999 was asked for, and this process may use 0"):
+        System(SystemOptions(cpu_affinity="0,9999"), ()).reserve()
+
+
+@pytest.mark.parametrize("asked", [{}, {"gpu_power_fraction": 0.7, "gpu_clock_fraction": 0.8}])
+def test_every_knob_has_a_proof(asked: dict[str, Any]) -> None:
+    """One each; what nobody asked for has no note, and what cannot be set here says why."""
+    with System(SystemOptions(**asked), ()) as system:
         pass
-    (told,) = [a for a in system.applied if not a.holds]
-    assert (told.knob, told.asked, told.got, told.note) == (knob, 0.7, None, reason)
-    assert told.note.startswith("not applied: ")
-    assert how in told.how
+    proofs = system.proofs({})
+    assert sorted(a.knob for a in proofs) == sorted(knobs("system"))
+    assert {a.knob: a.note for a in proofs if not a.holds} == dict.fromkeys(asked, "not applied: the cell counts no GPU")
 
 
-@pytest.mark.parametrize("gpus", [(), (GPU,)])
-def test_nothing_is_told_where_nothing_was_asked(gpus: tuple[Gpu, ...]) -> None:
-    """The baseline's circumstances have a proof each and no note, and the threads stay."""
-    with System(SystemOptions(), gpus) as system:
-        assert torch.get_num_threads() == 2
-    assert [a.knob for a in system.applied] == ["cpu_threads", "gpu_power_fraction", "gpu_clock_fraction"]
-    assert all(a.stage == "system" and a.asked is None and a.holds for a in system.applied)
+def test_without_control_nothing_of_the_machine_is_set() -> None:
+    """The process's own threads are no setting of the machine."""
+    options = SystemOptions(gpu_power_fraction=0.7, cpu_governor="powersave", cpu_threads=1)
+    with System(options, (), control=False) as system:
+        assert torch.get_num_threads() == 1
+    told = {a.knob: a.note for a in system.proofs({}) if not a.holds}
+    assert told == dict.fromkeys(("gpu_power_fraction", "cpu_governor"), "not applied: --green-control off")

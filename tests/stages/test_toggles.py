@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
@@ -22,22 +23,42 @@ from greenbench.options import (
     TrainingOptions,
     differences,
 )
+from greenbench.power import requests
 from greenbench.stages import data
 from greenbench.stages.objectives import objective
 from greenbench.stages.system import System
 from greenbench.stages.toggles import Toggles, resolve_device
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from greenbench.tasks.checkpoints import Checkpoint
     from greenbench.types import Applied
 
-pytestmark = pytest.mark.usefixtures("as_new")
+pytestmark = pytest.mark.usefixtures("as_new", "nothing_to_set")
+
+
+@pytest.fixture
+def nothing_to_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give a machine whose kernel shows neither power caps nor clocks."""
+    monkeypatch.setenv("GREENBENCH_SYSFS", str(tmp_path))
+
 
 CHANGED = Options(
     data=DataOptions(tokenizer="rust", batch_size=16),
     architecture=ArchitectureOptions(weight_format="int8", quantizer="bitsandbytes"),
     training=TrainingOptions(optimizer="sgd", precision="bf16", accumulation_steps=2),
-    system=SystemOptions(gpu_power_fraction=0.7, gpu_clock_fraction=0.8, cpu_threads=1),
+    system=SystemOptions(
+        gpu_power_fraction=0.7,
+        gpu_power_w=300.0,
+        gpu_clock_fraction=0.8,
+        gpu_memory_clock_fraction=0.9,
+        cpu_power_fraction=0.5,
+        cpu_clock_fraction=0.5,
+        cpu_governor="powersave",
+        cpu_threads=1,
+        cpu_affinity=",".join(map(str, sorted(os.sched_getaffinity(0)))),
+    ),
     inference=InferenceOptions(skip_layers=0.34, layer_choice="bottom", precision="bf16"),
 )
 
@@ -53,11 +74,11 @@ def run(options: Options) -> tuple[Toggles, tuple[Applied, ...], dict[str, int |
         net = toggles.shortening(net, batches) if toggles.shortens else net
         net = toggles.conversion(net) if toggles.converts else net
         assert len(toggles.inference(net, batches)) == 8
-    return toggles, (*toggles.applied(), *system.applied), toggles.work(net, batches)
+    return toggles, (*toggles.applied(), *system.proofs({})), toggles.work(net, batches)
 
 
 def test_every_knob_leaves_a_proof() -> None:
-    """With every knob turned away from the baseline, each has one proof of the asked value, and all but the GPU's hold."""
+    """With every knob turned away from the baseline, each has one proof of the asked value, and all but the machine's hold."""
     _, applied, _ = run(CHANGED)
     asked = {
         (stage, f.name): getattr(getattr(CHANGED, stage), f.name) for stage in STAGES for f in fields(getattr(CHANGED, stage))
@@ -65,7 +86,7 @@ def test_every_knob_leaves_a_proof() -> None:
     assert {d.knob for d in differences(CHANGED)} == {".".join(k) for k in asked} - {"training.finetune"}
     assert {(a.stage, a.knob): a.asked for a in applied} == asked
     assert len(applied) == len(asked)
-    assert {a.knob for a in applied if not a.holds} == {"gpu_power_fraction", "gpu_clock_fraction"}
+    assert {a.knob for a in applied if not a.holds} == set(requests.TABLE)
 
 
 def test_baseline_leaves_a_proof_of_every_knob_that_holds() -> None:
@@ -101,19 +122,19 @@ def translated(checkpoint: Checkpoint, options: Options) -> tuple[tuple[Applied,
         net = toggles.training(toggles.architecture(checkpoint), batches)
         net = toggles.shortening(net, batches) if toggles.shortens else net
         answers = list(toggles.inference(toggles.conversion(net) if toggles.converts else net, batches))
-    return (*toggles.applied(), *system.applied), toggles.work(net, batches), answers
+    return (*toggles.applied(), *system.proofs({})), toggles.work(net, batches), answers
 
 
 @pytest.mark.parametrize("kind", ["llama", "qwen2"])
 def test_every_knob_of_a_translation_leaves_a_proof(kind: str, request: pytest.FixtureRequest) -> None:
-    """A decoder is proved like a classifier: each knob once, and all but the GPU's hold."""
+    """A decoder is proved like a classifier: each knob once, and all but the machine's hold."""
     applied, work, answers = translated(request.getfixturevalue(kind), CHANGED)
     asked = {
         (stage, f.name): getattr(getattr(CHANGED, stage), f.name) for stage in STAGES for f in fields(getattr(CHANGED, stage))
     }
     assert {(a.stage, a.knob): a.asked for a in applied} == asked
     assert len(applied) == len(asked)
-    assert {a.knob for a in applied if not a.holds} == {"gpu_power_fraction", "gpu_clock_fraction"}
+    assert {a.knob for a in applied if not a.holds} == set(requests.TABLE)
     assert [type(text) for text in answers] == [str] * 6
     assert (work["samples_trained"], work["samples_scored"], work["optimizer_steps"]) == (32, 6, 2)
 

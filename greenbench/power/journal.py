@@ -1,0 +1,148 @@
+"""What has to be put back, on disk before anything is set, so that whoever comes later can do it.
+
+A journal is one JSON file: the settings with their values before and after, who set them, and the boot of the machine. It is
+there exactly as long as something is owed. Format: ``{"version": 1, "boot": ..., "pid": ..., "uid": ..., "command": ...,
+"entries": [{"control": {...}, "before": ..., "after": ...}]}``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from greenbench.errors import UnavailableError
+from greenbench.power.controls import Control, Value, rebuilt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+VERSION = 1
+FOLDER = "/var/tmp/greenbench"  # noqa: S108  shared by all users on purpose, and it outlives a restart; ``trusted`` guards it
+BOOT = Path("/proc/sys/kernel/random/boot_id")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One setting that is owed."""
+
+    control: Control
+    before: Value
+    after: Value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Journal:
+    """The settings that one session owes."""
+
+    path: Path
+    boot: str
+    pid: int
+    uid: int
+    command: str
+    entries: tuple[Entry, ...]
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """Devices that it is about."""
+        return tuple(sorted({e.control.device for e in self.entries}))
+
+    def write(self) -> None:
+        """Put it on disk, whole and for good (fsync of file and folder), or raise UnavailableError."""
+        content = {
+            "version": VERSION,
+            "boot": self.boot,
+            "pid": self.pid,
+            "uid": self.uid,
+            "command": self.command,
+            "entries": [{"control": e.control.name, "before": e.before, "after": e.after} for e in self.entries],
+        }
+        fresh = self.path.with_suffix(".new")
+        try:
+            with fresh.open("w", encoding="utf-8") as file:
+                json.dump(content, file, indent=1)
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.chmod(0o644)
+            fresh.replace(self.path)
+            _sync(self.path.parent)
+        except OSError as error:
+            raise UnavailableError(f"{self.path} cannot be written ({error.strerror}): nothing is set without it") from error
+
+    def remove(self) -> None:
+        """Nothing is owed any more."""
+        self.path.unlink(missing_ok=True)
+        _sync(self.path.parent)
+
+
+def folder() -> Path:
+    """Return the folder of journals and leases, ``GREENBENCH_STATE`` or one that all users share; raises UnavailableError."""
+    path = Path(os.environ.get("GREENBENCH_STATE") or FOLDER)
+    try:
+        if not path.is_dir():
+            path.mkdir(parents=True, exist_ok=True)
+            path.chmod(0o1777)
+    except OSError as error:
+        raise UnavailableError(f"{path} cannot be made ({error.strerror}): nothing is set without a journal there") from error
+    return path
+
+
+def new(entries: Sequence[Entry]) -> Journal:
+    """Return a journal of this process, not yet on disk."""
+    return Journal(
+        path=folder() / f"{os.getpid()}-{uuid.uuid4().hex[:12]}.journal",
+        boot=boot(),
+        pid=os.getpid(),
+        uid=os.getuid(),
+        command=" ".join(sys.argv)[:200],
+        entries=tuple(entries),
+    )
+
+
+def found() -> Iterator[Journal]:
+    """Yield the journals on disk that this user may trust; one that cannot be read is left where it is."""
+    path = Path(os.environ.get("GREENBENCH_STATE") or FOLDER)
+    for file in sorted(path.glob("*.journal")):
+        if (journal := read(file)) is not None:
+            yield journal
+
+
+def read(path: Path) -> Journal | None:
+    """Return the journal in ``path``; None where it is gone, not whole, or another user's whom this one need not believe."""
+    try:
+        if not trusted(path):
+            return None
+        content: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        entries = tuple(Entry(control=rebuilt(e["control"]), before=e["before"], after=e["after"]) for e in content["entries"])
+        return Journal(
+            path=path,
+            boot=content["boot"],
+            pid=content["pid"],
+            uid=content["uid"],
+            command=content["command"],
+            entries=entries,
+        )
+    except (OSError, ValueError, LookupError, TypeError, UnavailableError):
+        return None
+
+
+def trusted(path: Path) -> bool:
+    """Whether a journal is ours or root's: in a folder that all may write to, another's could name any value for any device."""
+    return path.lstat().st_uid in {0, os.getuid()}
+
+
+def boot() -> str:
+    """Return the id of this boot of the machine."""
+    return BOOT.read_text("ascii").strip() if BOOT.is_file() else "unknown"
+
+
+def _sync(path: Path) -> None:
+    file = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)

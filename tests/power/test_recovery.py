@@ -1,0 +1,145 @@
+"""What a killed session left is found, said and put back: by the next one, by ``doctor`` and by ``restore``."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from greenbench import power
+from greenbench.cli import main
+from greenbench.power import journal as journals
+from greenbench.power.controls import KernelFile, PowerLimit
+from greenbench.power.journal import Entry
+from greenbench.power.lease import Lease
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from power.conftest import Machine
+
+GOVERNOR = "devices/system/cpu/cpu0/cpufreq/scaling_governor"
+
+
+@pytest.fixture
+def abandoned(machine: Machine) -> Machine:
+    """Give a machine with a journal of a session that is gone: a capped card and another governor."""
+    machine.gpu.privileged = True
+    machine.gpu.power_limit_w = 490
+    machine.sysfs.set(GOVERNOR, "powersave")
+    entries = [
+        Entry(control=PowerLimit(machine.gpu.uuid), before=650000, after=490000),
+        Entry(control=KernelFile(str(machine.sysfs.root / GOVERNOR)), before="schedutil", after="powersave"),
+    ]
+    journals.new(entries).write()
+    return machine
+
+
+def rewritten(machine: Machine, **changed: Any) -> Path:
+    """Change what the journal says."""
+    (path,) = machine.journals
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changed}))
+    return path
+
+
+def test_restore_puts_back_and_says_whose_it_was(abandoned: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 0; a second time there is nothing to do."""
+    assert main(["restore"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("process ")
+    assert "changed; the values from before are back" in said
+    assert abandoned.as_before
+    assert abandoned.journals == []
+    assert main(["restore"]) == 0
+    assert capsys.readouterr().out == "no session left a setting of this machine changed\n"
+
+
+def test_restore_that_cannot_exits_with_1_and_keeps_the_journal(abandoned: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+    """A card that is lost is still owed; the rest is back."""
+    abandoned.gpu.lose()
+    assert main(["restore"]) == 1
+    assert "could not be put back to 650000" in capsys.readouterr().out
+    assert not abandoned.sysfs.changed
+    assert [e["control"]["kind"] for e in json.loads(abandoned.journals[0].read_text())["entries"]] == ["gpu_power_limit"]
+    abandoned.gpu.find()
+    assert main(["restore"]) == 0
+    assert abandoned.as_before
+
+
+def test_doctor_restores_too(abandoned: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+    """On the error stream, so that --json stays JSON."""
+    assert main(["doctor", "--json"]) == 0
+    said = capsys.readouterr()
+    assert "the values from before are back" in said.err
+    json.loads(said.out)
+    assert abandoned.as_before
+
+
+def test_after_a_restart_there_is_nothing_to_put_back(abandoned: Machine) -> None:
+    """The machine reset its settings itself; the journal is dropped, and nothing is set."""
+    rewritten(abandoned, boot="another")
+    said: list[str] = []
+    assert power.recover(said.append) == 1
+    assert "the machine was restarted since, which reset them: nothing to do" in said[0]
+    assert abandoned.gpu.power_limit_w == 490
+    assert abandoned.journals == []
+
+
+def test_a_session_that_lives_is_left_alone(abandoned: Machine) -> None:
+    """Whose lease cannot be had is still at work."""
+    holder = (
+        "import sys, time; from pathlib import Path; from greenbench.power.lease import Lease\n"
+        "Lease(Path(sys.argv[1]), ['cpu']).take(); print('held', flush=True); time.sleep(60)"
+    )
+    command = [sys.executable, "-c", holder, str(abandoned.state)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        assert power.recover(lambda _text: None) == 0
+        assert power.left_behind() == ""
+        process.kill()
+    assert len(abandoned.journals) == 1
+    assert power.recover(lambda _text: None) == 1
+    assert abandoned.as_before
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[]", '{"version": 1}', '{"boot": "x", "pid": 1, "uid": 0, "command": "", "entries": [{"control": {}}]}'],
+)
+def test_a_journal_that_is_not_whole_is_left_where_it_is(content: str, machine: Machine) -> None:
+    """Nothing is guessed, and nothing is lost."""
+    machine.state.mkdir()
+    (machine.state / "1-broken.journal").write_text(content)
+    assert power.recover(lambda _text: None) == 0
+    assert (machine.state / "1-broken.journal").read_text() == content
+
+
+def test_another_users_journal_is_not_believed(abandoned: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a folder that everybody may write to, it could name any value."""
+    monkeypatch.setattr("os.getuid", lambda: 4711)
+    monkeypatch.setattr(journals, "trusted", lambda path: path.lstat().st_uid == 4711)
+    assert power.recover(lambda _text: None) == 0
+    assert len(abandoned.journals) == 1
+
+
+def test_leases_are_exclusive_across_processes_and_not_inherited(tmp_path: Path) -> None:
+    """A forked child does not hold what its parent gave back, and who is refused names the holder."""
+    lease = Lease(tmp_path, ["gpu A", "cpu"])
+    assert lease.take()
+    child = os.fork()
+    if child == 0:
+        time.sleep(5)
+        os._exit(0)
+    lease.release()
+    other = os.fork()
+    if other == 0:
+        os._exit(0 if Lease(tmp_path, ["cpu"]).take(wait=False) else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(other, 0)[1]) == 0
+    os.kill(child, 9)
+    os.waitpid(child, 0)
