@@ -66,15 +66,15 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
     )
     fresh.add_argument("--title", help="its name in the table (default: from the folder's name)")
     fresh.set_defaults(run=new)
-    curve = known.add_parser(
+    swept = known.add_parser(
         "sweep-power",
         help="energy and time of a cell over power limits and clocks; what follows are --green-* options",
         epilog="e.g. greenbench sweep-power T2-V0_baseline --knobs gpu_power_fraction --fractions 0.9,0.7,0.5",
     )
-    curve.add_argument("cell", help="the cell's id, like T2-V0_baseline")
-    curve.add_argument("--knobs", type=_listed, help="of the system stage (default: the GPU's, where a GPU is counted)")
-    curve.add_argument("--fractions", type=_fractions, help="to try for each knob (default: 0.9,0.8,0.7,0.6,0.5)")
-    curve.set_defaults(run=sweep_power)
+    swept.add_argument("cell", help="the cell's id, like T2-V0_baseline")
+    swept.add_argument("--knobs", type=_listed, help="of the system stage (default: the GPU's, where a GPU is counted)")
+    swept.add_argument("--fractions", type=_fractions, help="to try for each knob (default: 0.9,0.8,0.7,0.6,0.5)")
+    swept.set_defaults(run=sweep_power)
     again = known.add_parser("restore", help="put back power limits, clocks and governors that a killed run left behind")
     again.set_defaults(run=restore)
     command = known.add_parser("check", help="hold experiment.md against variants/")
@@ -153,7 +153,7 @@ def sweep_power(asked: argparse.Namespace, rest: Sequence[str]) -> int:
     """Measure a cell over power limits and clocks, and print the curve and the lines to paste; raises UsageError."""
     from rich.console import Console
 
-    from greenbench import sweeping
+    from greenbench import curve, sweeping
     from greenbench.report import sweep as report
     from greenbench.session import Session
 
@@ -162,10 +162,10 @@ def sweep_power(asked: argparse.Namespace, rest: Sequence[str]) -> int:
         raise UsageError(f"greenbench sweep-power: {' '.join(rest)}: what follows are pairs like --green-rounds 3")
     session = Session(given.get, Path(), Path("experiment.md"), Path("variants"))
     cell = sweeping.chosen(session, asked.cell)
-    tried = sweeping.settings(sweeping.knobs(session, asked.knobs), asked.fractions or sweeping.FRACTIONS)
+    tried = curve.settings(sweeping.knobs(session, asked.knobs), asked.fractions or sweeping.FRACTIONS)
     points = sweeping.sweep(session, cell, list(tried), lambda text: print(text, file=sys.stderr))  # noqa: T201
     wide = Console(highlight=False, width=max(100, Console().width))
-    report.show(wide, points, sweeping.least(points), sweeping.least_without_loss(points))
+    report.show(wide, points, curve.least(points), curve.least_without_loss(points))
     return 0
 
 

@@ -6,11 +6,11 @@ it is.
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
+from greenbench.curve import Point
 from greenbench.efficiency import stage_energy
 from greenbench.errors import UsageError
 from greenbench.measuring import Circumstances, measured
@@ -18,43 +18,15 @@ from greenbench.pipeline import Pipeline
 from greenbench.uncertainty import added, energies
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from greenbench.session import Session
-    from greenbench.types import Cell, CellResult, Quantity
+    from greenbench.types import Cell, CellResult
 
 SWEPT = ("training", "inference")
-SLOWER = 1.05
-"""A point that takes at most so many times the time of the machine as it is loses almost nothing."""
 GPU_KNOBS = ("gpu_power_fraction", "gpu_clock_fraction")
 CPU_KNOBS = ("cpu_power_fraction", "cpu_clock_fraction")
 FRACTIONS = (0.9, 0.8, 0.7, 0.6, 0.5)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Point:
-    """What the cell took with some settings."""
-
-    settings: Mapping[str, float]
-    """Knob of the system stage to its value; empty for the machine as it is."""
-    seconds: Mapping[str, float]
-    """By stage, the mean of the rounds."""
-    joules: Mapping[str, Quantity]
-    """By stage, and ``both``."""
-    sources: tuple[str, ...] = ()
-    note: str = ""
-    """Why there are no numbers: the settings could not be made."""
-
-    @property
-    def time_s(self) -> float:
-        """Seconds of training and inference."""
-        return sum(self.seconds.values())
-
-    @property
-    def energy_j(self) -> float:
-        """Joules of training and inference; infinite where they are not known."""
-        value = self.joules["both"].value if "both" in self.joules else None
-        return math.inf if value is None else value
 
 
 class Once:
@@ -86,12 +58,6 @@ def knobs(session: Session, asked: Sequence[str] | None) -> tuple[str, ...]:
         known = ", ".join((*GPU_KNOBS, "gpu_memory_clock_fraction", *CPU_KNOBS))
         raise UsageError(f"greenbench sweep-power: --knobs {unknown[0]}: it is none of {known}")
     return tuple(asked)
-
-
-def settings(knobs: Sequence[str], fractions: Sequence[float]) -> Iterator[dict[str, float]]:
-    """Yield the settings to try: none, then each knob by itself at each fraction."""
-    yield {}
-    yield from ({knob: fraction} for knob in knobs for fraction in fractions)
 
 
 def sweep(session: Session, cell: Cell, tried: Sequence[Mapping[str, float]], say: Callable[[str], None]) -> list[Point]:
@@ -131,17 +97,6 @@ def _measured(result: CellResult, chosen: Mapping[str, float]) -> Point:
     sources = {source for each in both for source in each.sources.values()} - {"none"}
     whole = {"both": energies(both)["total_j"]} if both else {}
     return Point(settings=chosen, seconds=seconds, joules={**joules, **whole}, sources=tuple(sorted(sources)))
-
-
-def least(points: Sequence[Point]) -> Point | None:
-    """Return the point of the least energy, None where no energy is known."""
-    known = [p for p in points if not p.note and math.isfinite(p.energy_j)]
-    return min(known, key=lambda p: p.energy_j) if known else None
-
-
-def least_without_loss(points: Sequence[Point]) -> Point | None:
-    """Return the point of the least energy among those that are at most 5 % slower than the machine as it is."""
-    return least([p for p in points if not p.note and p.time_s <= SLOWER * points[0].time_s])
 
 
 def _told(chosen: Mapping[str, float]) -> str:

@@ -31,6 +31,7 @@ FLOORS: tuple[tuple[tuple[str, ...], ...], ...] = (
         ("uncertainty", "efficiency"),
         ("doubts",),
         ("effects",),
+        ("curve",),
         ("yardstick",),
         ("memory",),
         ("sandbox",),

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.console import Console
 
-from greenbench import sweeping
+from greenbench import curve, sweeping
 from greenbench.cli import main
+from greenbench.curve import Point
 from greenbench.report import sweep as report
-from greenbench.sweeping import Point
 from greenbench.types import Quantity
 
 if TYPE_CHECKING:
@@ -41,27 +41,27 @@ CURVE = [
 
 def test_the_first_point_leaves_the_machine_as_it_is() -> None:
     """Then each knob by itself."""
-    tried = list(sweeping.settings(("a", "b"), (0.9, 0.5)))
+    tried = list(curve.settings(("a", "b"), (0.9, 0.5)))
     assert tried == [{}, {"a": 0.9}, {"a": 0.5}, {"b": 0.9}, {"b": 0.5}]
 
 
 def test_the_best_points_are_named() -> None:
     """The least energy, and the least that is at most 5 % slower; a point whose settings did not hold is none of them."""
-    assert sweeping.least(CURVE) is CURVE[2]
-    assert sweeping.least_without_loss(CURVE) is CURVE[1]
+    assert curve.least(CURVE) is CURVE[2]
+    assert curve.least_without_loss(CURVE) is CURVE[1]
 
 
 def test_without_energy_nothing_is_best() -> None:
     """A machine that tells no joules has times alone."""
     unknown = [point(None, 1.0), point(None, 0.5, gpu_power_fraction=0.8)]
-    assert sweeping.least(unknown) is sweeping.least_without_loss(unknown) is None
+    assert curve.least(unknown) is curve.least_without_loss(unknown) is None
     assert "no energy is known for any point" in report.lines(unknown, None, None)[-1]
 
 
 def shown(points: list[Point]) -> str:
     """Return what is printed."""
     console = Console(width=120, record=True, file=open(os.devnull, "w"))  # noqa: SIM115, PTH123
-    report.show(console, points, sweeping.least(points), sweeping.least_without_loss(points))
+    report.show(console, points, curve.least(points), curve.least_without_loss(points))
     return console.export_text()
 
 
