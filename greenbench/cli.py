@@ -130,11 +130,13 @@ def doctor(asked: argparse.Namespace, _rest: Sequence[str]) -> int:
     from greenbench.report import doctor as report
 
     power.recover(lambda text: print(text, file=sys.stderr))  # noqa: T201  killed runs leave what nobody wants
-    found = examine(devices.survey())
+    survey = devices.survey()
+    found, able = examine(survey), power.abilities(survey.gpus)
     if asked.json:
-        print(json.dumps([dataclasses.asdict(f) for f in found], indent=1))  # noqa: T201
+        settable = [{"channel": "control", **dataclasses.asdict(a)} for a in able]
+        print(json.dumps([*(dataclasses.asdict(f) for f in found), *settable], indent=1))  # noqa: T201
     else:
-        report.show(Console(highlight=False), found)
+        report.show(Console(highlight=False), found, able)
     return 0
 
 

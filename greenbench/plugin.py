@@ -33,7 +33,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("greenbench", "energy, time and quality of pipeline variants (greenbench)")
     for option in OPTIONS:
         text = option.help.replace("%", "%%")
-        if option.switch:
+        if option.alone:
+            group.addoption(option.flag, metavar=option.metavar, help=text, nargs="?", const=option.alone, default=None)
+        elif option.switch:
             group.addoption(option.flag, help=text, action="store_true", default=None)
         else:
             action = "append" if option.repeatable else "store"
@@ -241,9 +243,17 @@ def measure(request: pytest.FixtureRequest, benchmark: Any, energy: Meter) -> Ca
         with one_sentence():
             if outcome.error is not None:
                 raise outcome.error
+            if session.settings.strict and outcome.result.status == "partial":
+                raise pytest.fail.Exception(f"{outcome.result.id} is partial: {_notes(outcome.result)}", pytrace=False)
         return outcome.result
 
     return run
+
+
+def _notes(result: CellResult) -> str:
+    """Return why a cell is partial: its knobs that did not do what was asked."""
+    told = dict.fromkeys(f"{a.stage}.{a.knob}: {a.note}" for one in result.rounds for a in one.applied if a.note)
+    return "; ".join(told)
 
 
 @contextlib.contextmanager

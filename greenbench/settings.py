@@ -30,6 +30,8 @@ class Option:
     repeatable: bool = False
     switch: bool = False
     """Given without a value."""
+    alone: str = ""
+    """What it means without a value, where it may have one."""
 
     @property
     def flag(self) -> str:
@@ -76,6 +78,12 @@ OPTIONS = (
         metavar="CHANNELS",
         help="gpu, cpu, dram or measured: fail a cell whose energy lacks it or only estimates it, e.g. gpu,cpu",
     ),
+    Option(
+        name="strict",
+        metavar="partial",
+        alone="partial",
+        help="fail cells that are partial: a knob did not do what was asked",
+    ),
     Option(name="results", metavar="DIR", default="results", help="where the JSON goes (default: results)"),
     Option(name="plan", metavar="", default=False, switch=True, help="print what would run and cost; run nothing"),
     Option(name="cpu-watts", metavar="W", help="watts per busy core for the CPU estimate (default: looked up)"),
@@ -97,6 +105,8 @@ class Settings:
     gpus: str
     control: str
     require: tuple[str, ...]
+    strict: bool
+    """Whether a cell fails that is partial."""
     results: Path
     cpu_watts: float | None
     plan: bool
@@ -145,6 +155,7 @@ def settings(given: Callable[[str], Any], root: Path, *, tasks: Sequence[str], m
         "gpus": str(raw["gpus"]),
         "control": checked("control", _one_of("control", ("on", "off"))),
         "require": checked("require", _channels),
+        "strict": checked("strict", _strict),
         "results": root / local_path(str(raw["results"])),
         "cpu_watts": checked("cpu-watts", _optional(_number("cpu-watts", float, 0.01))),
         "plan": checked("plan", _switch),
@@ -207,6 +218,12 @@ def _channels(value: Any) -> tuple[str, ...]:
     if unknown := [name for name in named if name not in allowed]:
         raise UsageError(f"--green-require: found {unknown[0]!r}; it takes {', '.join(allowed)}, with commas between")
     return named
+
+
+def _strict(value: Any) -> bool:
+    if value not in (None, "", "partial", True, False):
+        raise UsageError(f"--green-strict: found {value!r}; it takes partial: write --green-strict=partial, or put it last")
+    return bool(value)
 
 
 def _direction(value: Any) -> str:

@@ -90,11 +90,11 @@ def test_run_without_a_suite_says_where_it_looks(tmp_path: Path) -> None:
 
 
 def test_doctor_says_what_is_missing_and_what_stands_in() -> None:
-    """Three channels; what has no counter has a reason."""
+    """Three channels, and what can be set; what has no counter has a reason."""
     done = greenbench("doctor", "--json")
     assert done.returncode == 0, done.stderr
     found = {f["channel"]: f for f in json.loads(done.stdout)}
-    assert set(found) == {"gpu", "cpu", "dram"}
+    assert set(found) == {"gpu", "cpu", "dram", "control"}
     for finding in found.values():
         assert finding["available"] or finding["reason"]
     table = greenbench("doctor")

@@ -290,3 +290,22 @@ def _read_all(terminal: int) -> str:
             break
     os.close(terminal)
     return shown.decode(errors="replace")
+
+
+@pytest.mark.parametrize("arguments", [("--green-strict",), ("--green-strict=partial",)])
+def test_strict_fails_a_cell_that_is_partial(arguments: tuple[str, ...], suite: pytest.Pytester) -> None:
+    """A power cap that was not applied fails its cell with the note; without the option the cell passes and says so."""
+    result = suite.runpytest_subprocess("bench", "-k", "V0 or V10", *arguments)
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["*T2-V10_capped is partial: system.gpu_power_fraction: not applied: a stub sets nothing*"])
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    suite.runpytest_subprocess("bench", "-k", "V0 or V10").assert_outcomes(passed=2)
+
+
+def test_strict_takes_one_word(suite: pytest.Pytester) -> None:
+    """A folder behind it is no value: the sentence says how to write it."""
+    result = suite.runpytest_subprocess("--green-strict", "bench")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        ["*--green-strict: found 'bench'; it takes partial: write --green-strict=partial, or put it last*"]
+    )

@@ -12,13 +12,14 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from greenbench.energy.examination import Finding
+    from greenbench.power import Ability
 
 COLUMNS = ("channel", "source", "updates", "windows", "idle")
 """``updates``: how often the counter moves; ``windows``: from which length on that is at most 5 %."""
 
 
-def show(console: Console, findings: Sequence[Finding]) -> None:
-    """Print the table, then a line for each reason and remedy."""
+def show(console: Console, findings: Sequence[Finding], abilities: Sequence[Ability] = ()) -> None:
+    """Print the table, then a line for each reason and remedy, then what can be set."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
@@ -28,7 +29,7 @@ def show(console: Console, findings: Sequence[Finding]) -> None:
     for finding in findings:
         table.add_row(*row(finding))
     console.print(table)
-    for line in advice(findings):
+    for line in (*advice(findings), *settable(abilities)):
         console.print(line, soft_wrap=True, markup=False)
 
 
@@ -63,6 +64,18 @@ def advice(findings: Sequence[Finding]) -> list[str]:
             lines[f"  instead: {found.source}"] = None
         if found.remedy:
             lines[f"  to grant it: {found.remedy}"] = None
+    return list(lines)
+
+
+def settable(abilities: Sequence[Ability]) -> list[str]:
+    """Return a line for each setting, each remedy once."""
+    lines: dict[str, None] = {}
+    for one in abilities:
+        takes = f" ({one.takes})" if one.takes else ""
+        said = f"may be set by {one.how}{takes}" if one.able else f"cannot be set: {one.how}"
+        lines[f"- {one.setting} of {one.device}: {said}"] = None
+        if one.remedy:
+            lines[f"  to grant it: {one.remedy}"] = None
     return list(lines)
 
 
