@@ -72,7 +72,7 @@ def settable(abilities: Sequence[Ability]) -> list[str]:
     lines: dict[str, None] = {}
     for one in abilities:
         takes = f" ({one.takes})" if one.takes else ""
-        said = f"may be set by {one.how}{takes}" if one.able else f"cannot be set: {one.how}"
+        said = f"may be set by {one.by}{takes}" if one.available else f"cannot be set: {one.reason}"
         lines[f"- {one.setting} of {one.device}: {said}"] = None
         if one.remedy:
             lines[f"  to grant it: {one.remedy}"] = None
