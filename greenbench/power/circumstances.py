@@ -54,16 +54,18 @@ class Circumstances:
         self._guarded = Guarded(())
         self._failure = ""
         self._unleased: tuple[str, ...] = ()
+        self._reserved = False
 
     def check(self) -> None:
         """Raise UsageError for a value that a device here does not take."""
         self._requests = requests(self._options, self._gpus) if self._control else ()
 
     def reserve(self) -> None:
-        """Wait for the devices outside of what is timed."""
+        """Wait for the devices outside of what is timed; entering the context does it too, where it was not done."""
+        if self._reserved:
+            return
         self.check()
-        self._failure = ""
-        self._guarded.release()
+        self._reserved, self._failure, self._unleased = True, "", ()
         wishes = [w for r in self._requests for w in r.wishes]
         self._guarded = Guarded(wishes, self._say, devices=[f"gpu {g.uuid}" for g in self._gpus])
         try:
@@ -84,6 +86,7 @@ class Circumstances:
 
     def __exit__(self, *_: object) -> None:
         """Put everything back."""
+        self._reserved = False
         self._guarded.__exit__()
 
     def _fail(self, error: UnavailableError, wanted: Sequence[Any]) -> None:

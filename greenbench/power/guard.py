@@ -23,6 +23,7 @@ from greenbench.power import journal as journals
 from greenbench.power.controls import errors, hold_driver
 from greenbench.power.restoring import recover
 
+PLACES = ("GREENBENCH_STATE", "GREENBENCH_SYSFS")
 READY = b"ready\n"
 START_S = 60.0
 PAUSE_S = 0.1
@@ -47,7 +48,7 @@ class Guard:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
             cwd="/",
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(map(os.path.abspath, filter(None, sys.path)))},
+            env={**os.environ, **_absolute()},
         )
         self._wait_until_ready()
 
@@ -70,6 +71,12 @@ class Guard:
             process.wait()
             self._process = None
             raise UnavailableError("the process that puts settings back could not be started: nothing is set without it")
+
+
+def _absolute() -> dict[str, str]:
+    """Return the variables that name places, such as they hold from another folder too."""
+    places = {name: os.path.abspath(os.environ[name]) for name in PLACES if os.environ.get(name)}  # noqa: PTH100
+    return {**places, "PYTHONPATH": os.pathsep.join(map(os.path.abspath, filter(None, sys.path)))}
 
 
 def started(pid: int) -> str:

@@ -110,9 +110,8 @@ class Guarded:
         """Replace what was asked by what was read back: drivers round, and what they rounded to is ours to undo."""
         assert self._journal is not None  # noqa: S101  ``_set`` wrote it
         read = [replace(e, after=e.control.read()) if e.control.readable else e for e in self._journal.entries]
-        if tuple(read) != self._journal.entries:
-            self._journal = replace(self._journal, entries=tuple(read))
-            self._journal.write()
+        self._journal = replace(self._journal, entries=tuple(read), read_back=True)
+        self._journal.write()
         for entry, wish in zip(read, self._wishes, strict=True):
             if entry.control.readable and not same(entry.after, wish.value):
                 raise UnavailableError(f"{entry.control.title} was set to {wish.value} and reads {entry.after}")

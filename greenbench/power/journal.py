@@ -2,7 +2,7 @@
 
 A journal is one JSON file: the settings with their values before and after, who set them, and the boot of the machine. It is
 there exactly as long as something is owed. Format: ``{"version": 1, "boot": ..., "pid": ..., "uid": ..., "command": ...,
-"entries": [{"control": {...}, "before": ..., "after": ...}]}``.
+"read_back": ..., "entries": [{"control": {...}, "before": ..., "after": ...}]}``.
 """
 
 from __future__ import annotations
@@ -45,6 +45,8 @@ class Journal:
     uid: int
     command: str
     entries: tuple[Entry, ...]
+    read_back: bool = False
+    """Whether ``after`` is what the devices said, not what was asked of them: drivers round."""
 
     @property
     def devices(self) -> tuple[str, ...]:
@@ -59,6 +61,7 @@ class Journal:
             "pid": self.pid,
             "uid": self.uid,
             "command": self.command,
+            "read_back": self.read_back,
             "entries": [{"control": e.control.name, "before": e.before, "after": e.after} for e in self.entries],
         }
         fresh = self.path.with_suffix(".new")
@@ -81,7 +84,7 @@ class Journal:
 
 def folder() -> Path:
     """Return the folder of journals and leases, ``GREENBENCH_STATE`` or one that all users share; raises UnavailableError."""
-    path = Path(os.environ.get("GREENBENCH_STATE") or FOLDER)
+    path = Path(os.environ.get("GREENBENCH_STATE") or FOLDER).absolute()
     try:
         if not path.is_dir():
             path.mkdir(parents=True, exist_ok=True)
@@ -105,7 +108,7 @@ def new(entries: Sequence[Entry]) -> Journal:
 
 def found() -> Iterator[Journal]:
     """Yield the journals on disk that this user may trust; one that cannot be read is left where it is."""
-    path = Path(os.environ.get("GREENBENCH_STATE") or FOLDER)
+    path = Path(os.environ.get("GREENBENCH_STATE") or FOLDER).absolute()
     for file in sorted(path.glob("*.journal")):
         if (journal := read(file)) is not None:
             yield journal
@@ -125,6 +128,7 @@ def read(path: Path) -> Journal | None:
             uid=content["uid"],
             command=content["command"],
             entries=entries,
+            read_back=content["read_back"],
         )
     except (OSError, ValueError, LookupError, TypeError, UnavailableError):
         return None

@@ -32,7 +32,7 @@ def put_back(journal: Journal) -> list[str]:
     owed: list[Entry] = []
     for entry in reversed(journal.entries):
         try:
-            told += _restore(entry)
+            told += _restore(entry, exact=journal.read_back)
         except errors() as error:
             owed.insert(0, entry)
             told.append(f"{entry.control.title} could not be put back to {_shown(entry.before)}: {_line(error)}")
@@ -97,15 +97,18 @@ def _recover(journal: Journal, say: Callable[[str], None], held: Collection[str]
     return 1
 
 
-def _restore(entry: Entry) -> list[str]:
-    """Put one setting back, where it still is what was set; raises what ``errors`` names."""
+def _restore(entry: Entry, *, exact: bool) -> list[str]:
+    """Put one setting back, where it still is what was set; raises what ``errors`` names.
+
+    Where a session died before it read back what it had set, a value close to that is taken for its own.
+    """
     if not entry.control.readable:
         entry.control.write(entry.before)
         return []
     now = entry.control.read()
-    if same(now, entry.before):
+    if now == entry.before:
         return []
-    if not same(now, entry.after):
+    if now != entry.after and (exact or not same(now, entry.after)):
         here, before = _shown(entry.after), _shown(entry.before)
         return [
             f"{entry.control.title} is {_shown(now)}, which somebody else set after {here} was set here: left; it was {before}"

@@ -245,6 +245,19 @@ def test_cards_that_cannot_be_capped_get_a_sentence(trait: str, said: str, root:
     assert said in note
 
 
+def test_the_lease_is_kept_from_reserving_to_the_end(root: Machine) -> None:
+    """Nobody slips in between, and waiting again would be timed; afterwards others may have the card."""
+    circumstances = Circumstances(V7, devices.gpus())
+    circumstances.reserve()
+    taken = circumstances._guarded._lease
+    with circumstances:
+        assert circumstances._guarded._lease is taken is not None
+    assert circumstances._guarded._lease is None
+    with circumstances:  # a stage that is repeated
+        assert root.gpu.power_limit_w == 490
+    assert root.as_before
+
+
 def test_without_control_nothing_is_set(root: Machine) -> None:
     """The knobs say so."""
     _, proofs, inside = held(V7, root, control=False)

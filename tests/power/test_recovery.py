@@ -80,6 +80,23 @@ def test_doctor_restores_too(abandoned: Machine, capsys: pytest.CaptureFixture[s
     assert abandoned.as_before
 
 
+def test_what_was_rounded_is_ours_where_nobody_read_it_back(abandoned: Machine) -> None:
+    """A session that died between setting and reading back: a limit close to the one asked for is its own."""
+    abandoned.gpu.power_limit_w = 492
+    assert power.recover(lambda _text: None) == 1
+    assert abandoned.as_before
+
+
+def test_what_was_read_back_is_ours_to_the_milliwatt(abandoned: Machine) -> None:
+    """Once it was read back, a limit close to it is somebody else's, and stays."""
+    rewritten(abandoned, read_back=True)
+    abandoned.gpu.power_limit_w = 492
+    said: list[str] = []
+    assert power.recover(said.append) == 1
+    assert abandoned.gpu.power_limit_w == 492
+    assert "is 492000, which somebody else set after 490000 was set here" in said[0]
+
+
 def test_after_a_restart_there_is_nothing_to_put_back(abandoned: Machine) -> None:
     """The machine reset its settings itself; the journal is dropped, and nothing is set."""
     rewritten(abandoned, boot="another")
