@@ -176,10 +176,10 @@ def restore(_asked: argparse.Namespace, _rest: Sequence[str]) -> int:
     from greenbench import power
 
     said: list[str] = []
-    done = power.recover(said.append)
+    power.recover(said.append)
     for text in said or [RESTORED]:
         print(text)  # noqa: T201
-    return 1 if done and power.left_behind() else 0
+    return 1 if power.left_behind() else 0
 
 
 def check(asked: argparse.Namespace, _rest: Sequence[str]) -> int:

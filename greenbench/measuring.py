@@ -161,6 +161,9 @@ def measured(target: Any, benchmark: Any, meter: Meter, *, name: str, rounds: in
             _require(around.require, one.whole.energy)
     except Exception as error:  # noqa: BLE001  told to the caller, who raises it once the record is kept
         return _outcome(about, run.done, pipeline, error, _seen(run.done, pipeline, gauges, around))
+    finally:
+        if pipeline:
+            pipeline.power.release()
     seen = _seen(run.done, pipeline, gauges, around)
     return _outcome(about, run.done, pipeline, None, {**seen, "doubts": (*seen["doubts"], *unsure)})
 

@@ -106,6 +106,7 @@ class Pipeline:
 
     def gauge(self) -> tuple[int, Window]:
         """Run the fixed kernel outside every round; return its floating-point operations and its window."""
+        self.power.reserve()  # held until the cell ends: nobody caps the device between its rounds
         self.progress("yardstick")
         self.energy.take()  # what a failed cell left behind
         kernel = self.toggles.yardstick()
@@ -142,7 +143,7 @@ class Pipeline:
         peak = peak_memory_bytes() if self._peak_is_ours else None
         work = {**self.toggles.work(self._net, self._batches), "peak_memory_bytes": peak}
         applied = (*self.toggles.applied(), *self.power.proofs(self._seen.record))
-        told = (*self._seen.doubts, *self.power.doubts, *self.toggles.doubts(), *([] if peak is not None else [NO_PEAK]))
+        told = (*self._seen.doubts, *self.toggles.doubts(), *([] if peak is not None else [NO_PEAK]))
         repeats, unrepeated = self._repeat([w for w in windows if w.seconds < self.energy.shortest_s])
         self.progress("scoring")
         with self.toggles.quiet():
@@ -160,7 +161,7 @@ class Pipeline:
             work=work,
             machine=self._seen.record,
             applied=applied,
-            doubts=(*told, *unrepeated, *judged.doubts),
+            doubts=(*told, *self.power.doubts, *unrepeated, *judged.doubts),
         )
 
     def _repeat(self, short: Sequence[Window]) -> tuple[tuple[Window, ...], tuple[str, ...]]:

@@ -140,6 +140,9 @@ class StubPower:
     def reserve(self):
         pass
 
+    def release(self):
+        pass
+
     def proofs(self, machine):
         return self.applied
 

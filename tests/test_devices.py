@@ -93,7 +93,8 @@ def test_a_card_is_described_as_far_as_nvml_knows(nvml: Nvml) -> None:
     assert gpus()[1] == Gpu(
         index=1, nvml_index=1, uuid="GPU-aaaa2222", name="H200", driver="570.1", simulated=False, energy_counter=True,
         mig=False, power_limit_w=650, default_power_limit_w=700, min_power_limit_w=200, max_power_limit_w=700,
-        sm_clock_mhz=345, max_sm_clock_mhz=1980, memory_clock_mhz=3201, temperature_c=31, persistence=True,
+        sm_clock_mhz=345, max_sm_clock_mhz=1980, memory_clock_mhz=3201,
+        max_memory_clock_mhz=1980, temperature_c=31, persistence=True,
     )  # fmt: skip
     assert nvml.initialised == 0
 

@@ -11,7 +11,7 @@ import pytest
 from greenbench.energy import open_meter
 from greenbench.machine import Seen
 from greenbench.options import Options
-from greenbench.pipeline import Pipeline
+from greenbench.pipeline import NO_PEAK, Pipeline
 from greenbench.types import Applied, Cell, Energy, Judged, Metric, Window
 
 WHOLE = Window(stage="whole", seconds=1.0, energy=Energy())
@@ -76,6 +76,9 @@ class Power:
     def reserve(self) -> None:
         self._log.said.append("reserve")
 
+    def release(self) -> None:
+        self._log.said.append("release")
+
     def proofs(self, machine: Any) -> tuple[Applied, ...]:
         return (Applied(stage="system", knob="cpu_threads", asked=None, got=dict(machine), how="log"),)
 
@@ -121,8 +124,11 @@ def test_scoring_comes_after_every_window() -> None:
     done = cell.finish(WHOLE, ())
     assert log.said.index("judge inference") > log.said.index("close inference")
     assert log.said.count("judge inference") == 1
-    assert (done.seed, done.quality["mcc"].value, done.applied) == (3, 0.5, log.applied_)
-    assert (done.failures, done.doubts[:2]) == ({"timeout": 1}, ("a doubt", "another"))
+    assert (done.seed, done.quality["mcc"].value, done.applied[:-1]) == (3, 0.5, log.applied_)
+    assert (done.applied[-1].got, done.machine) == ({"cpu": 1}, {"cpu": 1})  # as seen while the system stage held
+    assert done.failures == {"timeout": 1}
+    told = [doubt for doubt in done.doubts if doubt != NO_PEAK]
+    assert told == ["a busy machine", "a doubt", "a doubt of power's", "another"]
 
 
 def test_preparing_resets_with_the_round_s_seed() -> None:

@@ -115,4 +115,4 @@ def test_a_real_cell_is_swept_and_the_card_is_as_before(nvml: SimulatedNvml, tmp
     assert "gpu_power_fraction 0.2: system.gpu_power_fraction: 0.2 is 140 W on Simulated H200" in done.stdout
     assert "least energy: gpu_clock_fraction 0.5" in done.stdout
     assert (gpu.power_limit_w, gpu.locked_sm_mhz) == (650, 0)
-    assert not list((tmp_path / "state").glob("*.journal"))
+    assert not list((tmp_path / "state").rglob("*.journal"))

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 from greenbench.errors import UnavailableError
-from greenbench.power.guarded import Guarded
+from greenbench.power.controls import denied
+from greenbench.power.guarded import Guarded, Refused
 from greenbench.power.requests import TABLE, requests
 from greenbench.types import Applied
 
@@ -54,46 +55,64 @@ class Circumstances:
         self._guarded = Guarded(())
         self._failure = ""
         self._unleased: tuple[str, ...] = ()
-        self._reserved = False
+        self._reserved = self._in_force = self._until_exit = False
 
     def check(self) -> None:
         """Raise UsageError for a value that a device here does not take."""
         self._requests = requests(self._options, self._gpus) if self._control else ()
 
     def reserve(self) -> None:
-        """Wait for the devices outside of what is timed; entering the context does it too, where it was not done."""
+        """Wait for the devices, outside of what is timed; the lease is held until ``release``.
+
+        Entering the context does it too, where it was not done.
+        """
+        self.check()
+        self._failure, self._in_force = "", False
         if self._reserved:
             return
-        self.check()
-        self._reserved, self._failure, self._unleased = True, "", ()
+        self._reserved, self._unleased = True, ()
         wishes = [w for r in self._requests for w in r.wishes]
-        self._guarded = Guarded(wishes, self._say, devices=[f"gpu {g.uuid}" for g in self._gpus])
+        devices = [f"gpu {g.uuid}" for g in self._gpus]
+        self._guarded = Guarded(wishes, self._say, devices=devices, restores=self._control)
         try:
             self._guarded.reserve()
         except UnavailableError as error:
-            self._fail(error, wishes)
+            self._fail(error)
+            self._unleased = () if wishes else (f"no other session is kept from these devices: {error}",)
+
+    def release(self) -> None:
+        """Let others have the devices."""
+        self._reserved = False
+        self._guarded.release()
 
     def __enter__(self) -> Self:
-        """Set what can be set, all or nothing."""
-        self.reserve()
+        """Set what can be set, all or nothing.
+
+        Raises UnavailableError where a stage that is repeated cannot have what the round had.
+        """
+        self._until_exit = not self._reserved
+        if self._until_exit:
+            self.reserve()
         if not self._failure:
             try:
                 self._guarded.__enter__()
             except UnavailableError as error:
-                self._fail(error, self._guarded.entries)
+                if self._in_force:
+                    raise
+                self._fail(error)
         self._entries = () if self._failure else self._guarded.entries
+        self._in_force = not self._failure
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Put everything back."""
-        self._reserved = False
+        """Put everything back; a lease that entering took goes with it."""
         self._guarded.__exit__()
+        if self._until_exit:
+            self.release()
 
-    def _fail(self, error: UnavailableError, wanted: Sequence[Any]) -> None:
-        """Go on without: the knobs say why, and where none was turned nothing is lacking but the lease."""
-        self._failure = f"not applied: {error}{_remedy(str(error))}"
-        self._unleased = () if wanted else (f"no other session is kept from these devices: {error}",)
-        self._guarded = Guarded(())
+    def _fail(self, error: UnavailableError) -> None:
+        """Go on without: the knobs say why."""
+        self._failure = f"not applied: {error}{_remedy(error)}"
 
     @property
     def doubts(self) -> tuple[str, ...]:
@@ -173,9 +192,10 @@ def _moved(request: Request, mine: Sequence[Entry], sampled: Sequence[Mapping[st
     return ""
 
 
-def _remedy(problem: str) -> str:
-    if not any(word in problem.lower() for word in ("permission", "not permitted", "read-only")):
+def _remedy(error: UnavailableError) -> str:
+    """Return what would let a device take what it refused for lack of permission."""
+    if not isinstance(error, Refused) or not denied(error):
         return ""
-    if "/" in problem.partition(" ")[0]:
+    if error.control.device == "cpu":
         return f"; {GRANT_CPU}"
     return f"; run as root (CAP_SYS_ADMIN), or let the Zeus daemon set it: {ZEUSD}"

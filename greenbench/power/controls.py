@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from greenbench.errors import UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 Value = int | str | list[int] | None
 """Milliwatts, the text of a file, or the lowest and highest megahertz of a locked range. None is "not locked"."""
@@ -194,17 +194,33 @@ def card(uuid: str) -> Any:
         gpu = NVIDIAGPU(number)
         gpu._disable_sys_admin_warning = True  # noqa: SLF001 - what it warns of, a missing privilege, is our own sentence
         return gpu
-    return ZeusdNVIDIAGPU(number, ZeusdClient(config))
+    client = ZeusdClient(config)
+    if len(client.gpus) != (here := pynvml.nvmlDeviceGetCount()):
+        raise UnavailableError(
+            f"zeusd has {len(client.gpus)} GPUs and this process sees {here}: which is which cannot be told, so none is set"
+        )
+    return ZeusdNVIDIAGPU(number, client)
 
 
-def hold_driver() -> None:
-    """Open NVML and keep it open as long as the process lives: a driver that nobody holds forgets limits and clocks."""
+def hold_driver(uuids: Sequence[str] = ()) -> None:
+    """Open NVML and these cards, and keep them open as long as the process lives.
+
+    A driver that nobody holds, and whose persistence is off, forgets limits and clocks.
+    """
     import pynvml
 
     try:
         pynvml.nvmlDeviceGetCount()
     except pynvml.NVMLError_Uninitialized:
         pynvml.nvmlInit()
+    for uuid in uuids:
+        pynvml.nvmlDeviceGetHandleByUUID(uuid)
+
+
+def denied(error: Exception) -> bool:
+    """Whether a device refused for lack of permission."""
+    words = ("permission", "not permitted", "read-only", "refused")
+    return isinstance(error, PermissionError) or any(word in str(error).lower() for word in words)
 
 
 def errors() -> tuple[type[Exception], ...]:

@@ -1,6 +1,6 @@
 """The process that outlives its session and puts the machine's settings back, however the session ends.
 
-    python -m greenbench.power.guard PID START
+    python -m greenbench.power.guard PID START [UUID ...]
 
 It lives in a session of its own, so that no signal to the terminal or the process group reaches it, waits for the end of the
 process PID (that started at START, in ticks since boot), and restores what journals of that process owe. At a normal end
@@ -17,11 +17,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from greenbench.errors import UnavailableError
 from greenbench.power import journal as journals
 from greenbench.power.controls import errors, hold_driver
 from greenbench.power.restoring import recover
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 PLACES = ("GREENBENCH_STATE", "GREENBENCH_SYSFS")
 READY = b"ready\n"
@@ -35,14 +39,20 @@ class Guard:
     def __init__(self) -> None:
         """Start nothing yet."""
         self._process: subprocess.Popen[bytes] | None = None
+        self._holds: set[str] = set()
 
-    def start(self, *, gpus: bool) -> None:
-        """Start it and wait until it watches; raises UnavailableError where it does not. Harmless where it runs already."""
-        if self._process is not None and self._process.poll() is None:
+    def start(self, *, gpus: Sequence[str]) -> None:
+        """Start it and wait until it watches, with these cards held open; raises UnavailableError where it does not.
+
+        Harmless where it runs already and holds them.
+        """
+        if self._process is not None and self._process.poll() is None and set(gpus) <= self._holds:
             return
+        self.stop()
+        self._holds = set(gpus)
         command = [sys.executable, "-m", "greenbench.power.guard", str(os.getpid()), started(os.getpid())]
         self._process = subprocess.Popen(  # noqa: S603  our own module
-            [*command, *(["gpus"] if gpus else [])],
+            [*command, *sorted(self._holds)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -105,9 +115,9 @@ def main(arguments: list[str]) -> None:
     pid, start = int(arguments[0]), arguments[1]
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, signal.SIG_IGN)
-    if "gpus" in arguments:
+    if cards := arguments[2:]:
         try:
-            hold_driver()
+            hold_driver(cards)
         except errors():
             sys.exit(1)
     errors()  # imports what restoring needs, while the files are there

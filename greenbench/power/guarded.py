@@ -5,12 +5,13 @@ The order is what makes it safe: lease, recovery of what others left, guard, jou
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 from greenbench.errors import UnavailableError
 from greenbench.power import journal as journals
-from greenbench.power.controls import errors
+from greenbench.power.controls import denied, errors
 from greenbench.power.guard import Guard
 from greenbench.power.journal import Entry
 from greenbench.power.lease import Lease
@@ -34,14 +35,33 @@ class Wish:
     value: Value
 
 
+class Refused(UnavailableError):
+    """A device did not take a setting."""
+
+    def __init__(self, control: Control, sentence: str) -> None:
+        """Name what was refused."""
+        super().__init__(sentence)
+        self.control = control
+
+
 class Guarded:
-    """Context in which ``wishes`` are in force; all of them, or none."""
+    """Context in which ``wishes`` are in force; all of them, or none. The lease is held from ``reserve`` to ``release``."""
 
     def __init__(
-        self, wishes: Sequence[Wish], say: Callable[[str], None] = lambda _text: None, *, devices: Collection[str] = ()
+        self,
+        wishes: Sequence[Wish],
+        say: Callable[[str], None] = lambda _text: None,
+        *,
+        devices: Collection[str] = (),
+        restores: bool = True,
     ) -> None:
-        """Prepare; nothing changes before the context is entered. ``devices`` are leased though nothing is set on them."""
-        self._wishes, self._say = tuple(wishes), say
+        """Prepare; nothing changes before the context is entered.
+
+        ``devices`` are leased though nothing is set on them; ``restores`` puts back what others left there.
+        """
+        # What cannot be read is set last: a rollback then knows which locks were its own.
+        self._wishes = tuple(sorted(wishes, key=lambda w: not w.control.readable))
+        self._say, self._restores, self._owner = say, restores, os.getpid()
         self._devices = {*devices, *(w.control.device for w in wishes)}
         self._journal: Journal | None = None
         self._lease: Lease | None = None
@@ -54,26 +74,24 @@ class Guarded:
         return self._journal.entries if self._journal is not None else ()
 
     def reserve(self) -> None:
-        """Wait for the devices, restore what others left there, and have the guard ready; raises UnavailableError.
-
-        Entering the context does it too: who measures the time does it before.
-        """
+        """Wait for the devices, restore what others left there, and have the guard ready; raises UnavailableError."""
         if self._lease is not None or not self._devices:
             return
         lease = Lease(journals.folder(), self._devices, self._say)
         lease.take()
         self._lease = lease
         try:
-            recover(self._say, held=self._devices, about=self._devices)
+            if self._restores:
+                recover(self._say, held=self._devices, about=self._devices)
             if self._wishes:
-                GUARD.start(gpus=any(d.startswith("gpu") for d in self._devices))
+                GUARD.start(gpus=[d.removeprefix("gpu ") for d in self._devices if d.startswith("gpu ")])
         except BaseException:
             self.release()
             raise
 
     def release(self) -> None:
         """Let others have the devices."""
-        if self._lease is not None:
+        if self._lease is not None and os.getpid() == self._owner:
             self._lease.release()
             self._lease = None
 
@@ -81,8 +99,8 @@ class Guarded:
         """Set everything; raises UnavailableError where one thing cannot be set, and then nothing is changed."""
         self.reserve()
         try:
-            if self._wishes:
-                self._set()
+            self._set([w for w in self._wishes if w.control.readable])
+            self._set([w for w in self._wishes if not w.control.readable])
         except BaseException:
             self._put_back()
             raise
@@ -92,36 +110,49 @@ class Guarded:
         """Put everything back."""
         self._put_back()
 
-    def _set(self) -> None:
+    def _set(self, wishes: Sequence[Wish]) -> None:
+        """Journal what ``wishes`` would change, then change it, one by one."""
+        if not wishes:
+            return
         try:
-            entries = [Entry(control=w.control, before=w.control.read(), after=w.value) for w in self._wishes]
+            entries = tuple(Entry(control=w.control, before=w.control.read(), after=w.value) for w in wishes)
         except errors() as error:
-            raise UnavailableError(f"what is set now cannot be read, so nothing is changed: {error}") from error
-        self._journal = journals.new(entries)
-        self._journal.write()
-        for entry in entries:
+            raise UnavailableError(f"what is set now cannot be read, so nothing is changed: {_line(error)}") from error
+        journal = self._journal or journals.new(())
+        done = journal.entries
+        self._keep(replace(journal, entries=(*done, *entries), read_back=False))
+        for place, entry in enumerate(entries):
             try:
                 entry.control.write(entry.after)
             except errors() as error:
-                raise UnavailableError(f"{entry.control.title} cannot be set to {entry.after}: {_line(error)}") from error
+                # A refused lock was not set, and letting go of it would undo somebody else's; what can be read is looked at.
+                tried = place + (entry.control.readable or not denied(error))
+                self._keep(replace(journal, entries=(*done, *entries[:tried])))
+                raise Refused(entry.control, f"{entry.control.title} cannot be set to {entry.after}: {_line(error)}") from error
         self._note_what_is_set()
+
+    def _keep(self, journal: Journal) -> None:
+        """Have ``journal`` in memory and on disk: what is in memory is put back even where the file is lost."""
+        self._journal = journal
+        journal.write()
 
     def _note_what_is_set(self) -> None:
         """Replace what was asked by what was read back: drivers round, and what they rounded to is ours to undo."""
         assert self._journal is not None  # noqa: S101  ``_set`` wrote it
         read = [replace(e, after=e.control.read()) if e.control.readable else e for e in self._journal.entries]
-        self._journal = replace(self._journal, entries=tuple(read), read_back=True)
-        self._journal.write()
-        for entry, wish in zip(read, self._wishes, strict=True):
-            if entry.control.readable and not same(entry.after, wish.value):
-                raise UnavailableError(f"{entry.control.title} was set to {wish.value} and reads {entry.after}")
+        wanted = {w.control.title: w.value for w in self._wishes}
+        self._keep(replace(self._journal, entries=tuple(read), read_back=True))
+        for entry in read:
+            asked = wanted[entry.control.title]
+            ignored = entry.after == entry.before and str(asked) != str(entry.before)
+            if entry.control.readable and (ignored or not same(entry.after, asked)):
+                raise Refused(entry.control, f"{entry.control.title} was set to {asked} and reads {entry.after}")
 
     def _put_back(self) -> None:
-        try:
-            if self._journal is not None and self._journal.path.exists():
-                self.told += put_back(self._journal)
-        finally:
-            self.release()
+        """Put back what this process has set; a forked child that leaves the context does nothing."""
+        if self._journal is not None and os.getpid() == self._owner:
+            journal, self._journal = self._journal, None
+            self.told += put_back(journal)
 
 
 def _line(error: Exception) -> str:

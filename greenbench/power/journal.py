@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import sys
 import uuid
 from dataclasses import dataclass
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 VERSION = 1
-FOLDER = "/var/tmp/greenbench"  # noqa: S108  shared by all users on purpose, and it outlives a restart; ``trusted`` guards it
+FOLDER = "/var/tmp/greenbench"  # noqa: S108  shared by all users on purpose, and it outlives a restart
+OWN = "user-"
+"""Beginning of the name of the folder that holds one user's journals."""
 BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -83,21 +86,39 @@ class Journal:
 
 
 def folder() -> Path:
-    """Return the folder of journals and leases, ``GREENBENCH_STATE`` or one that all users share; raises UnavailableError."""
-    path = Path(os.environ.get("GREENBENCH_STATE") or FOLDER).absolute()
+    """Return the folder of leases, ``GREENBENCH_STATE`` or one that all users share; raises UnavailableError.
+
+    It must be root's or ours, and where all may write to it nobody may remove what is another's (the sticky bit).
+    """
+    path = _place()
     try:
         if not path.is_dir():
             path.mkdir(parents=True, exist_ok=True)
             path.chmod(0o1777)
+        found = path.stat()
     except OSError as error:
         raise UnavailableError(f"{path} cannot be made ({error.strerror}): nothing is set without a journal there") from error
+    if found.st_uid not in {0, os.getuid()} or (found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX):
+        raise UnavailableError(f"{path} belongs to another user, or all may remove what is there: nothing is set without it")
+    return path
+
+
+def own_folder() -> Path:
+    """Return the folder of this user's journals, which nobody else can write to; raises UnavailableError."""
+    path = folder() / f"{OWN}{os.getuid()}"
+    try:
+        path.mkdir(mode=0o755, exist_ok=True)
+    except OSError as error:
+        raise UnavailableError(f"{path} cannot be made ({error.strerror}): nothing is set without a journal there") from error
+    if not _trusted(path, {os.getuid()}):
+        raise UnavailableError(f"{path} is not this user's alone: nothing is set without a journal there; remove it")
     return path
 
 
 def new(entries: Sequence[Entry]) -> Journal:
     """Return a journal of this process, not yet on disk."""
     return Journal(
-        path=folder() / f"{os.getpid()}-{uuid.uuid4().hex[:12]}.journal",
+        path=own_folder() / f"{os.getpid()}-{uuid.uuid4().hex[:12]}.journal",
         boot=boot(),
         pid=os.getpid(),
         uid=os.getuid(),
@@ -107,18 +128,31 @@ def new(entries: Sequence[Entry]) -> Journal:
 
 
 def found() -> Iterator[Journal]:
-    """Yield the journals on disk that this user may trust; one that cannot be read is left where it is."""
-    path = Path(os.environ.get("GREENBENCH_STATE") or FOLDER).absolute()
-    for file in sorted(path.glob("*.journal")):
-        if (journal := read(file)) is not None:
-            yield journal
+    """Yield the journals on disk that this user may trust: its own, and root's."""
+    for path in sorted(_place().glob(f"{OWN}*")):
+        if _trusted(path, {0, os.getuid()}):
+            for file in sorted(path.glob("*.journal")):
+                if (journal := read(file)) is not None:
+                    yield journal
+
+
+def others() -> list[str]:
+    """Say what is owed that this user does not put back: other users' journals, and files that are none."""
+    told = []
+    for file in sorted(_place().glob(f"{OWN}*/*.journal")):
+        if not _trusted(file.parent, {0, os.getuid()}):
+            who = file.parent.name.removeprefix(OWN)
+            told.append(
+                f"{file} says that user {who} left settings changed; greenbench restore, run by that user, puts them back"
+            )
+        elif read(file) is None and file.exists():
+            told.append(f"{file} cannot be read as a journal, and may hold what is owed; see what it says, and remove it")
+    return told
 
 
 def read(path: Path) -> Journal | None:
-    """Return the journal in ``path``; None where it is gone, not whole, or another user's whom this one need not believe."""
+    """Return the journal in ``path``; None where it is gone or not whole."""
     try:
-        if not trusted(path):
-            return None
         content: dict[str, Any] = json.loads(path.read_text("utf-8"))
         entries = tuple(Entry(control=rebuilt(e["control"]), before=e["before"], after=e["after"]) for e in content["entries"])
         return Journal(
@@ -134,9 +168,17 @@ def read(path: Path) -> Journal | None:
         return None
 
 
-def trusted(path: Path) -> bool:
-    """Whether a journal is ours or root's: in a folder that all may write to, another's could name any value for any device."""
-    return path.lstat().st_uid in {0, os.getuid()}
+def _place() -> Path:
+    return Path(os.environ.get("GREENBENCH_STATE") or FOLDER).absolute()
+
+
+def _trusted(path: Path, owners: set[int]) -> bool:
+    """Whether a folder is one of ``owners``' and nobody else can write there: in it, no file is another's."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid in owners and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 def boot() -> str:

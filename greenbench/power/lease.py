@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import os
 import re
+import stat
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -38,11 +39,13 @@ class Lease:
 
         Raises UnavailableError where the folder does not let a lock be made.
         """
-        for device, path in zip(self._names, self._paths, strict=True):
-            if not self._take(device, path, wait=wait):
+        held = False
+        try:
+            held = all(self._take(d, p, wait=wait) for d, p in zip(self._names, self._paths, strict=True))
+        finally:
+            if not held:
                 self.release()
-                return False
-        return True
+        return held
 
     def release(self) -> None:
         """Give all back."""
@@ -54,6 +57,9 @@ class Lease:
 
     def _take(self, device: str, path: Path, *, wait: bool) -> bool:
         file = _opened(path)
+        if not _plain(file):
+            os.close(file)
+            raise UnavailableError(f"{path} is no ordinary file, and is not locked: nothing is set without it; remove it")
         told = False
         while not _locked(file):
             if not wait:
@@ -84,6 +90,12 @@ def _opened(path: Path) -> int:
     except OSError as error:
         raise UnavailableError(f"{path} cannot be locked ({error.strerror}): nothing is set without it") from error
     return made
+
+
+def _plain(file: int) -> bool:
+    """Whether an open file is an ordinary one with a single name: no other file is emptied in its place."""
+    found = os.fstat(file)
+    return stat.S_ISREG(found.st_mode) and found.st_nlink == 1
 
 
 def _locked(file: int) -> bool:

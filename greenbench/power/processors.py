@@ -18,6 +18,8 @@ class Zone:
     """Its highest power where the kernel tells one, else the limit that it has."""
     limits: tuple[tuple[str, float], ...]
     """File and present value of each of its limits, the long-term one first."""
+    enabled: bool
+    """Whether the kernel holds it to them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,8 @@ def _zone(folder: Path) -> Zone | None:
     limits = tuple((str(f), _number(f)) for f in files)
     if not limits:
         return None
-    return Zone(reference_uw=_number(folder / "constraint_0_max_power_uw") or limits[0][1], limits=limits)
+    reference = _number(folder / "constraint_0_max_power_uw") or limits[0][1]
+    return Zone(reference_uw=reference, limits=limits, enabled=_text(folder / "enabled") != "0")
 
 
 def policies() -> tuple[Policy, ...]:

@@ -123,6 +123,10 @@ def _cpu_power(knob: str, asked: float, _gpus: Sequence[Gpu]) -> Request:
     zones = processors.zones()
     if not zones:
         return Request(knob=knob, asked=asked, note="not applied: the kernel shows no power cap of the processor (powercap)")
+    if not all(zone.enabled for zone in zones):
+        return Request(
+            knob=knob, asked=asked, note="not applied: the kernel's power cap is switched off (powercap, enabled is 0)"
+        )
     wishes, scale = [], {}
     for zone in zones:
         cap = round(asked * zone.reference_uw)

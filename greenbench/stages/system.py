@@ -42,6 +42,10 @@ class System:
             _processors(asked)
         self._machine.reserve()
 
+    def release(self) -> None:
+        """Let others have the devices."""
+        self._machine.release()
+
     def __enter__(self) -> Self:
         """Set what can be set, and note what was read back."""
         with contextlib.ExitStack() as stack:

@@ -52,7 +52,7 @@ class Machine:
     @property
     def journals(self) -> list[Path]:
         """What is owed."""
-        return sorted(self.state.glob("*.journal"))
+        return sorted(self.state.rglob("*.journal"))
 
     @property
     def as_before(self) -> bool:

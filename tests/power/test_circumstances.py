@@ -10,10 +10,12 @@ import pytest
 
 from greenbench import devices
 from greenbench.effects import NO_EFFECT, effect_of
-from greenbench.errors import UsageError
+from greenbench.errors import UnavailableError, UsageError
 from greenbench.machine import Watch
 from greenbench.options import Options, SystemOptions, differences
 from greenbench.power import Circumstances, controls, requests
+from greenbench.power import journal as journals
+from greenbench.power.journal import Entry
 from greenbench.types import Energy, Round, Window
 from tests.simulators.sysfs import CPUS, PACKAGE
 from tests.simulators.zeusd import Zeusd
@@ -245,17 +247,111 @@ def test_cards_that_cannot_be_capped_get_a_sentence(trait: str, said: str, root:
     assert said in note
 
 
-def test_the_lease_is_kept_from_reserving_to_the_end(root: Machine) -> None:
-    """Nobody slips in between, and waiting again would be timed; afterwards others may have the card."""
+def test_the_lease_is_kept_until_it_is_released(root: Machine) -> None:
+    """Nobody slips in between the rounds of a cell, and waiting is never timed; afterwards others may have the card."""
     circumstances = Circumstances(V7, devices.gpus())
     circumstances.reserve()
     taken = circumstances._guarded._lease
-    with circumstances:
+    for _ in range(2):
+        with circumstances:
+            assert root.gpu.power_limit_w == 490
+        assert root.as_before
+        circumstances.reserve()
         assert circumstances._guarded._lease is taken is not None
+    circumstances.release()
     assert circumstances._guarded._lease is None
-    with circumstances:  # a stage that is repeated
-        assert root.gpu.power_limit_w == 490
+    with Circumstances(V7, devices.gpus()) as unreserved:
+        assert unreserved._guarded._lease is not None
+    assert unreserved._guarded._lease is None
+
+
+def test_a_small_step_is_a_step(root: Machine) -> None:
+    """A limit 10 W below the administrator's is undone, and a setter that ignores it is found out."""
+    with Circumstances(SystemOptions(gpu_power_w=640.0), devices.gpus()):
+        assert root.gpu.power_limit_w == 640
     assert root.as_before
+
+
+def test_a_setter_that_ignores_a_small_step_is_found_out(root: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What reads as before was not set, however near it lies."""
+    monkeypatch.setattr(controls.PowerLimit, "write", lambda _self, _value: None)
+    _, proofs, _ = held(SystemOptions(gpu_power_w=640.0), root)
+    assert "was set to 640000 and reads 650000" in proofs["gpu_power_w"].note
+
+
+def test_a_journal_that_vanishes_costs_nothing(root: Machine) -> None:
+    """What is in memory is put back all the same."""
+    with Circumstances(V7, devices.gpus()):
+        root.journals[0].unlink()
+    assert root.as_before
+
+
+def test_a_refused_limit_leaves_others_locks_alone(machine: Machine) -> None:
+    """The clocks were never reached: a rollback that lets go of them would undo an administrator's lock."""
+    machine.gpu.privileged, machine.gpu.locked_sm_mhz = False, 1200
+    held(V7, machine)
+    assert machine.gpu.locked_sm_mhz == 1200
+    assert machine.journals == []
+
+
+def test_refused_clocks_leave_no_debt(machine: Machine) -> None:
+    """Nothing was locked, so nothing is owed, although letting go of clocks is refused as well."""
+    machine.gpu.privileged = False
+    _, proofs, _ = held(SystemOptions(gpu_clock_fraction=0.8), machine)
+    assert proofs["gpu_clock_fraction"].got is None
+    assert machine.journals == []
+
+
+def test_a_repeated_stage_that_cannot_have_the_settings_is_not_measured(root: Machine) -> None:
+    """The proof is of the round: what runs under other settings must not pass for it."""
+    circumstances = Circumstances(V7, devices.gpus())
+    circumstances.reserve()
+    with circumstances:
+        pass
+    root.gpu.privileged = False
+    with pytest.raises(UnavailableError, match="cannot be set"), circumstances:
+        pass
+
+
+def test_a_forked_child_gives_nothing_back(root: Machine) -> None:
+    """A worker that unwinds its parent's context leaves the parent's settings in force."""
+    with Circumstances(V7, devices.gpus()) as circumstances:
+        child = os.fork()
+        if child == 0:
+            circumstances.__exit__()
+            os._exit(0)
+        os.waitpid(child, 0)
+        assert (root.gpu.power_limit_w, len(root.journals)) == (490, 1)
+    assert root.as_before
+
+
+def test_a_power_cap_that_is_switched_off_caps_nothing(root: Machine) -> None:
+    """The kernel takes the value and does not hold the package to it."""
+    root.sysfs.set(f"{PACKAGE}/enabled", "0")
+    _, proofs, _ = held(SystemOptions(cpu_power_fraction=0.5), root)
+    assert "power cap is switched off (powercap, enabled is 0)" in proofs["cpu_power_fraction"].note
+
+
+def test_a_daemon_with_other_cards_sets_none(machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It counts cards by numbers: in a container that sees some of them, ours would be another's."""
+    machine.gpu.privileged = False
+    daemon = Zeusd(tmp_path / "zeusd.sock", lambda: 0, [*machine.nvml.gpus, *machine.nvml.gpus])
+    monkeypatch.setenv("ZEUSD_SOCK_PATH", str(tmp_path / "zeusd.sock"))
+    _, proofs, inside = held(SystemOptions(gpu_power_fraction=0.7), machine)
+    daemon.close()
+    assert inside["limit"] == 650
+    assert "zeusd has 2 GPUs and this process sees 1" in proofs["gpu_power_fraction"].note
+
+
+def test_without_control_nothing_is_restored_either(root: Machine) -> None:
+    """What a killed session left stays until somebody says restore."""
+    root.gpu.power_limit_w = 490
+    journals.new([Entry(control=controls.PowerLimit(root.gpu.uuid), before=650000, after=490000)]).write()
+    circumstances = Circumstances(SystemOptions(), devices.gpus(), control=False)
+    circumstances.reserve()
+    circumstances.release()
+    assert root.gpu.power_limit_w == 490
+    assert len(root.journals) == 1
 
 
 def test_without_control_nothing_is_set(root: Machine) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -13,12 +14,14 @@ import pytest
 
 from greenbench import power
 from greenbench.cli import main
+from greenbench.errors import UnavailableError
 from greenbench.power import journal as journals
 from greenbench.power.controls import KernelFile, PowerLimit
 from greenbench.power.journal import Entry
 from greenbench.power.lease import Lease
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from power.conftest import Machine
@@ -107,41 +110,116 @@ def test_after_a_restart_there_is_nothing_to_put_back(abandoned: Machine) -> Non
     assert abandoned.journals == []
 
 
-def test_a_session_that_lives_is_left_alone(abandoned: Machine) -> None:
-    """Whose lease cannot be had is still at work."""
+@contextlib.contextmanager
+def held_elsewhere(machine: Machine, *devices: str) -> Iterator[None]:
+    """Let another process hold the leases of ``devices``."""
     holder = (
         "import sys, time; from pathlib import Path; from greenbench.power.lease import Lease\n"
-        "Lease(Path(sys.argv[1]), ['cpu']).take(); print('held', flush=True); time.sleep(60)"
+        "Lease(Path(sys.argv[1]), sys.argv[2:]).take(); print('held', flush=True); time.sleep(60)"
     )
-    command = [sys.executable, "-c", holder, str(abandoned.state)]
+    command = [sys.executable, "-c", holder, str(machine.state), *devices]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "held\n"
+        yield
+        process.kill()
+
+
+def test_a_session_that_lives_is_left_alone(abandoned: Machine) -> None:
+    """Whose leases cannot be had is still at work."""
+    with held_elsewhere(abandoned, "cpu", f"gpu {abandoned.gpu.uuid}"):
         assert power.recover(lambda _text: None) == 0
         assert power.left_behind() == ""
-        process.kill()
     assert len(abandoned.journals) == 1
     assert power.recover(lambda _text: None) == 1
     assert abandoned.as_before
 
 
+@pytest.mark.usefixtures("state")
 @pytest.mark.parametrize(
     "content",
     ["", "{", "[]", '{"version": 1}', '{"boot": "x", "pid": 1, "uid": 0, "command": "", "entries": [{"control": {}}]}'],
 )
-def test_a_journal_that_is_not_whole_is_left_where_it_is(content: str, machine: Machine) -> None:
+def test_a_journal_that_is_not_whole_is_left_where_it_is(content: str) -> None:
     """Nothing is guessed, and nothing is lost."""
-    machine.state.mkdir()
-    (machine.state / "1-broken.journal").write_text(content)
-    assert power.recover(lambda _text: None) == 0
-    assert (machine.state / "1-broken.journal").read_text() == content
+    broken = journals.own_folder() / "1-broken.journal"
+    broken.write_text(content)
+    said: list[str] = []
+    assert power.recover(said.append) == 0
+    assert broken.read_text() == content
+    assert said == [f"{broken} cannot be read as a journal, and may hold what is owed; see what it says, and remove it"]
 
 
-def test_another_users_journal_is_not_believed(abandoned: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a folder that everybody may write to, it could name any value."""
-    monkeypatch.setattr("os.getuid", lambda: 4711)
-    monkeypatch.setattr(journals, "trusted", lambda path: path.lstat().st_uid == 4711)
-    assert power.recover(lambda _text: None) == 0
+def test_another_users_journal_is_told_and_not_believed(
+    abandoned: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It could name any value; that it is there is said, and restore does not claim that all is well."""
+    (path,) = abandoned.journals
+    os.chown(path.parent, 4711, -1)
+    assert main(["restore"]) == 1
+    said = capsys.readouterr().out
+    assert "says that user 0 left settings changed; greenbench restore, run by that user, puts them back" in said
+    assert len(abandoned.journals) == 1
+    assert abandoned.gpu.power_limit_w == 490
+    monkeypatch.undo()
+
+
+def test_a_shared_folder_where_all_may_remove_files_is_not_used(state: Path) -> None:
+    """Another user could take the journal away."""
+    state.mkdir()
+    state.chmod(0o777)
+    with pytest.raises(UnavailableError, match="all may remove what is there: nothing is set without it"):
+        journals.folder()
+    state.chmod(0o1777)
+    assert journals.own_folder().stat().st_mode & 0o022 == 0
+
+
+def test_a_planted_folder_of_journals_is_not_used(state: Path, tmp_path: Path) -> None:
+    """A link that somebody put where ours would be."""
+    state.mkdir(mode=0o1777)
+    state.chmod(0o1777)
+    (tmp_path / "elsewhere").mkdir()
+    (state / f"user-{os.getuid()}").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UnavailableError, match="is not this user's alone"):
+        journals.own_folder()
+
+
+def test_a_lease_that_is_no_plain_file_is_not_taken(state: Path, tmp_path: Path) -> None:
+    """Nothing of another name is emptied, no link is followed, and what was taken before is given back."""
+    state.mkdir()
+    (tmp_path / "precious").write_text("mine")
+    os.link(tmp_path / "precious", state / "gpu_A.lease")
+    with pytest.raises(UnavailableError, match=r"gpu_A.lease is no ordinary file"):
+        Lease(state, ["gpu A", "cpu"]).take()
+    assert (tmp_path / "precious").read_text() == "mine"
+    (state / "gpu_A.lease").unlink()
+    (state / "gpu_A.lease").symlink_to(tmp_path / "precious")
+    with pytest.raises(UnavailableError, match="cannot be locked"):
+        Lease(state, ["gpu A"]).take()
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if Lease(state, ["cpu"]).take(wait=False) else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_what_is_free_is_restored_though_another_device_is_at_work(abandoned: Machine) -> None:
+    """A journal of two devices, of which somebody now holds one: the other gets its settings back, the rest is still owed."""
+    with held_elsewhere(abandoned, "cpu"):
+        assert power.recover(lambda _text: None) == 1
+        assert abandoned.gpu.power_limit_w == 650
+        assert abandoned.sysfs.changed
+        assert len(abandoned.journals) == 1
+    assert power.recover(lambda _text: None) == 1
+    assert abandoned.as_before
+
+
+def test_one_device_that_fails_oddly_does_not_cost_the_others(abandoned: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever it raises."""
+    monkeypatch.setattr(KernelFile, "read", lambda _self: 1 / 0)
+    said: list[str] = []
+    power.recover(said.append)
+    assert abandoned.gpu.power_limit_w == 650
+    assert "could not be put back to schedutil: division by zero" in said[0]
     assert len(abandoned.journals) == 1
 
 

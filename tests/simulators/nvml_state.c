@@ -161,5 +161,13 @@ EXPORTED Return nvmlDeviceSetMemoryLockedClocks(Handle h, U low, U high) {
     return lock_clock(h, MEMORY_LOW, low, MEMORY_HIGH, high);
 }
 
-EXPORTED Return nvmlDeviceResetGpuLockedClocks(Handle h) { return lock_clock(h, SM_LOW, 0, SM_HIGH, 0); }
-EXPORTED Return nvmlDeviceResetMemoryLockedClocks(Handle h) { return lock_clock(h, MEMORY_LOW, 0, MEMORY_HIGH, 0); }
+/* Letting go of clocks needs permission even where none is locked. */
+static Return reset_clock(Handle h, int lowest, int highest) {
+    ENTER(h);
+    if (card->set[PRIVILEGED] <= 0 || geteuid() != 0) return leave(NO_PERMISSION);
+    card->set[lowest] = card->set[highest] = 0;
+    return leave(SUCCESS);
+}
+
+EXPORTED Return nvmlDeviceResetGpuLockedClocks(Handle h) { return reset_clock(h, SM_LOW, SM_HIGH); }
+EXPORTED Return nvmlDeviceResetMemoryLockedClocks(Handle h) { return reset_clock(h, MEMORY_LOW, MEMORY_HIGH); }

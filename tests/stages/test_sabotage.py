@@ -165,6 +165,7 @@ def test_a_knob_whose_implementation_does_nothing_has_no_effect(knob: str, monke
     assert verdict(options) == NO_EFFECT
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("knob", [k for k in SABOTAGE if k != "system.cpu_affinity"])
 def test_a_knob_that_acts_has_an_effect(knob: str) -> None:
     """The same run without the sabotage does not come out so."""
