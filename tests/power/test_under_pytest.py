@@ -13,13 +13,14 @@ import pytest
 from greenbench.power import journal as journals
 from greenbench.power.controls import PowerLimit
 from greenbench.power.journal import Entry
+from tests.simulators.zeusd import Zeusd
 
 if TYPE_CHECKING:
     from power.conftest import Machine
 
 ROOT = Path(__file__).parents[2]
 TESTS = """
-import os, signal
+import ctypes, os, signal, time
 import pytest
 from greenbench import devices, power
 from greenbench.options import SystemOptions
@@ -38,12 +39,16 @@ def capped():
 
 @pytest.mark.parametrize("number", range(4))
 def test_something(capped, number):
-    if number == 1 and os.environ["ENDING"] == "failure":
+    ending = os.environ["ENDING"] if number == 1 else ""
+    if ending == "failure":
         raise RuntimeError("failed")
-    if number == 1 and os.environ["ENDING"] == "kill":
-        os.kill(os.getpid(), signal.SIGKILL)
-    if number == 1 and os.environ["ENDING"] == "interrupt":
-        os.kill(os.getpid(), signal.SIGINT)
+    if ending == "exit":
+        os._exit(3)
+    if ending == "segfault":
+        ctypes.string_at(0)
+    if ending.startswith("SIG"):
+        os.kill(os.getpid(), getattr(signal, ending))
+        time.sleep(1)
 """
 
 
@@ -54,32 +59,38 @@ def run(machine: Machine, folder: Path, *arguments: str, **environment: str) -> 
     return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False, timeout=180)
 
 
-ENDINGS = ("normal", "failure", "teardown", "interrupt", "kill")
+ENDINGS = ("normal", "failure", "teardown", "exit", "segfault", "SIGINT", "SIGTERM", "SIGHUP", "SIGKILL")
 CASES = [
     pytest.param(
+        user,
         workers,
         ending,
-        marks=[] if ending == "kill" else [pytest.mark.slow],
-        id=f"{ending}-{'workers' if workers else 'serial'}",
+        marks=[] if (user, ending) == ("root", "SIGKILL") else [pytest.mark.slow],
+        id=f"{user}-{ending}-{'workers' if workers else 'serial'}",
     )
+    for user in ("root", "zeusd")
     for workers in ((), ("-n", "2"))
     for ending in ENDINGS
 ]
 
 
-@pytest.mark.parametrize(("workers", "ending"), CASES)
+@pytest.mark.parametrize(("user", "workers", "ending"), CASES)
 def test_a_session_of_pytest_gives_the_machine_back(
-    workers: tuple[str, ...], ending: str, machine: Machine, tmp_path: Path
+    user: str, workers: tuple[str, ...], ending: str, machine: Machine, tmp_path: Path
 ) -> None:
     """Workers on one card take turns; one that is killed has a guard of its own."""
-    machine.gpu.privileged = True
+    machine.gpu.privileged = user == "root"
     (tmp_path / "test_capped.py").write_text(TESTS)
-    done = run(machine, tmp_path, *workers, ENDING=ending)
-    assert machine.settle(), done.stdout
-    if ending == "normal":
-        assert "4 passed" in done.stdout
-    if ending == "kill":
-        assert done.returncode != 0
+    daemon, environment = None, {"ENDING": ending}
+    if user == "zeusd":
+        daemon = Zeusd(tmp_path / "zeusd.sock", lambda: 0, machine.nvml.gpus)
+        environment["ZEUSD_SOCK_PATH"] = str(tmp_path / "zeusd.sock")
+    done = run(machine, tmp_path, *workers, **environment)
+    settled = machine.settle()
+    if daemon is not None:
+        daemon.close()
+    assert settled, done.stdout
+    assert ("4 passed" in done.stdout) == (ending in {"normal", "teardown"})
 
 
 def test_a_benchmark_restores_what_a_killed_one_left_and_says_so(machine: Machine, suite: pytest.Pytester) -> None:
