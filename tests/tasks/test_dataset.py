@@ -54,7 +54,7 @@ def asked(**changed: Any) -> Settings:
     """Return settings as of a bare command line, but for what is changed."""
     plain = {"profile": "tiny", "rounds": None, "seed": 0, "data": {}, "columns": {}, "direction": None, "model": {}}
     rest = {"device": "cpu", "gpus": "none", "control": "on", "require": (), "results": Path("results")}
-    last = {"cpu_watts": None, "plan": False}
+    last = {"cpu_watts": None, "plan": False, "strict": False}
     return Settings(**{**plain, **rest, **last, **changed})
 
 
