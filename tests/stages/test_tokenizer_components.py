@@ -72,7 +72,11 @@ def test_post_processors(tmp_path: Path, processor: Any, max_length: int | None)
     """Each supported post-processor puts its ids around the text, cut or not."""
     tokenizer = tiny()
     tokenizer.post_processor = processor
-    agree(load(tokenizer, tmp_path), CORPUS[0], max_length)
+    pair = load(tokenizer, tmp_path)
+    agree(pair, CORPUS[0], max_length)
+    ids = pair[0].encode(CORPUS[0], max_length=max_length)
+    assert {CLS[1], SEP[1]} & set(ids)
+    assert max_length is None or len(ids) == max_length
 
 
 @pytest.mark.parametrize("expression", [r"\h+", r"^x", r"[a&&b]", r"[[:alpha:]]", r"(a)", r"\w+", r"a{2}+", r"\p{Foo}", "(?:a"])
