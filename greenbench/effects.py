@@ -55,7 +55,7 @@ class Outputs:
         """Nothing was seen yet."""
         self._seen: dict[tuple[str, int, str], list[tuple[str, tuple[Applied, ...]]]] = {}
 
-    def doubts(self, cell: Cell, rounds: Sequence[Round]) -> tuple[str, ...]:
+    def twins(self, cell: Cell, rounds: Sequence[Round]) -> tuple[str, ...]:
         """Say which earlier cells of the same task and seed gave the same outputs to the last bit, and should not have."""
         twins: dict[str, None] = {}
         for one in rounds:

@@ -13,6 +13,7 @@ from greenbench.effects import Outputs, effect_of
 from greenbench.efficiency import efficiency, stages
 from greenbench.errors import GreenbenchError, UnavailableError
 from greenbench.pipeline import Pipeline
+from greenbench.quality import DEGENERATE, degenerate, mean_quality
 from greenbench.store import cell_record
 from greenbench.types import CellResult, Energy, Round
 from greenbench.uncertainty import energies
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from greenbench.energy import Meter
-    from greenbench.types import Metric, Status, Window
+    from greenbench.types import Status, Window
 
 WHOLE = "whole"
 """The window around a round, and the only one of a plain function that opens none."""
@@ -95,17 +96,6 @@ class Rounds:
         done = self._target.finish(whole, tuple(inner))
         machine = done.machine or seen.record  # a pipeline looks for itself, while its circumstances hold
         self.done.append(replace(done, machine=machine, doubts=(*done.doubts, *seen.doubts)))
-
-
-def mean_quality(rounds: tuple[Round, ...]) -> dict[str, Metric]:
-    """Average each metric over the rounds that have it."""
-    names = dict.fromkeys(name for r in rounds for name in r.quality)
-    return {name: _mean([r.quality[name] for r in rounds if name in r.quality]) for name in names}
-
-
-def _mean(metrics: list[Metric]) -> Metric:
-    known = [m.value for m in metrics if m.value is not None]
-    return replace(metrics[-1], value=sum(known) / len(known) if known else None)
 
 
 def status_of(rounds: tuple[Round, ...], error: str | None) -> Status:
@@ -193,14 +183,21 @@ def _seen(
     """Return what the session knows of a pipeline's cell besides its rounds: the yardstick, effects, and doubts from both."""
     if pipeline is None:
         return {"doubts": doubts_of(done)}
-    told = [*doubts_of(done), *around.outputs.doubts(pipeline.cell, done)]
+    told = list(doubts_of(done))
     found: dict[str, Any] = {}
     if gauges:
         before, after = gauges[0], gauges[1] if len(gauges) > 1 else None
         found["yardstick"] = {"before": before, "after": after}
         told += around.yardsticks.doubts(before, after)
     effect, idle = effect_of(done, pipeline.cell.options)
-    return {**found, "effect": effect, "without_effect": idle, "doubts": tuple(dict.fromkeys(told))}
+    nothing = (*degenerate(done), *around.outputs.twins(pipeline.cell, done))
+    return {
+        **found,
+        "effect": effect,
+        "without_effect": idle,
+        "degenerate": nothing,
+        "doubts": tuple(dict.fromkeys((*(f"{DEGENERATE}: {reason}" for reason in nothing), *told))),
+    }
 
 
 def _about(pipeline: Pipeline | None, name: str) -> dict[str, Any]:

@@ -47,11 +47,12 @@ class Dataset(Protocol):
     def facts(self) -> Mapping[str, Any]:
         """Source, revision, checksum and sizes, as they go into the results file."""
 
-    def judge(self, outputs: Any) -> Judged:
-        """Score the outputs for the test examples, and say where the score should not be believed."""
+    @property
+    def deciding(self) -> Sequence[Any]:
+        """Validation examples that the judging needs outputs for; empty where it needs none."""
 
-    def references(self) -> Mapping[str, Mapping[str, float | None]]:
-        """Scores of trivial predictors on the same test examples."""
+    def judge(self, outputs: Any, deciding: Any) -> Judged:
+        """Score the outputs for the test examples, by those for the deciding ones, and say what not to believe."""
 
 
 class Stages(Protocol):
@@ -73,6 +74,7 @@ class Stages(Protocol):
     def shortening(self, net: Any, batches: Any) -> Any: ...  # noqa: D102
     def conversion(self, net: Any) -> Any: ...  # noqa: D102
     def inference(self, net: Any, batches: Any) -> Any: ...  # noqa: D102
+    def answers(self, net: Any, batches: Any, examples: Any) -> Any: ...  # noqa: D102
     def applied(self) -> tuple[Applied, ...]: ...  # noqa: D102
     def doubts(self) -> tuple[str, ...]: ...  # noqa: D102
     def work(self, net: Any, batches: Any) -> dict[str, int | None]: ...  # noqa: D102
@@ -147,7 +149,7 @@ class Pipeline:
         repeats, unrepeated = self._repeat([w for w in windows if w.seconds < self.energy.shortest_s])
         self.progress("scoring")
         with self.toggles.quiet():
-            judged, references = self.dataset.judge(self._outputs), self.dataset.references()
+            judged = self.dataset.judge(self._outputs, self._decided())
         return Round(
             seed=self.seed,
             whole=whole,
@@ -157,12 +159,19 @@ class Pipeline:
             failures=judged.failures,
             correct=judged.correct,
             outputs_sha256=hashlib.sha256(repr(self._outputs).encode()).hexdigest(),
-            references=references,
+            references=judged.references,
+            outcomes=judged.outcomes,
+            degenerate=judged.degenerate,
             work=work,
             machine=self._seen.record,
             applied=applied,
             doubts=(*told, *self.power.doubts, *unrepeated, *judged.doubts),
         )
+
+    def _decided(self) -> Any:
+        """Return the outputs for the examples that the judging decides by: no part of the cell's work."""
+        examples = self.dataset.deciding
+        return self.toggles.answers(self._net, self._batches, examples) if examples else ()
 
     def _repeat(self, short: Sequence[Window]) -> tuple[tuple[Window, ...], tuple[str, ...]]:
         """Run short stages again until the counters resolve them, under the same circumstances, each pass as the first.

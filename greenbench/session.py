@@ -86,7 +86,8 @@ class Session:
 
         The tiny profile's learning rate is tuned for its own start and would ruin a model of usual size.
         """
-        size = self.profile.tasks[task]
+        weighted = self.settings.balance.get(task) == "weights"
+        size = replace(self.profile.tasks[task], class_weights=weighted)
         if TASKS[task].model not in self.settings.model:
             return size
         full = profiles.profile("full").tasks[task]

@@ -5,15 +5,14 @@ One literal table names every option; what is not in it is refused. Nothing here
 
 from __future__ import annotations
 
-import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from greenbench import values
 from greenbench.errors import Disagreements, UsageError
 from greenbench.profiles import PROFILES
-from greenbench.types import CHANNELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -39,9 +38,8 @@ class Option:
         return f"--green-{self.name}"
 
 
-MOST = 10**9
-"""Largest number that an option takes; seeds above 2**32 are none to NumPy."""
-
+SPLITS = ("random", "project", "time")
+BALANCES = ("none", "weights", "undersample")
 OPTIONS = (
     Option(name="profile", metavar="NAME", default="tiny", help=f"how big: {', '.join(PROFILES)} (default: tiny)"),
     Option(name="rounds", metavar="N", help="measured rounds per cell, each a whole pipeline run (default: the profile's)"),
@@ -53,6 +51,24 @@ OPTIONS = (
         help="local parquet / jsonl / csv file or folder, e.g. T2=bigvul.parquet",
     ),
     Option(name="columns", metavar="TASK=ROLE:COLUMN,...", repeatable=True, help="its columns, e.g. T2=text:func,label:vul"),
+    Option(
+        name="split",
+        metavar="TASK=RULE",
+        repeatable=True,
+        help=f"how data of yours are split: {', '.join(SPLITS)}, e.g. T2=project (default: random)",
+    ),
+    Option(
+        name="balance",
+        metavar="TASK=HOW",
+        repeatable=True,
+        help="what is done about a rare class in training: none, weights or undersample, e.g. T2=weights (default: none)",
+    ),
+    Option(
+        name="prevalence",
+        metavar="TASK=SHARE",
+        repeatable=True,
+        help="weight the scores to this share of positive examples, e.g. T2=0.056 (default: the test split's own)",
+    ),
     Option(name="direction", metavar="SRC:DST", help="languages of T1, e.g. java:python (default: the data's)"),
     Option(
         name="model",
@@ -99,6 +115,9 @@ class Settings:
     seed: int
     data: Mapping[str, str]
     columns: Mapping[str, Mapping[str, str]]
+    split: Mapping[str, str]
+    balance: Mapping[str, str]
+    prevalence: Mapping[str, float]
     direction: str | None
     model: Mapping[str, str]
     device: str
@@ -143,26 +162,29 @@ def settings(given: Callable[[str], Any], root: Path, *, tasks: Sequence[str], m
             problems.append(str(error))
             return None
 
-    values = {
-        "profile": checked("profile", _one_of("profile", tuple(PROFILES))),
-        "rounds": checked("rounds", _optional(_number("rounds", int, 1))),
-        "seed": checked("seed", _number("seed", int, 0)),
-        "data": checked("data", _pairs("data", "task", tasks)),
-        "columns": checked("columns", lambda v: {k: _roles(c) for k, c in _pairs("columns", "task", tasks)(v).items()}),
-        "direction": checked("direction", _optional(_direction)),
-        "model": checked("model", _pairs("model", "model", models)),
-        "device": checked("device", _device),
+    resolved = {
+        "profile": checked("profile", values.one_of("profile", tuple(PROFILES))),
+        "rounds": checked("rounds", values.optional(values.number("rounds", int, 1))),
+        "seed": checked("seed", values.number("seed", int, 0)),
+        "data": checked("data", values.pairs("data", "task", tasks)),
+        "columns": checked("columns", values.each("columns", tasks, values.roles)),
+        "split": checked("split", values.each("split", tasks, values.one_of("split", SPLITS))),
+        "balance": checked("balance", values.each("balance", tasks, values.one_of("balance", BALANCES))),
+        "prevalence": checked("prevalence", values.each("prevalence", tasks, values.share)),
+        "direction": checked("direction", values.optional(values.direction)),
+        "model": checked("model", values.pairs("model", "model", models)),
+        "device": checked("device", values.device),
         "gpus": str(raw["gpus"]),
-        "control": checked("control", _one_of("control", ("on", "off"))),
-        "require": checked("require", _channels),
-        "strict": checked("strict", _strict),
+        "control": checked("control", values.one_of("control", ("on", "off"))),
+        "require": checked("require", values.channels),
+        "strict": checked("strict", values.strict),
         "results": root / local_path(str(raw["results"])),
-        "cpu_watts": checked("cpu-watts", _optional(_number("cpu-watts", float, 0.01))),
-        "plan": checked("plan", _switch),
+        "cpu_watts": checked("cpu-watts", values.optional(values.number("cpu-watts", float, 0.01))),
+        "plan": checked("plan", values.switch),
     }
     if problems:
         raise Disagreements(problems)
-    return Settings(**values)
+    return Settings(**resolved)
 
 
 def local_path(text: str) -> Path:
@@ -171,87 +193,3 @@ def local_path(text: str) -> Path:
         return Path(text).expanduser()
     except RuntimeError:  # there is no such user: then it is a name like any other
         return Path(text)
-
-
-def _optional(parse: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return lambda value: None if value is None else parse(value)
-
-
-def _number(name: str, kind: type[int | float], least: float) -> Callable[[Any], Any]:
-    def parse(value: Any) -> Any:
-        try:
-            number = kind(value)
-        except (ValueError, TypeError):
-            number = kind(-1)
-        if not least <= number <= MOST:
-            what = "a whole number" if kind is int else "a number"
-            raise UsageError(f"--green-{name}: found {value!r}; give {what} from {least:g} to {MOST}")
-        return number
-
-    return parse
-
-
-def _one_of(name: str, allowed: Sequence[str]) -> Callable[[Any], Any]:
-    def parse(value: Any) -> Any:
-        if value not in allowed:
-            raise UsageError(f"--green-{name}: found {value!r}; it is one of {', '.join(allowed)}")
-        return value
-
-    return parse
-
-
-def _switch(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise UsageError(f"--green-plan: found {value!r}; it takes no value, and in pyproject.toml true or false")
-    return value
-
-
-def _device(value: Any) -> str:
-    if not re.fullmatch(r"auto|cpu|cuda(:(0|[1-9][0-9]*))?", str(value)):
-        raise UsageError(f"--green-device: found {value!r}; it is auto, cpu, cuda or cuda:N")
-    return str(value)
-
-
-def _channels(value: Any) -> tuple[str, ...]:
-    named = tuple(filter(None, (part.strip() for part in str(value or "").split(","))))
-    allowed = (*CHANNELS, "measured")
-    if unknown := [name for name in named if name not in allowed]:
-        raise UsageError(f"--green-require: found {unknown[0]!r}; it takes {', '.join(allowed)}, with commas between")
-    return named
-
-
-def _strict(value: Any) -> bool:
-    if value not in (None, "", "partial", True, False):
-        raise UsageError(f"--green-strict: found {value!r}; it takes partial: write --green-strict=partial, or put it last")
-    return bool(value)
-
-
-def _direction(value: Any) -> str:
-    if not re.fullmatch(r"[a-z]+:[a-z]+", str(value)):
-        raise UsageError(f"--green-direction: found {value!r}; write SRC:DST in small letters, e.g. java:python or java:cs")
-    return str(value)
-
-
-def _pairs(name: str, what: str, allowed: Sequence[str]) -> Callable[[Any], dict[str, str]]:
-    """Parse ``KEY=VALUE`` entries whose keys are among ``allowed``."""
-
-    def parse(values: Any) -> dict[str, str]:
-        entries = [str(v).partition("=") for v in ([values] if isinstance(values, str) else values or [])]
-        for key, equals, value in entries:
-            if not equals or not value:
-                raise UsageError(
-                    f"--green-{name}: found {key!r}; write {what.upper()}=VALUE, e.g. {allowed[0] if allowed else 'T2'}=..."
-                )
-            if key not in allowed:
-                raise UsageError(f"--green-{name}: there is no {what} {key!r}; experiment.md has {', '.join(allowed)}")
-        return {key: value for key, _, value in entries}
-
-    return parse
-
-
-def _roles(text: str) -> dict[str, str]:
-    """Parse ``text:func,label:vul``."""
-    parts = [p.strip().partition(":") for p in text.split(",")]
-    if any(not role or not column for role, _, column in parts):
-        raise UsageError(f"--green-columns: found {text!r}; write ROLE:COLUMN,..., e.g. text:func,label:vul")
-    return {role.strip(): column.strip() for role, _, column in parts}

@@ -116,6 +116,10 @@ class Metric:
     higher_is_better: bool = True
     low: float | None = None
     high: float | None = None
+    constant: float | None = None
+    """What the best constant answer reaches on the same rows; None where nobody worked it out."""
+    decides: bool = False
+    """Whether a model must beat the constant answer in this score."""
     reason: str = ""
     """Why ``value`` is None."""
 
@@ -150,6 +154,12 @@ class Judged:
     """Where the score should not be believed."""
     correct: int | None = None
     """Outputs that are right; None where a task cannot tell for a single one."""
+    references: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
+    """Scores of trivial predictors on the same rows, and the model's lead over them: name, then metric."""
+    outcomes: Mapping[str, Any] = field(default_factory=dict)
+    """The answer to each test example, compact (``resampling.outcomes``); empty where a task keeps none."""
+    degenerate: tuple[str, ...] = ()
+    """Why the outputs are no prediction at all: one answer for everything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +198,8 @@ class TaskSize:
     """Fraction of the optimizer steps in which the learning rate rises to its peak, to fall linearly to 0 afterwards."""
     max_tokens: int
     """Tokens of an input that are kept."""
+    class_weights: bool = False
+    """Whether a classifier's loss weighs the classes evenly; ``--green-balance`` says so."""
     max_new_tokens: int = 0
     """Tokens of a target that are kept in training, and that a generating model may write."""
     parameters: int | None = None
@@ -238,7 +250,9 @@ class Round:
     failures: Mapping[str, int] = field(default_factory=dict)
     """Why outputs failed, to how many did."""
     references: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
-    """Scores of trivial predictors on the same rows: name, then metric."""
+    """Scores of trivial predictors, and the lead over them; this and the next two are as in ``Judged``."""
+    outcomes: Mapping[str, Any] = field(default_factory=dict)
+    degenerate: tuple[str, ...] = ()
     repeats: tuple[Window, ...] = ()
     """Stages that were too short for the counters, run again after the timer until they were long enough; one pass each."""
     work: Mapping[str, int | None] = field(default_factory=dict)
@@ -274,7 +288,9 @@ class CellResult:
     efficiency: Mapping[str, Quantity] = field(default_factory=dict)
     """Joules by work done: ``j_per_sample``, ``j_per_correct``, ``j_per_1k_tokens_...``."""
     effect: str = ""
-    """``NO-EFFECT`` where no knob that the variant turns did anything; such a cell saves nothing."""
+    """``NO-EFFECT`` where no knob that the variant turns did anything."""
+    degenerate: tuple[str, ...] = ()
+    """Why the model predicts nothing (``DEGENERATE``): such a cell can neither pass a gate nor be called best."""
     without_effect: tuple[str, ...] = ()
     """Knobs that read back as the baseline's value, or as nothing."""
     yardstick: Mapping[str, Any] = field(default_factory=dict)

@@ -122,12 +122,11 @@ class StubData:
     train = valid = test = tuple(range(10))
     facts = {"asked": "generated", "source": "stub", "sha256": "0" * 64, "split_sizes": {"test": 10}}
 
-    def judge(self, outputs):
-        time.sleep(float(os.environ.get("STUB_SCORING", "0")))
-        return Judged(quality={"mcc": Metric(value=0.5, n=len(outputs))})
+    deciding = ()
 
-    def references(self):
-        return {"majority": {"mcc": 0.0}}
+    def judge(self, outputs, deciding):
+        time.sleep(float(os.environ.get("STUB_SCORING", "0")))
+        return Judged(quality={"mcc": Metric(value=0.5, n=len(outputs))}, references={"majority": {"mcc": 0.0}})
 
 
 class StubPower:

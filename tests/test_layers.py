@@ -16,7 +16,7 @@ PACKAGE = ROOT / "greenbench"
 FLOORS: tuple[tuple[tuple[str, ...], ...], ...] = (
     (("errors", "options", "types"),),
     (
-        ("profiles", "settings"),
+        ("values", "profiles", "settings"),
         (
             "markdown_tables",
             "knob_values",
@@ -29,6 +29,8 @@ FLOORS: tuple[tuple[tuple[str, ...], ...], ...] = (
         ),
         ("devices", "environment", "power", "machine", "energy"),
         ("uncertainty", "efficiency"),
+        ("resampling",),
+        ("quality",),
         ("doubts",),
         ("effects",),
         ("curve",),

@@ -10,7 +10,7 @@ import pytest
 from greenbench import measuring
 from greenbench.energy import open_meter
 from greenbench.errors import UsageError
-from greenbench.types import Applied, Energy, Metric, Round, Window
+from greenbench.types import Applied, Energy, Round, Window
 
 AROUND = measuring.Circumstances(say=lambda _text: None)
 WHOLE = Window(stage="whole", seconds=1.0, energy=Energy())
@@ -66,14 +66,6 @@ def test_a_round_s_joules_are_its_own_window_s_and_not_a_sum() -> None:
     assert one.whole.seconds > 2 * one.windows[0].seconds
     assert outcome.record["rounds"][0]["energy"]["total_j"] == one.whole.energy.total_j
     assert "whole" not in outcome.record["rounds"][0]
-
-
-def test_quality_is_averaged_over_rounds() -> None:
-    """A metric that a round lacks does not count as 0."""
-    rounds = tuple(
-        Round(seed=i, whole=WHOLE, windows=(), quality={"mcc": Metric(value=v, n=5)}) for i, v in enumerate((0.2, None, 0.6))
-    )
-    assert measuring.mean_quality(rounds)["mcc"].value == pytest.approx(0.4)
 
 
 def test_rounds_before_a_failure_are_kept() -> None:

@@ -27,6 +27,7 @@ class Log:
         self.finetunes, self.converts, self.shortens = finetunes, converts, shortens
         self.applied_ = (Applied(stage="data", knob="tokenizer", asked="python", got="python", how="log"),)
         self.facts, self.train, self.valid, self.test = {"source": "log"}, [1], [3], [2]
+        self.deciding = ()
         self.folder, self.source = "folder", "log"
         self.watch = SimpleNamespace(begin=lambda: None, end=lambda: Seen(record={"cpu": 1}, doubts=("a busy machine",)))
 
@@ -45,8 +46,8 @@ class Log:
     def applied(self) -> tuple[Applied, ...]:
         return self.applied_
 
-    def judge(self, outputs: Any) -> Judged:
-        self.said.append(f"judge {outputs}")
+    def judge(self, outputs: Any, deciding: Any) -> Judged:
+        self.said.append(f"judge {outputs} by {deciding}")
         return Judged(quality={"mcc": Metric(value=0.5, n=1)}, failures={"timeout": 1}, doubts=("another",))
 
     @contextlib.contextmanager
@@ -122,8 +123,8 @@ def test_scoring_comes_after_every_window() -> None:
     cell.run()
     assert not [s for s in log.said if s.startswith("judge")]
     done = cell.finish(WHOLE, ())
-    assert log.said.index("judge inference") > log.said.index("close inference")
-    assert log.said.count("judge inference") == 1
+    assert log.said.index("judge inference by ()") > log.said.index("close inference")
+    assert log.said.count("judge inference by ()") == 1
     assert (done.seed, done.quality["mcc"].value, done.applied[:-1]) == (3, 0.5, log.applied_)
     assert (done.applied[-1].got, done.machine) == ({"cpu": 1}, {"cpu": 1})  # as seen while the system stage held
     assert done.failures == {"timeout": 1}
@@ -173,7 +174,7 @@ def test_short_stages_are_repeated_after_the_timer_and_before_scoring() -> None:
     assert [w.stage for w in done.repeats] == ["data", "inference"]
     steps = ("power on", "repeated data", "power off", "power on", "repeated inference", "power off")
     assert [s for s in log.said if s in steps] == list(steps)
-    assert log.said.index("judge inference") > log.said.index("repeated inference")
+    assert log.said.index("judge inference by ()") > log.said.index("repeated inference")
     assert "training" not in log.said
 
 

@@ -64,6 +64,21 @@ def test_seed_zero_on_the_command_line_is_a_word(tmp_path: Path) -> None:
         ({"direction": "Java:Python"}, "--green-direction: found 'Java:Python'"),
         ({"direction": "java:python:go"}, "--green-direction: found 'java:python:go'"),
         ({"direction": "java:"}, "--green-direction: found 'java:'"),
+        ({"split": ["T2=date"]}, "--green-split: found 'date'; it is one of random, project, time"),
+        ({"split": ["T2=Random"]}, "--green-split: found 'Random'"),
+        ({"split": ["project"]}, "--green-split: found 'project'; write TASK=VALUE"),
+        ({"split": ["T2="]}, "--green-split: found 'T2'; write TASK=VALUE"),
+        ({"split": ["T9=time"]}, "--green-split: there is no task 'T9'; experiment.md has T2"),
+        ({"balance": ["T2=oversample"]}, "--green-balance: found 'oversample'; it is one of none, weights, undersample"),
+        ({"balance": ["T9=none"]}, "--green-balance: there is no task 'T9'; experiment.md has T2"),
+        ({"prevalence": ["T2=5%"]}, "--green-prevalence: found '5%'; give a share between 0 and 1, e.g. T2=0.056"),
+        ({"prevalence": ["T2=0"]}, "--green-prevalence: found '0'"),
+        ({"prevalence": ["T2=1"]}, "--green-prevalence: found '1'"),
+        ({"prevalence": ["T2=-0.1"]}, "--green-prevalence: found '-0.1'"),
+        ({"prevalence": ["T2=nan"]}, "--green-prevalence: found 'nan'"),
+        ({"prevalence": ["T2=inf"]}, "--green-prevalence: found 'inf'"),
+        ({"prevalence": ["0.05"]}, "--green-prevalence: found '0.05'; write TASK=VALUE"),
+        ({"prevalence": ["T9=0.05"]}, "--green-prevalence: there is no task 'T9'; experiment.md has T2"),
         ({"plan": "yes"}, "--green-plan: found 'yes'; it takes no value"),
         ({"cpu_watts": "nan"}, "--green-cpu-watts: found 'nan'"),
         ({"cpu_watts": "0"}, "--green-cpu-watts: found '0'"),
@@ -131,3 +146,49 @@ def test_a_switch_in_the_file_is_true_or_false(tmp_path: Path, value: str) -> No
 def test_a_direction_is_two_names(source: str, target: str) -> None:
     """Which languages there are is the task's to say."""
     assert resolve(Path("/nonexistent"), direction=f"{source}:{target}").direction == f"{source}:{target}"
+
+
+def test_split_balance_and_prevalence_are_empty_unless_asked_for(tmp_path: Path) -> None:
+    """What a task does without them is the task's to say."""
+    found = resolve(tmp_path)
+    assert (found.split, found.balance, found.prevalence) == ({}, {}, {})
+
+
+@pytest.mark.parametrize("rule", ["random", "project", "time"])
+@pytest.mark.parametrize("how", ["none", "weights", "undersample"])
+def test_split_and_balance_are_named_for_each_task(tmp_path: Path, rule: str, how: str) -> None:
+    """Every rule and every way that the help names is taken."""
+    found = resolve(tmp_path, split=[f"T2={rule}"], balance=[f"T2={how}"])
+    assert (found.split, found.balance) == ({"T2": rule}, {"T2": how})
+
+
+@given(st.floats(0, 1, exclude_min=True, exclude_max=True))
+def test_prevalence_is_a_share(share: float) -> None:
+    """Any number between 0 and 1, exactly as written."""
+    assert resolve(Path("/nonexistent"), prevalence=[f"T2={share!r}"]).prevalence == {"T2": share}
+
+
+def test_split_balance_and_prevalence_can_stand_in_the_file(tmp_path: Path) -> None:
+    """As a list or as a single text, and the command line goes before them."""
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.greenbench]\nsplit = ["T2=time"]\nbalance = "T2=weights"\nprevalence = ["T2=0.056"]\n'
+    )
+    found = resolve(tmp_path)
+    assert (found.split, found.balance, found.prevalence) == ({"T2": "time"}, {"T2": "weights"}, {"T2": 0.056})
+    assert resolve(tmp_path, split=["T2=project"]).split == {"T2": "project"}
+
+
+@given(st.sampled_from(["split", "balance", "prevalence"]), st.text(max_size=8))
+def test_any_entry_is_either_taken_or_refused_in_a_sentence(name: str, text: str) -> None:
+    """No value of an option that repeats makes a traceback."""
+    with contextlib.suppress(UsageError):
+        assert set(getattr(resolve(Path("/nonexistent"), **{name: [f"T2={text}"]}), name)) == {"T2"}
+
+
+@pytest.mark.parametrize("value", ["true", "5", "[[1]]", "{ T2 = 0.1 }"])
+@pytest.mark.parametrize("name", ["split", "balance", "prevalence"])
+def test_a_value_of_another_type_in_the_file_is_refused(tmp_path: Path, name: str, value: str) -> None:
+    """TOML knows more types than the command line: these get a sentence too."""
+    (tmp_path / "pyproject.toml").write_text(f"[tool.greenbench]\n{name} = {value}\n")
+    with pytest.raises(Disagreements, match=f"--green-{name}: "):
+        resolve(tmp_path)

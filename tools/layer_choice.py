@@ -70,7 +70,8 @@ class Trained:
             layers.leave_out(short, gone)
             with self.toggles.quiet():
                 answers = self.batches.objective.answer(short, self.batches.test, self.toggles.device)
-            self._scores[gone] = self.data.judge(answers).quality
+                deciding = self.toggles.answers(short, self.batches, self.data.deciding) if self.data.deciding else ()
+            self._scores[gone] = self.data.judge(answers, deciding).quality
         value: float | None = self._scores[gone][metric].value
         return value
 

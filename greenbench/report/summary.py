@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from greenbench import matrix, plan, store
-from greenbench.report import breakdown, numbers, table
+from greenbench.report import breakdown, numbers, pairs, table
 from greenbench.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ class Summary:
         spreads = [line for r in self.records if (line := table.spread(r, metrics.get(r["task"], "")))]
         lines = [
             *spreads,
+            *pairs.lines(self.records, metrics),
             *table.failures(self.records),
             *table.doubts(self.records),
             *self.notes,

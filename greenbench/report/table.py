@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from greenbench.quality import DEGENERATE
 from greenbench.report.numbers import difference, plus_minus, ratio, unit
 
 if TYPE_CHECKING:
@@ -65,12 +66,17 @@ def row(record: Record, baseline: Record | None, primary: str) -> tuple[str, ...
         record["id"],
         unit(mean_seconds(record), "s"),
         plus_minus(joules, uncertainty(record), "J"),
-        ratio(joules, mean_joules(base)) if base and comparable(record, base) and not record.get("effect") else "-",
-        f"{primary} {quality:.3f}" if quality is not None else "not scored",
+        ratio(joules, mean_joules(base)) if base and comparable(record, base) and not _void(record) else "-",
+        f"{primary} {quality:.3f}{_bounds(record, primary)}" if quality is not None else "not scored",
         difference(quality, score(base, primary)) if base else "-",
         source_label(record),
-        "failed" if failed(record) else record.get("effect") or record["status"],
+        "failed" if failed(record) else _void(record) or record["status"],
     )
+
+
+def _void(record: Record) -> str:
+    """Return why nothing can be concluded from a cell's savings: its model predicts nothing, or its knobs did nothing."""
+    return DEGENERATE if record.get("degenerate") else record.get("effect") or ""
 
 
 def comparable(record: Record, base: Record) -> bool:
@@ -107,6 +113,12 @@ def score(record: Record | None, primary: str) -> float | None:
     """Value of the primary metric, or None."""
     metric = (record or {}).get("quality", {}).get(primary)
     return metric["value"] if metric else None
+
+
+def _bounds(record: Record, primary: str) -> str:
+    """Return the 95 % interval of the score, where there is one."""
+    low, high = (record["quality"][primary].get(name) for name in ("low", "high"))
+    return "" if low is None or high is None else f" ({low:.2f} to {high:.2f})"
 
 
 def source_label(record: Record) -> str:

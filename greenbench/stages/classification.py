@@ -41,17 +41,31 @@ class Classification:
     tokens_generated = 0
     answered: tuple[Batch, ...] = ()
 
-    def __init__(self, tokenizer: Encoder, pad_id: int) -> None:
-        """Hold what text and batches are made with."""
+    def __init__(self, tokenizer: Encoder, pad_id: int, class_weights: bool = False) -> None:  # noqa: FBT001, FBT002
+        """Hold what text and batches are made with; with ``class_weights`` the loss weighs both classes evenly."""
         self._tokenizer, self._pad_id = tokenizer, pad_id
+        self._weighted = class_weights
+        self._weights: torch.Tensor | None = None
+        self.texts = self.full = 0
+        """Texts to be answered, and those of them that fill the tokens that are kept."""
 
     def training_rows(self, examples: Sequence[Example]) -> Encoded:
-        """Tokenise a split."""
+        """Tokenise a split, and weigh its classes as scikit-learn's ``balanced`` does: rows / (classes x rows of the class)."""
+        positive = sum(e.label for e in examples)
+        if self._weighted and 0 < positive < len(examples):
+            self._weights = len(examples) / (2 * torch.tensor([len(examples) - positive, positive]))
+        return self._rows(examples)
+
+    def inference_rows(self, examples: Sequence[Example]) -> Encoded:
+        """Tokenise a split to be answered, and count the texts that are cut."""
+        found = self._rows(examples)
+        self.texts, self.full = len(found), sum(len(row) >= self._tokenizer.max_tokens for row, _ in found.rows)
+        return found
+
+    def _rows(self, examples: Sequence[Example]) -> Encoded:
         ids = self._tokenizer.encode_batch([e.text for e in examples])
         rows = [(row, e.label) for row, e in zip(ids, examples, strict=True)]
         return Encoded(rows=rows, tokens=sum(map(len, ids)))
-
-    inference_rows = training_rows
 
     def training_batch(self, rows: Sequence[Row]) -> dict[str, torch.Tensor]:
         """Pad on the right: ``input_ids`` and ``attention_mask`` of shape (batch, tokens), ``labels`` of shape (batch,)."""
@@ -64,13 +78,26 @@ class Classification:
         return {"input_ids": ids, "attention_mask": (torch.arange(ids.shape[1]) < lengths[:, None]).long()}
 
     def loss(self, model: nn.Module, batch: Mapping[str, torch.Tensor], _together: Sequence[Any]) -> torch.Tensor:
-        """Return the mean cross-entropy over the examples; micro-batches are equally large, so their means average."""
-        loss: torch.Tensor = model(**batch).loss
-        return loss
+        """Return the mean cross-entropy over the examples; micro-batches are equally large, so their means average.
+
+        Weights of classes multiply each example's loss; their mean over the train split is 1.
+        """
+        if self._weights is None:
+            loss: torch.Tensor = model(**batch).loss
+            return loss
+        labels = batch["labels"]
+        logits = model(**{k: v for k, v in batch.items() if k != "labels"}).logits
+        each = torch.nn.functional.cross_entropy(logits.float(), labels, reduction="none")
+        return (each * self._weights.to(each.device)[labels]).mean()
 
     def doubts(self) -> tuple[str, ...]:
-        """Say nothing: a text that is cut is still classified."""
-        return ()
+        """Say how many texts are cut: what lies behind the cut cannot be found."""
+        if not self.full:
+            return ()
+        kept = self._tokenizer.max_tokens
+        return (
+            f"{self.full} of {self.texts} test functions fill the {kept} tokens that are kept: what lies behind is not read",
+        )
 
     @torch.inference_mode()
     def answer(self, net: nn.Module, loader: Loader, device: torch.device) -> list[float]:

@@ -235,6 +235,12 @@ def prepare(
     )
 
 
+def in_order(objective: Objective, examples: Sequence[Any], batch_size: int) -> Loader:
+    """Tokenise examples and return their batches in order."""
+    rows = objective.inference_rows(examples)
+    return DataLoader(rows, collate_fn=objective.inference_batch, batch_size=batch_size)  # type: ignore[arg-type]
+
+
 def _counted(
     tokenizer: Encoder, rows: Callable[[Sequence[Any]], Encoded], examples: Sequence[Any], texts: int
 ) -> tuple[Encoded, int]:

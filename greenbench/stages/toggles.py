@@ -170,6 +170,12 @@ class Toggles:
         with precision.autocast(self.options.inference.precision, self.device):
             return batches.objective.answer(net, batches.test, self.device)
 
+    def answers(self, net: nn.Module, batches: Batches, examples: Sequence[Any]) -> Sequence[Any]:
+        """Return the model's outputs for other examples, as ``inference`` would: outside every window, for the judging."""
+        loader = data.in_order(batches.objective, examples, batches.batch_size)
+        with precision.autocast(self.options.inference.precision, self.device):
+            return batches.objective.answer(net, loader, self.device)
+
     def applied(self) -> tuple[Applied, ...]:
         """All proofs of the round, the system stage's own excepted. Reads the live model: call it outside the windows."""
         trained = training.proofs(self._seen, self.options.training)

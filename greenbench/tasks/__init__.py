@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from greenbench.tasks import pairs, references, translation, translation_scores, vulnerability
+from greenbench.tasks import pairs, references, translation, translation_scores, vulnerability, vulnerability_scores
+from greenbench.tasks.splits import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -24,16 +25,20 @@ class Task:
     """The metric that stands in the table: the first one that has a value."""
     load: Callable[[Any], Any]
     """Returns train, valid and test examples with the facts about them, for a ``dataset.Dataset`` that says which."""
-    judge: Callable[[Sequence[Any], Sequence[Any], Mapping[str, Mapping[str, float | None]]], Judged]
-    """Scores outputs for test examples, beside what the references reach."""
-    references: Callable[[Any], Mapping[str, Mapping[str, float | None]]]
-    """Returns the scores of trivial predictors on the same test rows."""
+    judge: Callable[[Any, Sequence[Any], Sequence[Any], Any], Judged]
+    """Scores, for the splits, outputs for the test examples; with those for the validation examples, and the rivals."""
+    rivals: Callable[[Any], Any]
+    """Lets trivial predictors answer the test examples of the splits, and scores them."""
     generated_sizes: tuple[int, int, int]
     """How many examples are generated for train, valid and test where a profile does not say."""
     data_doubts: Callable[[Mapping[str, Any]], tuple[str, ...]] = lambda _facts: ()
     """Says, for the facts about the data, where no score on them should be believed."""
     directed: bool = False
     """Whether ``--green-direction`` is for it."""
+    decides_on_valid: bool = False
+    """Whether judging needs outputs for the validation examples too: a threshold is chosen by them."""
+    classes: bool = False
+    """Whether ``--green-split``, ``--green-balance`` and ``--green-prevalence`` are for it."""
 
 
 TASKS = {
@@ -49,8 +54,8 @@ TASKS = {
             direction=asked.direction,
             longest=asked.max_chars,
         ),
-        judge=translation_scores.judge,
-        references=translation_scores.references,
+        judge=lambda splits, outputs, _deciding, rivals: translation_scores.judge(splits.test, outputs, rivals),
+        rivals=translation_scores.references,
         generated_sizes=translation.GENERATED_SIZES,
         data_doubts=pairs.doubts,
         directed=True,
@@ -58,10 +63,22 @@ TASKS = {
     "T2": Task(
         name="T2",
         model="M2",
-        primary=(vulnerability.PRIMARY,),
-        load=lambda asked: vulnerability.load(asked.source, columns=asked.columns, sizes=asked.sizes, seed=asked.seed),
-        judge=vulnerability.judge,
-        references=references.score_all,
+        primary=(vulnerability_scores.PRIMARY,),
+        load=lambda asked: vulnerability.load(
+            asked.source,
+            columns=asked.columns,
+            wanted=Wanted(
+                seed=asked.seed,
+                sizes=asked.sizes,
+                rule=asked.rule,
+                undersample=asked.balance == "undersample",
+                natural=asked.natural,
+            ),
+        ),
+        judge=vulnerability_scores.judge,
+        rivals=references.rivals,
         generated_sizes=vulnerability.GENERATED_SIZES,
+        decides_on_valid=True,
+        classes=True,
     ),
 }

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from greenbench.tasks import Task
     from greenbench.types import Judged, TaskSize
 
+RULE, BALANCE = "random", "none"
+"""What holds where no option says how to split, and how to treat the rarer class."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
@@ -31,6 +34,12 @@ class Dataset:
     """``SRC:DST``, for tasks that have one; None takes the data's."""
     max_chars: int | None = None
     """Examples with more characters are left out, where the task knows how."""
+    rule: str = RULE
+    """How it is split, for tasks that can be told."""
+    balance: str = BALANCE
+    """How the rarer class is treated in training."""
+    natural: float | None = None
+    """Share of positive examples that the scores are to be weighted to."""
 
     @functools.cached_property
     def splits(self) -> Any:
@@ -56,22 +65,28 @@ class Dataset:
         return examples
 
     @property
+    def deciding(self) -> Sequence[Any]:
+        """Validation examples that the judging needs outputs for: none where a task chooses nothing by them."""
+        return self.valid if self.task.decides_on_valid else ()
+
+    @property
     def facts(self) -> Mapping[str, Any]:
         """What was asked for, source, checksum, sizes and what was removed."""
-        return {"asked": str(self.source), **self.splits.facts}
+        balance = {"balance": self.balance} if self.task.classes else {}
+        return {"asked": str(self.source), **balance, **self.splits.facts}
 
-    def judge(self, outputs: Sequence[Any]) -> Judged:
-        """Score outputs for the test examples, and say where the score should not be believed."""
-        judged = self.task.judge(self.test, outputs, self.references())
+    def judge(self, outputs: Sequence[Any], deciding: Sequence[Any] = ()) -> Judged:
+        """Score outputs for the test examples, and say where the score should not be believed.
+
+        ``deciding`` are the outputs for the examples of that name.
+        """
+        judged = self.task.judge(self.splits, outputs, deciding, self.rivals)
         return replace(judged, doubts=(*judged.doubts, *self.task.data_doubts(self.facts)))
 
-    def references(self) -> Mapping[str, Mapping[str, float | None]]:
-        """Scores of trivial predictors, computed once."""
-        return self._references
-
     @functools.cached_property
-    def _references(self) -> Mapping[str, Mapping[str, float | None]]:
-        return self.task.references(self.splits)
+    def rivals(self) -> Any:
+        """What trivial predictors answer to the same test examples, computed once."""
+        return self.task.rivals(self.splits)
 
 
 @functools.cache
@@ -88,8 +103,21 @@ def dataset(task: Task, size: TaskSize, settings: Settings) -> Dataset:
             f"--green-columns {task.name}=...: columns are named for data that --green-data {task.name}=PATH gives"
         )
     direction = settings.direction if task.directed else None
-    common = {"task": task, "seed": settings.seed, "direction": direction}
+    common = {"task": task, "seed": settings.seed, "direction": direction, **_classes(task, settings)}
     if given is not None:
         return _dataset(columns, source=local_path(given), sizes=size.local_sizes, max_chars=size.max_chars, **common)
     pinned = f"@{size.data_revision}" if size.data_revision else ""
     return _dataset((), source=size.data + pinned, sizes=size.sizes, max_chars=size.max_chars, **common)
+
+
+def _classes(task: Task, settings: Settings) -> dict[str, Any]:
+    """Return what was asked of a task whose examples have classes; raises UsageError where another's have none."""
+    asked = {"split": settings.split, "balance": settings.balance, "prevalence": settings.prevalence}
+    for name, values in asked.items():
+        if task.name in values and not task.classes:
+            raise UsageError(f"--green-{name} {task.name}=...: the examples of {task.name} have no classes; leave it out")
+    return {
+        "rule": settings.split.get(task.name, RULE),
+        "balance": settings.balance.get(task.name, BALANCE),
+        "natural": settings.prevalence.get(task.name),
+    }

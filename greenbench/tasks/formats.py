@@ -122,9 +122,18 @@ def _json(file: Path, pick: Pick) -> tuple[Names, Columns]:
 
 
 def _json_lines(file: Path, pick: Pick) -> tuple[Names, Columns]:
+    """Read twice, first for the keys of all lines, then for the asked ones: no line is held whole."""
+    names = pick(list(dict.fromkeys(key for row in _json_rows(file) for key in row)))
+    columns: Columns = {role: [] for role in names}
+    for row in _json_rows(file):
+        for role, column in names.items():
+            columns[role].append(row.get(column))
+    return names, columns
+
+
+def _json_rows(file: Path) -> Iterator[dict[str, Any]]:
     with _bytes(file) as lines:
-        rows = [_json_line(file, n, line) for n, line in enumerate(lines, 1) if line.strip()]
-    return _json_columns(rows, pick)
+        yield from (_json_line(file, n, line) for n, line in enumerate(lines, 1) if line.strip())
 
 
 def _json_line(file: Path, number: int, line: bytes) -> dict[str, Any]:

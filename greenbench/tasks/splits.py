@@ -1,21 +1,18 @@
-"""Labelled examples, exact de-duplication, and the seeded random 80 / 10 / 10 split.
+"""Labelled examples in three sides, and the checks that hold however the sides were made.
 
-De-duplication comes *before* the split, so that no text is on two sides. Only texts that are equal up to white space
-count as duplicates here; near-duplicates (renamed variables, added comments) are not found. A rule that keeps groups
-together (near-duplicate clusters, projects, dates) makes its own three sides and hands them to ``assemble``, whose
-checks hold for any rule.
-
-A split is a function of the *set* of rows and the seed: the order of the rows in a file does not matter.
+Duplicates are removed *before* a split (``deduplication``), and near-duplicates stay on one side (``split_rules``), so that no
+test function was seen in training. A split is a function of the *set* of rows and the seed: the order of the rows in a file
+does not matter.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from greenbench.errors import UsageError
+from greenbench.tasks import deduplication
+from greenbench.tasks.split_rules import RULES, fill
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,7 +23,12 @@ Sizes = tuple[int, int, int]
 """How many examples of train, valid and test."""
 
 NAMES = ("train", "valid", "test")
-RULE = "random 80/10/10 after exact deduplication"
+REMEDIES = {
+    "random": "give more rows, or a larger sample (near-duplicates stay together), or check the label column",
+    "project": "split at random, or give functions of more projects: each stays on one side",
+    "time": "split at random, or give data whose labels are mixed at all times",
+}
+"""Rule to what can be done where a side has one class."""
 FEWEST = 20
 """Rows below which valid or test (a tenth each) could not hold both classes."""
 
@@ -37,6 +39,11 @@ class Example:
 
     text: str
     label: int
+    group: int | None = None
+    """Its cluster of near-duplicates; None where nobody looked."""
+    project: str | None = None
+    time: float | None = None
+    """Seconds since 1970."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,82 +55,91 @@ class Splits:
     test: tuple[Example, ...]
     facts: Mapping[str, Any] = field(default_factory=dict)
     """Plain builtins for the results file: source, revision, digest, rows, what was removed, sizes, rule, seed."""
+    natural: float | None = None
+    """Share of vulnerable functions that the scores are to be weighted to; None leaves them as the test side is."""
+
+    @property
+    def groups(self) -> tuple[int, ...]:
+        """The cluster of each test example, numbered as they come; one without a cluster stands for itself."""
+        names: dict[tuple[str, int], int] = {}
+        keys = (("alone", place) if e.group is None else ("cluster", e.group) for place, e in enumerate(self.test))
+        return tuple(names.setdefault(key, len(names)) for key in keys)
+
+    @property
+    def class_weights(self) -> tuple[float, float]:
+        """What a test row of class 0, and one of class 1, counts, so that their shares are the natural ones."""
+        if self.natural is None:
+            return (1.0, 1.0)
+        share = _positives(self.test) / len(self.test)
+        return ((1 - self.natural) / (1 - share), self.natural / share)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Distinct:
-    """What is left after exact de-duplication; ``len(examples)`` and the two counts add up to the rows given."""
+class Wanted:
+    """How a data set is to be split."""
 
-    examples: tuple[Example, ...]
-    duplicates_removed: int
-    """Rows beyond the first of texts that all carry one label."""
-    conflicts_removed: int
-    """Rows of texts that carry both labels: none of them is kept, because nobody knows which label is right."""
-    conflicting_texts: int
-    """How many different texts those rows hold."""
+    seed: int
+    sizes: Sizes | None = None
+    """At most so many examples of each side; None takes all."""
+    rule: str = "random"
+    """A key of ``split_rules.RULES``."""
+    undersample: bool = False
+    """Whether the commoner class of the train side is thinned out to the number of the rarer one."""
+    natural: float | None = None
+    """See ``Splits``."""
 
 
 def normalised(text: str) -> str:
-    """Return ``text`` with each run of white space as one blank, none at the ends: duplicates are equal then."""
+    """Return ``text`` with each run of white space as one blank, none at the ends."""
     return " ".join(text.split())
 
 
-def deduplicate(examples: Sequence[Example]) -> Distinct:
-    """Keep one example of each normalised text (the least raw one: row order is no matter), none if labels conflict."""
-    groups: dict[str, list[Example]] = defaultdict(list)
-    for example in examples:
-        groups[normalised(example.text)].append(example)
-    agreed = [group for group in groups.values() if len({e.label for e in group}) == 1]
-    conflicts = sum(map(len, groups.values())) - sum(map(len, agreed))
-    return Distinct(
-        examples=tuple(min(group, key=lambda e: e.text) for group in agreed),
-        duplicates_removed=sum(len(group) - 1 for group in agreed),
-        conflicts_removed=conflicts,
-        conflicting_texts=len(groups) - len(agreed),
-    )
+def split(examples: Sequence[Example], wanted: Wanted, *, origin: str, facts: Mapping[str, Any]) -> Splits:
+    """De-duplicate, cluster, and cut 80 / 10 / 10 by the rule, then keep at most ``wanted.sizes`` examples of each side.
 
-
-def split(examples: Sequence[Example], *, seed: int, sizes: Sizes | None, origin: str, facts: Mapping[str, Any]) -> Splits:
-    """De-duplicate, shuffle by ``seed``, cut 80 / 10 / 10, then keep at most ``sizes`` examples of each side.
-
-    ``origin`` names the data in error sentences; ``facts`` are carried over and completed. Raises UsageError where
-    fewer than ``FEWEST`` distinct examples are left, or where a side (after the cap) has one class only: no score is
-    defined then.
+    ``origin`` names the data in error sentences; ``facts`` are carried over and completed. Raises UsageError where fewer than
+    ``FEWEST`` distinct examples are left, or where a side (after the cap) has one class only: no score is defined then.
     """
-    distinct = deduplicate(examples)
-    _refuse_hopeless(distinct, len(examples), origin)
-    sides = cut(_shuffled(distinct.examples, seed))
-    capped = sides if sizes is None else tuple(side[:size] for side, size in zip(sides, sizes, strict=True))
-    counts = {
+    distinct = deduplication.exact(examples)
+    _refuse_hopeless(distinct.examples, len(examples), origin)
+    clustered, found = deduplication.near(distinct.examples)
+    sides, lost = fill(clustered, wanted.rule, wanted.seed, origin)
+    capped = list(sides) if wanted.sizes is None else [s[:n] for s, n in zip(sides, wanted.sizes, strict=True)]
+    _refuse_one_class(capped[0], f"{origin}: the train split", wanted.rule)
+    train = _thinned(capped[0]) if wanted.undersample else capped[0]
+    told = {
         "rows": len(examples),
-        "duplicates_removed": distinct.duplicates_removed,
-        "conflicts_removed": distinct.conflicts_removed,
-        "conflicting_texts": distinct.conflicting_texts,
-        "available": {name: len(side) for name, side in zip(NAMES, sides, strict=True)},
+        **distinct.counts,
+        **found,
+        **lost,
+        "available": _counts(sides),
+        "split_rule": RULES[wanted.rule],
+        "split_seed": wanted.seed,
+        "undersampled_in_train": len(capped[0]) - len(train),
     }
-    rule = {"split_rule": RULE, "split_seed": seed}
-    return assemble(capped, origin=origin, facts={**facts, **counts, **rule})
+    made = assemble([train, *capped[1:]], origin=origin, facts={**facts, **told}, rule=wanted.rule)
+    return weighted(made, wanted.natural)
 
 
-def assemble(sides: Sequence[Sequence[Example]], *, origin: str, facts: Mapping[str, Any]) -> Splits:
+def assemble(sides: Sequence[Sequence[Example]], *, origin: str, facts: Mapping[str, Any], rule: str = "random") -> Splits:
     """Build Splits of three ready-made sides and add their sizes to ``facts``.
 
-    Raises UsageError where a side has one class only, or where a text stands on two sides.
+    Raises UsageError where a side has one class only, or where a text or a cluster stands on two sides.
     """
     for name, side in zip(NAMES, sides, strict=True):
-        _refuse_one_class(side, f"{origin}: the {name} split")
+        _refuse_one_class(side, f"{origin}: the {name} split", rule)
     _refuse_overlap(sides, origin)
     train, valid, test = (tuple(side) for side in sides)
-    sizes = {
-        "split_sizes": {name: len(side) for name, side in zip(NAMES, sides, strict=True)},
-        "positives": {name: _positives(side) for name, side in zip(NAMES, sides, strict=True)},
-    }
-    return Splits(train=train, valid=valid, test=test, facts={**facts, **sizes})
+    positives = {name: _positives(side) for name, side in zip(NAMES, sides, strict=True)}
+    shares = {name: positives[name] / len(side) for name, side in zip(NAMES, sides, strict=True)}
+    counts = {"split_sizes": _counts(sides), "positives": positives, "prevalence": {**shares, "natural": None}}
+    return Splits(train=train, valid=valid, test=test, facts={**facts, **counts})
 
 
-def _shuffled(examples: Sequence[Example], seed: int) -> list[Example]:
-    """Order by a hash of seed and text: random, the same on every platform, and blind to the order of the file."""
-    return sorted(examples, key=lambda e: hashlib.sha256(f"{seed}\0{normalised(e.text)}".encode()).digest())
+def weighted(splits: Splits, natural: float | None) -> Splits:
+    """Return ``splits`` with scores to be weighted to a ``natural`` share of vulnerable functions, which its facts state."""
+    facts = {**splits.facts, "prevalence": {**splits.facts["prevalence"], "natural": natural}}
+    return replace(splits, natural=natural, facts=facts)
 
 
 def cut(examples: Sequence[T]) -> tuple[Sequence[T], Sequence[T], Sequence[T]]:
@@ -133,34 +149,48 @@ def cut(examples: Sequence[T]) -> tuple[Sequence[T], Sequence[T], Sequence[T]]:
     return examples[:border], examples[border : border + tenth], examples[border + tenth :]
 
 
+def _thinned(side: Sequence[Example]) -> list[Example]:
+    """Keep the first ones of the commoner class, as many as there are of the rarer; sides come shuffled."""
+    left = dict.fromkeys((0, 1), min(_positives(side), len(side) - _positives(side)))
+    kept = []
+    for example in side:
+        left[example.label] -= 1
+        if left[example.label] >= 0:
+            kept.append(example)
+    return kept
+
+
+def _counts(sides: Sequence[Sequence[Example]]) -> dict[str, int]:
+    return {name: len(side) for name, side in zip(NAMES, sides, strict=True)}
+
+
 def _positives(side: Sequence[Example]) -> int:
     return sum(e.label for e in side)
 
 
-def _refuse_hopeless(distinct: Distinct, rows: int, origin: str) -> None:
-    left = len(distinct.examples)
-    if left < FEWEST:
-        msg = (
-            f"{origin}: {left} distinct functions are left of {rows} rows, too few for an 80 / 10 / 10 split; "
+def _refuse_hopeless(distinct: Sequence[Example], rows: int, origin: str) -> None:
+    if len(distinct) < FEWEST:
+        raise UsageError(
+            f"{origin}: {len(distinct)} distinct functions are left of {rows} rows, too few for an 80 / 10 / 10 split; "
             f"at least {FEWEST} are needed, and hundreds for a score that means something: give more rows"
         )
-        raise UsageError(msg)
-    _refuse_one_class(distinct.examples, f"{origin}: after deduplication the data")
+    _refuse_one_class(distinct, f"{origin}: after deduplication the data")
 
 
-def _refuse_one_class(side: Sequence[Example], who: str) -> None:
+def _refuse_one_class(side: Sequence[Example], who: str, rule: str = "random") -> None:
     positives = _positives(side)
     if not 0 < positives < len(side):
-        msg = (
+        raise UsageError(
             f"{who} has {len(side)} rows, {positives} of them vulnerable; both labels, 0 and 1, are needed to train "
-            f"and score: give more rows, or a larger sample, or check the label column"
+            f"and score: {REMEDIES[rule]}"
         )
-        raise UsageError(msg)
 
 
 def _refuse_overlap(sides: Sequence[Sequence[Example]], origin: str) -> None:
     texts = [{normalised(e.text) for e in side} for side in sides]
-    shared = len(texts[0] & texts[1]) + len(texts[0] & texts[2]) + len(texts[1] & texts[2])
+    groups = [{e.group for e in side if e.group is not None} for side in sides]
+    shared = sum(len(s[0] & s[1]) + len(s[0] & s[2]) + len(s[1] & s[2]) for s in (texts, groups))
     if shared:
-        msg = f"{origin}: {shared} functions stand on two sides of the split, which flatters the score; remove them there"
-        raise UsageError(msg)
+        raise UsageError(
+            f"{origin}: {shared} functions stand on two sides of the split, which flatters the score; remove them there"
+        )

@@ -17,7 +17,7 @@ from greenbench.errors import UsageError
 from greenbench.tasks.formats import ALLOWED, extension, read_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from greenbench.tasks.formats import Columns, Names
@@ -34,7 +34,7 @@ class Table:
     """The asked columns of all files, row by row in file order."""
 
     columns: Mapping[str, tuple[Any, ...]]
-    """Role to values. CSV values are always ``str``; the other formats keep their own types. Never null or blank."""
+    """Role to values. CSV values are always ``str``; the other formats keep their own types. None where one may lack."""
     names: Mapping[str, str]
     """Role to the name of the column that serves it."""
     parts: tuple[tuple[Path, int], ...]
@@ -51,16 +51,17 @@ class Table:
         raise IndexError(index)
 
 
-def read(path: Path, roles: Mapping[str, Sequence[str]], chosen: Mapping[str, str]) -> Table:
+def read(path: Path, roles: Mapping[str, Sequence[str]], chosen: Mapping[str, str], *, may_lack: Collection[str] = ()) -> Table:
     """Read the columns that serve ``roles`` from ``path``, a file or a folder of files of one format.
 
     ``roles`` maps a role to the column names recognised for it, upper or lower case; ``chosen`` maps a role to the one
-    column the user named. Raises UsageError for anything that would lose or mistake a row: a missing, empty, broken or
+    column the user named. Values of the roles that ``may_lack`` some are None where they are null or blank.
+    Raises UsageError for anything that would lose or mistake a row: a missing, empty, broken or
     truncated file, lacking or ambiguous columns, rows without a value, missing shards.
     """
     _refuse_unknown_roles(roles, chosen)
     found = files(path)
-    parts = [(file, *_read_file(file, roles, chosen)) for file in found]
+    parts = [(file, *_read_file(file, roles, chosen, may_lack)) for file in found]
     _refuse_different_columns(path, [(file, names) for file, names, _ in parts])
     return Table(
         columns={role: tuple(value for _, _, columns in parts for value in columns[role]) for role in roles},
@@ -72,14 +73,22 @@ def read(path: Path, roles: Mapping[str, Sequence[str]], chosen: Mapping[str, st
 
 def columns(file: Path) -> tuple[str, ...]:
     """Return the names of the columns that ``file`` has; raises UsageError where it cannot be read."""
-    seen: list[str] = []
 
     def note(found: Sequence[str]) -> Names:
-        seen.extend(found)
-        return {}
+        raise _Seen(tuple(found))
 
-    read_columns(file, note)
-    return tuple(seen)
+    try:
+        read_columns(file, note)
+    except _Seen as seen:
+        return seen.columns
+    raise AssertionError(f"{file}: no reader asked which columns to read")
+
+
+class _Seen(Exception):
+    """Ends the reading of a file."""
+
+    def __init__(self, columns: tuple[str, ...]) -> None:
+        self.columns = columns
 
 
 def files(path: Path) -> tuple[Path, ...]:
@@ -135,10 +144,15 @@ def _missing_sibling(file: Path) -> str | None:
     return next((name for name in names if not file.with_name(name).is_file()), None)
 
 
-def _read_file(file: Path, roles: Mapping[str, Sequence[str]], chosen: Mapping[str, str]) -> tuple[Names, Columns]:
+def _read_file(
+    file: Path, roles: Mapping[str, Sequence[str]], chosen: Mapping[str, str], may_lack: Collection[str]
+) -> tuple[Names, Columns]:
     names, columns = read_columns(file, lambda found: _pick(file, found, roles, chosen))
     for role, values in columns.items():
-        _refuse_missing_values(file, role, names[role], values)
+        if role not in may_lack or not values:
+            _refuse_missing_values(file, role, names[role], values)
+    for role in may_lack:
+        columns[role] = [None if _is_missing(value) else value for value in columns[role]]
     return names, columns
 
 

@@ -33,6 +33,8 @@ def judge(pairs: Sequence[Pair], outputs: Sequence[str], references: Mapping[str
     quality = score(pairs, outputs, verdicts, reason)
     return Judged(
         quality=quality,
+        references=references,
+        degenerate=constant(outputs),
         failures={f: sum(v.outcome == f for v in verdicts) for f in judging.FAILURES} if verdicts else {},
         doubts=(*doubts(outputs, quality, references), *_isolation(verdicts)),
         correct=_right(pairs, outputs, verdicts),
@@ -95,12 +97,10 @@ def primary(quality: Mapping[str, Any]) -> str:
 def doubts(
     outputs: Sequence[str], quality: Mapping[str, Metric], references: Mapping[str, Mapping[str, float | None]]
 ) -> tuple[str, ...]:
-    """Say where the score should not be believed: few programs, one answer for all, or a reference that does as well."""
+    """Say where the score should not be believed: few programs, or a reference that does as well."""
     found = []
     if len(outputs) < FEW:
         found.append(f"the test split has {len(outputs)} programs: few for a score")
-    if len(outputs) > 1 and len(set(outputs)) == 1:
-        found.append(f"the model gives one answer to all {len(outputs)} programs: a constant answer")
     name = primary(quality)
     reached = quality[name].value or 0.0
     rivals = {rival: scores.get(name) for rival, scores in references.items()}
@@ -109,6 +109,13 @@ def doubts(
         f"the reference '{rival}' reaches {name} {value:.3f}, the model {reached:.3f}" for rival, value in as_good.items()
     ]
     return tuple(found)
+
+
+def constant(outputs: Sequence[str]) -> tuple[str, ...]:
+    """Say where the outputs are no translations: one for everything."""
+    if len(outputs) > 1 and len(set(outputs)) == 1:
+        return (f"the model gives one answer to all {len(outputs)} programs",)
+    return ()
 
 
 def _verdicts(pairs: Sequence[Pair], outputs: Sequence[str]) -> tuple[list[Verdict], str]:

@@ -23,8 +23,10 @@ def batches() -> Batches:
     from stages.small_runs import SIZE, batched
 
     from greenbench.tasks import vulnerability
+    from greenbench.tasks.splits import Wanted
 
-    splits = vulnerability.load(SIZE.data, columns={}, sizes=(SIZE.sizes[0], 16, 64), seed=0)
+    wanted = Wanted(seed=0, sizes=(SIZE.sizes[0], 16, 64))
+    splits = vulnerability.load(SIZE.data, columns={}, wanted=wanted)
     return batched(splits.train, splits.test)
 
 

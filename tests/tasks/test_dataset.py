@@ -13,6 +13,7 @@ from greenbench.profiles import PROFILES
 from greenbench.settings import Settings
 from greenbench.tasks import TASKS, Task
 from greenbench.tasks.dataset import dataset
+from greenbench.tasks.references import Rivals
 from greenbench.tasks.splits import Example, Splits
 
 SIZE = PROFILES["tiny"].tasks["T2"]
@@ -32,10 +33,10 @@ class Loader:
         self.loads.append((asked.source, {"columns": asked.columns, "sizes": asked.sizes, "seed": asked.seed}))
         return Splits(train=(Example(text="a", label=0),), valid=(Example(text="b", label=1),), test=TEST, facts={"rows": 6})
 
-    def references(self, splits: Splits) -> dict[str, dict[str, float | None]]:
-        """Give one trivial predictor."""
+    def rivals(self, splits: Splits) -> Rivals:
+        """Give no trivial predictor."""
         self.judged.append(splits)
-        return {"majority": {"mcc": 0.0}}
+        return Rivals(answers={}, scores={}, drawn={})
 
 
 @pytest.fixture
@@ -47,14 +48,14 @@ def loader() -> Loader:
 @pytest.fixture
 def task(loader: Loader) -> Task:
     """Give the vulnerability task with counted data."""
-    return replace(TASKS["T2"], load=loader.load, references=loader.references)
+    return replace(TASKS["T2"], load=loader.load, rivals=loader.rivals)
 
 
 def asked(**changed: Any) -> Settings:
     """Return settings as of a bare command line, but for what is changed."""
     plain = {"profile": "tiny", "rounds": None, "seed": 0, "data": {}, "columns": {}, "direction": None, "model": {}}
     rest = {"device": "cpu", "gpus": "none", "control": "on", "require": (), "results": Path("results")}
-    last = {"cpu_watts": None, "plan": False, "strict": False}
+    last = {"cpu_watts": None, "plan": False, "strict": False, "split": {}, "balance": {}, "prevalence": {}}
     return Settings(**{**plain, **rest, **last, **changed})
 
 
@@ -105,7 +106,8 @@ def test_columns_without_data_are_refused(task: Task) -> None:
 def test_references_are_computed_once(task: Task, loader: Loader) -> None:
     """They do not depend on the variant: the first cell pays for all."""
     handle = dataset(task, SIZE, asked())
-    assert handle.references() == handle.references() == {"majority": {"mcc": 0.0}}
+    first, second = handle.rivals, handle.rivals
+    assert first is second
     assert loader.judged == [handle.splits]
 
 

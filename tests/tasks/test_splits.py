@@ -1,18 +1,16 @@
-"""Exact de-duplication and the seeded split: nothing is lost, nothing stands on two sides."""
+"""The split and the checks that hold however the sides were made: nothing is lost, nothing stands on two sides."""
 
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from greenbench.errors import UsageError
-from greenbench.tasks.splits import FEWEST, NAMES, Example, Splits, assemble, deduplicate, normalised, split
-
-WORDS = st.lists(st.sampled_from(["a", "b", "c", " ", "\n", "\t", "  "]), min_size=1, max_size=6).map("".join)
-EXAMPLES = st.lists(st.builds(Example, text=WORDS, label=st.integers(0, 1)), max_size=60)
+from greenbench.tasks.splits import FEWEST, NAMES, Example, Splits, Wanted, assemble, split, weighted
 
 
 def examples(count: int, every: int = 3) -> list[Example]:
@@ -20,9 +18,14 @@ def examples(count: int, every: int = 3) -> list[Example]:
     return [Example(text=f"f{i} ();", label=int(i % every == 0)) for i in range(count)]
 
 
-def halved(count: int, seed: int = 0, **given: tuple[int, int, int] | None) -> Splits:
+def made_of(rows: list[Example], seed: int = 0, **wanted: Any) -> Splits:
+    """Split ``rows``, as ``wanted``."""
+    return split(rows, Wanted(seed=seed, **wanted), origin="x", facts={"source": "x"})
+
+
+def halved(count: int, seed: int = 0, **wanted: Any) -> Splits:
     """Split ``count`` examples of which half are vulnerable."""
-    return split(examples(count, 2), seed=seed, sizes=given.get("sizes"), origin="x", facts={"source": "x"})
+    return made_of(examples(count, 2), seed, **wanted)
 
 
 def sides(splits: Splits) -> tuple[tuple[Example, ...], ...]:
@@ -30,42 +33,9 @@ def sides(splits: Splits) -> tuple[tuple[Example, ...], ...]:
     return splits.train, splits.valid, splits.test
 
 
-@settings(deadline=None)
-@given(rows=EXAMPLES)
-def test_deduplication_accounts_for_every_row(rows: list[Example]) -> None:
-    """Kept, duplicate and conflicting rows add up, and no text is left twice."""
-    distinct = deduplicate(rows)
-    assert len(distinct.examples) + distinct.duplicates_removed + distinct.conflicts_removed == len(rows)
-    texts = [normalised(e.text) for e in distinct.examples]
-    assert len(set(texts)) == len(texts)
-    assert len(texts) + distinct.conflicting_texts == len({normalised(e.text) for e in rows})
-
-
-@settings(deadline=None)
-@given(rows=EXAMPLES)
-def test_no_text_with_both_labels_is_kept(rows: list[Example]) -> None:
-    """What is kept carries the one label that all its rows carry."""
-    given_labels: dict[str, set[int]] = {}
-    for row in rows:
-        given_labels.setdefault(normalised(row.text), set()).add(row.label)
-    for kept in deduplicate(rows).examples:
-        assert given_labels[normalised(kept.text)] == {kept.label}
-
-
-def test_duplicates_differ_in_white_space_only() -> None:
-    """Layout makes no new function; a renamed variable does."""
-    rows = [Example(text=t, label=0) for t in ("int  a;\n", "\tint a;", "int b;")]
-    distinct = deduplicate(rows)
-    assert (len(distinct.examples), distinct.duplicates_removed) == (2, 1)
-
-
-def test_conflicting_rows_are_all_removed_and_counted() -> None:
-    """Three rows of one text with both labels vanish, as one conflicting text."""
-    rows = [Example(text="f", label=0), Example(text="f ", label=1), Example(text="f", label=1), *examples(40)]
-    splits = split(rows, seed=0, sizes=None, origin="x", facts={})
-    assert splits.facts["conflicts_removed"] == 3
-    assert splits.facts["conflicting_texts"] == 1
-    assert "f" not in {normalised(e.text) for side in sides(splits) for e in side}
+def sides_as_read(splits: Splits) -> tuple[list[tuple[str, int]], ...]:
+    """Return text and label of each example: the numbers of clusters are names, and no two runs need agree on them."""
+    return tuple([(e.text, e.label) for e in side] for side in sides(splits))
 
 
 @settings(deadline=None)
@@ -84,22 +54,15 @@ def test_split_is_fixed_by_the_seed_and_blind_to_row_order() -> None:
     """The same seed gives the same sides in the same order whatever the order of the rows; another seed, others."""
     rows = [*examples(400), *(Example(text=e.text + " ", label=e.label) for e in examples(100))]
     shuffled = random.Random(1).sample(rows, len(rows))
-    first, again, other = (split(r, seed=s, sizes=None, origin="x", facts={}) for r, s in ((rows, 7), (shuffled, 7), (rows, 8)))
-    assert first == again
+    first, again, other = (made_of(r, s) for r, s in ((rows, 7), (shuffled, 7), (rows, 8)))
+    assert sides_as_read(first) == sides_as_read(again)
     assert {e.text for e in first.test} != {e.text for e in other.test}
     assert first.facts["duplicates_removed"] == 100
 
 
 def test_split_stays_what_it_was() -> None:
-    """The rule is part of every saved result: these rows stood in the test split from the first version on."""
-    assert [e.text for e in halved(60, seed=0).test] == [
-        "f27 ();",
-        "f56 ();",
-        "f59 ();",
-        "f46 ();",
-        "f45 ();",
-        "f9 ();",
-    ]
+    """The rule is part of every saved result: where these rows leave the test split, saved results compare no more."""
+    assert [e.text for e in halved(60, seed=0).test] == ["f36 ();", "f1 ();", "f24 ();", "f55 ();", "f51 ();", "f25 ();"]
 
 
 def test_sizes_cap_each_side_after_the_split() -> None:
@@ -122,7 +85,7 @@ def test_facts_say_what_was_done() -> None:
 def test_too_few_rows_are_refused() -> None:
     """Duplicates do not help to reach the least number of rows."""
     with pytest.raises(UsageError, match=r"x: 19 distinct functions are left of 38 rows.*at least 20"):
-        split(examples(FEWEST - 1) * 2, seed=0, sizes=None, origin="x", facts={})
+        made_of(examples(FEWEST - 1) * 2)
 
 
 @pytest.mark.parametrize("label", [0, 1])
@@ -130,13 +93,13 @@ def test_one_class_only_is_refused(label: int) -> None:
     """A table of vulnerable functions alone (or of none) cannot train a classifier."""
     rows = [Example(text=str(i), label=label) for i in range(100)]
     with pytest.raises(UsageError, match=r"100 rows, (0|100) of them vulnerable; both labels"):
-        split(rows, seed=0, sizes=None, origin="x", facts={})
+        made_of(rows)
 
 
 def test_one_class_in_one_side_is_refused_by_name() -> None:
     """One vulnerable function in a hundred cannot stand on three sides."""
     with pytest.raises(UsageError, match=r"x: the (train|valid|test) split has"):
-        split(examples(100, 100), seed=0, sizes=None, origin="x", facts={})
+        made_of(examples(100, 100))
 
 
 def test_cap_that_leaves_one_class_is_refused() -> None:
@@ -150,3 +113,101 @@ def test_ready_made_sides_that_share_a_text_are_refused() -> None:
     a, b, c = examples(10), examples(20)[10:], examples(30)[20:]
     with pytest.raises(UsageError, match=r"2 functions stand on two sides"):
         assemble((a, [*b, a[0]], [*c, Example(text=f" {a[1].text}", label=0)]), origin="x", facts={})
+
+
+def test_ready_made_sides_that_share_a_cluster_are_refused() -> None:
+    """A near-duplicate on two sides flatters a score as an exact one does."""
+    a, b, c = examples(10), examples(20)[10:], examples(30)[20:]
+    near_a, near_c = Example(text="x", label=0, group=7), Example(text="y", label=0, group=7)
+    with pytest.raises(UsageError, match=r"x: 1 functions stand on two sides"):
+        assemble(([*a, near_a], b, [*c, near_c]), origin="x", facts={})
+
+
+def test_examples_without_a_cluster_share_none() -> None:
+    """Nobody looked: that is no cluster of all."""
+    made = assemble((examples(10), examples(20)[10:], examples(30)[20:]), origin="x", facts={})
+    assert made.groups == tuple(range(10))
+
+
+# --- clusters of the test side ----------------------------------------------------------------------------------------
+
+
+def test_groups_number_the_test_examples_as_they_come() -> None:
+    """One without a cluster stands for itself, even where its place is another's number."""
+    test = [Example(text=str(i), label=i % 2, group=group) for i, group in enumerate((7, None, 1, 7, None, 1, 0))]
+    made = Splits(train=(), valid=(), test=tuple(test))
+    assert made.groups == (0, 1, 2, 0, 3, 2, 4)
+
+
+@settings(deadline=None, max_examples=15)
+@given(seed=st.integers(0, 999))
+def test_groups_hang_on_no_order_of_rows(seed: int) -> None:
+    """However the file is sorted, the same test examples are one cluster, and bear the same number."""
+    body = " ".join(f"w{j};" for j in range(30))
+    rows = [Example(text=f"{body.replace('w', f'w{i // 2}x')} c{i};", label=i % 2) for i in range(200)]
+    first, other = made_of(rows), made_of(random.Random(seed).sample(rows, len(rows)))
+    assert first.groups == other.groups
+    assert sorted(first.groups) == sorted([*range(10)] * 2)
+
+
+# --- rare classes -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("every", [3, 4, 9])
+def test_undersampling_balances_train_alone(every: int) -> None:
+    """The rarer class of train is kept whole and the commoner thinned to its number; valid and test stay as they are."""
+    plain, thinned = made_of(examples(900, every)), made_of(examples(900, every), undersample=True)
+    rare = [e for e in plain.train if e.label]
+    assert [e for e in thinned.train if e.label] == rare
+    assert len(thinned.train) == 2 * len(rare)
+    assert set(thinned.train) <= set(plain.train)
+    assert (thinned.valid, thinned.test) == (plain.valid, plain.test)
+    assert thinned.facts["undersampled_in_train"] == len(plain.train) - len(thinned.train)
+    assert thinned.facts["split_sizes"]["train"] == len(thinned.train)
+    assert thinned.facts["available"] == plain.facts["available"]
+    assert plain.facts["undersampled_in_train"] == 0
+
+
+def test_undersampling_thins_out_whichever_class_is_commoner() -> None:
+    """Where most functions are vulnerable, vulnerable ones go."""
+    rows = [Example(text=e.text, label=1 - e.label) for e in examples(600, 5)]
+    splits = made_of(rows, undersample=True)
+    assert splits.facts["prevalence"]["train"] == 0.5
+    assert splits.facts["prevalence"]["test"] > 0.6
+
+
+def test_undersampling_comes_after_the_cap() -> None:
+    """A cap takes the same rows with and without it."""
+    plain, thinned = made_of(examples(900), sizes=(200, 50, 50)), made_of(examples(900), sizes=(200, 50, 50), undersample=True)
+    assert set(thinned.train) < set(plain.train)
+    assert thinned.facts["split_sizes"]["train"] + thinned.facts["undersampled_in_train"] == 200
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    labels=st.lists(st.integers(0, 1), min_size=2, max_size=80).filter(lambda y: 0 < sum(y) < len(y)),
+    natural=st.floats(0.001, 0.999),
+)
+def test_class_weights_give_the_natural_share(labels: list[int], natural: float) -> None:
+    """Weighted rows hold the natural share of vulnerable ones, and weigh as much together as there are of them."""
+    test = tuple(Example(text=str(i), label=y) for i, y in enumerate(labels))
+    weights = Splits(train=(), valid=(), test=test, natural=natural).class_weights
+    counted = [weights[y] for y in labels]
+    assert sum(w for w, y in zip(counted, labels, strict=True) if y) / sum(counted) == pytest.approx(natural)
+    assert sum(counted) == pytest.approx(len(labels))
+
+
+def test_without_a_natural_share_every_row_counts_one() -> None:
+    """The test side is taken as it is, and the facts say so."""
+    splits = made_of(examples(300))
+    assert splits.class_weights == (1.0, 1.0)
+    assert splits.facts["prevalence"]["natural"] is None
+
+
+def test_the_natural_share_stands_in_the_facts_beside_those_of_the_sides() -> None:
+    """Weighting changes no row: only what a row counts."""
+    plain, asked = made_of(examples(300)), made_of(examples(300), natural=0.06)
+    assert sides(plain) == sides(asked)
+    assert asked.facts["prevalence"] == {**plain.facts["prevalence"], "natural": 0.06}
+    assert plain.facts["prevalence"]["test"] == sum(e.label for e in plain.test) / len(plain.test)
+    assert weighted(plain, 0.06) == asked

@@ -304,3 +304,53 @@ def test_nan_and_a_left_out_key_are_missing_values(tmp_path: Path) -> None:
     file = tmp_path / "a.jsonl"
     file.write_text('{"func": "f", "vul": NaN}\n{"func": "g"}\n{"func": "h", "vul": 1}\n')
     assert "2 of 3 rows have no label" in sentence(file)
+
+
+@pytest.mark.parametrize("ending", ["parquet", "jsonl", "json", "csv"])
+def test_a_value_that_may_lack_is_none_where_it_does(tmp_path: Path, ending: str) -> None:
+    """Null and blank are the same in every format, and the row stays; another role may still lack none."""
+    file = write(tmp_path / f"a.{ending}", [ROWS[0], (None, 1), (" \n", 0)])
+    table = tables.read(file, ROLES, {}, may_lack=("text",))
+    assert table.columns["text"] == (ROWS[0][0], None, None)
+    assert len(table.columns["label"]) == 3
+    with pytest.raises(UsageError, match="2 of 3 rows have no text"):
+        tables.read(file, ROLES, {}, may_lack=("label",))
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv"])
+def test_a_table_without_rows_is_refused_where_values_may_lack_too(tmp_path: Path, ending: str) -> None:
+    """Values may lack, rows may not."""
+    file = write(tmp_path / f"a.{ending}", [])
+    with pytest.raises(UsageError, match="holds no rows"):
+        tables.read(file, ROLES, {}, may_lack=("text", "label"))
+
+
+def test_a_column_that_may_lack_values_may_not_lack_itself(tmp_path: Path) -> None:
+    """Only values may be left out."""
+    file = write(tmp_path / "a.csv", ROWS, names=("body", "vul"))
+    with pytest.raises(UsageError, match="no column for the text"):
+        tables.read(file, ROLES, {}, may_lack=("text",))
+
+
+@pytest.mark.parametrize("ending", ["parquet", "jsonl", "json", "csv", "csv.gz"])
+def test_columns_are_listed_in_their_order(tmp_path: Path, ending: str) -> None:
+    """Every format tells which columns there are."""
+    assert tables.columns(write(tmp_path / f"a.{ending}", ROWS, names=("vul", "code"))) == ("vul", "code")
+
+
+def test_columns_are_listed_without_reading_rows(tmp_path: Path) -> None:
+    """A csv file whose rows are broken still has a header, and the limit of the process is left as it was."""
+    before = csv.field_size_limit()
+    file = tmp_path / "a.csv"
+    file.write_text('func,vul\na,b,c,d\n"never closed')
+    assert tables.columns(file) == ("func", "vul")
+    assert csv.field_size_limit() == before
+    assert "4 fields" in sentence(file)
+
+
+def test_columns_of_a_broken_file_are_refused(tmp_path: Path) -> None:
+    """The same sentence as reading it gives."""
+    file = tmp_path / "a.parquet"
+    file.write_bytes(b"PAR1")
+    with pytest.raises(UsageError, match=r"cannot be read as \.parquet"):
+        tables.columns(file)

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
@@ -13,8 +14,14 @@ import torch
 from greenbench.options import Options, TrainingOptions
 from greenbench.profiles import PROFILES
 from greenbench.stages.toggles import Toggles
-from greenbench.tasks import references, vulnerability
+from greenbench.tasks import references, vulnerability, vulnerability_scores
 from greenbench.tasks.checkpoints import Checkpoint
+from greenbench.tasks.splits import Wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from greenbench.tasks.splits import Splits
 
 ROOT = Path(__file__).parents[2]
 SIZE = PROFILES["tiny"].tasks["T2"]
@@ -23,26 +30,31 @@ SIZE = PROFILES["tiny"].tasks["T2"]
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_trivial_predictors_stay_low(seed: int) -> None:
     """Neither a bag of words nor length reaches an MCC of 0.3 on held-out functions of the profile."""
-    splits = vulnerability.load(SIZE.data, columns={}, sizes=SIZE.sizes, seed=seed)
-    scores = references.score_all(splits)
+    splits = vulnerability.load(SIZE.data, columns={}, wanted=Wanted(seed=seed, sizes=SIZE.sizes))
+    scores = references.rivals(splits).scores
     assert {name: s["mcc"] for name, s in scores.items() if abs(s["mcc"] or 0.0) > 0.3} == {}
+
+
+def _mcc(splits: Splits, probabilities: Sequence[float]) -> float:
+    """Return the MCC at the threshold 0.5."""
+    asked = vulnerability_scores.ask(splits, ())
+    return vulnerability_scores.score(vulnerability_scores.answered(splits, probabilities, asked))["mcc"].value or 0.0
 
 
 def test_without_fine_tuning_nothing_is_known() -> None:
     """The start scores nothing, neither with the classifier that is shipped nor, on average, with ten random ones."""
-    splits = vulnerability.load(SIZE.data, columns={}, sizes=SIZE.sizes, seed=0)
-    labels = [e.label for e in splits.test]
+    splits = vulnerability.load(SIZE.data, columns={}, wanted=Wanted(seed=0, sizes=SIZE.sizes))
     stages = Toggles(Options(training=TrainingOptions(finetune=False)), SIZE, "cpu")
     stages.reset(0)
     model = Checkpoint("M2", SIZE.model)
     batches = stages.data(splits.train, splits.test, model, 0)
     net = stages.architecture(model)
-    assert vulnerability.score(labels, stages.inference(net, batches))["mcc"].value == 0.0
+    assert _mcc(splits, stages.inference(net, batches)) == 0.0
     scores = []
     for seed in range(10):
         torch.manual_seed(seed)
         torch.nn.init.normal_(net.classifier.weight)
-        scores.append(vulnerability.score(labels, stages.inference(net, batches))["mcc"].value or 0.0)
+        scores.append(_mcc(splits, stages.inference(net, batches)))
     assert sum(map(abs, scores)) / len(scores) <= 0.1, scores
 
 

@@ -1,0 +1,78 @@
+"""Intervals by the bootstrap over test rows (Efron and Tibshirani 1993): percentiles of the score on resampled rows.
+
+Rows that belong together, near-duplicates, are drawn together (the cluster bootstrap; Davison and Hinkley 1997, ch. 3.8), so
+that copies do not make a test side look larger than it is. The seed is fixed and the draws depend on the groups alone: two
+models on the same rows see the same resamples, which is what makes a difference *paired*.
+
+What it covers: which test rows happened to be drawn. What it does not: which training rows and which seed; the spread over
+rounds is added for that (``greenbench.quality``). With less than some 30 rows of a class percentiles are too narrow.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from greenbench.resampling.binary import Array, scores
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from greenbench.resampling.outcomes import Outcomes
+
+SEED, COUNT = 20_250_601, 2_000
+LEVEL = 0.95
+CELLS = 4_000_000
+"""Weights held at a time: resamples times rows."""
+FEWEST = 0.95
+"""Share of the resamples that must define a score for it to have an interval."""
+
+
+class Interval(NamedTuple):
+    """Bounds of a 95 % interval; None where too few resamples define the score."""
+
+    low: float | None
+    high: float | None
+
+
+def point(one: Outcomes) -> dict[str, float]:
+    """Return each score on the rows as they are, NaN where undefined."""
+    found = scores(class_weights(one)[None], one.labels, one.probabilities, one.threshold)
+    return {name: float(values[0]) for name, values in found.items()}
+
+
+def class_weights(one: Outcomes) -> Array:
+    """Return what each row counts by its class."""
+    return np.asarray(one.weights)[one.labels]
+
+
+def replicates(one: Outcomes, *, count: int = COUNT, seed: int = SEED) -> dict[str, Array]:
+    """Return each score on ``count`` resamples: name to an array of shape (count,)."""
+    own = class_weights(one)
+    parts = [scores(drawn * own, one.labels, one.probabilities, one.threshold) for drawn in _drawn(one.groups, count, seed)]
+    return {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
+
+
+def _drawn(groups: Array, count: int, seed: int) -> Iterator[Array]:
+    """Yield how often each row is drawn, shape (some resamples, rows), until there were ``count`` resamples."""
+    random = np.random.default_rng(seed)
+    names, of_row = np.unique(groups, return_inverse=True)
+    share = np.full(len(names), 1 / len(names))
+    step = max(1, CELLS // len(groups))
+    for start in range(0, count, step):
+        yield random.multinomial(len(names), share, size=min(step, count - start))[:, of_row].astype(float)
+
+
+def interval(values: Array) -> Interval:
+    """Return the percentile interval of replicates."""
+    known = values[~np.isnan(values)]
+    if len(known) < FEWEST * len(values):
+        return Interval(None, None)
+    low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Interval(float(low), float(high))
+
+
+def intervals(found: Mapping[str, Array]) -> dict[str, Interval]:
+    """Return the interval of each score's replicates."""
+    return {name: interval(values) for name, values in found.items()}

@@ -1,0 +1,66 @@
+"""How two models differ on the same test rows: the paired bootstrap of any score, and McNemar's test of who is right.
+
+Pairing removes what both owe to the rows. McNemar's test (Psychometrika 1947), here in its exact binomial form, asks whether
+the rows that only one of them gets right fall evenly; it knows nothing of classes, so that on rare ones the score's difference
+tells more. Rows count as independent in it, near-duplicates too.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from greenbench.resampling import bootstrap, outcomes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from greenbench.resampling.binary import Array
+    from greenbench.resampling.outcomes import Outcomes
+
+
+class Difference(NamedTuple):
+    """A score of one model minus that of another, with a 95 % interval; None where it is undefined."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+class McNemar(NamedTuple):
+    """Rows that only the one or only the other gets right, and the two-sided p-value of their being drawn evenly."""
+
+    only_one: int
+    only_other: int
+    p: float
+
+
+def alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two kept outcomes answer the same rows, equally labelled, grouped and weighted."""
+    keys = ("n", "rows_sha256", "labels_bits", "groups_i32", "class_weights")
+    return bool(one) and bool(other) and all(one.get(k) == other.get(k) for k in keys)
+
+
+def differences(one: Outcomes, other: Outcomes) -> dict[str, Difference]:
+    """Return ``one`` minus ``other`` in each score; raises ValueError where they do not answer the same rows."""
+    if not alike(outcomes.record(one), outcomes.record(other)):
+        raise ValueError("the outcomes are of different test rows, and cannot be paired")
+    ours, theirs = bootstrap.point(one), bootstrap.point(other)
+    drawn, drawn_other = bootstrap.replicates(one), bootstrap.replicates(other)
+    return {name: _difference(ours[name] - theirs[name], drawn[name] - drawn_other[name]) for name in ours}
+
+
+def _difference(value: float, drawn: Array) -> Difference:
+    if value != value:  # noqa: PLR0124  not a number
+        return Difference(None, None, None)
+    return Difference(value, *bootstrap.interval(drawn))
+
+
+def mcnemar(one: Mapping[str, Any], other: Mapping[str, Any]) -> McNemar:
+    """Return the test for two kept outcomes of the same rows; p is 1 where they never disagree."""
+    from scipy.stats import binomtest
+
+    right, theirs = outcomes.bits(one, "right_bits"), outcomes.bits(other, "right_bits")
+    ours_only, theirs_only = int((right & ~theirs).sum()), int((theirs & ~right).sum())
+    both = ours_only + theirs_only
+    p = float(binomtest(ours_only, both, 0.5).pvalue) if both else 1.0
+    return McNemar(ours_only, theirs_only, p)

@@ -1,0 +1,131 @@
+"""Parse what a person wrote for an option; a wrong value is one sentence: the option, what was found, what is allowed.
+
+A parser takes the raw text (or what pyproject.toml holds) and returns the value, or raises UsageError.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from greenbench.errors import UsageError
+from greenbench.types import CHANNELS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+MOST = 10**9
+"""Largest number that an option takes; seeds above 2**32 are none to NumPy."""
+
+
+def optional(parse: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return a parser that lets None pass."""
+    return lambda value: None if value is None else parse(value)
+
+
+def number(name: str, kind: type[int | float], least: float) -> Callable[[Any], Any]:
+    """Return a parser of numbers from ``least`` to ``MOST``."""
+
+    def parse(value: Any) -> Any:
+        try:
+            found = kind(value)
+        except (ValueError, TypeError):
+            found = kind(-1)
+        if not least <= found <= MOST:
+            what = "a whole number" if kind is int else "a number"
+            raise UsageError(f"--green-{name}: found {value!r}; give {what} from {least:g} to {MOST}")
+        return found
+
+    return parse
+
+
+def one_of(name: str, allowed: Sequence[str]) -> Callable[[Any], Any]:
+    """Return a parser that takes one of the ``allowed`` words."""
+
+    def parse(value: Any) -> Any:
+        if value not in allowed:
+            raise UsageError(f"--green-{name}: found {value!r}; it is one of {', '.join(allowed)}")
+        return value
+
+    return parse
+
+
+def switch(value: Any) -> bool:
+    """Parse what is given without a value."""
+    if not isinstance(value, bool):
+        raise UsageError(f"--green-plan: found {value!r}; it takes no value, and in pyproject.toml true or false")
+    return value
+
+
+def device(value: Any) -> str:
+    """Parse where torch runs."""
+    if not re.fullmatch(r"auto|cpu|cuda(:(0|[1-9][0-9]*))?", str(value)):
+        raise UsageError(f"--green-device: found {value!r}; it is auto, cpu, cuda or cuda:N")
+    return str(value)
+
+
+def channels(value: Any) -> tuple[str, ...]:
+    """Parse channels of energy, with commas between."""
+    named = tuple(filter(None, (part.strip() for part in str(value or "").split(","))))
+    allowed = (*CHANNELS, "measured")
+    if unknown := [name for name in named if name not in allowed]:
+        raise UsageError(f"--green-require: found {unknown[0]!r}; it takes {', '.join(allowed)}, with commas between")
+    return named
+
+
+def strict(value: Any) -> bool:
+    """Parse what ``--green-strict`` fails."""
+    if value not in (None, "", "partial", True, False):
+        raise UsageError(f"--green-strict: found {value!r}; it takes partial: write --green-strict=partial, or put it last")
+    return bool(value)
+
+
+def direction(value: Any) -> str:
+    """Parse ``java:python``."""
+    if not re.fullmatch(r"[a-z]+:[a-z]+", str(value)):
+        raise UsageError(f"--green-direction: found {value!r}; write SRC:DST in small letters, e.g. java:python or java:cs")
+    return str(value)
+
+
+def pairs(name: str, what: str, allowed: Sequence[str]) -> Callable[[Any], dict[str, str]]:
+    """Parse ``KEY=VALUE`` entries whose keys are among ``allowed``."""
+
+    def parse(values: Any) -> dict[str, str]:
+        listed = [values] if isinstance(values, str) else values or []
+        if not isinstance(listed, list | tuple):
+            raise UsageError(f"--green-{name}: found {values!r}; in pyproject.toml give a list of {what.upper()}=VALUE texts")
+        entries = [str(v).partition("=") for v in listed]
+        for key, equals, value in entries:
+            if not equals or not value:
+                raise UsageError(
+                    f"--green-{name}: found {key!r}; write {what.upper()}=VALUE, e.g. {allowed[0] if allowed else 'T2'}=..."
+                )
+            if key not in allowed:
+                raise UsageError(f"--green-{name}: there is no {what} {key!r}; experiment.md has {', '.join(allowed)}")
+        return {key: value for key, _, value in entries}
+
+    return parse
+
+
+def each(name: str, tasks: Sequence[str], parse: Callable[[Any], Any]) -> Callable[[Any], dict[str, Any]]:
+    """Parse ``TASK=VALUE`` entries, each value by ``parse``."""
+    return lambda values: {task: parse(value) for task, value in pairs(name, "task", tasks)(values).items()}
+
+
+def share(value: Any) -> float:
+    """Parse a share of positive examples."""
+    try:
+        found = float(value)
+    except ValueError:
+        found = -1.0
+    if not 0 < found < 1:
+        raise UsageError(f"--green-prevalence: found {value!r}; give a share between 0 and 1, e.g. T2=0.056")
+    return found
+
+
+def roles(text: str) -> dict[str, str]:
+    """Parse ``text:func,label:vul``."""
+    parts = [p.strip().partition(":") for p in text.split(",")]
+    if any(not role or not column for role, _, column in parts):
+        raise UsageError(f"--green-columns: found {text!r}; write ROLE:COLUMN,..., e.g. text:func,label:vul")
+    return {role.strip(): column.strip() for role, _, column in parts}

@@ -1,0 +1,89 @@
+"""Time the loading, de-duplication and split of a table as large as BigVul, and the memory that it takes.
+
+Makes a CSV in the layout of the original (functions before and after, 188,636 rows) out of the functions of smaller tables: a
+row is a real function whose names are changed at random, every tenth one a near-copy or a copy of an earlier row. Then loads it
+in a fresh process, twice: without and with clusters in the cache.
+
+    python tools/split_at_scale.py bigvul/dev.parquet devign/dev.parquet
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from random import Random
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from greenbench.tasks import tables, vulnerability
+
+ROWS = 190_000
+HEADER = ("", "CVE ID", "CWE ID", "commit_id", "func_after", "func_before", "lang", "project", "Publish Date", "vul")
+_NAME = re.compile(r"\b[a-z_]\w{3,}\b")
+LOAD = """
+import json, resource, sys, time
+from pathlib import Path
+from greenbench.tasks.vulnerability import load
+from greenbench.tasks.splits import Wanted
+start = time.monotonic()
+facts = load(Path(sys.argv[1]), columns={}, wanted=Wanted(seed=0)).facts
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+print(json.dumps({"seconds": round(time.monotonic() - start, 1), "peak_gib": round(peak, 2), **facts}))
+"""
+
+
+def renamed(text: str, rng: Random) -> str:
+    """Return the function with two of three names changed, each the same way everywhere."""
+    names: dict[str, str] = {}
+    return _NAME.sub(
+        lambda m: names.setdefault(m.group(), m.group() if rng.random() < 1 / 3 else f"{m.group()[:4]}{rng.randrange(10**4)}"),
+        text,
+    )
+
+
+def write(file: Path, texts: list[str], rows: int) -> None:
+    """Write the table."""
+    rng, earlier = Random(0), [texts[0]]
+    with file.open("w", newline="", encoding="utf-8") as opened:
+        writer = csv.writer(opened)
+        writer.writerow(HEADER)
+        for row in range(rows):
+            if rng.random() < 1 / 10:
+                text = rng.choice(earlier) + ("\n/* again */" if rng.random() < 1 / 2 else " int added = 0;")
+            else:
+                text = renamed(rng.choice(texts), rng)
+            if row % 20 == 0:
+                earlier.append(text)
+            date = f"20{rng.randrange(10, 20)}-0{rng.randrange(1, 10)}-11T10:59Z"
+            commit, project = f"{row:040x}", f"project{rng.randrange(300)}"
+            writer.writerow((row, "CVE", "CWE-119", commit, text, text, "C", project, date, int(rng.random() < 1 / 18)))
+
+
+def main() -> None:
+    """Read the command line, make the table, and load it."""
+    parser = argparse.ArgumentParser(description="Time the split of 190,000 functions.")
+    parser.add_argument("tables", type=Path, nargs="+", help="functions to make it of")
+    parser.add_argument("--rows", type=int, default=ROWS)
+    given = parser.parse_args()
+    texts = [t for table in given.tables for t in tables.read(table, {"text": vulnerability.ROLES["text"]}, {}).columns["text"]]
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "functions.csv"
+        write(file, texts, given.rows)
+        print(f"{given.rows} rows, {file.stat().st_size / 2**20:.0f} MiB")
+        for name in ("clusters made", "clusters from the cache"):
+            place = {**os.environ, "XDG_CACHE_HOME": folder}
+            done = subprocess.run(
+                [sys.executable, "-c", LOAD, str(file)], check=True, capture_output=True, text=True, env=place
+            )
+            print(f"{name}:", json.dumps(json.loads(done.stdout), indent=1))
+
+
+if __name__ == "__main__":
+    main()
