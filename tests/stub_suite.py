@@ -55,6 +55,7 @@ from types import SimpleNamespace
 
 import pytest
 from greenbench.plugin import use_matrix
+from greenbench.resampling import outcomes
 from greenbench.types import Applied, Judged, Metric
 
 HERE = Path(__file__).parent
@@ -102,7 +103,8 @@ class StubToggles:
         return net
 
     def inference(self, net, batches):
-        return [0.9, 0.1] * (batches // 2)
+        rounded = 0.01 * (self.cell.options.training.precision == "bf16")
+        return [0.9 + rounded, 0.1] * (batches // 2)
 
     def yardstick(self):
         return lambda: sum(range(10_000)) and 10_000
@@ -119,6 +121,9 @@ class StubToggles:
 
 
 class StubData:
+    def __init__(self, variant):
+        self.variant = variant
+
     train = valid = test = tuple(range(10))
     facts = {"asked": "generated", "source": "stub", "sha256": "0" * 64, "split_sizes": {"test": 10}}
 
@@ -126,7 +131,14 @@ class StubData:
 
     def judge(self, outputs, deciding):
         time.sleep(float(os.environ.get("STUB_SCORING", "0")))
-        return Judged(quality={"mcc": Metric(value=0.5, n=len(outputs))}, references={"majority": {"mcc": 0.0}})
+        reasons = ("one output for all",) if os.environ.get("STUB_CONSTANT") == self.variant else ()
+        answers = outcomes.of([1, 0] * 5, outputs, threshold=0.5, rows=["row"] * 10)
+        return Judged(
+            quality={"mcc": Metric(value=0.5, n=len(outputs))},
+            references={"majority": {"mcc": 0.0}},
+            outcomes=outcomes.record(answers),
+            degenerate=reasons,
+        )
 
 
 class StubPower:
@@ -154,7 +166,7 @@ class StubPower:
 
 @pytest.fixture
 def dataset(cell):
-    return StubData()
+    return StubData(cell.variant)
 
 
 @pytest.fixture

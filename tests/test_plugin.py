@@ -309,3 +309,42 @@ def test_strict_takes_one_word(suite: pytest.Pytester) -> None:
     result.stderr.fnmatch_lines(
         ["*--green-strict: found 'bench'; it takes partial: write --green-strict=partial, or put it last*"]
     )
+
+
+def test_a_model_that_predicts_nothing_is_called_degenerate(suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The table, the doubts and the results file say so, and its energy is no share of V0's."""
+    monkeypatch.setenv("STUB_CONSTANT", "V1_fast")
+    done = run(suite, "-k", "V0 or V1_")
+    done.stdout.fnmatch_lines(["*T2-V1_fast*J*-*mcc 0.500*DEGENERATE*", "- T2-V1_fast: DEGENERATE: one output for all"])
+    found = results(suite)
+    assert found["V1_fast"]["cells"][0]["degenerate"] == ["one output for all"]
+    assert found["V0_baseline"]["cells"][0]["degenerate"] == []
+
+
+def test_variants_are_compared_on_the_same_examples(suite: pytest.Pytester) -> None:
+    """A line holds each variant against V0 by the outcomes that both results files keep."""
+    done = run(suite, "-k", "V0 or V1_")
+    done.stdout.fnmatch_lines(["- T2-V1_fast against V0 on the same 10 examples: mcc +0.000 * the same ones are right"])
+    assert [r["cells"][0]["rounds"][0]["outcomes"]["n"] for r in results(suite).values()] == [10, 10]
+
+
+@pytest.mark.parametrize("option", ["split=T2=random", "balance=T2=weights", "prevalence=T2=0.05"])
+def test_conditions_of_the_data_are_taken(suite: pytest.Pytester, option: str) -> None:
+    """They are the same for all variants, and no variant's knob."""
+    run(suite, f"--green-{option}", "-k", "V0").assert_outcomes(passed=1)
+    assert results(suite)["V0_baseline"]["differs_from_baseline"] == []
+
+
+@pytest.mark.parametrize(
+    ("option", "sentence"),
+    [
+        ("split=T2=date", "--green-split: found 'date'; it is one of random, project, time"),
+        ("balance=T2=smote", "--green-balance: found 'smote'; it is one of none, weights, undersample"),
+        ("prevalence=T2=5%", "--green-prevalence: found '5%'; give a share between 0 and 1, e.g. T2=0.056"),
+    ],
+)
+def test_wrong_conditions_are_one_sentence(suite: pytest.Pytester, option: str, sentence: str) -> None:
+    """Nothing runs; the sentence names what is allowed."""
+    done = run(suite, f"--green-{option}")
+    assert done.ret == pytest.ExitCode.USAGE_ERROR
+    assert sentence in done.stderr.str()

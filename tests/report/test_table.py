@@ -174,3 +174,16 @@ def test_a_cell_without_effect_is_called_so_and_saves_nothing() -> None:
     """Whatever its joules are, they are no saving."""
     shown = row(record("T2-V1_x", 6.2, effect="NO-EFFECT"), record())
     assert (shown[3], shown[7]) == ("-", "NO-EFFECT")
+
+
+def test_a_degenerate_cell_is_called_so_and_saves_nothing() -> None:
+    """Whatever its joules and its score, no share of V0's energy is shown, and no other word stands in its status."""
+    void = record("T2-V1_x", 1.0, 0.5, degenerate=["one output for all"], effect="NO-EFFECT", status="partial")
+    shown = row(void, record())
+    assert (shown[3], shown[-1]) == ("-", "DEGENERATE")
+
+
+def test_a_score_is_shown_with_its_interval() -> None:
+    """Both bounds stand beside the value, where there are any."""
+    known = record(quality={"mcc": {"value": 0.844, "low": 0.7951, "high": 0.8877}})
+    assert row(known)[4] == "mcc 0.844 (0.80 to 0.89)"
