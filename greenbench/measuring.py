@@ -13,7 +13,7 @@ from greenbench.effects import Outputs, effect_of
 from greenbench.efficiency import efficiency, stages
 from greenbench.errors import GreenbenchError, UnavailableError
 from greenbench.pipeline import Pipeline
-from greenbench.quality import DEGENERATE, degenerate, mean_quality
+from greenbench.quality import DEGENERATE, collapsed, degenerate, mean_quality
 from greenbench.store import cell_record
 from greenbench.types import CellResult, Energy, Round
 from greenbench.uncertainty import energies
@@ -190,7 +190,10 @@ def _seen(
         found["yardstick"] = {"before": before, "after": after}
         told += around.yardsticks.doubts(before, after)
     effect, idle = effect_of(done, pipeline.cell.options)
-    nothing = (*degenerate(done), *around.outputs.twins(pipeline.cell, done))
+    twins = around.outputs.twins(pipeline.cell, done)
+    numbers = any("probabilities_f32" in r.outcomes for r in done)  # texts may well come out alike
+    nothing = (*degenerate(done), *(twins if numbers else ()))
+    told += [*collapsed(done), *(() if numbers else twins)]
     return {
         **found,
         "effect": effect,

@@ -58,24 +58,37 @@ def spread(values: Sequence[float]) -> float:
 
 
 def degenerate(rounds: Sequence[Round]) -> tuple[str, ...]:
-    """Say why a cell is no prediction at all: a round gave one answer, or no better ones than the best constant answer.
+    """Say why a cell is no prediction at all: most rounds predict nothing, or nothing shows that it beats a constant answer.
 
-    The latter is asked of the deciding score, by the rounds' intervals over test rows: a bound that holds the constant's score
-    does not prove anything better.
+    The latter is asked of the deciding score, by the rounds' intervals over test rows. The spread over seeds is left out: two
+    rounds would hardly ever show anything by Student's t, and which model was trained is not the question here.
     """
-    told = [f"seed {r.seed}: {reason}" if len(rounds) > 1 else reason for r in rounds for reason in r.degenerate]
+    void = [r for r in rounds if r.degenerate]
+    told = list(dict.fromkeys(reason for r in void for reason in r.degenerate)) if len(void) * 2 > len(rounds) else []
     names = dict.fromkeys(name for r in rounds for name, m in r.quality.items() if m.decides)
-    told += [text for name in names if (text := _no_better(name, [r.quality[name] for r in rounds if name in r.quality]))]
+    told += [text for name in names if (text := _unproven(name, [r.quality[name] for r in rounds if name in r.quality]))]
     return tuple(dict.fromkeys(told))
 
 
-def _no_better(name: str, metrics: Sequence[Metric]) -> str:
-    bounds = [(m.low if m.higher_is_better else m.high, m.constant, m.value) for m in metrics]
-    known = [(b, c, v) for b, c, v in bounds if b is not None and c is not None and v is not None]
-    if not known or len(known) < len(metrics):
+def collapsed(rounds: Sequence[Round]) -> tuple[str, ...]:
+    """Name the rounds that predict nothing, where most others do."""
+    void = [r for r in rounds if r.degenerate]
+    if len(void) * 2 > len(rounds):
+        return ()
+    return tuple(f"the round of seed {r.seed} predicts nothing: {reason}" for r in void for reason in r.degenerate)
+
+
+def _unproven(name: str, metrics: Sequence[Metric]) -> str:
+    """Say that nothing shows a score to be better than the constant answer's; nothing where it is, or is unknown."""
+    known = [(m.value, m.constant, m.low if m.higher_is_better else m.high) for m in metrics]
+    values = [(v, c, b) for v, c, b in known if v is not None and c is not None]
+    if not values:
         return ""
-    bound, constant, value = (statistics.fmean(column) for column in zip(*known, strict=True))
+    value, constant = statistics.fmean(v for v, _, _ in values), statistics.fmean(c for _, c, _ in values)
+    bounds = [b for _, _, b in values if b is not None]
+    about = f"{name} {value:.3f} is not shown to be better than a constant answer's {constant:.3f}"
+    if len(bounds) < len(values):
+        return f"{about}: too few test rows of a class for an interval"
+    bound = statistics.fmean(bounds)
     better = bound > constant if metrics[0].higher_is_better else bound < constant
-    if better:
-        return ""
-    return f"{name} {value:.3f} is not better than a constant answer's {constant:.3f} (the 95 % bound is {bound:.3f})"
+    return "" if better else f"{about}: the 95 % bound is {bound:.3f}"

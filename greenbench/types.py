@@ -290,7 +290,7 @@ class CellResult:
     effect: str = ""
     """``NO-EFFECT`` where no knob that the variant turns did anything."""
     degenerate: tuple[str, ...] = ()
-    """Why the model predicts nothing (``DEGENERATE``): such a cell can neither pass a gate nor be called best."""
+    """Why the model predicts nothing (``DEGENERATE``): what such a cell saves is nothing worth."""
     without_effect: tuple[str, ...] = ()
     """Knobs that read back as the baseline's value, or as nothing."""
     yardstick: Mapping[str, Any] = field(default_factory=dict)

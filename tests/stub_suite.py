@@ -103,7 +103,7 @@ class StubToggles:
         return net
 
     def inference(self, net, batches):
-        rounded = 0.01 * (self.cell.options.training.precision == "bf16")
+        rounded = 0.01 * (self.cell.options.training.precision == "bf16" and "STUB_ECHO" not in os.environ)
         return [0.9 + rounded, 0.1] * (batches // 2)
 
     def yardstick(self):
@@ -136,7 +136,7 @@ class StubData:
         return Judged(
             quality={"mcc": Metric(value=0.5, n=len(outputs))},
             references={"majority": {"mcc": 0.0}},
-            outcomes=outcomes.record(answers),
+            outcomes={} if "STUB_TEXTS" in os.environ else outcomes.record(answers),
             degenerate=reasons,
         )
 

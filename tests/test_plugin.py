@@ -348,3 +348,20 @@ def test_wrong_conditions_are_one_sentence(suite: pytest.Pytester, option: str, 
     done = run(suite, f"--green-{option}")
     assert done.ret == pytest.ExitCode.USAGE_ERROR
     assert sentence in done.stderr.str()
+
+
+def test_a_variant_that_echoes_another_is_degenerate(suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Probabilities that another precision should have moved, and that are the same to the last bit, are no prediction."""
+    monkeypatch.setenv("STUB_ECHO", "1")
+    done = run(suite, "-k", "V0 or V1_")
+    assert "DEGENERATE: its outputs equal those of T2-V0_baseline to the last bit" in done.stdout.str()
+    assert len(results(suite)["V1_fast"]["cells"][0]["degenerate"]) == 1
+
+
+def test_texts_that_come_out_alike_are_a_doubt_alone(suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same translations in another precision are what one hopes for: told, and no reason to void the cell."""
+    monkeypatch.setenv("STUB_ECHO", "1")
+    monkeypatch.setenv("STUB_TEXTS", "1")
+    done = run(suite, "-k", "V0 or V1_")
+    assert "T2-V1_fast: its outputs equal those of T2-V0_baseline to the last bit" in done.stdout.str()
+    assert results(suite)["V1_fast"]["cells"][0]["degenerate"] == []

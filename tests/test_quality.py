@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from greenbench.quality import degenerate, mean_quality, over_rounds, spread
+from greenbench.quality import collapsed, degenerate, mean_quality, over_rounds, spread
 from greenbench.types import Energy, Metric, Round, Window
 
 WHOLE = Window(stage="whole", seconds=1.0, energy=Energy())
@@ -125,17 +125,20 @@ def test_one_answer_for_everything_is_told() -> None:
     assert degenerate(rounds({}, reasons=(("all 90 are called safe",),))) == ("all 90 are called safe",)
 
 
-def test_of_several_rounds_the_constant_one_is_named() -> None:
-    """By its seed; a single such round is enough."""
-    told = degenerate(rounds({}, {}, {}, reasons=((), ("all are called safe",), ("all are called safe",))))
-    assert told == ("seed 2: all are called safe", "seed 3: all are called safe")
+def test_most_rounds_decide_and_a_single_one_that_collapsed_is_named() -> None:
+    """Two of three constant rounds are no prediction; one of three is a doubt with its seed."""
+    safe = ("all are called safe",)
+    most, few = rounds({}, {}, {}, reasons=((), safe, safe)), rounds({}, {}, {}, reasons=((), safe, ()))
+    assert (degenerate(most), collapsed(most)) == (safe, ())
+    assert degenerate(few) == ()
+    assert collapsed(few) == (f"the round of seed {few[1].seed} predicts nothing: all are called safe",)
 
 
 @pytest.mark.parametrize("low", [-0.1, 0.0])
 def test_a_bound_that_holds_the_constant_answer_proves_nothing(low: float) -> None:
     """A score of 0.5 may be chance, and the text says by which bound."""
     (told,) = degenerate(rounds({"mcc": deciding(low)}))
-    assert told == f"mcc 0.500 is not better than a constant answer's 0.000 (the 95 % bound is {low:.3f})"
+    assert told == f"mcc 0.500 is not shown to be better than a constant answer's 0.000: the 95 % bound is {low:.3f}"
 
 
 def test_a_bound_above_the_constant_answer_is_a_prediction() -> None:
@@ -163,14 +166,19 @@ def test_a_score_that_does_not_decide_is_not_asked() -> None:
 
 
 @pytest.mark.parametrize(
-    "unknown",
-    [deciding(None), deciding(-0.1, None), deciding(-0.1, value=None)],
-    ids=["bound", "constant", "value"],
+    "unknown", [scored(None, constant=0.0, decides=True), scored(0.5, 0.4, 0.6, decides=True)], ids=["value", "constant"]
 )
-def test_what_nobody_knows_is_not_held_against_a_cell(unknown: Metric) -> None:
-    """Neither alone nor beside a round that knows."""
+def test_a_round_that_knows_no_score_is_not_held_against_a_cell(unknown: Metric) -> None:
+    """Alone it proves nothing either way; beside a round that knows, that one decides."""
     assert degenerate(rounds({"mcc": unknown})) == ()
-    assert degenerate(rounds({"mcc": deciding(-0.1)}, {"mcc": unknown})) == ()
+    assert degenerate(rounds({"mcc": deciding(0.1)}, {"mcc": unknown})) == ()
+    assert len(degenerate(rounds({"mcc": deciding(-0.1)}, {"mcc": unknown}))) == 1
+
+
+def test_a_score_without_a_bound_shows_nothing() -> None:
+    """So few rows of a class that no interval could be had are no proof of a prediction."""
+    (told,) = degenerate(rounds({"mcc": scored(0.5, constant=0.0, decides=True)}))
+    assert told.endswith("too few test rows of a class for an interval")
 
 
 def test_both_reasons_are_told() -> None:
@@ -178,4 +186,4 @@ def test_both_reasons_are_told() -> None:
     told = degenerate(rounds({"mcc": deciding(0.0, value=0.0)}, reasons=(("all are called safe",),)))
     assert len(told) == 2
     assert told[0] == "all are called safe"
-    assert told[1].startswith("mcc 0.000 is not better")
+    assert told[1].startswith("mcc 0.000 is not shown to be better")

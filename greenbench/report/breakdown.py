@@ -50,4 +50,6 @@ def show(console: Console, records: Sequence[dict[str, Any]]) -> None:
 def text(record: dict[str, Any], column: tuple[str, str, str, str]) -> str:
     """Return one entry; ``-`` where it is not known."""
     _, place, name, unit = column
+    if name == "j_per_correct" and record.get("degenerate"):
+        return "-"  # a model that always says the commoner thing is right most of the time
     return quantity(record.get(place, {}).get(name), unit)

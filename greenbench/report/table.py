@@ -66,15 +66,20 @@ def row(record: Record, baseline: Record | None, primary: str) -> tuple[str, ...
         record["id"],
         unit(mean_seconds(record), "s"),
         plus_minus(joules, uncertainty(record), "J"),
-        ratio(joules, mean_joules(base)) if base and comparable(record, base) and not _void(record) else "-",
+        ratio(joules, mean_joules(base)) if base and comparable(record, base) and not _empty(record, base) else "-",
         f"{primary} {quality:.3f}{_bounds(record, primary)}" if quality is not None else "not scored",
         difference(quality, score(base, primary)) if base else "-",
         source_label(record),
-        "failed" if failed(record) else _void(record) or record["status"],
+        "failed" if failed(record) else void(record) or record["status"],
     )
 
 
-def _void(record: Record) -> str:
+def _empty(record: Record, base: Record) -> bool:
+    """Whether a share of V0's joules would mean nothing: this cell or V0 predicts nothing, or this one's knobs did nothing."""
+    return bool(void(record) or base.get("degenerate"))
+
+
+def void(record: Record) -> str:
     """Return why nothing can be concluded from a cell's savings: its model predicts nothing, or its knobs did nothing."""
     return DEGENERATE if record.get("degenerate") else record.get("effect") or ""
 

@@ -59,19 +59,19 @@ def scores(weights: Array, labels: Array, probabilities: Array, threshold: float
     return {name: np.asarray(found[name], float) for name in HIGHER_IS_BETTER}
 
 
-def best_threshold(labels: Array, probabilities: Array) -> float | None:
-    """Return the threshold of the highest MCC on these rows, halfway between two neighbouring probabilities.
+def best_threshold(labels: Array, probabilities: Array, weights: Array | None = None) -> float | None:
+    """Return the threshold of the highest MCC on these weighted rows, halfway between two neighbouring probabilities.
 
     Of equally good ones, the one that calls a share nearest to that of the positives. None where no threshold has an MCC above
     0: one class only, or probabilities that tell nothing.
     """
-    order = np.argsort(-probabilities, kind="stable")
-    sorted_p, hits = probabilities[order], np.cumsum(labels[order] == 1)
+    order, own = np.argsort(-probabilities, kind="stable"), np.ones(len(labels)) if weights is None else weights
+    sorted_p, called_upto, hits = probabilities[order], np.cumsum(own[order]), np.cumsum((own * (labels == 1))[order])
     last = np.nonzero(sorted_p[1:] < sorted_p[:-1])[0]  # cuts between rows of different probability
-    if not len(last) or not 0 < hits[-1] < len(labels):
+    if not len(last) or not 0 < (labels == 1).sum() < len(labels):
         return None
-    tp, called, positives = hits[last].astype(float), last + 1.0, float(hits[-1])
-    reached = _mcc(tp, called - tp, positives - tp, len(labels) - called - (positives - tp))
+    tp, called, positives, total = hits[last], called_upto[last], hits[-1], called_upto[-1]
+    reached = _mcc(tp, called - tp, positives - tp, total - called - (positives - tp))
     top = np.nonzero(reached >= reached.max() - ROUNDING)[0]
     chosen = last[top[np.argmin(np.abs(called[top] - positives))]]
     return _between(float(sorted_p[chosen + 1]), float(sorted_p[chosen])) if reached.max() > ROUNDING else None

@@ -52,10 +52,30 @@ def _explained(file: Path) -> Iterator[None]:
     """Turn what the libraries raise on a broken file into one sentence."""
     try:
         yield
+    except UnicodeDecodeError as error:
+        msg = f"{file}{_not_utf8(file)}: not valid UTF-8 ({error.reason}); save the file as UTF-8, or mend the line"
+        raise UsageError(msg) from error
+    except RecursionError as error:
+        raise UsageError(
+            f"{file}: cannot be read as {extension(file)} (values are nested too deeply); mend the file"
+        ) from error
     except (OSError, EOFError, ValueError, zlib.error, csv.Error) as error:
         reason = (getattr(error, "strerror", None) or str(error) or type(error).__name__).splitlines()[0][:200]
         msg = f"{file}: cannot be read as {extension(file)} ({reason}); a whole file is needed: check or fetch it again"
         raise UsageError(msg) from error
+
+
+def _not_utf8(file: Path) -> str:
+    """Return ``:LINE`` of the first line that is not UTF-8, where the file has lines."""
+    if extension(file) == ".parquet":
+        return ""
+    with _bytes(file) as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                line.decode()
+            except UnicodeDecodeError:
+                return f":{number}"
+    return ""
 
 
 def _parquet(file: Path, pick: Pick) -> tuple[Names, Columns]:

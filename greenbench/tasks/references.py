@@ -1,6 +1,6 @@
 """Trivial predictors, scored on the same test rows as the model: a model that does not beat them has learned nothing.
 
-They read no structure: the *majority* class sees nothing, *random* throws a coin at the base rate, *length* only knows how
+They read no structure: the *majority* class sees nothing, *random* throws a coin, *length* only knows how
 long a function is, *layout* how it is laid out (indentation, blank lines, spacing), *tfidf* which words it holds in any order.
 They are fitted on the train rows in seconds on one core, choose their threshold on the validation rows as the model does, and
 run outside every measured window.
@@ -28,7 +28,7 @@ Predictor = Callable[[Sequence[str], Sequence[int], Sequence[str]], list[float]]
 """Train texts, train labels and other texts to the probabilities of "vulnerable" of these."""
 SPEAKING = {
     "majority": "always giving the commoner answer",
-    "random": "throwing a coin at the base rate",
+    "random": "throwing a coin",
     "length": "looking at the length alone",
     "layout": "looking at indentation, blank lines and spacing alone",
     "tfidf": "counting words (TF-IDF and logistic regression)",
@@ -46,17 +46,19 @@ class Rivals:
     drawn: Mapping[str, Mapping[str, Array]]
     """The scores on resampled rows."""
 
-    def leads(self, model: Outcomes) -> dict[str, dict[str, float | None]]:
-        """Return by how much ``model`` leads each reference in the deciding score, with a paired 95 % interval."""
+    def leads(self, reached: float | None, drawn: Array) -> dict[str, dict[str, float | None]]:
+        """Return by how much a model leads each reference in the deciding score, with a paired 95 % interval.
+
+        ``reached`` is its score, and ``drawn`` the same on the resampled rows.
+        """
         from greenbench.resampling import bootstrap
 
         name = vulnerability_scores.PRIMARY
-        reached, drawn = bootstrap.point(model)[name], bootstrap.replicates(model)[name]
         found: dict[str, dict[str, float | None]] = {}
         for rival, scores in self.scores.items():
             bounds = bootstrap.interval(drawn - self.drawn[rival][name])
             theirs = scores[name]
-            lead = None if theirs is None or math.isnan(reached) else reached - theirs
+            lead = None if theirs is None or reached is None else reached - theirs
             found[rival] = {f"{name}_lead": lead, f"{name}_lead_low": bounds.low, f"{name}_lead_high": bounds.high}
         return found
 
@@ -65,14 +67,14 @@ class Rivals:
         told = []
         for rival, lead in leads.items():
             ahead, low = lead[f"{name}_lead"], lead[f"{name}_lead_low"]
-            if ahead is not None and ahead <= 0:
+            if ahead is None or (ahead > 0 and low is not None and low > 0):
+                continue
+            score = f"{SPEAKING[rival]} scores {name} {self.scores[rival][name]:.3f}"
+            if ahead <= 0:
+                told.append(f"{score}, {'as the model does' if ahead == 0 else f'{-ahead:.3f} above the model'}")
+            else:
                 told.append(
-                    f"{SPEAKING[rival]} scores as well: {name} {self.scores[rival][name]:.3f}, {-ahead:.3f} above the model"
-                )
-            elif ahead is not None and low is not None and low <= 0:
-                told.append(
-                    f"the model is not shown to beat {SPEAKING[rival]}: {name} {self.scores[rival][name]:.3f}, "
-                    f"{ahead:.3f} below the model, the 95 % interval of the difference holds 0"
+                    f"{score}, which the model is not shown to beat: it is {ahead:.3f} ahead, by an interval that holds 0"
                 )
         return tuple(told)
 

@@ -68,9 +68,13 @@ class Splits:
     @property
     def class_weights(self) -> tuple[float, float]:
         """What a test row of class 0, and one of class 1, counts, so that their shares are the natural ones."""
+        return self.weights_on(self.test)
+
+    def weights_on(self, side: Sequence[Example]) -> tuple[float, float]:
+        """Return the same for the rows of another side."""
         if self.natural is None:
             return (1.0, 1.0)
-        share = _positives(self.test) / len(self.test)
+        share = _positives(side) / len(side)
         return ((1 - self.natural) / (1 - share), self.natural / share)
 
 
@@ -106,7 +110,7 @@ def split(examples: Sequence[Example], wanted: Wanted, *, origin: str, facts: Ma
     sides, lost = fill(clustered, wanted.rule, wanted.seed, origin)
     capped = list(sides) if wanted.sizes is None else [s[:n] for s, n in zip(sides, wanted.sizes, strict=True)]
     _refuse_one_class(capped[0], f"{origin}: the train split", wanted.rule)
-    train = _thinned(capped[0]) if wanted.undersample else capped[0]
+    train = thinned(capped[0]) if wanted.undersample else capped[0]
     told = {
         "rows": len(examples),
         **distinct.counts,
@@ -149,7 +153,7 @@ def cut(examples: Sequence[T]) -> tuple[Sequence[T], Sequence[T], Sequence[T]]:
     return examples[:border], examples[border : border + tenth], examples[border + tenth :]
 
 
-def _thinned(side: Sequence[Example]) -> list[Example]:
+def thinned(side: Sequence[Example]) -> list[Example]:
     """Keep the first ones of the commoner class, as many as there are of the rarer; sides come shuffled."""
     left = dict.fromkeys((0, 1), min(_positives(side), len(side) - _positives(side)))
     kept = []

@@ -278,9 +278,19 @@ def test_csv_quote_that_never_closes_is_named(tmp_path: Path) -> None:
 def test_other_encodings_than_utf8_are_refused(tmp_path: Path, ending: str) -> None:
     """Latin-1 is not guessed."""
     file = tmp_path / f"a.{ending}"
-    text = "func,vul\nü,0\n" if ending == "csv" else '{"func": "ü", "vul": 0}\n'
+    text = "func,vul\na,0\nü,0\n" if ending == "csv" else '{"func": "a", "vul": 0}\n\n{"func": "ü", "vul": 0}\n'
     file.write_bytes(text.encode("latin-1"))
-    assert "utf-8" in sentence(file)
+    assert f"{file}:3: " in sentence(file)
+    assert "utf-8" in sentence(file).lower()
+
+
+@pytest.mark.parametrize("ending", ["json", "jsonl"])
+def test_values_that_are_nested_too_deeply_are_refused(tmp_path: Path, ending: str) -> None:
+    """A hundred thousand brackets are one sentence, and no traceback."""
+    file = tmp_path / f"a.{ending}"
+    row = '{"func": "a", "vul": 0, "more": ' + "[" * 100_000 + "]" * 100_000 + "}"
+    file.write_text(f"[{row}]" if ending == "json" else row)
+    assert "nested too deeply" in sentence(file)
 
 
 def test_unreadable_bytes_of_a_directory_named_like_a_file_are_a_folder(tmp_path: Path) -> None:

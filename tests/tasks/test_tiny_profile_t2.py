@@ -13,6 +13,7 @@ import torch
 
 from greenbench.options import Options, TrainingOptions
 from greenbench.profiles import PROFILES
+from greenbench.resampling import bootstrap
 from greenbench.stages.toggles import Toggles
 from greenbench.tasks import references, vulnerability, vulnerability_scores
 from greenbench.tasks.checkpoints import Checkpoint
@@ -38,7 +39,7 @@ def test_trivial_predictors_stay_low(seed: int) -> None:
 def _mcc(splits: Splits, probabilities: Sequence[float]) -> float:
     """Return the MCC at the threshold 0.5."""
     asked = vulnerability_scores.ask(splits, ())
-    return vulnerability_scores.score(vulnerability_scores.answered(splits, probabilities, asked))["mcc"].value or 0.0
+    return bootstrap.point(vulnerability_scores.answered(splits, probabilities, asked))["mcc"]
 
 
 def test_without_fine_tuning_nothing_is_known() -> None:

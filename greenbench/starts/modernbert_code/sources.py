@@ -1,8 +1,8 @@
 """Cut C and C++ functions out of trees of source files, as texts to pretrain on.
 
 Does: find what begins with a letter in the first column, holds a parameter list, and ends with the first ``}`` in the first
-column, which is how the projects named in docs/results-small.md lay out nearly all of theirs. Leaves out functions that lie
-near one of another data set, so that what is pretrained on is not what is scored.
+column, which is how the projects named in docs/results-small.md lay out nearly all of theirs. Leaves out functions that MinHash
+finds near one of another data set, so that what is pretrained on is not what is scored.
 Does not: parse. A macro that looks like a function is taken for one; one in another layout is not found.
 """
 
