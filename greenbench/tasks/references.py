@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 Predictor = Callable[[Sequence[str], Sequence[int], Sequence[str]], list[float]]
 """Train texts, train labels and other texts to the probabilities of "vulnerable" of these."""
+MOST = 20_000
+"""Train rows that a reference is fitted on: of more, every second, third, ... one, so that seconds remain seconds."""
 SPEAKING = {
     "majority": "always giving the commoner answer",
     "random": "throwing a coin",
@@ -94,7 +96,8 @@ def rivals(splits: Splits) -> Rivals:
 
 
 def _answers(splits: Splits, predict: Predictor) -> Outcomes:
-    train, labels = [e.text for e in splits.train], [e.label for e in splits.train]
+    seen = splits.train[:: math.ceil(len(splits.train) / MOST)]
+    train, labels = [e.text for e in seen], [e.label for e in seen]
     valid, test = [e.text for e in splits.valid], [e.text for e in splits.test]
     found = predict(train, labels, [*valid, *test])
     asked = vulnerability_scores.ask(splits, found[: len(valid)])

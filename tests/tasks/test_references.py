@@ -12,7 +12,7 @@ from greenbench.tasks import references, vulnerability
 from greenbench.tasks.splits import Example, Splits, Wanted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "datasets"
 
@@ -103,3 +103,17 @@ def test_a_coin_at_the_base_rate_ranks_nothing() -> None:
     answers = references.PREDICTORS["random"]([], [1, 0, 0, 0], ["x"] * 4000)
     assert sum(a >= 0.5 for a in answers) / 4000 == pytest.approx(0.25, abs=0.03)
     assert answers == references.PREDICTORS["random"]([], [1, 0, 0, 0], ["x"] * 4000)
+
+
+def test_of_very_many_train_rows_a_part_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fitting stays a matter of seconds: every fourth of a hundred rows where thirty are the limit."""
+    seen: list[int] = []
+
+    def predict(texts: Sequence[str], _labels: Sequence[int], others: Sequence[str]) -> list[float]:
+        seen.append(len(texts))
+        return [0.5] * len(others)
+
+    monkeypatch.setattr(references, "MOST", 30)
+    monkeypatch.setattr(references, "PREDICTORS", {"one": predict})
+    scored(splits([Example(text=f"f{i}", label=i % 2) for i in range(200)]))
+    assert seen == [25]

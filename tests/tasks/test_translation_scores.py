@@ -201,10 +201,12 @@ def test_few_programs_are_doubted() -> None:
     assert "29 programs: few" in doubts([str(n) for n in range(29)], quality(pass_at_1=0.5), {})[0]
 
 
-def test_a_constant_answer_is_doubted() -> None:
-    """One answer to all is no translation; one answer to one is."""
-    assert "one answer to all 40 programs" in doubts(["same"] * 40, quality(pass_at_1=0.5), {})[0]
-    assert not any("one answer" in d for d in doubts(["same"], quality(pass_at_1=0.5), {}))
+def test_a_constant_answer_is_degenerate() -> None:
+    """One answer to all is no translation, whatever it scores; one answer to one is."""
+    same = judge(PLAIN, ["same"] * len(PLAIN), {})
+    assert same.degenerate == (f"the model gives one answer to all {len(PLAIN)} programs",)
+    assert judge(PLAIN[:1], ["same"], {}).degenerate == ()
+    assert judge(PLAIN, [str(n) for n in range(len(PLAIN))], {}).degenerate == ()
 
 
 @pytest.mark.parametrize(
