@@ -52,9 +52,9 @@ def spread(values: Sequence[float]) -> float:
     """Return the half-width of the 95 % interval of the mean by Student's t; 0 for a single value, whose spread is unknown."""
     if len(values) < 2 or len(set(values)) == 1:  # noqa: PLR2004
         return 0.0
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
-    return float(t.ppf(T_LEVEL, len(values) - 1)) * statistics.stdev(values) / math.sqrt(len(values))
+    return float(stdtrit(len(values) - 1, T_LEVEL)) * statistics.stdev(values) / math.sqrt(len(values))
 
 
 def degenerate(rounds: Sequence[Round]) -> tuple[str, ...]:
