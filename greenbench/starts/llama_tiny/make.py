@@ -18,10 +18,10 @@ from random import Random
 from typing import TYPE_CHECKING
 
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from torch.nn.utils.rnn import pad_sequence
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from greenbench.starts import bpe
 from greenbench.tasks.programs.operations import LANGUAGES
 from greenbench.tasks.programs.pairs import HELD_OUT, bucket, stream
 from greenbench.tasks.programs.printing import write
@@ -29,6 +29,8 @@ from greenbench.tasks.prompts import prompt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tokenizers import Tokenizer
 
     from greenbench.tasks.programs.tree import Method
 
@@ -55,21 +57,10 @@ def seen(seed: int) -> Iterator[Method]:
 
 
 def make_tokenizer() -> Tokenizer:
-    """Train the byte-level BPE (every byte is in its alphabet)."""
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY,
-        special_tokens=list(SPECIAL),
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
+    """Train the byte-level BPE on prompts in all languages."""
     methods = islice(seen(TOKENIZER_SEED), TOKENIZER_METHODS)
     texts = (prompt(write(m, language), language.title()) for m in methods for language in LANGUAGES)
-    tokenizer.train_from_iterator(texts, trainer)
-    tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", BOS)])
-    return tokenizer
+    return bpe.train(texts, vocabulary=VOCABULARY, special=SPECIAL, frame="<s> $A")
 
 
 def make_model() -> LlamaForCausalLM:

@@ -18,16 +18,18 @@ from random import Random
 from typing import TYPE_CHECKING
 
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from torch import nn
 from torch.nn.utils.rnn import pad_sequence
 from transformers import ModernBertConfig, ModernBertForMaskedLM, ModernBertForSequenceClassification
 
+from greenbench.starts import bpe
 from greenbench.starts.modernbert_code.sources import functions
 from greenbench.tasks import tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from tokenizers import Tokenizer
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 PAD, CLS, SEP, MASK = 0, 2, 3, 4
@@ -46,20 +48,8 @@ log = logging.getLogger(__name__)
 
 
 def make_tokenizer(texts: Sequence[str]) -> Tokenizer:
-    """Train the byte-level BPE (every byte is in its alphabet, so [UNK] never occurs)."""
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY,
-        special_tokens=list(SPECIAL),
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(texts, trainer)
-    frame = [("[CLS]", CLS), ("[SEP]", SEP)]
-    tokenizer.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=frame)
-    return tokenizer
+    """Train the byte-level BPE."""
+    return bpe.train(texts, vocabulary=VOCABULARY, special=SPECIAL, frame="[CLS] $A [SEP]")
 
 
 def make_model() -> ModernBertForMaskedLM:

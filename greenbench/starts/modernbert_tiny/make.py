@@ -20,15 +20,17 @@ from random import Random
 from typing import TYPE_CHECKING
 
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from torch import nn
 from transformers import ModernBertConfig, ModernBertForSequenceClassification
 
+from greenbench.starts import bpe
 from greenbench.starts.modernbert_tiny.objectives import Heads, draw_batch, losses
 from greenbench.tasks.c_functions import HELD_OUT, bucket, stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tokenizers import Tokenizer
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 PAD, CLS, SEP, MASK = 0, 2, 3, 4
@@ -60,20 +62,9 @@ def batches(rng: Random, texts: Iterator[str]) -> Iterator[list[str]]:
 
 
 def make_tokenizer() -> Tokenizer:
-    """Train the byte-level BPE (every byte is in its alphabet, so [UNK] never occurs)."""
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY,
-        special_tokens=list(SPECIAL),
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(islice(unlabelled(TOKENIZER_SEED), TOKENIZER_FUNCTIONS), trainer)
-    frame = [("[CLS]", CLS), ("[SEP]", SEP)]
-    tokenizer.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=frame)
-    return tokenizer
+    """Train the byte-level BPE on functions of the pretraining stream."""
+    texts = islice(unlabelled(TOKENIZER_SEED), TOKENIZER_FUNCTIONS)
+    return bpe.train(texts, vocabulary=VOCABULARY, special=SPECIAL, frame="[CLS] $A [SEP]")
 
 
 def make_model() -> ModernBertForSequenceClassification:
