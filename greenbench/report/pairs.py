@@ -40,10 +40,9 @@ def _together(record: Record, base: Record) -> list[tuple[Record, Record]]:
 
 def _line(name: str, metric: str, together: Sequence[tuple[Record, Record]]) -> str:
     from greenbench.resampling import paired
-    from greenbench.resampling.outcomes import read
 
     nothing = paired.Difference(None, None, None)
-    each = [paired.differences(read(one), read(other)).get(metric, nothing) for one, other in together]
+    each = [paired.differences(one, other).get(metric, nothing) for one, other in together]
     mean = over_rounds([Metric(value=d.value, low=d.low, high=d.high, n=together[0][0]["n"]) for d in each])
     if mean.value is None or mean.low is None or mean.high is None:
         told = f"{metric} cannot be compared"

@@ -10,16 +10,14 @@ rounds is added for that (``greenbench.quality``). With less than some 30 rows o
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
-
-from greenbench.resampling.binary import Array, scores
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from greenbench.resampling.outcomes import Outcomes
+    from greenbench.resampling.binary import Array
 
 SEED, COUNT = 20_250_601, 2_000
 LEVEL = 0.95
@@ -36,21 +34,25 @@ class Interval(NamedTuple):
     high: float | None
 
 
-def point(one: Outcomes) -> dict[str, float]:
+class Answered(Protocol):
+    """The answers of one model to the rows of a test side."""
+
+    @property
+    def groups(self) -> Array:
+        """Which rows belong together, shape (rows,)."""
+
+    def scores(self, weights: Array) -> dict[str, Array]:
+        """Return each score for weights of shape (resamples, rows)."""
+
+
+def point(one: Answered) -> dict[str, float]:
     """Return each score on the rows as they are, NaN where undefined."""
-    found = scores(class_weights(one)[None], one.labels, one.probabilities, one.threshold)
-    return {name: float(values[0]) for name, values in found.items()}
+    return {name: float(values[0]) for name, values in one.scores(np.ones((1, len(one.groups)))).items()}
 
 
-def class_weights(one: Outcomes) -> Array:
-    """Return what each row counts by its class."""
-    return np.asarray(one.weights)[one.labels]
-
-
-def replicates(one: Outcomes, *, count: int = COUNT, seed: int = SEED) -> dict[str, Array]:
+def replicates(one: Answered, *, count: int = COUNT, seed: int = SEED) -> dict[str, Array]:
     """Return each score on ``count`` resamples: name to an array of shape (count,)."""
-    own = class_weights(one)
-    parts = [scores(drawn * own, one.labels, one.probabilities, one.threshold) for drawn in _drawn(one.groups, count, seed)]
+    parts = [one.scores(drawn) for drawn in _drawn(one.groups, count, seed)]
     return {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
 
 

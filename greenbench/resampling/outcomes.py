@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from greenbench.resampling import binary
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -37,6 +39,16 @@ class Outcomes:
         """Which rows are called what they are."""
         right: Array = (self.probabilities >= self.threshold) == (self.labels == 1)
         return right
+
+    @property
+    def class_weights(self) -> Array:
+        """What each row counts by its class."""
+        weights: Array = np.asarray(self.weights)[self.labels]
+        return weights
+
+    def scores(self, weights: Array) -> dict[str, Array]:
+        """Return each score by resample, for ``weights`` of shape (resamples, rows)."""
+        return binary.scores(weights * self.class_weights, self.labels, self.probabilities, self.threshold)
 
 
 def of(

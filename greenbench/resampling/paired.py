@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from greenbench.resampling import bootstrap, outcomes
+from greenbench.resampling import bootstrap, outcomes, translations
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from greenbench.resampling.binary import Array
-    from greenbench.resampling.outcomes import Outcomes
 
 
 class Difference(NamedTuple):
@@ -36,17 +35,26 @@ class McNemar(NamedTuple):
 
 def alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Whether two kept outcomes answer the same rows, equally labelled, grouped and weighted."""
-    keys = ("n", "rows_sha256", "labels_bits", "groups_i32", "class_weights")
+    keys = ("kind", "n", "rows_sha256", "labels_bits", "groups_i32", "class_weights")
     return bool(one) and bool(other) and all(one.get(k) == other.get(k) for k in keys)
 
 
-def differences(one: Outcomes, other: Outcomes) -> dict[str, Difference]:
-    """Return ``one`` minus ``other`` in each score; raises ValueError where they do not answer the same rows."""
-    if not alike(outcomes.record(one), outcomes.record(other)):
+def differences(kept: Mapping[str, Any], kept_other: Mapping[str, Any]) -> dict[str, Difference]:
+    """Return one model minus another in each score that both have, for two kept outcomes.
+
+    Raises ValueError where they do not answer the same rows.
+    """
+    if not alike(kept, kept_other):
         raise ValueError("the outcomes are of different test rows, and cannot be paired")
+    one, other = read(kept), read(kept_other)
     ours, theirs = bootstrap.point(one), bootstrap.point(other)
     drawn, drawn_other = bootstrap.replicates(one), bootstrap.replicates(other)
-    return {name: _difference(ours[name] - theirs[name], drawn[name] - drawn_other[name]) for name in ours}
+    return {n: _difference(ours[n] - theirs[n], drawn[n] - drawn_other[n]) for n in ours if n in theirs}
+
+
+def read(kept: Mapping[str, Any]) -> bootstrap.Answered:
+    """Return the answers that a results file keeps, of a classifier or of translations."""
+    return translations.read(kept) if kept.get("kind") == translations.KIND else outcomes.read(kept)
 
 
 def _difference(value: float, drawn: Array) -> Difference:

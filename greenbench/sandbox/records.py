@@ -6,23 +6,28 @@ from dataclasses import dataclass
 from typing import Literal
 
 End = Literal["exit", "timeout", "memory", "output", "signal"]
+Kind = Literal["bubblewrap", "namespaces", "none"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a program may take. All but wall clock, output and ``processes`` hold for each of its processes, not for their sum.
+    """What a program may take.
 
-    ``cpu_seconds`` are rounded up to whole seconds. ``memory_bytes`` is address space; None sets no limit, for a JVM, which
-    reserves more than it uses and is held with ``-Xmx``. ``output_bytes`` is for stdout and stderr each. ``processes``
-    counts threads too, the first one included; a JVM takes some thirty. ``file_bytes`` is for each file.
+    ``cpu_seconds``, ``memory_bytes``, ``file_bytes`` and ``open_files`` hold for each of its processes; ``total_bytes`` for all
+    of them and their files in sum, where a control group can be had. ``cpu_seconds`` are rounded up to whole seconds.
+    ``memory_bytes`` is address space; None sets no limit, for a virtual machine, which reserves more than it uses and is held
+    with a flag of its own. ``output_bytes`` is for stdout and stderr each. ``processes`` counts threads too, the first one
+    included; a JVM takes some thirty. ``scratch_bytes`` is what all files together may take.
     """
 
     wall_seconds: float = 10
     cpu_seconds: float = 5
     memory_bytes: int | None = 512 << 20
+    total_bytes: int = 1 << 30
     output_bytes: int = 64 << 10
     processes: int = 16
     file_bytes: int = 1 << 20
+    scratch_bytes: int = 32 << 20
     open_files: int = 64
 
 
@@ -33,10 +38,14 @@ LIMITS = Limits()
 class Isolation:
     """Which protections were in force, in words for the record; "not isolated: <reason>" where one could not be had."""
 
+    wall: str
+    """What shuts it in: ``bubblewrap 0.8.0``, ``namespaces`` or ``none``."""
     network: str
     processes: str
     user: str
     files: str
+    sums: str
+    """Whether memory and processes are limited in sum."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,17 +69,25 @@ class Ran:
 class Way:
     """A way of shutting a program in; ``reason`` says why it is not a stronger one."""
 
-    namespaces: bool
+    kind: Kind
     own_uid: bool
+    """Whether root starts it, who can give the program a uid that is nobody's."""
+    version: str = ""
     reason: str = ""
 
     @property
-    def isolation(self) -> Isolation:
-        """The same in words."""
+    def walls(self) -> bool:
+        """Whether it has namespaces of its own at all."""
+        return self.kind != "none"
+
+    def isolation(self, sums: str) -> Isolation:
+        """Return the same in words; ``sums`` is what a control group holds."""
         lacking = f"not isolated: {self.reason}"
         return Isolation(
-            network="unshared" if self.namespaces else lacking,
-            processes="pid namespace" if self.namespaces else f"session, swept afterwards ({lacking})",
-            user="uid of its own" if self.own_uid else f"the caller's uid{', user namespace' * self.namespaces}",
-            files="temporary folders of its own" if self.namespaces else lacking,
+            wall=f"{self.kind} {self.version}".strip(),
+            network="unshared" if self.walls else lacking,
+            processes="pid namespace" if self.walls else f"session, swept afterwards ({lacking})",
+            user="uid of its own" if self.own_uid else f"the caller's uid{', user namespace' * self.walls}",
+            files="system read-only, private scratch" if self.walls else lacking,
+            sums=sums,
         )

@@ -7,18 +7,21 @@ import re
 import shutil
 import signal
 import tempfile
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from greenbench.errors import UnavailableError, UsageError
+from greenbench.sandbox import bubblewrap
+from greenbench.sandbox.cgroups import Group, make
 from greenbench.sandbox.processes import oom_kills
 from greenbench.sandbox.records import LIMITS, Ran, Way
 from greenbench.sandbox.talking import Talk
-from greenbench.sandbox.wrapping import STARTED, fill, fresh_uid, wrapped
+from greenbench.sandbox.wrapping import STARTED, fill, fresh_uid, home, wrapped
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from greenbench.sandbox.records import End, Limits
     from greenbench.sandbox.talking import Outcome
@@ -27,38 +30,64 @@ _SHELL_SIGNAL = 128
 _OUT_OF_MEMORY = re.compile(r"^MemoryError\b|\bjava\.lang\.OutOfMemoryError\b|\bstd::bad_alloc\b", re.MULTILINE)
 
 
-def run(command: Sequence[str], *, files: Mapping[str, str], stdin: str = "", limits: Limits = LIMITS) -> Ran:
-    """Run ``command`` among ``files`` (relative name to text) and wait until nothing of it is left; safe in many threads.
+def run(
+    command: Sequence[str],
+    *,
+    files: Mapping[str, str | bytes],
+    stdin: str = "",
+    limits: Limits = LIMITS,
+    unsafe: bool = False,
+) -> Ran:
+    """Run ``command`` among ``files`` (relative name to content) and wait until nothing of it is left; safe in many threads.
 
-    The files are written, as UTF-8, into an otherwise empty folder that is the working directory, HOME and TMPDIR, and is
-    removed whatever happens. The environment is minimal, stdin ends after ``stdin``, no descriptor but these three is open.
+    The files (text as UTF-8) are copied into an otherwise empty scratch that is the working directory, HOME, TMPDIR and /tmp,
+    and vanishes whatever happens. The environment is minimal, stdin ends after ``stdin``, no descriptor but these three is
+    open.
 
     ``end`` says why it ended: "timeout" (wall clock, then ``signal`` is None; or processor time), "output" (more than the
     limit), "memory", "signal" (any other), else "exit", whatever the code. "memory" means that the kernel killed for it, or
     that the program failed and stderr has MemoryError (first in a line), OutOfMemoryError or bad_alloc. One that catches its
     MemoryError and exits with 0 ended with "exit": a runner that catches the errors of what it runs has to tell its caller.
-    In a pid namespace a code of 128 + n reads as signal n, as in a shell.
+    Behind walls a code of 128 + n reads as signal n, as in a shell.
 
-    Covered: the limits; every process of the tree, daemons too, is dead on return, on Ctrl-C, and when the caller is killed;
-    no network, no new privileges; nothing stays in /tmp, /var/tmp or /dev/shm. Without namespaces (``isolation`` says so)
-    there is network, those folders are shared, and after the caller's own violent death daemons live on. Without root as
-    well, ``processes`` counts all of the user's, the program may signal them, and a daemon survives that takes the trouble to
-    change session, environment and folder.
-    NOT covered: reading any file that all (without root: that the caller) may read, writing where all may, what processes and
-    files take in sum, faults of the kernel, side channels.
+    Walls are bubblewrap's, else user namespaces laid by util-linux; where neither works nothing is run and UnavailableError
+    is raised, unless ``unsafe`` says to go on without.
 
-    Run by root, the program gets a uid of its own, and a closed folder on the way to ``command`` (an interpreter under /root)
-    is replaced in its view by one that holds the installation alone: the folder above ``bin``.
+    Covered: the limits; no network, loopback and abstract sockets included; of the files the system, read-only, and the
+    program's own installation, nothing else: no home, no other process, no environment of ours; a user that is not root, with
+    no capability and no way to one; nothing is written but to the scratch, whose size is limited; every process of the tree,
+    daemons too, is dead on return, on Ctrl-C, and when the caller is killed. Memory and processes are limited in sum where a
+    control group can be made (``isolation.sums`` says so), else by process.
+    NOT covered: faults of the kernel and of processors (side channels); what /usr and /proc tell about the machine; heat and
+    load, up to the limits; without a control group, memory of many processes at once and of empty files; with ``unsafe`` and
+    without walls: network, files that the program's user may read or write, and, after the caller's own violent death or
+    where the user is the caller's own, daemons that take the trouble to hide.
 
-    Raises UsageError for a name outside the folder or a command that is not there, UnavailableError where a limit cannot be
-    set or the command cannot be reached by the program's user.
+    Run by root, the program gets a uid of its own. Raises UsageError for a name outside the scratch or a command that is not
+    there, UnavailableError where there are no walls, a limit cannot be set, or the program cannot reach the command.
     """
+    program = [_found(command), *command[1:]]
+    for name in files:
+        _check_name(name)
+    return _run(_allowed(unsafe=unsafe), program, files, stdin, limits)
+
+
+def _found(command: Sequence[str]) -> str:
     found = shutil.which(command[0]) if command else None
     if found is None:
         raise UsageError(f"sandbox: command {list(command[:1])} is not there or cannot be executed; install it or give another")
-    for name in files:
-        _check_name(name)
-    return _run(_way(), [str(Path(found).absolute()), *command[1:]], files, stdin, limits)
+    return str(Path(found).absolute())
+
+
+def _allowed(*, unsafe: bool) -> Way:
+    """Return the way to run a program, which has walls unless the person takes the risk."""
+    way = _way()
+    if way.walls or unsafe:
+        return way
+    raise UnavailableError(
+        f"sandbox: generated programs are not run, as {way.reason}; install bubblewrap (Debian: apt install bubblewrap), or "
+        "take the risk with --green-unsafe-exec"
+    )
 
 
 def _check_name(name: str) -> None:
@@ -73,32 +102,59 @@ def _way() -> Way:
     missing = [tool for tool in ("setpriv", "prlimit", "sh") if shutil.which(tool) is None]
     if missing:
         raise UnavailableError(f"sandbox: {', '.join(missing)} not found; install util-linux (Linux only)")
-    strong = Way(namespaces=True, own_uid=os.geteuid() == 0)
+    root, version = os.geteuid() == 0, bubblewrap.version()
+    reasons = [] if version else ["bubblewrap is not installed"]
+    if version:
+        strong = Way(kind="bubblewrap", own_uid=root, version=version)
+        if (failed := _failed(strong)) is None:
+            return strong
+        reasons.append(f"bubblewrap does not work here ({failed})")
+    strong = Way(kind="namespaces", own_uid=root, reason="; ".join(reasons))
+    if (failed := _failed(strong)) is None:
+        return strong
+    weak = Way(kind="none", own_uid=root, reason="; ".join([*reasons, f"namespaces do not work here ({failed})"]))
+    if (failed := _failed(weak)) is not None:
+        raise UnavailableError(failed)
+    return weak
+
+
+def _failed(way: Way) -> str | None:
+    """Try to run nothing, and return why that did not go."""
     try:
-        _try(strong)
+        _run(way, [str(shutil.which("sh")), "-c", ":"], {}, "", LIMITS)
     except (UnavailableError, FileNotFoundError) as error:
-        strong = Way(namespaces=False, own_uid=strong.own_uid, reason=str(error))
-        _try(strong)
-    return strong
+        return str(error).removeprefix("sandbox: ")
+    return None
 
 
-def _try(way: Way) -> None:
-    _run(way, [str(shutil.which("sh")), "-c", ":"], {}, "", LIMITS)
-
-
-def _run(way: Way, command: list[str], files: Mapping[str, str], stdin: str, limits: Limits) -> Ran:
-    with tempfile.TemporaryDirectory(prefix="sandbox-") as name:
+def _run(way: Way, command: list[str], files: Mapping[str, str | bytes], stdin: str, limits: Limits) -> Ran:
+    with tempfile.TemporaryDirectory(prefix="sandbox-") as name, _grouped(limits) as group:
         box, uid, kills = Path(name).resolve(), fresh_uid() if way.own_uid else None, oom_kills()
-        fill(box, files, uid)
-        talk = Talk(wrapped(way, command, box, uid, limits), box / "work", stdin, limits)
+        doors = group.doors if isinstance(group, Group) else ()
+        fill(way, box, files, uid)
+        folder = box if way.walls else box / "work"
+        talk = Talk(wrapped(way, command, box, uid, limits, doors), folder, home(way, box), stdin, limits)
         try:
             outcome = talk.follow()
         finally:
             talk.stop(way, uid)
-        return _judged(way, talk, outcome, oom=oom_kills() > kills)
+        oom = group.oom_kills > 0 if isinstance(group, Group) else oom_kills() > kills
+        sums = "control group" if isinstance(group, Group) else f"not limited: {group}"
+        return _judged(way, talk, outcome, sums, oom=oom)
 
 
-def _judged(way: Way, talk: Talk, outcome: Outcome, *, oom: bool) -> Ran:
+@contextmanager
+def _grouped(limits: Limits) -> Iterator[Group | str]:
+    """Make a control group for one run, or the reason why there is none, and remove it."""
+    group = make(limits)
+    try:
+        yield group
+    finally:
+        if isinstance(group, Group):
+            group.remove()
+
+
+def _judged(way: Way, talk: Talk, outcome: Outcome, sums: str, *, oom: bool) -> Ran:
     most, code = talk.limits.output_bytes, talk.process.returncode
     stdout, stderr = (said[:most].decode("utf-8", "replace") for said in (talk.out[len(STARTED) :], talk.err))
     if not talk.out.startswith(STARTED):
@@ -111,14 +167,14 @@ def _judged(way: Way, talk: Talk, outcome: Outcome, *, oom: bool) -> Ran:
         stdout=stdout,
         stderr=stderr,
         seconds=talk.seconds,
-        isolation=way.isolation,
+        isolation=way.isolation(sums),
     )
 
 
 def _signal_number(code: int, way: Way) -> int:
     if code < 0:
         return -code
-    return code - _SHELL_SIGNAL if way.namespaces and _SHELL_SIGNAL < code <= _SHELL_SIGNAL + signal.SIGRTMAX else 0
+    return code - _SHELL_SIGNAL if way.walls and _SHELL_SIGNAL < code <= _SHELL_SIGNAL + signal.SIGRTMAX else 0
 
 
 def _reason(number: int, code: int, stderr: str, *, oom: bool, late: bool) -> End:

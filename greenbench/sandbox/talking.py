@@ -26,11 +26,11 @@ _CHUNK = 1 << 16
 class Talk:
     """A started program, what it has said so far (``out`` begins with STARTED) and its ``seconds`` once stopped."""
 
-    def __init__(self, command: list[str], folder: Path, stdin: str, limits: Limits) -> None:
-        """Start ``command`` in ``folder``, in a session of its own."""
+    def __init__(self, command: list[str], folder: Path, home: str, stdin: str, limits: Limits) -> None:
+        """Start ``command`` in ``folder``, in a session of its own; the program's home is ``home``, in its own view."""
         self.folder, self.limits, self.seconds = folder, limits, 0.0
         self.out, self.err, self._left = bytearray(), bytearray(), stdin.encode("utf-8", "surrogatepass")
-        places = {"PATH": PATH, "HOME": str(folder), "TMPDIR": str(folder)}
+        places = {"PATH": PATH, "HOME": home, "TMPDIR": home}
         environment = {**places, "LANG": "C.UTF-8", "PYTHONHASHSEED": "0"}
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(  # noqa: S603 - untrusted on purpose
@@ -64,9 +64,9 @@ class Talk:
         """Kill what is left of it, wait until that is gone, and close the pipes."""
         self.seconds = time.monotonic() - self._started
         if self.process.poll() is None:
-            self._kill(children(self.process.pid) if way.namespaces else [])
+            self._kill(children(self.process.pid) if way.walls else [])
             self.process.wait()
-        if not way.namespaces:
+        if not way.walls:
             sweep(self.process.pid, uid, self.folder)
         for pipe in self._pipes():
             pipe.close()

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from greenbench.tasks import pairs, references, translation, translation_scores, vulnerability, vulnerability_scores
+from greenbench.tasks import (
+    pairs,
+    references,
+    translation,
+    translation_references,
+    translation_scores,
+    vulnerability,
+    vulnerability_scores,
+)
 from greenbench.tasks.splits import Wanted
 
 if TYPE_CHECKING:
@@ -46,16 +54,19 @@ TASKS = {
         name="T1",
         model="M1",
         primary=translation_scores.PRIMARY,
-        load=lambda asked: translation.load(
-            asked.source,
-            columns=asked.columns,
-            sizes=asked.sizes,
-            seed=asked.seed,
-            direction=asked.direction,
-            longest=asked.max_chars,
+        load=lambda asked: replace(
+            translation.load(
+                asked.source,
+                columns=asked.columns,
+                sizes=asked.sizes,
+                seed=asked.seed,
+                direction=asked.direction,
+                longest=asked.max_chars,
+            ),
+            unsafe=asked.unsafe,
         ),
-        judge=lambda splits, outputs, _deciding, rivals: translation_scores.judge(splits.test, outputs, rivals),
-        rivals=translation_scores.references,
+        judge=lambda splits, outputs, _deciding, rivals: translation_scores.judge(splits, outputs, rivals),
+        rivals=translation_references.rivals,
         generated_sizes=translation.GENERATED_SIZES,
         data_doubts=pairs.doubts,
         directed=True,

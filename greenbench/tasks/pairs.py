@@ -17,7 +17,7 @@ from greenbench.tasks.splits import NAMES, cut, normalised
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from greenbench.tasks.judging import Tests
+    from greenbench.tasks.execution.trials import Tests
     from greenbench.tasks.splits import Sizes
 
 AUTHORS_RULE, RANDOM_RULE = "the authors' train / valid / test", "random 80/10/10 after exact deduplication"
@@ -30,9 +30,12 @@ class Pair:
     """A source text, its translation, and the tests that a translation has to pass (None: there are none)."""
 
     source: str
-    target: str
+    target: str | None
+    """None where there are only tests to tell whether a translation is right; such a pair cannot be trained on."""
     language: str
-    """Of the target, a key of ``prompts.LANGUAGES``."""
+    """Of the translation, a key of ``prompts.LANGUAGES``."""
+    problem: str = ""
+    """Which task of the data set it is about; empty where the data do not say."""
     tests: Tests | None = None
 
     @property
@@ -49,6 +52,8 @@ class PairSplits:
     valid: tuple[Pair, ...]
     test: tuple[Pair, ...]
     facts: Mapping[str, Any] = field(default_factory=dict)
+    unsafe: bool = False
+    """Whether translations may be run where no sandbox can be had."""
 
 
 Sides = tuple[list[Pair], list[Pair], list[Pair]]
@@ -56,7 +61,7 @@ Sides = tuple[list[Pair], list[Pair], list[Pair]]
 
 def split(pairs: Sequence[Pair], *, seed: int, origin: str) -> tuple[Sides, dict[str, Any]]:
     """De-duplicate, shuffle by ``seed`` and cut 80 / 10 / 10. Raises UsageError where hardly any are left."""
-    distinct = list({normalised(p.source): p for p in sorted(pairs, key=lambda p: (p.source, p.target))}.values())
+    distinct = list({normalised(p.source): p for p in sorted(pairs, key=lambda p: (p.source, p.target or ""))}.values())
     if len(distinct) < FEWEST:
         raise UsageError(
             f"{origin}: {len(distinct)} distinct pairs are left of {len(pairs)} rows, too few for an 80 / 10 / 10 split; "
@@ -68,7 +73,7 @@ def split(pairs: Sequence[Pair], *, seed: int, origin: str) -> tuple[Sides, dict
 
 def shuffled(pairs: Sequence[Pair], seed: int) -> list[Pair]:
     """Order by a hash of seed and source: random, the same on every platform, and blind to the order of the file."""
-    return sorted(pairs, key=lambda p: hashlib.sha256(f"{seed}\0{p.source}\0{p.target}".encode()).digest())
+    return sorted(pairs, key=lambda p: hashlib.sha256(f"{seed}\0{p.source}\0{p.target or ''}".encode()).digest())
 
 
 def assemble(sides: Sides, *, seed: int, sizes: Sizes | None, longest: int | None, origin: str, facts: Any) -> PairSplits:
@@ -76,7 +81,7 @@ def assemble(sides: Sides, *, seed: int, sizes: Sizes | None, longest: int | Non
 
     Raises UsageError where a side is left without pairs.
     """
-    short = [[p for p in side if longest is None or len(p.source) + len(p.target) <= longest] for side in sides]
+    short = [[p for p in side if longest is None or len(p.source) + len(p.target or "") <= longest] for side in sides]
     kept = [shuffled(side, seed)[:size] for side, size in zip(short, sizes or (None, None, None), strict=True)]
     for name, side, given in zip(NAMES, kept, sides, strict=True):
         if not side:

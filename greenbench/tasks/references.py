@@ -11,16 +11,15 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 from greenbench.tasks import vulnerability_scores
+from greenbench.tasks.rivals import Rivals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from greenbench.resampling.binary import Array
     from greenbench.resampling.outcomes import Outcomes
     from greenbench.tasks.splits import Splits
 
@@ -38,49 +37,6 @@ SPEAKING = {
 """Reference to what it does, for sentences."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rivals:
-    """The references on the test rows of one split."""
-
-    answers: Mapping[str, Outcomes]
-    scores: Mapping[str, Mapping[str, float | None]]
-    """Reference, then score; None where it is undefined."""
-    drawn: Mapping[str, Mapping[str, Array]]
-    """The scores on resampled rows."""
-
-    def leads(self, reached: float | None, drawn: Array) -> dict[str, dict[str, float | None]]:
-        """Return by how much a model leads each reference in the deciding score, with a paired 95 % interval.
-
-        ``reached`` is its score, and ``drawn`` the same on the resampled rows.
-        """
-        from greenbench.resampling import bootstrap
-
-        name = vulnerability_scores.PRIMARY
-        found: dict[str, dict[str, float | None]] = {}
-        for rival, scores in self.scores.items():
-            bounds = bootstrap.interval(drawn - self.drawn[rival][name])
-            theirs = scores[name]
-            lead = None if theirs is None or reached is None else reached - theirs
-            found[rival] = {f"{name}_lead": lead, f"{name}_lead_low": bounds.low, f"{name}_lead_high": bounds.high}
-        return found
-
-    def doubts(self, leads: Mapping[str, Mapping[str, float | None]], name: str) -> tuple[str, ...]:
-        """Name the references that score as well as the model, and those that it is not shown to beat."""
-        told = []
-        for rival, lead in leads.items():
-            ahead, low = lead[f"{name}_lead"], lead[f"{name}_lead_low"]
-            if ahead is None or (ahead > 0 and low is not None and low > 0):
-                continue
-            score = f"{SPEAKING[rival]} scores {name} {self.scores[rival][name]:.3f}"
-            if ahead <= 0:
-                told.append(f"{score}, {'as the model does' if ahead == 0 else f'{-ahead:.3f} above the model'}")
-            else:
-                told.append(
-                    f"{score}, which the model is not shown to beat: it is {ahead:.3f} ahead, by an interval that holds 0"
-                )
-        return tuple(told)
-
-
 def rivals(splits: Splits) -> Rivals:
     """Fit every reference on ``splits.train`` and let it answer ``splits.test``.
 
@@ -92,7 +48,7 @@ def rivals(splits: Splits) -> Rivals:
     known = {name: vulnerability_scores.undefined(a) for name, a in answers.items()}
     points = {name: bootstrap.point(a) for name, a in answers.items()}
     scores = {n: {k: None if k in known[n] else v for k, v in found.items()} for n, found in points.items()}
-    return Rivals(answers=answers, scores=scores, drawn={n: bootstrap.replicates(a) for n, a in answers.items()})
+    return Rivals(scores=scores, drawn={n: bootstrap.replicates(a) for n, a in answers.items()}, speaking=SPEAKING)
 
 
 def _answers(splits: Splits, predict: Predictor) -> Outcomes:

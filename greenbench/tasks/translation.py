@@ -1,28 +1,29 @@
 """Task T1: translate a program into another language. Loads the data, and scores translations by running them.
 
-It neither trains nor knows a model. The default data are generated Java methods with Python translations and tests;
-CodeXGLUE and the like come from files or the hub, and are scored by their texts alone where they bring no tests.
+It neither trains nor knows a model. The default data are generated Java methods with Python translations and tests. AVATAR,
+CodeNet, HumanEval-X, EvalPlus and CodeXGLUE come from files or the hub (``layouts``). Where data bring no tests, as CodeXGLUE
+does, translations are scored by their texts alone.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from greenbench.errors import UsageError
-from greenbench.tasks import hub, tables
-from greenbench.tasks.judging import Tests
-from greenbench.tasks.pairs import AUTHORS_RULE, Pair, PairSplits, assemble, split
+from greenbench.tasks import hub
+from greenbench.tasks.execution.trials import Calls
+from greenbench.tasks.layouts import choosing
+from greenbench.tasks.layouts.joining import kind
+from greenbench.tasks.pairs import Pair, PairSplits, assemble
 from greenbench.tasks.programs.pairs import make_splits
 from greenbench.tasks.programs.printing import snake, write
 from greenbench.tasks.prompts import LANGUAGES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
-    from greenbench.tasks.pairs import Sides
     from greenbench.tasks.programs.pairs import Program
     from greenbench.tasks.splits import Sizes
 
@@ -31,22 +32,6 @@ GENERATED = "generated"
 GENERATED_SIZES: Sizes = (2048, 128, 256)
 DIRECTIONS = ("java:python", "python:java")
 """Directions of the generated data; the first one where none is asked for."""
-COLUMNS: Mapping[str, Sequence[str]] = {
-    "java": ("java",),
-    "python": ("python", "py"),
-    "cs": ("cs", "c#", "csharp"),
-    "c": ("c",),
-    "cpp": ("cpp", "c++"),
-    "go": ("go",),
-    "javascript": ("javascript", "js"),
-}
-"""Language to the column names that public data sets give it."""
-SIDES: Mapping[str, Sequence[str]] = {
-    "train": ("train",),
-    "valid": ("valid", "validation", "dev"),
-    "test": ("test",),
-}
-"""Side to how the names of its files begin."""
 
 
 def load(
@@ -60,10 +45,10 @@ def load(
 ) -> PairSplits:
     """Return train, valid and test pairs from ``source``, at most ``sizes`` of each, none with over ``longest`` characters.
 
-    ``source`` is ``"generated"``, a Path to a table or a folder of tables (with the authors' split where the files' names
-    begin with train, valid and test), or a hub id ``OWNER/NAME[@REVISION]``. ``columns`` maps ``source`` and ``target`` to
-    column names where those of the languages do not do. ``direction`` is ``SRC:DST``. Raises UsageError for bad data and
-    UnavailableError where the hub cannot be reached.
+    ``source`` is ``"generated"``, a Path to a table or a folder (with the authors' split where names tell train, valid and
+    test), or a hub id ``OWNER/NAME[@REVISION]``. ``columns`` maps roles (``source`` and ``target``, or ``problem``,
+    ``language``, ``text`` and ``tests``) to column names where those that are known do not do. ``direction`` is ``SRC:DST``.
+    Raises UsageError for bad data and UnavailableError where the hub cannot be reached.
     """
     _refuse_unknown_languages(direction)
     if source == GENERATED:
@@ -75,7 +60,7 @@ def load(
     else:
         folder, commit = hub.fetch(source, task=TASK)
         facts = {"source": f"hub:{source}", "revision": commit}
-    sides, found = _from_tables(folder, columns, direction, seed)
+    sides, found = choosing.load(folder, columns, direction, seed)
     return assemble(sides, seed=seed, sizes=sizes, longest=longest, origin=str(source), facts={**facts, **found})
 
 
@@ -108,6 +93,8 @@ def _generated(columns: Mapping[str, str], sizes: Sizes, seed: int, direction: s
         "rows": sum(map(len, made)),
         "duplicates_removed": 0,
         "direction": direction,
+        "layout": GENERATED,
+        "test_kind": kind(made[2]),
         "split_rule": "generated without near-duplicates across sides",
     }
     return assemble((made[0], made[1], made[2]), seed=seed, sizes=None, longest=None, origin=GENERATED, facts=facts)
@@ -116,83 +103,10 @@ def _generated(columns: Mapping[str, str], sizes: Sizes, seed: int, direction: s
 def _pair(program: Program, direction: str) -> Pair:
     source, target = direction.split(":")
     method = program.method
-    tests = Tests(
-        language=target,
+    tests = Calls(
         entry=snake(method.name) if target == "python" else method.name,
         parameters=tuple(type_ for type_, _ in method.params),
         cases=program.cases,
     )
     texts = {language: write(method, language).rstrip() for language in (source, target)}
     return Pair(source=texts[source], target=texts[target], language=target, tests=tests)
-
-
-# --- tables -------------------------------------------------------------------------------------------------------------
-
-
-def _from_tables(path: Path, columns: Mapping[str, str], direction: str | None, seed: int) -> tuple[Sides, dict[str, Any]]:
-    """Read pairs, in the sides that the files' names tell, else split here; the facts say which."""
-    found = tables.files(path)
-    direction = direction or _direction(found[0], columns)
-    roles = _roles(direction)
-    by_side = {side: [f for f in found if _side(f, path) == side] for side in SIDES}
-    _refuse_others(path, [f for f in found if _side(f, path) is None], by_side)
-    if all(by_side.values()):
-        read = {side: _read(files, roles, columns, direction) for side, files in by_side.items()}
-        facts = {"split_rule": AUTHORS_RULE, "duplicates_removed": 0}
-        sides: Sides = (read["train"], read["valid"], read["test"])
-    elif any(by_side.values()) and path.is_dir():
-        lacking = ", ".join(side for side, files in by_side.items() if not files)
-        raise UsageError(
-            f"{path}: there are files for some sides of a split and none for {lacking}; add files whose names begin with "
-            f"{lacking}, or give one file, which is split here"
-        )
-    else:
-        sides, facts = split(_read(found, roles, columns, direction), seed=seed, origin=str(path))
-    digest = {"sha256": tables.digest(path, found), "rows": sum(map(len, sides)), "direction": direction}
-    return sides, {**facts, **digest}
-
-
-def _side(file: Path, path: Path) -> str | None:
-    """Return the side that a file's name or folder tells: ``train-00000-of-00002.parquet``, or ``train/0000.parquet``."""
-    named = file.relative_to(path).as_posix() if path.is_dir() else file.name
-    words = re.split(r"[-_./]", named.lower())
-    sides = [side for side, names in SIDES.items() if set(names) & set(words)]
-    return sides[0] if len(sides) == 1 else None
-
-
-def _refuse_others(path: Path, others: Sequence[Path], by_side: Mapping[str, Sequence[Path]]) -> None:
-    """Refuse a folder of which some files tell a side and others none: their rows would silently be another data set."""
-    if others and any(by_side.values()):
-        raise UsageError(
-            f"{path}: {others[0].relative_to(path)} belongs to none of train, valid and test by its name, and other files do; "
-            "move it away, or name it so that it tells its side"
-        )
-
-
-def _direction(file: Path, chosen: Mapping[str, str]) -> str:
-    """Return the direction that the columns tell: two languages, in the order in which they stand."""
-    columns = [c.lower() for c in tables.columns(file)]
-    found = [language for c in columns for language, names in COLUMNS.items() if c in names]
-    if len(found) == 2 and not chosen:  # noqa: PLR2004  a translation is between two
-        return ":".join(found)
-    raise UsageError(
-        f"{file}: which language is translated into which does not stand in the columns ({', '.join(columns[:30])}); say it "
-        f"with --green-direction SRC:DST, e.g. java:cs; languages are {', '.join(LANGUAGES)}"
-    )
-
-
-def _roles(direction: str) -> dict[str, Sequence[str]]:
-    source, target = direction.split(":")
-    return {"source": (*COLUMNS[source], "source"), "target": (*COLUMNS[target], "target")}
-
-
-def _read(files: Sequence[Path], roles: Mapping[str, Sequence[str]], chosen: Mapping[str, str], direction: str) -> list[Pair]:
-    language = direction.split(":")[1]
-    pairs: list[Pair] = []
-    for file in files:
-        table = tables.read(file, roles, chosen)
-        for index, (source, target) in enumerate(zip(table.columns["source"], table.columns["target"], strict=True)):
-            if not (isinstance(source, str) and isinstance(target, str)):
-                raise UsageError(f"{table.where(index)}: source and target must be text; mend the row or name other columns")
-            pairs.append(Pair(source=source.rstrip(), target=target.rstrip(), language=language))
-    return pairs

@@ -1,73 +1,107 @@
-"""Score translations: by running them where there are tests, and by their texts; with references and doubts.
+"""Score translations: by running them where there are tests, and by their texts; with intervals, references and doubts.
 
 pass@1 is the share of translations that pass all their tests, one greedy answer each (Chen et al. 2021,
 arXiv:2107.03374). BLEU (Papineni et al., ACL 2002) and chrF (Popović, WMT 2015) are sacrebleu's over the whole corpus, from
 0 to 100. BLEU's tokens are what stands between white space, as in CodeXGLUE's own evaluation (copying Java scores 18.7 on its
 C# then; with sacrebleu's tokenizer for prose, which cuts at punctuation, 49.5). Exact match is equality up to white space at
-the ends of lines.
+the ends of lines. Shares have Wilson's interval over test pairs, BLEU the bootstrap's percentiles.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from greenbench.tasks import judging
+from greenbench.resampling.proportion import wilson
+from greenbench.tasks import cleaning
+from greenbench.tasks.execution import judging
 from greenbench.types import Judged, Metric
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from greenbench.tasks.judging import Verdict
+    from greenbench.resampling.binary import Array
+    from greenbench.resampling.translations import Translations
+    from greenbench.tasks.execution.judging import Verdict
     from greenbench.tasks.pairs import Pair, PairSplits
+    from greenbench.tasks.rivals import Rivals
 
 PRIMARY = ("pass_at_1", "bleu")
 """The first one that has a value counts."""
 FEW = 30
 """Test programs below which one more or less right moves a score by several points."""
 NO_TESTS = "the data have no tests to run"
+NO_TARGETS = "the data have no translations to compare with"
+NO_CODEBLEU = (
+    "no maintained library computes it: the last release of codebleu (2024) fails with today's grammars of tree-sitter"
+)
+RUN, TEXT = ("pass_at_1", "compile_rate"), ("exact_match", "bleu", "chrf")
+"""Metrics that come of running translations, and of comparing them with the true ones."""
 
 
-def judge(pairs: Sequence[Pair], outputs: Sequence[str], references: Mapping[str, Mapping[str, float | None]]) -> Judged:
-    """Score one output a pair, sort what failed, and say where the score should not be believed."""
-    verdicts, reason = _verdicts(pairs, outputs)
-    quality = score(pairs, outputs, verdicts, reason)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """Translations with all that is known of them."""
+
+    verdicts: Sequence[Verdict]
+    answers: Translations
+    drawn: Mapping[str, Array]
+    """Each score on resampled pairs."""
+    quality: Mapping[str, Metric]
+
+
+def judge(splits: PairSplits, outputs: Sequence[str], rivals: Rivals) -> Judged:
+    """Score one output a test pair, sort what failed, and say where the score should not be believed."""
+    from greenbench.resampling import translations
+
+    if len(splits.test) != len(outputs) or not outputs:
+        raise ValueError(f"{len(splits.test)} pairs and {len(outputs)} translations cannot be scored")
+    cleaned, counts = cleaning.clean_all(outputs, splits.test)
+    one = scored(splits, cleaned, nothing=rivals.scores.get("empty", {}))
+    name = primary(one.quality)
+    leads = rivals.leads(name, one.quality[name].value, one.drawn.get(name))
     return Judged(
-        quality=quality,
-        references=references,
-        degenerate=constant(outputs),
-        failures={f: sum(v.outcome == f for v in verdicts) for f in judging.FAILURES} if verdicts else {},
-        doubts=(*doubts(outputs, quality, references), *_isolation(verdicts)),
-        correct=_right(pairs, outputs, verdicts),
+        quality=one.quality,
+        references={rival: {**scores, **leads[rival]} for rival, scores in rivals.scores.items()},
+        degenerate=constant(cleaned) or copied(cleaned, splits.test),
+        failures={f: sum(v.outcome == f for v in one.verdicts) for f in judging.FAILURES} if one.verdicts else {},
+        doubts=(*few(cleaned), *cleaning.told(counts, len(outputs)), *rivals.doubts(leads, name), *_walls(one.verdicts)),
+        correct=int(one.answers.right.sum()),
+        outcomes=translations.record(one.answers),
     )
 
 
-def _right(pairs: Sequence[Pair], outputs: Sequence[str], verdicts: Sequence[Verdict]) -> int:
-    """Count the outputs that pass their tests; where there are none to run, those that equal their targets."""
+def scored(splits: PairSplits, outputs: Sequence[str], *, nothing: Mapping[str, float | None] | None = None) -> Scored:
+    """Run and compare ``outputs``; ``nothing`` are the scores of writing nothing, which a model has to beat."""
+    from greenbench.resampling import bootstrap
+
+    verdicts, reason = _verdicts(splits, outputs)
+    answers = answered(splits.test, outputs, verdicts)
+    drawn = bootstrap.replicates(answers)
+    chrf_value = chrf(*_comparable(splits.test, outputs))
+    quality = score(answers, drawn, chrf_value, reason, nothing or {})
+    return Scored(verdicts=verdicts, answers=answers, drawn=drawn, quality=quality)
+
+
+def answered(pairs: Sequence[Pair], outputs: Sequence[str], verdicts: Sequence[Verdict]) -> Translations:
+    """Put together what came of each translation."""
+    import numpy as np
+
+    from greenbench.resampling import outcomes, translations
+
+    shares = {"exact_match": [_equal(o, p) for o, p in zip(outputs, pairs, strict=True)]}
     if verdicts:
-        return sum(v.outcome == "passed" for v in verdicts)
-    return sum(tidy(o) == tidy(p.target) for o, p in zip(outputs, pairs, strict=True))
+        shares["pass_at_1"] = [float(v.outcome == "passed") for v in verdicts]
+        shares["compile_rate"] = [float(v.outcome != "does_not_compile") for v in verdicts]
+    return translations.Translations(
+        shares={name: np.array(hits, float) for name, hits in shares.items()},
+        counts=np.array([_counts(o, p.target) for o, p in zip(outputs, pairs, strict=True)], float),
+        rows_sha256=outcomes.checksum(p.source for p in pairs),
+    )
 
 
-def references(splits: PairSplits) -> dict[str, dict[str, float | None]]:
-    """Return the scores of copying the source, on the same test pairs."""
-    copied = [p.source for p in splits.test]
-    scores = score(splits.test, copied, *_verdicts(splits.test, copied))
-    return {"copy_source": {name: metric.value for name, metric in scores.items()}}
-
-
-def score(pairs: Sequence[Pair], outputs: Sequence[str], verdicts: Sequence[Verdict], reason: str) -> dict[str, Metric]:
-    """Return the metrics; those of running programs are None, with ``reason``, where there are no verdicts."""
-    if len(pairs) != len(outputs) or not pairs:
-        raise ValueError(f"{len(pairs)} pairs and {len(outputs)} translations cannot be scored")
-    targets, n = [p.target for p in pairs], len(pairs)
-    compiled = [v.outcome != "does_not_compile" for v in verdicts]
-    return {
-        "pass_at_1": Metric(value=_share([v.outcome == "passed" for v in verdicts]), n=n, reason=reason),
-        "compile_rate": Metric(value=_share(compiled), n=n, reason=reason),
-        "exact_match": Metric(value=_share([tidy(o) == tidy(t) for o, t in zip(outputs, targets, strict=True)]), n=n),
-        "bleu": Metric(value=bleu(outputs, targets), n=n),
-        "chrf": Metric(value=chrf(outputs, targets), n=n),
-    }
+def _equal(output: str, pair: Pair) -> float:
+    return float("nan") if pair.target is None else float(tidy(output) == tidy(pair.target))
 
 
 def tidy(text: str) -> str:
@@ -75,18 +109,60 @@ def tidy(text: str) -> str:
     return "\n".join(line.rstrip() for line in text.strip().splitlines())
 
 
-def bleu(outputs: Sequence[str], targets: Sequence[str]) -> float:
-    """Corpus BLEU over tokens between white space, 0 to 100."""
+def _counts(output: str, target: str | None) -> list[int]:
+    """Return what BLEU sums up of one text; nothing where there is no target."""
     from sacrebleu.metrics import BLEU
 
-    return float(BLEU(tokenize="none", force=True).corpus_score(list(outputs), [list(targets)]).score)
+    from greenbench.resampling import translations
+
+    if target is None:
+        return [0] * translations.COLUMNS
+    one = BLEU(tokenize="none", force=True, effective_order=True).sentence_score(output, [target])
+    return [*one.counts, *one.totals, one.sys_len, one.ref_len]
 
 
-def chrf(outputs: Sequence[str], targets: Sequence[str]) -> float:
-    """Corpus chrF, 0 to 100."""
+def _comparable(pairs: Sequence[Pair], outputs: Sequence[str]) -> tuple[list[str], list[str]]:
+    both = [(o, p.target) for o, p in zip(outputs, pairs, strict=True) if p.target is not None]
+    return [o for o, _ in both], [t for _, t in both]
+
+
+def chrf(outputs: Sequence[str], targets: Sequence[str]) -> float | None:
+    """Corpus chrF, 0 to 100; None where there is nothing to compare with."""
     from sacrebleu.metrics import CHRF
 
-    return float(CHRF().corpus_score(list(outputs), [list(targets)]).score)
+    return float(CHRF().corpus_score(list(outputs), [list(targets)]).score) if targets else None
+
+
+def score(
+    answers: Translations, drawn: Mapping[str, Array], chrf_value: float | None, unrun: str, nothing: Mapping[str, Any]
+) -> dict[str, Metric]:
+    """Return each score with its 95 % interval over test pairs; None with a reason (``unrun``) where there is none."""
+    import numpy as np
+
+    from greenbench.resampling import bootstrap
+
+    rows = len(answers.counts)
+    compared = int((~np.isnan(answers.shares["exact_match"])).sum())
+    bounds = bootstrap.interval(drawn["bleu"])
+    bleu = bootstrap.point(answers)["bleu"]
+    lacking = {name: Metric(value=None, n=rows, reason=unrun) for name in RUN}
+    lacking |= {name: Metric(value=None, n=rows, reason=NO_TARGETS) for name in TEXT}
+    found = {name: _share(hits, name, nothing) for name, hits in answers.shares.items() if not np.isnan(hits).all()}
+    if compared:
+        found["bleu"] = Metric(value=bleu, n=compared, low=bounds.low, high=bounds.high)
+        found["chrf"] = Metric(value=chrf_value, n=compared)
+    return {**lacking, **found, "codebleu": Metric(value=None, n=rows, reason=NO_CODEBLEU)}
+
+
+def _share(hits: Array, name: str, nothing: Mapping[str, Any]) -> Metric:
+    """Return the share of the hits; passing tests has to be shown to be better than writing nothing is."""
+    import numpy as np
+
+    known = hits[~np.isnan(hits)]
+    low, high = wilson(int(known.sum()), len(known))
+    decides = name == PRIMARY[0]
+    constant = nothing.get(name) if decides else None
+    return Metric(value=float(known.mean()), n=len(known), low=low, high=high, constant=constant, decides=decides)
 
 
 def primary(quality: Mapping[str, Any]) -> str:
@@ -94,21 +170,9 @@ def primary(quality: Mapping[str, Any]) -> str:
     return next((name for name in PRIMARY if quality[name].value is not None), PRIMARY[-1])
 
 
-def doubts(
-    outputs: Sequence[str], quality: Mapping[str, Metric], references: Mapping[str, Mapping[str, float | None]]
-) -> tuple[str, ...]:
-    """Say where the score should not be believed: few programs, or a reference that does as well."""
-    found = []
-    if len(outputs) < FEW:
-        found.append(f"the test split has {len(outputs)} programs: few for a score")
-    name = primary(quality)
-    reached = quality[name].value or 0.0
-    rivals = {rival: scores.get(name) for rival, scores in references.items()}
-    as_good = {rival: value for rival, value in rivals.items() if value is not None and value >= reached}
-    found += [
-        f"the reference '{rival}' reaches {name} {value:.3f}, the model {reached:.3f}" for rival, value in as_good.items()
-    ]
-    return tuple(found)
+def few(outputs: Sequence[str]) -> tuple[str, ...]:
+    """Say where the test programs are few."""
+    return (f"the test split has {len(outputs)} programs: few for a score",) if len(outputs) < FEW else ()
 
 
 def constant(outputs: Sequence[str]) -> tuple[str, ...]:
@@ -118,20 +182,24 @@ def constant(outputs: Sequence[str]) -> tuple[str, ...]:
     return ()
 
 
-def _verdicts(pairs: Sequence[Pair], outputs: Sequence[str]) -> tuple[list[Verdict], str]:
+def copied(outputs: Sequence[str], pairs: Sequence[Pair]) -> tuple[str, ...]:
+    """Say where the outputs are no translations: the sources."""
+    if all(tidy(o) == tidy(p.source) != tidy(p.target or "") for o, p in zip(outputs, pairs, strict=True)):
+        return (f"the model gives back the source of all {len(outputs)} programs",)
+    return ()
+
+
+def _verdicts(splits: PairSplits, outputs: Sequence[str]) -> tuple[list[Verdict], str]:
     """Return what came of running the outputs, or why they were not run."""
-    tested = [(o, p.tests) for o, p in zip(outputs, pairs, strict=False) if p.tests is not None]
-    if len(tested) < len(pairs) or not pairs:
+    pairs = splits.test
+    tested = [(o, p.tests) for o, p in zip(outputs, pairs, strict=True) if p.tests is not None]
+    if len(tested) < len(pairs):
         return [], NO_TESTS
-    reason = judging.unavailable(pairs[0].language)
-    return ([], reason) if reason else (judging.judge(tested), "")
+    reason = judging.unavailable(pairs[0].language, type(tested[0][1]), unsafe=splits.unsafe)
+    return ([], reason) if reason else (judging.judge(pairs[0].language, tested, unsafe=splits.unsafe), "")
 
 
-def _isolation(verdicts: Sequence[Verdict]) -> list[str]:
+def _walls(verdicts: Sequence[Verdict]) -> list[str]:
     """Say what protection the programs ran without."""
     found = dict.fromkeys(v.isolation.network for v in verdicts if v.isolation is not None)
     return [f"translations ran with the network {line}" for line in found if line.startswith("not isolated")]
-
-
-def _share(hits: Sequence[bool]) -> float | None:
-    return sum(hits) / len(hits) if hits else None

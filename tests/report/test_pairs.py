@@ -33,7 +33,7 @@ WORSE, BETTER = answers(set(range(12))), answers({20, 21})
 def test_a_line_tells_difference_interval_and_who_is_right_alone() -> None:
     """Ten more of forty are right: twelve here alone, two in V0 alone."""
     (line,) = pairs.lines([record(BASE, WORSE), record("V1_x", BETTER)], METRICS)
-    known = paired.differences(outcomes.read(BETTER), outcomes.read(WORSE))["accuracy"]
+    known = paired.differences(BETTER, WORSE)["accuracy"]
     assert line == (
         f"T2-V1_x against V0 on the same 40 examples: accuracy +0.250 (95 % {known.low:+.3f} to {known.high:+.3f}); "
         "12 right here alone, 2 in V0 alone (McNemar p = 0.013)"

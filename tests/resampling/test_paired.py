@@ -20,6 +20,11 @@ NOISE = RANDOM.normal(size=200)
 ROWS = tuple(f"row {k}" for k in range(200))
 
 
+def differences(one: outcomes.Outcomes, other: outcomes.Outcomes) -> dict[str, Difference]:
+    """Compare two models by what a results file would keep of them."""
+    return paired.differences(outcomes.record(one), outcomes.record(other))
+
+
 def model(noise: float = 0.0, skill: float = 0.0, rows: tuple[str, ...] = ROWS) -> outcomes.Outcomes:
     """Return a model's answers: a signal that all share, ``noise`` of its own, and ``skill`` that moves it to the labels."""
     logits = SIGNAL + noise * NOISE + skill * (2 * LABELS - 1)
@@ -35,13 +40,13 @@ def of_right(right: list[bool]) -> dict:
 
 def test_a_model_does_not_differ_from_itself() -> None:
     """Its difference is exactly 0 in each score, and so are both bounds."""
-    found = paired.differences(model(), model())
+    found = differences(model(), model())
     assert found == dict.fromkeys(bootstrap.point(model()), Difference(0.0, 0.0, 0.0))
 
 
 def test_the_difference_is_the_one_s_score_minus_the_other_s() -> None:
     """And the other way round it has the other sign, bounds included."""
-    there, back = paired.differences(model(0.5), model()), paired.differences(model(), model(0.5))
+    there, back = differences(model(0.5), model()), differences(model(), model(0.5))
     ours, theirs = bootstrap.point(model(0.5)), bootstrap.point(model())
     for name, one in there.items():
         assert one.value == ours[name] - theirs[name]
@@ -53,7 +58,7 @@ def test_pairing_sees_what_two_separate_intervals_hide(name: str) -> None:
     """Two models that owe most to the rows: their difference is known better than if each had rows of its own."""
     one, other = model(), model(0.3)
     apart = [bootstrap.interval(bootstrap.replicates(o)[name]) for o in (one, other)]
-    together = paired.differences(one, other)[name]
+    together = differences(one, other)[name]
     separate = math.hypot(*(i.high - i.low for i in apart if i.high is not None and i.low is not None))
     assert together.low is not None
     assert together.high is not None
@@ -62,14 +67,14 @@ def test_pairing_sees_what_two_separate_intervals_hide(name: str) -> None:
 
 def test_a_clearly_better_model_is_told_apart() -> None:
     """The interval lies above 0 where more is better, and below 0 for an error."""
-    found = paired.differences(model(skill=1.5), model())
+    found = differences(model(skill=1.5), model())
     assert all((found[n].low or 0) > 0 for n in ("mcc", "accuracy", "roc_auc", "macro_f1"))
     assert (found["brier"].high or 0) < 0
 
 
 def test_models_that_differ_by_chance_are_not_told_apart() -> None:
     """An interval over them holds 0."""
-    low, high = paired.differences(model(0.3), model(-0.3))["accuracy"][1:]
+    low, high = differences(model(0.3), model(-0.3))["accuracy"][1:]
     assert low is not None
     assert high is not None
     assert low <= 0 <= high
@@ -78,7 +83,7 @@ def test_models_that_differ_by_chance_are_not_told_apart() -> None:
 def test_each_model_keeps_its_own_threshold() -> None:
     """The same probabilities, cut elsewhere: the curves agree and what is called does not."""
     lenient = outcomes.of(LABELS, model().probabilities, threshold=0.2, rows=ROWS)
-    found = paired.differences(lenient, model())
+    found = differences(lenient, model())
     assert found["roc_auc"] == Difference(0.0, 0.0, 0.0)
     assert (found["recall"].low or 0) > 0
 
@@ -86,7 +91,7 @@ def test_each_model_keeps_its_own_threshold() -> None:
 def test_a_score_that_one_of_them_lacks_has_no_difference() -> None:
     """A model that calls nothing has no precision to compare."""
     silent = outcomes.of(LABELS, [0.0] * 200, threshold=0.5, rows=ROWS)
-    found = paired.differences(silent, model())
+    found = differences(silent, model())
     assert found["precision"] == Difference(None, None, None)
     assert found["accuracy"].value is not None
 
@@ -95,7 +100,7 @@ def test_a_difference_that_few_resamples_define_has_no_bounds() -> None:
     """A single positive row: the correlations differ, and nobody knows how surely."""
     labels = [1] + [0] * 19
     one, other = (outcomes.of(labels, [0.9, *([0.9] * n), *([0.1] * (19 - n))], threshold=0.5) for n in (1, 3))
-    found = paired.differences(one, other)["mcc"]
+    found = differences(one, other)["mcc"]
     assert found.value is not None
     assert found.value > 0
     assert (found.low, found.high) == (None, None)
@@ -105,14 +110,14 @@ def test_a_difference_that_few_resamples_define_has_no_bounds() -> None:
 def test_other_rows_cannot_be_paired(rows: tuple[str, ...]) -> None:
     """Neither the same ones in another order, nor other ones."""
     with pytest.raises(ValueError, match="different test rows"):
-        paired.differences(model(), model(rows=rows))
+        differences(model(), model(rows=rows))
 
 
 def test_more_rows_cannot_be_paired() -> None:
     """Not even where nobody knows which they are."""
     one, other = (outcomes.of([1, 0] * n, [0.9, 0.1] * n, threshold=0.5) for n in (2, 3))
     with pytest.raises(ValueError, match="different test rows"):
-        paired.differences(one, other)
+        differences(one, other)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from greenbench.profiles import PROFILES
 from greenbench.settings import Settings
 from greenbench.tasks import TASKS, Task
 from greenbench.tasks.dataset import dataset
-from greenbench.tasks.references import Rivals
+from greenbench.tasks.rivals import Rivals
 from greenbench.tasks.splits import Example, Splits
 
 SIZE = PROFILES["tiny"].tasks["T2"]
@@ -36,7 +36,7 @@ class Loader:
     def rivals(self, splits: Splits) -> Rivals:
         """Give no trivial predictor."""
         self.judged.append(splits)
-        return Rivals(answers={}, scores={}, drawn={})
+        return Rivals(scores={}, drawn={}, speaking={})
 
 
 @pytest.fixture
@@ -56,7 +56,8 @@ def asked(**changed: Any) -> Settings:
     plain = {"profile": "tiny", "rounds": None, "seed": 0, "data": {}, "columns": {}, "direction": None, "model": {}}
     rest = {"device": "cpu", "gpus": "none", "control": "on", "require": (), "results": Path("results")}
     last = {"cpu_watts": None, "plan": False, "strict": False, "split": {}, "balance": {}, "prevalence": {}}
-    return Settings(**{**plain, **rest, **last, **changed})
+    new = {"size": {}, "unsafe_exec": False}
+    return Settings(**{**plain, **rest, **last, **new, **changed})
 
 
 def test_cells_of_a_task_share_one_handle_that_loads_once(task: Task, loader: Loader) -> None:

@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from greenbench.errors import UsageError
-from greenbench.tasks import judging
+from greenbench.tasks.execution.trials import Calls
 from greenbench.tasks.pairs import RANDOM_RULE, Pair, PairSplits, assemble, doubts, overlap, shuffled, split
 
 if TYPE_CHECKING:
     from random import Random
 
-TESTS = judging.Tests(language="python", entry="f", parameters=(), cases=())
+TESTS = Calls(entry="f", parameters=(), cases=())
 
 
 def pair(number: int, **more: object) -> Pair:

@@ -14,7 +14,7 @@ from greenbench.options import DataOptions, Options, TrainingOptions
 from greenbench.profiles import PROFILES
 from greenbench.stages.toggles import Toggles
 from greenbench.starts.llama_tiny.make import PRETRAINING_SEED, seen
-from greenbench.tasks import translation, translation_scores
+from greenbench.tasks import translation, translation_references, translation_scores
 from greenbench.tasks.checkpoints import STARTS, Checkpoint
 from greenbench.tasks.programs.pairs import bucket, make_splits
 from greenbench.tasks.programs.printing import write
@@ -41,7 +41,7 @@ def test_pretraining_saw_no_held_out_shape() -> None:
 def test_copying_the_source_passes_no_test() -> None:
     """Java is no Python: the reference in every result passes none and does not even compile."""
     splits = translation.load("generated", columns={}, sizes=(8, 8, 24), seed=0)
-    copied = translation_scores.references(splits)["copy_source"]
+    copied = translation_references.rivals(splits).scores["copy_source"]
     assert (copied["pass_at_1"], copied["compile_rate"]) == (0.0, 0.0)
 
 
@@ -55,7 +55,7 @@ def test_without_fine_tuning_hardly_any_translation_passes(seed: int) -> None:
     batches = stages.data(splits.train, splits.test, START, seed)
     outputs = stages.inference(stages.architecture(START), batches)
     assert all("function" in o for o in outputs[:5]), "it answers in JavaScript"
-    passed = translation_scores.judge(splits.test, outputs, {}).quality["pass_at_1"].value
+    passed = translation_scores.scored(splits, outputs).quality["pass_at_1"].value
     assert passed is not None
     assert passed <= 0.1
 

@@ -1,19 +1,17 @@
-"""Running translations on their tests: each kind of failure is told apart, and none disturbs another program's verdict."""
+"""Calling functions: each kind of failure is told apart, types count, and expected outputs cannot be found."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets
 import sys
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from greenbench.errors import UnavailableError
-from greenbench.tasks import judging
-from greenbench.tasks.judging import FAILURES, Verdict, judge, judge_one, same, unavailable
+from greenbench.tasks.execution.judging import FAILURES, Verdict, judge, judge_one, unavailable
+from greenbench.tasks.execution.trials import Calls
 from greenbench.tasks.programs.pairs import Case
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the sandbox is made of util-linux")
@@ -21,10 +19,10 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the sandbox is 
 NO_JAVA = unavailable("java")
 
 
-def asked(*cases: tuple[tuple[Any, ...], Any], **chosen: Any) -> judging.Tests:
-    """Write tests of a function ``f``, of an int in Python if nothing else is said."""
+def asked(*cases: tuple[tuple[Any, ...], Any], **chosen: Any) -> Calls:
+    """Write tests of a function ``f``, of an int if nothing else is said."""
     made = tuple(Case(arguments=arguments, expected=expected) for arguments, expected in cases)
-    return judging.Tests(**{"language": "python", "entry": "f", "parameters": ("int",), "cases": made, **chosen})
+    return Calls(**{"entry": "f", "parameters": ("int",), "cases": made, **chosen})
 
 
 TWICE = asked(((1,), 2), ((2,), 4), ((-3,), -6))
@@ -83,7 +81,7 @@ PYTHON = {
 def python_verdicts() -> dict[str, Verdict]:
     """Judge all programs in one batch."""
     try:
-        verdicts = judge([(text, TWICE) for text, _ in PYTHON.values()])
+        verdicts = judge("python", [(text, TWICE) for text, _ in PYTHON.values()])
     except UnavailableError as lacking:
         pytest.skip(str(lacking))
     return dict(zip(PYTHON, verdicts, strict=True))
@@ -136,22 +134,14 @@ def test_every_kind_of_failure_occurs_here(python_verdicts: dict[str, Verdict]) 
 def test_types_count(expected: Any, returned: str, outcome: str, python_verdicts: dict[str, Verdict]) -> None:
     """What equals in Python is not the same to Java: truth is no number, and a whole fraction no int."""
     assert python_verdicts  # where nothing can be run, this is skipped too
-    assert judge_one(f"def f(a):\n    return {returned}", asked(((1,), expected))).outcome == outcome
-
-
-def test_sameness_is_of_value_and_type_at_every_depth() -> None:
-    """Equal values of one type are the same, lists item by item."""
-    assert same([1, 2], [1, 2])
-    assert same("", "")
-    assert not any((same(True, 1), same(1, True), same(1.0, 1), same([True], [1]), same("a", ["a"]), same(["a"], "a")))  # noqa: FBT003
-    assert not any((same(None, 0), same([], [0]), same([0], []), same({}, [])))
+    assert judge_one("python", f"def f(a):\n    return {returned}", asked(((1,), expected))).outcome == outcome
 
 
 def test_a_case_does_not_see_what_another_did_to_its_argument(python_verdicts: dict[str, Verdict]) -> None:
     """Arguments are given anew to each call."""
     assert python_verdicts
     text = "def f(xs):\n    xs.append(1)\n    return len(xs)"
-    assert judge_one(text, asked((([0],), 2), (([0],), 2), parameters=("int[]",))).outcome == "passed"
+    assert judge_one("python", text, asked((([0],), 2), (([0],), 2), parameters=("int[]",))).outcome == "passed"
 
 
 SEARCH = """
@@ -181,7 +171,7 @@ def test_expected_outputs_are_not_there_to_be_found(visible: bool, python_verdic
     assert python_verdicts
     secret = "secret" + secrets.token_hex(8)
     program = f"DIGEST = {hashlib.sha256(secret.encode()).hexdigest()!r}\n{SEARCH}"
-    verdict = judge_one(program, asked(((secret if visible else "",), secret), parameters=("String",)))
+    verdict = judge_one("python", program, asked(((secret if visible else "",), secret), parameters=("String",)))
     assert verdict.outcome == ("passed" if visible else "wrong_output"), verdict
 
 
@@ -191,7 +181,7 @@ def test_a_program_that_speaks_for_the_harness_gains_nothing(python_verdicts: di
     steal = "import os, sys\ndef f(a):\n    mark = sys._getframe(1).f_globals['asked']['mark']\n"
     for line, outcome in (("5", "passed"), ("[1]", "passed"), ('{"val', "passed"), ('{"value": 9}', "wrong_output")):
         text = f"{steal}    os.write(1, ('\\n' + mark + {line!r} + '\\n').encode())\n    return 2 * a"
-        assert judge_one(text, TWICE).outcome == outcome, line
+        assert judge_one("python", text, TWICE).outcome == outcome, line
 
 
 # --- Java -------------------------------------------------------------------------------------------------------------
@@ -224,7 +214,7 @@ def java_verdicts() -> dict[str, Verdict]:
     """Judge all programs in one batch."""
     if NO_JAVA:
         pytest.skip(NO_JAVA)
-    verdicts = judge([(text, replace(TWICE, language="java")) for text, _ in JAVA.values()])
+    verdicts = judge("java", [(text, TWICE) for text, _ in JAVA.values()])
     return dict(zip(JAVA, verdicts, strict=True))
 
 
@@ -243,71 +233,20 @@ def test_java_gets_and_gives_every_type() -> None:
     ask = [("String", "s", given[0]), ("int[]", "xs", [1, -2]), ("int", "p ? a : xs[0]", -5), ("boolean", "!p", False)]
     types = ("String", "int[]", "boolean", "int")
     programs = [
-        (text.format(type=type_, value=value), asked((given, expected), language="java", parameters=types))
-        for type_, value, expected in ask
+        (text.format(type=type_, value=value), asked((given, expected), parameters=types)) for type_, value, expected in ask
     ]
-    assert [v.outcome for v in judge(programs)] == ["passed"] * 4
+    assert [v.outcome for v in judge("java", programs)] == ["passed"] * 4
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(NO_JAVA is not None, reason=str(NO_JAVA))
 def test_java_that_does_not_end() -> None:
-    """An endless loop in Java is a timeout, after its twenty seconds."""
-    assert judge_one("static int f(int a) { while (true) { a++; } }", replace(TWICE, language="java")).outcome == "timeout"
-
-
-# --- what can be run --------------------------------------------------------------------------------------------------
-
-
-def test_languages_that_are_not_run_are_named() -> None:
-    """The sentence is the reason of a missing metric; Python always runs."""
-    assert unavailable("python") is None
-    assert unavailable("cs") == "programs in cs are not run by this version"
-
-
-def test_without_java_the_sentence_tells_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
-    """An empty PATH has no Java."""
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert "there is no Java on PATH; a JDK" in str(unavailable("java"))
-
-
-def test_a_java_without_compiler_judges_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
-    """A right program is tried first: where it does not pass, that is the reason, and no translation is called wrong."""
-    fake = tmp_path / "java"
-    fake.write_text("#!/bin/sh\necho 'FindException: Module jdk.compiler not found' >&2\nexit 1\n")
-    fake.chmod(0o755)
-    tmp_path.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    judging._refused.cache_clear()
-    try:
-        reason = str(judging.unavailable("java"))
-    finally:
-        judging._refused.cache_clear()
-    assert "a right program in java does not pass here (runtime_error" in reason
-    assert "a JDK of at least version 11" in reason
-
-
-def test_limits_that_cannot_be_set_are_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the sandbox cannot be had, scores are None with its sentence, and the cell keeps its joules."""
-
-    def refused(*_: object, **__: object) -> None:
-        raise UnavailableError("no prlimit here")
-
-    monkeypatch.setattr(judging.sandbox, "run", refused)
-    judging._refused.cache_clear()
-    try:
-        assert judging.unavailable("python") == "no prlimit here"
-    finally:
-        judging._refused.cache_clear()
+    """An endless loop in Java is a timeout, after its fifteen seconds."""
+    assert judge_one("java", "static int f(int a) { while (true) { a++; } }", TWICE).outcome == "timeout"
 
 
 def test_a_tuple_is_no_array() -> None:
     """Python's tuples look like arrays in JSON, and are none."""
     tests = asked(((), [1, 2]))
-    assert judging.judge_one(f"def {tests.entry}():\n    return (1, 2)\n", tests).outcome == "wrong_output"
-    assert judging.judge_one(f"def {tests.entry}():\n    return [1, 2]\n", tests).outcome == "passed"
-
-
-def test_an_empty_batch_has_no_verdicts() -> None:
-    """Nothing to judge is no error."""
-    assert judge([]) == []
+    assert judge_one("python", f"def {tests.entry}():\n    return (1, 2)\n", tests).outcome == "wrong_output"
+    assert judge_one("python", f"def {tests.entry}():\n    return [1, 2]\n", tests).outcome == "passed"

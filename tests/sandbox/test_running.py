@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import resource
 import shutil
@@ -17,7 +16,6 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
@@ -26,25 +24,29 @@ from hypothesis import strategies as st
 from greenbench import sandbox
 from greenbench.errors import UnavailableError, UsageError
 from greenbench.sandbox import running
-
-if TYPE_CHECKING:
-    from greenbench.sandbox.records import Way
+from greenbench.sandbox.records import Way
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the sandbox is made of util-linux")
 
 SHORT = sandbox.Limits(wall_seconds=0.6, cpu_seconds=5)
-BEST = running._way  # the unpatched one
 
 
-@pytest.fixture(params=["namespaces", "sweep"], autouse=True)
+@pytest.fixture(params=["bubblewrap", "namespaces", "none"], autouse=True)
 def way(request, monkeypatch: pytest.MonkeyPatch) -> Way:
-    """Each test runs the strongest way and the weak one, which is all that some machines allow."""
-    best = BEST()
-    if request.param == "namespaces" and not best.namespaces:
-        pytest.skip(f"no namespaces here: {best.reason}")
-    chosen = best if request.param == "namespaces" else dataclasses.replace(best, namespaces=False, reason="forced by a test")
+    """Each test runs in each way: some machines allow the weakest alone."""
+    chosen = Way(kind=request.param, own_uid=os.geteuid() == 0, reason="forced by a test")
+    if (failed := failure(chosen)) is not None:
+        pytest.skip(f"no {request.param} here: {failed}")
     monkeypatch.setattr(running, "_way", lambda: chosen)
     return chosen
+
+
+@cache
+def failure(way: Way) -> str | None:
+    """Try a way, once."""
+    if way.kind == "bubblewrap" and shutil.which("bwrap") is None:
+        return "bubblewrap is not installed"
+    return running._failed(way)
 
 
 @cache
@@ -52,7 +54,7 @@ def python_for(way: Way) -> str:
     """Find an interpreter that the program's user can reach."""
     for path in filter(None, (sys.executable, shutil.which("python3", path="/usr/bin:/bin"))):
         try:
-            sandbox.run([path, "-c", ""], files={})
+            sandbox.run([path, "-c", ""], files={}, unsafe=True)
         except UnavailableError:
             continue
         return path
@@ -62,7 +64,7 @@ def python_for(way: Way) -> str:
 def ran(code: str, *arguments: str, **more) -> sandbox.Ran:
     """Run a Python program in the way of this test."""
     files = {"main.py": code, **more.pop("files", {})}
-    return sandbox.run([python_for(running._way()), "main.py", *arguments], files=files, **more)
+    return sandbox.run([python_for(running._way()), "main.py", *arguments], files=files, unsafe=True, **more)
 
 
 def alive(token: str) -> list[str]:
@@ -176,7 +178,7 @@ except OSError:
     print(started, flush=True)
 """
     result = ran(code, limits=sandbox.Limits(processes=5, wall_seconds=5))
-    if way.own_uid or way.namespaces:
+    if way.own_uid or way.walls:
         assert int(result.stdout) == 5
     else:
         assert 1 <= int(result.stdout) < 200
@@ -257,11 +259,9 @@ def test_big_files_are_refused() -> None:
 
 def test_temporary_folders_are_left_clean(token: str, way: Way) -> None:
     """What is written to the shared temporary folders is gone afterwards, and what is there is not seen."""
-    if not way.namespaces:
+    if not way.walls:
         pytest.skip("needs a mount namespace")
-    code = (
-        "import os, sys\nfor d in ('/tmp', '/var/tmp', '/dev/shm'):\n    open(f'{d}/{sys.argv[1]}', 'w').close()\nprint('done')"
-    )
+    code = "import os, sys\nfor d in ('/tmp', '/var/tmp'):\n    open(f'{d}/{sys.argv[1]}', 'w').close()\nprint('done')"
     assert ran(code, token).stdout == "done\n"
     assert not [d for d in ("/tmp", "/var/tmp", "/dev/shm") if Path(d, token).exists()]
 
@@ -285,7 +285,7 @@ def test_text_comes_back(text: str, typed: str) -> None:
 
 
 def _catted(text: str, typed: str) -> str:
-    return sandbox.run(["cat", "näme", "-"], files={"näme": text}, stdin=typed).stdout
+    return sandbox.run(["cat", "näme", "-"], files={"näme": text}, stdin=typed, unsafe=True).stdout
 
 
 def test_output_that_is_not_text_is_replaced() -> None:
@@ -335,7 +335,7 @@ def test_many_at_once(token: str, way: Way) -> None:
     """Runs from several threads do not meet: each has its own text, folder and count of processes."""
     code = "import os, sys\nif os.fork() == 0: os._exit(0)\nos.wait()\nprint(sys.stdin.read(), len(os.listdir()))"
     with ThreadPoolExecutor(4) as pool:
-        limits = sandbox.Limits(processes=3 if way.own_uid or way.namespaces else 30)
+        limits = sandbox.Limits(processes=3 if way.own_uid or way.walls else 30)
         results = list(pool.map(lambda n: ran(code, token, stdin=str(n), limits=limits), range(12)))
     assert [(r.end, r.stdout) for r in results] == [("exit", f"{n} 1\n") for n in range(12)]
     assert alive(token) == []
@@ -356,10 +356,10 @@ def test_a_program_dies_with_its_caller(token: str, tmp_path: Path) -> None:
     script = (
         "import sys; from greenbench import sandbox; from greenbench.sandbox import running, records\n"
         f"way = records.{running._way()!r}; running._way = lambda: way\n"
-        "sandbox.run([sys.argv[1], '-c', 'import time; time.sleep(99)', sys.argv[2]], files={})"
+        "sandbox.run([sys.argv[1], '-c', 'import time; time.sleep(99)', sys.argv[2]], files={}, unsafe=True)"
     )
     command = [sys.executable, "-c", script, python_for(running._way()), token]
-    caller = subprocess.Popen(command, env={**os.environ, "TMPDIR": str(tmp_path)}, cwd=Path(__file__).parent.parent)
+    caller = subprocess.Popen(command, env={**os.environ, "TMPDIR": str(tmp_path)}, cwd=Path(__file__).parents[2])
     tmp_path.chmod(0o711)
     assert _becomes(
         lambda: any(line.startswith(python_for(running._way())) and "time.sleep(99)\0" in line for line in alive(token))
@@ -403,9 +403,9 @@ def say(tmp_path: Path):
 
 def test_a_closed_folder_is_replaced_in_view(say: Path, way: Way) -> None:
     """A command behind a closed folder runs, where a namespace or the caller's uid allows it."""
-    if way.own_uid and not way.namespaces:
+    if way.own_uid and not way.walls:
         pytest.skip("another user cannot be let in without a mount namespace")
-    assert sandbox.run([str(say), "hi"], files={}).stdout == "hi\n"
+    assert sandbox.run([str(say), "hi"], files={}, unsafe=True).stdout == "hi\n"
 
 
 def test_what_the_user_cannot_reach_is_no_result(say: Path, way: Way) -> None:
@@ -414,4 +414,4 @@ def test_what_the_user_cannot_reach_is_no_result(say: Path, way: Way) -> None:
         pytest.skip("the caller's uid reaches what the caller reaches")
     say.parent.chmod(0o700)
     with pytest.raises(UnavailableError, match="cannot be reached by the program's user"):
-        sandbox.run([str(say), "hi"], files={})
+        sandbox.run([str(say), "hi"], files={}, unsafe=True)

@@ -1,0 +1,302 @@
+"""Hostile programs do no harm, behind both kinds of walls, whether root or an ordinary user starts them.
+
+Each test looks for the harm itself from outside: a secret in the output, a canary that changed, a process that lives.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the sandbox is made of Linux's tools")
+
+PACKAGE = Path(__file__).parents[2] / "greenbench"
+NOBODY = 65534
+PYTHON = shutil.which("python3", path="/usr/bin:/bin")
+SECRET = f"secret-{secrets.token_hex(8)}"
+ATTACKERS = [
+    pytest.param(("bubblewrap", "root"), id="bubblewrap-root"),
+    pytest.param(("namespaces", "ordinary"), id="namespaces-ordinary"),
+    pytest.param(("bubblewrap", "ordinary"), id="bubblewrap-ordinary", marks=pytest.mark.slow),
+    pytest.param(("namespaces", "root"), id="namespaces-root", marks=pytest.mark.slow),
+]
+
+
+@pytest.fixture(scope="module")
+def house():
+    """Copy the sandbox to where any user can read it, beside an open folder, as a home with a secret in it."""
+    with tempfile.TemporaryDirectory(prefix="attacked-") as name:
+        house = Path(name)
+        shutil.copytree(PACKAGE / "sandbox", house / "code/greenbench/sandbox")
+        for file in ("__init__.py", "errors.py"):
+            shutil.copy(PACKAGE / file, house / "code/greenbench" / file)
+        shutil.copy(Path(__file__).with_name("launch.py"), house / "code/launch.py")
+        (house / "home").mkdir()
+        (house / "home/key").write_text(SECRET)
+        for path in (house, *house.rglob("*")):
+            path.chmod(0o777)
+        yield house
+
+
+@pytest.fixture(params=ATTACKERS)
+def attack(request, house: Path):
+    """Return a function that runs a hostile program, and says how it ended; everybody on the machine may read the secret."""
+    kind, user = request.param
+    if kind == "bubblewrap" and shutil.which("bwrap") is None:
+        pytest.skip("bubblewrap is not installed")
+    if user == "root" and os.geteuid() != 0:
+        pytest.skip("only root can be root")
+    if PYTHON is None:
+        pytest.skip("there is no Python that every user can start")
+
+    def run(code: str, *arguments: str, command: tuple[str, ...] = (), files=None, **limits) -> SimpleNamespace:
+        drop = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+        mine = drop if user == "ordinary" and os.geteuid() == 0 else []
+        asked = {
+            "kind": kind,
+            "command": [*(command or (PYTHON, "main.py")), *arguments],
+            "files": {"main.py": code, **(files or {})},
+            "limits": {"wall_seconds": 4, "cpu_seconds": 2, **limits},
+        }
+        environment = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(house / "code"),
+            "HOME": str(house / "home"),
+            "KEY": SECRET,
+        }
+        done = subprocess.run(
+            [*mine, PYTHON, str(house / "code/launch.py")],
+            input=json.dumps(asked), capture_output=True, text=True, env=environment, timeout=60, check=False, cwd="/",
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        ran = SimpleNamespace(**json.loads(done.stdout))
+        if hasattr(ran, "failed"):
+            pytest.skip(f"no {kind} for this user here: {ran.failed}")
+        return ran
+
+    return run
+
+
+def alive(token: str) -> bool:
+    """Whether a process with ``token`` on its command line lives."""
+    for process in Path("/proc").iterdir():
+        if process.name.isdecimal() and process.name != str(os.getpid()):
+            try:
+                line = (process / "cmdline").read_bytes().decode(errors="replace")
+            except OSError:
+                continue
+            if token in line:
+                return True
+    return False
+
+
+def test_endless_loops_and_sleeps_are_ended(attack) -> None:
+    """One that works runs out of processor time, one that waits out of wall clock."""
+    assert attack("while True: pass").end == "timeout"
+    assert attack("import time; time.sleep(99)", wall_seconds=1).end == "timeout"
+
+
+def test_a_fork_bomb_fills_its_own_place(attack) -> None:
+    """Forks fail soon, and none is left."""
+    token = secrets.token_hex(8)
+    code = "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass"
+    assert attack(code, token, wall_seconds=2).end == "timeout"
+    assert not alive(token)
+
+
+def test_ten_gigabytes_are_not_to_be_had(attack) -> None:
+    """Not at once, and not by many processes together where a control group can be made."""
+    assert attack("x = bytearray(10 << 30)").end == "memory"
+    code = """
+import os, time
+for _ in range(9):
+    if os.fork() == 0: break
+x = bytearray(os.urandom(1 << 20)) * 200
+time.sleep(1)
+print("held")
+"""
+    together = attack(code, total_bytes=256 << 20, wall_seconds=8, cpu_seconds=8)
+    if together.isolation["sums"] == "control group":
+        assert together.stdout.count("held") <= 1
+    else:
+        assert together.isolation["sums"].startswith("not limited")
+
+
+def test_ten_gigabytes_are_not_to_be_written(attack) -> None:
+    """Neither in one file nor in many: both end at the limit, and the disk stays as it is."""
+    one = "f = open('big', 'wb')\nwhile True: f.write(bytes(1 << 20)); f.flush()"
+    assert "File too large" in attack(one).stderr
+    many = """
+written = 0
+try:
+    for n in range(20000):
+        with open(f"f{n}", "wb") as f: written += f.write(bytes(1 << 20))
+except OSError as error: print(written >> 20, error.strerror)
+"""
+    megabytes, why = attack(many, scratch_bytes=8 << 20).stdout.split(maxsplit=1)
+    assert int(megabytes) <= 8
+    assert why.strip() == "No space left on device"
+
+
+def test_endless_output_is_cut(attack) -> None:
+    """What it says ends at the limit."""
+    ran = attack("while True: print('x' * 1000)", output_bytes=10_000)
+    assert (ran.end, len(ran.stdout)) == ("output", 10_000)
+
+
+def test_homes_and_environments_are_out_of_sight(attack, house: Path) -> None:
+    """A secret in the caller's home and environment, which all may read, is nowhere; nor are other homes, or accounts."""
+    code = f"""
+import os, pathlib
+processes = [p for p in os.listdir("/proc") if p.isdecimal()]
+tried = [{str(house / "home/key")!r}, "/etc/passwd", "/etc/shadow", *[f"/proc/{{p}}/environ" for p in processes]]
+for path in tried:
+    try: print(path, open(path).read())
+    except OSError: pass
+for folder in ("/home", "/root", {str(house)!r}, "/sys", "/run", "/var/lib", "/mnt", "/proc/1/root", "/proc/1/cwd"):
+    try: print(folder, os.listdir(folder))
+    except OSError: pass
+print(dict(os.environ))
+"""
+    said = attack(code).stdout
+    assert SECRET not in said
+    assert "HOME" in said
+    assert "root:" not in said
+    assert not [line for line in said.splitlines() if line.startswith(("/home", "/root", "/sys", "/run", "/mnt", str(house)))]
+
+
+def test_no_socket_leads_out(attack, house: Path) -> None:
+    """Listeners on loopback, on an abstract name and on a path wait in vain, and no datagram leaves."""
+    name = f"greenbench-{secrets.token_hex(4)}"
+    listeners = [socket.create_server(("127.0.0.1", 0)), socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX)]
+    listeners[1].bind(f"\0{name}")
+    listeners[2].bind(str(house / name))
+    (house / name).chmod(0o777)
+    for listener in listeners:
+        listener.listen()
+        listener.settimeout(0.2)
+    code = f"""
+import socket
+tried = [(socket.AF_INET, ("127.0.0.1", {listeners[0].getsockname()[1]})), (socket.AF_UNIX, chr(0) + {name!r}),
+         (socket.AF_UNIX, {str(house / name)!r}), (socket.AF_INET, ("192.0.2.1", 9))]
+for family, address in tried:
+    try:
+        with socket.socket(family) as s:
+            s.settimeout(0.5); s.connect(address); print("reached", address)
+    except OSError as error: print(type(error).__name__)
+"""
+    ran = attack(code)
+    assert "reached" not in ran.stdout
+    assert len(ran.stdout.split()) == 4
+    for listener in listeners:
+        with pytest.raises(TimeoutError):
+            listener.accept()
+        listener.close()
+
+
+def test_other_processes_can_be_neither_killed_nor_traced(attack) -> None:
+    """A bystander of the same user and the caller live on, and neither can be attached to: they are not even in sight."""
+    drop = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"] if os.geteuid() == 0 else []
+    with subprocess.Popen([*drop, "sleep", "60"]) as bystander:
+        code = f"""
+import ctypes, os, signal
+libc = ctypes.CDLL(None)
+print("traced", [p for p in ({bystander.pid}, {os.getpid()}) if libc.ptrace(16, p, 0, 0) == 0])
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+for pid in (-1, {bystander.pid}, {os.getpid()}, os.getppid(), 1):
+    try: os.kill(pid, signal.SIGTERM)
+    except OSError: pass
+print("here")
+"""
+        ran = attack(code)
+        assert ran.stdout == "traced []\nhere\n"
+        assert bystander.poll() is None
+        bystander.kill()
+
+
+def test_nothing_is_written_outside_the_scratch(attack, house: Path) -> None:
+    """Folders that all may write stay as they are, and links out of the scratch lead nowhere."""
+    canary, name = house / "home/canary", secrets.token_hex(8)
+    canary.write_text("sings")
+    canary.chmod(0o666)
+    code = f"""
+import os
+os.symlink({str(canary)!r}, "link"); os.symlink("/etc", "folder"); os.symlink("/", "root")
+places = ["/", "/usr", "/usr/bin", "/etc", "/dev", "/dev/shm", "/proc", "/given", "/tmp", "/var/tmp", "/home", "/root"]
+places += [{str(house)!r}, "folder", "root"]
+for path in ("link", {str(canary)!r}, *(f"{{p}}/{name}" for p in places)):
+    try:
+        open(path, "w").write("taken")
+        print(os.path.realpath(path))
+    except OSError: pass
+"""
+    said = attack(code).stdout.split()
+    assert all(path.startswith("/scratch/") for path in said), said
+    assert canary.read_text() == "sings"
+    for place in ("/", "/usr", "/usr/bin", "/etc", "/dev", "/dev/shm", "/tmp", "/var/tmp", str(house)):
+        assert not Path(place, name).exists()
+
+
+def test_a_daemon_does_not_outlive_its_program(attack) -> None:
+    """Whoever leaves its session, its folder and its output is dead all the same."""
+    token = secrets.token_hex(8)
+    code = """
+import os, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        os.closerange(0, 99)
+        time.sleep(99)
+    os._exit(0)
+os.wait()
+time.sleep(0.2)
+print("left")
+"""
+    started = time.monotonic()
+    assert attack(code, token).stdout == "left\n"
+    assert time.monotonic() - started < 20
+    assert not alive(token)
+
+
+def test_no_new_powers_are_to_be_had(attack) -> None:
+    """No capability, no user namespace to get some in, no mount, no device, and no root."""
+    code = """
+import ctypes, os
+libc = ctypes.CDLL(None, use_errno=True)
+mounted = libc.mount(b"none", b"/scratch", b"tmpfs", 0, 0)
+print(libc.unshare(0x10000000), libc.unshare(0x00020000), mounted, libc.chroot(b"/scratch"))
+try: os.mknod("disk", 0o60666, os.makedev(254, 0)); print("device")
+except OSError: pass
+print([line.split()[1] for line in open("/proc/self/status") if line.startswith(("CapEff", "CapPrm", "CapBnd", "NoNewPrivs"))])
+"""
+    powers, lists = attack(code).stdout.strip().split("\n")
+    assert powers == "-1 -1 -1 -1"
+    effective, permitted = (word.strip("[]', ") for word in lists.split()[:2])
+    assert {effective, permitted} == {"0" * 16}
+    assert "'1'" in lists
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="there is no g++ on PATH")
+@pytest.mark.parametrize(
+    "text",
+    ['#include "/dev/zero"\n', "template <int n> struct A { A<n + 1> a; A<n + 2> b; };\nA<0> a;\nint main() {}\n"],
+    ids=["reads zeros", "recurses"],
+)
+def test_a_compiler_bomb_stays_within_limits(attack, text: str) -> None:
+    """A compiler that is led astray ends at a limit, or by its own."""
+    limits = {"wall_seconds": 20, "cpu_seconds": 8, "file_bytes": 8 << 20, "output_bytes": 1 << 16}
+    command = (str(shutil.which("g++")), "-ftemplate-depth=1000000", "-c", "bomb.cpp", "-o", "bomb.o")
+    ran = attack("", command=command, files={"bomb.cpp": text}, **limits)
+    assert (ran.end, ran.exit_code) != ("exit", 0)
+    assert ran.seconds < 20
