@@ -3,8 +3,8 @@
 What is printed is compared as by Pan et al. (ICSE 2024): without white space around it, texts have to be equal; and where all
 of the output is one number with a fraction, on both sides, both are rounded to the fewer of the two numbers of digits.
 
-Not as in the paper, and milder: white space between words is not compared, only the lines and their words; and two words are
-the same where they are numbers, one of them with a fraction or an exponent, that differ by at most a millionth of the expected
+Not as in the paper, and milder: white space between words is not compared, line breaks included; and two words are the same
+where they are numbers, one of them with a fraction or an exponent, that differ by at most a millionth of the expected
 one, or of 1. Judges of programming contests compare like that. Not as in the paper, and stricter: the paper takes off the
 fraction of the expected number where a program printed a whole one, so that 3 passes for 3.4; here it does not.
 """
@@ -35,11 +35,9 @@ def same_text(found: str, expected: str) -> bool:
 
 
 def _same_words(found: str, expected: str) -> bool:
-    """Whether both have the same lines of the same words."""
-    lines = [[line.split() for line in text.split("\n")] for text in (found, expected)]
-    if [len(line) for line in lines[0]] != [len(line) for line in lines[1]]:
-        return False
-    return all(_same_word(a, b) for ours, theirs in zip(*lines, strict=True) for a, b in zip(ours, theirs, strict=True))
+    """Whether both have the same words in the same order, however they are set in lines."""
+    ours, theirs = found.split(), expected.split()
+    return len(ours) == len(theirs) and all(map(_same_word, ours, theirs))
 
 
 def _same_word(found: str, expected: str) -> bool:
