@@ -43,7 +43,8 @@ def view(program: Path) -> View:
         part = _part(path)
         if not any(part.is_relative_to(known) for known in (*shown, *map(Path, SYSTEM))):
             shown.append(part)
-    return View(shown=tuple(shown), links=(*links, *((name, SCRATCH) for name in TEMPORARY)))
+    free = [name for name in TEMPORARY if not any(path.is_relative_to(name) for path in shown)]
+    return View(shown=tuple(shown), links=(*links, *((name, SCRATCH) for name in free)))
 
 
 def _settings() -> Iterator[Path]:
