@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 from greenbench.sandbox.view import GIVEN, SCRATCH, View, view
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from greenbench.sandbox.records import Limits
 
 JAIL = "/jail"
@@ -42,9 +44,9 @@ def _takes(option: str) -> bool:
     return option in said.stdout + said.stderr
 
 
-def command(program: str, given: Path, limits: Limits) -> list[str]:
+def command(program: str, given: Path, limits: Limits, shown: Iterable[Path] = ()) -> list[str]:
     """Return what stands before the first process's own command: bubblewrap, the view, and the changed root for root."""
-    seen, as_root = view(Path(program)), os.geteuid() == 0
+    seen, as_root = view(Path(program), shown), os.geteuid() == 0
     jail = JAIL if as_root else ""
     start = ["bwrap", *APART, "--as-pid-1", "--die-with-parent", *(_shown(_bare(seen), "") if as_root else [])]
     laid = [*_shown(seen, jail), *_places(jail, given, limits), "--remount-ro", "/", "--chdir", "/"]

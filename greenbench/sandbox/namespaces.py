@@ -12,10 +12,10 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from greenbench.sandbox.view import DEVICES, GIVEN, SCRATCH, view
+from greenbench.sandbox.view import DEVICES, GIVEN, SCRATCH, View, view
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from greenbench.sandbox.records import Limits
 
@@ -26,18 +26,19 @@ KEPT = ("nosuid", "nodev", "noexec", "noatime", "nodiratime", "relatime")
 """Flags of a mount that a user namespace may not drop when it makes the mount read-only."""
 
 
-def command(program: str, given: Path, box: Path, limits: Limits) -> list[str]:
+def command(program: str, given: Path, box: Path, limits: Limits, shown: Iterable[Path] = ()) -> list[str]:
     """Return what stands before the first process's own command: namespaces, the script, and the changed root."""
     root = box / "root"
     root.mkdir()
     script = box / "lay.sh"
-    script.write_text("\n".join(["set -e", *_lines(Path(program), given, root, limits), f'exec chroot {root} "$@"\n']), "utf-8")
+    laid = _lines(view(Path(program), shown), given, root, limits)
+    script.write_text("\n".join(["set -e", *laid, f'exec chroot {root} "$@"\n']), "utf-8")
     as_root = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
     return [APART[0], *as_root, *APART[1:], "sh", str(script)]
 
 
-def _lines(program: Path, given: Path, root: Path, limits: Limits) -> Iterator[str]:
-    seen, below = view(program), shlex.quote(str(root))
+def _lines(seen: View, given: Path, root: Path, limits: Limits) -> Iterator[str]:
+    below = shlex.quote(str(root))
     yield f"mount -t tmpfs -o size=4m,mode=755,nosuid,nodev none {below}"
     yield f"cd {below}"
     for path in seen.shown:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
 End = Literal["exit", "timeout", "memory", "output", "signal"]
 Kind = Literal["bubblewrap", "namespaces", "none"]
@@ -32,6 +36,18 @@ class Limits:
 
 
 LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A run as it is asked for."""
+
+    command: Sequence[str]
+    files: Mapping[str, str | bytes]
+    stdin: str = ""
+    limits: Limits = LIMITS
+    shown: Sequence[Path] = ()
+    """Folders or files that the program may read beside the system and its own installation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

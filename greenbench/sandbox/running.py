@@ -16,7 +16,7 @@ from greenbench.errors import UnavailableError, UsageError
 from greenbench.sandbox import bubblewrap
 from greenbench.sandbox.cgroups import Group, make
 from greenbench.sandbox.processes import oom_kills
-from greenbench.sandbox.records import LIMITS, Ran, Way
+from greenbench.sandbox.records import LIMITS, Asked, Ran, Way
 from greenbench.sandbox.talking import Talk
 from greenbench.sandbox.wrapping import STARTED, fill, fresh_uid, home, wrapped
 
@@ -36,13 +36,14 @@ def run(
     files: Mapping[str, str | bytes],
     stdin: str = "",
     limits: Limits = LIMITS,
+    shown: Sequence[Path] = (),
     unsafe: bool = False,
 ) -> Ran:
     """Run ``command`` among ``files`` (relative name to content) and wait until nothing of it is left; safe in many threads.
 
     The files (text as UTF-8) are copied into an otherwise empty scratch that is the working directory, HOME, TMPDIR and /tmp,
     and vanishes whatever happens. The environment is minimal, stdin ends after ``stdin``, no descriptor but these three is
-    open.
+    open. ``shown`` are folders or files that it may read, under their own names, beside the system and its own installation.
 
     ``end`` says why it ended: "timeout" (wall clock, then ``signal`` is None; or processor time), "output" (more than the
     limit), "memory", "signal" (any other), else "exit", whatever the code. "memory" means that the kernel killed for it, or
@@ -66,10 +67,10 @@ def run(
     Run by root, the program gets a uid of its own. Raises UsageError for a name outside the scratch or a command that is not
     there, UnavailableError where there are no walls, a limit cannot be set, or the program cannot reach the command.
     """
-    program = [_found(command), *command[1:]]
+    asked = Asked(command=[_found(command), *command[1:]], files=files, stdin=stdin, limits=limits, shown=shown)
     for name in files:
         _check_name(name)
-    return _run(_allowed(unsafe=unsafe), program, files, stdin, limits)
+    return _run(_allowed(unsafe=unsafe), asked)
 
 
 def _found(command: Sequence[str]) -> str:
@@ -121,19 +122,19 @@ def _way() -> Way:
 def _failed(way: Way) -> str | None:
     """Try to run nothing, and return why that did not go."""
     try:
-        _run(way, [str(shutil.which("sh")), "-c", ":"], {}, "", LIMITS)
+        _run(way, Asked(command=[str(shutil.which("sh")), "-c", ":"], files={}))
     except (UnavailableError, FileNotFoundError) as error:
         return str(error).removeprefix("sandbox: ")
     return None
 
 
-def _run(way: Way, command: list[str], files: Mapping[str, str | bytes], stdin: str, limits: Limits) -> Ran:
-    with tempfile.TemporaryDirectory(prefix="sandbox-") as name, _grouped(limits) as group:
+def _run(way: Way, asked: Asked) -> Ran:
+    with tempfile.TemporaryDirectory(prefix="sandbox-") as name, _grouped(asked.limits) as group:
         box, uid, kills = Path(name).resolve(), fresh_uid() if way.own_uid else None, oom_kills()
         doors = group.doors if isinstance(group, Group) else ()
-        fill(way, box, files, uid)
+        fill(way, box, asked.files, uid)
         folder = box if way.walls else box / "work"
-        talk = Talk(wrapped(way, command, box, uid, limits, doors), folder, home(way, box), stdin, limits)
+        talk = Talk(wrapped(way, asked, box, uid, doors), folder, home(way, box), asked.stdin, asked.limits)
         try:
             outcome = talk.follow()
         finally:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 SCRATCH, GIVEN = "/scratch", "/given"
 """Where the program works, and where the files lie that it was given, read-only."""
@@ -33,8 +33,8 @@ class View:
     links: tuple[tuple[str, str], ...]
 
 
-def view(program: Path) -> View:
-    """Return what ``program`` is to see."""
+def view(program: Path, shown_too: Iterable[Path] = ()) -> View:
+    """Return what ``program`` is to see; ``shown_too`` are folders or files that it was granted beside the system."""
     system = [Path(name) for name in SYSTEM]
     links = [(str(path), str(path.readlink())) for path in system if path.is_symlink()]
     shown = [path for path in system if path.is_dir() and not path.is_symlink()]
@@ -43,6 +43,7 @@ def view(program: Path) -> View:
         part = _part(path)
         if not any(part.is_relative_to(known) for known in (*shown, *map(Path, SYSTEM))):
             shown.append(part)
+    shown += [path for path in shown_too if not any(path.is_relative_to(known) for known in shown)]
     free = [name for name in TEMPORARY if not any(path.is_relative_to(name) for path in shown)]
     return View(shown=tuple(shown), links=(*links, *((name, SCRATCH) for name in free)))
 

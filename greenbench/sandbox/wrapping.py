@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import os
@@ -17,7 +18,7 @@ from greenbench.sandbox.view import GIVEN, SCRATCH
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from greenbench.sandbox.records import Limits, Way
+    from greenbench.sandbox.records import Asked, Limits, Way
 
 STARTED = b"started\n"
 """What the innermost wrapper says on stdout, before the program can say anything: all wrappers have done their work."""
@@ -67,8 +68,9 @@ def fill(way: Way, box: Path, files: Mapping[str, str | bytes], uid: int | None)
             os.chown(path, uid, uid)
 
 
-def wrapped(way: Way, program: Sequence[str], box: Path, uid: int | None, limits: Limits, doors: Sequence[str]) -> list[str]:
-    """Return ``program`` inside its wrappers; ``doors`` are those of its control group."""
+def wrapped(way: Way, asked: Asked, box: Path, uid: int | None, doors: Sequence[str]) -> list[str]:
+    """Return the program that is asked for inside its wrappers; ``doors`` are those of its control group."""
+    program, limits = asked.command, asked.limits
     joined = [*_DIE_WITH_CALLER, "sh", "-c", _JOIN, "sh", *doors, "--"]
     user = [f"--reuid={uid}", f"--regid={uid}", "--clear-groups"] if uid is not None else []
     powers = ["--inh-caps=-all", "--bounding-set=-all"] if way.own_uid or way.kind == "namespaces" else []
@@ -79,7 +81,8 @@ def wrapped(way: Way, program: Sequence[str], box: Path, uid: int | None, limits
         return [*joined, *limited]
     given = box / "work"
     bwrap = way.kind == "bubblewrap"
-    walls = bubblewrap.command(program[0], given, limits) if bwrap else namespaces.command(program[0], given, box, limits)
+    lay = bubblewrap.command if bwrap else functools.partial(namespaces.command, box=box)
+    walls = lay(program[0], given, limits=limits, shown=asked.shown)
     return [*joined, *walls, "sh", "-c", _FIRST, "sh", *limited]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import struct
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -196,6 +197,14 @@ def test_every_profile_can_be_planned(profile: Any, task: str) -> None:
     found = outlook.lines([Ahead(task=task, size=size, data=data, model=model, cells=(one,))], [], {task: LIKE["T1"]})
     assert found[0].startswith(f"{task}: model {model.model} = {size.model}")
     assert len(found) == 6
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_what_full_takes_from_the_hub_is_pinned_to_commits(task: str) -> None:
+    """A branch's name would be another model, or other data, tomorrow."""
+    size = PROFILES["full"].tasks[task]
+    pins = (size.model_revision, size.data_revision)
+    assert [bool(re.fullmatch("[0-9a-f]{40}", str(pin))) for pin in pins] == [True, True]
 
 
 def test_too_few_examples_for_a_batch_are_told() -> None:

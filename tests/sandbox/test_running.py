@@ -415,3 +415,17 @@ def test_what_the_user_cannot_reach_is_no_result(say: Path, way: Way) -> None:
     say.parent.chmod(0o700)
     with pytest.raises(UnavailableError, match="cannot be reached by the program's user"):
         sandbox.run([str(say), "hi"], files={}, unsafe=True)
+
+
+def test_what_is_shown_can_be_read_and_not_written(tmp_path: Path, way: Way) -> None:
+    """A folder of packages is there under its own name; what lies beside it is not."""
+    if not way.walls:
+        pytest.skip("without walls everything is shown")
+    inside = tmp_path / "inside"
+    inside.mkdir(mode=0o755)
+    (inside / "file").write_text("read")
+    (tmp_path / "beside").write_text("nobody's business")
+    code = "import os, sys\nprint(os.listdir(sys.argv[1] + '/..'), open(sys.argv[1] + '/file').read(), flush=True)\n"
+    result = ran(code + "open(sys.argv[1] + '/file', 'w')", str(inside), shown=[inside])
+    assert result.stdout == "['inside'] read\n"
+    assert "Read-only file system" in result.stderr

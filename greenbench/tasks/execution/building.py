@@ -6,13 +6,16 @@ stdout, and is unpacked anew in the sandbox of every run: no run sees what anoth
 
 from __future__ import annotations
 
+import functools
+import importlib.util
 import re
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from greenbench import sandbox
-from greenbench.tasks.execution.toolchains import ENTRY, MADE, SOURCES, TOOLCHAINS
+from greenbench.tasks.execution.toolchains import ENTRY, LIBRARY, MADE, SOURCES, TOOLCHAINS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,11 +53,15 @@ class Built:
     command: tuple[str, ...]
     files: Mapping[str, str]
     limits: sandbox.Limits
+    shown: tuple[Path, ...] = ()
+    """What it may read beside its files: packages."""
     unsafe: bool = False
 
     def run(self, stdin: str = "") -> sandbox.Ran:
         """Run it on what it reads."""
-        return sandbox.run(self.command, files=self.files, stdin=stdin, limits=self.limits, unsafe=self.unsafe)
+        return sandbox.run(
+            self.command, files=self.files, stdin=stdin, limits=self.limits, shown=self.shown, unsafe=self.unsafe
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,15 +89,24 @@ def build(language: str, sources: Sources, *, unsafe: bool = False) -> Built | N
         return NotBuilt(note=_refusal(ran), isolation=ran.isolation)
     run = _filled(chain.run, chain, sources)
     if not chain.makes:
-        return Built(command=run, files=sources.files, limits=chain.run_limits, unsafe=unsafe)
+        shown = tuple(_library() / name for name in chain.packages if (_library() / name).exists())
+        return Built(command=run, files=sources.files, limits=chain.run_limits, shown=shown, unsafe=unsafe)
     return Built(command=("sh", "-c", _RUN, "sh", *run), files={_PACKED: ran.stdout}, limits=chain.run_limits, unsafe=unsafe)
 
 
 def _filled(command: Sequence[str], chain: Toolchain, sources: Sources) -> tuple[str, ...]:
     """Put names into a command's places, and tools' own paths: inside a sandbox PATH is another."""
     found: dict[str, tuple[str, ...]] = {tool: (str(shutil.which(tool)),) for tool in chain.tools}
-    found |= {SOURCES: sources.compiled, ENTRY: (sources.entry,)}
+    found |= {SOURCES: sources.compiled, ENTRY: (sources.entry,), LIBRARY: (str(_library()),)}
     return tuple(part for word in command for part in found.get(word, (word,)))
+
+
+@functools.cache
+def _library() -> Path:
+    """Return the folder that NumPy is installed in, without importing it; raises ImportError where it is not."""
+    if (spec := importlib.util.find_spec("numpy")) is None or spec.origin is None:
+        raise ImportError("NumPy is not installed")
+    return Path(spec.origin).resolve().parents[1]
 
 
 def _refusal(ran: sandbox.Ran) -> str:

@@ -2,8 +2,9 @@
 
 The commands follow Pan et al., "Lost in Translation" (ICSE 2024): javac, gcc, g++, go build and a syntax check for Python; C#
 and JavaScript are not in the paper. More generous than the paper: C++ is C++17 (there C++11), C and C++ are optimised, and C is
-linked with the mathematical library. Python is the interpreter greenbench runs on, and its standard library alone. A
-translation that needs any other package does not run, nor does one that needs a module that this Python no longer has.
+linked with the mathematical library. Python is the interpreter greenbench runs on, with its standard library, NumPy and SciPy,
+as sites of contests have it. A translation that needs any other package does not run, nor does one that needs a module that
+this Python no longer has.
 
 The paper gives each test 100 s of wall clock; here a program gets 10 s of processor time, or 15 s in a virtual machine.
 """
@@ -21,16 +22,25 @@ from greenbench.tasks.execution.trials import Calls, Checks, Streams
 if TYPE_CHECKING:
     from greenbench.tasks.execution.trials import Tests
 
-SOURCES, ENTRY = "{sources}", "{entry}"
-"""Stand in commands for the names of the source files, and for the class to run."""
+SOURCES, ENTRY, LIBRARY = "{sources}", "{entry}", "{library}"
+"""Stand in commands for the names of the source files, for the class to run, and for the folder that holds the packages."""
 MADE = "made"
 """Folder that a compiler writes to."""
 
 PYTHON = str(Path(sys.executable).resolve())
 """The interpreter itself, not a virtual environment's link to it: nothing installed there is needed."""
 ISOLATED_PYTHON = (PYTHON, "-I", "-S", "-B")
-_RUN_PYTHON = 'import runpy, site, sys\nsite.setquit()\nsys.argv.pop(0)\nrunpy.run_path(sys.argv[0], run_name="__main__")'
-"""As if the file itself were run, with the ``exit`` and ``quit`` that -S leaves out together with installed packages."""
+_RUN_PYTHON = """\
+import os, runpy, site, sys
+site.setquit()
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+sys.path.append(sys.argv[1])
+del sys.argv[:2]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+"""As if the file itself were run, with the ``exit`` and ``quit`` that -S leaves out together with installed packages.
+
+NumPy's library of linear algebra would start a thread for each processor, and reserve memory for each."""
 _CHECK_PYTHON = (
     'import sys\nwith open(sys.argv[1], "rb") as file:\n    compile(file.read(), sys.argv[1], "exec", dont_inherit=True)'
 )
@@ -67,6 +77,8 @@ class Toolchain:
     run: tuple[str, ...]
     makes: bool = True
     """Whether the compiler makes something that is run in the source's place."""
+    packages: tuple[str, ...] = ()
+    """Folders beside NumPy's own that a program may import, or that those need; nothing else that is installed there."""
     compile_limits: Limits = COMPILE
     run_limits: Limits = RUN
     tools: tuple[str, ...]
@@ -82,8 +94,9 @@ TOOLCHAINS: dict[str, Toolchain] = {
     "python": Toolchain(
         file="Main.py",
         compile=(*ISOLATED_PYTHON, "-c", _CHECK_PYTHON, SOURCES),
-        run=(*ISOLATED_PYTHON, "-c", _RUN_PYTHON, SOURCES),
+        run=(*ISOLATED_PYTHON, "-c", _RUN_PYTHON, LIBRARY, SOURCES),
         makes=False,
+        packages=("numpy", "numpy.libs", "scipy", "scipy.libs"),
         tools=(),
         install="",
         probe="print(1)\n",

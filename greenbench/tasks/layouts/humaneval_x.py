@@ -44,9 +44,11 @@ BEFORE = {
         "using namespace std;",
     ),
 }
-"""Language to the lines that stand before every program; the authors' numpy is left out, as the standard library must do."""
+"""Language to the lines that stand before every program; the authors' numpy is left out, as no test needs it."""
 _LENT = re.compile(r"^(?:import\b.*;|#include\b.*|using\b.*;)[ \t]*$", re.MULTILINE)
 """Lines of a declaration that lend names to the test behind it."""
+_LEFT_OVER = re.compile(r'\n[ \t]*"[ \t]*\n\Z')
+"""What the authors' removal of descriptions has left of four quotation marks in Python/142."""
 _GO_IMPORT = re.compile(r'"([\w./-]+)"')
 
 
@@ -70,7 +72,8 @@ def _program(row: Mapping[str, Any], table: Table, index: int) -> Program:
     if not (slash and number):
         raise UsageError(f"{where}: the task_id is {named!r} and must be like Python/0; mend the row")
     tongue = language(plain(row.get("lang") or named, where, "language"))
-    declaration, solution = code(row["declaration"], where), plain(row["canonical_solution"], where, "program")
+    declaration = _LEFT_OVER.sub("\n", code(row["declaration"], where))
+    solution = plain(row["canonical_solution"], where, "program")
     test, setup = (plain(row.get(name) or "", where, name) for name in ("test", "test_setup"))
     text = (declaration + solution).lstrip("\r\n")
     if tongue == "go":
