@@ -2,7 +2,7 @@
 
 ``restore`` puts back what a killed session left behind.
 
-Exit codes: 0 fine, 2 the call or a file is wrong; ``run`` passes pytest's own on.
+Exit codes: 0 fine, 1 ``compare`` found a regression, 2 the call or a file is wrong; ``run`` passes pytest's own on.
 """
 
 from __future__ import annotations
@@ -75,6 +75,20 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
     swept.add_argument("--knobs", type=_listed, help="of the system stage (default: the GPU's, where a GPU is counted)")
     swept.add_argument("--fractions", type=_fractions, help="to try for each knob (default: 0.9,0.8,0.7,0.6,0.5)")
     swept.set_defaults(run=sweep_power)
+    held = known.add_parser(
+        "compare",
+        help="hold runs against a first one, with verdicts; exits with 1 where one regressed",
+        epilog="e.g. greenbench compare main.json pr.json --gate 'energy <= 1.05*saved' --markdown",
+    )
+    held.add_argument("baseline", type=Path, help="a results file, a folder of them, or a saved run (--benchmark-json)")
+    held.add_argument("runs", nargs="+", type=Path, help="the same; each is held against the baseline")
+    held.add_argument("--gate", action="append", default=[], metavar="EXPR", help="as --green-gate; repeatable")
+    held.add_argument("--allow", type=_listed, default=(), metavar="DIFFERENCE,...", help="as --green-allow")
+    held.add_argument("--strict", action="store_true", help="fail open verdicts too")
+    shape = held.add_mutually_exclusive_group()
+    shape.add_argument("--json", action="store_true", help="print the verdicts as JSON")
+    shape.add_argument("--markdown", action="store_true", help="print them as Markdown, e.g. for a job's summary")
+    held.set_defaults(run=compare)
     again = known.add_parser("restore", help="put back power limits, clocks and governors that a killed run left behind")
     again.set_defaults(run=restore)
     command = known.add_parser("check", help="hold experiment.md against variants/")
@@ -119,6 +133,29 @@ def new(asked: argparse.Namespace, _rest: Sequence[str]) -> int:
     ]
     print("\n".join(lines))  # noqa: T201
     return 0
+
+
+def compare(asked: argparse.Namespace, _rest: Sequence[str]) -> int:
+    """Print how runs compare with the first one, and return 1 where a gate fails; raises UsageError."""
+    from rich.console import Console
+
+    from greenbench import comparing, values
+    from greenbench.report import gates
+    from greenbench.settings import ALLOWED
+
+    allow = values.allow(ALLOWED)(asked.allow)
+    paths = [asked.baseline, *asked.runs]
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 132)
+    found = comparing.compare(paths, asked.gate, allow=allow, strict=asked.strict, root=Path())
+    if asked.json:
+        print(json.dumps([one.record() for one in found], indent=1))  # noqa: T201
+    for one in () if asked.json else found:
+        title = f"{one.run} against {one.baseline}: {'failed' if one.failed else 'passed'}"
+        if asked.markdown:
+            print(gates.markdown(one.verdicts, title))  # noqa: T201
+        else:
+            gates.tell(console, one.verdicts, title)
+    return int(any(one.failed for one in found))
 
 
 def doctor(asked: argparse.Namespace, _rest: Sequence[str]) -> int:

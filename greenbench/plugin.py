@@ -6,25 +6,27 @@ It holds no logic of its own: cells come from ``plan``, rounds from ``measuring`
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from greenbench.errors import GreenbenchError
+from greenbench.sentences import one_sentence, usage_errors
 from greenbench.settings import OPTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Sequence
+    from collections.abc import Callable, Generator, Sequence
     from pathlib import Path
 
     from greenbench.energy import Meter
+    from greenbench.gate_hooks import GateHooks
     from greenbench.report.summary import Summary
     from greenbench.session import Session
     from greenbench.types import Cell, CellResult
 
 SESSION: pytest.StashKey[Session] = pytest.StashKey()
 SUMMARY: pytest.StashKey[Summary] = pytest.StashKey()
+GATES: pytest.StashKey[GateHooks] = pytest.StashKey()
 RECORD: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
 
 
@@ -68,12 +70,15 @@ def session_of(config: pytest.Config) -> Session:
 
 
 def _open(config: pytest.Config, experiment: Path | None, variants: Path | None) -> None:
+    from greenbench.gate_hooks import GateHooks
     from greenbench.report.summary import Summary
     from greenbench.session import Session
 
     session = Session(config.getoption, config.rootpath, experiment, variants)
     config.stash[SESSION], config.stash[SUMMARY] = session, Summary(session.settings.results, config.rootpath)
     config.pluginmanager.register(Writer(session, config.stash[SUMMARY]), "greenbench-writer")
+    config.stash[GATES] = GateHooks(config, session, config.stash[SUMMARY])
+    config.pluginmanager.register(config.stash[GATES], "greenbench-gates")
 
 
 class Writer:
@@ -111,10 +116,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Before the first cell runs, find every reason why the run could not succeed."""
+    config = session.config
     cells = [c for item in session.items if (c := _cell_of(item)) is not None]
-    if cells and not session.config.option.collectonly:
-        with usage_errors():
-            session_of(session.config).check(cells)
+    gated = SESSION in config.stash or config.getoption("--green-gate")  # a suite that measures nothing keeps no gate
+    if config.option.collectonly or not (cells or gated):
+        return
+    with usage_errors():
+        session_of(config).check(cells)
+        config.stash[GATES].check()
 
 
 def _cell_of(item: pytest.Item) -> Cell | None:
@@ -231,6 +240,7 @@ def measure(request: pytest.FixtureRequest, benchmark: Any, energy: Meter) -> Ca
 
     def run(target: Any, *, rounds: int = 1) -> CellResult:
         from greenbench.measuring import Circumstances, measured
+        from greenbench.report.properties import properties
 
         session, say = session_of(request.config), progress(request.config)
         around = Circumstances(
@@ -240,10 +250,11 @@ def measure(request: pytest.FixtureRequest, benchmark: Any, energy: Meter) -> Ca
         say("")
         if benchmark.enabled:
             request.node.stash[RECORD] = benchmark.extra_info["greenbench"] = outcome.record
+            request.node.user_properties += properties(outcome.record)
         with one_sentence():
             if outcome.error is not None:
                 raise outcome.error
-            if session.settings.strict and outcome.result.status == "partial":
+            if "partial" in session.settings.strict and outcome.result.status == "partial":
                 raise pytest.fail.Exception(f"{outcome.result.id} is partial: {_notes(outcome.result)}", pytrace=False)
         return outcome.result
 
@@ -254,24 +265,6 @@ def _notes(result: CellResult) -> str:
     """Return why a cell is partial: its knobs that did not do what was asked."""
     told = dict.fromkeys(f"{a.stage}.{a.knob}: {a.note}" for one in result.rounds for a in one.applied if a.note)
     return "; ".join(told)
-
-
-@contextlib.contextmanager
-def usage_errors() -> Iterator[None]:
-    """Turn our own errors into pytest's usage error: exit code 4, the sentences, no traceback."""
-    try:
-        yield
-    except GreenbenchError as error:
-        raise pytest.UsageError(str(error)) from error
-
-
-@contextlib.contextmanager
-def one_sentence() -> Iterator[None]:
-    """Fail a test with our own error's sentence alone: its traceback would tell the reader nothing."""
-    try:
-        yield
-    except GreenbenchError as error:
-        raise pytest.fail.Exception(str(error), pytrace=False) from None  # a chain of both would print it twice
 
 
 def progress(config: pytest.Config) -> Callable[[str], None]:

@@ -31,9 +31,9 @@ def mean_quality(rounds: Sequence[Round]) -> dict[str, Metric]:
 
 def over_rounds(metrics: Sequence[Metric]) -> Metric:
     """Return the mean with an interval for rows and seeds; without bounds where a round has none."""
-    known = [(m.value, m) for m in metrics if m.value is not None]
+    known = [(m.value, m) for m in metrics if m.value is not None and math.isfinite(m.value)]
     if not known:
-        return metrics[-1]
+        return replace(metrics[-1], value=None, reason=metrics[-1].reason or "the score is no number")
     mean = statistics.fmean(value for value, _ in known)
     below = _half([None if m.low is None else value - m.low for value, m in known])
     above = _half([None if m.high is None else m.high - value for value, m in known])

@@ -243,7 +243,7 @@ class Session:
             GUARD.stop()
         if self._ready:
             sampler = meter.sampler.cpu_seconds if meter.sampler is not None else None
-            self.recorder.conclude({"doubts": list(told), "in_a_hurry": hurry, "sampler_cpu_seconds": sampler})
+            self.recorder.conclude(conclusion={"doubts": list(told), "in_a_hurry": hurry, "sampler_cpu_seconds": sampler})
         return told
 
     def _last_look(self, meter: Meter) -> tuple[str, ...]:
@@ -254,11 +254,11 @@ class Session:
             return (f"the idle power could not be looked at again: {type(error).__name__}: {error}",)
 
     @functools.cached_property
-    def recorder(self) -> store.Recorder:
-        """The one writer of this session's results files."""
+    def header(self) -> dict[str, Any]:
+        """The circumstances of this session, as its files state them."""
         from greenbench.environment import describe
 
-        header = {
+        return {
             "profile": self.profile.name,
             "profile_changes": {task: dict(wanted) for task, wanted in self.settings.size.items()},
             "session": {
@@ -268,7 +268,11 @@ class Session:
             },
             "environment": {"device": self.device, **store.builtin(describe(self.root, self.gpus))},
         }
-        return store.Recorder(self.settings.results, self.started, header)
+
+    @functools.cached_property
+    def recorder(self) -> store.Recorder:
+        """The one writer of this session's results files."""
+        return store.Recorder(self.settings.results, self.started, self.header)
 
     @property
     def written(self) -> tuple[Path, ...]:

@@ -17,6 +17,8 @@ from greenbench.profiles import PROFILES
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from greenbench.gates import Gate
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
@@ -38,6 +40,8 @@ class Option:
         return f"--green-{self.name}"
 
 
+ALLOWED = ("host", "device", "driver", "power_limit", "profile", "data", "model", "scope", "new")
+"""Differences that keep two cells from being compared; ``new`` is a cell that the compared run has not."""
 SPLITS = ("random", "project", "time")
 BALANCES = ("none", "weights", "undersample")
 OPTIONS = (
@@ -102,9 +106,21 @@ OPTIONS = (
     ),
     Option(
         name="strict",
-        metavar="partial",
+        metavar="partial,inconclusive",
         alone="partial",
-        help="fail cells that are partial: a knob did not do what was asked",
+        help="fail cells that are partial (a knob did not do what was asked), verdicts of gates that are open, or both",
+    ),
+    Option(
+        name="gate",
+        metavar="EXPR",
+        repeatable=True,
+        help="[TASK.][STAGE.]METRIC OP VALUE, e.g. 'energy <= 1.05*saved' or 'T2.mcc >= V0-0.02'; a regression fails the run",
+    ),
+    Option(
+        name="allow",
+        metavar="DIFFERENCE,...",
+        repeatable=True,
+        help=f"compare although these differ, of {', '.join(ALLOWED)} (default: none)",
     ),
     Option(name="results", metavar="DIR", default="results", help="where the JSON goes (default: results)"),
     Option(
@@ -139,8 +155,10 @@ class Settings:
     gpus: str
     control: str
     require: tuple[str, ...]
-    strict: bool
-    """Whether a cell fails that is partial."""
+    strict: tuple[str, ...]
+    """What fails: cells that are ``partial``, verdicts that are ``inconclusive``."""
+    gate: tuple[Gate, ...]
+    allow: tuple[str, ...]
     results: Path
     cpu_watts: float | None
     unsafe_exec: bool
@@ -195,6 +213,8 @@ def settings(given: Callable[[str], Any], root: Path, *, tasks: Sequence[str], m
         "control": checked("control", values.one_of("control", ("on", "off"))),
         "require": checked("require", values.channels),
         "strict": checked("strict", values.strict),
+        "gate": checked("gate", values.gates(tasks)),
+        "allow": checked("allow", values.allow(ALLOWED)),
         "results": root / local_path(str(raw["results"])),
         "cpu_watts": checked("cpu-watts", values.optional(values.number("cpu-watts", float, 0.01))),
         "unsafe_exec": checked("unsafe-exec", values.switch("unsafe-exec")),

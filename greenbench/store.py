@@ -133,10 +133,10 @@ class Recorder:
         """Add ``facts`` to what the session's files share, before the first of them is written."""
         self._header |= builtin(facts)
 
-    def conclude(self, facts: Mapping[str, Any]) -> None:
-        """Add what the session's end showed to all its files; raises OSError."""
+    def conclude(self, **facts: Any) -> None:
+        """Add what the session's end showed (``conclusion``, ``gates``) to all its files; raises OSError."""
         for path, run in self._runs.values():
-            run["conclusion"] = builtin(facts)
+            run.update(builtin(facts))
             write_atomically(path, json.dumps(run, indent=1, allow_nan=False))
 
     def append(self, record: Mapping[str, Any], options: Options) -> Path:

@@ -9,10 +9,13 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from greenbench.errors import UsageError
+from greenbench.gates import parse as gate
 from greenbench.types import CHANNELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    from greenbench.gates import Gate
 
 SIZES: Mapping[str, tuple[type[int | float], float]] = {
     "train": (int, 1),
@@ -81,18 +84,56 @@ def device(value: Any) -> str:
 
 def channels(value: Any) -> tuple[str, ...]:
     """Parse channels of energy, with commas between."""
-    named = tuple(filter(None, (part.strip() for part in str(value or "").split(","))))
-    allowed = (*CHANNELS, "measured")
+    named, allowed = _words(value), (*CHANNELS, "measured")
     if unknown := [name for name in named if name not in allowed]:
         raise UsageError(f"--green-require: found {unknown[0]!r}; it takes {', '.join(allowed)}, with commas between")
     return named
 
 
-def strict(value: Any) -> bool:
-    """Parse what ``--green-strict`` fails."""
-    if value not in (None, "", "partial", True, False):
-        raise UsageError(f"--green-strict: found {value!r}; it takes partial: write --green-strict=partial, or put it last")
-    return bool(value)
+STRICT = ("partial", "inconclusive")
+
+
+def strict(value: Any) -> tuple[str, ...]:
+    """Parse what ``--green-strict`` fails; ``true`` in pyproject.toml is both."""
+    if isinstance(value, bool):
+        return STRICT if value else ()
+    named = _words(value)
+    if unknown := [name for name in named if name not in STRICT]:
+        raise UsageError(
+            f"--green-strict: found {unknown[0]!r}; it takes {' and '.join(STRICT)}, with a comma between: "
+            "write --green-strict=partial, or put it last"
+        )
+    return named
+
+
+def _words(value: Any) -> tuple[str, ...]:
+    """Return words with commas between, or those of a list."""
+    parts = value if isinstance(value, list | tuple) else [value or ""]
+    return tuple(word for part in parts for word in (w.strip() for w in str(part).split(",")) if word)
+
+
+def allow(allowed: Sequence[str]) -> Callable[[Any], tuple[str, ...]]:
+    """Return a parser of the differences that are let pass."""
+
+    def parse(value: Any) -> tuple[str, ...]:
+        named = _words(value)
+        if unknown := [name for name in named if name not in allowed]:
+            raise UsageError(f"--green-allow: found {unknown[0]!r}; it takes {', '.join(allowed)}, with commas between")
+        return named
+
+    return parse
+
+
+def gates(tasks: Sequence[str]) -> Callable[[Any], tuple[Gate, ...]]:
+    """Return a parser of gates, a text each."""
+
+    def parse(value: Any) -> tuple[Gate, ...]:
+        listed = [value] if isinstance(value, str) else value or []
+        if not isinstance(listed, list | tuple):
+            raise UsageError(f"--green-gate: found {value!r}; in pyproject.toml give a list of texts")
+        return tuple(gate(str(text), tasks) for text in listed)
+
+    return parse
 
 
 def direction(value: Any) -> str:

@@ -2,7 +2,8 @@
 
 ``write(pytester)`` puts experiment.md, variants/, a conftest.py that overrides ``dataset``, ``model`` and ``toggles``, and a
 bench test into a fresh folder. The stages burn a little CPU and answer with fixed probabilities; the environment variable
-``STUB`` names a cell and what goes wrong in it: ``T2-V1_fast=raise``; ``STUB_SCORING`` holds the seconds that scoring takes.
+``STUB`` names a cell and what goes wrong in it: ``T2-V1_fast=raise``; ``STUB_SCORING`` holds the seconds that scoring takes;
+``STUB_ROWS`` how many test rows there are, ``STUB_RIGHT`` which share of them a cell gets right: ``T2-V1_fast=0.95``.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ from types import SimpleNamespace
 
 import pytest
 from greenbench.plugin import use_matrix
-from greenbench.resampling import outcomes
+from greenbench.resampling import bootstrap, outcomes
 from greenbench.types import Applied, Judged, Metric
 
 HERE = Path(__file__).parent
@@ -65,12 +66,16 @@ def pytest_configure(config):
     use_matrix(config, HERE / "experiment.md", HERE / "variants")
 
 
+def named(variable):
+    return dict(p.split("=") for p in os.environ.get(variable, "").split(",") if p)
+
+
 class StubToggles:
     converts = shortens = False
 
     def __init__(self, cell):
         self.cell, self.finetunes = cell, cell.options.training.finetune
-        self.fault = dict(p.split("=") for p in os.environ.get("STUB", "").split(",") if p).get(cell.id)
+        self.fault = named("STUB").get(cell.id)
 
     def check(self):
         pass
@@ -104,7 +109,9 @@ class StubToggles:
 
     def inference(self, net, batches):
         rounded = 0.01 * (self.cell.options.training.precision == "bf16" and "STUB_ECHO" not in os.environ)
-        return [0.9 + rounded, 0.1] * (batches // 2)
+        right = round(batches * float(named("STUB_RIGHT").get(self.cell.id, 1)))
+        answers = [0.9 + rounded, 0.1] * (batches // 2)
+        return answers[:right] + [1 - p for p in answers[right:]]
 
     def yardstick(self):
         return lambda: sum(range(10_000)) and 10_000
@@ -117,24 +124,33 @@ class StubToggles:
         return ("this is a stub",)
 
     def work(self, net, batches):
-        return {"samples_scored": batches}
+        return {"samples_scored": batches, "flops_training": 1000, "flops_inference": 10}
 
 
 class StubData:
     def __init__(self, variant):
         self.variant = variant
 
-    train = valid = test = tuple(range(10))
-    facts = {"asked": "generated", "source": "stub", "sha256": "0" * 64, "split_sizes": {"test": 10}}
+    train = valid = test = tuple(range(int(os.environ.get("STUB_ROWS", "10"))))
+    facts = {"asked": "generated", "source": "stub", "sha256": "0" * 64, "split_sizes": {"test": len(test)}}
 
     deciding = ()
+
+    def mcc(self, answers):
+        rows = len(answers.labels)
+        if os.environ.get("STUB_NAN") == self.variant:
+            return Metric(value=float("nan"), n=rows)
+        if "STUB_RIGHT" not in os.environ:
+            return Metric(value=0.5, n=rows)
+        low, high = bootstrap.interval(bootstrap.replicates(answers)["mcc"])
+        return Metric(value=bootstrap.point(answers)["mcc"], n=rows, low=low, high=high)
 
     def judge(self, outputs, deciding):
         time.sleep(float(os.environ.get("STUB_SCORING", "0")))
         reasons = ("one output for all",) if os.environ.get("STUB_CONSTANT") == self.variant else ()
-        answers = outcomes.of([1, 0] * 5, outputs, threshold=0.5, rows=["row"] * 10)
+        answers = outcomes.of([1, 0] * (len(outputs) // 2), outputs, threshold=0.5, rows=["row"] * len(outputs))
         return Judged(
-            quality={"mcc": Metric(value=0.5, n=len(outputs))},
+            quality={"mcc": self.mcc(answers)},
             references={"majority": {"mcc": 0.0}},
             outcomes={} if "STUB_TEXTS" in os.environ else outcomes.record(answers),
             degenerate=reasons,
@@ -201,7 +217,7 @@ from greenbench.pipeline import Pipeline
 def test_vulnerability(cell, dataset, model, toggles, energy, power, measure):
     result = measure(Pipeline(cell, dataset, model, toggles, energy, power))
     assert cell.id + "=assert" not in os.environ.get("STUB", ""), "the stub's assertion"
-    assert result.quality["mcc"].value == 0.5
+    assert result.quality["mcc"].value == 0.5 or "STUB_RIGHT" in os.environ
 """
 
 

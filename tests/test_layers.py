@@ -16,7 +16,7 @@ PACKAGE = ROOT / "greenbench"
 FLOORS: tuple[tuple[tuple[str, ...], ...], ...] = (
     (("errors", "options", "types"),),
     (
-        ("values", "profiles", "settings"),
+        ("gates", "values", "profiles", "settings"),
         (
             "markdown_tables",
             "knob_values",
@@ -39,10 +39,11 @@ FLOORS: tuple[tuple[tuple[str, ...], ...], ...] = (
         ("sandbox",),
         ("store",),
     ),
+    (("verdicts",),),
     (("stages",), ("tasks",), ("tasks", "report"), ("starts",), ("tasks", "starts")),
     (("pipeline", "measuring"), ("new_variant",)),
-    (("session", "sweeping"),),
-    (("plugin",), ("cli",)),
+    (("session", "sweeping"), ("session", "gatekeeper"), ("comparing",)),
+    (("sentences", "gate_hooks", "plugin"), ("cli",)),
 )
 HEAVY = ("torch", "transformers", "accelerate", "datasets", "pyarrow", "pandas", "sklearn", "zeus", "numpy")
 TORCH_FLOOR = ("stages", "tasks", "starts")

@@ -187,3 +187,10 @@ def test_both_reasons_are_told() -> None:
     assert len(told) == 2
     assert told[0] == "all are called safe"
     assert told[1].startswith("mcc 0.000 is not shown to be better")
+
+
+def test_a_score_that_is_no_number_is_none_with_a_reason() -> None:
+    """In one round of several the others count; in all there is no score."""
+    lost, known = Metric(value=float("nan"), n=5), Metric(value=0.5, n=5)
+    assert quality.over_rounds([lost, known]).value == 0.5
+    assert (quality.over_rounds([lost, lost]).value, quality.over_rounds([lost]).reason) == (None, "the score is no number")

@@ -82,6 +82,15 @@ def test_seed_zero_on_the_command_line_is_a_word(tmp_path: Path) -> None:
         ({"plan": "yes"}, "--green-plan: found 'yes'; it takes no value"),
         ({"cpu_watts": "nan"}, "--green-cpu-watts: found 'nan'"),
         ({"cpu_watts": "0"}, "--green-cpu-watts: found '0'"),
+        ({"size": ["T2=rows:5"]}, "--green-size: found 'rows:5'; write KEY:N,... with keys of train, valid, test, epochs"),
+        ({"size": ["T2=train"]}, "--green-size: found 'train'; write KEY:N"),
+        ({"size": ["T2=train:0"]}, "--green-size train: found '0'; give a whole number from 1"),
+        ({"size": ["T2=learning_rate:fast"]}, "--green-size learning_rate: found 'fast'; give a number"),
+        ({"unsafe_exec": "yes"}, "--green-unsafe-exec: found 'yes'; it takes no value"),
+        ({"gate": ["energy < "]}, "--green-gate: write a number, a variant or 'saved', at character 10:"),
+        ({"gate": ["T9.energy < 1"]}, "--green-gate: 'T9' is neither a task (T2) nor a stage"),
+        ({"allow": ["host,weather"]}, "--green-allow: found 'weather'; it takes host, device, driver, power_limit"),
+        ({"strict": "all"}, "--green-strict: found 'all'; it takes partial and inconclusive"),
     ],
 )
 def test_a_wrong_value_gets_one_sentence(tmp_path: Path, given_options: dict, sentence: str) -> None:
@@ -90,6 +99,28 @@ def test_a_wrong_value_gets_one_sentence(tmp_path: Path, given_options: dict, se
         resolve(tmp_path, **given_options)
     assert len(caught.value.problems) == 1
     assert caught.value.problems[0].startswith(sentence)
+
+
+def test_sizes_gates_and_what_is_let_pass(tmp_path: Path) -> None:
+    """Sizes keep their kind of number; gates are parsed; lists may be written with commas, or one by one."""
+    found = resolve(tmp_path, size=["T2=train:24,learning_rate:1e-3"], gate=["energy <= 5"], allow=["host,data", "new"])
+    assert found.size == {"T2": {"train": 24, "learning_rate": 0.001}}
+    assert [gate.text for gate in found.gate] == ["energy <= 5"]
+    assert (found.allow, found.strict) == (("host", "data", "new"), ())
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("true", ("partial", "inconclusive")),
+        ('"inconclusive"', ("inconclusive",)),
+        ('"partial,inconclusive"', ("partial", "inconclusive")),
+    ],
+)
+def test_strict_in_the_file(tmp_path: Path, written: str, meant: tuple[str, ...]) -> None:
+    """``true`` is all that can be strict."""
+    (tmp_path / "pyproject.toml").write_text(f"[tool.greenbench]\nstrict = {written}\n")
+    assert resolve(tmp_path).strict == meant
 
 
 def test_all_wrong_values_are_listed_together(tmp_path: Path) -> None:

@@ -16,11 +16,14 @@ if TYPE_CHECKING:
 Record = dict[str, Any]
 
 
-def lines(records: Sequence[Record], metrics: Mapping[str, str]) -> list[str]:
-    """Return a line for each cell whose outcomes, round by round, are of the rows that V0 answered too."""
+def lines(records: Sequence[Record], metrics: Mapping[str, str], known: Sequence[Record] = ()) -> list[str]:
+    """Return a line for each cell whose outcomes, round by round, are of the rows that V0 answered too.
+
+    V0 is looked for among ``known`` records, or among ``records`` themselves.
+    """
     found = []
     for record in records:
-        base = baseline_of(record, records)
+        base = baseline_of(record, known or records)
         if base is None or record["variant"] == BASELINE or failed(record):
             continue
         together = _together(record, base)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from greenbench import matrix, plan, store
-from greenbench.report import breakdown, numbers, pairs, table
+from greenbench.report import breakdown, gates, numbers, pairs, table
 from greenbench.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from greenbench.types import Cell
+    from greenbench.verdicts import Measured, Verdict
 
 PRIMARY = {name: task.primary for name, task in TASKS.items()}
 """Each task's metrics for the table, the first one that is known first."""
@@ -30,6 +31,9 @@ class Summary:
         self.problems: list[str] = []
         self.notes: tuple[str, ...] = ()
         """What the session's end showed."""
+        self.verdicts: list[Verdict] = []
+        self.earlier: list[Measured] = []
+        """V0 of earlier sessions, where this one has none."""
 
     def forecast(self, cells: Sequence[Cell], like: Mapping[str, plan.Like]) -> list[str]:
         """Return the line that says what the run will cost, and one for each results file that could not be read."""
@@ -51,7 +55,7 @@ class Summary:
         self, terminal: Any, asked: Sequence[str], paths: Sequence[Path], keyword: str, experiment: matrix.Experiment
     ) -> None:
         """Print the table, then spreads, doubts, hints and the files. ``asked`` names the cells that were to run."""
-        if not self.records and not self.problems:
+        if not self.records and not self.problems and not self.verdicts:
             return
         terminal.section("greenbench", sep="=")
         self._table(terminal)
@@ -59,12 +63,13 @@ class Summary:
         spreads = [line for r in self.records if (line := table.spread(r, metrics.get(r["task"], "")))]
         lines = [
             *spreads,
-            *pairs.lines(self.records, metrics),
+            *pairs.lines(self.records, metrics, self._known),
             *table.failures(self.records),
             *table.doubts(self.records),
             *self.notes,
             *self._missing(asked),
             *self._hints(keyword, experiment),
+            *gates.lines(self.verdicts),
         ]
         for line in [f"- {text}" for text in lines] + [f"! {text}" for text in self.problems]:
             terminal.line(line)
@@ -76,8 +81,16 @@ class Summary:
 
         file = terminal._tw._file  # noqa: SLF001  pytest's own stream, so that order and capturing hold
         console = Console(file=file, width=None if file.isatty() else WIDTH, highlight=False, soft_wrap=False)
-        table.show(console, self.records, PRIMARY)
-        breakdown.show(console, self.records)
+        if self.records:
+            table.show(console, self.records, PRIMARY, self._known)
+            breakdown.show(console, self.records)
+        if self.verdicts:
+            gates.show(console, self.verdicts)
+
+    @property
+    def _known(self) -> list[dict[str, Any]]:
+        """All records that others can be held against."""
+        return [*self.records, *(dict(m.record) for m in self.earlier)]
 
     def _missing(self, asked: Sequence[str]) -> list[str]:
         """Name the cells that were to run and left no record: interrupted, or never started."""
@@ -89,8 +102,13 @@ class Summary:
         hint = matrix.ambiguous_keyword(keyword, [v.name for v in experiment.variants])
         hints = [hint] if hint else []
         with_variant = [r for r in self.records if r["variant"]]
-        if with_variant and not any(r["variant"] == table.BASELINE for r in with_variant):
-            hints.append('V0 is not in this session, so nothing is held against it; -k "V0 or ..." adds it')
+        hints += [f"V0 of {m.record['task']} is that of {m.origin}" for m in self.earlier]
+        lacking = {r["task"] for r in with_variant} - {r["task"] for r in self._known if r["variant"] == table.BASELINE}
+        if lacking:
+            hints.append(
+                f"V0 of {', '.join(sorted(lacking))} is not in this session, and no comparable one in earlier results: nothing "
+                'is held against it; -k "V0 or ..." adds it'
+            )
         return hints
 
 

@@ -22,8 +22,13 @@ WORDS = ("cell", "energy source", "status")
 COLUMNS = ("cell", "time", "energy", "of V0", "quality", "to V0", "energy source", "status")
 
 
-def show(console: Console, records: Sequence[Record], primary: Mapping[str, Sequence[str]]) -> None:
-    """Print one line a cell. ``primary`` names each task's metrics, the first one that is known first."""
+def show(
+    console: Console, records: Sequence[Record], primary: Mapping[str, Sequence[str]], known: Sequence[Record] = ()
+) -> None:
+    """Print one line a cell. ``primary`` names each task's metrics, the first one that is known first.
+
+    V0 is looked for among ``known`` records, or among ``records`` themselves.
+    """
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
@@ -34,7 +39,7 @@ def show(console: Console, records: Sequence[Record], primary: Mapping[str, Sequ
         words = column in WORDS  # numbers keep their line on a narrow terminal, words are folded
         table.add_column(column, justify="left" if words else "right", no_wrap=not words, overflow="fold")
     for record in records:
-        cells = row(record, baseline_of(record, records), metrics.get(record["task"], ""))
+        cells = row(record, baseline_of(record, known or records), metrics.get(record["task"], ""))
         table.add_row(*(text for column, text in zip(COLUMNS, cells, strict=True) if column in shown))
     console.print(table)
 

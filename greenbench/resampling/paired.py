@@ -39,8 +39,8 @@ def alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     return bool(one) and bool(other) and all(one.get(k) == other.get(k) for k in keys)
 
 
-def differences(kept: Mapping[str, Any], kept_other: Mapping[str, Any]) -> dict[str, Difference]:
-    """Return one model minus another in each score that both have, for two kept outcomes.
+def differences(kept: Mapping[str, Any], kept_other: Mapping[str, Any], *, factor: float = 1.0) -> dict[str, Difference]:
+    """Return one model minus ``factor`` times another in each score that both have, for two kept outcomes.
 
     Raises ValueError where they do not answer the same rows.
     """
@@ -49,7 +49,7 @@ def differences(kept: Mapping[str, Any], kept_other: Mapping[str, Any]) -> dict[
     one, other = read(kept), read(kept_other)
     ours, theirs = bootstrap.point(one), bootstrap.point(other)
     drawn, drawn_other = bootstrap.replicates(one), bootstrap.replicates(other)
-    return {n: _difference(ours[n] - theirs[n], drawn[n] - drawn_other[n]) for n in ours if n in theirs}
+    return {n: _difference(ours[n] - factor * theirs[n], drawn[n] - factor * drawn_other[n]) for n in ours if n in theirs}
 
 
 def read(kept: Mapping[str, Any]) -> bootstrap.Answered:

@@ -1,0 +1,168 @@
+"""How a measured or counted quantity compares with a threshold, and how sure that is.
+
+Ratios are taken of logarithms, whose differences are the more nearly normal and treat halving and doubling alike. Rounds of
+the same seeds pair up: Student's paired t. Others: Welch's t with the Welch-Satterthwaite degrees of freedom (Welch,
+Biometrika 1947). A single round shows no spread: it counts with its stated uncertainty, and with no less than 20 %.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from typing import TYPE_CHECKING, NamedTuple
+
+from greenbench.uncertainty import effective_freedom
+from greenbench.verdicts.records import Estimate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from greenbench.gates import Gate
+    from greenbench.verdicts.readings import Readings
+
+SINGLE = 0.20
+"""Half-width of the 95 % interval of one round, as part of its value, where nothing shows it to be wider."""
+Z = statistics.NormalDist().inv_cdf(0.975)
+WORTH = 0.10
+"""The change that rounds are planned for, where the one that was seen is larger."""
+
+
+class Sample(NamedTuple):
+    """Values on the gate's scale, with what each lacks of certainty on that scale."""
+
+    values: list[float]
+    single: float
+    stated: float
+
+    @property
+    def deviation(self) -> float:
+        """Standard deviation of a round; where there is one round, what is taken for it."""
+        return statistics.stdev(self.values) if len(self.values) > 1 else max(self.single, self.stated)
+
+    @property
+    def of_mean(self) -> float:
+        """Standard uncertainty of the mean by the spread."""
+        return self.deviation / math.sqrt(len(self.values))
+
+
+def estimate(gate: Gate, here: Readings, there: Readings | None, drift: float = 0.0) -> Estimate:
+    """Return the margin by which a cell keeps a gate. ``drift`` is what the machine may have changed, as a part.
+
+    Raises ValueError for a ratio where one of the values is not above zero.
+    """
+    sign = 1 if gate.upper else -1
+    ours, theirs = _sample(gate, here), None if there is None else _sample(gate, there)
+    offset = math.log(gate.number) if gate.form == "ratio" else gate.number
+    centre = statistics.fmean(theirs.values) if theirs else 0.0
+    margin = sign * (offset + centre - statistics.fmean(ours.values))
+    shown = _shown(gate, offset, sign)
+    planned = math.log1p(WORTH) if gate.form == "ratio" else WORTH * abs(centre or offset)
+    if gate.about.kind == "work":
+        return Estimate(margin=margin, shown=shown, planned=planned, how="counted, not measured")
+    scale = 1.0 if gate.form == "ratio" else abs(statistics.fmean(ours.values))
+    fixed = scale * math.hypot(drift, 0.0 if there else here.systematic)
+    paired = there is not None and len(here.values) > 1 and set(here.values) == set(there.values)
+    if paired and theirs:
+        return _paired(margin, ours, theirs, Estimate(margin=margin, shown=shown, planned=planned, fixed=fixed))
+    return _apart(margin, ours, theirs, Estimate(margin=margin, shown=shown, planned=planned, fixed=fixed))
+
+
+def _sample(gate: Gate, one: Readings) -> Sample:
+    """Return the values in the order of their seeds, on a logarithmic scale for ratios."""
+    values = [one.values[seed] for seed in sorted(one.values)]
+    if gate.form != "ratio":
+        size = abs(statistics.fmean(values))
+        return Sample(values, size * SINGLE / Z, size * one.uncertainty)
+    if min(values) <= 0:
+        raise ValueError(f"a ratio of {gate.metric} needs values above zero, and one is {min(values):.3g}: gate a difference")
+    return Sample([math.log(v) for v in values], math.log1p(SINGLE) / Z, one.uncertainty)
+
+
+def _shown(gate: Gate, offset: float, sign: int) -> Callable[[float], float]:
+    """Return the way from a margin back to the ratio, the difference, or the value."""
+    if gate.form == "ratio":
+        return lambda margin: math.exp(offset - sign * margin)
+    return lambda margin: offset - sign * margin
+
+
+def _paired(margin: float, ours: Sample, theirs: Sample, bare: Estimate) -> Estimate:
+    count = len(ours.values)
+    spread = statistics.stdev(t - o for o, t in zip(ours.values, theirs.values, strict=True))
+    stated = math.hypot(ours.stated, theirs.stated) / math.sqrt(count)
+    how = f"paired t, {count} rounds"
+    return _finished(bare, margin, (spread / math.sqrt(count), count - 1), stated, (spread, count), how)
+
+
+def _apart(margin: float, ours: Sample, theirs: Sample | None, bare: Estimate) -> Estimate:
+    samples = [ours] if theirs is None else [ours, theirs]
+    parts = {str(i): s.of_mean for i, s in enumerate(samples)}
+    freedom = effective_freedom(parts, {str(i): len(s.values) - 1 for i, s in enumerate(samples) if len(s.values) > 1})
+    counts = [len(s.values) for s in samples]
+    stated = math.hypot(*(s.stated / math.sqrt(n) for s, n in zip(samples, counts, strict=True)))
+    names = {1: "one round, taken for +-20 %"} if min(counts) == 1 else {1: "t", 2: "Welch's t"}
+    how = f"{names.get(len(samples), names[1])}, {' and '.join(map(str, counts))} rounds" if min(counts) > 1 else names[1]
+    spread = math.hypot(*(s.deviation for s in samples))
+    return _finished(bare, margin, (math.hypot(*parts.values()), freedom), stated, (spread, min(counts)), how)
+
+
+def _finished(
+    bare: Estimate, margin: float, seen: tuple[float, float], stated: float, spread: tuple[float, int], how: str
+) -> Estimate:
+    """Combine what the rounds' spread shows, or what is stated if that is the wider, with what no round can show."""
+    random, freedom = seen
+    if Z * stated > quantile(freedom) * random:
+        random, freedom = stated, math.inf
+    whole = math.hypot(random, bare.fixed)
+    if whole and not math.isinf(freedom) and random:
+        freedom *= (whole / random) ** 4
+    return Estimate(
+        margin=margin,
+        below=whole,
+        above=whole,
+        freedom=freedom,
+        shown=bare.shown,
+        planned=bare.planned,
+        fixed=bare.fixed,
+        spread=spread[0],
+        rounds=spread[1],
+        how=how,
+    )
+
+
+def quantile(freedom: float, level: float = 0.975) -> float:
+    """Return Student's t for ``freedom`` degrees of freedom, the normal distribution's for infinitely many."""
+    if math.isinf(freedom):
+        return statistics.NormalDist().inv_cdf(level)
+    from scipy.special import stdtrit
+
+    return float(stdtrit(freedom, level))
+
+
+def chance(one: Estimate) -> float:
+    """Return the probability of a margin so low or lower, where the gate just holds: one-sided, by Student's t."""
+    if not one.above:
+        return 1.0 if one.margin >= 0 else 0.0
+    if math.isinf(one.above):
+        return 0.5
+    ratio = one.margin / one.above
+    if math.isinf(one.freedom):
+        return statistics.NormalDist().cdf(ratio)
+    from scipy.special import stdtr
+
+    return float(stdtr(one.freedom, ratio))
+
+
+def bounds(one: Estimate) -> tuple[float, float]:
+    """Return the 95 % interval of the margin."""
+    factor = quantile(one.freedom)
+    return one.margin - factor * one.below, one.margin + factor * one.above
+
+
+def holm(chances: Sequence[float]) -> list[float]:
+    """Return p-values corrected for being several (Holm, Scandinavian Journal of Statistics 1979), in their order."""
+    order = sorted(range(len(chances)), key=chances.__getitem__)
+    corrected, worst = [0.0] * len(chances), 0.0
+    for rank, index in enumerate(order):
+        worst = max(worst, min(1.0, chances[index] * (len(chances) - rank)))
+        corrected[index] = worst
+    return corrected

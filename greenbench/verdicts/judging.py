@@ -1,0 +1,219 @@
+"""A gate over the cells of a run: one verdict each. What cannot be judged is refused, and a refusal fails.
+
+REGRESSED wants proof: the 95 % interval lies beyond the threshold, and the one-sided p-value holds after Holm's correction
+over the gate's cells, so that a gate on many cells raises a false alarm in at most 2.5 of 100 sessions. PASS wants proof as
+well: the interval lies on the right side. What lies between is INCONCLUSIVE.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from greenbench.gates import SAVED
+from greenbench.verdicts import estimates, scores
+from greenbench.verdicts.comparable import NEW, refusal
+from greenbench.verdicts.estimates import WORTH
+from greenbench.verdicts.planning import MOST, machine_decides, rounds_needed, rounds_worth
+from greenbench.verdicts.readings import readings
+from greenbench.verdicts.records import Verdict, judged
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from greenbench.gates import Gate
+    from greenbench.verdicts.records import Against, Estimate, Measured
+
+ALPHA = 0.025
+"""One-sided, as the interval's ends are."""
+
+
+class Open(NamedTuple):
+    """A cell that can be judged: the verdict but for its outcome, and the estimate."""
+
+    verdict: Verdict
+    estimate: Estimate
+
+
+def judge(gate: Gate, cells: Mapping[str, Measured], against: Against) -> list[Verdict]:
+    """Return a verdict for each cell that ``gate`` is about; at least one, as no gate holds of nothing."""
+    asked = [m for m in cells.values() if gate.applies(m.record["task"]) and not is_named(m, gate.reference)]
+    found = [_examined(gate, cell, cells, against) for cell in asked]
+    settled = iter(_settled(gate, [one for one in found if isinstance(one, Open)]))
+    verdicts = [one if isinstance(one, Verdict) else next(settled) for one in found]
+    verdicts += _absent(gate, cells, against)
+    return verdicts or [judged(gate, "-", "MISSING", f"no cell of this run has {gate.metric}{_of_task(gate)}")]
+
+
+def _of_task(gate: Gate) -> str:
+    return f" in {gate.task}" if gate.task else ""
+
+
+def _absent(gate: Gate, cells: Mapping[str, Measured], against: Against) -> list[Verdict]:
+    """Refuse what should be there: cells that were to run, and those of the compared run."""
+    lost = {name: "it was to run and left no record" for name in against.expected if name not in cells}
+    if gate.reference == SAVED:
+        lost |= {name: why for name, why in against.gone.items() if name not in lost}
+    return [judged(gate, name, "MISSING", why) for name, why in lost.items() if gate.applies(name.partition("-")[0])]
+
+
+def is_named(cell: Measured, reference: str | None) -> bool:
+    """Whether a reference names this cell: by its variant's number or name, with the swept value where it has one."""
+    variant = str(cell.record["variant"])
+    suffix = cell.id.removeprefix(f"{cell.record['task']}-{variant}")
+    return reference in {f"{variant}{suffix}", f"{variant.partition('_')[0]}{suffix}"}
+
+
+def _examined(gate: Gate, cell: Measured, cells: Mapping[str, Measured], against: Against) -> Verdict | Open:
+    if flaw := flaw_of(cell):
+        return judged(gate, cell.id, *flaw)
+    other: Measured | None = None
+    if gate.reference:
+        reference = _reference(gate, cell, cells, against)
+        if isinstance(reference, Verdict):
+            return reference
+        other = reference
+        if flaw := flaw_of(other):
+            return judged(gate, cell.id, flaw[0], f"{other.id} of {other.origin}: {flaw[1]}")
+    return _compared(gate, cell, other, against.allow)
+
+
+def flaw_of(cell: Measured) -> tuple[Any, str] | None:
+    """Return why nothing can be said of a cell, whatever it is held against."""
+    record = cell.record
+    if record["status"] == "failed":
+        return "MISSING", f"the cell failed: {record.get('error') or 'it left no round'}"
+    if record.get("outcome") == "failed":
+        return "MISSING", "its test failed after it was measured"
+    if record.get("degenerate"):
+        return "DEGENERATE", str(record["degenerate"][0])
+    if record.get("effect"):
+        return str(record["effect"]), f"{', '.join(record.get('without_effect', ()))} did nothing"
+    return None
+
+
+def _reference(gate: Gate, cell: Measured, cells: Mapping[str, Measured], against: Against) -> Measured | Verdict:
+    name = str(gate.reference)
+    if name == SAVED:
+        found = (against.saved or {}).get(cell.id)
+        if found is None:
+            allowed = " (--green-allow new lets new cells pass)" if against.saved else ""
+            why = f"{against.saved_name or 'the compared run'} has no {cell.id}: run it there too{allowed}"
+            if NEW in against.allow:
+                return judged(gate, cell.id, "PASS", f"new, and let pass: {why}")
+            return judged(gate, cell.id, "MISSING", why)
+        return found
+    same = [m for m in cells.values() if m.record["task"] == cell.record["task"] and is_named(m, name)]
+    lost = [e for e in against.expected if e.startswith(f"{cell.record['task']}-{name}")]
+    if not same and lost:
+        return judged(gate, cell.id, "MISSING", f"{lost[0]} was to run and left no record")
+    found = same[0] if same else against.earlier(name, cell)
+    if found is None:
+        how = f'pytest bench -k "{cell.record["task"]} and {name}_"'
+        return judged(gate, cell.id, "MISSING", f"{name} is not in this run, and no comparable one in earlier results: {how}")
+    return found
+
+
+def _named(other: Measured) -> str:
+    return other.id if other.origin == "this session" else f"{other.id} of {other.origin}"
+
+
+def _compared(gate: Gate, cell: Measured, other: Measured | None, allow: Collection[str]) -> Verdict | Open:
+    quality = gate.about.kind == "quality"
+    sides = [m for m in (cell, other) if m is not None]
+    values: list[float] = []
+    for side in sides:
+        number = scores.value(side.record, gate.metric) if quality else _mean(gate, side)
+        if not isinstance(number, float):
+            why = number or _unscored(gate, side)
+            return judged(gate, cell.id, "UNMEASURED", why if side is cell else f"{_named(side)}: {why}")
+        values.append(number)
+    about: dict[str, Any] = {"here": values[0], "there": values[1] if other else None}
+    about["reference"] = _named(other) if other else ""
+    if other and (why := refusal(cell, other, gate, allow)):
+        return judged(gate, cell.id, "NOT-COMPARABLE", why, **about)
+    try:
+        found = _estimate(gate, cell, other)
+    except ValueError as error:
+        return judged(gate, cell.id, "NOT-COMPARABLE", str(error), **about)
+    return Open(_described(judged(gate, cell.id, "INCONCLUSIVE", **about), found), found)
+
+
+def _mean(gate: Gate, side: Measured) -> float | str:
+    found = readings(gate, side.record)
+    return found if isinstance(found, str) else sum(found.values.values()) / len(found.values)
+
+
+def _unscored(gate: Gate, side: Measured) -> str:
+    known = side.record["quality"].get(gate.metric)
+    return (known or {}).get("reason") or f"{gate.metric} was not scored"
+
+
+def _estimate(gate: Gate, cell: Measured, other: Measured | None) -> Estimate:
+    if gate.about.kind == "quality":
+        return scores.estimate(gate, cell.record, other.record if other else None)
+    ours, theirs = readings(gate, cell.record), None if other is None else readings(gate, other.record)
+    if isinstance(ours, str) or isinstance(theirs, str):
+        raise TypeError("readings that are unknown have no estimate")
+    apart = other is not None and other.header is not cell.header
+    return estimates.estimate(gate, ours, theirs, _drift(gate, cell, other) if apart and other else 0.0)
+
+
+def _drift(gate: Gate, cell: Measured, other: Measured) -> float:
+    """Return by how much the machine's yardstick moved between two sessions: a standard uncertainty; 0 where it has none."""
+    key = "operations_per_joule" if gate.about.kind == "energy" else "operations_per_second"
+    if gate.about.kind not in {"energy", "time"}:
+        return 0.0
+    rates = [
+        [v for w in ("before", "after") if (v := ((m.record.get("yardstick") or {}).get(w) or {}).get(key))]
+        for m in (cell, other)
+    ]
+    if not all(rates):
+        return 0.0
+    ours, theirs = (float(sum(each)) / len(each) for each in rates)
+    return abs(ours / theirs - 1)
+
+
+def _described(verdict: Verdict, found: Estimate) -> Verdict:
+    """Add the change and its interval."""
+    margins = estimates.bounds(found)
+    known = all(abs(m) < float("inf") for m in margins)
+    low, high = sorted(found.shown(m) for m in margins) if known else (None, None)
+    return replace(verdict, change=found.shown(found.margin), low=low, high=high, how=found.how)
+
+
+def _settled(gate: Gate, found: Sequence[Open]) -> list[Verdict]:
+    """Decide the cells of one gate together."""
+    corrected = estimates.holm([estimates.chance(one.estimate) for one in found])
+    return [_decided(gate, one, p, len(found)) for one, p in zip(found, corrected, strict=True)]
+
+
+def _decided(gate: Gate, one: Open, p: float, cells: int) -> Verdict:
+    verdict, found = replace(one.verdict, p=p), one.estimate
+    if not found.above:  # nothing is uncertain
+        kept = found.margin > 0 or (found.margin == 0 and "=" in gate.operator)
+        return replace(verdict, outcome="PASS" if kept else "REGRESSED")
+    low, high = estimates.bounds(found)
+    if low >= 0:
+        return replace(verdict, outcome="PASS")
+    if high < 0 and p <= ALPHA:
+        return replace(verdict, outcome="REGRESSED")
+    if high < 0:
+        reason = f"beyond the threshold by itself, not after Holm's correction over {cells} cells"
+    else:
+        reason = "the interval holds the threshold"
+    needed, worth = rounds_needed(found, cells), rounds_worth(found, cells)
+    return replace(verdict, rounds_needed=needed or worth, reason=f"{reason}; {_remedy(found, needed, worth)}")
+
+
+def _remedy(found: Estimate, needed: int | None, worth: int | None) -> str:
+    """Say what would settle an open verdict."""
+    if needed is not None:
+        return f"about {needed} rounds would settle it (--green-rounds {needed})"
+    if worth is not None:
+        return f"too near to it for {MOST} rounds; {worth} would find a change of {WORTH:.0%} (--green-rounds {worth})"
+    if found.spread is None:
+        return "more test examples would settle it, more rounds would not"
+    if machine_decides(found):
+        return f"more rounds would not settle it: the machine itself, by its yardstick, is uncertain by {found.fixed:.1%}"
+    return f"{MOST} rounds would not settle it, so much do rounds spread"

@@ -1,0 +1,291 @@
+"""Gates from outside: what a person types, the exit code, and the sentence that tells why."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import stub_suite
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ENERGY, SCORE = "energy <= 1.5*saved", "T2.mcc >= V0-0.02"
+RIGHT = "T2-V0_baseline=0.95,T2-V1_fast=0.95,T2-V10_capped=0.95"
+
+
+@pytest.fixture(scope="session")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Measure the stub suite once: V0 and V1 in three rounds, with main.json beside it."""
+    folder = tmp_path_factory.mktemp("measured")
+    stub_suite.write(SimpleNamespace(path=folder))
+    command = [sys.executable, "-m", "pytest", "bench", "-q", "-p", "no:cacheprovider", "-k", "V0 or V1_"]
+    command += ["--green-rounds=3", "--benchmark-json=main.json"]
+    environment = {**os.environ, "STUB_ROWS": "100", "STUB_RIGHT": RIGHT}
+    subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)
+    return folder
+
+
+@pytest.fixture
+def suite(pytester: pytest.Pytester, measured: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """Copy the measured suite, whose answers are as they were."""
+    shutil.copytree(measured, pytester.path, dirs_exist_ok=True)
+    monkeypatch.setenv("STUB_ROWS", "100")
+    monkeypatch.setenv("STUB_RIGHT", RIGHT)
+    return pytester
+
+
+def run(suite: pytest.Pytester, *gates: str, of: str = "V0 or V1_", more: tuple[str, ...] = (), compare: str = "main.json"):
+    """Run the suite's benchmarks against main.json with gates."""
+    given = [f"--green-gate={gate}" for gate in gates]
+    against = [f"--benchmark-compare={compare}"] if compare else []
+    chosen = ["-k", of] if of else []
+    return suite.runpytest_subprocess(
+        "bench", "-p", "no:cacheprovider", "--benchmark-quiet", "--green-rounds=3", *chosen, *against, *given, *more
+    )
+
+
+def edited(suite: pytest.Pytester, change: Any) -> None:
+    """Change what main.json holds; ``change`` is called with the whole of it."""
+    file = suite.path / "main.json"
+    data = json.loads(file.read_text())
+    change(data)
+    file.write_text(json.dumps(data))
+
+
+def records(data: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the cells of a saved run."""
+    return [b["extra_info"]["greenbench"] for b in data["benchmarks"]]
+
+
+def scaled(factor: float):
+    """Return a change that multiplies every joule of a saved run."""
+
+    def change(data: dict[str, Any]) -> None:
+        for record in records(data):
+            for one in record["rounds"]:
+                one["energy"]["total_j"] *= factor
+
+    return change
+
+
+def results(suite: pytest.Pytester) -> list[dict[str, Any]]:
+    """Return the suite's results files, oldest first."""
+    return [json.loads(f.read_text()) for f in sorted((suite.path / "results").glob("*.json"), key=lambda f: f.stat().st_mtime)]
+
+
+def test_nothing_changed_passes(suite: pytest.Pytester) -> None:
+    """Energy against the saved run, quality against V0."""
+    edited(suite, scaled(1.5))  # a margin that the noise of a busy machine does not use up
+    done = run(suite, "energy <= 2*saved", SCORE)
+    assert done.ret == 0
+    done.stdout.fnmatch_lines(["*energy <= 2[*]saved*", "*T2-V0_baseline*PASS*", "*T2.mcc >= V0-0.02*", "*T2-V1_fast*PASS*"])
+
+
+def test_eight_thousand_times_the_energy(suite: pytest.Pytester) -> None:
+    """The verdict is REGRESSED, the exit code 1, and the results say that a gate failed."""
+    edited(suite, scaled(1 / 8000))
+    done = run(suite, ENERGY)
+    assert done.ret == 1
+    done.stdout.fnmatch_lines(["*T2-V1_fast*REGRESSED*"])
+    assert results(suite)[-1]["gates"]["failed"] is True
+    assert {v["outcome"] for v in results(suite)[-1]["gates"]["verdicts"]} == {"REGRESSED"}
+
+
+def test_quality_falls(suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From an MCC of 0.9 to one of 0.1."""
+    monkeypatch.setenv("STUB_RIGHT", RIGHT.replace("V1_fast=0.95", "V1_fast=0.55"))
+    done = run(suite, "T2.mcc >= saved-0.02")
+    assert done.ret == 1
+    done.stdout.fnmatch_lines(["*T2-V0_baseline*PASS*", "*T2-V1_fast*0.1*0.9*REGRESSED*"])
+
+
+def test_a_cell_vanishes(suite: pytest.Pytester) -> None:
+    """A variant that nobody measures any more does not pass: not by being removed, while a choice by -k is told."""
+    text = (suite.path / "experiment.md").read_text()
+    (suite.path / "experiment.md").write_text("\n".join(line for line in text.splitlines() if "V1_fast" not in line))
+    shutil.rmtree(suite.path / "variants/V1_fast")
+    done = run(suite, ENERGY, of="V0")
+    assert done.ret == 1
+    done.stdout.fnmatch_lines(["*MISSING: energy*: T2-V1_fast: main.json has it and this run has not*"])
+
+
+def test_a_cell_that_was_not_selected_is_told(suite: pytest.Pytester) -> None:
+    """Nobody who runs one variant wants the others to fail."""
+    edited(suite, scaled(2))
+    done = run(suite, ENERGY, of="V0")
+    assert done.ret == 0
+    done.stdout.fnmatch_lines(["*not selected, and so not judged: T2-V1_fast of main.json*"])
+
+
+def test_a_cell_is_renamed(suite: pytest.Pytester) -> None:
+    """Both names are missing: the old one here, the new one there."""
+    (suite.path / "variants/V1_fast").rename(suite.path / "variants/V1_quick")
+    text = (suite.path / "experiment.md").read_text()
+    (suite.path / "experiment.md").write_text(text.replace("V1_fast", "V1_quick"))
+    done = run(suite, ENERGY)
+    assert done.ret == 1
+    done.stdout.fnmatch_lines(
+        ["*MISSING*T2-V1_quick: main.json has no T2-V1_quick*--green-allow new*", "*MISSING*T2-V1_fast: main.json has it*"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (lambda file: file.unlink(), "main.json: there is no such file"),
+        (lambda file: file.write_text(file.read_text()[:500]), "main.json: not a whole results file or saved run"),
+        (
+            lambda file: file.write_text(file.read_text().replace('"greenbench": {', '"other": {')),
+            "none of its 2 benchmarks was",
+        ),
+        (lambda file: file.write_text(file.read_text().replace('"schema": 3', '"schema": 99')), "written with schema 99"),
+    ],
+    ids=["missing", "truncated", "empty", "future"],
+)
+def test_a_baseline_that_is_none_is_told_before_a_joule_is_spent(suite: pytest.Pytester, spoil: Any, told: str) -> None:
+    """It is a usage error: one sentence, exit code 4, and no cell has run."""
+    before = len(results(suite))
+    spoil(suite.path / "main.json")
+    done = run(suite, ENERGY)
+    assert done.ret == 4
+    done.stderr.fnmatch_lines([f"*ERROR: *{told}*"])
+    assert len(results(suite)) == before
+
+
+def test_nothing_to_compare_with(suite: pytest.Pytester) -> None:
+    """A gate on the saved run needs one."""
+    done = run(suite, ENERGY, compare="")
+    assert done.ret == 4
+    done.stderr.fnmatch_lines(["*energy <= 1.5[*]saved: nothing is compared with; add --benchmark-compare=FILE*"])
+
+
+def test_a_baseline_of_another_host(suite: pytest.Pytester) -> None:
+    """Both machines are named, and it can be let pass."""
+    edited(suite, lambda data: data["greenbench"]["environment"]["cpu"].update(model="PDP-11"))
+    edited(suite, scaled(2))
+    done = run(suite, ENERGY)
+    assert done.ret == 1
+    done.stdout.fnmatch_lines(["*NOT-COMPARABLE*host: *cores here, PDP-11 with * cores there (--green-allow host*"])
+    assert run(suite, ENERGY, more=("--green-allow=host",)).ret == 0
+
+
+def test_all_cells_unmeasured(suite: pytest.Pytester) -> None:
+    """No GPU, no joules of one, no pass."""
+    done = run(suite, "energy_gpu <= saved")
+    assert done.ret == 1
+    done.stdout.fnmatch_lines(
+        ["*UNMEASURED: energy_gpu <= saved: T2-V0_baseline, T2-V1_fast: energy_gpu is unknown in 3 of 3*"]
+    )
+
+
+def test_an_unknown_metric(suite: pytest.Pytester) -> None:
+    """The finger points at it."""
+    done = run(suite, "T2.mmc >= 0.5")
+    assert done.ret == 4
+    done.stderr.fnmatch_lines(
+        ["*there is no metric 'mmc', at character 4:", "    T2.mmc >= 0.5", "       ^", "*metrics: energy,*"]
+    )
+
+
+def test_two_gates_on_one_cell(suite: pytest.Pytester) -> None:
+    """Each has its verdict; one that fails is enough."""
+    done = run(suite, "T2.mcc >= 0.5", "T2.mcc >= 1")
+    assert done.ret == 1
+    done.stdout.fnmatch_lines(["*T2.mcc >= 0.5*", "*T2-V1_fast*PASS*", "*T2.mcc >= 1*", "*T2-V1_fast*REGRESSED*"])
+
+
+def test_a_score_that_is_no_number(suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NaN passes no gate."""
+    monkeypatch.setenv("STUB_NAN", "V1_fast")
+    done = run(suite, "T2.mcc >= 0")
+    assert done.ret == 1
+    done.stdout.fnmatch_lines(["*T2-V1_fast*UNMEASURED*", "*UNMEASURED*T2-V1_fast: the score is no number*"])
+
+
+def test_a_ratio_to_nothing(suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """V0 that guesses has an MCC of 0, of which every score would be more."""
+    monkeypatch.setenv("STUB_RIGHT", RIGHT.replace("V0_baseline=0.95", "V0_baseline=0.5"))
+    done = run(suite, "T2.mcc >= 0.98*V0")
+    assert done.ret == 1
+    done.stdout.fnmatch_lines(["*NOT-COMPARABLE*a ratio to mcc = 0 means nothing: gate a difference*"])
+
+
+def test_one_round_only(suite: pytest.Pytester) -> None:
+    """It is open, which fails only where a person is strict, and says how many rounds it takes."""
+    done = run(suite, "energy <= 1.02*V0", more=("--green-rounds=1",))
+    assert done.ret == 0
+    done.stdout.fnmatch_lines(["*T2-V1_fast*INCONCLUSIVE*", "*INCONCLUSIVE*--green-rounds*"])
+    assert run(suite, "energy <= 1.02*V0", more=("--green-rounds=1", "--green-strict=inconclusive")).ret == 1
+
+
+def test_a_regression_is_no_baseline(suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Saved and compared with the latest again and again, it fails again and again."""
+    latest = ("--benchmark-autosave", "--benchmark-compare")
+    assert run(suite, compare="", more=("--benchmark-autosave",)).ret == 0
+    monkeypatch.setenv("STUB_RIGHT", RIGHT.replace("V1_fast=0.95", "V1_fast=0.55"))
+    for _ in range(2):
+        done = run(suite, "T2.mcc >= saved-0.02", compare="", more=latest)
+        assert done.ret == 1
+        done.stdout.fnmatch_lines(["*T2-V1_fast*REGRESSED*", "*gates are held against *0001_*"])
+
+
+def test_without_v0_the_newest_of_earlier_results_is_taken(suite: pytest.Pytester) -> None:
+    """By the table and by the gates, with its age; a different machine's is none, and then the command is told."""
+    done = run(suite, SCORE, of="V1_", compare="")
+    assert done.ret == 0
+    done.stdout.fnmatch_lines(["*T2-V1_fast*[0-9]* %*mcc 0.900*", "*T2-V1_fast*PASS*", "*V0 of T2 is that of results, * old*"])
+    for file in (suite.path / "results").glob("V0_*.json"):
+        file.unlink()
+    done = run(suite, SCORE, of="V1_", compare="")
+    assert done.ret == 1
+    done.stdout.fnmatch_lines(['*MISSING*V0 is not in this run*pytest bench -k "T2 and V0_"*'])
+
+
+def test_gates_of_pyproject_hold_where_none_is_typed(suite: pytest.Pytester) -> None:
+    """``[tool.greenbench] gate`` is what a team agreed on."""
+    file = suite.path / "pyproject.toml"
+    file.write_text(file.read_text() + '\n[tool.greenbench]\ngate = ["T2.mcc >= 1"]\n')
+    assert run(suite).ret == 1
+    assert run(suite, "T2.mcc >= 0.5").ret == 0
+
+
+def test_a_gate_of_a_suite_that_measures_nothing_fails(suite: pytest.Pytester) -> None:
+    """Deselecting, disabling and skipping are no ways past it."""
+    assert run(suite, "T2.mcc >= 0.1", of="nothing").ret == 5
+    done = run(suite, "T2.mcc >= 0.1", more=("--benchmark-disable",))
+    assert done.ret == 1
+    done.stdout.fnmatch_lines(["*MISSING*it was to run and left no record*"])
+
+
+def test_a_cell_whose_assertion_failed_is_no_evidence(suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither here nor in a baseline."""
+    monkeypatch.setenv("STUB", "T2-V1_fast=assert")
+    done = run(suite, "T2.mcc >= 0.1", more=("--benchmark-json=bad.json",))
+    done.stdout.fnmatch_lines(["*MISSING*T2-V1_fast: its test failed after it was measured*"])
+    monkeypatch.delenv("STUB")
+    done = run(suite, "T2.mcc >= saved-0.5", compare="bad.json")
+    assert done.ret == 1
+    done.stdout.fnmatch_lines(["*MISSING*T2-V1_fast of bad.json: its test failed after it was measured*"])
+
+
+def test_a_reference_has_to_be_one_of_the_matrix(suite: pytest.Pytester) -> None:
+    """A typing error is told before anything runs."""
+    done = run(suite, "energy <= V7", compare="")
+    assert done.ret == 4
+    done.stderr.fnmatch_lines(["*energy <= V7: V7 is no variant of the matrix; write 'saved' or one cell, such as V0*"])
+
+
+def test_joules_and_quality_are_properties_of_the_test(suite: pytest.Pytester) -> None:
+    """JUnit files carry them."""
+    run(suite, compare="", more=("--junitxml=junit.xml",))
+    text = (suite.path / "junit.xml").read_text()
+    assert '<property name="greenbench.energy_source" value="cpu estimated"' in text
+    assert '<property name="greenbench.mcc" value="0.9' in text
+    assert '<property name="greenbench.energy_j" value="' in text

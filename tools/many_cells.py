@@ -1,0 +1,47 @@
+"""Write a saved run with many made-up cells, to time ``greenbench compare`` on: their joules are drawn, not measured.
+
+python tools/many_cells.py 10000 a.json --seed 1 && python tools/many_cells.py 10000 b.json --seed 2
+time greenbench compare a.json b.json --json > /dev/null
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+SOURCE = {"cpu": "simulated:drawn"}
+
+
+def main() -> None:
+    """Read the arguments and write the file."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("count", type=int)
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seed", type=int, default=1)
+    asked = parser.parse_args()
+    noise = random.Random(asked.seed)
+    cells = [cell(f"test_function[{number}]", asked.rounds, noise) for number in range(asked.count)]
+    benchmarks = [{"extra_info": {"greenbench": one}, "stats": {}} for one in cells]
+    header = {"profile": "tiny", "environment": {"device": "cpu"}}
+    asked.file.write_text(json.dumps({"benchmarks": benchmarks, "greenbench": header}), "utf-8")
+
+
+def cell(name: str, rounds: int, noise: random.Random) -> dict[str, Any]:
+    """Return the record of a plain function's cell, but for what no comparison reads."""
+    about = {"id": name, "task": "", "variant": "", "model": "", "data": {}, "status": "ok", "outcome": "passed", "schema": 3}
+    return {**about, "quality": {}, "rounds": [one_round(seed, noise) for seed in range(rounds)]}
+
+
+def one_round(seed: int, noise: random.Random) -> dict[str, Any]:
+    """Return a round of about 10 J and 1 s."""
+    joules = 10 * noise.lognormvariate(0, 0.02)
+    energy = {"total_j": joules, "cpu_j": joules, "scope": ["cpu"], "sources": SOURCE, "uncertainty_j": {"cpu": {"model": 4.0}}}
+    return {"seed": seed, "seconds": joules / 10, "energy": energy, "windows": [], "repeats": [], "work": {}}
+
+
+if __name__ == "__main__":
+    main()

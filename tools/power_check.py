@@ -1,0 +1,116 @@
+"""Simulate sessions through greenbench's own verdicts, and print how often they are wrong and how often they find a change.
+
+    python tools/power_check.py                          # the noise that docs/statistics.md tells of
+    python tools/power_check.py --noise 0.03 --drift 0.02 --sessions 1000 --cells 20
+
+A session has ``cells`` cells of ``rounds`` rounds. Each round's joules are its cell's mean times lognormal noise; a drift is
+the machine's own, common to a session, and the yardstick sees it. The gate is ``energy <= saved``: no tolerance, which is the
+hardest case. False alarms: sessions without any change in which some cell is REGRESSED. Found: sessions in which one cell truly
+takes 10 % more and is REGRESSED, at once or after the rounds that the verdict itself asks for.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import statistics
+from typing import Any
+
+from greenbench import verdicts
+from greenbench.gates import parse
+from greenbench.verdicts import Against, Measured, Verdict
+
+GATE = parse("energy <= saved")
+HEADER = {"profile": "simulated", "environment": {"device": "cpu"}}
+CHANGED = "T2-cell0"
+
+
+def main() -> None:
+    """Simulate and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--noise", type=float, default=0.03, help="standard deviation of a round, as a part (default: 0.03)")
+    parser.add_argument("--drift", type=float, default=0.0, help="standard deviation of a session's own speed (default: 0)")
+    parser.add_argument("--change", type=float, default=0.10, help="the true change of one cell (default: 0.10)")
+    parser.add_argument("--sessions", type=int, default=1000)
+    parser.add_argument("--cells", type=int, default=20)
+    parser.add_argument("--rounds", type=int, default=5, help="of the first look (default: 5)")
+    parser.add_argument("--seed", type=int, default=1)
+    asked = parser.parse_args()
+    world = World(asked)
+    alarms = sum(any(v.outcome == "REGRESSED" for v in world.compared(asked.rounds, 0.0)) for _ in range(asked.sessions))
+    looks = [found(world, asked.rounds, asked.change) for _ in range(asked.sessions)]
+    needed = sorted(rounds for _, rounds in looks if rounds)
+    print(
+        f"{asked.sessions} sessions of {asked.cells} cells, noise {asked.noise:.1%}, drift {asked.drift:.1%}, seed {asked.seed}"
+    )
+    print(f"no change: {alarms} sessions with a false alarm ({alarms / asked.sessions:.1%})")
+    print(f"a true change of {asked.change:+.0%}: found in {statistics.fmean(hit for hit, _ in looks):.1%}")
+    if needed:
+        print(
+            f"rounds asked for where {asked.rounds} were not enough: median {statistics.median(needed):.0f}, most {needed[-1]}"
+        )
+
+
+def found(world: World, rounds: int, change: float) -> tuple[bool, int]:
+    """Return whether a change was found, at once or with the rounds that were asked for, and how many those were."""
+    first = of_changed(world.compared(rounds, change))
+    if first.outcome == "REGRESSED" or not first.rounds_needed:
+        return first.outcome == "REGRESSED", 0
+    again = of_changed(world.compared(first.rounds_needed, change))
+    return again.outcome == "REGRESSED", first.rounds_needed
+
+
+def of_changed(found: list[Verdict]) -> Verdict:
+    """Return the verdict on the cell that was changed."""
+    return next(v for v in found if v.cell == CHANGED)
+
+
+class World:
+    """Draws sessions."""
+
+    def __init__(self, asked: argparse.Namespace) -> None:
+        """Hold what noise there is."""
+        self._noise, self._drift, self._cells = asked.noise, asked.drift, asked.cells
+        self._random = random.Random(asked.seed)
+
+    def compared(self, rounds: int, change: float) -> list[Verdict]:
+        """Return the verdicts on a session held against another one."""
+        before, after = self._session(rounds, 0.0), self._session(rounds, change)
+        return verdicts.judge(GATE, after, Against(saved=before, saved_name="simulated"))
+
+    def _session(self, rounds: int, change: float) -> dict[str, Measured]:
+        header, slow = dict(HEADER), self._random.lognormvariate(0, self._drift)
+        names = [f"T2-cell{number}" for number in range(self._cells)]
+        factors = [slow * (1 + change * (name == CHANGED)) for name in names]
+        return {
+            name: Measured(record=self._cell(name, rounds, factor, slow), header=header)
+            for name, factor in zip(names, factors, strict=True)
+        }
+
+    def _cell(self, name: str, rounds: int, factor: float, slow: float) -> dict[str, Any]:
+        rate = {"operations_per_second": 1e9 / slow, "operations_per_joule": 1e8 / slow}
+        return {
+            "id": name,
+            "task": "T2",
+            "variant": "",
+            "status": "ok",
+            "model": "simulated",
+            "data": {},
+            "quality": {},
+            "yardstick": {"before": rate, "after": rate},
+            "rounds": [self._round(seed, 100 * factor * self._random.lognormvariate(0, self._noise)) for seed in range(rounds)],
+        }
+
+    def _round(self, seed: int, joules: float) -> dict[str, Any]:
+        energy = {
+            "total_j": joules,
+            "cpu_j": joules,
+            "scope": ["cpu"],
+            "sources": {"cpu": "simulated:noise"},
+            "uncertainty_j": {},
+        }
+        return {"seed": seed, "seconds": joules / 10, "energy": energy, "windows": [], "repeats": [], "work": {}}
+
+
+if __name__ == "__main__":
+    main()
