@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import gc
 import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from greenbench import matrix
 from greenbench.errors import UsageError
@@ -75,6 +76,16 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
     swept.add_argument("--knobs", type=_listed, help="of the system stage (default: the GPU's, where a GPU is counted)")
     swept.add_argument("--fractions", type=_fractions, help="to try for each knob (default: 0.9,0.8,0.7,0.6,0.5)")
     swept.set_defaults(run=sweep_power)
+    _add_compare(known)
+    again = known.add_parser("restore", help="put back power limits, clocks and governors that a killed run left behind")
+    again.set_defaults(run=restore)
+    command = known.add_parser("check", help="hold experiment.md against variants/")
+    command.add_argument("folder", nargs="?", type=Path, default=Path(), help="where both stand (default: here)")
+    command.set_defaults(run=check)
+    return parser, dict(known.choices)
+
+
+def _add_compare(known: Any) -> None:
     held = known.add_parser(
         "compare",
         help="hold runs against a first one, with verdicts; exits with 1 where one regressed",
@@ -89,12 +100,6 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
     shape.add_argument("--json", action="store_true", help="print the verdicts as JSON")
     shape.add_argument("--markdown", action="store_true", help="print them as Markdown, e.g. for a job's summary")
     held.set_defaults(run=compare)
-    again = known.add_parser("restore", help="put back power limits, clocks and governors that a killed run left behind")
-    again.set_defaults(run=restore)
-    command = known.add_parser("check", help="hold experiment.md against variants/")
-    command.add_argument("folder", nargs="?", type=Path, default=Path(), help="where both stand (default: here)")
-    command.set_defaults(run=check)
-    return parser, dict(known.choices)
 
 
 def run(asked: argparse.Namespace, rest: Sequence[str]) -> int:
@@ -143,6 +148,7 @@ def compare(asked: argparse.Namespace, _rest: Sequence[str]) -> int:
     from greenbench.report import gates
     from greenbench.settings import ALLOWED
 
+    gc.disable()  # thousands of cells are millions of objects, none of which goes before the end
     allow = values.allow(ALLOWED)(asked.allow)
     paths = [asked.baseline, *asked.runs]
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 132)

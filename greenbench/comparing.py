@@ -36,7 +36,8 @@ class Comparison:
 
     def record(self) -> dict[str, Any]:
         """Return it as builtins."""
-        return {**dataclasses.asdict(self), "verdicts": [dataclasses.asdict(v) for v in self.verdicts]}
+        known = {"run": self.run, "baseline": self.baseline, "failed": self.failed}
+        return {**known, "verdicts": [verdicts.record(v) for v in self.verdicts]}
 
 
 def compare(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from greenbench import verdicts
 from greenbench.gatekeeper import Gatekeeper
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class GateHooks:
 
     def record(self) -> dict[str, Any]:
         """Return the verdicts as builtins, and whether they fail the session."""
-        found = [dataclasses.asdict(v) for v in self.verdicts()]
+        found = [verdicts.record(v) for v in self.verdicts()]
         return {"failed": self.keeper.failed, "verdicts": found}
 
 

@@ -192,5 +192,5 @@ def test_both_reasons_are_told() -> None:
 def test_a_score_that_is_no_number_is_none_with_a_reason() -> None:
     """In one round of several the others count; in all there is no score."""
     lost, known = Metric(value=float("nan"), n=5), Metric(value=0.5, n=5)
-    assert quality.over_rounds([lost, known]).value == 0.5
-    assert (quality.over_rounds([lost, lost]).value, quality.over_rounds([lost]).reason) == (None, "the score is no number")
+    assert over_rounds([lost, known]).value == 0.5
+    assert (over_rounds([lost, lost]).value, over_rounds([lost]).reason) == (None, "the score is no number")

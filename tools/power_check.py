@@ -3,10 +3,11 @@
     python tools/power_check.py                          # the noise that docs/statistics.md tells of
     python tools/power_check.py --noise 0.03 --drift 0.02 --sessions 1000 --cells 20
 
-A session has ``cells`` cells of ``rounds`` rounds. Each round's joules are its cell's mean times lognormal noise; a drift is
-the machine's own, common to a session, and the yardstick sees it. The gate is ``energy <= saved``: no tolerance, which is the
-hardest case. False alarms: sessions without any change in which some cell is REGRESSED. Found: sessions in which one cell truly
-takes 10 % more and is REGRESSED, at once or after the rounds that the verdict itself asks for.
+A session has ``cells`` cells of ``rounds`` rounds. Each round's joules are its cell's mean times lognormal noise. A drift is
+the machine's own, common to a session, and the yardstick sees it; a state lasts over rounds and cells, and it does not. The
+gate is ``energy <= saved``: no tolerance, which is the hardest case. False alarms: sessions without any change in which some
+cell is REGRESSED. Found: sessions in which one cell truly takes 10 % more and is REGRESSED, at once or after the rounds that
+the verdict asks for.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ def main() -> None:
     """Simulate and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--noise", type=float, default=0.03, help="standard deviation of a round, as a part (default: 0.03)")
+    parser.add_argument("--state", type=float, default=0.0, help="standard deviation of a state that rounds share (default: 0)")
+    parser.add_argument("--memory", type=float, default=0.85, help="of that state from a round to the next (default: 0.85)")
     parser.add_argument("--drift", type=float, default=0.0, help="standard deviation of a session's own speed (default: 0)")
     parser.add_argument("--change", type=float, default=0.10, help="the true change of one cell (default: 0.10)")
     parser.add_argument("--sessions", type=int, default=1000)
@@ -40,11 +43,13 @@ def main() -> None:
     alarms = sum(any(v.outcome == "REGRESSED" for v in world.compared(asked.rounds, 0.0)) for _ in range(asked.sessions))
     looks = [found(world, asked.rounds, asked.change) for _ in range(asked.sessions)]
     needed = sorted(rounds for _, rounds in looks if rounds)
-    print(
-        f"{asked.sessions} sessions of {asked.cells} cells, noise {asked.noise:.1%}, drift {asked.drift:.1%}, seed {asked.seed}"
-    )
+    unnamed = sum(not hit and not rounds for hit, rounds in looks)
+    noise = f"noise {asked.noise:.1%}, state {asked.state:.1%}, drift {asked.drift:.1%}"
+    print(f"{asked.sessions} sessions of {asked.cells} cells, {noise}, seed {asked.seed}")
     print(f"no change: {alarms} sessions with a false alarm ({alarms / asked.sessions:.1%})")
-    print(f"a true change of {asked.change:+.0%}: found in {statistics.fmean(hit for hit, _ in looks):.1%}")
+    hits, asked_for = sum(hit for hit, _ in looks), asked.sessions - unnamed
+    print(f"a true change of {asked.change:+.0%}: found in {hits} sessions of {asked_for} ({hits / max(1, asked_for):.1%})")
+    print(f"no number of rounds was named in {unnamed} sessions")
     if needed:
         print(
             f"rounds asked for where {asked.rounds} were not enough: median {statistics.median(needed):.0f}, most {needed[-1]}"
@@ -71,6 +76,7 @@ class World:
     def __init__(self, asked: argparse.Namespace) -> None:
         """Hold what noise there is."""
         self._noise, self._drift, self._cells = asked.noise, asked.drift, asked.cells
+        self._state, self._memory, self._now = asked.state, asked.memory, 0.0
         self._random = random.Random(asked.seed)
 
     def compared(self, rounds: int, change: float) -> list[Verdict]:
@@ -79,6 +85,7 @@ class World:
         return verdicts.judge(GATE, after, Against(saved=before, saved_name="simulated"))
 
     def _session(self, rounds: int, change: float) -> dict[str, Measured]:
+        self._now = self._random.gauss(0, self._state)
         header, slow = dict(HEADER), self._random.lognormvariate(0, self._drift)
         names = [f"T2-cell{number}" for number in range(self._cells)]
         factors = [slow * (1 + change * (name == CHANGED)) for name in names]
@@ -98,8 +105,14 @@ class World:
             "data": {},
             "quality": {},
             "yardstick": {"before": rate, "after": rate},
-            "rounds": [self._round(seed, 100 * factor * self._random.lognormvariate(0, self._noise)) for seed in range(rounds)],
+            "rounds": [self._round(seed, 100 * factor * self._lasting()) for seed in range(rounds)],
         }
+
+    def _lasting(self) -> float:
+        """Return a round's noise: its own, and the state's, which lasts."""
+        fresh = self._random.gauss(0, self._state * (1 - self._memory**2) ** 0.5)
+        self._now = self._memory * self._now + fresh
+        return self._random.lognormvariate(self._now, self._noise)
 
     def _round(self, seed: int, joules: float) -> dict[str, Any]:
         energy = {

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from greenbench.gates import SAVED
-from greenbench.verdicts import estimates, scores
+from greenbench.verdicts import dependence, estimates, scores
 from greenbench.verdicts.comparable import NEW, refusal
 from greenbench.verdicts.estimates import WORTH
 from greenbench.verdicts.planning import MOST, machine_decides, rounds_needed, rounds_worth
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from greenbench.gates import Gate
+    from greenbench.verdicts.readings import Readings
     from greenbench.verdicts.records import Against, Estimate, Measured
 
 ALPHA = 0.025
@@ -119,29 +120,33 @@ def _named(other: Measured) -> str:
 
 
 def _compared(gate: Gate, cell: Measured, other: Measured | None, allow: Collection[str]) -> Verdict | Open:
-    quality = gate.about.kind == "quality"
     sides = [m for m in (cell, other) if m is not None]
-    values: list[float] = []
-    for side in sides:
-        number = scores.value(side.record, gate.metric) if quality else _mean(gate, side)
-        if not isinstance(number, float):
-            why = number or _unscored(gate, side)
-            return judged(gate, cell.id, "UNMEASURED", why if side is cell else f"{_named(side)}: {why}")
-        values.append(number)
-    about: dict[str, Any] = {"here": values[0], "there": values[1] if other else None}
+    seen = [_seen(gate, side) for side in sides]
+    for side, one in zip(sides, seen, strict=True):
+        if isinstance(one, str):
+            return judged(gate, cell.id, "UNMEASURED", one if side is cell else f"{_named(side)}: {one}")
+    known = [one for one in seen if not isinstance(one, str)]
+    about: dict[str, Any] = dict(zip(("here", "there"), map(_value, known), strict=False))
     about["reference"] = _named(other) if other else ""
     if other and (why := refusal(cell, other, gate, allow)):
         return judged(gate, cell.id, "NOT-COMPARABLE", why, **about)
     try:
-        found = _estimate(gate, cell, other)
+        found = _estimate(gate, sides, known)
     except ValueError as error:
         return judged(gate, cell.id, "NOT-COMPARABLE", str(error), **about)
-    return Open(_described(judged(gate, cell.id, "INCONCLUSIVE", **about), found), found)
+    return Open(judged(gate, cell.id, "INCONCLUSIVE", **about), found)
 
 
-def _mean(gate: Gate, side: Measured) -> float | str:
-    found = readings(gate, side.record)
-    return found if isinstance(found, str) else sum(found.values.values()) / len(found.values)
+def _seen(gate: Gate, side: Measured) -> Readings | float | str:
+    """Return what a cell shows of the metric, or why it shows nothing."""
+    if gate.about.kind != "quality":
+        return readings(gate, side.record)
+    score = scores.value(side.record, gate.metric)
+    return _unscored(gate, side) if score is None else score
+
+
+def _value(seen: Readings | float) -> float:
+    return seen if isinstance(seen, float) else sum(seen.values.values()) / len(seen.values)
 
 
 def _unscored(gate: Gate, side: Measured) -> str:
@@ -149,14 +154,14 @@ def _unscored(gate: Gate, side: Measured) -> str:
     return (known or {}).get("reason") or f"{gate.metric} was not scored"
 
 
-def _estimate(gate: Gate, cell: Measured, other: Measured | None) -> Estimate:
-    if gate.about.kind == "quality":
+def _estimate(gate: Gate, sides: Sequence[Measured], seen: Sequence[Readings | float]) -> Estimate:
+    cell, other = sides[0], sides[1] if len(sides) > 1 else None
+    shown = [one for one in seen if not isinstance(one, float)]
+    if not shown:
         return scores.estimate(gate, cell.record, other.record if other else None)
-    ours, theirs = readings(gate, cell.record), None if other is None else readings(gate, other.record)
-    if isinstance(ours, str) or isinstance(theirs, str):
-        raise TypeError("readings that are unknown have no estimate")
     apart = other is not None and other.header is not cell.header
-    return estimates.estimate(gate, ours, theirs, _drift(gate, cell, other) if apart and other else 0.0)
+    drift = _drift(gate, cell, other) if apart and other else 0.0
+    return estimates.estimate(gate, shown[0], shown[1] if other else None, drift)
 
 
 def _drift(gate: Gate, cell: Measured, other: Measured) -> float:
@@ -184,8 +189,10 @@ def _described(verdict: Verdict, found: Estimate) -> Verdict:
 
 def _settled(gate: Gate, found: Sequence[Open]) -> list[Verdict]:
     """Decide the cells of one gate together."""
-    corrected = estimates.holm([estimates.chance(one.estimate) for one in found])
-    return [_decided(gate, one, p, len(found)) for one, p in zip(found, corrected, strict=True)]
+    known = dependence.corrected([one.estimate for one in found], unchanged=gate.reference == SAVED)
+    chances = estimates.holm([estimates.chance(one) for one in known])
+    asked = [Open(_described(one.verdict, e), e) for one, e in zip(found, known, strict=True)]
+    return [_decided(gate, one, p, len(asked)) for one, p in zip(asked, chances, strict=True)]
 
 
 def _decided(gate: Gate, one: Open, p: float, cells: int) -> Verdict:
@@ -202,7 +209,8 @@ def _decided(gate: Gate, one: Open, p: float, cells: int) -> Verdict:
         reason = f"beyond the threshold by itself, not after Holm's correction over {cells} cells"
     else:
         reason = "the interval holds the threshold"
-    needed, worth = rounds_needed(found, cells), rounds_worth(found, cells)
+    needed = rounds_needed(found, cells)
+    worth = None if needed else rounds_worth(found, cells)
     return replace(verdict, rounds_needed=needed or worth, reason=f"{reason}; {_remedy(found, needed, worth)}")
 
 

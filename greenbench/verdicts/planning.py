@@ -1,23 +1,27 @@
 """How many rounds an open verdict would take.
 
 As many as find, in 95 of 100 sessions, the change that was seen, or one of 10 % where that was larger: what was seen in few
-rounds is itself uncertain. The spread is taken at its upper 80 % bound for the same reason, and the level is the one that
+rounds is itself uncertain. The spread is taken at its upper 90 % bound for the same reason, and the level is the one that
 Holm's correction leaves to the first of the gate's cells.
 """
 
 from __future__ import annotations
 
+import bisect
 import math
 from typing import TYPE_CHECKING
 
+from greenbench.verdicts.dependence import freedom, inflation, likeness
 from greenbench.verdicts.estimates import quantile
 
 if TYPE_CHECKING:
     from greenbench.verdicts.records import Estimate
 
-LEVEL, POWER, SAFE = 0.975, 0.95, 0.80
-MOST = 1000
+LEVEL, POWER, SAFE = 0.975, 0.95, 0.90
+MOST = 2000
 """More rounds than this are not worth naming."""
+COUNTS = (*range(2, 40), *(round(40 * 1.1**i) for i in range(42) if 40 * 1.1**i <= MOST))
+"""Numbers of rounds that are tried: finer than a tenth would be more than anybody can know."""
 
 
 def rounds_needed(one: Estimate, cells: int) -> int | None:
@@ -36,9 +40,9 @@ def rounds_worth(one: Estimate, cells: int) -> int | None:
 def _enough(one: Estimate, change: float, cells: int) -> int | None:
     if one.spread is None or not change:
         return None
-    spread = _upper(one.spread, one.rounds - 1)
-    enough = [n for n in (*range(2, 40), *_coarser(40)) if _finds(n, change, spread, one.fixed, cells)]
-    return max(enough[0], one.rounds + 1) if enough else None
+    spread = _upper(one.spread, freedom(one.rounds, one.correlation))
+    first = bisect.bisect_left(COUNTS, x=True, key=lambda n: _finds(n, change, spread, one, cells))  # more rounds find more
+    return max(COUNTS[first], one.rounds + 1) if first < len(COUNTS) else None
 
 
 def machine_decides(one: Estimate) -> bool:
@@ -46,22 +50,22 @@ def machine_decides(one: Estimate) -> bool:
     return (quantile(math.inf) + quantile(math.inf, POWER)) * one.fixed >= min(abs(one.margin), one.planned or math.inf)
 
 
-def _coarser(start: int) -> list[int]:
-    steps = [start]
-    while steps[-1] < MOST:
-        steps.append(math.ceil(steps[-1] * 1.1))
-    return steps[:-1]
-
-
-def _upper(spread: float, freedom: int) -> float:
-    if freedom < 1:  # a guess that is wide already
+def _upper(spread: float, known: float) -> float:
+    if known <= 0:  # a guess that is wide already
         return spread
     from scipy.special import chdtri
 
-    return spread * math.sqrt(freedom / float(chdtri(freedom, SAFE)))
+    return spread * math.sqrt(known / float(chdtri(known, SAFE)))
 
 
-def _finds(rounds: int, change: float, spread: float, fixed: float, cells: int) -> bool:
-    freedom = rounds - 1
-    factor = quantile(freedom, 1 - (1 - LEVEL) / max(1, cells)) + quantile(freedom, POWER)
-    return factor * math.hypot(spread / math.sqrt(rounds), fixed) <= change
+def _finds(rounds: int, change: float, spread: float, one: Estimate, cells: int) -> bool:
+    known = min(freedom(rounds, one.correlation), one.freedom if one.scattered else math.inf)
+    variance = spread**2 / rounds * _dependent(one, rounds)
+    factor = quantile(known, 1 - (1 - LEVEL) / max(1, cells)) + quantile(known, POWER)
+    return factor * math.hypot(math.sqrt(variance), one.fixed) <= change
+
+
+def _dependent(one: Estimate, rounds: int) -> float:
+    """Return the inflation at ``rounds``, of the spread that more rounds will show: few, being alike, show too little."""
+    seen, then = (1 - likeness(n, one.correlation) for n in (one.rounds, rounds))
+    return inflation(rounds, one.correlation) * then / seen

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -49,6 +49,12 @@ class Estimate:
     spread: float | None = None
     """Standard deviation of a round's margin; None where more rounds would not help."""
     rounds: int = 1
+    series: tuple[tuple[float, ...], ...] = ()
+    """What the rounds showed in their order, on the margin's scale: one series where they pair up, one a side where not."""
+    correlation: float = 0.0
+    """Of neighbouring rounds; see ``dependence``."""
+    scattered: bool = False
+    """Whether the uncertainty is what the gate's cells scatter by, whose freedom more rounds do not add to."""
     planned: float = 0.0
     """The margin that rounds are planned for, where a larger one was seen."""
     fixed: float = 0.0
@@ -101,6 +107,11 @@ class Against:
     """Cells of the compared run that this one should have and has not, and why."""
     allow: Collection[str] = ()
     """Differences that a person lets pass."""
+
+
+def record(verdict: Verdict) -> dict[str, Any]:
+    """Return a verdict as builtins."""
+    return {f.name: getattr(verdict, f.name) for f in fields(verdict)}
 
 
 def fails(verdict: Verdict, *, strict: bool = False) -> bool:

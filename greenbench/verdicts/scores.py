@@ -25,8 +25,8 @@ Record = dict[str, Any]
 
 def value(record: Mapping[str, Any], metric: str) -> float | None:
     """Return a cell's score; None where it has none or it is no number."""
-    found: float | None = record["quality"].get(metric, {}).get("value")
-    return found if found is not None and math.isfinite(found) else None
+    found = record["quality"].get(metric, {}).get("value")
+    return float(found) if found is not None and math.isfinite(found) else None
 
 
 def estimate(gate: Gate, here: Mapping[str, Any], there: Mapping[str, Any] | None) -> Estimate:

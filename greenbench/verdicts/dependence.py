@@ -1,0 +1,140 @@
+"""Rounds that follow each other share the machine's state, and count for less than as many independent ones.
+
+The state is taken for an autoregressive process of first order, AR(1), with one correlation for all cells of a gate. It is
+found by moments: half the mean square of successive differences would be the variance if rounds were independent, and falls
+below that as they become alike (von Neumann, Annals of Mathematical Statistics 1941). Both moments are taken within cells,
+whose means differ, and the bias of few rounds is solved for. The variance of a mean is then that of correlated values (Box,
+Jenkins and Reinsel, Time Series Analysis, ch. 2): larger by ``inflation`` than the rounds' own spread says. That
+spread has fewer degrees of freedom as well, by Satterthwaite's moments (Biometrics Bulletin 1946).
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import statistics
+from dataclasses import replace
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from greenbench.verdicts.records import Estimate
+
+FEWEST = 20
+"""Successive differences, over all cells, from which on a correlation can be told at all."""
+MOST = 0.95
+STEPS = 40
+LASTING = 0.75
+"""What is taken for the correlation where cells scatter by more than their rounds show: something outlasted a cell."""
+MORE = 1.5
+"""So much more has it to be: a scatter of few cells is itself uncertain."""
+CELLS = 8
+"""Cells from which on their scatter tells anything."""
+NORMAL, EFFICIENCY = 1.4826, 0.37
+"""Of the median absolute deviation: what makes it a standard deviation, and how much of the freedom it keeps (Rousseeuw and
+Croux, JASA 1993)."""
+
+
+def correlation(series: Sequence[Sequence[float]]) -> float:
+    """Return the correlation of neighbouring rounds, from 0 to ``MOST``; 0 where there are too few rounds to tell."""
+    known = [s for s in series if len(s) > 2]  # noqa: PLR2004  two rounds have the same moments whatever the correlation
+    degrees = sum(len(s) - 1 for s in known)
+    spread = sum(_squares(s) for s in known)
+    if degrees < FEWEST or not spread:
+        return 0.0
+    seen = sum(_steps(s) for s in known) / 2 / spread
+    low, high = 0.0, MOST
+    for _ in range(STEPS):
+        middle = (low + high) / 2
+        within = sum((len(s) - 1) * (1 - likeness(len(s), middle)) for s in known) / degrees
+        low, high = (middle, high) if (1 - middle) / within > seen else (low, middle)
+    return round(low, 2)
+
+
+def _squares(values: Sequence[float]) -> float:
+    mean = sum(values) / len(values)
+    return sum((v - mean) ** 2 for v in values)
+
+
+def _steps(values: Sequence[float]) -> float:
+    return sum((b - a) ** 2 for a, b in pairwise(values))
+
+
+@functools.lru_cache(maxsize=4096)
+def likeness(rounds: int, rho: float) -> float:
+    """Return the mean correlation between two of so many successive rounds."""
+    if rounds < 2 or not rho:  # noqa: PLR2004
+        return 0.0
+    weighted = rho * (rounds - (1 - rho**rounds) / (1 - rho)) / (1 - rho)  # the sum of (rounds - k) rho^k
+    return 2 * weighted / (rounds * (rounds - 1))
+
+
+def inflation(rounds: int, rho: float) -> float:
+    """Return by how much the variance of a mean is larger than the variance within so many rounds, divided by them, says."""
+    alike = likeness(rounds, rho)
+    return (1 + (rounds - 1) * alike) / (1 - alike)
+
+
+@functools.lru_cache(maxsize=4096)
+def freedom(rounds: int, rho: float) -> float:
+    """Return the degrees of freedom of the variance within so many rounds: one fewer than there are, if independent."""
+    if rounds < 2 or not rho:  # noqa: PLR2004
+        return max(0, rounds - 1)
+    rows = [(1 + rho - rho ** (i + 1) - rho ** (rounds - i)) / (1 - rho) for i in range(rounds)]
+    whole = sum(rows)
+    squared = rounds * (1 + (rounds - 1) * likeness(rounds, rho**2))
+    squared += (whole / rounds) ** 2 - 2 * sum(row**2 for row in rows) / rounds
+    return float((rounds - whole / rounds) ** 2 / squared)
+
+
+def corrected(found: Sequence[Estimate], *, unchanged: bool) -> list[Estimate]:
+    """Return the estimates of a gate's cells with the uncertainty that dependent rounds leave.
+
+    ``unchanged`` says that most cells should compare alike, as they do with an earlier run of the same: what they differ by
+    among themselves is then noise, whatever the rounds of each show.
+    """
+    rho = correlation([series for one in found for series in one.series])
+    known = [_correlated(one, rho) for one in found]
+    scatter = _scatter(known) if unchanged else 0.0
+    return [_scattered(one, scatter, len(known)) for one in known]
+
+
+def _correlated(one: Estimate, rho: float) -> Estimate:
+    if not rho or one.spread is None or not one.series:
+        return one
+    factor, share = inflation(one.rounds, rho), freedom(one.rounds, rho) / (one.rounds - 1)
+    whole = math.hypot(math.sqrt(factor) * _random(one), one.fixed)
+    how = f"{one.how}, correlated by {rho:.2f}"
+    return replace(one, below=whole, above=whole, freedom=one.freedom * share, correlation=rho, how=how)
+
+
+def _random(one: Estimate) -> float:
+    return math.sqrt(max(0.0, one.below**2 - one.fixed**2))
+
+
+def _scatter(found: Sequence[Estimate]) -> float:
+    """Return the standard deviation of the cells' margins, by their median deviation: outliers are changes, no noise."""
+    margins = [one.margin for one in found if one.spread is not None]
+    if len(margins) < CELLS:
+        return 0.0
+    middle = statistics.median(margins)
+    return NORMAL * statistics.median(abs(m - middle) for m in margins)
+
+
+def _scattered(one: Estimate, scatter: float, cells: int) -> Estimate:
+    if one.spread is None or scatter <= MORE * _random(one):
+        return one
+    whole, rho = math.hypot(scatter, one.fixed), max(one.correlation, LASTING)
+    spread = max(one.spread, scatter * math.sqrt(one.rounds / inflation(one.rounds, rho)))
+    return replace(
+        one,
+        below=whole,
+        above=whole,
+        freedom=EFFICIENCY * (cells - 1),
+        spread=spread,
+        correlation=rho,
+        scattered=True,
+        how=f"{one.how}, {cells} cells scatter more",
+    )

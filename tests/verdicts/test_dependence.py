@@ -1,0 +1,118 @@
+"""Rounds that share the machine's state count for less, as much less as closed forms and simulated rounds say."""
+
+from __future__ import annotations
+
+import random
+import statistics
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from greenbench.verdicts.dependence import CELLS, MORE, corrected, correlation, freedom, inflation, likeness
+from greenbench.verdicts.records import Estimate
+
+RHO = st.floats(0.01, 0.94)
+COUNT = st.integers(3, 40)
+
+
+def matrix(rounds: int, rho: float):
+    """Return the correlations of successive values."""
+    at = np.arange(rounds)
+    return rho ** np.abs(at[:, None] - at[None, :])
+
+
+def lasting(noise: random.Random, rounds: int, rho: float) -> list[float]:
+    """Draw successive values."""
+    values = [noise.gauss(0, 1)]
+    while len(values) < rounds:
+        values.append(rho * values[-1] + (1 - rho**2) ** 0.5 * noise.gauss(0, 1))
+    return values
+
+
+@given(COUNT, RHO)
+def test_closed_forms_are_those_of_the_matrix(rounds: int, rho: float) -> None:
+    """Mean correlation, inflation and Satterthwaite's freedom."""
+    known, centre = matrix(rounds, rho), np.eye(rounds) - 1 / rounds
+    pairs = (known.sum() - rounds) / (rounds * (rounds - 1))
+    assert likeness(rounds, rho) == pytest.approx(pairs)
+    within = np.trace(centre @ known) / (rounds - 1)
+    assert inflation(rounds, rho) == pytest.approx(known.sum() / rounds / within)
+    product = centre @ known
+    assert freedom(rounds, rho) == pytest.approx(np.trace(product) ** 2 / np.trace(product @ product))
+
+
+@given(COUNT)
+def test_independent_rounds_are_as_they_were(rounds: int) -> None:
+    """Nothing is inflated, and one degree of freedom goes to the mean."""
+    assert (likeness(rounds, 0.0), inflation(rounds, 0.0), freedom(rounds, 0.0)) == (0.0, 1.0, rounds - 1)
+
+
+@pytest.mark.parametrize(("rounds", "rho"), [(3, 0.6), (5, 0.3), (5, 0.85), (12, 0.5)])
+def test_the_correlation_is_found_from_many_short_series(rounds: int, rho: float) -> None:
+    """Their different means do not matter, nor how few rounds each has."""
+    noise = random.Random(5)
+    series = [[100 * i + v for v in lasting(noise, rounds, rho)] for i in range(2000)]
+    assert correlation(series) == pytest.approx(rho, abs=0.06)
+
+
+def test_independent_rounds_are_told_as_such() -> None:
+    """On the whole."""
+    noise = random.Random(6)
+    assert correlation([lasting(noise, 5, 0.0) for _ in range(2000)]) <= 0.05
+
+
+@pytest.mark.parametrize("series", [[], [[1.0, 2.0]] * 50, [[1.0, 2.0, 3.0, 2.0]] * 3, [[1.0] * 9] * 9])
+def test_too_little_tells_nothing(series: list[list[float]]) -> None:
+    """Two rounds a cell, few cells, or no spread at all."""
+    assert correlation(series) == 0.0
+
+
+def one(margin: float, spread: float = 0.02, series=((0.0, 0.01, 0.02, 0.03, 0.04),)) -> Estimate:
+    """Return a cell's estimate from five rounds."""
+    u = spread / 5**0.5
+    return Estimate(margin=margin, below=u, above=u, freedom=4, spread=spread, rounds=5, series=series)
+
+
+def test_alike_rounds_widen_the_uncertainty_and_lose_freedom() -> None:
+    """Steadily growing joules are not five independent measurements."""
+    found = corrected([one(0.0)] * 10, unchanged=False)[0]
+    assert found.correlation > 0.5
+    assert found.below == pytest.approx(0.02 / 5**0.5 * inflation(5, found.correlation) ** 0.5)
+    assert found.freedom == pytest.approx(freedom(5, found.correlation))
+    assert "correlated by" in found.how
+
+
+def test_what_cells_scatter_by_is_noise_where_most_are_unchanged() -> None:
+    """Their rounds agree, and yet the cells differ from the saved run by far more: something outlasted a cell."""
+    noise = random.Random(7)
+    steady = ((0.0, 0.01, 0.0, 0.01, 0.0),)
+    margins = [noise.gauss(0, 0.08) for _ in range(20)]
+    cells = [one(m, 0.005, steady) for m in margins]
+    found = corrected(cells, unchanged=True)
+    middle = statistics.median(margins)
+    scatter = 1.4826 * statistics.median(abs(m - middle) for m in margins)
+    assert {round(f.below, 9) for f in found} == {round(scatter, 9)}
+    assert all(f.scattered and f.freedom == pytest.approx(0.37 * 19) for f in found)
+    assert not any(f.scattered for f in corrected(cells, unchanged=False))
+
+
+def test_one_cell_that_changed_does_not_make_the_others_noisy() -> None:
+    """An outlier is a change; and a change of all alike is no scatter."""
+    steady = ((0.0, 0.01, 0.0, 0.01, 0.0),)
+    for margins in ([0.0] * 19 + [-0.5], [-0.5] * 20):
+        assert not any(f.scattered for f in corrected([one(m, 0.01, steady) for m in margins], unchanged=True))
+
+
+def test_few_cells_have_no_scatter_to_go_by() -> None:
+    """With a handful a change could not be told from noise."""
+    cells = [one(0.1 * i, 0.001, ()) for i in range(CELLS - 1)]
+    assert not any(f.scattered for f in corrected(cells, unchanged=True))
+    assert MORE > 1
+
+
+def test_scores_and_counts_are_left_alone() -> None:
+    """They have no rounds to be dependent."""
+    score = Estimate(margin=0.1, below=0.05, above=0.02)
+    assert corrected([score] * 12, unchanged=True) == [score] * 12
