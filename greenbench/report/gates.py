@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 COLUMNS = ("cell", "here", "there", "change (95 %)", "verdict")
 NUMBERS = COLUMNS[1:4]
+MOST_ROWS = 200
+"""Cells that a terminal's table lists of a gate, the worst ones where there are more."""
 
 
 def show(console: Console, verdicts: Sequence[Verdict]) -> None:
@@ -26,18 +28,29 @@ def show(console: Console, verdicts: Sequence[Verdict]) -> None:
     for name in COLUMNS:
         table.add_column(name, justify="right" if name in NUMBERS else "left", no_wrap=name in NUMBERS, overflow="fold")
     for gate in dict.fromkeys(v.gate for v in verdicts):
+        of_it = [v for v in verdicts if v.gate == gate]
         table.add_row(f"[bold]{gate}[/]")
-        for verdict in (v for v in verdicts if v.gate == gate):
+        for verdict in of_it if len(of_it) <= MOST_ROWS else sorted(of_it, key=_by_weight)[:MOST_ROWS]:
             table.add_row(*row(verdict))
+        if len(of_it) > MOST_ROWS:
+            table.add_row(f"and {len(of_it) - MOST_ROWS} more, better ones")
     console.print(table)
+
+
+def _by_weight(one: Verdict) -> int:
+    """Return 0 for what fails, 1 for what is open, 2 for what passes."""
+    return {"PASS": 2, "INCONCLUSIVE": 1}.get(one.outcome, 0)
 
 
 def tell(console: Console, verdicts: Sequence[Verdict], title: str) -> None:
     """Print a titled table, the sentences below it, and the counts."""
     console.print(title, soft_wrap=True)
     show(console, verdicts)
-    for line in lines(verdicts):
+    said = lines(verdicts)
+    for line in said[:MOST_ROWS]:
         console.print(f"- {line}", soft_wrap=True, markup=False)
+    if len(said) > MOST_ROWS:
+        console.print(f"- and {len(said) - MOST_ROWS} more such sentences, which --json has")
     console.print(counted(verdicts))
 
 
