@@ -193,7 +193,7 @@ def test_the_hint_for_an_ambiguous_keyword(suite: pytest.Pytester) -> None:
 
 def test_without_v0_the_table_says_so(suite: pytest.Pytester) -> None:
     """A ratio to nothing is not printed."""
-    run(suite, "-k", "V1_").stdout.fnmatch_lines(["*V0 is not in this session*"])
+    run(suite, "-k", "V1_").stdout.fnmatch_lines(["*V0 of T2 is not in this session*"])
 
 
 def test_earlier_results_give_a_forecast(suite: pytest.Pytester) -> None:
@@ -307,7 +307,7 @@ def test_strict_takes_one_word(suite: pytest.Pytester) -> None:
     result = suite.runpytest_subprocess("--green-strict", "bench")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(
-        ["*--green-strict: found 'bench'; it takes partial: write --green-strict=partial, or put it last*"]
+        ["*--green-strict: found 'bench'; it takes partial and inconclusive*: write --green-strict=partial, or put it last*"]
     )
 
 

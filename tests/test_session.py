@@ -61,7 +61,7 @@ def test_given_models_and_data_replace_the_profile_s(tmp_path: Path) -> None:
     assert one.dataset("T2").source == Path("x.csv")
     pinned = session(tmp_path, profile="full")
     assert pinned.model("T2").revision
-    assert pinned.dataset("T2").source == "bstee615/bigvul"
+    assert pinned.dataset("T2").source == "bstee615/bigvul@4d8647a9b52fdd2ae42343c60fd6c7c48bbff25e"
 
 
 def test_a_model_of_the_user_s_is_not_trained_at_the_tiny_rate(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def job(suite: pytest.Pytester, lines: list[str]) -> list[int]:
     ]
 
 
-@pytest.mark.parametrize("service", [github, gitlab])
+@pytest.mark.parametrize("service", [github, pytest.param(gitlab, marks=pytest.mark.slow)])
 def test_a_change_that_costs_nothing_passes_and_one_that_does_fails(
     service: Any, suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -56,7 +56,7 @@ def asked(**changed: Any) -> Settings:
     plain = {"profile": "tiny", "rounds": None, "seed": 0, "data": {}, "columns": {}, "direction": None, "model": {}}
     rest = {"device": "cpu", "gpus": "none", "control": "on", "require": (), "results": Path("results")}
     last = {"cpu_watts": None, "plan": False, "strict": False, "split": {}, "balance": {}, "prevalence": {}}
-    new = {"size": {}, "unsafe_exec": False}
+    new = {"size": {}, "unsafe_exec": False, "gate": (), "allow": ()}
     return Settings(**{**plain, **rest, **last, **new, **changed})
 
 
