@@ -5,13 +5,12 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from greenbench import verdicts
-from greenbench.gates import parse
-from greenbench.settings import read_pyproject
+from greenbench import values, verdicts
+from greenbench.settings import ALLOWED, read_pyproject
 from greenbench.tasks import TASKS
 from greenbench.verdicts import Against, runs
 from greenbench.verdicts.comparable import scope
-from greenbench.verdicts.scores import value
+from greenbench.verdicts.scores import value as score
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -45,20 +44,22 @@ def compare(
 ) -> list[Comparison]:
     """Hold each run but the first against the first; raises UsageError for files and gates that are none.
 
-    Without ``gates`` those of ``root``'s pyproject.toml hold, else the default ones.
+    Without ``gates`` those of ``root``'s pyproject.toml hold, else the default ones; its ``allow`` and ``strict`` hold too.
     """
     baseline, *others = (runs.read(path) for path in paths)
-    texts = gates or read_pyproject(root).get("gate") or defaults(baseline)
-    asked = [parse(text) for text in texts]
-    return [_compared(run, baseline, asked, allow=allow, strict=strict) for run in others]
+    table = read_pyproject(root)
+    asked = values.gates(())(gates or table.get("gate") or defaults([baseline, *others]))
+    allowed = (*allow, *values.allow(ALLOWED)(table.get("allow")))
+    strictly = strict or "inconclusive" in values.strict(table.get("strict"))
+    return [_compared(run, baseline, asked, allow=allowed, strict=strictly) for run in others]
 
 
-def defaults(baseline: Run) -> list[str]:
-    """Return gates on what the baseline knows: energy, time, and each task's primary score."""
-    cells = baseline.cells.values()
+def defaults(known_runs: Sequence[Run]) -> list[str]:
+    """Return gates on what any of the runs knows: energy, time, and each task's primary score."""
+    cells = [cell for run in known_runs for cell in run.cells.values()]
     known = [text for text in DEFAULT if text.startswith("time") or any(scope(c.record) != "no joules" for c in cells)]
     scored = {
-        task: next((n for n in TASKS[task].primary if any(value(c.record, n) is not None for c in cells)), None)
+        task: next((n for n in TASKS[task].primary if any(score(c.record, n) is not None for c in cells)), None)
         for task in dict.fromkeys(c.record["task"] for c in cells)
         if task in TASKS
     }
@@ -69,6 +70,7 @@ def _compared(run: Run, baseline: Run, gates: Sequence[Gate], *, allow: Collecti
     why = f"{baseline.name} has it and {run.name} has not: removed, renamed or not run"
     gone = {name: why for name in baseline.cells if name not in run.cells}
     against = Against(saved=baseline.cells, saved_name=baseline.name, gone=gone, allow=allow)
-    found = [v for gate in gates for v in verdicts.judge(gate, run.cells, against)]
+    with runs.readable(f"{baseline.name} or {run.name}"):
+        found = [v for gate in gates for v in verdicts.judge(gate, run.cells, against)]
     failed = any(verdicts.fails(v, strict=strict) for v in found)
     return Comparison(run=run.name, baseline=baseline.name, verdicts=found, failed=failed)

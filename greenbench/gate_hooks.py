@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from greenbench import verdicts
+from greenbench.errors import GreenbenchError
 from greenbench.gatekeeper import Gatekeeper
 
 if TYPE_CHECKING:
@@ -27,8 +28,13 @@ class GateHooks:
         self.keeper = Gatekeeper(session, lambda: compared(config), selective=selective(config))
 
     def verdicts(self) -> list[Verdict]:
-        """Return the verdicts on what has run."""
-        return self.keeper.judge(self._summary.records)
+        """Return the verdicts on what has run; what cannot be read of a baseline is told, and fails the session."""
+        try:
+            return self.keeper.judge(self._summary.records)
+        except GreenbenchError as error:
+            if str(error) not in self._summary.problems:
+                self._summary.problems.append(str(error))
+            return []
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_benchmark_update_json(self, output_json: dict[str, Any]) -> None:
@@ -51,7 +57,7 @@ class GateHooks:
         self._summary.notes += tuple(self.keeper.notes)
         if self.keeper.gates and self._session.written:
             self._mark()
-        if self.keeper.failed and session.exitstatus == pytest.ExitCode.OK:
+        if (self.keeper.failed or self._summary.problems) and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def _mark(self) -> None:
@@ -77,7 +83,9 @@ def compared(config: pytest.Config) -> Path | Sequence[Path] | None:
     return list(storage.query("[0-9][0-9][0-9][0-9]_" if asked is True else asked))
 
 
-def selective(config: pytest.Config) -> bool:
-    """Whether a person runs a part of the suite: then cells that were left out are not missing."""
+def selective(config: pytest.Config) -> str:
+    """Say what a person chose among, ``tests`` or ``files``; empty where the whole suite runs."""
     named = [argument for argument in config.args if "::" in argument or argument.partition("::")[0].endswith(".py")]
-    return bool(named) or any(config.getoption(name, None) for name in ("keyword", "deselect", "lf", "stepwise"))
+    if named:
+        return "files"
+    return "tests" if any(config.getoption(name, None) for name in ("keyword", "deselect", "lf", "stepwise")) else ""

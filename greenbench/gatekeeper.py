@@ -12,6 +12,7 @@ from greenbench.gates import SAVED
 from greenbench.tasks import TASKS
 from greenbench.verdicts import Against, Measured, runs
 from greenbench.verdicts.judging import is_named
+from greenbench.verdicts.runs import readable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -27,10 +28,10 @@ BASELINE = "V0"
 class Gatekeeper:
     """Judges the cells of one session."""
 
-    def __init__(self, session: Session, compared: Callable[[], Path | Sequence[Path] | None], *, selective: bool) -> None:
+    def __init__(self, session: Session, compared: Callable[[], Path | Sequence[Path] | None], *, selective: str) -> None:
         """Hold them; ``compared`` finds the file to compare with, or those to choose from, newest last; None: nobody asked.
 
-        ``selective`` says whether a person chose among the cells: only then may cells of the compared run be left out.
+        ``selective`` says what a person chose among, ``tests``, ``files`` or nothing: only what was not chosen may be left out.
         """
         self._session, self._compared, self._selective = session, compared, selective
         self.gates = session.settings.gate
@@ -39,6 +40,9 @@ class Gatekeeper:
 
     def check(self) -> None:
         """Find what the gates refer to; raises UsageError where that is not there, or names no single cell."""
+        ids = [c.id for c in self._session.asked]
+        if twice := sorted({i for i in ids if ids.count(i) > 1}):
+            raise UsageError(f"--green-gate: several tests measure {twice[0]}, and a verdict is about one; run them apart")
         names = {gate.reference: gate for gate in self.gates if gate.reference}
         if SAVED in names:
             _ = self.saved
@@ -78,7 +82,8 @@ class Gatekeeper:
         if self._verdicts is None:
             cells = {r["id"]: Measured(record=r, header=self._session.header) for r in records} if self.gates else {}
             against = self._against(cells) if self.gates else Against()
-            self._verdicts = [v for gate in self.gates for v in verdicts.judge(gate, cells, against)]
+            with readable(against.saved_name or "the session's results"):
+                self._verdicts = [v for gate in self.gates for v in verdicts.judge(gate, cells, against)]
         return self._verdicts
 
     def _against(self, cells: Mapping[str, Measured]) -> Against:
@@ -108,8 +113,10 @@ class Gatekeeper:
     def _gone(self, saved: Run, cells: Mapping[str, Measured]) -> dict[str, str]:
         """Return the cells of the compared run that this one should have; others are told of, where a person chose."""
         lost = [name for name in saved.cells if name not in cells]
+        session = self._session
         matrix = {name for name, _, _ in self._matrix()}
-        left_out = [name for name in lost if self._selective and (name in matrix or not matrix)]
+        chosen = {"tests": set(session.offered) - {c.id for c in session.asked}, "files": matrix or set(lost)}
+        left_out = [name for name in lost if name in chosen.get(self._selective, ())]
         if left_out:
             self.notes.append(f"not selected, and so not judged: {', '.join(left_out)} of {Path(saved.name).name}")
         why = f"{Path(saved.name).name} has it and this run has not: removed, renamed or not collected"

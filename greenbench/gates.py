@@ -196,6 +196,8 @@ def _value(reader: _Reader) -> tuple[Form, float, str | None]:
         number = _number(word)
         if not reader.sees("*"):
             return "number", number, None
+        if number <= 0:
+            raise reader.refusal(reader.place - len(word), "a factor has to be above zero")
         reader.take("sign", wanted="*")
         return "ratio", number, reader.take("name", wanted="a variant or 'saved'")
     if not reader.sees("+-"):

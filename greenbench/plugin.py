@@ -66,6 +66,7 @@ def session_of(config: pytest.Config) -> Session:
     """Return the session; one without a matrix is made where no conftest.py named any. Raises UsageError."""
     if SESSION not in config.stash:
         _open(config, None, None)
+        config.stash[GATES].check()
     return config.stash[SESSION]
 
 

@@ -80,7 +80,7 @@ def test_markdown_counts_and_escapes(tmp_path: Path, capsys) -> None:
     files = [saved(tmp_path / f"{n}.json", cell(joules=STEADY)) for n in "ab"]
     _, out = compared(capsys, *files, "--markdown", "--gate", "energy <= 2*saved")
     assert out.startswith(f"## {files[1]} against {files[0]}: passed\n\n1 PASS\n\n| gate | cell |")
-    assert "| energy &lt;= 2*saved | T2-V1_x | 100 J | 100 J | x 1.000 | PASS |" in out
+    assert "| energy &lt;= 2*saved | T2-V1_x | 100 J | 100 J | x 1.000 (0.962 to 1.040) | PASS |" in out
 
 
 def test_a_cell_that_is_gone_is_missing(tmp_path: Path, capsys) -> None:

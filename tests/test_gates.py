@@ -50,6 +50,7 @@ def test_what_can_be_written(text: str, parts: tuple) -> None:
         ("training.mcc > 1", 1, "mcc is not known by stage"),
         ("T9.energy < 1", 1, "'T9' is neither a task (T1, T2) nor a stage"),
         ("T1.mcc > 0", 4, "mcc is a metric of T2"),
+        ("energy <= 0*saved", 11, "a factor has to be above zero"),
         ("", 1, "write a metric"),
         ("energy <= 1.5.2", 11, "write a number"),
     ],
@@ -71,7 +72,7 @@ def test_an_error_points_at_the_character_and_lists_the_metrics(text: str, place
     stage=st.sampled_from([None, *STAGES]),
     metric=st.sampled_from(sorted(METRICS)),
     operator=st.sampled_from(OPERATORS),
-    number=st.floats(0, 1e6),
+    number=st.floats(1e-3, 1e6),
     reference=st.sampled_from([None, "V0", "V1-b16", "V7_all_optimised", "saved"]),
     blank=st.sampled_from(["", " ", "  "]),
 )

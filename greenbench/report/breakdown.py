@@ -30,6 +30,7 @@ NAME = 14
 def show(console: Console, records: Sequence[dict[str, Any]]) -> None:
     """Print one line a cell that has joules; columns that nobody knows, or that repeat the only channel, are left out."""
     from rich.box import SIMPLE_HEAD
+    from rich.markup import escape
     from rich.table import Table
 
     shown = [c for c in COLUMNS if any(text(r, c) != "-" for r in records)]
@@ -43,7 +44,7 @@ def show(console: Console, records: Sequence[dict[str, Any]]) -> None:
     for heading, *_ in shown:
         table.add_column(heading, justify="right", no_wrap=True)
     for record in records:
-        table.add_row(record["id"], *(text(record, c) for c in shown))
+        table.add_row(escape(record["id"]), *(text(record, c) for c in shown))
     console.print(table)
 
 

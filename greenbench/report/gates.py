@@ -22,6 +22,7 @@ MOST_ROWS = 200
 def show(console: Console, verdicts: Sequence[Verdict]) -> None:
     """Print one line a verdict, below its gate."""
     from rich.box import SIMPLE_HEAD
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
@@ -29,9 +30,9 @@ def show(console: Console, verdicts: Sequence[Verdict]) -> None:
         table.add_column(name, justify="right" if name in NUMBERS else "left", no_wrap=name in NUMBERS, overflow="fold")
     for gate in dict.fromkeys(v.gate for v in verdicts):
         of_it = [v for v in verdicts if v.gate == gate]
-        table.add_row(f"[bold]{gate}[/]")
+        table.add_row(f"[bold]{escape(gate)}[/]")
         for verdict in of_it if len(of_it) <= MOST_ROWS else sorted(of_it, key=_by_weight)[:MOST_ROWS]:
-            table.add_row(*row(verdict))
+            table.add_row(*map(escape, row(verdict)))
         if len(of_it) > MOST_ROWS:
             table.add_row(f"and {len(of_it) - MOST_ROWS} more, better ones")
     console.print(table)
@@ -44,7 +45,7 @@ def _by_weight(one: Verdict) -> int:
 
 def tell(console: Console, verdicts: Sequence[Verdict], title: str) -> None:
     """Print a titled table, the sentences below it, and the counts."""
-    console.print(title, soft_wrap=True)
+    console.print(title, soft_wrap=True, markup=False)
     show(console, verdicts)
     said = lines(verdicts)
     for line in said[:MOST_ROWS]:
@@ -82,7 +83,7 @@ def lines(verdicts: Iterable[Verdict]) -> list[str]:
     for one in verdicts:
         elsewhere = " of " in one.reference and not one.reference.startswith(f"{one.cell} of ")
         beside = f"held against {one.reference}" if elsewhere else ""
-        if said := "; ".join(filter(None, (one.reason, beside))):
+        if said := "; ".join(filter(None, (" ".join(one.reason.split()), beside))):
             told.setdefault(f"{one.outcome}: {one.gate}: {{}}: {said}", []).append(one.cell)
     return [text.replace("{}", ", ".join(cells), 1) for text, cells in told.items()]
 

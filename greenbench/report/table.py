@@ -30,6 +30,7 @@ def show(
     V0 is looked for among ``known`` records, or among ``records`` themselves.
     """
     from rich.box import SIMPLE_HEAD
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
@@ -40,7 +41,7 @@ def show(
         table.add_column(column, justify="left" if words else "right", no_wrap=not words, overflow="fold")
     for record in records:
         cells = row(record, baseline_of(record, known or records), metrics.get(record["task"], ""))
-        table.add_row(*(text for column, text in zip(COLUMNS, cells, strict=True) if column in shown))
+        table.add_row(*(escape(text) for column, text in zip(COLUMNS, cells, strict=True) if column in shown))
     console.print(table)
 
 

@@ -36,9 +36,9 @@ def _machine(one: Measured) -> dict[str, str]:
     cpu, gpus = there.get("cpu") or {}, there.get("gpus") or []
     return {
         "host": f"{cpu.get('model')} with {cpu.get('usable_cores') or cpu.get('logical_cores')} cores",
-        "device": " + ".join([str(there.get("device")), *(str(g["name"]) for g in gpus)]),
-        "driver": ", ".join(sorted({str(g["driver"]).partition(".")[0] for g in gpus})) or "none",
-        "power_limit": ", ".join(f"{g['power_limit_w']} W" for g in gpus) or "none",
+        "device": " + ".join([str(there.get("device")), *(str(g.get("name")) for g in gpus)]),
+        "driver": ", ".join(sorted({str(g.get("driver")).partition(".")[0] for g in gpus})) or "none",
+        "power_limit": ", ".join(f"{g.get('power_limit_w')} W" for g in gpus) or "none",
     }
 
 

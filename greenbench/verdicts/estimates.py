@@ -58,6 +58,8 @@ def estimate(gate: Gate, here: Readings, there: Readings | None, drift: float = 
 
     Raises ValueError for a ratio where one of the values is not above zero.
     """
+    if gate.about.kind == "work":
+        return _counted(gate, here, there)
     sign = 1 if gate.upper else -1
     ours, theirs = _sample(gate, here), None if there is None else _sample(gate, there)
     offset = math.log(gate.number) if gate.form == "ratio" else gate.number
@@ -65,25 +67,42 @@ def estimate(gate: Gate, here: Readings, there: Readings | None, drift: float = 
     margin = sign * (offset + centre - statistics.fmean(ours.values))
     shown = _shown(gate, offset, sign)
     planned = math.log1p(WORTH) if gate.form == "ratio" else WORTH * abs(centre or offset)
-    if gate.about.kind == "work":
-        return Estimate(margin=margin, shown=shown, planned=planned, how="counted, not measured")
-    scale = 1.0 if gate.form == "ratio" else abs(statistics.fmean(ours.values))
-    fixed = scale * math.hypot(drift, 0.0 if there else here.systematic)
+    fixed = math.hypot(drift if gate.form == "ratio" else drift * here.size, _common(gate, here, there))
     paired = there is not None and len(here.values) > 1 and set(here.values) == set(there.values)
     if paired and theirs:
         return _paired(margin, ours, theirs, Estimate(margin=margin, shown=shown, planned=planned, fixed=fixed))
     return _apart(margin, ours, theirs, Estimate(margin=margin, shown=shown, planned=planned, fixed=fixed))
 
 
+def _counted(gate: Gate, here: Readings, there: Readings | None) -> Estimate:
+    """Return the margin of what is counted: exact, but for rounding where rounds count differently."""
+    ours, theirs = (statistics.fmean(one.values.values()) if one else 0.0 for one in (here, there))
+    wanted = gate.number * theirs if gate.form == "ratio" else gate.number + theirs
+    margin = 0.0 if math.isclose(ours, wanted, rel_tol=1e-9) else (wanted - ours) * (1 if gate.upper else -1)
+    if gate.form == "ratio" and theirs <= 0:
+        raise ValueError(f"a ratio to {gate.metric} = {theirs:.3g} means nothing: gate a difference")
+    change = ours / theirs if gate.form == "ratio" else ours - theirs
+    return Estimate(margin=margin, shown=lambda _margin: change, how="counted, not measured")
+
+
+def _common(gate: Gate, here: Readings, there: Readings | None) -> float:
+    """Return what is uncertain of all rounds alike, on the gate's scale, where no comparison takes it away."""
+    if there is None:
+        return here.systematic
+    if gate.metric != "energy_net":
+        return 0.0
+    sides = [(one.systematic, statistics.fmean(one.values.values())) for one in (here, there)]
+    return math.hypot(*(u / value if gate.form == "ratio" else u for u, value in sides))
+
+
 def _sample(gate: Gate, one: Readings) -> Sample:
     """Return the values in the order of their seeds, on a logarithmic scale for ratios."""
     values = [one.values[seed] for seed in sorted(one.values)]
     if gate.form != "ratio":
-        size = abs(statistics.fmean(values))
-        return Sample(values, size * SINGLE / Z, size * one.uncertainty)
+        return Sample(values, one.size * SINGLE / Z, one.uncertainty)
     if min(values) <= 0:
         raise ValueError(f"a ratio of {gate.metric} needs values above zero, and one is {min(values):.3g}: gate a difference")
-    return Sample([math.log(v) for v in values], math.log1p(SINGLE) / Z, one.uncertainty)
+    return Sample([math.log(v) for v in values], math.log1p(SINGLE) / Z, one.uncertainty / min(values))
 
 
 def _shown(gate: Gate, offset: float, sign: int) -> Callable[[float], float]:
@@ -123,8 +142,8 @@ def _finished(
     if Z * stated > quantile(freedom) * random:
         random, freedom = stated, math.inf
     whole = math.hypot(random, bare.fixed)
-    if whole and not math.isinf(freedom) and random:
-        freedom *= (whole / random) ** 4
+    if not math.isinf(freedom):
+        freedom = freedom * (whole / random) ** 4 if random else math.inf
     return replace(bare, margin=margin, below=whole, above=whole, freedom=freedom, spread=spread[0], rounds=spread[1], how=how)
 
 

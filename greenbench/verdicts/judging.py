@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 ALPHA = 0.025
 """One-sided, as the interval's ends are."""
+UNKNOWN_DRIFT = 0.02
+"""What a machine without a yardstick is taken to change between two sessions: what one with it did from hour to hour."""
 
 
 class Open(NamedTuple):
@@ -84,8 +86,8 @@ def flaw_of(cell: Measured) -> tuple[Any, str] | None:
     record = cell.record
     if record["status"] == "failed":
         return "MISSING", f"the cell failed: {record.get('error') or 'it left no round'}"
-    if record.get("outcome") == "failed":
-        return "MISSING", "its test failed after it was measured"
+    if record.get("outcome") not in {None, "passed"}:
+        return "MISSING", f"its test {record['outcome']} after it was measured"
     if record.get("degenerate"):
         return "DEGENERATE", str(record["degenerate"][0])
     if record.get("effect"):
@@ -100,7 +102,7 @@ def _reference(gate: Gate, cell: Measured, cells: Mapping[str, Measured], agains
         if found is None:
             allowed = " (--green-allow new lets new cells pass)" if against.saved else ""
             why = f"{against.saved_name or 'the compared run'} has no {cell.id}: run it there too{allowed}"
-            if NEW in against.allow:
+            if NEW in against.allow and set(cells) & set(against.saved or ()) and not isinstance(_seen(gate, cell), str):
                 return judged(gate, cell.id, "PASS", f"new, and let pass: {why}")
             return judged(gate, cell.id, "MISSING", why)
         return found
@@ -159,9 +161,14 @@ def _estimate(gate: Gate, sides: Sequence[Measured], seen: Sequence[Readings | f
     shown = [one for one in seen if not isinstance(one, float)]
     if not shown:
         return scores.estimate(gate, cell.record, other.record if other else None)
-    apart = other is not None and other.header is not cell.header
+    apart = other is not None and not _one_session(cell, other)
     drift = _drift(gate, cell, other) if apart and other else 0.0
     return estimates.estimate(gate, shown[0], shown[1] if other else None, drift)
+
+
+def _one_session(one: Measured, other: Measured) -> bool:
+    ids = [(m.header.get("session") or {}).get("id") for m in (one, other)]
+    return one.header is other.header or (ids[0] is not None and ids[0] == ids[1])
 
 
 def _drift(gate: Gate, cell: Measured, other: Measured) -> float:
@@ -174,7 +181,7 @@ def _drift(gate: Gate, cell: Measured, other: Measured) -> float:
         for m in (cell, other)
     ]
     if not all(rates):
-        return 0.0
+        return UNKNOWN_DRIFT
     ours, theirs = (float(sum(each)) / len(each) for each in rates)
     return abs(ours / theirs - 1)
 
@@ -197,7 +204,7 @@ def _settled(gate: Gate, found: Sequence[Open]) -> list[Verdict]:
 
 def _decided(gate: Gate, one: Open, p: float, cells: int) -> Verdict:
     verdict, found = replace(one.verdict, p=p), one.estimate
-    if not found.above:  # nothing is uncertain
+    if not found.above and not found.below:  # nothing is uncertain
         kept = found.margin > 0 or (found.margin == 0 and "=" in gate.operator)
         return replace(verdict, outcome="PASS" if kept else "REGRESSED")
     low, high = estimates.bounds(found)

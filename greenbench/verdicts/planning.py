@@ -47,7 +47,7 @@ def _enough(one: Estimate, change: float, cells: int) -> int | None:
 
 def machine_decides(one: Estimate) -> bool:
     """Whether what the machine itself changed is enough to leave a verdict open, however many rounds there are."""
-    return (quantile(math.inf) + quantile(math.inf, POWER)) * one.fixed >= min(abs(one.margin), one.planned or math.inf)
+    return (quantile(math.inf) + quantile(math.inf, POWER)) * one.fixed >= abs(one.margin)
 
 
 def _upper(spread: float, known: float) -> float:
@@ -59,7 +59,7 @@ def _upper(spread: float, known: float) -> float:
 
 
 def _finds(rounds: int, change: float, spread: float, one: Estimate, cells: int) -> bool:
-    known = min(freedom(rounds, one.correlation), one.freedom if one.scattered else math.inf)
+    known = freedom(rounds, one.correlation)
     variance = spread**2 / rounds * _dependent(one, rounds)
     factor = quantile(known, 1 - (1 - LEVEL) / max(1, cells)) + quantile(known, POWER)
     return factor * math.hypot(math.sqrt(variance), one.fixed) <= change

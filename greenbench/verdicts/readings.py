@@ -27,10 +27,12 @@ class Readings:
 
     values: Mapping[int, float]
     """By the round's seed."""
+    size: float = 0.0
+    """What a part of them is a part of: the mean, but for net joules the gross ones, as a small difference is not certain."""
     uncertainty: float = 0.0
-    """Standard uncertainty of one round that strikes each round anew, as part of the value."""
+    """Standard uncertainty of one round that strikes each round anew, in the metric's unit."""
     systematic: float = 0.0
-    """The same of what is common to all rounds; it leaves ratios of like cells alone."""
+    """The same of what is common to all rounds; but for an idle machine's joules it leaves comparisons of like cells alone."""
 
 
 def readings(gate: Gate, record: Mapping[str, Any]) -> Readings | str:
@@ -41,13 +43,19 @@ def readings(gate: Gate, record: Mapping[str, Any]) -> Readings | str:
     if not known or len(known) < len(rounds):
         return _reason(gate, rounds, len(each) - len(known))
     if gate.about.kind != "energy":
-        return Readings(values=known)
+        return Readings(values=known, size=_mean(known.values()))
     scopes = {tuple(part["scope"]) for r in rounds for part in _parts(gate, r)}
     if gate.metric in TOTAL and len(scopes) > 1:
         return "its rounds do not know the same channels"
-    each_u = [_uncertainty(gate, r, abs(known[r["seed"]])) for r in rounds if known[r["seed"]]]
-    anew, common = (max(parts, default=0.0) for parts in (zip(*each_u, strict=True) if each_u else ((), ())))
-    return Readings(values=known, uncertainty=anew, systematic=common)
+    anew, common = (max(parts) for parts in zip(*(_uncertainty(gate, r) for r in rounds), strict=True))
+    gross = [abs(v) for r in rounds for part in _parts(gate, r) if (v := part["total_j"]) is not None]
+    size = _mean(gross) if gate.metric == "energy_net" else _mean(known.values())
+    return Readings(values=known, size=size, uncertainty=anew, systematic=common)
+
+
+def _mean(values: Iterable[float]) -> float:
+    listed = list(values)
+    return abs(math.fsum(listed) / len(listed))
 
 
 def _value(gate: Gate, one: Record) -> float | None:
@@ -78,13 +86,15 @@ def _joules(gate: Gate, part: Record) -> float | None:
     return found
 
 
-def _uncertainty(gate: Gate, one: Record, value: float) -> tuple[float, float]:
-    """Return the standard uncertainties that a round has by itself and that all rounds share, as parts of its ``value``."""
+def _uncertainty(gate: Gate, one: Record) -> tuple[float, float]:
+    """Return the standard uncertainties that a round has by itself and that all rounds share."""
     amount = PER[gate.metric](one) if gate.metric in PER else 1
     channels = [CHANNEL[gate.metric]] if gate.metric in CHANNEL else CHANNELS
     causes = [item for part in _parts(gate, one) for c in channels for item in part.get("uncertainty_j", {}).get(c, {}).items()]
     anew, common = (math.hypot(0.0, *(u for k, u in causes if (k in RANDOM) == wanted)) for wanted in (True, False))
-    return anew / amount / value, common / amount / value
+    if gate.metric == "energy_net":
+        common = math.hypot(common, *(u for part in _parts(gate, one) for u in part.get("idle_uncertainty_j", {}).values()))
+    return anew / amount, common / amount
 
 
 def _sum(values: Iterable[float | None]) -> float | None:

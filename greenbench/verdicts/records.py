@@ -53,8 +53,6 @@ class Estimate:
     """What the rounds showed in their order, on the margin's scale: one series where they pair up, one a side where not."""
     correlation: float = 0.0
     """Of neighbouring rounds; see ``dependence``."""
-    scattered: bool = False
-    """Whether the uncertainty is what the gate's cells scatter by, whose freedom more rounds do not add to."""
     planned: float = 0.0
     """The margin that rounds are planned for, where a larger one was seen."""
     fixed: float = 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from greenbench.verdicts.judging import flaw_of, is_named
 from greenbench.verdicts.records import Measured
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 HEADER = ("profile", "profile_changes", "environment", "session")
@@ -69,16 +70,31 @@ def _folder(path: Path) -> Run:
 
 def _saved(path: Path, data: Mapping[str, Any]) -> Run:
     about = data.get("greenbench") or {}
-    records = [r for b in data["benchmarks"] if (r := b.get("extra_info", {}).get("greenbench"))]
+    with readable(str(path)):
+        records = [r for b in data["benchmarks"] if (r := (b.get("extra_info") or {}).get("greenbench"))]
+        newer = [r["schema"] for r in records if r["schema"] > store.SCHEMA]
     if not records:
         raise UsageError(f"{path}: none of its {len(data['benchmarks'])} benchmarks was measured by greenbench; give another")
-    if newer := [r["schema"] for r in records if r["schema"] > store.SCHEMA]:
+    if newer:
         raise UsageError(
             f"{path}: written with schema {newer[0]}, and this greenbench reads up to {store.SCHEMA}; update greenbench"
         )
+    ids = [r["id"] for r in records]
+    if twice := sorted({i for i in ids if ids.count(i) > 1}) if len(ids) > len(set(ids)) else []:
+        raise UsageError(f"{path}: it holds {twice[0]} several times, and a verdict is about one; measure its tests apart")
     header = {key: about.get(key) for key in HEADER}
     cells = {r["id"]: Measured(record=r, header=header, origin=str(path)) for r in records}
-    return Run(name=str(path), cells=cells, failed=bool(about.get("gates", {}).get("failed")))
+    return Run(name=str(path), cells=cells, failed=marked(about))
+
+
+@contextlib.contextmanager
+def readable(name: str) -> Iterator[None]:
+    """Turn what a record that greenbench did not write, or somebody edited, runs into, to one sentence."""
+    try:
+        yield
+    except (KeyError, TypeError, AttributeError, IndexError) as error:
+        told = f"{type(error).__name__}: {error}"
+        raise UsageError(f"{name}: a cell is not as greenbench writes it ({told}); measure it again") from error
 
 
 def _of_results(run: Mapping[str, Any], origin: str) -> list[Measured]:

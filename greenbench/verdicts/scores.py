@@ -1,7 +1,7 @@
 """How a score compares: over the same test examples where both cells answered them, else by their two intervals.
 
 The paired bootstrap (``greenbench.resampling``) draws test examples; the spread over the rounds' seeds is added by Student's t
-(``greenbench.quality``). A score without any interval proves nothing by itself, unless both gave the same answers.
+(``greenbench.quality``). A score without any interval is compared as it stands.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Record = dict[str, Any]
 
 def value(record: Mapping[str, Any], metric: str) -> float | None:
     """Return a cell's score; None where it has none or it is no number."""
-    found = record["quality"].get(metric, {}).get("value")
+    found = (record["quality"].get(metric) or {}).get("value")
     return float(found) if found is not None and math.isfinite(found) else None
 
 
@@ -48,7 +48,8 @@ def _excess(metric: str, here: Mapping[str, Any], there: Mapping[str, Any] | Non
     if there is None:
         return _metric(here, metric), "interval over test examples"
     together = _together(here, there)
-    each = [d for one, other in together if (d := _paired(one, other, metric, factor)) is not None]
+    same = factor == 1.0 and value(here, metric) == value(there, metric)
+    each = [d for one, other in together if (d := _paired(one, other, metric, factor, same=same)) is not None]
     if each and len(each) == len(together):
         count = int(together[0][0]["n"])
         mean = over_rounds([Metric(value=d.value, low=d.low, high=d.high, n=count) for d in each])
@@ -62,18 +63,18 @@ def _metric(record: Mapping[str, Any], name: str) -> Metric:
 
 
 def _together(here: Mapping[str, Any], there: Mapping[str, Any]) -> list[tuple[Record, Record]]:
-    """Return the outcomes of the rounds of common seeds, if they answered the same examples."""
+    """Return the outcomes of rounds of the same seed, if all of this cell's have a partner that answered the same examples."""
     from greenbench.resampling.paired import alike
 
     ours, theirs = ({r["seed"]: r.get("outcomes", {}) for r in record["rounds"]} for record in (here, there))
     both = [(ours[seed], theirs[seed]) for seed in ours if seed in theirs]
-    return both if all(alike(*pair) for pair in both) else []
+    return both if len(both) == len(ours) and all(alike(*pair) for pair in both) else []
 
 
-def _paired(one: Record, other: Record, metric: str, factor: float) -> Difference | None:
+def _paired(one: Record, other: Record, metric: str, factor: float, *, same: bool) -> Difference | None:
     from greenbench.resampling import paired
 
-    if factor == 1.0 and one == other:
+    if same and one == other:  # what 2,000 resamples would say too
         return paired.Difference(0.0, 0.0, 0.0)
     found = paired.differences(one, other, factor=factor).get(metric)
     return found if found is not None and found.value is not None else None
@@ -92,8 +93,8 @@ def _margin(gate: Gate, excess: Metric, offset: float, reference: float, how: st
     sign = -1 if gate.upper else 1
     middle = excess.value or 0.0
     if excess.low is None or excess.high is None:
-        below = above = math.inf
-        how = "no interval is known"
+        below = above = 0.0
+        how = "compared as they stand: no interval is known"
     else:
         below, above = ((middle - excess.low) / Z, (excess.high - middle) / Z)[::sign]
     shown = (lambda m: gate.number + sign * m / reference) if gate.form == "ratio" else (lambda m: offset + sign * m)

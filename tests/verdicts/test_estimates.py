@@ -20,7 +20,7 @@ SEVERAL = st.lists(JOULES, min_size=2, max_size=8)
 
 def of(values, first: int = 0, **more) -> Readings:
     """Return readings by seed."""
-    return Readings(values={first + i: v for i, v in enumerate(values)}, **more)
+    return Readings(values={first + i: v for i, v in enumerate(values)}, size=abs(statistics.fmean(values)), **more)
 
 
 def ends(gate: str, here: Readings, there: Readings | None, drift: float = 0.0) -> list[float]:
@@ -74,13 +74,13 @@ def test_single_rounds_are_taken_for_twenty_percent_each() -> None:
 
 def test_a_wider_stated_uncertainty_of_one_round_counts() -> None:
     """A counter that resolves 30 % makes one round that uncertain."""
-    found = estimate(parse("energy <= saved"), of([110.0], uncertainty=0.3), of([100.0, 101.0, 99.0]))
+    found = estimate(parse("energy <= saved"), of([110.0], uncertainty=33.0), of([100.0, 101.0, 99.0]))
     assert Z * found.below > Z * 0.3
 
 
 def test_a_lucky_small_spread_does_not_undercut_what_is_stated() -> None:
     """Rounds that agree by chance are no more certain than their counter."""
-    low, high = ends("energy <= saved", of([100.0, 100.0], uncertainty=0.05), of([100.0, 100.0], uncertainty=0.05))
+    low, high = ends("energy <= saved", of([100.0, 100.0], uncertainty=5.0), of([100.0, 100.0], uncertainty=5.0))
     assert high / low == pytest.approx(math.exp(2 * Z * 0.05))
 
 
@@ -93,7 +93,7 @@ def test_what_the_machine_drifted_widens_every_interval() -> None:
 
 def test_a_threshold_in_joules_holds_what_is_common_to_all_rounds() -> None:
     """An estimate that may be wrong by 40 % is so against a plain number, and not in a ratio of two of its kind."""
-    here = of([100.0, 101.0, 99.0], systematic=0.4)
+    here = of([100.0, 101.0, 99.0], systematic=40.0)
     low, high = ends("energy <= 90", here, None)
     assert high - low > 2 * Z * 40 * 0.99
     assert estimate(parse("energy <= saved"), here, of([100.0, 101.0, 99.0])).fixed == 0.0
@@ -111,6 +111,22 @@ def test_counted_values_compare_exactly() -> None:
     found = estimate(parse("flops <= saved"), of([1000.0]), of([1000.0]))
     assert (found.margin, found.below, chance(found)) == (0.0, 0.0, 1.0)
     assert chance(estimate(parse("flops <= saved"), of([1001.0]), of([1000.0]))) == 0.0
+
+
+def test_equal_counts_are_equal_however_they_are_averaged() -> None:
+    """Five rounds and seven of the same count; twice the count is twice the count."""
+    for count in (2975.0, 1e15 + 1, 3.0):
+        assert estimate(parse("flops <= saved"), of([count] * 5), of([count] * 7)).margin == 0.0
+        assert estimate(parse("flops <= 2*saved"), of([2 * count]), of([count])).margin == 0.0
+
+
+def test_net_joules_hold_what_the_idle_machine_is_uncertain_by() -> None:
+    """A small difference of large numbers is not certain, nor is one round of it."""
+    here = Readings(values={0: 1.0, 1: 1.01, 2: 1.02}, size=100.0, systematic=20.0)
+    assert estimate(parse("energy_net <= 2"), here, None).below > 19
+    assert estimate(parse("energy_net <= saved+1"), here, here).fixed > 28
+    one, other = (Readings(values={0: v}, size=100.0) for v in (0.1, -0.1))
+    assert estimate(parse("energy_net <= saved+1"), one, other).below > 10
 
 
 @pytest.mark.parametrize(("here", "there"), [([0.0], [1.0]), ([1.0], [-1.0]), ([1.0, 0.0], [1.0, 1.0])])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from verdicts.made import CPU, HEADER, cell, one_round
+from verdicts.made import CPU, HEADER, answers, cell, one_round
 
 from greenbench.gates import parse
 from greenbench.verdicts import REFUSALS, Against, fails, judge
@@ -101,11 +101,61 @@ def test_a_ratio_to_a_score_that_is_not_above_zero_is_refused(score: float) -> N
     assert "gate a difference, such as mcc >= V0-0.02" in found.reason
 
 
-def test_a_score_without_an_interval_is_open() -> None:
-    """It proves nothing either way, and no rounds are promised to help."""
+def test_a_score_without_an_interval_is_compared_as_it_stands() -> None:
+    """Else a gate on it could never fail."""
     bare = {"quality": {"mcc": {"value": 0.5, "n": 100}}, "rounds": [one_round(0, 1.0, outcomes={})]}
-    found = verdict("T2.mcc >= 0.4", cell(**bare))
-    assert (found.outcome, found.low, found.rounds_needed) == ("INCONCLUSIVE", None, None)
+    assert [verdict(f"T2.mcc >= {low}", cell(**bare)).outcome for low in (0.4, 0.6)] == ["PASS", "REGRESSED"]
+
+
+@pytest.mark.parametrize(
+    ("gate", "score"),
+    [
+        ("T2.accuracy >= 0.95", {"accuracy": {"value": 1.0, "n": 5, "low": 0.566, "high": 1.0}}),
+        ("T2.brier <= 0.1", {"brier": {"value": 0.0, "n": 5, "low": 0.0, "high": 0.3}}),
+    ],
+)
+def test_a_score_at_its_bound_is_no_proof(gate: str, score: dict) -> None:
+    """Five of five may be six of ten."""
+    assert verdict(gate, cell(quality=score)).outcome == "INCONCLUSIVE"
+
+
+def test_seeds_that_only_this_run_has_are_not_overlooked() -> None:
+    """The first is as it was, four others collapsed."""
+    rounds = [one_round(seed, 100.0, outcomes=answers(90 if seed == 0 else 30)) for seed in range(5)]
+    collapsed = cell(rounds=rounds, quality={"mcc": {"value": -0.16, "n": 100, "low": -0.3, "high": 0.0}})
+    assert verdict("T2.mcc >= saved-0.02", collapsed, saved=[cell(right=90)]).outcome == "REGRESSED"
+
+
+def test_equal_answers_say_nothing_of_scores_that_they_do_not_hold() -> None:
+    """Both cells passed the same tests, and one writes far worse texts."""
+    chrf = lambda score: {"chrf": {"value": score, "n": 100}}  # noqa: E731
+    found = verdict("T1.chrf >= saved-1", cell("T1-V1_x", quality=chrf(1.0)), saved=[cell("T1-V1_x", quality=chrf(60.0))])
+    assert found.outcome == "REGRESSED"
+
+
+def test_joules_of_a_stuck_counter_are_not_certain() -> None:
+    """Three rounds of nothing, each known to 5 J."""
+    rounds = [one_round(seed, 0.0) for seed in range(3)]
+    for one in rounds:
+        one["energy"]["uncertainty_j"] = {"cpu": {"resolution": 5.0}}
+    assert verdict("energy <= 0.5", cell(rounds=rounds)).outcome == "INCONCLUSIVE"
+
+
+def test_half_of_the_cells_doubled_is_no_noise() -> None:
+    """Nor are all of them, each by something else."""
+    names = [f"T2-V{n}_x" for n in range(1, 9)]
+    saved = [cell(name, STEADY) for name in names]
+    half = [cell(name, times(2.0 if n < 4 else 1.0)) for n, name in enumerate(names)]
+    assert sum(v.outcome == "REGRESSED" for v in verdicts("energy <= 1.05*saved", *half, saved=saved)) == 4
+    worse = [cell(name, times(1.2 + 0.15 * n)) for n, name in enumerate(names)]
+    assert sum(v.outcome == "REGRESSED" for v in verdicts("energy <= 1.05*saved", *worse, saved=saved)) >= 4
+
+
+@pytest.mark.parametrize("outcome", ["skipped", "failed"])
+def test_a_test_that_did_not_pass_is_no_evidence(outcome: str) -> None:
+    """Skipping after measuring neither."""
+    found = verdict("energy <= 500", cell(outcome=outcome))
+    assert (found.outcome, outcome in found.reason) == ("MISSING", True)
 
 
 def test_operations_are_compared_exactly() -> None:
@@ -175,8 +225,16 @@ def test_what_should_be_there_and_is_not_is_missing() -> None:
 
 def test_new_cells_can_be_let_pass() -> None:
     """By name, and said so."""
-    found = verdict("energy <= 2*saved", cell("T2-V1_new"), saved=[], allow=["new"])
-    assert (found.outcome, found.reason[:20]) == ("PASS", "new, and let pass: m")
+    known = cell("T2-V0_known")
+    found = verdicts("energy <= 2*saved", cell("T2-V1_new"), known, saved=[known], allow=["new"])
+    assert [(v.outcome, v.reason[:20]) for v in found] == [("PASS", "new, and let pass: m"), ("PASS", "")]
+
+
+def test_new_cells_alone_do_not_pass() -> None:
+    """Where the runs share no cell, and where a new one is unmeasured, nothing was compared."""
+    assert verdict("energy <= 2*saved", cell("T2-V1_new"), saved=[cell("T1-V1_x")], allow=["new"]).outcome == "MISSING"
+    known, empty = cell("T2-V0_known"), cell("T2-V1_new", rounds=[one_round(0, None)])
+    assert verdicts("energy <= 2*saved", empty, known, saved=[known], allow=["new"])[0].outcome == "MISSING"
 
 
 def test_a_gate_of_no_cell_does_not_hold() -> None:

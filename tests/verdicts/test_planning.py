@@ -62,6 +62,7 @@ def test_where_the_machine_drifts_no_rounds_help(fixed: float) -> None:
     estimated = one(0.05, fixed=fixed)
     assert rounds_needed(estimated, 1) is None
     assert machine_decides(estimated)
+    assert not machine_decides(one(1.4, fixed=fixed))
     assert not machine_decides(one(0.05))
 
 

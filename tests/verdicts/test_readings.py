@@ -74,4 +74,4 @@ def test_uncertainty_is_split_by_what_strikes_each_round_anew() -> None:
     one = one_round(0, 100.0)
     one["energy"]["uncertainty_j"] = {"cpu": {"resolution": 3.0, "edges": 4.0, "model": 20.0}}
     found = readings(parse("energy < 1"), cell(rounds=[one]).record)
-    assert (found.uncertainty, found.systematic) == (pytest.approx(0.05), pytest.approx(0.2))
+    assert (found.uncertainty, found.systematic) == (pytest.approx(5.0), pytest.approx(20.0))
