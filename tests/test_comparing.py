@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from verdicts.made import HEADER, cell
+from verdicts.made import HEADER, cell, one_round
 
 from greenbench.cli import main
 
@@ -122,3 +122,56 @@ def test_folders_without_results_and_files_that_are_not_there(tmp_path: Path, ca
     assert "run pytest bench first" in capsys.readouterr().err
     assert main(["compare", str(tmp_path / "no.json"), str(tmp_path)]) == 2
     assert "there is no such file or folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda run: run["benchmarks"][0]["extra_info"]["greenbench"].pop("schema"),
+        lambda run: run["benchmarks"][0]["extra_info"]["greenbench"].pop("task"),
+        lambda run: run["benchmarks"][0]["extra_info"]["greenbench"]["rounds"][0].update(seconds="long"),
+        lambda run: run["benchmarks"][0]["extra_info"]["greenbench"].update(rounds=None),
+    ],
+    ids=["schema", "task", "seconds", "rounds"],
+)
+def test_a_record_that_somebody_edited_is_one_sentence(tmp_path: Path, capsys, spoil: Any) -> None:
+    """Not a traceback, whose exit code would read as a regression."""
+    files = [saved(tmp_path / f"{n}.json", cell(joules=STEADY)) for n in "ab"]
+    run = json.loads(files[0].read_text())
+    spoil(run)
+    files[0].write_text(json.dumps(run))
+    assert main(["compare", *map(str, files), "--gate", "time <= saved"]) == 2
+    assert "a cell is not as greenbench writes it" in capsys.readouterr().err
+
+
+def test_nulls_where_greenbench_writes_more_are_read(tmp_path: Path, capsys) -> None:
+    """An older file may lack what a newer one has."""
+    files = [saved(tmp_path / f"{n}.json", cell(joules=STEADY)) for n in "ab"]
+    run = json.loads(files[0].read_text())
+    run["greenbench"]["gates"] = None
+    run["benchmarks"].append({"extra_info": None})
+    run["benchmarks"][0]["extra_info"]["greenbench"]["quality"]["mcc"] = None
+    files[0].write_text(json.dumps(run))
+    code, out = compared(capsys, *files, "--gate", "T2.mcc >= saved-0.02")
+    assert (code, "UNMEASURED" in out) == (1, True)
+
+
+def test_a_cell_that_stands_twice_in_a_saved_run_is_told(tmp_path: Path, capsys) -> None:
+    """Which of them is meant, nobody knows."""
+    twice = saved(tmp_path / "a.json", cell(joules=STEADY), cell(joules=MORE))
+    assert main(["compare", str(twice), str(twice)]) == 2
+    assert "it holds T2-V1_x several times" in capsys.readouterr().err
+
+
+def test_what_only_the_run_knows_is_held_by_default_too(tmp_path: Path, capsys) -> None:
+    """A baseline without joules does not make energy nobody's business."""
+    bare = cell(rounds=[one_round(0, None)])
+    files = [saved(tmp_path / "a.json", bare), saved(tmp_path / "b.json", cell())]
+    code, out = compared(capsys, *files)
+    assert (code, "energy <= 1.05*saved" in out) == (1, True)
+
+
+def test_brackets_in_a_name_are_no_markup(tmp_path: Path, capsys) -> None:
+    """A test's parameters may look like anything."""
+    files = [saved(tmp_path / f"{n}.json", cell("test_f[/tmp/a]")) for n in "ab"]
+    assert "test_f[/tmp/a]" in compared(capsys, *files, "--gate", "time <= 5*saved")[1]

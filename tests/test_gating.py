@@ -289,3 +289,49 @@ def test_joules_and_quality_are_properties_of_the_test(suite: pytest.Pytester) -
     assert '<property name="greenbench.energy_source" value="cpu estimated"' in text
     assert '<property name="greenbench.mcc" value="0.9' in text
     assert '<property name="greenbench.energy_j" value="' in text
+
+
+def test_a_task_whose_tests_are_gone_is_missing_whatever_was_selected(suite: pytest.Pytester) -> None:
+    """``-k`` chooses among what there is: what is not collected any more was not left out by it."""
+    text = (suite.path / "bench/test_vulnerability.py").read_text()
+    (suite.path / "bench/test_vulnerability.py").write_text(
+        text.replace('task="T2"', 'task="T2"').replace("def test", "def no_test")
+    )
+    (suite.path / "bench/test_other.py").write_text("def test_nothing_v0():\n    pass\n")
+    done = run(suite, "flops <= saved", of="V0 or v0")
+    assert done.ret == 1
+    done.stdout.fnmatch_lines(["*MISSING: flops <= saved: T2-V0_baseline, T2-V1_fast: main.json has it and this run has not*"])
+
+
+def test_two_tests_of_one_cell_are_not_mixed_up(suite: pytest.Pytester) -> None:
+    """One could hide what the other shows."""
+    text = (suite.path / "bench/test_vulnerability.py").read_text()
+    (suite.path / "bench/test_again.py").write_text(text)
+    done = run(suite, "time <= 100")
+    assert done.ret == 4
+    done.stderr.fnmatch_lines(["*several tests measure T2-V0_baseline, and a verdict is about one; run them apart*"])
+
+
+PLAIN = """
+def test_own_code(measure):
+    measure(lambda: sum(range(100_000)), rounds=3)
+"""
+
+
+def test_functions_of_another_repository_are_gated_too(pytester: pytest.Pytester) -> None:
+    """By their test's name, with a gate in pyproject.toml that is a single text."""
+    (pytester.path / "test_plain.py").write_text(PLAIN)
+    (pytester.path / "pyproject.toml").write_text('[tool.greenbench]\ngate = "time <= 100"\n')
+    done = pytester.runpytest_subprocess("-p", "no:cacheprovider", "--benchmark-json=main.json")
+    assert done.ret == 0
+    done.stdout.fnmatch_lines(["*test_own_code*PASS*"])
+    (pytester.path / "pyproject.toml").write_text('[tool.greenbench]\ngate = "time <= saved"\n')
+    done = pytester.runpytest_subprocess("-p", "no:cacheprovider", "--benchmark-json=other.json")
+    assert done.ret == 1
+    done.stdout.fnmatch_lines(["*nothing is compared with; add --benchmark-compare=FILE*"])
+    assert "INTERNALERROR" not in done.stdout.str() + done.stderr.str()
+    done = pytester.runpytest_subprocess(
+        "-p", "no:cacheprovider", "--benchmark-compare=main.json", "--green-gate=time <= 0.001*saved"
+    )
+    assert done.ret == 1
+    done.stdout.fnmatch_lines(["*test_own_code*REGRESSED*"])
