@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 # 1: first version.
 # 2: windows have uncertainty_j, idle_j, net_j, passes; rounds have repeats, machine, correct; cells have energy, stages,
 #    efficiency and yardstick; files have instrument and conclusion.
-# 3: metrics have low, high, constant and decides; rounds have outcomes and degenerate; cells have degenerate.
+# 3: metrics have low, high, constant and decides; rounds have outcomes and degenerate; cells have degenerate; files have
+#    profile_changes and, where gates were asked, gates.
 SCHEMA = 3
 
 STAMP = "%Y%m%dT%H%M%SZ"

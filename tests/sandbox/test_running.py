@@ -429,3 +429,15 @@ def test_what_is_shown_can_be_read_and_not_written(tmp_path: Path, way: Way) -> 
     result = ran(code + "open(sys.argv[1] + '/file', 'w')", str(inside), shown=[inside])
     assert result.stdout == "['inside'] read\n"
     assert "Read-only file system" in result.stderr
+
+
+def test_without_walls_nothing_is_run_and_the_remedies_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The person may install bubblewrap, or take the risk knowingly."""
+    bare = Way(kind="none", own_uid=False, reason="bubblewrap is not installed; namespaces do not work here (why)")
+    monkeypatch.setattr(running, "_way", lambda: bare)
+    with pytest.raises(UnavailableError) as caught:
+        sandbox.run(["sh", "-c", "echo harm"], files={})
+    assert str(caught.value) == (
+        "sandbox: generated programs are not run, as bubblewrap is not installed; namespaces do not work here (why); "
+        "install bubblewrap (Debian: apt install bubblewrap), or take the risk with --green-unsafe-exec"
+    )

@@ -69,6 +69,28 @@ def test_each_language_reads_computes_and_prints(language: str, program: str) ->
     assert judging.judge_one(language, "no program in any language {", right).outcome == "does_not_compile"
 
 
+@pytest.mark.parametrize(
+    ("language", "program"),
+    [
+        ("c", "#include <stdlib.h>\nint main(void) { abort(); }\n"),
+        ("cpp", '#include <stdexcept>\nint main() { throw std::runtime_error("no"); }\n'),
+        ("cs", 'class P { static void Main() { throw new System.Exception("no"); } }'),
+        ("go", 'package main\nfunc main() { panic("no") }\n'),
+        ("javascript", "throw new Error('no')"),
+        ("java", "class P { public static void main(String[] given) { int[] none = {}; System.out.println(none[1]); } }"),
+        ("python", "print(42)\nraise SystemExit(3)"),
+    ],
+)
+def test_each_language_fails_while_it_runs(language: str, program: str) -> None:
+    """A crash, an exception and an exit code are runtime errors, whatever was printed before."""
+    from greenbench.tasks.execution.trials import Stream, Streams
+
+    if reason := judging.unavailable(language):
+        pytest.skip(reason)
+    tests = Streams(cases=(Stream(stdin="", stdout="42"),))
+    assert judging.judge_one(language, program, tests).outcome == "runtime_error"
+
+
 LEAVING = {
     "python": ("import os\nos._exit(0)\ndef f(): return 1\n", "assert f() == 1\n"),
     "java": (
