@@ -24,7 +24,7 @@ class GateHooks:
 
     def __init__(self, config: pytest.Config, session: Session, summary: Summary) -> None:
         """Hold them; nothing is read yet."""
-        self._session, self._summary, self._config = session, summary, config
+        self._session, self._summary, self._unread = session, summary, False
         self.keeper = Gatekeeper(session, lambda: compared(config), selective=selective(config))
 
     def verdicts(self) -> list[Verdict]:
@@ -32,8 +32,9 @@ class GateHooks:
         try:
             return self.keeper.judge(self._summary.records)
         except GreenbenchError as error:
-            if str(error) not in self._summary.problems:
+            if not self._unread:
                 self._summary.problems.append(str(error))
+            self._unread = True
             return []
 
     @pytest.hookimpl(optionalhook=True)
@@ -69,7 +70,7 @@ class GateHooks:
     def record(self) -> dict[str, Any]:
         """Return the verdicts as builtins, and whether they fail the session."""
         found = [verdicts.record(v) for v in self.verdicts()]
-        return {"failed": self.keeper.failed, "verdicts": found}
+        return {"failed": self.keeper.failed or self._unread, "verdicts": found}
 
 
 def compared(config: pytest.Config) -> Path | Sequence[Path] | None:

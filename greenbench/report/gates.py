@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 COLUMNS = ("cell", "here", "there", "change (95 %)", "verdict")
 NUMBERS = COLUMNS[1:4]
+COUNTED = ("FLOP", "B")
 MOST_ROWS = 200
 """Cells that a terminal's table lists of a gate, the worst ones where there are more."""
 
@@ -61,7 +62,11 @@ def row(one: Verdict) -> tuple[str, ...]:
 
 
 def _number(value: float | None, name: str) -> str:
-    return "-" if value is None else unit(value, name).strip() if name else f"{value:.3f}"
+    if value is None:
+        return "-"
+    if name in COUNTED:
+        return f"{value:.4g} {name}"
+    return unit(value, name) if name else f"{value:.3f}"
 
 
 def _change(one: Verdict) -> str:

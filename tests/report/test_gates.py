@@ -40,6 +40,11 @@ def test_a_change_is_written_with_its_interval(more: dict, told: str) -> None:
     assert gates.row(verdict(**more))[3] == told
 
 
+def test_large_counts_are_short() -> None:
+    """Nobody reads twelve digits."""
+    assert gates.row(verdict(unit="FLOP", here=231076306944, there=2.31e11))[1:3] == ("2.311e+11 FLOP", "2.31e+11 FLOP")
+
+
 def test_the_worst_cells_are_listed_where_there_are_too_many() -> None:
     """Thousands of rows tell nobody anything; programs take the JSON."""
     many = [verdict(f"c{n}") for n in range(gates.MOST_ROWS + 50)] + [verdict("bad", "REGRESSED")]
