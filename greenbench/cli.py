@@ -154,7 +154,7 @@ def compare(asked: argparse.Namespace, _rest: Sequence[str]) -> int:
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 132)
     found = comparing.compare(paths, asked.gate, allow=allow, strict=asked.strict, root=Path())
     if asked.json:
-        print(json.dumps([one.record() for one in found], indent=1))  # noqa: T201
+        print(json.dumps([one.record() for one in found]))  # noqa: T201
     for one in () if asked.json else found:
         title = f"{one.run} against {one.baseline}: {'failed' if one.failed else 'passed'}"
         if asked.markdown:
