@@ -2,8 +2,8 @@
 
     python tools/pair_sides.py AVATAR.parquet FOLDER --chars 950 --test 24 --valid 4
 
-Of the problems marked ``pair_ok`` whose two programs have at most ``chars`` characters together, the first ``test`` by the SHA-256
-of their name are the test side, the next ``valid`` the valid side. All others are the train side.
+Of the problems marked ``pair_ok`` whose two programs have at most ``chars`` characters together, the first ``test`` by the
+SHA-256 of their name are the test side, the next ``valid`` the valid side. All others are the train side.
 """
 
 from __future__ import annotations
