@@ -25,7 +25,7 @@ public class Twice {
     ("data", "direction"),
     [
         (AVATAR, "java:python"),
-        (AVATAR, "python:java"),
+        pytest.param(AVATAR, "python:java", marks=pytest.mark.slow),
         (HUMANEVAL_X, "java:python"),
         (HUMANEVAL_X, "python:java"),
         (HUMANEVAL_X, "python:javascript"),
