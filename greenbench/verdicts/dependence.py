@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -42,7 +43,8 @@ WIDEST = 0.10
 def correlation(series: Sequence[Sequence[float]]) -> float:
     """Return the correlation of neighbouring rounds, from 0 to ``MOST``; 0 where there are too few rounds to tell."""
     known = [s for s in series if len(s) > 2]  # noqa: PLR2004  two rounds have the same moments whatever the correlation
-    degrees = sum(len(s) - 1 for s in known)
+    lengths = Counter(len(s) for s in known)
+    degrees = sum(count * (n - 1) for n, count in lengths.items())
     spread = sum(_squares(s) for s in known)
     if degrees < FEWEST or not spread:
         return 0.0
@@ -50,7 +52,7 @@ def correlation(series: Sequence[Sequence[float]]) -> float:
     low, high = 0.0, MOST
     for _ in range(STEPS):
         middle = (low + high) / 2
-        within = sum((len(s) - 1) * (1 - likeness(len(s), middle)) for s in known) / degrees
+        within = sum(count * (n - 1) * (1 - likeness(n, middle)) for n, count in lengths.items()) / degrees
         low, high = (middle, high) if (1 - middle) / within > seen else (low, middle)
     return round(low, 2)
 
