@@ -279,6 +279,20 @@ def test_unlike_cells_are_not_comparable_unless_somebody_says_so(name: str, thei
     assert verdict("energy <= 2*saved", cell(), saved=[cell(**theirs)], allow=[name]).outcome == "PASS"
 
 
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [("device", {"name": "B200"}), ("driver", {"driver": "570.1"}), ("power_limit", {"power_limit_w": 350.0})],
+)
+def test_another_card_driver_or_power_limit_is_not_comparable(name: str, change: dict) -> None:
+    """The driver by its major number alone."""
+    card = {"name": "H200", "driver": "580.65", "power_limit_w": 700.0}
+    with_gpu = lambda gpu: cell(header={**HEADER, "environment": {**HEADER["environment"], "device": "cuda:0", "gpus": [gpu]}})  # noqa: E731
+    found = verdict("time <= 2*saved", with_gpu(card), saved=[with_gpu({**card, **change})])
+    assert (found.outcome, f"(--green-allow {name} compares" in found.reason) == ("NOT-COMPARABLE", True)
+    patched = with_gpu({**card, "driver": "580.99"})
+    assert verdict("time <= 2*saved", with_gpu(card), saved=[patched]).outcome in {"PASS", "INCONCLUSIVE"}
+
+
 def test_joules_of_another_scope_do_not_keep_scores_from_being_compared() -> None:
     """An estimate and a measurement are of one kind where no joule is asked for."""
     other = cell(rounds=[one_round(0, 100.0, sources={"cpu": "zeus:rapl"})])
