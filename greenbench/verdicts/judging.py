@@ -196,7 +196,8 @@ def _described(verdict: Verdict, found: Estimate) -> Verdict:
 
 def _settled(gate: Gate, found: Sequence[Open]) -> list[Verdict]:
     """Decide the cells of one gate together."""
-    known = dependence.corrected([one.estimate for one in found], unchanged=gate.reference == SAVED)
+    alike = gate.reference == SAVED and gate.form == "ratio"  # margins in joules would be as large as their cells
+    known = dependence.corrected([one.estimate for one in found], unchanged=alike)
     chances = estimates.holm([estimates.chance(one) for one in known])
     asked = [Open(_described(one.verdict, e), e) for one, e in zip(found, known, strict=True)]
     return [_decided(gate, one, p, len(asked)) for one, p in zip(asked, chances, strict=True)]

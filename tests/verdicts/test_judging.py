@@ -151,6 +151,17 @@ def test_half_of_the_cells_doubled_is_no_noise() -> None:
     assert sum(v.outcome == "REGRESSED" for v in verdicts("energy <= 1.05*saved", *worse, saved=saved)) >= 4
 
 
+def test_differences_of_large_and_small_cells_are_not_held_against_each_other() -> None:
+    """What large cells differ by in joules is no noise of the small ones."""
+    sizes = [10.0**n for n in range(8)]
+    names = [f"T2-V{n}_x" for n in range(8)]
+    saved = [cell(name, [size * j / 100 for j in STEADY]) for name, size in zip(names, sizes, strict=True)]
+    worse = [cell(name, [1.5 * size * j / 100 for j in times(1.0)]) for name, size in zip(names, sizes, strict=True)]
+    found = verdicts("energy <= saved+0.1", *worse, saved=saved)
+    assert {v.outcome for v in found} == {"REGRESSED"}
+    assert not any("scatter" in v.how for v in found)
+
+
 @pytest.mark.parametrize("outcome", ["skipped", "failed"])
 def test_a_test_that_did_not_pass_is_no_evidence(outcome: str) -> None:
     """Skipping after measuring neither."""
