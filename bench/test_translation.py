@@ -15,7 +15,7 @@ from greenbench.pipeline import Pipeline
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from greenbench.energy import Meter
+    from greenbench.machine.energy import Meter
     from greenbench.types import Cell, CellResult
 
 

@@ -16,8 +16,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from greenbench import matrix
 from greenbench.errors import UsageError
+from greenbench.experiment import matrix
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -126,8 +126,8 @@ def list_variants(asked: argparse.Namespace, _rest: Sequence[str]) -> int:
 
 def new(asked: argparse.Namespace, _rest: Sequence[str]) -> int:
     """Make a variant and print what it changes, and what to run next; raises UsageError, and nothing has changed then."""
-    from greenbench import new_variant
-    from greenbench.report.variants import changes, told
+    from greenbench.experiment import new_variant
+    from greenbench.experiment.knobs import changes, told
 
     made = new_variant.make(asked.folder, asked.name, origin=asked.origin, settings=asked.knobs, title=asked.title)
     lines = [
@@ -144,9 +144,10 @@ def compare(asked: argparse.Namespace, _rest: Sequence[str]) -> int:
     """Print how runs compare with the first one, and return 1 where a gate fails; raises UsageError."""
     from rich.console import Console
 
-    from greenbench import comparing, values
-    from greenbench.report import gates
-    from greenbench.settings import ALLOWED
+    from greenbench.experiment import option_parsers as values
+    from greenbench.gates.expression import ALLOWED
+    from greenbench.report import verdicts as gates
+    from greenbench.run import compare as comparing
 
     gc.disable()  # thousands of cells are millions of objects, none of which goes before the end
     allow = values.allow(ALLOWED)(asked.allow)
@@ -168,13 +169,15 @@ def doctor(asked: argparse.Namespace, _rest: Sequence[str]) -> int:
     """Examine the machine for some seconds and print what was found; nothing is set but what a killed run left behind."""
     from rich.console import Console
 
-    from greenbench import devices, power
-    from greenbench.energy import examine
+    from greenbench.machine import gpus as devices
+    from greenbench.machine.control.doctor import abilities
+    from greenbench.machine.control.restore import recover
+    from greenbench.machine.energy import examine
     from greenbench.report import doctor as report
 
-    power.recover(lambda text: print(text, file=sys.stderr))  # noqa: T201  killed runs leave what nobody wants
+    recover(lambda text: print(text, file=sys.stderr))  # noqa: T201  killed runs leave what nobody wants
     survey = devices.survey()
-    found, able = examine(survey), power.abilities(survey.gpus)
+    found, able = examine(survey), abilities(survey.gpus)
     if asked.json:
         settable = [{"channel": "control", **dataclasses.asdict(a)} for a in able]
         print(json.dumps([*(dataclasses.asdict(f) for f in found), *settable], indent=1))  # noqa: T201
@@ -198,9 +201,10 @@ def sweep_power(asked: argparse.Namespace, rest: Sequence[str]) -> int:
     """Measure a cell over power limits and clocks, and print the curve and the lines to paste; raises UsageError."""
     from rich.console import Console
 
-    from greenbench import curve, sweeping
     from greenbench.report import sweep as report
-    from greenbench.session import Session
+    from greenbench.run import sweep as sweeping
+    from greenbench.run.session import Session
+    from greenbench.stats import curve
 
     given = dict(zip(rest[::2], rest[1::2], strict=False))
     if len(rest) % 2 or not all(flag.startswith("--green-") for flag in given):
@@ -216,13 +220,13 @@ def sweep_power(asked: argparse.Namespace, rest: Sequence[str]) -> int:
 
 def restore(_asked: argparse.Namespace, _rest: Sequence[str]) -> int:
     """Put back what killed sessions left, and say what; exit code 1 where something could not be."""
-    from greenbench import power
+    from greenbench.machine.control.restore import left_behind, recover
 
     said: list[str] = []
-    power.recover(said.append)
+    recover(said.append)
     for text in said or [RESTORED]:
         print(text)  # noqa: T201
-    return 1 if power.left_behind() else 0
+    return 1 if left_behind() else 0
 
 
 def check(asked: argparse.Namespace, _rest: Sequence[str]) -> int:

@@ -10,14 +10,14 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from greenbench.machine import Seen
-from greenbench.memory import peak_memory_bytes, reset_peak_memory
+from greenbench.machine.memory import peak_memory_bytes, reset_peak_memory
+from greenbench.machine.watch import Seen
 from greenbench.types import Applied, Cell, Judged, Round, Window
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from greenbench.energy import Meter
+    from greenbench.machine.energy import Meter
 
 NO_PEAK = "peak memory is unknown: /proc/self/clear_refs cannot be written here, and the process's own peak is not the cell's"
 

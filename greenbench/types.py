@@ -180,7 +180,7 @@ class TaskSize:
     """How big one task is in a profile: what is loaded and how long it is trained. Every variant gets the same."""
 
     model: str
-    """A folder of ``greenbench/starts``, or a hub id."""
+    """A folder of ``greenbench/data/models``, or a hub id."""
     model_revision: str | None = None
     data: str
     """``generated``, or a hub id."""

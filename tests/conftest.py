@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +13,10 @@ from tests.simulators import nvml as nvml_simulator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+# Programs that tests start are not workers, though a worker may start them.
+for name in [name for name in os.environ if name.startswith("PYTEST_XDIST_")]:
+    del os.environ[name]
 
 # A busy machine is slow, and no test is to fail for that.
 settings.register_profile("greenbench", deadline=None, suppress_health_check=[HealthCheck.too_slow])

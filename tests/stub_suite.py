@@ -56,7 +56,7 @@ from types import SimpleNamespace
 
 import pytest
 from greenbench.plugin import use_matrix
-from greenbench.resampling import bootstrap, outcomes
+from greenbench.stats import bootstrap, classification_answers as outcomes
 from greenbench.types import Applied, Judged, Metric
 
 HERE = Path(__file__).parent

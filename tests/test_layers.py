@@ -1,10 +1,12 @@
-"""The floors of the house: imports point down only, and light things stay light."""
+"""The architecture: nine layers, imports that point down only, no circles, and lines that can be read."""
 
 from __future__ import annotations
 
 import ast
 import subprocess
 import sys
+from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -12,120 +14,165 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "greenbench"
 
-# Rooms by floor. Within a tuple, a room may import what stands before it in its own chain and nothing else sideways.
-FLOORS: tuple[tuple[tuple[str, ...], ...], ...] = (
-    (("errors", "options", "types"),),
-    (
-        ("gates", "values", "profiles", "settings"),
-        (
-            "markdown_tables",
-            "knob_values",
-            "variants",
-            "variant_folders",
-            "experiment_tables",
-            "experiment_edits",
-            "matrix",
-            "plan",
-        ),
-        ("devices", "environment", "power", "machine", "energy"),
-        ("uncertainty", "efficiency"),
-        ("resampling",),
-        ("quality",),
-        ("doubts",),
-        ("effects",),
-        ("curve",),
-        ("yardstick",),
-        ("memory",),
-        ("sandbox",),
-        ("store",),
-    ),
-    (("verdicts",),),
-    (("stages",), ("tasks",), ("tasks", "report"), ("starts",), ("tasks", "starts")),
-    (("pipeline", "measuring"), ("new_variant",)),
-    (("session", "sweeping"), ("session", "gatekeeper"), ("comparing",)),
-    (("sentences", "gate_hooks", "plugin"), ("cli",)),
+LAYERS = (
+    ("options", "errors"),
+    ("types", "data", "sandbox"),
+    ("machine", "stats"),
+    ("pipeline", "stages", "tasks", "results"),
+    ("gates",),
+    ("experiment",),
+    ("report",),
+    ("run",),
+    ("plugin", "cli"),
 )
-HEAVY = ("torch", "transformers", "accelerate", "datasets", "pyarrow", "pandas", "sklearn", "zeus", "numpy")
-TORCH_FLOOR = ("stages", "tasks", "starts")
+"""From the lowest to the highest. An entry imports from lower layers only, and not from its own."""
+HEAVY_IMPORTS = (
+    "torch",
+    "transformers",
+    "accelerate",
+    "datasets",
+    "pyarrow",
+    "pandas",
+    "sklearn",
+    "zeus",
+    "numpy",
+)
+TORCH_PACKAGES = {"torch", "transformers", "accelerate", "bitsandbytes", "torchao"}
+TORCH_ENTRIES = ("stages", "tasks", "data")
+LARGEST_SHARE = 0.23
+"""Of the lines of the package, for any one entry."""
+
+FILES = sorted(PACKAGE.rglob("*.py"))
 
 
-def room_of(path: Path) -> str:
-    """``greenbench/energy/meter.py`` stands in the room ``energy``."""
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+def module_name(path: Path) -> str:
+    """``greenbench/machine/gpus.py`` is ``greenbench.machine.gpus``."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def imported(path: Path) -> set[str]:
-    """All modules that a file imports, those inside functions too."""
-    found: set[str] = set()
+MODULES = {module_name(path): path for path in FILES}
+
+
+@cache
+def imported_names(path: Path) -> frozenset[str]:
+    """Every module and name that a file imports, inside functions and for type checking too."""
+    names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
-            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {str(node.module)}
-    return found
+            names.add(str(node.module))
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return frozenset(names)
 
 
-def allowed(room: str) -> set[str]:
-    """Rooms that ``room`` may import from: lower floors, and what stands before it in a chain of its own."""
-    for floor, chains in enumerate(FLOORS):
-        own = [chain for chain in chains if room in chain]
-        if own:
-            below = {r for lower in FLOORS[:floor] for chain in lower for r in chain}
-            before = {r for chain in own for r in chain[: chain.index(room)]}
-            return below | before | {room}
-    raise AssertionError(f"{room} stands on no floor: give it one in this test and in docs/architecture.md")
+def imported_modules(path: Path) -> set[str]:
+    """The modules of greenbench that a file imports; a package where a name is taken from it."""
+    modules = set()
+    for name in imported_names(path):
+        if name in MODULES:
+            modules.add(name)
+    # `from greenbench.a import b` names the package a too, which is no dependency where b is a module
+    submodules = {module.rpartition(".")[0] for module in modules}
+    plain = {m for m in modules if m not in submodules or _takes_a_name(path, m)}
+    return plain - {module_name(path), "greenbench"}
 
 
-FILES = sorted(p for p in PACKAGE.rglob("*.py") if p != PACKAGE / "__init__.py")
+def _takes_a_name(path: Path, package: str) -> bool:
+    names = (n for n in imported_names(path) if n.rpartition(".")[0] == package)
+    return any(name not in MODULES for name in names)
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_imports_point_down_only(path: Path) -> None:
-    """A module imports from lower floors and from its own chain, and from nowhere else of ours."""
-    ours = {name.split(".")[1] for name in imported(path) if name.startswith("greenbench.")}
-    wrong = ours - allowed(room_of(path)) - {"__version__"}
-    assert not wrong, f"{path.relative_to(ROOT)} imports {sorted(wrong)}"
+def entry_of(module: str) -> str:
+    """``greenbench.machine.energy.meter`` belongs to the entry ``machine``."""
+    return module.split(".")[1]
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_torch_lives_in_the_workshops(path: Path) -> None:
-    """Only stages, tasks and starts import torch and its kin, even inside functions."""
-    kin = {name.split(".")[0] for name in imported(path)} & {
-        "torch",
-        "transformers",
-        "accelerate",
-        "bitsandbytes",
-        "torchao",
-    }
-    assert not kin or room_of(path) in TORCH_FLOOR, f"{path.relative_to(ROOT)} imports {sorted(kin)}"
+def layer_of(entry: str) -> int:
+    """The number of the entry's layer, from 0."""
+    for number, entries in enumerate(LAYERS):
+        if entry in entries:
+            return number
+    raise AssertionError(f"{entry} has no layer: add it here and in docs/architecture.md")
 
 
-@pytest.mark.parametrize("module", ["greenbench.plugin", "greenbench.cli", "greenbench.session", "greenbench.report.summary"])
-def test_light_at_the_door(module: str) -> None:
-    """Importing the faces leaves torch, the data libraries and Zeus unimported."""
-    code = f"import sys, {module}; print([m for m in {HEAVY!r} if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
-    assert done.stdout.strip() == "[]"
+def test_the_package_has_exactly_the_entries_of_the_layers() -> None:
+    """What stands at the top of the package is what the layers name."""
+    entries = {p.name.removesuffix(".py") for p in PACKAGE.iterdir() if not p.name.startswith("_")}
+    assert entries - {"py.typed"} == {entry for layer in LAYERS for entry in layer}
+
+
+def test_imports_point_down_only() -> None:
+    """A module imports from lower layers and from its own entry, and from nowhere else."""
+    wrong = []
+    for path in FILES:
+        if path.parent == PACKAGE and path.name == "__init__.py":
+            continue
+        entry = entry_of(module_name(path))
+        for module in imported_modules(path):
+            other = entry_of(module)
+            if other != entry and layer_of(other) >= layer_of(entry):
+                wrong.append(f"{path.relative_to(ROOT)} imports {module}")
+    assert wrong == []
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """The modules can be read in an order in which each needs only earlier ones."""
+    waiting = {module: imported_modules(path) for module, path in MODULES.items()}
+    while ready := [module for module, needs in waiting.items() if not needs]:
+        for module in ready:
+            del waiting[module]
+        for needs in waiting.values():
+            needs.difference_update(ready)
+    assert waiting == {}
+
+
+def test_torch_is_imported_by_stages_tasks_and_models_only() -> None:
+    """No other entry imports torch or what stands on it, even inside functions."""
+    wrong = []
+    for path in FILES:
+        packages = {name.split(".")[0] for name in imported_names(path)} & TORCH_PACKAGES
+        if packages and entry_of(module_name(path)) not in TORCH_ENTRIES:
+            wrong.append(f"{path.relative_to(ROOT)} imports {sorted(packages)}")
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["greenbench.plugin", "greenbench.cli", "greenbench.run.session", "greenbench.report.summary"],
+)
+def test_entry_points_import_no_heavy_library(module: str) -> None:
+    """Importing an entry point leaves torch, the data libraries and Zeus unimported."""
+    code = f"import sys, {module}; print([m for m in {HEAVY_IMPORTS!r} if m in sys.modules])"
+    command = [sys.executable, "-c", code]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    assert ran.stdout.strip() == "[]"
+
+
+def test_the_guard_imports_neither_zeus_nor_the_driver() -> None:
+    """The process that waits for a session's end stays small."""
+    code = "import sys, greenbench.machine.control.guard\nprint([m for m in ('pynvml', 'zeus', 'numpy') if m in sys.modules])"
+    command = [sys.executable, "-c", code]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    assert ran.stdout.strip() == "[]"
 
 
 def test_every_module_says_what_it_is_for() -> None:
     """Each module has a docstring."""
-    silent = [
-        str(p.relative_to(ROOT))
-        for p in [*FILES, PACKAGE / "__init__.py"]
-        if not ast.get_docstring(ast.parse(p.read_text("utf-8")))
-    ]
+    silent = []
+    for path in FILES:
+        if not ast.get_docstring(ast.parse(path.read_text("utf-8"))):
+            silent.append(str(path.relative_to(ROOT)))
     assert silent == []
 
 
-def test_files_and_functions_fit_a_screen() -> None:
-    """No file of the package passes 300 lines, no function 45."""
-    long_files = {str(p.relative_to(ROOT)): n for p in FILES if (n := len(p.read_text("utf-8").splitlines())) > 300}
-    functions = [
-        f"{p.relative_to(ROOT)}:{node.lineno} {node.name}"
-        for p in FILES
-        for node in ast.walk(ast.parse(p.read_text("utf-8")))
-        if isinstance(node, ast.FunctionDef) and node.end_lineno is not None and node.end_lineno - node.lineno >= 45
-    ]
-    assert (long_files, functions) == ({}, [])
+def test_no_entry_outgrows_the_others() -> None:
+    """No entry at the top holds more than its share of the lines."""
+    lines: Counter[str] = Counter()
+    for path in FILES:
+        name = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+        lines[name] += len(path.read_text("utf-8").splitlines())
+    total = sum(lines.values())
+    assert {name: n for name, n in lines.items() if n > LARGEST_SHARE * total} == {}

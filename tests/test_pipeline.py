@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from greenbench.energy import open_meter
-from greenbench.machine import Seen
+from greenbench.machine.energy import open_meter
+from greenbench.machine.watch import Seen
 from greenbench.options import Options
 from greenbench.pipeline import NO_PEAK, Pipeline
 from greenbench.types import Applied, Cell, Energy, Judged, Metric, Window

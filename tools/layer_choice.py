@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from greenbench import settings
+from greenbench.data.models.checkpoints import Checkpoint
+from greenbench.experiment import settings
+from greenbench.experiment.profiles import profile
 from greenbench.options import DataOptions, Options
-from greenbench.profiles import profile
+from greenbench.run.inputs import dataset
 from greenbench.stages import layers
 from greenbench.stages.toggles import Toggles
 from greenbench.tasks import TASKS
-from greenbench.tasks.checkpoints import Checkpoint
-from greenbench.tasks.dataset import dataset
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -18,12 +18,14 @@ from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from greenbench.data.models.checkpoints import Checkpoint
+from greenbench.data.splits import Splits, Wanted
+from greenbench.experiment.profiles import profile
 from greenbench.options import DataOptions, Options
-from greenbench.profiles import profile
 from greenbench.stages.toggles import Toggles
-from greenbench.tasks import TASKS, references, vulnerability
-from greenbench.tasks.checkpoints import Checkpoint
-from greenbench.tasks.splits import Splits, Wanted
+from greenbench.tasks import TASKS
+from greenbench.tasks.vulnerability import dummies as references
+from greenbench.tasks.vulnerability import load as vulnerability
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

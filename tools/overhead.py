@@ -20,20 +20,20 @@ from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from greenbench import devices
-from greenbench.energy import open_meter
+from greenbench.data.examples import Example
+from greenbench.data.models.checkpoints import Checkpoint
+from greenbench.data.synthetic.c_functions import generate
+from greenbench.experiment.profiles import PROFILES
+from greenbench.machine import gpus as devices
+from greenbench.machine.energy import open_meter
 from greenbench.options import Options
-from greenbench.profiles import PROFILES
 from greenbench.stages.toggles import Toggles
-from greenbench.tasks.c_functions import generate
-from greenbench.tasks.checkpoints import Checkpoint
-from greenbench.tasks.splits import Example
-from greenbench.uncertainty import coverage
+from greenbench.stats.student import coverage
 from tests.simulators import nvml
 from tests.simulators.powercap import Powercap
 
 if TYPE_CHECKING:
-    from greenbench.energy import Meter
+    from greenbench.machine.energy import Meter
 
 SIZE = PROFILES["tiny"].tasks["T2"]
 START = Checkpoint("M2", SIZE.model)

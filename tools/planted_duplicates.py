@@ -23,11 +23,14 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
-from greenbench.resampling import bootstrap
-from greenbench.tasks import tables, vulnerability, vulnerability_scores
-from greenbench.tasks.deduplication import exact, near
-from greenbench.tasks.split_rules import fill
-from greenbench.tasks.splits import Example, Splits
+from greenbench.data import tables
+from greenbench.data.deduplication import exact, near
+from greenbench.data.examples import Example
+from greenbench.data.split_rules import fill
+from greenbench.data.splits import Splits
+from greenbench.stats import bootstrap
+from greenbench.tasks.vulnerability import load as vulnerability
+from greenbench.tasks.vulnerability import scores as vulnerability_scores
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

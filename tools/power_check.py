@@ -17,9 +17,9 @@ import random
 import statistics
 from typing import Any
 
-from greenbench import verdicts
-from greenbench.gates import SAVED, parse
-from greenbench.verdicts import Against, Measured, Verdict
+from greenbench import gates as verdicts
+from greenbench.gates import Against, Measured, Verdict
+from greenbench.gates.expression import SAVED, parse
 
 HEADER = {"profile": "simulated", "environment": {"device": "cpu"}}
 CHANGED = "T2-V1_cell"

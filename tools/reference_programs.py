@@ -14,16 +14,16 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from greenbench.data.program_tests import Streams
 from greenbench.errors import UsageError
-from greenbench.tasks import translation
-from greenbench.tasks.execution import judging
-from greenbench.tasks.execution.trials import Streams
+from greenbench.tasks.translation import load as translation
+from greenbench.tasks.translation.execution import run_tests as judging
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from greenbench.tasks.execution.trials import Tests
-    from greenbench.tasks.pairs import Pair
+    from greenbench.data.pairs import Pair
+    from greenbench.data.program_tests import Tests
 
 OTHERS = ("java", "python")
 """Languages for the other side of a pair; which one does not matter here."""

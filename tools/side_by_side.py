@@ -25,10 +25,10 @@ import zeus.device.cpu
 import zeus.device.gpu
 from zeus.device.cpu import rapl
 
-from greenbench import devices
-from greenbench.energy import open_meter
+from greenbench.machine import gpus as devices
+from greenbench.machine.energy import open_meter
 from greenbench.report.numbers import plus_minus
-from greenbench.uncertainty import energies
+from greenbench.stats.uncertainty import energies
 from tests.simulators import nvml
 from tests.simulators.powercap import Powercap
 

@@ -22,7 +22,8 @@ from random import Random
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from greenbench.tasks import tables, vulnerability
+from greenbench.data import tables
+from greenbench.tasks.vulnerability import load as vulnerability
 
 ROWS = 190_000
 HEADER = ("", "CVE ID", "CWE ID", "commit_id", "func_after", "func_before", "lang", "project", "Publish Date", "vul")
@@ -30,8 +31,8 @@ _NAME = re.compile(r"\b[a-z_]\w{3,}\b")
 LOAD = """
 import json, resource, sys, time
 from pathlib import Path
-from greenbench.tasks.vulnerability import load
-from greenbench.tasks.splits import Wanted
+from greenbench.tasks.vulnerability.load import load
+from greenbench.data.splits import Wanted
 start = time.monotonic()
 facts = load(Path(sys.argv[1]), columns={}, wanted=Wanted(seed=0)).facts
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

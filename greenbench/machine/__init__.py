@@ -1,6 +1,1 @@
-"""The state of the machine around one measured round, and the doubts that follow from it."""
-
-from greenbench.machine.processes import tree_cpu_seconds
-from greenbench.machine.watch import Seen, Watch
-
-__all__ = ["Seen", "Watch", "tree_cpu_seconds"]
+"""The state of the machine: its energy, its settings, its GPUs and processes. Empty, so that the guard stays light."""

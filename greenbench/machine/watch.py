@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import pynvml
 
-from greenbench.machine import cpu, gpu
+from greenbench.machine import cpu_state as cpu
+from greenbench.machine import gpu_state as gpu
 from greenbench.machine.processes import own_pids
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from greenbench.devices import Gpu
+    from greenbench.machine.gpus import Gpu
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from greenbench.energy.examination import Finding
-    from greenbench.power import Ability
+    from greenbench.machine.control.doctor import Ability
+    from greenbench.machine.energy.doctor import Finding
 
 COLUMNS = ("channel", "source", "updates", "windows", "idle")
 """``updates``: how often the counter moves; ``windows``: from which length on that is at most 5 %."""

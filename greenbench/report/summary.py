@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from greenbench import matrix, plan, store
-from greenbench.report import breakdown, gates, numbers, pairs, table
+from greenbench.experiment import matrix
+from greenbench.report import energy_table as breakdown
+from greenbench.report import numbers, table
+from greenbench.report import paired as pairs
+from greenbench.report import verdicts as gates
+from greenbench.results import files as store
+from greenbench.results import forecast, reading
 from greenbench.tasks import TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from greenbench.gates import Measured, Verdict
     from greenbench.types import Cell
-    from greenbench.verdicts import Measured, Verdict
 
 PRIMARY = {name: task.primary for name, task in TASKS.items()}
 """Each task's metrics for the table, the first one that is known first."""
@@ -35,12 +40,12 @@ class Summary:
         self.earlier: list[Measured] = []
         """V0 of earlier sessions, where this one has none."""
 
-    def forecast(self, cells: Sequence[Cell], like: Mapping[str, plan.Like]) -> list[str]:
+    def forecast(self, cells: Sequence[Cell], like: Mapping[str, forecast.Like]) -> list[str]:
         """Return the line that says what the run will cost, and one for each results file that could not be read."""
         if not cells:
             return []
         runs, problems = store.load_folder(self._results)
-        known = plan.forecast(cells, runs, like)
+        known = forecast.forecast(cells, runs, like)
         if known is None:
             return [
                 f"greenbench: {_count(cells)}; no earlier results here to estimate the time from",
@@ -103,7 +108,7 @@ class Summary:
         hints = [hint] if hint else []
         with_variant = [r for r in self.records if r["variant"]]
         hints += [f"V0 of {m.record['task']} is that of {m.origin}" for m in self.earlier]
-        lacking = {r["task"] for r in with_variant} - {r["task"] for r in self._known if r["variant"] == table.BASELINE}
+        lacking = {r["task"] for r in with_variant} - {r["task"] for r in self._known if r["variant"] == reading.BASELINE}
         if lacking:
             hints.append(
                 f"V0 of {', '.join(sorted(lacking))} is not in this session, and no comparable one in earlier results: nothing "

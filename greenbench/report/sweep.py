@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from greenbench.curve import Point
+    from greenbench.stats.curve import Point
 
 BAR = 30
 """Characters of the longest bar."""

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from greenbench.quality import DEGENERATE
 from greenbench.report.numbers import difference, plus_minus, ratio, unit
+from greenbench.results.reading import (
+    Record,
+    baseline_of,
+    comparable,
+    failed,
+    known_sources,
+    mean_joules,
+    mean_seconds,
+    score,
+    source_label,
+    uncertainty,
+    void,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from rich.console import Console
 
-BASELINE = "V0_baseline"
 
-Record = dict[str, Any]
 MATRIX_ONLY = ("of V0", "quality", "to V0")
 """Columns that say nothing of another repository's plain functions."""
 WORDS = ("cell", "energy source", "status")
@@ -53,17 +63,6 @@ def shown_metrics(records: Sequence[Record], primary: Mapping[str, Sequence[str]
     }
 
 
-def baseline_of(record: Record, records: Sequence[Record]) -> Record | None:
-    """Return V0's record for the same task, if it stands among ``records`` and neither it nor its test failed."""
-    same = (r for r in records if r["variant"] == BASELINE and r["task"] == record["task"] and not failed(r))
-    return next(same, None)
-
-
-def failed(record: Record) -> bool:
-    """Whether the cell failed, or its test did after it was measured."""
-    return record["status"] == "failed" or record.get("outcome") == "failed"
-
-
 def row(record: Record, baseline: Record | None, primary: str) -> tuple[str, ...]:
     """Return the cells of a table row, as text."""
     base = baseline if baseline is not None and baseline is not record else None
@@ -85,57 +84,10 @@ def _empty(record: Record, base: Record) -> bool:
     return bool(void(record) or base.get("degenerate"))
 
 
-def void(record: Record) -> str:
-    """Return why nothing can be concluded from a cell's savings: its model predicts nothing, or its knobs did nothing."""
-    return DEGENERATE if record.get("degenerate") else record.get("effect") or ""
-
-
-def comparable(record: Record, base: Record) -> bool:
-    """Joules are held against V0's only where both sum the same channels from the same sources."""
-    return known_sources(record) == known_sources(base)
-
-
-def known_sources(record: Record) -> dict[str, str]:
-    """Return the source of each channel that the rounds' joules sum; nothing where rounds sum different ones."""
-    each = [{c: r["energy"]["sources"][c] for c in r["energy"]["scope"]} for r in record["rounds"]]
-    return each[0] if each and all(sources == each[0] for sources in each) else {}
-
-
-def mean_seconds(record: Record | None) -> float | None:
-    """Mean wall-clock seconds of a round."""
-    rounds = record["rounds"] if record else []
-    return sum(r["seconds"] for r in rounds) / len(rounds) if rounds else None
-
-
-def mean_joules(record: Record | None) -> float | None:
-    """Mean joules of a round over the known channels; None where rounds know none, or not the same."""
-    if record is None or not known_sources(record):
-        return None
-    return float(sum(r["energy"]["total_j"] for r in record["rounds"]) / len(record["rounds"]))
-
-
-def uncertainty(record: Record) -> float | None:
-    """Half-width of the 95 % interval of ``mean_joules``; None in files of an older greenbench."""
-    known: float | None = record.get("energy", {}).get("total_j", {}).get("uncertainty")
-    return known
-
-
-def score(record: Record | None, primary: str) -> float | None:
-    """Value of the primary metric, or None."""
-    metric = (record or {}).get("quality", {}).get(primary)
-    return metric["value"] if metric else None
-
-
 def _bounds(record: Record, primary: str) -> str:
     """Return the 95 % interval of the score, where there is one."""
     low, high = (record["quality"][primary].get(name) for name in ("low", "high"))
     return "" if low is None or high is None else f" ({low:.2f} to {high:.2f})"
-
-
-def source_label(record: Record) -> str:
-    """Name where the joules come from, channel by channel; how an estimate was made stands among the doubts."""
-    named = known_sources(record)
-    return ", ".join(f"{c} {s.partition(':')[0] if s.startswith('estimated:') else s}" for c, s in named.items()) or "none"
 
 
 def spread(record: Record, primary: str) -> str | None:

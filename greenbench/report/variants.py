@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from greenbench.options import Difference, Options, differences
+from greenbench.experiment.knobs import changes, told
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,18 +15,6 @@ if TYPE_CHECKING:
     from greenbench.types import Variant
 
 NOTHING = "nothing: it is the baseline"
-
-
-def changes(variant: Variant) -> list[Difference]:
-    """Return what ``variant`` changes; a swept knob stands with all its values, the baseline's among them."""
-    single = [d for d in differences(variant.options) if d.knob not in variant.sweep]
-    baseline = Options()
-    swept = [
-        Difference(knob=knob, baseline=getattr(getattr(baseline, stage), name), here=list(values))
-        for knob, values in variant.sweep.items()
-        for stage, _, name in [knob.partition(".")]
-    ]
-    return sorted([*single, *swept], key=lambda d: d.knob)
 
 
 def record(variant: Variant) -> dict[str, Any]:
@@ -54,10 +42,3 @@ def show(console: Console, variants: Sequence[Variant]) -> None:
         for place, line in enumerate(lines):
             table.add_row(variant.name if place == 0 else "", line)
     console.print(table)
-
-
-def told(value: Any) -> str:
-    """Say a knob's value in words."""
-    if isinstance(value, list):
-        return "each of " + ", ".join(map(str, value))
-    return "the machine's own" if value is None else str(value)

@@ -5,6 +5,6 @@ what is not. The tools are util-linux's (``unshare``, ``setpriv``, ``prlimit``),
 """
 
 from greenbench.sandbox.records import LIMITS, End, Isolation, Limits, Ran
-from greenbench.sandbox.running import run
+from greenbench.sandbox.runner import run
 
 __all__ = ["LIMITS", "End", "Isolation", "Limits", "Ran", "run"]

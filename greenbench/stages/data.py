@@ -92,7 +92,7 @@ def encoder(kind: str, file: Path, max_tokens: int) -> PythonEncoder | RustEncod
         tokenizer.no_padding()
         tokenizer.enable_truncation(max_tokens)
         return RustEncoder(tokenizer, max_tokens)
-    from greenbench.stages.python_bpe import PythonBPE
+    from greenbench.stages.tokenizers.python_bpe import PythonBPE
 
     return PythonEncoder(PythonBPE.from_file(file), max_tokens)
 

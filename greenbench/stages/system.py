@@ -1,7 +1,7 @@
 """The system stage: circumstances around the other stages. It opens no window of its own; its cost shows in theirs.
 
 Threads and affinity are the process's own and are set here. Limits, clocks and governors are the machine's, shared with others:
-``greenbench.power`` sets those, and puts them back whatever happens.
+``greenbench.machine.control`` sets those, and puts them back whatever happens.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, Self
 import torch
 
 from greenbench.errors import UsageError
-from greenbench.power import Circumstances
+from greenbench.machine.control.context import Circumstances
 from greenbench.types import Applied
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from greenbench.devices import Gpu
+    from greenbench.machine.gpus import Gpu
     from greenbench.options import SystemOptions
 
 

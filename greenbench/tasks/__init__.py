@@ -5,16 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from greenbench.tasks import (
-    pairs,
-    references,
-    translation,
-    translation_references,
-    translation_scores,
-    vulnerability,
-    vulnerability_scores,
-)
-from greenbench.tasks.splits import Wanted
+from greenbench.data import pairs
+from greenbench.data.splits import Wanted
+from greenbench.tasks.translation import dummies as translation_references
+from greenbench.tasks.translation import load as translation
+from greenbench.tasks.translation import scores as translation_scores
+from greenbench.tasks.vulnerability import dummies as references
+from greenbench.tasks.vulnerability import load as vulnerability
+from greenbench.tasks.vulnerability import scores as vulnerability_scores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -17,17 +17,17 @@ import pytest
 import torch
 from stages.small_runs import SIZE, START, functions
 
-from greenbench import devices
-from greenbench.energy import open_meter
+from greenbench.machine import gpus as devices
+from greenbench.machine.energy import open_meter
 from greenbench.options import ArchitectureOptions, InferenceOptions, Options, TrainingOptions
 from greenbench.stages import yardstick
 from greenbench.stages.toggles import Toggles
-from greenbench.uncertainty import energies
+from greenbench.stats.uncertainty import energies
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from greenbench.energy import Meter
+    from greenbench.machine.energy import Meter
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device")]
 

@@ -16,9 +16,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from greenbench import devices
-from greenbench.machine import Seen, Watch
-from greenbench.machine.gpu import REASONS, Crowd, GpuState, Neighbour, decoded, neighbours, state
+from greenbench.machine import gpus as devices
+from greenbench.machine.gpu_state import REASONS, Crowd, GpuState, Neighbour, decoded, neighbours, state
+from greenbench.machine.watch import Seen, Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -177,7 +177,7 @@ def test_the_end_waits_for_a_look_that_a_sampler_is_taking(watch: Watch, monkeyp
             assert answer.wait(10)
         return state(handle)
 
-    monkeypatch.setattr("greenbench.machine.gpu.state", slow)
+    monkeypatch.setattr("greenbench.machine.gpu_state.state", slow)
     ends: list[Seen] = []
     sampler, measuring = threading.Thread(target=watch.tick), threading.Thread(target=lambda: ends.append(watch.end()))
     watch.begin()

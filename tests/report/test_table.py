@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from greenbench.report import table
+from greenbench.results import reading
 
 
 def one_round(joules: float | None, seconds: float = 2.0, **sources: str) -> dict:
@@ -34,7 +35,7 @@ def record(cell: str = "T2-V0_baseline", joules: float | None = 10.0, mcc: float
 
 def row(this: dict, *others: dict) -> tuple[str, ...]:
     """Return the row of ``this`` in a session with ``others``."""
-    return table.row(this, table.baseline_of(this, [this, *others]), "mcc")
+    return table.row(this, reading.baseline_of(this, [this, *others]), "mcc")
 
 
 def test_a_variant_is_held_against_v0() -> None:
@@ -88,8 +89,8 @@ def test_unmeasured_is_said_and_not_zero() -> None:
 
 def test_one_unmeasured_round_leaves_the_mean_unmeasured() -> None:
     """A mean over the rounds that happen to be known would flatter."""
-    assert table.mean_joules(record(rounds=[one_round(1.0), one_round(None)])) is None
-    assert table.mean_joules(record(rounds=[one_round(1.0), one_round(2.0)])) == 1.5
+    assert reading.mean_joules(record(rounds=[one_round(1.0), one_round(None)])) is None
+    assert reading.mean_joules(record(rounds=[one_round(1.0), one_round(2.0)])) == 1.5
 
 
 def test_units_keep_three_digits() -> None:

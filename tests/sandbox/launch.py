@@ -6,7 +6,7 @@ import os
 import sys
 
 from greenbench import sandbox
-from greenbench.sandbox import running
+from greenbench.sandbox import runner as running
 from greenbench.sandbox.records import Way
 
 asked = json.load(sys.stdin)

@@ -12,7 +12,7 @@ import pytest
 import zeus.device.gpu
 from zeus.device.gpu.common import ZeusGPUNoPermissionError, ZeusGPUNotSupportedError
 
-from greenbench import devices
+from greenbench.machine import gpus as devices
 from tests.simulators.asking import handle, refused
 from tests.simulators.nvml import THROTTLE
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
-from greenbench.stages.python_bpe import PythonBPE
+from greenbench.stages.tokenizers.python_bpe import PythonBPE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

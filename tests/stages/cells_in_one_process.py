@@ -13,14 +13,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from greenbench import matrix, plan
-from greenbench.machine import Watch
+from greenbench.data.models.checkpoints import Checkpoint
+from greenbench.experiment import cells as plan
+from greenbench.experiment import matrix
+from greenbench.experiment.profiles import PROFILES
+from greenbench.machine.watch import Watch
 from greenbench.pipeline import Pipeline
-from greenbench.profiles import PROFILES
 from greenbench.stages.system import System
 from greenbench.stages.toggles import Toggles
 from greenbench.tasks import TASKS
-from greenbench.tasks.checkpoints import Checkpoint
 from greenbench.tasks.dataset import Dataset
 
 ROOT = Path(__file__).parents[2]

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
     from torch import nn
 
+    from greenbench.data.models.checkpoints import Checkpoint
     from greenbench.stages.data import Batches
     from greenbench.stages.training import Seen
-    from greenbench.tasks.checkpoints import Checkpoint
 
 
 @pytest.fixture(scope="session")
@@ -22,8 +22,8 @@ def batches() -> Batches:
     """Give the data of the tiny profile as the baseline batches them, with 64 test functions."""
     from stages.small_runs import SIZE, batched
 
-    from greenbench.tasks import vulnerability
-    from greenbench.tasks.splits import Wanted
+    from greenbench.data.splits import Wanted
+    from greenbench.tasks.vulnerability import load as vulnerability
 
     wanted = Wanted(seed=0, sizes=(SIZE.sizes[0], 16, 64))
     splits = vulnerability.load(SIZE.data, columns={}, wanted=wanted)

@@ -9,12 +9,12 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import AutoConfig, AutoModelForCausalLM
 
+from greenbench.data.models.checkpoints import Checkpoint
+from greenbench.data.pairs import Pair
+from greenbench.experiment.profiles import PROFILES
 from greenbench.options import DataOptions
-from greenbench.profiles import PROFILES
 from greenbench.stages import data
-from greenbench.stages.translation import Translation
-from greenbench.tasks.checkpoints import Checkpoint
-from greenbench.tasks.pairs import Pair
+from greenbench.stages.objectives.translation import Translation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

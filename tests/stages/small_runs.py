@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from greenbench.data.examples import Example
+from greenbench.data.models.checkpoints import Checkpoint
+from greenbench.data.synthetic.c_functions import generate
+from greenbench.experiment.profiles import PROFILES
 from greenbench.options import DataOptions, TrainingOptions
-from greenbench.profiles import PROFILES
 from greenbench.stages import data, isolation, training
-from greenbench.stages.classification import Classification
-from greenbench.tasks.c_functions import generate
-from greenbench.tasks.checkpoints import Checkpoint
-from greenbench.tasks.splits import Example
+from greenbench.stages.objectives.classification import Classification
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -20,9 +20,9 @@ from greenbench.stages import architecture, layers
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from greenbench.data.models.checkpoints import Checkpoint
     from greenbench.stages.data import Batches
     from greenbench.stages.training import Seen
-    from greenbench.tasks.checkpoints import Checkpoint
     from greenbench.types import Applied
 
 

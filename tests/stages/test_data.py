@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stages.small_runs import SIZE, START, functions
 
+from greenbench.data.synthetic.c_functions import twins
 from greenbench.errors import UsageError
 from greenbench.options import DataOptions
 from greenbench.stages import data
-from greenbench.stages.classification import Classification
 from greenbench.stages.data import ShuffledBatches, micro_batch
-from greenbench.tasks.c_functions import twins
+from greenbench.stages.objectives.classification import Classification
 
 if TYPE_CHECKING:
     from greenbench.types import Applied

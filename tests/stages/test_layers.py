@@ -21,9 +21,9 @@ from greenbench.stages.layers import GLOBAL, LOCAL, chosen, leave_out
 if TYPE_CHECKING:
     from torch import nn
 
+    from greenbench.data.models.checkpoints import Checkpoint
     from greenbench.stages.data import Batches
     from greenbench.stages.training import Seen
-    from greenbench.tasks.checkpoints import Checkpoint
 
 STACKS = st.lists(st.sampled_from([LOCAL, GLOBAL]), min_size=1, max_size=30)
 FRACTIONS = st.floats(0, 1, exclude_max=True)

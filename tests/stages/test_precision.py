@@ -19,7 +19,7 @@ from greenbench.stages import architecture, precision
 from greenbench.stages.toggles import Toggles
 
 if TYPE_CHECKING:
-    from greenbench.tasks.checkpoints import Checkpoint
+    from greenbench.data.models.checkpoints import Checkpoint
     from greenbench.types import Applied
 
 pytestmark = pytest.mark.usefixtures("as_new")

@@ -12,7 +12,7 @@ import torch
 from stages import small_decoders
 from stages.small_runs import SIZE, START, functions
 
-from greenbench.effects import NO_EFFECT, effect_of
+from greenbench.machine.control import requests
 from greenbench.options import (
     STAGES,
     ArchitectureOptions,
@@ -24,18 +24,18 @@ from greenbench.options import (
     differences,
     knobs,
 )
-from greenbench.power import requests
+from greenbench.run.effects import NO_EFFECT, effect_of
 from greenbench.stages import architecture, data, isolation, layers, precision, training
 from greenbench.stages.objectives import objective
-from greenbench.stages.python_bpe import PythonBPE
 from greenbench.stages.system import System
 from greenbench.stages.toggles import Toggles
+from greenbench.stages.tokenizers.python_bpe import PythonBPE
 from greenbench.types import Energy, Round, Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from greenbench.tasks.checkpoints import Checkpoint
+    from greenbench.data.models.checkpoints import Checkpoint
     from greenbench.types import Applied
 
 pytestmark = pytest.mark.usefixtures("as_new")
@@ -151,7 +151,7 @@ SABOTAGE: dict[str, tuple[Options, Callable[[pytest.MonkeyPatch], None]]] = {
 
 
 def test_every_knob_is_sabotaged_below() -> None:
-    """A new knob joins, or those of the machine, which ``tests/power`` sabotages."""
+    """A new knob joins, or those of the machine, which ``tests/machine/control`` sabotages."""
     every = {f"{stage}.{knob}" for stage in STAGES for knob in knobs(stage)}
     assert SABOTAGE.keys() == every - {f"system.{knob}" for knob in requests.TABLE}
 

@@ -13,6 +13,7 @@ from stages.small_decoders import pairs
 from stages.small_runs import SIZE, START, functions
 
 from greenbench.errors import UnavailableError, UsageError
+from greenbench.machine.control import requests
 from greenbench.options import (
     STAGES,
     ArchitectureOptions,
@@ -23,7 +24,6 @@ from greenbench.options import (
     TrainingOptions,
     differences,
 )
-from greenbench.power import requests
 from greenbench.stages import data
 from greenbench.stages.objectives import objective
 from greenbench.stages.system import System
@@ -32,7 +32,7 @@ from greenbench.stages.toggles import Toggles, resolve_device
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from greenbench.tasks.checkpoints import Checkpoint
+    from greenbench.data.models.checkpoints import Checkpoint
     from greenbench.types import Applied
 
 pytestmark = pytest.mark.usefixtures("as_new", "nothing_to_set")

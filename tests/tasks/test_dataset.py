@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
+from greenbench.data.examples import Example
+from greenbench.data.splits import Splits
 from greenbench.errors import UsageError
-from greenbench.profiles import PROFILES
-from greenbench.settings import Settings
+from greenbench.experiment.profiles import PROFILES
+from greenbench.experiment.settings import Settings
+from greenbench.run.inputs import dataset
 from greenbench.tasks import TASKS, Task
-from greenbench.tasks.dataset import dataset
-from greenbench.tasks.rivals import Rivals
-from greenbench.tasks.splits import Example, Splits
+from greenbench.tasks.dummies import Rivals
 
 SIZE = PROFILES["tiny"].tasks["T2"]
 TEST = tuple(Example(text=f"t{i}", label=i % 2) for i in range(4))

@@ -10,14 +10,16 @@ from pathlib import Path
 
 import pytest
 
+from greenbench.data.models.checkpoints import STARTS, Checkpoint
+from greenbench.data.models.llama_tiny.make import PRETRAINING_SEED, seen
+from greenbench.data.synthetic.methods.pairs import bucket, make_splits
+from greenbench.data.synthetic.methods.printing import write
+from greenbench.experiment.profiles import PROFILES
 from greenbench.options import DataOptions, Options, TrainingOptions
-from greenbench.profiles import PROFILES
 from greenbench.stages.toggles import Toggles
-from greenbench.starts.llama_tiny.make import PRETRAINING_SEED, seen
-from greenbench.tasks import translation, translation_references, translation_scores
-from greenbench.tasks.checkpoints import STARTS, Checkpoint
-from greenbench.tasks.programs.pairs import bucket, make_splits
-from greenbench.tasks.programs.printing import write
+from greenbench.tasks.translation import dummies as translation_references
+from greenbench.tasks.translation import load as translation
+from greenbench.tasks.translation import scores as translation_scores
 
 ROOT = Path(__file__).parents[2]
 SIZE = PROFILES["tiny"].tasks["T1"]

@@ -11,18 +11,20 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
+from greenbench.data.models.checkpoints import Checkpoint
+from greenbench.data.splits import Wanted
+from greenbench.experiment.profiles import PROFILES
 from greenbench.options import Options, TrainingOptions
-from greenbench.profiles import PROFILES
-from greenbench.resampling import bootstrap
 from greenbench.stages.toggles import Toggles
-from greenbench.tasks import references, vulnerability, vulnerability_scores
-from greenbench.tasks.checkpoints import Checkpoint
-from greenbench.tasks.splits import Wanted
+from greenbench.stats import bootstrap
+from greenbench.tasks.vulnerability import dummies as references
+from greenbench.tasks.vulnerability import load as vulnerability
+from greenbench.tasks.vulnerability import scores as vulnerability_scores
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from greenbench.tasks.splits import Splits
+    from greenbench.data.splits import Splits
 
 ROOT = Path(__file__).parents[2]
 SIZE = PROFILES["tiny"].tasks["T2"]

@@ -1,0 +1,1 @@
+"""Rows of data sets: read, split and written out, without torch."""

@@ -1,0 +1,23 @@
+"""Labelled examples of a data set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """One function with its label: 1 vulnerable, 0 not."""
+
+    text: str
+    label: int
+    group: int | None = None
+    """Its cluster of near-duplicates; None where nobody looked."""
+    project: str | None = None
+    time: float | None = None
+    """Seconds since 1970."""
+
+
+def normalised(text: str) -> str:
+    """Return ``text`` with each run of white space as one blank, none at the ends."""
+    return " ".join(text.split())

@@ -1,0 +1,1 @@
+"""Generated examples for the tiny profile."""

@@ -1,0 +1,1 @@
+"""What is measured: experiment.md, the variants' folders, profiles and settings."""

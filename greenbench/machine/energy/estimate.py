@@ -1,0 +1,108 @@
+"""CPU joules without a counter: CPU seconds of this process and its children, times the watts of a busy core.
+
+An estimate, and labelled one: it knows no clock speed, no vector units, no idle watts and no neighbours. It is good for
+comparing like with like on one machine, and never counts as measured.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import statistics
+import time
+from dataclasses import dataclass
+
+from greenbench.machine.energy.readings import Reading
+from greenbench.machine.environment import cpu_model
+from greenbench.machine.processes import descendants_cpu_seconds
+
+WATTS: tuple[tuple[str, float], ...] = (
+    (r"EPYC 7\w\w1[A-Z]{0,2}\b", 2.60),  # Naples
+    (r"EPYC 7(\w\w2|R32)[A-Z]{0,2}\b", 1.69),  # Rome
+    (r"EPYC 7\w\w3[A-Z]{0,2}\b", 1.96),  # Milan
+    (r"EPYC [89]\w\w4[A-Z]{0,2}\b", 2.28),  # Genoa, Bergamo, Siena
+    (r"Xeon.* E[357]-\d{4}\w? v3\b", 5.60),  # Haswell
+    (r"Xeon.* E[357]-\d{4}\w? v4\b", 3.69),  # Broadwell
+    (r"Xeon.* (Platinum|Gold|Silver|Bronze) \d1\d\d", 4.10),  # Skylake
+    (r"Xeon.* (Platinum|Gold|Silver|Bronze) \d2\d\d", 4.06),  # Cascade Lake
+    (r"Xeon.* (Platinum|Gold|Silver) \d3\d\d", 3.76),  # Ice Lake
+    (r"Xeon.* (Platinum|Gold|Silver|Bronze) \d4\d\d", 4.16),  # Sapphire Rapids
+    (r"Xeon.* (Platinum|Gold|Silver|Bronze) \d5\d\d", 4.48),  # Emerald Rapids
+    (r"Xeon.* 6\d{3}P\b", 2.53),  # Granite Rapids
+)
+"""Watts of one fully busy logical core, by pattern of the CPU's name, first match wins.
+
+Source: Cloud Carbon Footprint, ccf-coefficients, output/coefficients-aws-use.csv of 2026-03 ("Max Watts"), which
+averages SPECpower_ssj2008 results per generation: wall power of whole servers, divided by their hardware threads. Its
+value for the EPYC of the fifth generation (8.96 W, four times its predecessor's) is left out.
+"""
+DEFAULT_WATTS = statistics.median(watts for _, watts in WATTS)
+"""For unknown CPUs: the median over the known ones, as Cloud Carbon Footprint does it."""
+
+
+LOAD = 0.20
+"""Relative standard uncertainty that is left where a person gives the watts: clocks and kinds of work differ."""
+GENERATION = 0.22
+"""The same for what a generation's average hides: its models, their cooling, and whole servers' power beside a socket's."""
+UNKNOWN = statistics.pstdev(watts for _, watts in WATTS) / DEFAULT_WATTS
+"""The same for a CPU whose generation is not known: how the generations differ (0.3)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoreWatts:
+    """Watts of one busy logical core, the label that names them, and their relative standard uncertainty.
+
+    The uncertainty is a judgement and no measurement (type B, JCGM 100:2008, 4.3). It is common to all of a machine's
+    windows, so that it does not disturb a ratio between two of them.
+    """
+
+    watts: float
+    label: str
+    relative: float
+
+
+def watts_per_core(model: str, given: float | None = None) -> CoreWatts:
+    """Return the watts of one busy logical core of the CPU called ``model``; ``given`` overrides the table.
+
+    Labels: ``1.96W/core``, ``3.76W/core(default)``, ``5W/core(given)``.
+    """
+    if given is not None:
+        return CoreWatts(watts=given, label=f"{given:g}W/core(given)", relative=LOAD)
+    plain = re.sub(r"\((R|TM)\)|CPU", "", model)
+    watts = next((watts for pattern, watts in WATTS if re.search(pattern, plain, re.IGNORECASE)), None)
+    if watts is not None:
+        return CoreWatts(watts=watts, label=f"{watts:.2f}W/core", relative=math.hypot(LOAD, GENERATION))
+    relative = math.hypot(LOAD, GENERATION, UNKNOWN)
+    return CoreWatts(watts=DEFAULT_WATTS, label=f"{DEFAULT_WATTS:.2f}W/core(default)", relative=relative)
+
+
+class CpuEstimate:
+    """Estimates the CPU channel of any number of open windows. Starts nothing, so there is nothing to close."""
+
+    def __init__(self, given_watts: float | None = None) -> None:
+        """Look up the watts per busy core, unless they are given."""
+        self.core = watts_per_core(cpu_model(), given_watts)
+        self._started: dict[str, float] = {}
+        self.source = f"estimated:cpu-seconds*{self.core.label}"
+
+    def begin(self, key: str) -> None:
+        """Open window ``key``."""
+        others = descendants_cpu_seconds()  # first, so that looking at the children is not part of the window
+        self._started[key] = time.process_time() + others
+
+    def end(self, key: str) -> Reading:
+        """Close window ``key`` and return its joules."""
+        own = time.process_time()
+        return estimated(own + descendants_cpu_seconds() - self._started.pop(key), self.core)
+
+    def cancel(self, key: str) -> None:
+        """Forget window ``key``."""
+        self._started.pop(key, None)
+
+
+def estimated(cpu_seconds: float, core: CoreWatts) -> Reading:
+    """Return CPU seconds times watts; None where the seconds fell: a child's went with it, so they are not known."""
+    if cpu_seconds < 0:
+        return Reading(reason="the CPU seconds of a child process were lost: it ended and nobody waited for it")
+    joules = cpu_seconds * core.watts
+    return Reading(joules=joules, uncertainty={"model": core.relative * joules})

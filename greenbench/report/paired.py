@@ -1,0 +1,62 @@
+"""How variants differ from V0 on the very same test examples, in lines: pairing sees what two separate intervals would hide."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from greenbench.results.reading import BASELINE, baseline_of, failed
+from greenbench.stats.over_seeds import over_rounds
+from greenbench.types import Metric
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from greenbench.stats.paired import McNemar
+
+Record = dict[str, Any]
+
+
+def lines(records: Sequence[Record], metrics: Mapping[str, str], known: Sequence[Record] = ()) -> list[str]:
+    """Return a line for each cell whose outcomes, round by round, are of the rows that V0 answered too.
+
+    V0 is looked for among ``known`` records, or among ``records`` themselves.
+    """
+    found = []
+    for record in records:
+        base = baseline_of(record, known or records)
+        if base is None or record["variant"] == BASELINE or failed(record):
+            continue
+        together = _together(record, base)
+        if together:
+            found.append(_line(record["id"], metrics[record["task"]], together))
+    return found
+
+
+def _together(record: Record, base: Record) -> list[tuple[Record, Record]]:
+    """Return the outcomes of both in the rounds of the same seed."""
+    from greenbench.stats.paired import alike
+
+    theirs = {r["seed"]: r.get("outcomes", {}) for r in base["rounds"]}
+    both = [(r.get("outcomes", {}), theirs.get(r["seed"], {})) for r in record["rounds"]]
+    return [(one, other) for one, other in both if alike(one, other)]
+
+
+def _line(name: str, metric: str, together: Sequence[tuple[Record, Record]]) -> str:
+    from greenbench.stats import paired
+
+    nothing = paired.Difference(None, None, None)
+    each = [paired.differences(one, other).get(metric, nothing) for one, other in together]
+    mean = over_rounds([Metric(value=d.value, low=d.low, high=d.high, n=together[0][0]["n"]) for d in each])
+    if mean.value is None or mean.low is None or mean.high is None:
+        told = f"{metric} cannot be compared"
+    else:
+        proven = "" if mean.low > 0 or mean.high < 0 else ", not told apart"
+        told = f"{metric} {mean.value:+.3f} (95 % {mean.low:+.3f} to {mean.high:+.3f}{proven})"
+    rounds, first = (f" in {len(together)} rounds", "; in the first ") if len(together) > 1 else ("", "; ")
+    return f"{name} against V0 on the same {mean.n} examples{rounds}: {told}{first}{_right(paired.mcnemar(*together[0]))}"
+
+
+def _right(test: McNemar) -> str:
+    if not test.only_one + test.only_other:
+        return "the same ones are right"
+    return f"{test.only_one} right here alone, {test.only_other} in V0 alone (McNemar p = {test.p:.2g})"

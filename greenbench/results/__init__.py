@@ -1,0 +1,1 @@
+"""The results file: written, read back, and used to forecast."""

@@ -1,0 +1,1 @@
+"""A session: its rounds, a cell's result, a sweep of power limits, a comparison."""

@@ -1,0 +1,78 @@
+"""Runs held against each other from their files alone: what ``greenbench compare`` does."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from greenbench import gates as verdicts
+from greenbench.experiment import option_parsers as values
+from greenbench.experiment.settings import read_pyproject
+from greenbench.gates import Against, runs
+from greenbench.gates.comparability import scope
+from greenbench.gates.expression import ALLOWED
+from greenbench.gates.score_margins import value as score
+from greenbench.tasks import TASKS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from pathlib import Path
+
+    from greenbench.gates import Verdict
+    from greenbench.gates.expression import Gate
+    from greenbench.gates.runs import Run
+
+DEFAULT = ("energy <= 1.05*saved", "time <= 1.05*saved")
+"""What is held where nobody says anything, beside each task's primary score, which may fall by 0.02."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """A run held against the baseline."""
+
+    run: str
+    baseline: str
+    verdicts: Sequence[Verdict]
+    failed: bool
+
+    def record(self) -> dict[str, Any]:
+        """Return it as builtins."""
+        known = {"run": self.run, "baseline": self.baseline, "failed": self.failed}
+        return {**known, "verdicts": [verdicts.record(v) for v in self.verdicts]}
+
+
+def compare(
+    paths: Sequence[Path], gates: Sequence[str], *, allow: Collection[str], strict: bool, root: Path
+) -> list[Comparison]:
+    """Hold each run but the first against the first; raises UsageError for files and gates that are none.
+
+    Without ``gates`` those of ``root``'s pyproject.toml hold, else the default ones; its ``allow`` and ``strict`` hold too.
+    """
+    baseline, *others = (runs.read(path) for path in paths)
+    table = read_pyproject(root)
+    asked = values.gates(())(gates or table.get("gate") or defaults([baseline, *others]))
+    allowed = (*allow, *values.allow(ALLOWED)(table.get("allow")))
+    strictly = strict or "inconclusive" in values.strict(table.get("strict"))
+    return [_compared(run, baseline, asked, allow=allowed, strict=strictly) for run in others]
+
+
+def defaults(known_runs: Sequence[Run]) -> list[str]:
+    """Return gates on what any of the runs knows: energy, time, and each task's primary score."""
+    cells = [cell for run in known_runs for cell in run.cells.values()]
+    known = [text for text in DEFAULT if text.startswith("time") or any(scope(c.record) != "no joules" for c in cells)]
+    scored = {
+        task: next((n for n in TASKS[task].primary if any(score(c.record, n) is not None for c in cells)), None)
+        for task in dict.fromkeys(c.record["task"] for c in cells)
+        if task in TASKS
+    }
+    return known + [f"{task}.{name} >= saved-0.02" for task, name in scored.items() if name]
+
+
+def _compared(run: Run, baseline: Run, gates: Sequence[Gate], *, allow: Collection[str], strict: bool) -> Comparison:
+    why = f"{baseline.name} has it and {run.name} has not: removed, renamed or not run"
+    gone = {name: why for name in baseline.cells if name not in run.cells}
+    against = Against(saved=baseline.cells, saved_name=baseline.name, gone=gone, allow=allow)
+    with runs.readable(f"{baseline.name} or {run.name}"):
+        found = [v for gate in gates for v in verdicts.judge(gate, run.cells, against)]
+    failed = any(verdicts.fails(v, strict=strict) for v in found)
+    return Comparison(run=run.name, baseline=baseline.name, verdicts=found, failed=failed)

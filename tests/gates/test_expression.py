@@ -1,0 +1,109 @@
+"""The grammar of gates: what can be written, and where the finger points when it cannot be read."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from greenbench.errors import UsageError
+from greenbench.gates.expression import METRICS, OPERATORS, STAGES, Gate, parse
+from greenbench.stats.classification_scores import HIGHER_IS_BETTER
+from greenbench.tasks import TASKS
+from greenbench.tasks.translation.scores import PRIMARY as T1_PRIMARY
+
+TASK_NAMES = ("T1", "T2")
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("T2.mcc >= 0.98*V0", ("T2", None, "mcc", ">=", "ratio", 0.98, "V0")),
+        ("T2.mcc>=V0-0.02", ("T2", None, "mcc", ">=", "difference", -0.02, "V0")),
+        ("energy <= 0.60 * V0", (None, None, "energy", "<=", "ratio", 0.6, "V0")),
+        ("training.energy <= 1.1*saved", (None, "training", "energy", "<=", "ratio", 1.1, "saved")),
+        ("T1.pass_at_1 >= 50%", ("T1", None, "pass_at_1", ">=", "number", 0.5, None)),
+        ("T1.inference.time < saved + 3", ("T1", "inference", "time", "<", "difference", 3.0, "saved")),
+        ("flops <= saved", (None, None, "flops", "<=", "ratio", 1.0, "saved")),
+        ("energy <= 105%*V1-b16", (None, None, "energy", "<=", "ratio", 1.05, "V1-b16")),
+        ("time <= 1e3", (None, None, "time", "<=", "number", 1000.0, None)),
+    ],
+)
+def test_what_can_be_written(text: str, parts: tuple) -> None:
+    """Task and stage may lack; spaces are free; a percentage is a number."""
+    gate = parse(text, TASK_NAMES)
+    found = (gate.task, gate.stage, gate.metric, gate.operator, gate.form, pytest.approx(gate.number), gate.reference)
+    assert found == parts
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "why"),
+    [
+        ("T2.mmc >= V0", 4, "there is no metric 'mmc'"),
+        ("energy = 5", 8, "write one of <= >= < >"),
+        ("energy <=", 10, "write a number, a variant or 'saved'"),
+        ("energy <= 5 * 3", 15, "write a variant or 'saved'"),
+        ("energy <= 1.05*saved or so", 22, "nothing more belongs there"),
+        ("energy <= V0-5%", 14, "a percentage of what?"),
+        ("training.mcc > 1", 1, "mcc is not known by stage"),
+        ("T9.energy < 1", 1, "'T9' is neither a task (T1, T2) nor a stage"),
+        ("T1.mcc > 0", 4, "mcc is a metric of T2"),
+        ("energy <= 0*saved", 11, "a factor has to be above zero"),
+        ("", 1, "write a metric"),
+        ("energy <= 1.5.2", 11, "write a number"),
+    ],
+)
+def test_an_error_points_at_the_character_and_lists_the_metrics(text: str, place: int, why: str) -> None:
+    """The gate is shown with a caret below what is wrong."""
+    with pytest.raises(UsageError) as caught:
+        parse(text, TASK_NAMES)
+    said = str(caught.value).splitlines()
+    assert why in said[0]
+    assert f"at character {place}:" in said[0]
+    assert said[1] == f"    {text}"
+    assert said[2].index("^") == 4 + place - 1
+    assert f"metrics: {', '.join(METRICS)}" in said[3]
+
+
+@given(
+    task=st.sampled_from([None, *TASK_NAMES]),
+    stage=st.sampled_from([None, *STAGES]),
+    metric=st.sampled_from(sorted(METRICS)),
+    operator=st.sampled_from(OPERATORS),
+    number=st.floats(1e-3, 1e6),
+    reference=st.sampled_from([None, "V0", "V1-b16", "V7_all_optimised", "saved"]),
+    blank=st.sampled_from(["", " ", "  "]),
+)
+def test_what_is_written_is_what_is_read(task, stage, metric, operator, number, reference, blank) -> None:
+    """Any allowed combination comes back, however it is spaced."""
+    about = METRICS[metric]
+    task = task if about.task in {None, task} else None
+    stage = stage if about.staged else None
+    value = repr(number) + (f"{blank}*{blank}{reference}" if reference else "")
+    text = ".".join(filter(None, (task, stage, metric))) + f"{blank}{operator}{blank}{value}"
+    gate = parse(text, TASK_NAMES)
+    assert (gate.task, gate.stage, gate.metric, gate.operator, gate.reference) == (task, stage, metric, operator, reference)
+    assert gate.number == pytest.approx(number)
+
+
+@given(st.text(max_size=30))
+def test_nothing_else_escapes(text: str) -> None:
+    """Any text is a gate or a sentence."""
+    with contextlib.suppress(UsageError):
+        assert isinstance(parse(text), Gate)
+
+
+def test_a_gate_applies_where_its_metric_is_known() -> None:
+    """Without a task, a score's gate is about the task that has the score."""
+    assert [parse("mcc > 0").applies(t) for t in TASK_NAMES] == [False, True]
+    assert [parse("energy < 1").applies(t) for t in TASK_NAMES] == [True, True]
+    assert [parse("T1.energy < 1").applies(t) for t in TASK_NAMES] == [True, False]
+
+
+def test_every_score_of_every_task_can_be_gated() -> None:
+    """The table of metrics holds what the tasks score."""
+    assert {name for name, m in METRICS.items() if m.task == "T2"} == set(HIGHER_IS_BETTER)
+    assert {name for task in TASKS.values() for name in task.primary} <= set(METRICS)
+    assert set(T1_PRIMARY) <= {name for name, m in METRICS.items() if m.task == "T1"}

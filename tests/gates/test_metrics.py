@@ -1,0 +1,77 @@
+"""What a metric is in a cell's record."""
+
+from __future__ import annotations
+
+import pytest
+from gates.made import cell, one_round
+
+from greenbench.gates.expression import parse
+from greenbench.gates.metrics import readings
+
+
+def values(metric: str, *rounds) -> list[float]:
+    """Return the metric's values by round, or the reason for none."""
+    found = readings(parse(f"{metric} < 1"), cell(rounds=list(rounds) or [one_round(0, 100.0, seconds=2.0)]).record)
+    return found if isinstance(found, str) else [found.values[seed] for seed in sorted(found.values)]
+
+
+@pytest.mark.parametrize(
+    ("metric", "value"),
+    [
+        ("energy", 100.0),
+        ("energy_cpu", 100.0),
+        ("training.energy", 90.0),
+        ("time", 2.0),
+        ("training.time", 1.8),
+        ("flops", 1010),
+        ("training.flops", 1000),
+        ("peak_memory", 1e9),
+    ],
+)
+def test_each_metric_of_a_round(metric: str, value: float) -> None:
+    """Of the whole round, or of a stage."""
+    assert values(metric) == [pytest.approx(value)]
+
+
+def test_joules_by_work_done_are_those_of_inference() -> None:
+    """By samples that were scored, and by those that are right; of its repeats where the stage was too short."""
+    one = one_round(0, 100.0)
+    part = {**one["windows"][0], "stage": "inference", "total_j": 50.0}
+    one["windows"].append(part)
+    assert (values("j_per_sample", one), values("j_per_correct", one)) == ([0.5], [1.0])
+    one["repeats"] = [{**part, "total_j": 20.0}]
+    assert values("j_per_sample", one) == [0.2]
+
+
+@pytest.mark.parametrize(
+    ("metric", "told"),
+    [
+        ("energy_gpu", "energy_gpu is unknown in 1 of 1 rounds"),
+        ("energy_net", "energy_net is unknown in 1 of 1 rounds"),
+        ("architecture.energy", "no round has a stage architecture"),
+        ("inference.time", "no round has a stage inference"),
+        ("j_per_sample", "j_per_sample is unknown"),
+    ],
+)
+def test_what_is_not_known_is_said(metric: str, told: str) -> None:
+    """With the reason that the record has."""
+    assert told in values(metric)
+
+
+def test_one_round_without_makes_all_unknown() -> None:
+    """A mean of the others would look complete."""
+    assert values("energy", one_round(0, 1.0), one_round(1, None)) == "energy is unknown in 1 of 2 rounds: no counter is here"
+
+
+def test_rounds_of_different_channels_are_not_one_quantity() -> None:
+    """A round that lost its GPU's joules is not cheaper."""
+    both = one_round(1, 100.0, sources={"gpu": "zeus:nvml-counter", "cpu": "zeus:rapl"})
+    assert values("energy", one_round(0, 100.0), both) == "its rounds do not know the same channels"
+
+
+def test_uncertainty_is_split_by_what_strikes_each_round_anew() -> None:
+    """A counter's resolution does, an estimate's watts do not."""
+    one = one_round(0, 100.0)
+    one["energy"]["uncertainty_j"] = {"cpu": {"resolution": 3.0, "edges": 4.0, "model": 20.0}}
+    found = readings(parse("energy < 1"), cell(rounds=[one]).record)
+    assert (found.uncertainty, found.systematic) == (pytest.approx(5.0), pytest.approx(20.0))

@@ -1,0 +1,115 @@
+"""A session of pytest, in one process or with workers, gives the machine back however its tests end."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from greenbench.machine.control import journal as journals
+from greenbench.machine.control.controls import PowerLimit
+from greenbench.machine.control.journal import Entry
+from tests.simulators.zeusd import Zeusd
+
+if TYPE_CHECKING:
+    from machine.control.conftest import Machine
+
+ROOT = Path(__file__).parents[3]
+TESTS = """
+import ctypes, os, signal, time
+import pytest
+from greenbench.machine import gpus as devices
+from greenbench.machine.control import context as power
+from greenbench.options import SystemOptions
+
+OPTIONS = SystemOptions(gpu_power_fraction=0.7, gpu_clock_fraction=0.8, cpu_governor="powersave")
+
+
+@pytest.fixture
+def capped():
+    with power.Circumstances(OPTIONS, devices.gpus()) as circumstances:
+        assert not [p for p in circumstances.proofs({}) if p.note.startswith("not applied")]
+        yield
+        if os.environ["ENDING"] == "teardown":
+            raise RuntimeError("teardown failed")
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_something(capped, number):
+    ending = os.environ["ENDING"] if number == 1 else ""
+    if ending == "failure":
+        raise RuntimeError("failed")
+    if ending == "exit":
+        os._exit(3)
+    if ending == "segfault":
+        ctypes.string_at(0)
+    if ending.startswith("SIG"):
+        os.kill(os.getpid(), getattr(signal, ending))
+        time.sleep(1)
+"""
+
+
+def run(machine: Machine, folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the tests above, or a suite that lies there, in a process of its own."""
+    variables = {**os.environ, **machine.nvml.environment(), "PYTHONPATH": str(ROOT), **environment}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
+    return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False, timeout=180)
+
+
+ENDINGS = ("normal", "failure", "teardown", "exit", "segfault", "SIGINT", "SIGTERM", "SIGHUP", "SIGKILL")
+CASES = [
+    pytest.param(
+        user,
+        workers,
+        ending,
+        marks=[] if (user, ending) == ("root", "SIGKILL") else [pytest.mark.slow],
+        id=f"{user}-{ending}-{'workers' if workers else 'serial'}",
+    )
+    for user in ("root", "zeusd")
+    for workers in ((), ("-n", "2"))
+    for ending in ENDINGS
+]
+
+
+@pytest.mark.parametrize(("user", "workers", "ending"), CASES)
+def test_a_session_of_pytest_gives_the_machine_back(
+    user: str, workers: tuple[str, ...], ending: str, machine: Machine, tmp_path: Path
+) -> None:
+    """Workers on one card take turns; one that is killed has a guard of its own."""
+    machine.gpu.privileged = user == "root"
+    (tmp_path / "test_capped.py").write_text(TESTS)
+    daemon, environment = None, {"ENDING": ending}
+    if user == "zeusd":
+        daemon = Zeusd(tmp_path / "zeusd.sock", lambda: 0, machine.nvml.gpus)
+        environment["ZEUSD_SOCK_PATH"] = str(tmp_path / "zeusd.sock")
+    done = run(machine, tmp_path, *workers, **environment)
+    settled = machine.settle()
+    if daemon is not None:
+        daemon.close()
+    assert settled, done.stdout
+    assert ("4 passed" in done.stdout) == (ending in {"normal", "teardown"})
+
+
+def test_a_benchmark_restores_what_a_killed_one_left_and_says_so(machine: Machine, suite: pytest.Pytester) -> None:
+    """``pytest bench`` looks before its first cell; with --green-control off it says how to restore."""
+    machine.gpu.privileged = True
+    machine.gpu.power_limit_w = 490
+    journals.new([Entry(control=PowerLimit(machine.gpu.uuid), before=650000, after=490000)]).write()
+    conftest = (suite.path / "conftest.py").read_text()
+    real = "@pytest.fixture\ndef toggles(cell, pytestconfig):\n    from greenbench.plugin.hooks import session_of\n"
+    real += "    session_of(pytestconfig)._recover()\n    return StubToggles(cell)\n"
+    (suite.path / "conftest.py").write_text(
+        conftest.replace("@pytest.fixture\ndef toggles(cell):\n    return StubToggles(cell)\n", real)
+    )
+    command = ("bench", "-k", "V0 and T2", "--green-gpus", "none")
+    done = run(machine, suite.path, *command, "--green-control", "off")
+    assert "left settings of this machine changed; --green-control off leaves it so: greenbench restore" in done.stdout
+    assert machine.gpu.power_limit_w == 490
+    done = run(machine, suite.path, *command)
+    assert "1 passed" in done.stdout
+    assert "changed; the values from before are back" in done.stdout
+    assert machine.settle()

@@ -1,0 +1,182 @@
+"""Results files: one a variant and session, whole at any moment, readable later."""
+
+from __future__ import annotations
+
+import json
+import math
+import resource
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from greenbench.errors import UsageError
+from greenbench.options import Options
+from greenbench.results import files as store
+from greenbench.results.record import SCHEMA, builtin, cell_record
+from greenbench.types import CellResult, Energy, Metric, Round, Window
+
+STARTED = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
+HEADER = {"profile": "tiny", "session": {"id": "s"}, "environment": {}}
+
+
+def record(cell: str = "T2-V0_baseline", variant: str = "V0_baseline") -> dict:
+    """Return a cell's record with one round of one window."""
+    energy = Energy(cpu_j=2.0, sources={"cpu": "estimated:x"}, reasons={"gpu": "none here"})
+    window = Window(stage="data", seconds=1.0, energy=energy)
+    one = Round(seed=0, whole=window, windows=(window,), quality={"mcc": Metric(value=0.5, n=10)})
+    result = CellResult(
+        id=cell,
+        task="T2",
+        variant=variant,
+        model="m",
+        data={},
+        seeds=(0,),
+        status="ok",
+        rounds=(one,),
+        quality=one.quality,
+    )
+    return cell_record(result, Options())
+
+
+def test_cells_of_a_variant_share_a_file(tmp_path: Path) -> None:
+    """Two cells of V1 and one of V0 make two files, named by variant and time stamp."""
+    recorder = store.Recorder(tmp_path, STARTED, HEADER)
+    for cell, variant in (
+        ("T2-V0_baseline", "V0_baseline"),
+        ("T2-V1_data-b16", "V1_data"),
+        ("T2-V1_data-b32", "V1_data"),
+    ):
+        recorder.append(record(cell, variant), Options())
+    names = sorted(p.name for p in tmp_path.iterdir())
+    assert names == ["V0_baseline_20261123T120000Z.json", "V1_data_20261123T120000Z.json"]
+    assert [c["id"] for c in store.load(recorder.paths[1])["cells"]] == ["T2-V1_data-b16", "T2-V1_data-b32"]
+
+
+def test_the_promised_keys_are_there(tmp_path: Path) -> None:
+    """The file holds what interface.md promises at the top and in each cell, joules per channel with source and reason."""
+    path = store.Recorder(tmp_path, STARTED, HEADER).append(record(), Options())
+    run = store.load(path)
+    assert {
+        "schema",
+        "variant",
+        "options",
+        "differs_from_baseline",
+        "profile",
+        "session",
+        "environment",
+        "energy_sources",
+        "cells",
+    } <= set(run)
+    cell = run["cells"][0]
+    assert {
+        "id",
+        "task",
+        "model",
+        "data",
+        "seeds",
+        "status",
+        "rounds",
+        "quality",
+        "work",
+        "applied",
+        "doubts",
+        "error",
+    } <= set(cell)
+    window = cell["rounds"][0]["windows"][0]
+    assert (window["gpu_j"], window["cpu_j"], window["total_j"], window["state"]) == (None, 2.0, 2.0, "cold")
+    assert window["reasons"]["gpu"] == "none here"
+
+
+def test_two_sessions_of_one_second_do_not_meet(tmp_path: Path) -> None:
+    """The second session takes the next free second, and neither loses a cell."""
+    recorders = [store.Recorder(tmp_path, STARTED, HEADER) for _ in range(3)]
+    paths = {r.append(record(), Options()) for r in recorders}
+    assert len(paths) == 3
+    assert all(len(store.load(p)["cells"]) == 1 for p in paths)
+
+
+def test_a_crash_while_writing_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the replacement never happens, the earlier cells are still there and no scrap is left behind."""
+    recorder = store.Recorder(tmp_path, STARTED, HEADER)
+    path = recorder.append(record(), Options())
+
+    def crash(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", crash)
+    with pytest.raises(OSError, match="No space left"):
+        recorder.append(record(), Options())
+    assert len(store.load(path)["cells"]) == 1
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+        lambda s: st.lists(s) | st.dictionaries(st.text(), s),
+    )
+)
+def test_everything_becomes_valid_json(value: object) -> None:
+    """Whatever is handed in, NaN and infinity included, is valid JSON afterwards."""
+    assert json.loads(json.dumps(builtin(value), allow_nan=False)) is not ...
+
+
+def test_a_crash_at_the_first_cell_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A results file appears with its first cell whole in it, or not at all; the recorder claims none that is not there."""
+
+    def crash(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "hardlink_to", crash)
+    recorder = store.Recorder(tmp_path, STARTED, HEADER)
+    with pytest.raises(OSError, match="No space left"):
+        recorder.append(record(), Options())
+    assert (list(tmp_path.iterdir()), recorder.paths) == ([], ())
+
+
+def test_a_number_that_is_not_finite_is_null() -> None:
+    """NaN is no measurement."""
+    assert builtin({"a": math.nan, "b": (math.inf, 1.5)}) == {"a": None, "b": [None, 1.5]}
+
+
+def test_a_results_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    """The sentence names the folder and the option."""
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(UsageError, match=r"taken: results cannot be written here .* --green-results"):
+        store.check_folder(tmp_path / "taken")
+
+
+def test_a_full_results_folder_is_refused(tmp_path: Path) -> None:
+    """A file system that takes no more bytes is noticed before the run (here: the process may write no file of that size)."""
+    code = (
+        "import resource, signal, pathlib; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000));"
+        "from greenbench.results import files as store; store.check_folder(pathlib.Path('.'))"
+    )
+    assert resource.RLIMIT_FSIZE is not None
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert "results cannot be written here (File too large)" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{", '{"cells": []}', "null", '{"schema": 1, "cells": []}', '{"schema": "a", "cells": []}']
+)
+def test_what_is_no_results_file_is_named(tmp_path: Path, text: str) -> None:
+    """Truncated or foreign JSON is refused with the file's name."""
+    (tmp_path / "V0_baseline_20261123T120000Z.json").write_text(text)
+    runs, problems = store.load_folder(tmp_path)
+    assert runs == []
+    assert len(problems) == 1
+    assert "not a results file" in problems[0]
+
+
+def test_a_future_schema_is_refused(tmp_path: Path) -> None:
+    """A file of a newer greenbench is not guessed at."""
+    (tmp_path / "x.json").write_text(json.dumps({"schema": SCHEMA + 1}))
+    with pytest.raises(UsageError, match="update greenbench"):
+        store.load(tmp_path / "x.json")

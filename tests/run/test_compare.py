@@ -1,0 +1,177 @@
+"""``greenbench compare``: runs held against each other from their files alone."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from gates.made import HEADER, cell, one_round
+
+from greenbench.cli import main
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+STEADY, MORE = (100.0, 100.5, 99.5), (150.0, 151.0, 149.0)
+
+
+def results(folder: Path, *cells: Any, name: str = "V1_x_20260101T000000Z.json", **more: Any) -> Path:
+    """Write a results file."""
+    folder.mkdir(exist_ok=True)
+    run = {"schema": 3, "variant": "V1_x", "cells": [c.record for c in cells], **HEADER, "session": {"started": name[-20:-5]}}
+    (folder / name).write_text(json.dumps({**run, **more}))
+    return folder / name
+
+
+def saved(file: Path, *cells: Any) -> Path:
+    """Write a saved run, as pytest-benchmark does."""
+    benchmarks = [{"extra_info": {"greenbench": c.record}, "stats": {}} for c in cells]
+    file.write_text(json.dumps({"benchmarks": benchmarks, "greenbench": {**HEADER, "gates": {"failed": False}}}))
+    return file
+
+
+def compared(capsys: pytest.CaptureFixture, *arguments: Any) -> tuple[int, str]:
+    """Run the command."""
+    code = main(["compare", *map(str, arguments)])
+    return code, capsys.readouterr().out
+
+
+def test_a_run_that_is_alike_passes_and_one_that_regressed_exits_with_one(tmp_path: Path, capsys) -> None:
+    """Of results files, folders and saved runs alike."""
+    base = results(tmp_path / "a", cell(joules=STEADY))
+    same = saved(tmp_path / "same.json", cell(joules=(100.1, 100.4, 99.6)))
+    worse = results(tmp_path / "b", cell(joules=MORE))
+    assert compared(capsys, base, same, "--gate", "energy <= 1.05*saved")[0] == 0
+    code, out = compared(capsys, base.parent, worse.parent, "--gate", "energy <= 1.05*saved")
+    assert (code, "REGRESSED" in out) == (1, True)
+    assert "x 1.500 (" in out
+
+
+def test_several_runs_are_held_against_the_first(tmp_path: Path, capsys) -> None:
+    """One that failed is enough."""
+    files = [saved(tmp_path / f"{n}.json", cell(joules=j)) for n, j in enumerate((STEADY, STEADY, MORE))]
+    code, out = compared(capsys, *files, "--json", "--gate", "energy <= 1.05*saved")
+    found = json.loads(out)
+    assert (code, [one["failed"] for one in found]) == (1, [False, True])
+    assert [v["outcome"] for one in found for v in one["verdicts"]] == ["PASS", "REGRESSED"]
+    assert found[1]["verdicts"][0]["change"] == pytest.approx(1.5, rel=0.01)
+
+
+def test_by_default_energy_time_and_the_primary_score_are_held(tmp_path: Path, capsys) -> None:
+    """A gate on what the baseline does not know would refuse everything."""
+    files = [saved(tmp_path / f"{n}.json", cell(joules=STEADY)) for n in "ab"]
+    code, out = compared(capsys, *files)
+    assert code == 0
+    assert all(gate in out for gate in ("energy <= 1.05*saved", "time <= 1.05*saved", "T2.mcc >= saved-0.02"))
+
+
+def test_the_gates_of_pyproject_go_before_the_default(tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A team's gates are the same in CI and by hand."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pyproject.toml").write_text('[tool.greenbench]\ngate = ["T2.mcc >= 0.99"]\n')
+    files = [saved(tmp_path / f"{n}.json", cell()) for n in "ab"]
+    code, out = compared(capsys, *files)
+    assert (code, "T2.mcc >= 0.99" in out, "energy" in out) == (1, True, False)
+
+
+def test_markdown_counts_and_escapes(tmp_path: Path, capsys) -> None:
+    """For a job's page."""
+    files = [saved(tmp_path / f"{n}.json", cell(joules=STEADY)) for n in "ab"]
+    _, out = compared(capsys, *files, "--markdown", "--gate", "energy <= 2*saved")
+    assert out.startswith(f"## {files[1]} against {files[0]}: passed\n\n1 PASS\n\n| gate | cell |")
+    assert "| energy &lt;= 2*saved | T2-V1_x | 100 J | 100 J | x 1.000 (0.962 to 1.040) | PASS |" in out
+
+
+def test_a_cell_that_is_gone_is_missing(tmp_path: Path, capsys) -> None:
+    """Nothing passes by being absent."""
+    files = [saved(tmp_path / "a.json", cell("T2-V1_x"), cell("T2-V2_y")), saved(tmp_path / "b.json", cell("T2-V1_x"))]
+    code, out = compared(capsys, *files, "--gate", "energy <= 2*saved")
+    assert code == 1
+    assert "MISSING: energy <= 2*saved: T2-V2_y" in out
+
+
+def test_of_a_folder_the_newest_of_each_cell_counts_and_no_failed_run(tmp_path: Path, capsys) -> None:
+    """A results folder holds many sessions."""
+    results(tmp_path / "a", cell(joules=MORE), name="V1_x_20260101T000000Z.json")
+    results(tmp_path / "a", cell(joules=STEADY), name="V1_x_20260102T000000Z.json")
+    results(tmp_path / "a", cell(joules=MORE), name="V1_x_20260103T000000Z.json", gates={"failed": True})
+    other = saved(tmp_path / "b.json", cell(joules=STEADY))
+    assert compared(capsys, tmp_path / "a", other, "--gate", "energy <= 1.05*saved")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[1, 2]", "neither a results file nor a saved run"),
+        ("{", "not a whole results file or saved run"),
+        ("{}", "not a results file"),
+        ('{"benchmarks": [{"extra_info": {}}]}', "none of its 1 benchmarks was measured by greenbench"),
+    ],
+)
+def test_a_file_that_is_none_is_one_sentence(tmp_path: Path, capsys, text: str, told: str) -> None:
+    """With exit code 2."""
+    (tmp_path / "a.json").write_text(text)
+    assert main(["compare", str(tmp_path / "a.json"), str(tmp_path / "a.json")]) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_folders_without_results_and_files_that_are_not_there(tmp_path: Path, capsys) -> None:
+    """Each says what would make one."""
+    assert main(["compare", str(tmp_path), str(tmp_path)]) == 2
+    assert "run pytest bench first" in capsys.readouterr().err
+    assert main(["compare", str(tmp_path / "no.json"), str(tmp_path)]) == 2
+    assert "there is no such file or folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda run: run["benchmarks"][0]["extra_info"]["greenbench"].pop("schema"),
+        lambda run: run["benchmarks"][0]["extra_info"]["greenbench"].pop("task"),
+        lambda run: run["benchmarks"][0]["extra_info"]["greenbench"]["rounds"][0].update(seconds="long"),
+        lambda run: run["benchmarks"][0]["extra_info"]["greenbench"].update(rounds=None),
+    ],
+    ids=["schema", "task", "seconds", "rounds"],
+)
+def test_a_record_that_somebody_edited_is_one_sentence(tmp_path: Path, capsys, spoil: Any) -> None:
+    """Not a traceback, whose exit code would read as a regression."""
+    files = [saved(tmp_path / f"{n}.json", cell(joules=STEADY)) for n in "ab"]
+    run = json.loads(files[0].read_text())
+    spoil(run)
+    files[0].write_text(json.dumps(run))
+    assert main(["compare", *map(str, files), "--gate", "time <= saved"]) == 2
+    assert "a cell is not as greenbench writes it" in capsys.readouterr().err
+
+
+def test_nulls_where_greenbench_writes_more_are_read(tmp_path: Path, capsys) -> None:
+    """An older file may lack what a newer one has."""
+    files = [saved(tmp_path / f"{n}.json", cell(joules=STEADY)) for n in "ab"]
+    run = json.loads(files[0].read_text())
+    run["greenbench"]["gates"] = None
+    run["benchmarks"].append({"extra_info": None})
+    run["benchmarks"][0]["extra_info"]["greenbench"]["quality"]["mcc"] = None
+    files[0].write_text(json.dumps(run))
+    code, out = compared(capsys, *files, "--gate", "T2.mcc >= saved-0.02")
+    assert (code, "UNMEASURED" in out) == (1, True)
+
+
+def test_a_cell_that_stands_twice_in_a_saved_run_is_told(tmp_path: Path, capsys) -> None:
+    """Which of them is meant, nobody knows."""
+    twice = saved(tmp_path / "a.json", cell(joules=STEADY), cell(joules=MORE))
+    assert main(["compare", str(twice), str(twice)]) == 2
+    assert "it holds T2-V1_x several times" in capsys.readouterr().err
+
+
+def test_what_only_the_run_knows_is_held_by_default_too(tmp_path: Path, capsys) -> None:
+    """A baseline without joules does not make energy nobody's business."""
+    bare = cell(rounds=[one_round(0, None)])
+    files = [saved(tmp_path / "a.json", bare), saved(tmp_path / "b.json", cell())]
+    code, out = compared(capsys, *files)
+    assert (code, "energy <= 1.05*saved" in out) == (1, True)
+
+
+def test_brackets_in_a_name_are_no_markup(tmp_path: Path, capsys) -> None:
+    """A test's parameters may look like anything."""
+    files = [saved(tmp_path / f"{n}.json", cell("test_f[/a]")) for n in "ab"]
+    assert "test_f[/a]" in compared(capsys, *files, "--gate", "time <= 5*saved")[1]

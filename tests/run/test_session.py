@@ -1,0 +1,154 @@
+"""The session's wiring: what is refused before anything runs, and what is opened only on use."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+
+from greenbench.errors import UnavailableError, UsageError
+from greenbench.experiment import profiles
+from greenbench.options import InferenceOptions
+from greenbench.run.session import Session, wait_for_cuda
+from greenbench.stages.toggles import Toggles
+
+if TYPE_CHECKING:
+    from tests.simulators.nvml import SimulatedNvml
+
+ROOT = Path(__file__).parents[2]
+
+
+def session(root: Path, **given: object) -> Session:
+    """Return a session over the project's own matrix."""
+    return Session(lambda flag: given.get(flag.removeprefix("--green-")), root, ROOT / "experiment.md", ROOT / "variants")
+
+
+def test_an_unknown_task_lists_the_known(tmp_path: Path) -> None:
+    """The sentence names what experiment.md has."""
+    with pytest.raises(UsageError, match=r"no task 'T9'; experiment.md and greenbench have: T1, T2"):
+        session(tmp_path).cells("T9")
+
+
+def test_handles_are_shared_by_the_cells_of_a_task(tmp_path: Path) -> None:
+    """Data are loaded once a session; another seed is other data."""
+    one = session(tmp_path)
+    assert one.dataset("T2") is one.dataset("T2")
+    assert one.model("T2") is one.model("T2")
+    assert session(tmp_path, seed="5").dataset("T2") is not one.dataset("T2")
+
+
+def test_a_cpu_session_opens_its_meter_without_torch() -> None:
+    """Where no GPU is there or asked for, nobody needs torch to measure."""
+    code = (
+        "import sys; from pathlib import Path; from greenbench.run.session import Session;"
+        "s = Session({'--green-device': 'cpu'}.get, Path('.'), None, None); s.meter; s.release();"
+        "print(s.device, 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.split() == ["cpu", "False"]
+
+
+def test_given_models_and_data_replace_the_profile_s(tmp_path: Path) -> None:
+    """A given model carries no pinned revision of another one."""
+    one = session(tmp_path, profile="full", model=["M2=somebody/else"], data=["T2=x.csv"])
+    assert (one.model("T2").source, one.model("T2").revision) == ("somebody/else", None)
+    assert one.dataset("T2").source == Path("x.csv")
+    pinned = session(tmp_path, profile="full")
+    assert pinned.model("T2").revision
+    assert pinned.dataset("T2").source == "bstee615/bigvul@4d8647a9b52fdd2ae42343c60fd6c7c48bbff25e"
+
+
+def test_a_model_of_the_user_s_is_not_trained_at_the_tiny_rate(tmp_path: Path) -> None:
+    """The tiny start's learning rate would ruin a model of usual size."""
+    full = profiles.profile("full").tasks["T2"]
+    assert session(tmp_path).size("T2").learning_rate > 10 * full.learning_rate
+    given = session(tmp_path, model=["M2=somebody/else"]).size("T2")
+    assert (given.learning_rate, given.sizes) == (full.learning_rate, session(tmp_path).size("T2").sizes)
+
+
+def test_a_kind_of_cell_that_cannot_run_fails_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What goes wrong in a warm-up is raised for the cells of that kind, and for no other."""
+    one = session(tmp_path, results=str(tmp_path))
+    baseline, fp16 = one.cells("T2")[0], one.cells("T2")[4]
+    fp16 = replace(fp16, options=replace(fp16.options, training=replace(fp16.options.training, precision="fp16")))
+    one.asked = (baseline, fp16)
+    monkeypatch.setattr(Toggles, "warm_up", lambda *_: None)
+    one.get_ready()
+    one.toggles(baseline).check()
+    with pytest.raises(UnavailableError, match="fp16 needs a CUDA device"):
+        one.toggles(fp16).check()
+    one.release()
+
+
+def test_a_cell_that_only_infers_otherwise_fails_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What inference cannot do is nobody else's failure, though the cells train alike."""
+    one = session(tmp_path, results=str(tmp_path))
+    baseline = one.cells("T2")[0]
+    fp16 = replace(baseline, options=replace(baseline.options, inference=InferenceOptions(precision="fp16")))
+    one.asked = (baseline, fp16)
+    monkeypatch.setattr(Toggles, "warm_up", lambda *_: None)
+    one.get_ready()
+    one.toggles(baseline).check()
+    with pytest.raises(UnavailableError, match=r"inference.precision: fp16 needs a CUDA device"):
+        one.toggles(fp16).check()
+    one.release()
+
+
+def test_nothing_is_taken_for_known_of_a_model_of_the_user_s(tmp_path: Path) -> None:
+    """Parameters and vocabulary that a profile tells are those of its own model."""
+    assert session(tmp_path, profile="full").size("T1").parameters
+    given = session(tmp_path, profile="full", model=["M1=somebody/else"]).size("T1")
+    assert (given.parameters, given.vocabulary) == (None, None)
+
+
+def test_cuda_is_waited_for_only_where_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Code that never touched CUDA does not start it by being measured."""
+    waited: list[int] = []
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: waited.append(1))
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: False)
+    wait_for_cuda()
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    wait_for_cuda()
+    assert waited == [1]
+
+
+def test_idle_power_is_measured_before_the_first_cell_and_looked_at_again_after_the_last(
+    tmp_path: Path, nvml: SimulatedNvml, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The instrument stands in every results file; what drifted until the end is added to it, and told."""
+    (gpu,) = nvml.plug()
+    gpu.update_s, gpu.power_w = 0.02, 100
+    monkeypatch.setattr("greenbench.run.session.IDLE_S", 0.6)
+    monkeypatch.setattr(Toggles, "warm_up", lambda *_: None)
+    one = session(tmp_path, results=str(tmp_path), device="cpu", gpus="all")
+    one.asked = one.cells("T2")[:1]
+    one.get_ready()
+    assert one.meter.idle.watts["gpu"] == pytest.approx(100, rel=0.1)
+    one.record({"variant": "V0_baseline", "energy_sources": {}})
+    gpu.power_w = 200
+    (drifted,) = one.release()
+    assert "gpu idle power drifted from" in drifted
+    (path,) = one.written
+    run = json.loads(path.read_text())
+    assert run["instrument"]["idle_w"]["gpu"] == pytest.approx(100, rel=0.1)
+    assert run["instrument"]["counters"][0]["update_measured"]
+    assert run["conclusion"]["doubts"] == [drifted]
+    assert run["conclusion"]["sampler_cpu_seconds"] > 0
+    assert one.release() == ()
+
+
+def test_an_interrupted_session_does_not_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C is answered at once; the file says that the idle power was not looked at again."""
+    monkeypatch.setattr(Toggles, "warm_up", lambda *_: None)
+    one = session(tmp_path, results=str(tmp_path), device="cpu")
+    one.asked = one.cells("T2")[:1]
+    one.get_ready()
+    one.record({"variant": "V0_baseline", "energy_sources": {}})
+    assert one.release(hurry=True) == ()
+    assert json.loads(one.written[0].read_text())["conclusion"]["in_a_hurry"] is True

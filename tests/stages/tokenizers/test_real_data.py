@@ -1,0 +1,39 @@
+"""Both tokenizers give the same ids on every text of real data sets, so that V0 and V1 differ in who computes them alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from greenbench.data.models.checkpoints import Checkpoint
+from greenbench.experiment.profiles import PROFILES
+from greenbench.stages import data
+
+SHARED = Path(__file__).resolve().parents[4] / "shared" / "datasets"
+MODELS = {"T1": "M1", "T2": "M2"}
+ENOUGH = 10**6
+"""Tokens that no text here has: nothing is cut."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", ["T1", "T2"])
+def test_ids_are_identical_on_every_example(task: str) -> None:
+    """Every text of every table beside the checkout, with the tokenizer of each task's model."""
+    files = sorted(SHARED.rglob("*.parquet"))
+    if not files:
+        pytest.skip("no real data sets lie beside this checkout")
+    import pyarrow.parquet as pq
+
+    start = Checkpoint(MODELS[task], PROFILES["tiny"].tasks[task].model)
+    python, rust = (data.encoder(kind, start.tokenizer_file, ENOUGH) for kind in ("python", "rust"))
+    seen = 0
+    for file in files:
+        table = pq.read_table(file)
+        names = [f.name for f in table.schema if str(f.type) in {"string", "large_string"}]
+        texts = list({t for name in names for t in table[name].to_pylist() if t})
+        for first in range(0, len(texts), 500):
+            part = texts[first : first + 500]
+            assert python.encode_batch(part) == rust.encode_batch(part), f"{file.name}: from text {first} on"
+        seen += len(texts)
+    assert seen > 30_000

@@ -1,0 +1,196 @@
+"""A cell's score is the mean of its rounds with what rows and seeds leave open, and a constant answer is called so."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from greenbench.stats.over_seeds import collapsed, degenerate, mean_quality, over_rounds, spread
+from greenbench.types import Energy, Metric, Round, Window
+
+WHOLE = Window(stage="whole", seconds=1.0, energy=Energy())
+UNIT = st.floats(0, 1)
+
+
+def scored(value: float | None, low: float | None = None, high: float | None = None, **more: Any) -> Metric:
+    """Return a score on 100 rows."""
+    return Metric(value=value, n=100, low=low, high=high, **more)
+
+
+def deciding(low: float | None, constant: float | None = 0.0, value: float | None = 0.5, **more: Any) -> Metric:
+    """Return the score that must beat ``constant``, with its lower bound."""
+    return scored(value, low, 0.9, constant=constant, decides=True, **more)
+
+
+def rounds(*qualities: dict[str, Metric], reasons: tuple[tuple[str, ...], ...] = ()) -> list[Round]:
+    """Return a round for each quality, seeds from 1 on, with the reasons for which each is no prediction."""
+    each = reasons or ((),) * len(qualities)
+    pairs = enumerate(zip(qualities, each, strict=True), 1)
+    return [Round(seed=seed, whole=WHOLE, windows=(), quality=q, degenerate=told) for seed, (q, told) in pairs]
+
+
+def test_a_score_is_the_mean_of_its_rounds() -> None:
+    """Each metric by itself; a round that lacks one does not count for it."""
+    found = mean_quality(rounds({"mcc": scored(0.2), "f1": scored(0.5)}, {"mcc": scored(0.6)}))
+    assert {name: m.value for name, m in found.items()} == {"mcc": pytest.approx(0.4), "f1": 0.5}
+
+
+def test_what_is_not_averaged_is_kept() -> None:
+    """Rows, direction and the constant answer's score are the rounds'."""
+    one = scored(0.2, 0.1, 0.3, higher_is_better=False, constant=0.25, decides=True)
+    found = mean_quality(rounds({"brier": one}, {"brier": one}))["brier"]
+    assert (found.n, found.higher_is_better, found.constant, found.decides) == (100, False, 0.25, True)
+
+
+def test_rows_and_seeds_add_in_quadrature() -> None:
+    """Three rounds, worked by hand: Student's t is 4.3027, so that the seeds leave 0.2484 to each side."""
+    found = over_rounds([scored(v, v - 0.1, v + 0.2) for v in (0.5, 0.6, 0.7)])
+    assert found.value == pytest.approx(0.6)
+    assert found.low == pytest.approx(0.6 - 0.26778, abs=1e-4)
+    assert found.high == pytest.approx(0.6 + 0.31892, abs=1e-4)
+
+
+def test_rounds_of_the_same_rows_do_not_average_the_rows_out() -> None:
+    """Equal rounds of different widths: the interval is the mean of theirs, and not narrower by their number."""
+    found = over_rounds([scored(0.5, 0.5 - w, 0.5 + 2 * w) for w in (0.05, 0.1, 0.15, 0.1)])
+    assert (found.value, found.low, found.high) == pytest.approx((0.5, 0.4, 0.7))
+
+
+@pytest.mark.parametrize(
+    ("values", "half"),
+    [([0.7], 0.0), ([0.4, 0.6], 1.2706), ([0.5, 0.6, 0.7], 0.24841), ([0.5] * 4, 0.0)],
+)
+def test_the_spread_of_seeds_is_student_s(values: list[float], half: float) -> None:
+    """Two rounds say little, and a single one says nothing of it."""
+    assert spread(values) == pytest.approx(half, abs=1e-4)
+
+
+@given(UNIT, UNIT, UNIT)
+def test_one_round_keeps_its_interval(value: float, below: float, above: float) -> None:
+    """Nothing is known of other seeds, and nothing is added."""
+    found = over_rounds([scored(value, value - below, value + above)])
+    assert (found.value, found.low, found.high) == pytest.approx((value, value - below, value + above), abs=1e-12)
+
+
+@given(st.lists(st.tuples(UNIT, UNIT, UNIT), min_size=1, max_size=6))
+def test_no_interval_is_narrower_than_rows_or_seeds_alone(each: list[tuple[float, float, float]]) -> None:
+    """The mean lies inside, and either cause alone would leave as much open or less."""
+    found = over_rounds([scored(v, v - below, v + above) for v, below, above in each])
+    values, below, above = (list(column) for column in zip(*each, strict=True))
+    assert found.value is not None
+    assert found.low is not None
+    assert found.high is not None
+    for side, rows in ((found.value - found.low, below), (found.high - found.value, above)):
+        assert side >= max(spread(values), math.fsum(rows) / len(rows)) - 1e-9
+
+
+@pytest.mark.parametrize(
+    ("lacking", "low", "high"),
+    [((None, 0.6), None, 0.6), ((0.4, None), 0.4, None), ((None, None), None, None)],
+)
+def test_a_round_without_a_bound_leaves_the_mean_without(
+    lacking: tuple[float | None, float | None], low: float | None, high: float | None
+) -> None:
+    """Bounds of the other rounds alone would look complete."""
+    found = over_rounds([scored(0.5, 0.4, 0.6), scored(0.5, *lacking)])
+    assert found.value == 0.5
+    assert (found.low, found.high) == (pytest.approx(low), pytest.approx(high))
+
+
+def test_an_undefined_round_is_left_out_of_the_mean() -> None:
+    """The others keep their mean and their bounds."""
+    found = over_rounds([scored(0.5, 0.4, 0.6), scored(None, reason="nothing called")])
+    assert (found.value, found.low, found.high) == pytest.approx((0.5, 0.4, 0.6))
+    assert found.reason == ""
+
+
+def test_a_score_that_no_round_defines_says_why() -> None:
+    """It has neither value nor bounds."""
+    found = over_rounds([scored(None, reason="one class"), scored(None, reason="nothing called")])
+    assert (found.value, found.low, found.high, found.reason) == (None, None, None, "nothing called")
+
+
+def test_no_rounds_have_no_quality() -> None:
+    """A cell that failed before its first score."""
+    assert mean_quality([]) == {}
+    assert degenerate([]) == ()
+
+
+def test_one_answer_for_everything_is_told() -> None:
+    """In the round's own words where there is a single one."""
+    assert degenerate(rounds({}, reasons=(("all 90 are called safe",),))) == ("all 90 are called safe",)
+
+
+def test_most_rounds_decide_and_a_single_one_that_collapsed_is_named() -> None:
+    """Two of three constant rounds are no prediction; one of three is a doubt with its seed."""
+    safe = ("all are called safe",)
+    most, few = rounds({}, {}, {}, reasons=((), safe, safe)), rounds({}, {}, {}, reasons=((), safe, ()))
+    assert (degenerate(most), collapsed(most)) == (safe, ())
+    assert degenerate(few) == ()
+    assert collapsed(few) == (f"the round of seed {few[1].seed} predicts nothing: all are called safe",)
+
+
+@pytest.mark.parametrize("low", [-0.1, 0.0])
+def test_a_bound_that_holds_the_constant_answer_proves_nothing(low: float) -> None:
+    """A score of 0.5 may be chance, and the text says by which bound."""
+    (told,) = degenerate(rounds({"mcc": deciding(low)}))
+    assert told == f"mcc 0.500 is not shown to be better than a constant answer's 0.000: the 95 % bound is {low:.3f}"
+
+
+def test_a_bound_above_the_constant_answer_is_a_prediction() -> None:
+    """However little above."""
+    assert degenerate(rounds({"mcc": deciding(0.001)})) == ()
+
+
+@pytest.mark.parametrize(("lows", "holds"), [((0.3, -0.1), False), ((0.1, -0.3), True)])
+def test_the_mean_of_the_rounds_bounds_decides(lows: tuple[float, ...], holds: bool) -> None:  # noqa: FBT001
+    """One unlucky round does not undo the others, nor one lucky one make up for them."""
+    found = degenerate(rounds(*({"mcc": deciding(low)} for low in lows)))
+    assert bool(found) == holds
+
+
+@pytest.mark.parametrize(("high", "holds"), [(0.24, False), (0.25, True), (0.3, True)])
+def test_an_error_must_stay_below_the_constant_answer_s(high: float, holds: bool) -> None:  # noqa: FBT001
+    """Where less is better the upper bound counts, whatever the lower one is."""
+    error = scored(0.1, 0.05, high, constant=0.25, decides=True, higher_is_better=False)
+    assert bool(degenerate(rounds({"brier": error}))) == holds
+
+
+def test_a_score_that_does_not_decide_is_not_asked() -> None:
+    """An accuracy below the constant answer's is no proof where classes are rare."""
+    assert degenerate(rounds({"accuracy": scored(0.5, 0.4, 0.6, constant=0.9), "mcc": deciding(0.2)})) == ()
+
+
+@pytest.mark.parametrize(
+    "unknown", [scored(None, constant=0.0, decides=True), scored(0.5, 0.4, 0.6, decides=True)], ids=["value", "constant"]
+)
+def test_a_round_that_knows_no_score_is_not_held_against_a_cell(unknown: Metric) -> None:
+    """Alone it proves nothing either way; beside a round that knows, that one decides."""
+    assert degenerate(rounds({"mcc": unknown})) == ()
+    assert degenerate(rounds({"mcc": deciding(0.1)}, {"mcc": unknown})) == ()
+    assert len(degenerate(rounds({"mcc": deciding(-0.1)}, {"mcc": unknown}))) == 1
+
+
+def test_a_score_without_a_bound_shows_nothing() -> None:
+    """So few rows of a class that no interval could be had are no proof of a prediction."""
+    (told,) = degenerate(rounds({"mcc": scored(0.5, constant=0.0, decides=True)}))
+    assert told.endswith("too few test rows of a class for an interval")
+
+
+def test_both_reasons_are_told() -> None:
+    """First the constant rounds, then the score."""
+    told = degenerate(rounds({"mcc": deciding(0.0, value=0.0)}, reasons=(("all are called safe",),)))
+    assert len(told) == 2
+    assert told[0] == "all are called safe"
+    assert told[1].startswith("mcc 0.000 is not shown to be better")
+
+
+def test_a_score_that_is_no_number_is_none_with_a_reason() -> None:
+    """In one round of several the others count; in all there is no score."""
+    lost, known = Metric(value=float("nan"), n=5), Metric(value=0.5, n=5)
+    assert over_rounds([lost, known]).value == 0.5
+    assert (over_rounds([lost, lost]).value, over_rounds([lost]).reason) == (None, "the score is no number")

@@ -1,0 +1,139 @@
+"""The reference programs of public data pass their own tests in the sandbox: what fails elsewhere is the translation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from greenbench.tasks.translation import load as translation
+from greenbench.tasks.translation.execution import run_tests as judging
+
+DATA = Path(__file__).parents[4].parent / "shared/datasets"
+AVATAR, HUMANEVAL_X = DATA / "avatar_codenet/avatar.parquet", DATA / "humaneval_x/humaneval_x.parquet"
+COUNT = 20
+TWICE = """\
+public class Twice {
+    public static void main(String[] given) {
+        System.out.println(2 * new java.util.Scanner(System.in).nextInt());
+    }
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("data", "direction"),
+    [
+        (AVATAR, "java:python"),
+        pytest.param(AVATAR, "python:java", marks=pytest.mark.slow),
+        (HUMANEVAL_X, "java:python"),
+        (HUMANEVAL_X, "python:java"),
+        (HUMANEVAL_X, "python:javascript"),
+        pytest.param(HUMANEVAL_X, "python:cpp", marks=pytest.mark.slow),
+    ],
+    ids=lambda value: value.stem if isinstance(value, Path) else value,
+)
+def test_references_pass(data: Path, direction: str) -> None:
+    """Twenty of each."""
+    if not data.exists():
+        pytest.skip(f"{data.name} is not here")
+    if reason := judging.unavailable(direction.split(":")[1]):
+        pytest.skip(reason)
+    pairs = translation.load(data, columns={}, sizes=None, seed=0, direction=direction).train[:COUNT]
+    verdicts = judging.judge(direction.split(":")[1], [(str(p.target), p.tests) for p in pairs if p.tests])
+    assert {p.problem: v for p, v in zip(pairs, verdicts, strict=True) if v.outcome != "passed"} == {}
+    assert len(verdicts) == COUNT
+
+
+@pytest.mark.parametrize(
+    ("language", "program"),
+    [
+        ("c", '#include <stdio.h>\nint main(void) { int a; scanf("%d", &a); printf("%d\\n", 2 * a); }\n'),
+        ("cpp", "#include <iostream>\nint main() { int a; std::cin >> a; std::cout << 2 * a; }\n"),
+        ("cs", "using System; class P { static void Main() { Console.WriteLine(2 * int.Parse(Console.ReadLine())); } }"),
+        ("go", 'package main\nimport "fmt"\nfunc main() { var a int; fmt.Scan(&a); fmt.Println(2 * a) }\n'),
+        ("javascript", "console.log(2 * Number(require('fs').readFileSync(0, 'utf8')))"),
+        ("java", TWICE),
+        ("python", "print(2 * int(input()))"),
+    ],
+)
+def test_each_language_reads_computes_and_prints(language: str, program: str) -> None:
+    """A right program passes, and the same is wrong where another output is expected."""
+    from greenbench.data.program_tests import Stream, Streams
+
+    if reason := judging.unavailable(language):
+        pytest.skip(reason)
+    right, wrong = (Streams(cases=(Stream(stdin="21\n", stdout=out),)) for out in ("42", "43"))
+    found = [judging.judge_one(language, program, tests).outcome for tests in (right, wrong)]
+    assert found == ["passed", "wrong_output"]
+    assert judging.judge_one(language, "no program in any language {", right).outcome == "does_not_compile"
+
+
+@pytest.mark.parametrize(
+    ("language", "program"),
+    [
+        ("c", "#include <stdlib.h>\nint main(void) { abort(); }\n"),
+        ("cpp", '#include <stdexcept>\nint main() { throw std::runtime_error("no"); }\n'),
+        ("cs", 'class P { static void Main() { throw new System.Exception("no"); } }'),
+        ("go", 'package main\nfunc main() { panic("no") }\n'),
+        ("javascript", "throw new Error('no')"),
+        ("java", "class P { public static void main(String[] given) { int[] none = {}; System.out.println(none[1]); } }"),
+        ("python", "print(42)\nraise SystemExit(3)"),
+    ],
+)
+def test_each_language_fails_while_it_runs(language: str, program: str) -> None:
+    """A crash, an exception and an exit code are runtime errors, whatever was printed before."""
+    from greenbench.data.program_tests import Stream, Streams
+
+    if reason := judging.unavailable(language):
+        pytest.skip(reason)
+    tests = Streams(cases=(Stream(stdin="", stdout="42"),))
+    assert judging.judge_one(language, program, tests).outcome == "runtime_error"
+
+
+LEAVING = {
+    "python": ("import os\nos._exit(0)\ndef f(): return 1\n", "assert f() == 1\n"),
+    "java": (
+        "class Solution { static { System.exit(0); } int f() { return 2; } }\n",
+        "public class Main { public static void main(String[] a) { if (new Solution().f() != 1) throw new Error(); } }",
+    ),
+    "javascript": ("process.exit(0)\nconst f = () => 2\n", "console.assert(f() === 1)\n"),
+    "cpp": (
+        "#include <cstdlib>\nstruct L { L() { _Exit(0); } } l;\nint f() { return 2; }\n",
+        "#include <cassert>\nint main() { assert(f() == 1); }",
+    ),
+}
+
+
+def test_numpy_can_be_imported_and_nothing_beside_it() -> None:
+    """Solutions of contests use NumPy; what else is installed for greenbench is no business of theirs."""
+    from greenbench.data.program_tests import Stream, Streams
+
+    tests = Streams(cases=(Stream(stdin="3 4\n", stdout="5.0"),))
+    right = "import numpy as np\nprint(np.linalg.norm(np.array(input().split(), float)))\n"
+    assert judging.judge_one("python", right, tests).outcome == "passed"
+    refused = judging.judge_one("python", "import torch\n" + right, tests)
+    assert (refused.outcome, "No module named 'torch'" in refused.note) == ("runtime_error", True)
+
+
+@pytest.mark.parametrize("language", LEAVING)
+def test_leaving_before_the_checks_does_not_pass(language: str) -> None:
+    """Exit code 0 alone proves nothing: a translation that leaves early has passed no check."""
+    from greenbench.data.program_tests import Checks
+
+    if reason := judging.unavailable(language):
+        pytest.skip(reason)
+    program, checks = LEAVING[language]
+    verdict = judging.judge_one(language, program, Checks(after=checks))
+    assert (verdict.outcome, verdict.note) == ("runtime_error", "the program left before its checks were over")
+
+
+def test_a_failing_assertion_of_javascript_counts() -> None:
+    """In Node.js console.assert only prints; here it fails the program."""
+    from greenbench.data.program_tests import Checks
+
+    if reason := judging.unavailable("javascript"):
+        pytest.skip(reason)
+    checks = Checks(after="console.assert(f() === 1)\n")
+    assert judging.judge_one("javascript", "const f = () => 2\n", checks).outcome == "wrong_output"
+    assert judging.judge_one("javascript", "const f = () => 1\n", checks).outcome == "passed"
