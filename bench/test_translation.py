@@ -21,7 +21,13 @@ if TYPE_CHECKING:
 
 @pytest.mark.greenbench(task="T1")
 def test_translation(
-    cell: Cell, dataset: Any, model: Any, toggles: Any, energy: Meter, power: Any, measure: Callable[..., CellResult]
+    cell: Cell,
+    dataset: Any,
+    model: Any,
+    toggles: Any,
+    energy: Meter,
+    power: Any,
+    measure: Callable[..., CellResult],
 ) -> None:
     """The variant trains, translates every held-out program, and leaves a score."""
     result = measure(Pipeline(cell, dataset, model, toggles, energy, power))

@@ -41,29 +41,62 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
     parser = argparse.ArgumentParser(
-        prog="greenbench", description="Energy, time and quality of pipeline variants; `pytest bench` measures."
+        prog="greenbench",
+        description="Energy, time and quality of pipeline variants; `pytest bench` measures.",
     )
     known = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     measure = known.add_parser(
-        "run", help="the same as `pytest bench`; what follows goes to pytest", epilog="e.g. greenbench run -k V7 --plan"
+        "run",
+        help="the same as `pytest bench`; what follows goes to pytest",
+        epilog="e.g. greenbench run -k V7 --plan",
     )
-    measure.add_argument("--plan", action="store_true", help="print what it would do and cost; run nothing")
+    measure.add_argument(
+        "--plan", action="store_true", help="print what it would do and cost; run nothing"
+    )
     measure.set_defaults(run=run)
-    shown = known.add_parser("list", help="the matrix, resolved: what each variant changes against the baseline")
-    shown.add_argument("folder", nargs="?", type=Path, default=Path(), help="where experiment.md stands (default: here)")
+    shown = known.add_parser(
+        "list", help="the matrix, resolved: what each variant changes against the baseline"
+    )
+    shown.add_argument(
+        "folder",
+        nargs="?",
+        type=Path,
+        default=Path(),
+        help="where experiment.md stands (default: here)",
+    )
     shown.add_argument("--json", action="store_true", help="print it as JSON")
     shown.set_defaults(run=list_variants)
-    look = known.add_parser("doctor", help="what can be measured here, with which instrument, and how to get the rest")
+    look = known.add_parser(
+        "doctor", help="what can be measured here, with which instrument, and how to get the rest"
+    )
     look.add_argument("--json", action="store_true", help="print it as JSON")
     look.set_defaults(run=doctor)
-    fresh = known.add_parser("new", help="make a variant: a folder, its row in experiment.md and a changelog line")
+    fresh = known.add_parser(
+        "new", help="make a variant: a folder, its row in experiment.md and a changelog line"
+    )
     fresh.add_argument("name", help="the folder's name, like V8_arch_system")
     fresh.add_argument(
-        "--in", dest="folder", type=Path, default=Path(), metavar="FOLDER", help="where experiment.md stands (default: here)"
+        "--in",
+        dest="folder",
+        type=Path,
+        default=Path(),
+        metavar="FOLDER",
+        help="where experiment.md stands (default: here)",
     )
-    fresh.add_argument("--from", dest="origin", default="V0", metavar="VARIANT", help="what it starts from (default: V0)")
     fresh.add_argument(
-        "--set", dest="knobs", action="append", default=[], metavar="STAGE.KNOB=VALUE", help="a knob to turn; repeatable"
+        "--from",
+        dest="origin",
+        default="V0",
+        metavar="VARIANT",
+        help="what it starts from (default: V0)",
+    )
+    fresh.add_argument(
+        "--set",
+        dest="knobs",
+        action="append",
+        default=[],
+        metavar="STAGE.KNOB=VALUE",
+        help="a knob to turn; repeatable",
     )
     fresh.add_argument("--title", help="its name in the table (default: from the folder's name)")
     fresh.set_defaults(run=new)
@@ -73,14 +106,24 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         epilog="e.g. greenbench sweep-power T2-V0_baseline --knobs gpu_power_fraction --fractions 0.9,0.7,0.5",
     )
     swept.add_argument("cell", help="the cell's id, like T2-V0_baseline")
-    swept.add_argument("--knobs", type=_listed, help="of the system stage (default: the GPU's, where a GPU is counted)")
-    swept.add_argument("--fractions", type=_fractions, help="to try for each knob (default: 0.9,0.8,0.7,0.6,0.5)")
+    swept.add_argument(
+        "--knobs",
+        type=_listed,
+        help="of the system stage (default: the GPU's, where a GPU is counted)",
+    )
+    swept.add_argument(
+        "--fractions", type=_fractions, help="to try for each knob (default: 0.9,0.8,0.7,0.6,0.5)"
+    )
     swept.set_defaults(run=sweep_power)
     _add_compare(known)
-    again = known.add_parser("restore", help="put back power limits, clocks and governors that a killed run left behind")
+    again = known.add_parser(
+        "restore", help="put back power limits, clocks and governors that a killed run left behind"
+    )
     again.set_defaults(run=restore)
     command = known.add_parser("check", help="hold experiment.md against variants/")
-    command.add_argument("folder", nargs="?", type=Path, default=Path(), help="where both stand (default: here)")
+    command.add_argument(
+        "folder", nargs="?", type=Path, default=Path(), help="where both stand (default: here)"
+    )
     command.set_defaults(run=check)
     return parser, dict(known.choices)
 
@@ -91,21 +134,35 @@ def _add_compare(known: Any) -> None:
         help="hold runs against a first one, with verdicts; exits with 1 where one regressed",
         epilog="e.g. greenbench compare main.json pr.json --gate 'energy <= 1.05*saved' --markdown",
     )
-    held.add_argument("baseline", type=Path, help="a results file, a folder of them, or a saved run (--benchmark-json)")
-    held.add_argument("runs", nargs="+", type=Path, help="the same; each is held against the baseline")
-    held.add_argument("--gate", action="append", default=[], metavar="EXPR", help="as --green-gate; repeatable")
-    held.add_argument("--allow", type=_listed, default=(), metavar="DIFFERENCE,...", help="as --green-allow")
+    held.add_argument(
+        "baseline",
+        type=Path,
+        help="a results file, a folder of them, or a saved run (--benchmark-json)",
+    )
+    held.add_argument(
+        "runs", nargs="+", type=Path, help="the same; each is held against the baseline"
+    )
+    held.add_argument(
+        "--gate", action="append", default=[], metavar="EXPR", help="as --green-gate; repeatable"
+    )
+    held.add_argument(
+        "--allow", type=_listed, default=(), metavar="DIFFERENCE,...", help="as --green-allow"
+    )
     held.add_argument("--strict", action="store_true", help="fail open verdicts too")
     shape = held.add_mutually_exclusive_group()
     shape.add_argument("--json", action="store_true", help="print the verdicts as JSON")
-    shape.add_argument("--markdown", action="store_true", help="print them as Markdown, e.g. for a job's summary")
+    shape.add_argument(
+        "--markdown", action="store_true", help="print them as Markdown, e.g. for a job's summary"
+    )
     held.set_defaults(run=compare)
 
 
 def run(asked: argparse.Namespace, rest: Sequence[str]) -> int:
     """Run ``pytest bench`` with the arguments ``rest`` and return pytest's exit code; raises UsageError without a suite."""
     if not Path("bench").is_dir():
-        raise UsageError(f"greenbench run: there is no folder bench in {Path.cwd()}; run it where the suite's experiment.md is")
+        raise UsageError(
+            f"greenbench run: there is no folder bench in {Path.cwd()}; run it where the suite's experiment.md is"
+        )
     command = [sys.executable, "-m", "pytest", "bench", *(PLAN if asked.plan else ()), *rest]
     return subprocess.run(command, check=False).returncode  # noqa: S603  the user's own arguments, for the user's own pytest
 
@@ -129,7 +186,9 @@ def new(asked: argparse.Namespace, _rest: Sequence[str]) -> int:
     from greenbench.experiment import new_variant
     from greenbench.experiment.knobs import changes, told
 
-    made = new_variant.make(asked.folder, asked.name, origin=asked.origin, settings=asked.knobs, title=asked.title)
+    made = new_variant.make(
+        asked.folder, asked.name, origin=asked.origin, settings=asked.knobs, title=asked.title
+    )
     lines = [
         f"made {made.variant.folder} from {made.origin.name}; what it changes against the baseline:",
         *(f"  {d.knob}: {told(d.baseline)} -> {told(d.here)}" for d in changes(made.variant)),
@@ -193,7 +252,9 @@ def _listed(text: str) -> tuple[str, ...]:
 def _fractions(text: str) -> tuple[float, ...]:
     found = tuple(map(float, _listed(text)))
     if not found or not all(0 < f <= 1 for f in found):
-        raise argparse.ArgumentTypeError(f"{text}: give fractions above 0 and up to 1, like 0.9,0.7,0.5")
+        raise argparse.ArgumentTypeError(
+            f"{text}: give fractions above 0 and up to 1, like 0.9,0.7,0.5"
+        )
     return found
 
 
@@ -208,10 +269,14 @@ def sweep_power(asked: argparse.Namespace, rest: Sequence[str]) -> int:
 
     given = dict(zip(rest[::2], rest[1::2], strict=False))
     if len(rest) % 2 or not all(flag.startswith("--green-") for flag in given):
-        raise UsageError(f"greenbench sweep-power: {' '.join(rest)}: what follows are pairs like --green-rounds 3")
+        raise UsageError(
+            f"greenbench sweep-power: {' '.join(rest)}: what follows are pairs like --green-rounds 3"
+        )
     session = Session(given.get, Path(), Path("experiment.md"), Path("variants"))
     cell = sweeping.chosen(session, asked.cell)
-    tried = curve.settings(sweeping.knobs(session, asked.knobs), asked.fractions or sweeping.FRACTIONS)
+    tried = curve.settings(
+        sweeping.knobs(session, asked.knobs), asked.fractions or sweeping.FRACTIONS
+    )
     points = sweeping.sweep(session, cell, list(tried), lambda text: print(text, file=sys.stderr))  # noqa: T201
     wide = Console(highlight=False, width=max(100, Console().width))
     report.show(wide, points, curve.least(points), curve.least_without_loss(points))
@@ -233,5 +298,7 @@ def check(asked: argparse.Namespace, _rest: Sequence[str]) -> int:
     """Print one line that says what agrees; raises Disagreements."""
     found = matrix.load(asked.folder / "experiment.md", asked.folder / "variants")
     tasks = ", ".join(t.name for t in found.tasks)
-    print(f"{asked.folder / 'experiment.md'} and {len(found.variants)} folders of variants/ agree; tasks: {tasks}")  # noqa: T201
+    print(
+        f"{asked.folder / 'experiment.md'} and {len(found.variants)} folders of variants/ agree; tasks: {tasks}"
+    )  # noqa: T201
     return 0

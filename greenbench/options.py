@@ -132,5 +132,9 @@ def knobs(stage: str) -> tuple[str, ...]:
 def differences(options: Options) -> tuple[Difference, ...]:
     """Return what ``options`` change against the baseline, knob by knob."""
     baseline = Options()
-    pairs = ((s, k, getattr(getattr(baseline, s), k), getattr(getattr(options, s), k)) for s in STAGES for k in knobs(s))
+    pairs = (
+        (s, k, getattr(getattr(baseline, s), k), getattr(getattr(options, s), k))
+        for s in STAGES
+        for k in knobs(s)
+    )
     return tuple(Difference(knob=f"{s}.{k}", baseline=a, here=b) for s, k, a, b in pairs if a != b)

@@ -84,7 +84,9 @@ class Stages(Protocol):
 class Pipeline:
     """Runs one cell; one object serves all its rounds: ``prepare``, ``run`` (the timed part), ``finish``."""
 
-    def __init__(self, cell: Cell, dataset: Dataset, model: Any, toggles: Stages, energy: Meter, power: Any) -> None:
+    def __init__(
+        self, cell: Cell, dataset: Dataset, model: Any, toggles: Stages, energy: Meter, power: Any
+    ) -> None:
         """Hold the handles; nothing is loaded yet."""
         self.cell, self.dataset, self.model = cell, dataset, model
         self.toggles, self.energy, self.power = toggles, energy, power
@@ -123,7 +125,9 @@ class Pipeline:
         with stages.quiet(), self.power:
             self.energy.watch.begin()  # again: what counts is the machine as the system stage has it
             with self._window("data"):
-                batches = stages.data(data.train, data.test, self.model, self.seed, valid=data.valid)
+                batches = stages.data(
+                    data.train, data.test, self.model, self.seed, valid=data.valid
+                )
             with self._window("architecture"):
                 net = stages.architecture(self.model)
             if stages.finetunes:
@@ -145,8 +149,14 @@ class Pipeline:
         peak = peak_memory_bytes() if self._peak_is_ours else None
         work = {**self.toggles.work(self._net, self._batches), "peak_memory_bytes": peak}
         applied = (*self.toggles.applied(), *self.power.proofs(self._seen.record))
-        told = (*self._seen.doubts, *self.toggles.doubts(), *([] if peak is not None else [NO_PEAK]))
-        repeats, unrepeated = self._repeat([w for w in windows if w.seconds < self.energy.shortest_s])
+        told = (
+            *self._seen.doubts,
+            *self.toggles.doubts(),
+            *([] if peak is not None else [NO_PEAK]),
+        )
+        repeats, unrepeated = self._repeat(
+            [w for w in windows if w.seconds < self.energy.shortest_s]
+        )
         self.progress("scoring")
         with self.toggles.quiet():
             judged = self.dataset.judge(self._outputs, self._decided())
@@ -181,7 +191,9 @@ class Pipeline:
         """
         stages, data = self.toggles, self.dataset
         passes: dict[str, Callable[[], Any]] = {
-            "data": lambda: stages.data(data.train, data.test, self.model, self.seed, valid=data.valid),
+            "data": lambda: stages.data(
+                data.train, data.test, self.model, self.seed, valid=data.valid
+            ),
             "inference": lambda: stages.inference(self._net, self._batches),
         }
         repeatable = [w.stage for w in short if w.stage in REPEATABLE]
@@ -191,7 +203,9 @@ class Pipeline:
                 with stages.quiet(), self.power:
                     done.append(self._repeated(stage, passes[stage]))
             except Exception as error:  # noqa: BLE001  whatever a stage raises the second time: its round is whole
-                return tuple(done), (f"{stage} could not be repeated to be measured longer: {type(error).__name__}: {error}",)
+                return tuple(done), (
+                    f"{stage} could not be repeated to be measured longer: {type(error).__name__}: {error}",
+                )
         return tuple(done), ()
 
     def _repeated(self, stage: str, one_pass: Callable[[], Any]) -> Window:

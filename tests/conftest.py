@@ -44,7 +44,9 @@ def nvml_driver(tmp_path_factory: pytest.TempPathFactory) -> nvml_simulator.Simu
 
 
 @pytest.fixture
-def nvml(nvml_driver: nvml_simulator.SimulatedNvml, monkeypatch: pytest.MonkeyPatch) -> Iterator[nvml_simulator.SimulatedNvml]:
+def nvml(
+    nvml_driver: nvml_simulator.SimulatedNvml, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[nvml_simulator.SimulatedNvml]:
     """Give the simulated driver with no card plugged in; afterwards the machine has no driver again."""
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     nvml_driver.reset()

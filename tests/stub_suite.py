@@ -235,4 +235,6 @@ def write(pytester) -> None:
     (folder / "conftest.py").write_text(CONFTEST)
     (folder / "bench").mkdir()
     (folder / "bench" / "test_vulnerability.py").write_text(BENCH)
-    (folder / "pyproject.toml").write_text('[tool.pytest.ini_options]\naddopts = "--import-mode=importlib"\n')
+    (folder / "pyproject.toml").write_text(
+        '[tool.pytest.ini_options]\naddopts = "--import-mode=importlib"\n'
+    )

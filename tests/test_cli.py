@@ -22,7 +22,9 @@ def greenbench(*arguments: str, cwd: Path = ROOT, **variables: str) -> subproces
     environment = {**os.environ, **variables}
     code = "import sys; from greenbench.cli import main; sys.exit(main())"
     command = [sys.executable, "-c", code, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment, check=False)
+    return subprocess.run(
+        command, capture_output=True, text=True, cwd=cwd, env=environment, check=False
+    )
 
 
 def test_check_passes_on_the_project_itself() -> None:
@@ -41,7 +43,8 @@ def test_check_lists_what_is_wrong_and_exits_with_2(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "named"), [(("--nonsense",), "--nonsense"), (("-k", "V7"), "-k"), ((".", "second"), "second")]
+    ("arguments", "named"),
+    [(("--nonsense",), "--nonsense"), (("-k", "V7"), "-k"), ((".", "second"), "second")],
 )
 def test_check_refuses_what_it_does_not_know(arguments: tuple[str, ...], named: str) -> None:
     """A word too many is no folder, and no option of pytest's is swallowed."""
@@ -53,7 +56,17 @@ def test_check_refuses_what_it_does_not_know(arguments: tuple[str, ...], named: 
 
 def test_run_passes_arguments_on_in_their_order(suite: pytest.Pytester) -> None:
     """What follows is pytest's, options with values of their own too; one cell runs and exit code 0 comes back."""
-    done = greenbench("run", "-k", "V0 and T2", "--green-rounds", "2", "-p", "no:cacheprovider", "-rA", cwd=suite.path)
+    done = greenbench(
+        "run",
+        "-k",
+        "V0 and T2",
+        "--green-rounds",
+        "2",
+        "-p",
+        "no:cacheprovider",
+        "-rA",
+        cwd=suite.path,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "PASSED bench/test_vulnerability.py::test_vulnerability[T2-V0_baseline]" in done.stdout
     assert "V1_fast" not in done.stdout
@@ -63,14 +76,24 @@ def test_run_passes_arguments_on_in_their_order(suite: pytest.Pytester) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "fault", "code"),
-    [(["-k", "V0"], "T2-V0_baseline=raise", 1), (["--green-profile=huge"], "", 4), (["-k", "V99"], "", 5)],
+    [
+        (["-k", "V0"], "T2-V0_baseline=raise", 1),
+        (["--green-profile=huge"], "", 4),
+        (["-k", "V99"], "", 5),
+    ],
 )
 def test_run_passes_exit_codes_on(
-    suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, arguments: list[str], fault: str, code: int
+    suite: pytest.Pytester,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    fault: str,
+    code: int,
 ) -> None:
     """A failed cell, a wrong option and an empty selection end as they do in pytest."""
     monkeypatch.setenv("STUB", fault)
-    assert greenbench("run", *arguments, "-p", "no:cacheprovider", cwd=suite.path).returncode == code
+    assert (
+        greenbench("run", *arguments, "-p", "no:cacheprovider", cwd=suite.path).returncode == code
+    )
 
 
 def test_run_with_plan_prints_it_and_runs_nothing(suite: pytest.Pytester) -> None:
@@ -117,9 +140,14 @@ def test_doctor_measures_what_there_is(nvml: SimulatedNvml) -> None:
 
 def test_list_shows_what_each_variant_changes() -> None:
     """Knob by knob, with the baseline's value; a sweep with all its values; V0 changes nothing."""
-    found = {v["variant"]: v["differs_from_baseline"] for v in json.loads(greenbench("list", "--json").stdout)}
+    found = {
+        v["variant"]: v["differs_from_baseline"]
+        for v in json.loads(greenbench("list", "--json").stdout)
+    }
     assert found["V0_baseline"] == []
-    assert {"knob": "training.precision", "baseline": "fp32", "here": "bf16"} in found["V2_training"]
+    assert {"knob": "training.precision", "baseline": "fp32", "here": "bf16"} in found[
+        "V2_training"
+    ]
     assert {"knob": "data.batch_size", "baseline": 32, "here": [16, 32, 64]} in found["V1_data"]
     assert {d["knob"].partition(".")[0] for d in found["V3_inference"]} == {"inference"}
     table = greenbench("list").stdout

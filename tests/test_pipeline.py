@@ -21,15 +21,21 @@ CELL = Cell(task="T2", variant="V0_baseline", options=Options(), profile="tiny",
 class Log:
     """Stands in for stages, data, system stage and meter, and notes in which order they are called."""
 
-    def __init__(self, *, finetunes: bool = True, converts: bool = True, shortens: bool = False) -> None:
+    def __init__(
+        self, *, finetunes: bool = True, converts: bool = True, shortens: bool = False
+    ) -> None:
         self.said: list[str] = []
         self.shortest_s = 0.5
         self.finetunes, self.converts, self.shortens = finetunes, converts, shortens
-        self.applied_ = (Applied(stage="data", knob="tokenizer", asked="python", got="python", how="log"),)
+        self.applied_ = (
+            Applied(stage="data", knob="tokenizer", asked="python", got="python", how="log"),
+        )
         self.facts, self.train, self.valid, self.test = {"source": "log"}, [1], [3], [2]
         self.deciding = ()
         self.folder, self.source = "folder", "log"
-        self.watch = SimpleNamespace(begin=lambda: None, end=lambda: Seen(record={"cpu": 1}, doubts=("a busy machine",)))
+        self.watch = SimpleNamespace(
+            begin=lambda: None, end=lambda: Seen(record={"cpu": 1}, doubts=("a busy machine",))
+        )
 
     def __getattr__(self, name: str) -> Any:
         def called(*_: Any, **__: Any) -> Any:
@@ -48,7 +54,9 @@ class Log:
 
     def judge(self, outputs: Any, deciding: Any) -> Judged:
         self.said.append(f"judge {outputs} by {deciding}")
-        return Judged(quality={"mcc": Metric(value=0.5, n=1)}, failures={"timeout": 1}, doubts=("another",))
+        return Judged(
+            quality={"mcc": Metric(value=0.5, n=1)}, failures={"timeout": 1}, doubts=("another",)
+        )
 
     @contextlib.contextmanager
     def window(self, stage: str, *, synchronize: Any) -> Any:
@@ -81,7 +89,9 @@ class Power:
         self._log.said.append("release")
 
     def proofs(self, machine: Any) -> tuple[Applied, ...]:
-        return (Applied(stage="system", knob="cpu_threads", asked=None, got=dict(machine), how="log"),)
+        return (
+            Applied(stage="system", knob="cpu_threads", asked=None, got=dict(machine), how="log"),
+        )
 
     def __enter__(self) -> None:
         self._log.said.append("power on")
@@ -100,7 +110,13 @@ def test_five_stages_in_order_with_conversion_after_training() -> None:
     log = Log()
     pipeline(log).run()
     windows = [s for s in log.said if s.startswith("open")]
-    assert windows == ["open data", "open architecture", "open training", "open architecture", "open inference"]
+    assert windows == [
+        "open data",
+        "open architecture",
+        "open training",
+        "open architecture",
+        "open inference",
+    ]
     assert (log.said[1], log.said[-1]) == ("power on", "power off")
     for stage in ("data", "training", "inference"):
         i = log.said.index(f"open {stage}")
@@ -112,7 +128,11 @@ def test_stages_that_are_off_open_no_window() -> None:
     """Without fine-tuning and conversion there is nothing to measure of them."""
     log = Log(finetunes=False, converts=False)
     pipeline(log).run()
-    assert [s for s in log.said if s.startswith("open")] == ["open data", "open architecture", "open inference"]
+    assert [s for s in log.said if s.startswith("open")] == [
+        "open data",
+        "open architecture",
+        "open inference",
+    ]
 
 
 def test_scoring_comes_after_every_window() -> None:
@@ -126,7 +146,10 @@ def test_scoring_comes_after_every_window() -> None:
     assert log.said.index("judge inference by ()") > log.said.index("close inference")
     assert log.said.count("judge inference by ()") == 1
     assert (done.seed, done.quality["mcc"].value, done.applied[:-1]) == (3, 0.5, log.applied_)
-    assert (done.applied[-1].got, done.machine) == ({"cpu": 1}, {"cpu": 1})  # as seen while the system stage held
+    assert (done.applied[-1].got, done.machine) == (
+        {"cpu": 1},
+        {"cpu": 1},
+    )  # as seen while the system stage held
     assert done.failures == {"timeout": 1}
     told = [doubt for doubt in done.doubts if doubt != NO_PEAK]
     assert told == ["a busy machine", "a doubt", "a doubt of power's", "another"]
@@ -150,8 +173,18 @@ def test_a_failing_stage_leaves_no_window_open() -> None:
         raise ValueError("stage")
 
     with open_meter(()) as meter:
-        broken = SimpleNamespace(**{n: getattr(log, n) for n in ("quiet", "synchronize", "data", "architecture", "inference")})
-        broken.finetunes, broken.converts, broken.shortens, broken.training = True, False, False, fail
+        broken = SimpleNamespace(
+            **{
+                n: getattr(log, n)
+                for n in ("quiet", "synchronize", "data", "architecture", "inference")
+            }
+        )
+        broken.finetunes, broken.converts, broken.shortens, broken.training = (
+            True,
+            False,
+            False,
+            fail,
+        )
         cell = Pipeline(CELL, log, log, broken, meter, Power(log))  # type: ignore[arg-type]
         with pytest.raises(ValueError, match="stage"):
             cell.run()
@@ -169,10 +202,20 @@ def test_short_stages_are_repeated_after_the_timer_and_before_scoring() -> None:
     cell.prepare(3)
     cell.run()
     log.said.clear()
-    short = [Window(stage=stage, seconds=0.1, energy=Energy()) for stage in ("data", "architecture", "training", "inference")]
+    short = [
+        Window(stage=stage, seconds=0.1, energy=Energy())
+        for stage in ("data", "architecture", "training", "inference")
+    ]
     done = cell.finish(WHOLE, tuple(short))
     assert [w.stage for w in done.repeats] == ["data", "inference"]
-    steps = ("power on", "repeated data", "power off", "power on", "repeated inference", "power off")
+    steps = (
+        "power on",
+        "repeated data",
+        "power off",
+        "power on",
+        "repeated inference",
+        "power off",
+    )
     assert [s for s in log.said if s in steps] == list(steps)
     assert log.said.index("judge inference by ()") > log.said.index("repeated inference")
     assert "training" not in log.said
@@ -189,7 +232,9 @@ def test_a_stage_that_fails_when_repeated_costs_no_round() -> None:
         raise MemoryError("full")
 
     log.inference = fail
-    short = tuple(Window(stage=stage, seconds=0.1, energy=Energy()) for stage in ("data", "inference"))
+    short = tuple(
+        Window(stage=stage, seconds=0.1, energy=Energy()) for stage in ("data", "inference")
+    )
     done = cell.finish(WHOLE, short)
     assert [w.stage for w in done.repeats] == ["data"]
     assert done.quality["mcc"].value == 0.5

@@ -21,7 +21,11 @@ RIGHT = "T2-V0_baseline=0.95,T2-V7_fast=0.95"
 def github(event: str) -> list[str]:
     """Return the command lines of the steps that run for an event."""
     steps = yaml.safe_load((EXAMPLES / "github.yml").read_text())["jobs"]["measure"]["steps"]
-    return [s["run"] for s in steps if "run" in s and (event in s.get("if", event) or "github" not in s.get("if", ""))]
+    return [
+        s["run"]
+        for s in steps
+        if "run" in s and (event in s.get("if", event) or "github" not in s.get("if", ""))
+    ]
 
 
 def gitlab(event: str) -> list[str]:
@@ -50,7 +54,10 @@ def job(suite: pytest.Pytester, lines: list[str]) -> list[int]:
     mine = [line for line in lines if not any(word in line for word in FETCHES)]
     return [
         subprocess.run(
-            ["bash", "-e", "-o", "pipefail", "-c", line], cwd=suite.path, check=False, capture_output=True
+            ["bash", "-e", "-o", "pipefail", "-c", line],
+            cwd=suite.path,
+            check=False,
+            capture_output=True,
         ).returncode
         for line in mine
     ]
@@ -66,7 +73,9 @@ def test_a_change_that_costs_nothing_passes_and_one_that_does_fails(
     assert job(suite, service("pull_request")) == [0, 0]
     monkeypatch.setenv("STUB_RIGHT", RIGHT.replace("V7_fast=0.95", "V7_fast=0.55"))
     assert job(suite, service("pull_request")) == [1, 1]
-    summary = next(p for name in ("summary.md", "greenbench.md") if (p := suite.path / name).exists()).read_text()
+    summary = next(
+        p for name in ("summary.md", "greenbench.md") if (p := suite.path / name).exists()
+    ).read_text()
     assert "| T2.mcc >= saved-0.2 | T2-V7_fast |" in summary
     assert "REGRESSED |" in summary
     assert "greenbench.energy_j" in (suite.path / "junit.xml").read_text()

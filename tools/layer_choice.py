@@ -41,7 +41,9 @@ class Trained:
     def __init__(self, asked: argparse.Namespace, seed: int) -> None:
         """Find the data and fine-tune."""
         given = {"--green-data": asked.data, "--green-profile": asked.profile, "--green-seed": seed}
-        self.settings = settings.settings(given.get, Path("/nonexistent"), tasks=tuple(TASKS), models=("M1", "M2"))
+        self.settings = settings.settings(
+            given.get, Path("/nonexistent"), tasks=tuple(TASKS), models=("M1", "M2")
+        )
         self.task, size = TASKS[asked.task], profile(asked.profile).tasks[asked.task]
         self.data = dataset(self.task, size, self.settings)
         self.toggles = Toggles(Options(data=DataOptions(tokenizer="rust")), size, "cpu")
@@ -69,8 +71,14 @@ class Trained:
             short = copy.deepcopy(self.net)
             layers.leave_out(short, gone)
             with self.toggles.quiet():
-                answers = self.batches.objective.answer(short, self.batches.test, self.toggles.device)
-                deciding = self.toggles.answers(short, self.batches, self.data.deciding) if self.data.deciding else ()
+                answers = self.batches.objective.answer(
+                    short, self.batches.test, self.toggles.device
+                )
+                deciding = (
+                    self.toggles.answers(short, self.batches, self.data.deciding)
+                    if self.data.deciding
+                    else ()
+                )
             self._scores[gone] = self.data.judge(answers, deciding).quality
         value: float | None = self._scores[gone][metric].value
         return value
@@ -79,7 +87,9 @@ class Trained:
 def cell(models: Sequence[Trained], choice: str, fraction: float, metric: str) -> str:
     """Return the seeds' mean and range, and the layers that went."""
     gone = [m.gone(choice, fraction) for m in models]
-    scores = [m.score(g, metric) for m, g in zip(models, gone, strict=True) if not isinstance(g, str)]
+    scores = [
+        m.score(g, metric) for m, g in zip(models, gone, strict=True) if not isinstance(g, str)
+    ]
     known = [s for s in scores if s is not None]
     if len(known) < len(models):
         return "-"
@@ -89,7 +99,9 @@ def cell(models: Sequence[Trained], choice: str, fraction: float, metric: str) -
 
 def arguments() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("task", choices=tuple(TASKS))
     parser.add_argument("--green-data", dest="data", action="append")
     parser.add_argument("--green-profile", dest="profile", default="tiny")
@@ -107,13 +119,22 @@ def main() -> None:
         started = time.monotonic()
         models.append(Trained(asked, seed))
         told = " ".join(f"{value:.4f}" for value in models[-1].influence)
-        print(f"seed {seed}: trained in {time.monotonic() - started:.0f} s; block influence {told}", flush=True)
+        print(
+            f"seed {seed}: trained in {time.monotonic() - started:.0f} s; block influence {told}",
+            flush=True,
+        )
         told = ", ".join(f"{metric} {models[-1].score((), metric):.3f}" for metric in metrics)
         print(f"seed {seed}: all layers: {told}", flush=True)
     for metric in metrics:
-        print(f"| {metric} by rule | {' | '.join(f'{f:.0%}' for f in FRACTIONS)} |\n|---|{'---|' * len(FRACTIONS)}", flush=True)
+        print(
+            f"| {metric} by rule | {' | '.join(f'{f:.0%}' for f in FRACTIONS)} |\n|---|{'---|' * len(FRACTIONS)}",
+            flush=True,
+        )
         for choice in CHOICES:
-            print(f"| {choice} | {' | '.join(cell(models, choice, f, metric) for f in FRACTIONS)} |", flush=True)
+            print(
+                f"| {choice} | {' | '.join(cell(models, choice, f, metric) for f in FRACTIONS)} |",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

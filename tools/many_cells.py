@@ -17,7 +17,9 @@ SOURCE = {"cpu": "simulated:drawn"}
 
 def main() -> None:
     """Read the arguments and write the file."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("count", type=int)
     parser.add_argument("file", type=Path)
     parser.add_argument("--rounds", type=int, default=3)
@@ -32,15 +34,37 @@ def main() -> None:
 
 def cell(name: str, rounds: int, noise: random.Random) -> dict[str, Any]:
     """Return the record of a plain function's cell, but for what no comparison reads."""
-    about = {"id": name, "task": "", "variant": "", "model": "", "data": {}, "status": "ok", "outcome": "passed", "schema": 3}
+    about = {
+        "id": name,
+        "task": "",
+        "variant": "",
+        "model": "",
+        "data": {},
+        "status": "ok",
+        "outcome": "passed",
+        "schema": 3,
+    }
     return {**about, "quality": {}, "rounds": [one_round(seed, noise) for seed in range(rounds)]}
 
 
 def one_round(seed: int, noise: random.Random) -> dict[str, Any]:
     """Return a round of about 10 J and 1 s."""
     joules = 10 * noise.lognormvariate(0, 0.02)
-    energy = {"total_j": joules, "cpu_j": joules, "scope": ["cpu"], "sources": SOURCE, "uncertainty_j": {"cpu": {"model": 4.0}}}
-    return {"seed": seed, "seconds": joules / 10, "energy": energy, "windows": [], "repeats": [], "work": {}}
+    energy = {
+        "total_j": joules,
+        "cpu_j": joules,
+        "scope": ["cpu"],
+        "sources": SOURCE,
+        "uncertainty_j": {"cpu": {"model": 4.0}},
+    }
+    return {
+        "seed": seed,
+        "seconds": joules / 10,
+        "energy": energy,
+        "windows": [],
+        "repeats": [],
+        "work": {},
+    }
 
 
 if __name__ == "__main__":

@@ -81,7 +81,9 @@ def measured(train: Any, test: Any) -> tuple[float, float]:
     with open_meter(devices.gpus(), calibrate_s=0) as meter:
         took = run(meter, train, test)
         sampler = meter.sampler
-    return took, sampler.cpu_seconds / (time.perf_counter() - sampler.since) if sampler is not None else 0.0
+    return took, sampler.cpu_seconds / (
+        time.perf_counter() - sampler.since
+    ) if sampler is not None else 0.0
 
 
 def report(pairs: list[tuple[float, float]], shares: list[float]) -> None:
@@ -89,8 +91,12 @@ def report(pairs: list[tuple[float, float]], shares: list[float]) -> None:
     logs = [math.log(metered / plain) for plain, metered in pairs]
     half = coverage(len(logs) - 1) * statistics.stdev(logs) / math.sqrt(len(logs))
     mean = statistics.fmean(logs)
-    print(f"{len(pairs)} pairs, {statistics.fmean(p for p, _ in pairs):.2f} s a run without windows")
-    print(f"time with windows / without: {math.exp(mean):.4f} ({math.exp(mean - half):.4f} to {math.exp(mean + half):.4f})")
+    print(
+        f"{len(pairs)} pairs, {statistics.fmean(p for p, _ in pairs):.2f} s a run without windows"
+    )
+    print(
+        f"time with windows / without: {math.exp(mean):.4f} ({math.exp(mean - half):.4f} to {math.exp(mean + half):.4f})"
+    )
     print(f"sampler: {100 * statistics.fmean(shares):.2f} % of one core")
 
 

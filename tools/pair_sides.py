@@ -19,7 +19,9 @@ import pyarrow.parquet as pq
 
 def main() -> None:
     """Read the arguments and write three files."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("table", type=Path)
     parser.add_argument("folder", type=Path)
     for name, number in (("chars", 950), ("test", 24), ("valid", 4)):
@@ -31,11 +33,15 @@ def main() -> None:
     for row in rows:
         length[row["problem_id"]] += len(row["source"])
     short = sorted((n for n, chars in length.items() if chars <= asked.chars), key=_mixed)
-    sides = dict.fromkeys(short[: asked.test], "test") | dict.fromkeys(short[asked.test :][: asked.valid], "valid")
+    sides = dict.fromkeys(short[: asked.test], "test") | dict.fromkeys(
+        short[asked.test :][: asked.valid], "valid"
+    )
     asked.folder.mkdir(parents=True, exist_ok=True)
     for side in ("train", "valid", "test"):
         kept = [row for row in rows if sides.get(row["problem_id"], "train") == side]
-        pq.write_table(pa.Table.from_pylist(kept, schema=table.schema), asked.folder / f"{side}.parquet")
+        pq.write_table(
+            pa.Table.from_pylist(kept, schema=table.schema), asked.folder / f"{side}.parquet"
+        )
         print(f"{side}: {len(kept) // 2} pairs")
 
 

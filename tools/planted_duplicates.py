@@ -44,7 +44,10 @@ SEEDS = range(5)
 def copied(example: Example, rng: Random) -> Example:
     """Return a near-copy: one name is another one everywhere, and a statement was added."""
     lines = example.text.splitlines()
-    names = sorted(set(re.findall(r"\b[a-z]\w{2,}\b", example.text)) - {"int", "char", "void", "return", "static", "const"})
+    names = sorted(
+        set(re.findall(r"\b[a-z]\w{2,}\b", example.text))
+        - {"int", "char", "void", "return", "static", "const"}
+    )
     text = example.text
     if names:
         name = rng.choice(names)
@@ -72,7 +75,9 @@ def scores(splits: Splits) -> dict[str, float]:
     )
     labels = [e.label for e in splits.train]
     models: dict[str, Any] = {
-        "logistic regression": LogisticRegression(class_weight="balanced", solver="liblinear", max_iter=1000),
+        "logistic regression": LogisticRegression(
+            class_weight="balanced", solver="liblinear", max_iter=1000
+        ),
         "nearest neighbour": KNeighborsClassifier(1, metric="cosine"),
     }
     found = {}
@@ -80,7 +85,9 @@ def scores(splits: Splits) -> dict[str, float]:
         answers = model.fit(train, labels).predict_proba(rest)[:, 1].tolist()
         border = len(splits.valid)
         asked = vulnerability_scores.ask(splits, answers[:border])
-        found[name] = bootstrap.point(vulnerability_scores.answered(splits, answers[border:], asked))["mcc"]
+        found[name] = bootstrap.point(
+            vulnerability_scores.answered(splits, answers[border:], asked)
+        )["mcc"]
     return found
 
 
@@ -90,17 +97,30 @@ def main() -> None:
     parser.add_argument("table", type=Path, help="functions with labels, e.g. bigvul/dev.parquet")
     given = parser.parse_args()
     table = tables.read(given.table, vulnerability.ROLES, {})
-    real = [Example(text=t, label=int(y)) for t, y in zip(table.columns["text"], table.columns["label"], strict=True)]
+    real = [
+        Example(text=t, label=int(y))
+        for t, y in zip(table.columns["text"], table.columns["label"], strict=True)
+    ]
     rng = Random(0)
     chosen = rng.sample(real, round(SHARE * len(real)))
     planted = [copied(e, rng) for e in chosen for _ in range(COPIES)]
-    for name, rows in (("as it is", real), (f"{len(planted)} near-copies planted", [*real, *planted])):
+    for name, rows in (
+        ("as it is", real),
+        (f"{len(planted)} near-copies planted", [*real, *planted]),
+    ):
         examples, found = near(exact(rows).examples)
-        print(f"{name}: {len(examples)} functions, {found['near_duplicates']} in {found['near_duplicate_clusters']} clusters")
+        print(
+            f"{name}: {len(examples)} functions, {found['near_duplicates']} in {found['near_duplicate_clusters']} clusters"
+        )
         for clusters in (False, True):
             each = [scores(sides(examples, seed, clusters=clusters)) for seed in SEEDS]
-            means = {m: (statistics.mean(e[m] for e in each), statistics.stdev(e[m] for e in each)) for m in each[0]}
-            told = ", ".join(f"{m} {mean:.3f} (s {spread:.3f})" for m, (mean, spread) in means.items())
+            means = {
+                m: (statistics.mean(e[m] for e in each), statistics.stdev(e[m] for e in each))
+                for m in each[0]
+            }
+            told = ", ".join(
+                f"{m} {mean:.3f} (s {spread:.3f})" for m, (mean, spread) in means.items()
+            )
             print(f"  {'by clusters' if clusters else 'at random  '}: MCC of {told}")
 
 

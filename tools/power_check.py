@@ -27,21 +27,55 @@ CHANGED = "T2-V1_cell"
 
 def main() -> None:
     """Simulate and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--noise", type=float, default=0.03, help="standard deviation of a round, as a part (default: 0.03)")
-    parser.add_argument("--state", type=float, default=0.0, help="standard deviation of a state that rounds share (default: 0)")
-    parser.add_argument("--memory", type=float, default=0.85, help="of that state from a round to the next (default: 0.85)")
-    parser.add_argument("--drift", type=float, default=0.0, help="standard deviation of a session's own speed (default: 0)")
-    parser.add_argument("--against", choices=("saved", "V0"), default="saved", help="an earlier session, or V0 of the same one")
-    parser.add_argument("--factor", type=float, default=1.0, help="what the gate tolerates (default: 1, nothing)")
-    parser.add_argument("--change", type=float, default=0.10, help="the true change of one cell (default: 0.10)")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--noise",
+        type=float,
+        default=0.03,
+        help="standard deviation of a round, as a part (default: 0.03)",
+    )
+    parser.add_argument(
+        "--state",
+        type=float,
+        default=0.0,
+        help="standard deviation of a state that rounds share (default: 0)",
+    )
+    parser.add_argument(
+        "--memory",
+        type=float,
+        default=0.85,
+        help="of that state from a round to the next (default: 0.85)",
+    )
+    parser.add_argument(
+        "--drift",
+        type=float,
+        default=0.0,
+        help="standard deviation of a session's own speed (default: 0)",
+    )
+    parser.add_argument(
+        "--against",
+        choices=("saved", "V0"),
+        default="saved",
+        help="an earlier session, or V0 of the same one",
+    )
+    parser.add_argument(
+        "--factor", type=float, default=1.0, help="what the gate tolerates (default: 1, nothing)"
+    )
+    parser.add_argument(
+        "--change", type=float, default=0.10, help="the true change of one cell (default: 0.10)"
+    )
     parser.add_argument("--sessions", type=int, default=1000)
     parser.add_argument("--cells", type=int, default=20)
     parser.add_argument("--rounds", type=int, default=5, help="of the first look (default: 5)")
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
     world = World(asked)
-    alarms = sum(any(v.outcome == "REGRESSED" for v in world.compared(asked.rounds, 0.0)) for _ in range(asked.sessions))
+    alarms = sum(
+        any(v.outcome == "REGRESSED" for v in world.compared(asked.rounds, 0.0))
+        for _ in range(asked.sessions)
+    )
     looks = [found(world, asked.rounds, asked.change) for _ in range(asked.sessions)]
     needed = sorted(rounds for _, rounds in looks if rounds)
     unnamed = sum(not hit and not rounds for hit, rounds in looks)
@@ -50,7 +84,9 @@ def main() -> None:
     print(f"{asked.sessions} sessions of {asked.cells} cells, {gate}, {noise}, seed {asked.seed}")
     print(f"no change: {alarms} sessions with a false alarm ({alarms / asked.sessions:.1%})")
     hits, asked_for = sum(hit for hit, _ in looks), asked.sessions - unnamed
-    print(f"a true change of {asked.change:+.0%}: found in {hits} sessions of {asked_for} ({hits / max(1, asked_for):.1%})")
+    print(
+        f"a true change of {asked.change:+.0%}: found in {hits} sessions of {asked_for} ({hits / max(1, asked_for):.1%})"
+    )
     print(f"no number of rounds was named in {unnamed} sessions")
     if needed:
         print(
@@ -85,7 +121,9 @@ class World:
     def compared(self, rounds: int, change: float) -> list[Verdict]:
         """Return the verdicts on a session, held against another one or against its own V0."""
         before = self._session(rounds, 0.0) if self._gate.reference == SAVED else None
-        return verdicts.judge(self._gate, self._session(rounds, change), Against(saved=before, saved_name="simulated"))
+        return verdicts.judge(
+            self._gate, self._session(rounds, change), Against(saved=before, saved_name="simulated")
+        )
 
     def _session(self, rounds: int, change: float) -> dict[str, Measured]:
         self._now = self._random.gauss(0, self._state)
@@ -125,7 +163,14 @@ class World:
             "sources": {"cpu": "simulated:noise"},
             "uncertainty_j": {},
         }
-        return {"seed": seed, "seconds": joules / 10, "energy": energy, "windows": [], "repeats": [], "work": {}}
+        return {
+            "seed": seed,
+            "seconds": joules / 10,
+            "energy": energy,
+            "windows": [],
+            "repeats": [],
+            "work": {},
+        }
 
 
 if __name__ == "__main__":

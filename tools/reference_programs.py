@@ -31,9 +31,13 @@ OTHERS = ("java", "python")
 
 def main() -> None:
     """Read the arguments, and judge the programs of each language."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("data", type=Path)
-    parser.add_argument("--to", nargs="+", default=["python", "java"], help="languages of the references")
+    parser.add_argument(
+        "--to", nargs="+", default=["python", "java"], help="languages of the references"
+    )
     parser.add_argument("--most", type=int, help="judge so many of each at most")
     asked = parser.parse_args()
     for language in asked.to:

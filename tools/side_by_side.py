@@ -86,7 +86,9 @@ def codecarbon_tracker(folder: Path) -> Any:
     from codecarbon.external import hardware
 
     for function in (cpu.IntelRAPL.__init__, hardware.CPU.__init__):
-        function.__defaults__ = tuple(str(folder) if d == ELSEWHERE else d for d in function.__defaults__)
+        function.__defaults__ = tuple(
+            str(folder) if d == ELSEWHERE else d for d in function.__defaults__
+        )
     cpu.is_rapl_available = lambda *_: True
     return OfflineEmissionsTracker(
         country_iso_code="FRA",
@@ -154,8 +156,14 @@ def row(fault: Fault, driver: nvml.SimulatedNvml, folder: Path) -> str:
             fault.act(gpu, zone)
         carbon_says = guarded(lambda: of_codecarbon(tracker, fault.channel))
     stop_trackers(monitor)
-    mine = plus_minus(ours.value, ours.uncertainty, "J") if ours.value is not None else f"none: {ours.reason}"
-    others = [says if isinstance(says, str) else shown(says, true) for says in (zeus_says, carbon_says)]
+    mine = (
+        plus_minus(ours.value, ours.uncertainty, "J")
+        if ours.value is not None
+        else f"none: {ours.reason}"
+    )
+    others = [
+        says if isinstance(says, str) else shown(says, true) for says in (zeus_says, carbon_says)
+    ]
     return f"| {fault.channel.upper()} | {fault.name} | {true:.4g} J | {mine} | {others[0]} | {others[1]} |"
 
 
@@ -201,9 +209,14 @@ def main() -> None:
     if len(sys.argv) > 1:
         one(FAULTS[int(sys.argv[1])])
         return
-    print("| counter | fault | truth | greenbench | Zeus | CodeCarbon |\n|---|---|---|---|---|---|", flush=True)
+    print(
+        "| counter | fault | truth | greenbench | Zeus | CodeCarbon |\n|---|---|---|---|---|---|",
+        flush=True,
+    )
     for number in range(len(FAULTS)):
-        done = subprocess.run([sys.executable, __file__, str(number)], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, __file__, str(number)], capture_output=True, text=True, check=False
+        )
         rows = [line for line in done.stdout.splitlines() if line.startswith("| ")]
         print(*(rows or [f"| {FAULTS[number].name}: {done.stderr[-200:]}"]), flush=True)
 

@@ -26,7 +26,18 @@ from greenbench.data import tables
 from greenbench.tasks.vulnerability import load as vulnerability
 
 ROWS = 190_000
-HEADER = ("", "CVE ID", "CWE ID", "commit_id", "func_after", "func_before", "lang", "project", "Publish Date", "vul")
+HEADER = (
+    "",
+    "CVE ID",
+    "CWE ID",
+    "commit_id",
+    "func_after",
+    "func_before",
+    "lang",
+    "project",
+    "Publish Date",
+    "vul",
+)
 _NAME = re.compile(r"\b[a-z_]\w{3,}\b")
 LOAD = """
 import json, resource, sys, time
@@ -44,7 +55,10 @@ def renamed(text: str, rng: Random) -> str:
     """Return the function with two of three names changed, each the same way everywhere."""
     names: dict[str, str] = {}
     return _NAME.sub(
-        lambda m: names.setdefault(m.group(), m.group() if rng.random() < 1 / 3 else f"{m.group()[:4]}{rng.randrange(10**4)}"),
+        lambda m: names.setdefault(
+            m.group(),
+            m.group() if rng.random() < 1 / 3 else f"{m.group()[:4]}{rng.randrange(10**4)}",
+        ),
         text,
     )
 
@@ -57,14 +71,29 @@ def write(file: Path, texts: list[str], rows: int) -> None:
         writer.writerow(HEADER)
         for row in range(rows):
             if rng.random() < 1 / 10:
-                text = rng.choice(earlier) + ("\n/* again */" if rng.random() < 1 / 2 else " int added = 0;")
+                text = rng.choice(earlier) + (
+                    "\n/* again */" if rng.random() < 1 / 2 else " int added = 0;"
+                )
             else:
                 text = renamed(rng.choice(texts), rng)
             if row % 20 == 0:
                 earlier.append(text)
             date = f"20{rng.randrange(10, 20)}-0{rng.randrange(1, 10)}-11T10:59Z"
             commit, project = f"{row:040x}", f"project{rng.randrange(300)}"
-            writer.writerow((row, "CVE", "CWE-119", commit, text, text, "C", project, date, int(rng.random() < 1 / 18)))
+            writer.writerow(
+                (
+                    row,
+                    "CVE",
+                    "CWE-119",
+                    commit,
+                    text,
+                    text,
+                    "C",
+                    project,
+                    date,
+                    int(rng.random() < 1 / 18),
+                )
+            )
 
 
 def main() -> None:
@@ -73,7 +102,11 @@ def main() -> None:
     parser.add_argument("tables", type=Path, nargs="+", help="functions to make it of")
     parser.add_argument("--rows", type=int, default=ROWS)
     given = parser.parse_args()
-    texts = [t for table in given.tables for t in tables.read(table, {"text": vulnerability.ROLES["text"]}, {}).columns["text"]]
+    texts = [
+        t
+        for table in given.tables
+        for t in tables.read(table, {"text": vulnerability.ROLES["text"]}, {}).columns["text"]
+    ]
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "functions.csv"
         write(file, texts, given.rows)
@@ -81,7 +114,11 @@ def main() -> None:
         for name in ("clusters made", "clusters from the cache"):
             place = {**os.environ, "XDG_CACHE_HOME": folder}
             done = subprocess.run(
-                [sys.executable, "-c", LOAD, str(file)], check=True, capture_output=True, text=True, env=place
+                [sys.executable, "-c", LOAD, str(file)],
+                check=True,
+                capture_output=True,
+                text=True,
+                env=place,
             )
             print(f"{name}:", json.dumps(json.loads(done.stdout), indent=1))
 

@@ -43,7 +43,11 @@ def key(text: str) -> bytes:
     from greenbench.data.near_duplicates import bare
 
     code = "".join(bare(text).split())
-    return hashlib.blake2b(code.encode("utf-8", "surrogatepass"), digest_size=16).digest() if code else b""
+    return (
+        hashlib.blake2b(code.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        if code
+        else b""
+    )
 
 
 def exact(examples: Sequence[Example]) -> Distinct:
@@ -114,7 +118,10 @@ def _kept(file: Path, count: int) -> Any:
         content = file.read_bytes()
     except OSError:  # never kept
         return None
-    whole = len(content) == DIGEST + 4 * count and hashlib.sha256(content[DIGEST:]).digest() == content[:DIGEST]
+    whole = (
+        len(content) == DIGEST + 4 * count
+        and hashlib.sha256(content[DIGEST:]).digest() == content[:DIGEST]
+    )
     return np.frombuffer(content[DIGEST:], "<i4") if whole else None
 
 
@@ -136,7 +143,13 @@ def _file(texts: Sequence[str]) -> Path:
     from greenbench.data import near_duplicates
     from greenbench.data.places import cache
 
-    asked = (VERSION, near_duplicates.SHINGLE, near_duplicates.PERMUTATIONS, near_duplicates.BANDS, near_duplicates.THRESHOLD)
+    asked = (
+        VERSION,
+        near_duplicates.SHINGLE,
+        near_duplicates.PERMUTATIONS,
+        near_duplicates.BANDS,
+        near_duplicates.THRESHOLD,
+    )
     digest = hashlib.sha256(repr(asked).encode())
     for text in texts:
         digest.update(hashlib.blake2b(text.encode("utf-8", "surrogatepass")).digest())

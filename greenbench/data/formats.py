@@ -33,7 +33,9 @@ Pick = Callable[[Sequence[str]], Names]
 def extension(path: Path) -> str:
     """Return ``.csv`` for ``a.csv`` and ``a.csv.gz``, empty for what cannot be read (parquet compresses by itself)."""
     name = path.name.lower()
-    fits = [s for s in _READERS if name.endswith(s) or (s != ".parquet" and name.endswith(f"{s}.gz"))]
+    fits = [
+        s for s in _READERS if name.endswith(s) or (s != ".parquet" and name.endswith(f"{s}.gz"))
+    ]
     return fits[0] if fits else ""
 
 
@@ -60,7 +62,9 @@ def _explained(file: Path) -> Iterator[None]:
             f"{file}: cannot be read as {extension(file)} (values are nested too deeply); mend the file"
         ) from error
     except (OSError, EOFError, ValueError, zlib.error, csv.Error) as error:
-        reason = (getattr(error, "strerror", None) or str(error) or type(error).__name__).splitlines()[0][:200]
+        reason = (
+            getattr(error, "strerror", None) or str(error) or type(error).__name__
+        ).splitlines()[0][:200]
         msg = f"{file}: cannot be read as {extension(file)} ({reason}); a whole file is needed: check or fetch it again"
         raise UsageError(msg) from error
 

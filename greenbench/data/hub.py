@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 SECONDS = 4.0
 """How long the hub may take for its first answer; its client alone waits far longer where a firewall drops packets."""
 
-_TABLES = [f"*{ending}" for ending in (".parquet", ".jsonl", ".jsonl.gz", ".json", ".json.gz", ".csv", ".csv.gz")]
+_TABLES = [
+    f"*{ending}"
+    for ending in (".parquet", ".jsonl", ".jsonl.gz", ".json", ".json.gz", ".csv", ".csv.gz")
+]
 
 _MODEL_FILES = ["config.json", "tokenizer.json", "*.safetensors", "*.safetensors.index.json"]
 

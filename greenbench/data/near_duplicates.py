@@ -32,7 +32,9 @@ CROWD = 512
 """Members of a bucket up to which all pairs are compared; those of a larger one are taken together as they are."""
 
 _TOKEN = re.compile(r"\w+|[^\w\s]")
-_COMMENT = re.compile(r"""//[^\n]*|/\*.*?(?:\*/|\Z)|("(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')""", re.DOTALL)
+_COMMENT = re.compile(
+    r"""//[^\n]*|/\*.*?(?:\*/|\Z)|("(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')""", re.DOTALL
+)
 
 
 def bare(text: str) -> str:
@@ -81,7 +83,9 @@ def _signed(shingles: Sequence[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
     from rensa import RMinHash
 
     ends = np.cumsum([0, *map(len, shingles)])
-    matrix = RMinHash.digest_matrix_from_flat_token_hashes(np.concatenate(shingles), ends, PERMUTATIONS, SEED)
+    matrix = RMinHash.digest_matrix_from_flat_token_hashes(
+        np.concatenate(shingles), ends, PERMUTATIONS, SEED
+    )
     return np.array(matrix.to_rows(), np.uint32)
 
 
@@ -112,7 +116,11 @@ def _near_pairs(signed: np.ndarray[Any, Any], threshold: float) -> Iterator[np.n
 def _buckets(signed: np.ndarray[Any, Any]) -> Iterator[np.ndarray[Any, Any]]:
     """Yield the rows that agree in all minima of a band, where there are several."""
     for band in np.split(signed, BANDS, axis=1):
-        keys = np.ascontiguousarray(band).view(np.dtype((np.void, band.itemsize * band.shape[1]))).ravel()
+        keys = (
+            np.ascontiguousarray(band)
+            .view(np.dtype((np.void, band.itemsize * band.shape[1])))
+            .ravel()
+        )
         order = np.argsort(keys, kind="stable")
         same = keys[order]
         starts = np.concatenate([[0], np.nonzero(same[1:] != same[:-1])[0] + 1, [len(same)]])
@@ -120,7 +128,9 @@ def _buckets(signed: np.ndarray[Any, Any]) -> Iterator[np.ndarray[Any, Any]]:
             yield order[starts[start] : starts[start + 1]]
 
 
-def near_any(signed: np.ndarray[Any, Any], others: np.ndarray[Any, Any], threshold: float) -> np.ndarray[Any, Any]:
+def near_any(
+    signed: np.ndarray[Any, Any], others: np.ndarray[Any, Any], threshold: float
+) -> np.ndarray[Any, Any]:
     """Return, for each row of ``signed``, whether its cluster holds one of ``others``."""
     together = clusters(np.concatenate([signed, others]), threshold)
     found: np.ndarray[Any, Any] = np.isin(together[: len(signed)], together[len(signed) :])

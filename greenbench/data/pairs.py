@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from greenbench.data.program_tests import Tests
     from greenbench.data.splits import Sizes
 
-AUTHORS_RULE, RANDOM_RULE = "the authors' train / valid / test", "random 80/10/10 after exact deduplication"
+AUTHORS_RULE, RANDOM_RULE = (
+    "the authors' train / valid / test",
+    "random 80/10/10 after exact deduplication",
+)
 FEWEST = 20
 """Pairs below which a tenth for validation and one for the test are too few to speak of."""
 
@@ -62,28 +65,46 @@ Sides = tuple[list[Pair], list[Pair], list[Pair]]
 
 def split(pairs: Sequence[Pair], *, seed: int, origin: str) -> tuple[Sides, dict[str, Any]]:
     """De-duplicate, shuffle by ``seed`` and cut 80 / 10 / 10. Raises UsageError where hardly any are left."""
-    distinct = list({normalised(p.source): p for p in sorted(pairs, key=lambda p: (p.source, p.target or ""))}.values())
+    distinct = list(
+        {
+            normalised(p.source): p for p in sorted(pairs, key=lambda p: (p.source, p.target or ""))
+        }.values()
+    )
     if len(distinct) < FEWEST:
         raise UsageError(
             f"{origin}: {len(distinct)} distinct pairs are left of {len(pairs)} rows, too few for an 80 / 10 / 10 split; "
             f"at least {FEWEST} are needed: give more rows"
         )
     train, valid, test = (list(side) for side in cut(shuffled(distinct, seed)))
-    return (train, valid, test), {"split_rule": RANDOM_RULE, "duplicates_removed": len(pairs) - len(distinct)}
+    return (train, valid, test), {
+        "split_rule": RANDOM_RULE,
+        "duplicates_removed": len(pairs) - len(distinct),
+    }
 
 
 def shuffled(pairs: Sequence[Pair], seed: int) -> list[Pair]:
     """Order by a hash of seed and source: random, the same on every platform, and blind to the order of the file."""
-    return sorted(pairs, key=lambda p: hashlib.sha256(f"{seed}\0{p.source}\0{p.target or ''}".encode()).digest())
+    return sorted(
+        pairs,
+        key=lambda p: hashlib.sha256(f"{seed}\0{p.source}\0{p.target or ''}".encode()).digest(),
+    )
 
 
-def assemble(sides: Sides, *, seed: int, sizes: Sizes | None, longest: int | None, origin: str, facts: Any) -> PairSplits:
+def assemble(
+    sides: Sides, *, seed: int, sizes: Sizes | None, longest: int | None, origin: str, facts: Any
+) -> PairSplits:
     """Leave out pairs of more than ``longest`` characters, then keep at most ``sizes`` of each side, drawn by ``seed``.
 
     Raises UsageError where a side is left without pairs.
     """
-    short = [[p for p in side if longest is None or len(p.source) + len(p.target or "") <= longest] for side in sides]
-    kept = [shuffled(side, seed)[:size] for side, size in zip(short, sizes or (None, None, None), strict=True)]
+    short = [
+        [p for p in side if longest is None or len(p.source) + len(p.target or "") <= longest]
+        for side in sides
+    ]
+    kept = [
+        shuffled(side, seed)[:size]
+        for side, size in zip(short, sizes or (None, None, None), strict=True)
+    ]
     for name, side, given in zip(NAMES, kept, sides, strict=True):
         if not side:
             raise UsageError(
@@ -114,7 +135,9 @@ def doubts(facts: Mapping[str, Any]) -> tuple[str, ...]:
     if kept < there:
         found.append(f"scored on {kept} of {there} test pairs")
     if facts["test_sources_in_train"]:
-        found.append(f"{facts['test_sources_in_train']} of {kept} test sources stand in the training data too")
+        found.append(
+            f"{facts['test_sources_in_train']} of {kept} test sources stand in the training data too"
+        )
     return tuple(found)
 
 

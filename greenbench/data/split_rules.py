@@ -27,7 +27,9 @@ RULES = {
 """Rule to its words in results."""
 
 
-def fill(examples: Sequence[Example], rule: str, seed: int, origin: str) -> tuple[Sides, dict[str, int]]:
+def fill(
+    examples: Sequence[Example], rule: str, seed: int, origin: str
+) -> tuple[Sides, dict[str, int]]:
     """Return the sides that ``rule`` makes of clustered examples, and the counts of those that it left out.
 
     Raises UsageError where hardly an example has what the rule goes by.
@@ -40,10 +42,15 @@ def fill(examples: Sequence[Example], rule: str, seed: int, origin: str) -> tupl
     sides = _oldest_first(units) if rule == "time" else _in_turn(units, seed)
     apart = _apart(sides)
     lost = sum(map(len, sides)) - sum(map(len, apart))
-    return apart, {f"without_{rule}_removed": len(examples) - len(known), "near_duplicates_across_removed": lost}
+    return apart, {
+        f"without_{rule}_removed": len(examples) - len(known),
+        "near_duplicates_across_removed": lost,
+    }
 
 
-def _units(examples: Iterable[Example], name: Callable[[Example], Hashable], seed: int) -> list[list[Example]]:
+def _units(
+    examples: Iterable[Example], name: Callable[[Example], Hashable], seed: int
+) -> list[list[Example]]:
     """Return the examples by what they share, those of a unit in an order that the seed shuffles."""
     units: dict[Any, list[Example]] = defaultdict(list)
     for example in sorted(examples, key=lambda e: _draw(seed, e)):

@@ -50,7 +50,10 @@ class Splits:
     def groups(self) -> tuple[int, ...]:
         """The cluster of each test example, numbered as they come; one without a cluster stands for itself."""
         names: dict[tuple[str, int], int] = {}
-        keys = (("alone", place) if e.group is None else ("cluster", e.group) for place, e in enumerate(self.test))
+        keys = (
+            ("alone", place) if e.group is None else ("cluster", e.group)
+            for place, e in enumerate(self.test)
+        )
         return tuple(names.setdefault(key, len(names)) for key in keys)
 
     @property
@@ -81,7 +84,9 @@ class Wanted:
     """See ``Splits``."""
 
 
-def split(examples: Sequence[Example], wanted: Wanted, *, origin: str, facts: Mapping[str, Any]) -> Splits:
+def split(
+    examples: Sequence[Example], wanted: Wanted, *, origin: str, facts: Mapping[str, Any]
+) -> Splits:
     """De-duplicate, cluster, and cut 80 / 10 / 10 by the rule, then keep at most ``wanted.sizes`` examples of each side.
 
     ``origin`` names the data in error sentences; ``facts`` are carried over and completed. Raises UsageError where fewer than
@@ -91,7 +96,11 @@ def split(examples: Sequence[Example], wanted: Wanted, *, origin: str, facts: Ma
     _refuse_hopeless(distinct.examples, len(examples), origin)
     clustered, found = deduplication.near(distinct.examples)
     sides, lost = fill(clustered, wanted.rule, wanted.seed, origin)
-    capped = list(sides) if wanted.sizes is None else [s[:n] for s, n in zip(sides, wanted.sizes, strict=True)]
+    capped = (
+        list(sides)
+        if wanted.sizes is None
+        else [s[:n] for s, n in zip(sides, wanted.sizes, strict=True)]
+    )
     _refuse_one_class(capped[0], f"{origin}: the train split", wanted.rule)
     train = thinned(capped[0]) if wanted.undersample else capped[0]
     told = {
@@ -108,7 +117,13 @@ def split(examples: Sequence[Example], wanted: Wanted, *, origin: str, facts: Ma
     return weighted(made, wanted.natural)
 
 
-def assemble(sides: Sequence[Sequence[Example]], *, origin: str, facts: Mapping[str, Any], rule: str = "random") -> Splits:
+def assemble(
+    sides: Sequence[Sequence[Example]],
+    *,
+    origin: str,
+    facts: Mapping[str, Any],
+    rule: str = "random",
+) -> Splits:
     """Build Splits of three ready-made sides and add their sizes to ``facts``.
 
     Raises UsageError where a side has one class only, or where a text or a cluster stands on two sides.
@@ -119,7 +134,11 @@ def assemble(sides: Sequence[Sequence[Example]], *, origin: str, facts: Mapping[
     train, valid, test = (tuple(side) for side in sides)
     positives = {name: _positives(side) for name, side in zip(NAMES, sides, strict=True)}
     shares = {name: positives[name] / len(side) for name, side in zip(NAMES, sides, strict=True)}
-    counts = {"split_sizes": _counts(sides), "positives": positives, "prevalence": {**shares, "natural": None}}
+    counts = {
+        "split_sizes": _counts(sides),
+        "positives": positives,
+        "prevalence": {**shares, "natural": None},
+    }
     return Splits(train=train, valid=valid, test=test, facts={**facts, **counts})
 
 

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
     from greenbench.data.formats import Columns, Names
 
-_METADATA = frozenset({"dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json"})
+_METADATA = frozenset(
+    {"dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json"}
+)
 """Files that the ``datasets`` library puts beside its tables; they hold no rows."""
 _SHARD = re.compile(r"^(?P<stem>.+)-(?P<index>\d{5})-of-(?P<count>\d{5})\.")
 _SHOWN = 30
@@ -51,7 +53,13 @@ class Table:
         raise IndexError(index)
 
 
-def read(path: Path, roles: Mapping[str, Sequence[str]], chosen: Mapping[str, str], *, may_lack: Collection[str] = ()) -> Table:
+def read(
+    path: Path,
+    roles: Mapping[str, Sequence[str]],
+    chosen: Mapping[str, str],
+    *,
+    may_lack: Collection[str] = (),
+) -> Table:
     """Read the columns that serve ``roles`` from ``path``, a file or a folder of files of one format.
 
     ``roles`` maps a role to the column names recognised for it, upper or lower case; ``chosen`` maps a role to the one
@@ -64,7 +72,10 @@ def read(path: Path, roles: Mapping[str, Sequence[str]], chosen: Mapping[str, st
     parts = [(file, *_read_file(file, roles, chosen, may_lack)) for file in found]
     _refuse_different_columns(path, [(file, names) for file, names, _ in parts])
     return Table(
-        columns={role: tuple(value for _, _, columns in parts for value in columns[role]) for role in roles},
+        columns={
+            role: tuple(value for _, _, columns in parts for value in columns[role])
+            for role in roles
+        },
         names=dict(parts[0][1]),
         parts=tuple((file, len(next(iter(columns.values())))) for file, _, columns in parts),
         sha256=digest(path, found),
@@ -140,12 +151,17 @@ def _missing_sibling(file: Path) -> str | None:
     if shard is None:
         return None
     ending = file.name[shard.end() :]
-    names = (f"{shard['stem']}-{i:05d}-of-{shard['count']}.{ending}" for i in range(int(shard["count"])))
+    names = (
+        f"{shard['stem']}-{i:05d}-of-{shard['count']}.{ending}" for i in range(int(shard["count"]))
+    )
     return next((name for name in names if not file.with_name(name).is_file()), None)
 
 
 def _read_file(
-    file: Path, roles: Mapping[str, Sequence[str]], chosen: Mapping[str, str], may_lack: Collection[str]
+    file: Path,
+    roles: Mapping[str, Sequence[str]],
+    chosen: Mapping[str, str],
+    may_lack: Collection[str],
 ) -> tuple[Names, Columns]:
     names, columns = read_columns(file, lambda found: _pick(file, found, roles, chosen))
     for role, values in columns.items():
@@ -166,21 +182,29 @@ def _refuse_unknown_roles(roles: Mapping[str, Sequence[str]], chosen: Mapping[st
         raise UsageError(msg)
 
 
-def _pick(file: Path, found: Sequence[str], roles: Mapping[str, Sequence[str]], chosen: Mapping[str, str]) -> Names:
+def _pick(
+    file: Path, found: Sequence[str], roles: Mapping[str, Sequence[str]], chosen: Mapping[str, str]
+) -> Names:
     if not found:
         msg = f"{file}: is empty, without columns or rows; give a table that has some"
         raise UsageError(msg)
-    names = {role: _column(file, found, role, known, chosen.get(role)) for role, known in roles.items()}
+    names = {
+        role: _column(file, found, role, known, chosen.get(role)) for role, known in roles.items()
+    }
     if len(set(names.values())) < len(names):
         msg = f"{file}: --green-columns gives one column to several roles ({names}); give each role its own"
         raise UsageError(msg)
     return names
 
 
-def _column(file: Path, found: Sequence[str], role: str, known: Sequence[str], chosen: str | None) -> str:
+def _column(
+    file: Path, found: Sequence[str], role: str, known: Sequence[str], chosen: str | None
+) -> str:
     """Return the one column for ``role``: the chosen one by its exact name, else the only recognised one."""
     wanted = {name.lower() for name in known}
-    fits = [name for name in found if (name == chosen if chosen is not None else name.lower() in wanted)]
+    fits = [
+        name for name in found if (name == chosen if chosen is not None else name.lower() in wanted)
+    ]
     if len(fits) == 1:
         return fits[0]
     remedy = f"name one with --green-columns TASK={role}:COLUMN"
@@ -189,7 +213,9 @@ def _column(file: Path, found: Sequence[str], role: str, known: Sequence[str], c
     elif fits:
         msg = f"{file}: several columns could be the {role} ({', '.join(fits)}); {remedy}"
     else:
-        sought = f"'{chosen}' of --green-columns" if chosen is not None else f"any of {', '.join(known)}"
+        sought = (
+            f"'{chosen}' of --green-columns" if chosen is not None else f"any of {', '.join(known)}"
+        )
         msg = f"{file}: no column for the {role} ({sought}) among {_listing(found)}; {remedy}"
     raise UsageError(msg)
 

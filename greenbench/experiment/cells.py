@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from greenbench.types import Profile, Variant
 
 
-def cells(task: str, variants: Sequence[Variant], profile: Profile, *, seed: int, rounds: int | None) -> tuple[Cell, ...]:
+def cells(
+    task: str, variants: Sequence[Variant], profile: Profile, *, seed: int, rounds: int | None
+) -> tuple[Cell, ...]:
     """Return the cells of ``task``: one a variant, or one for each value of what a variant sweeps, in the matrix's order."""
     return tuple(
         Cell(

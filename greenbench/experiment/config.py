@@ -111,12 +111,16 @@ def read_text(path: Path, where: str) -> str:
     try:
         raw = path.read_bytes()
     except OSError as error:
-        raise UsageError(f"{where}:1: cannot be read ({error.strerror}); it must be a text file") from error
+        raise UsageError(
+            f"{where}:1: cannot be read ({error.strerror}); it must be a text file"
+        ) from error
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
-        raise UsageError(f"{where}:{line}: byte 0x{raw[error.start]:02x} is not UTF-8; save the file as UTF-8") from error
+        raise UsageError(
+            f"{where}:{line}: byte 0x{raw[error.start]:02x} is not UTF-8; save the file as UTF-8"
+        ) from error
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -131,19 +135,27 @@ def _compose(text: str, where: str) -> yaml.Node | None:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
-        raise UsageError(f"{where}:{line}: not valid YAML: {error.problem or error.context}; mend this line") from error
+        raise UsageError(
+            f"{where}:{line}: not valid YAML: {error.problem or error.context}; mend this line"
+        ) from error
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        raise UsageError(f"{where}:{line}: not valid YAML: {error.reason}; remove that character") from error
+        raise UsageError(
+            f"{where}:{line}: not valid YAML: {error.reason}; remove that character"
+        ) from error
     except RecursionError as error:
-        raise UsageError(f"{where}:1: not valid YAML: nested too deeply; two levels are all it has") from error
+        raise UsageError(
+            f"{where}:1: not valid YAML: nested too deeply; two levels are all it has"
+        ) from error
 
 
 def _walk(root: yaml.Node | None, found: _Findings) -> None:
     if root is None or root.tag == _NULL:
         return
     if not isinstance(root, yaml.MappingNode):
-        found.object_to(_line(root), f"must be a mapping of stages to knobs; stages: {', '.join(STAGES)}")
+        found.object_to(
+            _line(root), f"must be a mapping of stages to knobs; stages: {', '.join(STAGES)}"
+        )
         return
     for line, stage, node in _entries(root, "", found):
         if stage in STAGES:
@@ -156,7 +168,10 @@ def _walk(root: yaml.Node | None, found: _Findings) -> None:
 
 def _walk_stage(line: int, stage: str, node: yaml.Node, found: _Findings) -> None:
     if not isinstance(node, yaml.MappingNode) or not node.value:
-        found.object_to(line, f"{stage} names no knob; it has: {', '.join(knobs(stage))}; indent one under it or remove it")
+        found.object_to(
+            line,
+            f"{stage} names no knob; it has: {', '.join(knobs(stage))}; indent one under it or remove it",
+        )
         return
     for knob_line, knob, value in _entries(node, f"{stage}.", found):
         if knob in knobs(stage):
@@ -180,14 +195,18 @@ def _walk_knob(knob: str, line: int, node: yaml.Node, found: _Findings) -> None:
         found.values[knob] = values[0]
 
 
-def _entries(node: yaml.MappingNode, prefix: str, found: _Findings) -> Iterator[tuple[int, str, yaml.Node]]:
+def _entries(
+    node: yaml.MappingNode, prefix: str, found: _Findings
+) -> Iterator[tuple[int, str, yaml.Node]]:
     """Yield line, key and value of each entry; a key that comes again is a problem and is left out."""
     first: dict[str, int] = {}
     for key, value in node.value:
         line = _line(key)
         name = key.value if isinstance(key, yaml.ScalarNode) else "a list or mapping"
         if name in first:
-            found.object_to(line, f"{prefix}{name} stands on line {first[name]} already; keep one of the two")
+            found.object_to(
+                line, f"{prefix}{name} stands on line {first[name]} already; keep one of the two"
+            )
         else:
             first[name] = line
             yield line, name, value
@@ -196,7 +215,9 @@ def _entries(node: yaml.MappingNode, prefix: str, found: _Findings) -> Iterator[
 def _checked(knob: str, node: yaml.Node, found: _Findings) -> Any:
     """Return the value of ``node`` as the knob's type, or note why it cannot be one."""
     if not isinstance(node, yaml.ScalarNode):
-        found.object_to(_line(node), f"{knob} takes {allowed(knob)}, or a flat list of such values to sweep")
+        found.object_to(
+            _line(node), f"{knob} takes {allowed(knob)}, or a flat list of such values to sweep"
+        )
         return None
     value = _scalar(node)
     if type(value) is int and takes_text(knob):
@@ -205,7 +226,9 @@ def _checked(knob: str, node: yaml.Node, found: _Findings) -> Any:
         return adapter(knob).validate_python(value)
     except ValidationError:
         hint = did_you_mean(node.value, adapter(knob).json_schema().get("enum", ()))
-        found.object_to(_line(node), f"{knob} cannot be {shown_value(value)}; allowed: {allowed(knob)}{hint}")
+        found.object_to(
+            _line(node), f"{knob} cannot be {shown_value(value)}; allowed: {allowed(knob)}{hint}"
+        )
         return None
 
 
@@ -214,44 +237,74 @@ def _check_values(knob: str, line: int, values: Sequence[Any], found: _Findings)
     baseline = value_of(Options(), knob)
     twice = [v for i, v in enumerate(values) if v in values[:i]]
     if not values:
-        found.object_to(line, f"{knob} is an empty list; list the values to sweep, or remove the line")
+        found.object_to(
+            line, f"{knob} is an empty list; list the values to sweep, or remove the line"
+        )
     elif twice:
-        found.object_to(line, f"{knob} lists {shown_value(twice[0])} more than once; each value makes one cell: list it once")
+        found.object_to(
+            line,
+            f"{knob} lists {shown_value(twice[0])} more than once; each value makes one cell: list it once",
+        )
     elif all(v == baseline for v in values):
         remedy = "config.yaml holds only what differs: remove the line"
-        found.object_to(line, f"{knob} is {shown_value(baseline)} in the baseline already; {remedy}")
+        found.object_to(
+            line, f"{knob} is {shown_value(baseline)} in the baseline already; {remedy}"
+        )
 
 
 def _check_micro_batches(found: _Findings) -> None:
     """Accumulation cuts a batch into equal micro-batches, so that the effective batch stays what it is."""
-    sizes, steps = (_values(knob, found) for knob in ("data.batch_size", "training.accumulation_steps"))
+    sizes, steps = (
+        _values(knob, found) for knob in ("data.batch_size", "training.accumulation_steps")
+    )
     odd = [(size, step) for size, step in product(sizes, steps) if size % step]
     if odd:
         size, step = odd[0]
         line = found.lines.get("training.accumulation_steps") or found.lines["data.batch_size"]
         found.object_to(
-            line, f"training.accumulation_steps {step} does not divide data.batch_size {size}; take a divisor of {size}"
+            line,
+            f"training.accumulation_steps {step} does not divide data.batch_size {size}; take a divisor of {size}",
         )
 
 
 def _check_idle_knobs(found: _Findings) -> None:
     """Refuse a knob that acts only beside another one which is not turned, and one that would overrule another."""
-    formats, fractions = (_values(k, found) for k in ("architecture.weight_format", "inference.skip_layers"))
+    formats, fractions = (
+        _values(k, found) for k in ("architecture.weight_format", "inference.skip_layers")
+    )
     if (line := found.lines.get("architecture.quantizer")) and "fp32" in formats:
-        found.object_to(line, "architecture.quantizer does nothing while weight_format is fp32; set int8, fp8 or auto there")
-    if (line := found.lines.get("system.gpu_power_w")) and "system.gpu_power_fraction" in found.lines:
-        found.object_to(line, "system.gpu_power_w and gpu_power_fraction set the same limit; keep one of the two")
+        found.object_to(
+            line,
+            "architecture.quantizer does nothing while weight_format is fp32; set int8, fp8 or auto there",
+        )
+    if (
+        line := found.lines.get("system.gpu_power_w")
+    ) and "system.gpu_power_fraction" in found.lines:
+        found.object_to(
+            line,
+            "system.gpu_power_w and gpu_power_fraction set the same limit; keep one of the two",
+        )
     if line := found.lines.get("inference.layer_choice"):
         given = [c for c in _values("inference.layer_choice", found) if c[0].isdigit()]
         if len(given) < len(_values("inference.layer_choice", found)) and 0 in fractions:
-            found.object_to(line, "inference.layer_choice picks nothing while skip_layers is 0; set the fraction there")
+            found.object_to(
+                line,
+                "inference.layer_choice picks nothing while skip_layers is 0; set the fraction there",
+            )
         elif given and any(fractions):
-            found.object_to(line, f"inference.layer_choice names the layers {given[0]} itself; remove skip_layers")
+            found.object_to(
+                line,
+                f"inference.layer_choice names the layers {given[0]} itself; remove skip_layers",
+            )
 
 
 def _no_such_stage(name: str) -> str:
     owners = [s for s in STAGES if name in knobs(s)]
-    hint = f"; {name} is a knob of {owners[0]}: indent it under '{owners[0]}:'" if owners else did_you_mean(name, STAGES)
+    hint = (
+        f"; {name} is a knob of {owners[0]}: indent it under '{owners[0]}:'"
+        if owners
+        else did_you_mean(name, STAGES)
+    )
     return f"there is no stage '{name}'; there are: {', '.join(STAGES)}{hint}"
 
 
@@ -272,7 +325,9 @@ def _scalar(node: yaml.ScalarNode) -> Any:
 def _options(values: Mapping[str, Any]) -> Options:
     baseline = Options()
     stages = {s: {k: values[f"{s}.{k}"] for k in knobs(s) if f"{s}.{k}" in values} for s in STAGES}
-    return replace(baseline, **{s: replace(getattr(baseline, s), **changed) for s, changed in stages.items()})
+    return replace(
+        baseline, **{s: replace(getattr(baseline, s), **changed) for s, changed in stages.items()}
+    )
 
 
 def _values(knob: str, found: _Findings) -> tuple[Any, ...]:

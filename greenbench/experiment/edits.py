@@ -34,9 +34,17 @@ def with_variant(text: str, name: str, row: Mapping[str, str], change: tuple[str
     found = tables_of(text)
     edits = [_change(text, lines, *change)]
     if "Directory checklist" in found:
-        edits.append(_row(lines, found["Directory checklist"], {"Folder": name, **dict.fromkeys(VARIANT_FILES, "✓")}))
+        edits.append(
+            _row(
+                lines,
+                found["Directory checklist"],
+                {"Folder": name, **dict.fromkeys(VARIANT_FILES, "✓")},
+            )
+        )
     edits.append(_row(lines, found["Variants"], {**row, "Folder": name}))
-    for place, line in sorted(edits, key=lambda edit: edit[0], reverse=True):  # from the end: places above stay true
+    for place, line in sorted(
+        edits, key=lambda edit: edit[0], reverse=True
+    ):  # from the end: places above stay true
         _insert(lines, place, line)
     return "".join(lines)
 
@@ -64,8 +72,17 @@ def _row(lines: Sequence[str], table: Table, cells: Mapping[str, str]) -> tuple[
     before = dict(zip(map(_key, table.columns), written_cells(model), strict=True))
     named = cell(last, "Folder").strip("/").rpartition("/")[2]
     manner = before["folder"].strip()
-    texts = {**wanted, "folder": manner.replace(named, wanted["folder"]) if named in manner else f"`{wanted['folder']}`"}
-    texts |= {key: before[key].strip() for key in map(column_key, VARIANT_FILES) if key in texts and mark(before[key])}
+    texts = {
+        **wanted,
+        "folder": manner.replace(named, wanted["folder"])
+        if named in manner
+        else f"`{wanted['folder']}`",
+    }
+    texts |= {
+        key: before[key].strip()
+        for key in map(column_key, VARIANT_FILES)
+        if key in texts and mark(before[key])
+    }
     return last.line, _joined([texts.get(_key(c), "") for c in table.columns], model)
 
 
@@ -81,9 +98,13 @@ def _joined(cells: Sequence[str], model: str) -> str:
 def _change(text: str, lines: Sequence[str], date: str, sentence: str) -> tuple[int, str]:
     """Return where a changelog line goes, and the line: in its table, else in its list, else under a heading of its own."""
     sections = read_sections(text)
-    section = next((s for kind in (_CHANGELOG, _OTHERWISE) for s in sections if kind.match(s.heading)), None)
+    section = next(
+        (s for kind in (_CHANGELOG, _OTHERWISE) for s in sections if kind.match(s.heading)), None
+    )
     if section is None:
-        return len(lines), f"\n## Changelog\n\n| Date | Change |\n|---|---|\n| {date} | {sentence} |"
+        return len(
+            lines
+        ), f"\n## Changelog\n\n| Date | Change |\n|---|---|\n| {date} | {sentence} |"
     if section.tables:
         return _change_row(lines, section.tables[0], date, sentence)
     return _change_item(text, lines, section.line, f"{date}: {sentence}")

@@ -25,7 +25,11 @@ def list_folders(variants_dir: Path) -> dict[str, Path]:
     """Return the folders by name, sorted; hidden ones and caches (``.git``, ``__pycache__``) are nobody's variants."""
     if not variants_dir.is_dir():
         return {}
-    return {p.name: p for p in sorted(variants_dir.iterdir()) if p.is_dir() and not p.name.startswith((".", "__"))}
+    return {
+        p.name: p
+        for p in sorted(variants_dir.iterdir())
+        if p.is_dir() and not p.name.startswith((".", "__"))
+    }
 
 
 def shown(folder: Path) -> str:

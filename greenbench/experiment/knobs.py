@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 
     from greenbench.types import Variant
 
-_BOUNDS = (("minimum", "from"), ("exclusiveMinimum", "above"), ("maximum", "up to"), ("exclusiveMaximum", "below"))
+_BOUNDS = (
+    ("minimum", "from"),
+    ("exclusiveMinimum", "above"),
+    ("maximum", "up to"),
+    ("exclusiveMaximum", "below"),
+)
 _CHOICES = {
     LAYER_CHOICE: "deepest, top, bottom, alternate, influence, or layers like 3,4",
     GOVERNOR: "a governor that the kernel has, like powersave",

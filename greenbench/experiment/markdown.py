@@ -81,14 +81,22 @@ def _section(tokens: Sequence[Token], lines: Sequence[str]) -> Section:
         line=_line(tokens[0]),
         heading=_plain(tokens[1]) if titled else "",
         tables=tuple(_table(part, lines) for part in _parts(tokens, "table", level=0)),
-        broken=tuple(_line(part[0]) for part in _parts(tokens, "paragraph", level=0) if part[1].content.startswith("|")),
+        broken=tuple(
+            _line(part[0])
+            for part in _parts(tokens, "paragraph", level=0)
+            if part[1].content.startswith("|")
+        ),
     )
 
 
 def _table(tokens: Sequence[Token], lines: Sequence[str]) -> Table:
     header, *body = _parts(tokens, "tr", level=2)
     columns = _cells(header)
-    return Table(line=_line(header[0]), columns=columns, rows=tuple(_row(part, columns, lines) for part in body))
+    return Table(
+        line=_line(header[0]),
+        columns=columns,
+        rows=tuple(_row(part, columns, lines) for part in body),
+    )
 
 
 def _row(tokens: Sequence[Token], columns: Sequence[str], lines: Sequence[str]) -> Row:

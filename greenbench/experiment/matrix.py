@@ -76,7 +76,9 @@ def load(experiment: Path, variants_dir: Path) -> Experiment:
     """
     tables = read_tables(experiment)
     folders = list_folders(variants_dir)
-    configs = {name: read_config(path) for name, path in folders.items() if FOLDER_NAME.fullmatch(name)}
+    configs = {
+        name: read_config(path) for name, path in folders.items() if FOLDER_NAME.fullmatch(name)
+    }
     written = [
         *_task_problems(tables),
         *_variant_problems(tables, folders, configs),
@@ -124,7 +126,10 @@ def _task_problems(tables: Tables) -> Iterator[tuple[int, str]]:
         models = _models_of(cell(row, "Task"), tables)
         if len(models) != 1:
             found = f"{len(models)} models ({', '.join(models)})" if models else "no model"
-            yield row.line, f"{cell(row, 'Task')} has {found} in the models table; name it in one model's Tasks column"
+            yield (
+                row.line,
+                f"{cell(row, 'Task')} has {found} in the models table; name it in one model's Tasks column",
+            )
     for row in tables.rows("Models"):
         for name in _model(row).tasks:
             if name not in known:
@@ -139,13 +144,18 @@ def _name_problems(rows: Sequence[Row], column: str) -> Iterator[tuple[int, str]
     for row in rows:
         name = cell(row, column)
         if not _NAMES[column].fullmatch(name):
-            yield row.line, f"'{name}' is no {column.lower()}'s name; a name is {column[0]}<number>, like {column[0]}2"
+            yield (
+                row.line,
+                f"'{name}' is no {column.lower()}'s name; a name is {column[0]}<number>, like {column[0]}2",
+            )
         elif name in seen:
             yield row.line, f"{name} has a row already on line {seen[name]}; keep one"
         seen.setdefault(name, row.line)
 
 
-def _variant_problems(tables: Tables, folders: Mapping[str, Path], configs: Mapping[str, Config]) -> Iterator[tuple[int, str]]:
+def _variant_problems(
+    tables: Tables, folders: Mapping[str, Path], configs: Mapping[str, Config]
+) -> Iterator[tuple[int, str]]:
     """Yield what is wrong with the variants table's rows, and which folders it lacks."""
     if "Variants" not in tables.found:
         return
@@ -157,10 +167,15 @@ def _variant_problems(tables: Tables, folders: Mapping[str, Path], configs: Mapp
             yield from ((row.line, s) for s in _stage_problems(row, folders, configs))
     for name in folders.keys() - {_folder_name(r) for r in table.rows}:
         if FOLDER_NAME.fullmatch(name):
-            yield table.line, f"{shown(folders[name])} has no row in this table; add one, or remove the folder"
+            yield (
+                table.line,
+                f"{shown(folders[name])} has no row in this table; add one, or remove the folder",
+            )
 
 
-def _folder_cell_problems(rows: Sequence[Row], folders: Mapping[str, Path]) -> Iterator[tuple[Row, str]]:
+def _folder_cell_problems(
+    rows: Sequence[Row], folders: Mapping[str, Path]
+) -> Iterator[tuple[Row, str]]:
     """Yield each row and what is wrong with the folder it names, ``""`` where nothing is."""
     seen: dict[str, int] = {}
     for row in rows:
@@ -176,7 +191,9 @@ def _folder_cell_problems(rows: Sequence[Row], folders: Mapping[str, Path]) -> I
         yield row, problem
 
 
-def _stage_problems(row: Row, folders: Mapping[str, Path], configs: Mapping[str, Config]) -> Iterator[str]:
+def _stage_problems(
+    row: Row, folders: Mapping[str, Path], configs: Mapping[str, Config]
+) -> Iterator[str]:
     """Yield where the row's stage cells and the folder's config disagree."""
     name, title = _folder_name(row), cell(row, "Variant")
     config = configs[name]
@@ -250,7 +267,13 @@ def _models_of(task: str, tables: Tables) -> list[str]:
 def _variant(row: Row, folders: Mapping[str, Path], configs: Mapping[str, Config]) -> Variant:
     name = _folder_name(row)
     config = configs[name]
-    return Variant(name=name, title=cell(row, "Variant"), options=config.options, folder=folders[name], sweep=config.sweep)
+    return Variant(
+        name=name,
+        title=cell(row, "Variant"),
+        options=config.options,
+        folder=folders[name],
+        sweep=config.sweep,
+    )
 
 
 def _folder_name(row: Row) -> str:

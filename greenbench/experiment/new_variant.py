@@ -54,7 +54,9 @@ def make(root: Path, name: str, *, origin: str, settings: Sequence[str], title: 
     found = matrix.load(root / "experiment.md", root / "variants").variants
     _check_name(name, found)
     if os.path.lexists(root / "variants" / name):
-        raise UsageError(f"greenbench new: {root / 'variants' / name} is there already, and is no variant; move it away")
+        raise UsageError(
+            f"greenbench new: {root / 'variants' / name} is there already, and is no variant; move it away"
+        )
     start = _origin(origin, found)
     knobs = {**{d.knob: d.here for d in changes(start)}, **_settings(settings)}
     knobs = {k: v for k, v in knobs.items() if v != value_of(Options(), k)}
@@ -92,7 +94,9 @@ def _origin(asked: str, known: Sequence[Variant]) -> Variant:
         if asked in {variant.name, variant.name.partition("_")[0]}:
             return variant
     names = [v.name for v in known]
-    raise UsageError(f"greenbench new: --from {asked}: there is no such variant; there are {', '.join(names)}")
+    raise UsageError(
+        f"greenbench new: --from {asked}: there is no such variant; there are {', '.join(names)}"
+    )
 
 
 def _settings(given: Sequence[str]) -> dict[str, Any]:
@@ -101,8 +105,12 @@ def _settings(given: Sequence[str]) -> dict[str, Any]:
     for text in given:
         knob, equals, value = text.partition("=")
         if not equals or "." not in knob:
-            raise UsageError(f"greenbench new: --set {text}: say it as stage.knob=value, like system.cpu_threads=1")
-        found[knob.strip()] = parse_value(knob.strip(), value.strip(), f"greenbench new: --set {text}")
+            raise UsageError(
+                f"greenbench new: --set {text}: say it as stage.knob=value, like system.cpu_threads=1"
+            )
+        found[knob.strip()] = parse_value(
+            knob.strip(), value.strip(), f"greenbench new: --set {text}"
+        )
     return found
 
 
@@ -112,11 +120,16 @@ def _variant(root: Path, name: str, title: str | None, knobs: Mapping[str, Any])
     if config.problems:
         raise UsageError("\n".join(f"greenbench new: {p}" for p in config.problems))
     words = " ".join((title or _stem(name).replace("_", " ").capitalize()).split())
-    return Variant(name=name, title=words, options=config.options, folder=folder, sweep=config.sweep)
+    return Variant(
+        name=name, title=words, options=config.options, folder=folder, sweep=config.sweep
+    )
 
 
 def _yaml(knobs: Mapping[str, Any]) -> str:
-    tree = {s: {k.partition(".")[2]: v for k, v in knobs.items() if k.startswith(f"{s}.")} for s in STAGES}
+    tree = {
+        s: {k.partition(".")[2]: v for k, v in knobs.items() if k.startswith(f"{s}.")}
+        for s in STAGES
+    }
     written = yaml.safe_dump({s: part for s, part in tree.items() if part}, sort_keys=False)
     return written if knobs else ""
 
@@ -146,13 +159,18 @@ def _write(root: Path, made: Variant, origin: Variant, knobs: Mapping[str, Any])
             _try(tried)
             _move(tried / "variants" / made.name, variants / made.name, experiment, raw, written)
     except OSError as error:
-        raise UsageError(f"greenbench new: {error.filename or root}: {error.strerror}; nothing has changed") from error
+        raise UsageError(
+            f"greenbench new: {error.filename or root}: {error.strerror}; nothing has changed"
+        ) from error
 
 
 def _experiment(raw: bytes, made: Variant, origin: Variant) -> bytes:
     mark = BOM if raw.startswith(BOM) else b""
     text = raw.removeprefix(mark).decode("utf-8")
-    change = dt.datetime.now(dt.UTC).date().isoformat(), f"Variant `{made.name}`, from `{origin.name}`"
+    change = (
+        dt.datetime.now(dt.UTC).date().isoformat(),
+        f"Variant `{made.name}`, from `{origin.name}`",
+    )
     return mark + with_variant(text, made.name, _row(text, made, origin), change).encode("utf-8")
 
 
@@ -162,7 +180,9 @@ def _try(tried: Path) -> None:
         matrix.load(tried / "experiment.md", tried / "variants")
     except Disagreements as error:
         said = "; ".join(p.partition(": ")[2] for p in error.problems)
-        raise UsageError(f"greenbench new: with the new row experiment.md would not pass greenbench check: {said}") from error
+        raise UsageError(
+            f"greenbench new: with the new row experiment.md would not pass greenbench check: {said}"
+        ) from error
 
 
 def _move(made: Path, place: Path, experiment: Path, raw: bytes, written: bytes) -> None:
@@ -183,15 +203,24 @@ def _move(made: Path, place: Path, experiment: Path, raw: bytes, written: bytes)
 
 def _refuse_if_changed(experiment: Path, raw: bytes) -> None:
     if experiment.read_bytes() != raw:
-        raise UsageError("greenbench new: experiment.md was changed meanwhile; nothing has changed here: say it again")
+        raise UsageError(
+            "greenbench new: experiment.md was changed meanwhile; nothing has changed here: say it again"
+        )
 
 
 def _row(text: str, made: Variant, origin: Variant) -> dict[str, str]:
     """Return the cells of the new row: a stage that is as in ``origin`` keeps its words, another one names its knobs."""
     old, words = written_row(text, origin.name), {}
-    mine, theirs = ({s: [d for d in changes(v) if d.knob.startswith(f"{s}.")] for s in STAGES} for v in (made, origin))
+    mine, theirs = (
+        {s: [d for d in changes(v) if d.knob.startswith(f"{s}.")] for s in STAGES}
+        for v in (made, origin)
+    )
     for stage in STAGES:
-        kept = old[column_key(stage)] if mine[stage] == theirs[stage] else ", ".join(map(_named, mine[stage]))
+        kept = (
+            old[column_key(stage)]
+            if mine[stage] == theirs[stage]
+            else ", ".join(map(_named, mine[stage]))
+        )
         words[stage.capitalize()] = kept if mine[stage] else "-"
     return {"Variant": made.title.replace("|", r"\|"), **words}
 

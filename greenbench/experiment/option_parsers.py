@@ -47,7 +47,9 @@ def number(name: str, kind: type[int | float], least: float) -> Callable[[Any], 
             found = kind(-1)
         if not least <= found <= MOST:
             what = "a whole number" if kind is int else "a number"
-            raise UsageError(f"--green-{name}: found {value!r}; give {what} from {least:g} to {MOST}")
+            raise UsageError(
+                f"--green-{name}: found {value!r}; give {what} from {least:g} to {MOST}"
+            )
         return found
 
     return parse
@@ -69,7 +71,9 @@ def switch(name: str) -> Callable[[Any], bool]:
 
     def parse(value: Any) -> bool:
         if not isinstance(value, bool):
-            raise UsageError(f"--green-{name}: found {value!r}; it takes no value, and in pyproject.toml true or false")
+            raise UsageError(
+                f"--green-{name}: found {value!r}; it takes no value, and in pyproject.toml true or false"
+            )
         return value
 
     return parse
@@ -86,7 +90,9 @@ def channels(value: Any) -> tuple[str, ...]:
     """Parse channels of energy, with commas between."""
     named, allowed = _words(value), (*CHANNELS, "measured")
     if unknown := [name for name in named if name not in allowed]:
-        raise UsageError(f"--green-require: found {unknown[0]!r}; it takes {', '.join(allowed)}, with commas between")
+        raise UsageError(
+            f"--green-require: found {unknown[0]!r}; it takes {', '.join(allowed)}, with commas between"
+        )
     return named
 
 
@@ -109,7 +115,9 @@ def strict(value: Any) -> tuple[str, ...]:
 def _words(value: Any) -> tuple[str, ...]:
     """Return words with commas between, or those of a list."""
     parts = value if isinstance(value, list | tuple) else [value or ""]
-    return tuple(word for part in parts for word in (w.strip() for w in str(part).split(",")) if word)
+    return tuple(
+        word for part in parts for word in (w.strip() for w in str(part).split(",")) if word
+    )
 
 
 def allow(allowed: Sequence[str]) -> Callable[[Any], tuple[str, ...]]:
@@ -118,7 +126,9 @@ def allow(allowed: Sequence[str]) -> Callable[[Any], tuple[str, ...]]:
     def parse(value: Any) -> tuple[str, ...]:
         named = _words(value)
         if unknown := [name for name in named if name not in allowed]:
-            raise UsageError(f"--green-allow: found {unknown[0]!r}; it takes {', '.join(allowed)}, with commas between")
+            raise UsageError(
+                f"--green-allow: found {unknown[0]!r}; it takes {', '.join(allowed)}, with commas between"
+            )
         return named
 
     return parse
@@ -130,7 +140,9 @@ def gates(tasks: Sequence[str]) -> Callable[[Any], tuple[Gate, ...]]:
     def parse(value: Any) -> tuple[Gate, ...]:
         listed = [value] if isinstance(value, str) else value or []
         if not isinstance(listed, list | tuple):
-            raise UsageError(f"--green-gate: found {value!r}; in pyproject.toml give a list of texts")
+            raise UsageError(
+                f"--green-gate: found {value!r}; in pyproject.toml give a list of texts"
+            )
         return tuple(gate(str(text), tasks) for text in listed)
 
     return parse
@@ -139,7 +151,9 @@ def gates(tasks: Sequence[str]) -> Callable[[Any], tuple[Gate, ...]]:
 def direction(value: Any) -> str:
     """Parse ``java:python``."""
     if not re.fullmatch(r"[a-z]+:[a-z]+", str(value)):
-        raise UsageError(f"--green-direction: found {value!r}; write SRC:DST in small letters, e.g. java:python or java:cs")
+        raise UsageError(
+            f"--green-direction: found {value!r}; write SRC:DST in small letters, e.g. java:python or java:cs"
+        )
     return str(value)
 
 
@@ -149,7 +163,9 @@ def pairs(name: str, what: str, allowed: Sequence[str]) -> Callable[[Any], dict[
     def parse(values: Any) -> dict[str, str]:
         listed = [values] if isinstance(values, str) else values or []
         if not isinstance(listed, list | tuple):
-            raise UsageError(f"--green-{name}: found {values!r}; in pyproject.toml give a list of {what.upper()}=VALUE texts")
+            raise UsageError(
+                f"--green-{name}: found {values!r}; in pyproject.toml give a list of {what.upper()}=VALUE texts"
+            )
         entries = [str(v).partition("=") for v in listed]
         for key, equals, value in entries:
             if not equals or not value:
@@ -157,15 +173,21 @@ def pairs(name: str, what: str, allowed: Sequence[str]) -> Callable[[Any], dict[
                     f"--green-{name}: found {key!r}; write {what.upper()}=VALUE, e.g. {allowed[0] if allowed else 'T2'}=..."
                 )
             if key not in allowed:
-                raise UsageError(f"--green-{name}: there is no {what} {key!r}; experiment.md has {', '.join(allowed)}")
+                raise UsageError(
+                    f"--green-{name}: there is no {what} {key!r}; experiment.md has {', '.join(allowed)}"
+                )
         return {key: value for key, _, value in entries}
 
     return parse
 
 
-def each(name: str, tasks: Sequence[str], parse: Callable[[Any], Any]) -> Callable[[Any], dict[str, Any]]:
+def each(
+    name: str, tasks: Sequence[str], parse: Callable[[Any], Any]
+) -> Callable[[Any], dict[str, Any]]:
     """Parse ``TASK=VALUE`` entries, each value by ``parse``."""
-    return lambda values: {task: parse(value) for task, value in pairs(name, "task", tasks)(values).items()}
+    return lambda values: {
+        task: parse(value) for task, value in pairs(name, "task", tasks)(values).items()
+    }
 
 
 def share(value: Any) -> float:
@@ -175,7 +197,9 @@ def share(value: Any) -> float:
     except ValueError:
         found = -1.0
     if not 0 < found < 1:
-        raise UsageError(f"--green-prevalence: found {value!r}; give a share between 0 and 1, e.g. T2=0.056")
+        raise UsageError(
+            f"--green-prevalence: found {value!r}; give a share between 0 and 1, e.g. T2=0.056"
+        )
     return found
 
 
@@ -185,7 +209,9 @@ def sizes(value: Any) -> dict[str, float]:
     for part in str(value).split(","):
         key, colon, text = (piece.strip() for piece in part.partition(":"))
         if not colon or key not in SIZES:
-            raise UsageError(f"--green-size: found {part.strip()!r}; write KEY:N,... with keys of {', '.join(SIZES)}")
+            raise UsageError(
+                f"--green-size: found {part.strip()!r}; write KEY:N,... with keys of {', '.join(SIZES)}"
+            )
         kind, least = SIZES[key]
         found[key] = number(f"size {key}", kind, least)(text)
     return found
@@ -195,5 +221,7 @@ def roles(text: str) -> dict[str, str]:
     """Parse ``text:func,label:vul``."""
     parts = [p.strip().partition(":") for p in text.split(",")]
     if any(not role or not column for role, _, column in parts):
-        raise UsageError(f"--green-columns: found {text!r}; write ROLE:COLUMN,..., e.g. text:func,label:vul")
+        raise UsageError(
+            f"--green-columns: found {text!r}; write ROLE:COLUMN,..., e.g. text:func,label:vul"
+        )
     return {role.strip(): column.strip() for role, _, column in parts}

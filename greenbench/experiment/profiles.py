@@ -98,7 +98,10 @@ def sized(size: TaskSize, wanted: Mapping[str, Any]) -> TaskSize:
     """Return ``size`` with the numbers that a person wants instead; a side that is not named keeps the profile's."""
     fields = {key: value for key, value in wanted.items() if key not in SIDES}
     sides: dict[str, Any] = {
-        name: tuple(wanted.get(side, known) for side, known in zip(SIDES, getattr(size, name) or (None,) * 3, strict=True))
+        name: tuple(
+            wanted.get(side, known)
+            for side, known in zip(SIDES, getattr(size, name) or (None,) * 3, strict=True)
+        )
         for name in ("sizes", "local_sizes")
     }
     changed = sides if set(wanted) & set(SIDES) else {}
@@ -108,5 +111,7 @@ def sized(size: TaskSize, wanted: Mapping[str, Any]) -> TaskSize:
 def profile(name: str) -> Profile:
     """Return the profile called ``name``; raises UsageError where there is none."""
     if name not in PROFILES:
-        raise UsageError(f"--green-profile: there is no profile {name!r}; it is one of {', '.join(PROFILES)}")
+        raise UsageError(
+            f"--green-profile: there is no profile {name!r}; it is one of {', '.join(PROFILES)}"
+        )
     return PROFILES[name]

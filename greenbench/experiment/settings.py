@@ -45,8 +45,17 @@ class Option:
 SPLITS = ("random", "project", "time")
 BALANCES = ("none", "weights", "undersample")
 OPTIONS = (
-    Option(name="profile", metavar="NAME", default="tiny", help=f"how big: {', '.join(PROFILES)} (default: tiny)"),
-    Option(name="rounds", metavar="N", help="measured rounds per cell, each a whole pipeline run (default: the profile's)"),
+    Option(
+        name="profile",
+        metavar="NAME",
+        default="tiny",
+        help=f"how big: {', '.join(PROFILES)} (default: tiny)",
+    ),
+    Option(
+        name="rounds",
+        metavar="N",
+        help="measured rounds per cell, each a whole pipeline run (default: the profile's)",
+    ),
     Option(name="seed", metavar="N", default=0, help="first seed; round i uses N + i (default: 0)"),
     Option(
         name="data",
@@ -54,7 +63,12 @@ OPTIONS = (
         repeatable=True,
         help="local parquet / jsonl / csv file or folder, e.g. T2=bigvul.parquet",
     ),
-    Option(name="columns", metavar="TASK=ROLE:COLUMN,...", repeatable=True, help="its columns, e.g. T2=text:func,label:vul"),
+    Option(
+        name="columns",
+        metavar="TASK=ROLE:COLUMN,...",
+        repeatable=True,
+        help="its columns, e.g. T2=text:func,label:vul",
+    ),
     Option(
         name="split",
         metavar="TASK=RULE",
@@ -79,14 +93,23 @@ OPTIONS = (
         repeatable=True,
         help=f"other sizes than the profile's, of {', '.join(values.SIZES)}, e.g. T1=train:24,max_chars:900",
     ),
-    Option(name="direction", metavar="SRC:DST", help="languages of T1, e.g. java:python (default: the data's)"),
+    Option(
+        name="direction",
+        metavar="SRC:DST",
+        help="languages of T1, e.g. java:python (default: the data's)",
+    ),
     Option(
         name="model",
         metavar="MODEL=ID_OR_PATH",
         repeatable=True,
         help="another checkpoint, e.g. M2=answerdotai/ModernBERT-base",
     ),
-    Option(name="device", metavar="auto|cpu|cuda[:N]", default="auto", help="where torch runs (default: auto)"),
+    Option(
+        name="device",
+        metavar="auto|cpu|cuda[:N]",
+        default="auto",
+        help="where torch runs (default: auto)",
+    ),
     Option(
         name="gpus",
         metavar="auto|none|all|UUID,...",
@@ -122,7 +145,12 @@ OPTIONS = (
         repeatable=True,
         help=f"compare although these differ, of {', '.join(ALLOWED)} (default: none)",
     ),
-    Option(name="results", metavar="DIR", default="results", help="where the JSON goes (default: results)"),
+    Option(
+        name="results",
+        metavar="DIR",
+        default="results",
+        help="where the JSON goes (default: results)",
+    ),
     Option(
         name="unsafe-exec",
         metavar="",
@@ -130,8 +158,18 @@ OPTIONS = (
         switch=True,
         help="run generated programs even where no sandbox can be had (default: they are not run, and their scores are null)",
     ),
-    Option(name="plan", metavar="", default=False, switch=True, help="print what would run and cost; run nothing"),
-    Option(name="cpu-watts", metavar="W", help="watts per busy core for the CPU estimate (default: looked up)"),
+    Option(
+        name="plan",
+        metavar="",
+        default=False,
+        switch=True,
+        help="print what would run and cost; run nothing",
+    ),
+    Option(
+        name="cpu-watts",
+        metavar="W",
+        help="watts per busy core for the CPU estimate (default: looked up)",
+    ),
 )
 
 
@@ -171,16 +209,22 @@ def read_pyproject(root: Path) -> dict[str, Any]:
     if not file.is_file():
         return {}
     try:
-        table: dict[str, Any] = tomllib.loads(file.read_text("utf-8")).get("tool", {}).get("greenbench", {})
+        table: dict[str, Any] = (
+            tomllib.loads(file.read_text("utf-8")).get("tool", {}).get("greenbench", {})
+        )
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{file.name}: not valid TOML ({error})") from error
     known = [o.name for o in OPTIONS]
     if unknown := sorted(set(table) - set(known)):
-        raise UsageError(f"{file.name}: [tool.greenbench] has no {', '.join(map(repr, unknown))}; it has: {', '.join(known)}")
+        raise UsageError(
+            f"{file.name}: [tool.greenbench] has no {', '.join(map(repr, unknown))}; it has: {', '.join(known)}"
+        )
     return table
 
 
-def settings(given: Callable[[str], Any], root: Path, *, tasks: Sequence[str], models: Sequence[str]) -> Settings:
+def settings(
+    given: Callable[[str], Any], root: Path, *, tasks: Sequence[str], models: Sequence[str]
+) -> Settings:
     """Resolve every option. ``given`` returns what the command line says of a flag (None or empty: nothing).
 
     Raises Disagreements, one sentence for each option that is wrong.
@@ -203,7 +247,9 @@ def settings(given: Callable[[str], Any], root: Path, *, tasks: Sequence[str], m
         "data": checked("data", values.pairs("data", "task", tasks)),
         "columns": checked("columns", values.each("columns", tasks, values.roles)),
         "split": checked("split", values.each("split", tasks, values.one_of("split", SPLITS))),
-        "balance": checked("balance", values.each("balance", tasks, values.one_of("balance", BALANCES))),
+        "balance": checked(
+            "balance", values.each("balance", tasks, values.one_of("balance", BALANCES))
+        ),
         "prevalence": checked("prevalence", values.each("prevalence", tasks, values.share)),
         "size": checked("size", values.each("size", tasks, values.sizes)),
         "direction": checked("direction", values.optional(values.direction)),

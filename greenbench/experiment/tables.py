@@ -65,9 +65,15 @@ def read_tables(path: Path) -> Tables:
         return Tables(where=path.name, found={}, problems=(str(error),))
     if not text.strip():
         needed = ", ".join(COLUMNS)
-        return Tables(where=path.name, found={}, problems=(f"{path.name}:1: the file is empty; it needs the tables {needed}",))
+        return Tables(
+            where=path.name,
+            found={},
+            problems=(f"{path.name}:1: the file is empty; it needs the tables {needed}",),
+        )
     found, problems = _pick_all(read_sections(text))
-    return Tables(where=path.name, found=found, problems=tuple(f"{path.name}:{n}: {s}" for n, s in problems))
+    return Tables(
+        where=path.name, found=found, problems=tuple(f"{path.name}:{n}: {s}" for n, s in problems)
+    )
 
 
 def tables_of(text: str) -> dict[str, Table]:
@@ -116,7 +122,9 @@ def _is_about(heading: str, name: str) -> bool:
 
 def _renamed(table: Table) -> Table:
     """Give the columns known under two names the one used here."""
-    rows = tuple(replace(r, cells={ALIASES.get(k, k): v for k, v in r.cells.items()}) for r in table.rows)
+    rows = tuple(
+        replace(r, cells={ALIASES.get(k, k): v for k, v in r.cells.items()}) for r in table.rows
+    )
     return replace(table, rows=rows)
 
 
@@ -131,7 +139,9 @@ def _not_a_table(name: str) -> str:
     )
 
 
-def _objections(name: str, sections: Sequence[Section], tables: Sequence[Table]) -> Iterator[tuple[int, str]]:
+def _objections(
+    name: str, sections: Sequence[Section], tables: Sequence[Table]
+) -> Iterator[tuple[int, str]]:
     """Yield what keeps the table ``name`` from being read: it is missing, is there twice, or lacks a column."""
     if not tables and not any(s.broken for s in sections):
         line = sections[0].line if sections else 1
@@ -140,7 +150,10 @@ def _objections(name: str, sections: Sequence[Section], tables: Sequence[Table])
             f"there is no table '{name}'; under a heading of that name put the columns: {', '.join(COLUMNS[name])}",
         )
     for table in tables[1:]:
-        yield table.line, f"a second table '{name}' (the first is on line {tables[0].line}); join them"
+        yield (
+            table.line,
+            f"a second table '{name}' (the first is on line {tables[0].line}); join them",
+        )
     for table in tables[:1]:
         yield from ((table.line, s) for s in _column_objections(name, table))
 
@@ -152,7 +165,9 @@ def _column_objections(name: str, table: Table) -> Iterator[str]:
         if times > 1:
             yield f"the table '{name}' has the column '{column}' {times} times; keep one"
         if not times:
-            spare = [c for c in table.columns if column_key(c) not in map(column_key, COLUMNS[name])]
+            spare = [
+                c for c in table.columns if column_key(c) not in map(column_key, COLUMNS[name])
+            ]
             has = ", ".join(c or "(no name)" for c in table.columns)
             yield f"the table '{name}' has no column '{column}'; it has: {has}{did_you_mean(column, spare)}"
 
@@ -160,7 +175,10 @@ def _column_objections(name: str, table: Table) -> Iterator[str]:
 def _row_objections(table: Table) -> Iterable[tuple[int, str]]:
     columns = len(table.columns)
     return (
-        (r.line, f"the row has {r.width} cells where the table has {columns} columns; mend its '|' signs")
+        (
+            r.line,
+            f"the row has {r.width} cells where the table has {columns} columns; mend its '|' signs",
+        )
         for r in table.rows
         if r.width != columns
     )

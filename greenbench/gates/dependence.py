@@ -53,7 +53,9 @@ def _correlated(one: Estimate, rho: float) -> Estimate:
     factor, share = inflation(one.rounds, rho), freedom(one.rounds, rho) / (one.rounds - 1)
     whole = math.hypot(math.sqrt(factor) * _random(one), one.fixed)
     how = f"{one.how}, correlated by {rho:.2f}"
-    return replace(one, below=whole, above=whole, freedom=one.freedom * share, correlation=rho, how=how)
+    return replace(
+        one, below=whole, above=whole, freedom=one.freedom * share, correlation=rho, how=how
+    )
 
 
 def _random(one: Estimate) -> float:
@@ -83,4 +85,6 @@ def _scattered(one: Estimate, scatter: float, cells: int) -> Estimate:
     whole = math.hypot(taken, one.fixed)
     spread = max(one.spread, taken * math.sqrt(one.rounds / inflation(one.rounds, rho)))
     how = f"{one.how}, {cells} cells scatter more"
-    return replace(one, below=whole, above=whole, freedom=math.inf, spread=spread, correlation=rho, how=how)
+    return replace(
+        one, below=whole, above=whole, freedom=math.inf, spread=spread, correlation=rho, how=how
+    )

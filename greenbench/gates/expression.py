@@ -56,7 +56,10 @@ METRICS: dict[str, Metric] = {
     "time": Metric(kind="time", unit="s", staged=True),
     "flops": Metric(kind="work", unit="FLOP", staged=True),
     "peak_memory": Metric(kind="memory", unit="B"),
-    **{name: _quality("T1") for name in ("pass_at_1", "compile_rate", "exact_match", "bleu", "chrf", "codebleu")},
+    **{
+        name: _quality("T1")
+        for name in ("pass_at_1", "compile_rate", "exact_match", "bleu", "chrf", "codebleu")
+    },
     **{
         name: _quality("T2")
         for name in (
@@ -183,7 +186,8 @@ def _subject(reader: _Reader, tasks: Sequence[str]) -> tuple[str | None, str | N
     task = front.pop() if front else None
     if front or (task and tasks and task not in tasks):
         raise reader.refusal(
-            places[0], f"{words[0]!r} is neither a task ({', '.join(tasks)}) nor a stage ({', '.join(STAGES)})"
+            places[0],
+            f"{words[0]!r} is neither a task ({', '.join(tasks)}) nor a stage ({', '.join(STAGES)})",
         )
     if task and METRICS[metric].task not in {None, task}:
         raise reader.refusal(places[-1], f"{metric} is a metric of {METRICS[metric].task}")
@@ -207,7 +211,8 @@ def _value(reader: _Reader) -> tuple[Form, float, str | None]:
     offset = reader.take("number", wanted="a number")
     if offset.endswith("%"):
         raise reader.refusal(
-            place, f"a percentage of what? write a factor, {word}*..., as e.g. 1.05*{word}, or a plain difference"
+            place,
+            f"a percentage of what? write a factor, {word}*..., as e.g. 1.05*{word}, or a plain difference",
         )
     return "difference", _number(offset) * (1 if sign == "+" else -1), word
 

@@ -43,12 +43,18 @@ class Open(NamedTuple):
 
 def judge(gate: Gate, cells: Mapping[str, Measured], against: Against) -> list[Verdict]:
     """Return a verdict for each cell that ``gate`` is about; at least one, as no gate holds of nothing."""
-    asked = [m for m in cells.values() if gate.applies(m.record["task"]) and not is_named(m, gate.reference)]
+    asked = [
+        m
+        for m in cells.values()
+        if gate.applies(m.record["task"]) and not is_named(m, gate.reference)
+    ]
     found = [_examined(gate, cell, cells, against) for cell in asked]
     settled = iter(_settled(gate, [one for one in found if isinstance(one, Open)]))
     verdicts = [one if isinstance(one, Verdict) else next(settled) for one in found]
     verdicts += _absent(gate, cells, against)
-    return verdicts or [judged(gate, "-", "MISSING", f"no cell of this run has {gate.metric}{_of_task(gate)}")]
+    return verdicts or [
+        judged(gate, "-", "MISSING", f"no cell of this run has {gate.metric}{_of_task(gate)}")
+    ]
 
 
 def _of_task(gate: Gate) -> str:
@@ -57,10 +63,16 @@ def _of_task(gate: Gate) -> str:
 
 def _absent(gate: Gate, cells: Mapping[str, Measured], against: Against) -> list[Verdict]:
     """Refuse what should be there: cells that were to run, and those of the compared run."""
-    lost = {name: "it was to run and left no record" for name in against.expected if name not in cells}
+    lost = {
+        name: "it was to run and left no record" for name in against.expected if name not in cells
+    }
     if gate.reference == SAVED:
         lost |= {name: why for name, why in against.gone.items() if name not in lost}
-    return [judged(gate, name, "MISSING", why) for name, why in lost.items() if gate.applies(name.partition("-")[0])]
+    return [
+        judged(gate, name, "MISSING", why)
+        for name, why in lost.items()
+        if gate.applies(name.partition("-")[0])
+    ]
 
 
 def is_named(cell: Measured, reference: str | None) -> bool:
@@ -70,7 +82,9 @@ def is_named(cell: Measured, reference: str | None) -> bool:
     return reference in {f"{variant}{suffix}", f"{variant.partition('_')[0]}{suffix}"}
 
 
-def _examined(gate: Gate, cell: Measured, cells: Mapping[str, Measured], against: Against) -> Verdict | Open:
+def _examined(
+    gate: Gate, cell: Measured, cells: Mapping[str, Measured], against: Against
+) -> Verdict | Open:
     if flaw := flaw_of(cell):
         return judged(gate, cell.id, *flaw)
     other: Measured | None = None
@@ -98,25 +112,38 @@ def flaw_of(cell: Measured) -> tuple[Any, str] | None:
     return None
 
 
-def _reference(gate: Gate, cell: Measured, cells: Mapping[str, Measured], against: Against) -> Measured | Verdict:
+def _reference(
+    gate: Gate, cell: Measured, cells: Mapping[str, Measured], against: Against
+) -> Measured | Verdict:
     name = str(gate.reference)
     if name == SAVED:
         found = (against.saved or {}).get(cell.id)
         if found is None:
             allowed = " (--green-allow new lets new cells pass)" if against.saved else ""
             why = f"{against.saved_name or 'the compared run'} has no {cell.id}: run it there too{allowed}"
-            if NEW in against.allow and set(cells) & set(against.saved or ()) and not isinstance(_seen(gate, cell), str):
+            if (
+                NEW in against.allow
+                and set(cells) & set(against.saved or ())
+                and not isinstance(_seen(gate, cell), str)
+            ):
                 return judged(gate, cell.id, "PASS", f"new, and let pass: {why}")
             return judged(gate, cell.id, "MISSING", why)
         return found
-    same = [m for m in cells.values() if m.record["task"] == cell.record["task"] and is_named(m, name)]
+    same = [
+        m for m in cells.values() if m.record["task"] == cell.record["task"] and is_named(m, name)
+    ]
     lost = [e for e in against.expected if e.startswith(f"{cell.record['task']}-{name}")]
     if not same and lost:
         return judged(gate, cell.id, "MISSING", f"{lost[0]} was to run and left no record")
     found = same[0] if same else against.earlier(name, cell)
     if found is None:
         how = f'pytest bench -k "{cell.record["task"]} and {name}_"'
-        return judged(gate, cell.id, "MISSING", f"{name} is not in this run, and no comparable one in earlier results: {how}")
+        return judged(
+            gate,
+            cell.id,
+            "MISSING",
+            f"{name} is not in this run, and no comparable one in earlier results: {how}",
+        )
     return found
 
 
@@ -124,12 +151,16 @@ def _named(other: Measured) -> str:
     return other.id if other.origin == "this session" else f"{other.id} of {other.origin}"
 
 
-def _compared(gate: Gate, cell: Measured, other: Measured | None, allow: Collection[str]) -> Verdict | Open:
+def _compared(
+    gate: Gate, cell: Measured, other: Measured | None, allow: Collection[str]
+) -> Verdict | Open:
     sides = [m for m in (cell, other) if m is not None]
     seen = [_seen(gate, side) for side in sides]
     for side, one in zip(sides, seen, strict=True):
         if isinstance(one, str):
-            return judged(gate, cell.id, "UNMEASURED", one if side is cell else f"{_named(side)}: {one}")
+            return judged(
+                gate, cell.id, "UNMEASURED", one if side is cell else f"{_named(side)}: {one}"
+            )
     known = [one for one in seen if not isinstance(one, str)]
     about: dict[str, Any] = dict(zip(("here", "there"), map(_value, known), strict=False))
     about["reference"] = _named(other) if other else ""
@@ -180,7 +211,11 @@ def _drift(gate: Gate, cell: Measured, other: Measured) -> float:
     if gate.about.kind not in {"energy", "time"}:
         return 0.0
     rates = [
-        [v for w in ("before", "after") if (v := ((m.record.get("yardstick") or {}).get(w) or {}).get(key))]
+        [
+            v
+            for w in ("before", "after")
+            if (v := ((m.record.get("yardstick") or {}).get(w) or {}).get(key))
+        ]
         for m in (cell, other)
     ]
     if not all(rates):
@@ -199,7 +234,9 @@ def _described(verdict: Verdict, found: Estimate) -> Verdict:
 
 def _settled(gate: Gate, found: Sequence[Open]) -> list[Verdict]:
     """Decide the cells of one gate together."""
-    alike = gate.reference == SAVED and gate.form == "ratio"  # margins in joules would be as large as their cells
+    alike = (
+        gate.reference == SAVED and gate.form == "ratio"
+    )  # margins in joules would be as large as their cells
     known = dependence.corrected([one.estimate for one in found], unchanged=alike)
     chances = student.holm([estimates.chance(one) for one in known])
     asked = [Open(_described(one.verdict, e), e) for one, e in zip(found, known, strict=True)]
@@ -222,7 +259,9 @@ def _decided(gate: Gate, one: Open, p: float, cells: int) -> Verdict:
         reason = "the interval holds the threshold"
     needed = rounds_needed(found, cells)
     worth = None if needed else rounds_worth(found, cells)
-    return replace(verdict, rounds_needed=needed or worth, reason=f"{reason}; {_remedy(found, needed, worth)}")
+    return replace(
+        verdict, rounds_needed=needed or worth, reason=f"{reason}; {_remedy(found, needed, worth)}"
+    )
 
 
 def _remedy(found: Estimate, needed: int | None, worth: int | None) -> str:

@@ -60,20 +60,32 @@ def estimate(gate: Gate, here: Readings, there: Readings | None, drift: float = 
     margin = sign * (offset + centre - statistics.fmean(ours.values))
     shown = _shown(gate, offset, sign)
     planned = math.log1p(WORTH) if gate.form == "ratio" else WORTH * abs(centre or offset)
-    fixed = math.hypot(drift if gate.form == "ratio" else drift * here.size, _common(gate, here, there))
+    fixed = math.hypot(
+        drift if gate.form == "ratio" else drift * here.size, _common(gate, here, there)
+    )
     paired = there is not None and len(here.values) > 1 and set(here.values) == set(there.values)
     if paired and theirs:
-        return _paired(margin, ours, theirs, Estimate(margin=margin, shown=shown, planned=planned, fixed=fixed))
-    return _apart(margin, ours, theirs, Estimate(margin=margin, shown=shown, planned=planned, fixed=fixed))
+        return _paired(
+            margin, ours, theirs, Estimate(margin=margin, shown=shown, planned=planned, fixed=fixed)
+        )
+    return _apart(
+        margin, ours, theirs, Estimate(margin=margin, shown=shown, planned=planned, fixed=fixed)
+    )
 
 
 def _counted(gate: Gate, here: Readings, there: Readings | None) -> Estimate:
     """Return the margin of what is counted: exact, but for rounding where rounds count differently."""
     ours, theirs = (statistics.fmean(one.values.values()) if one else 0.0 for one in (here, there))
     wanted = gate.number * theirs if gate.form == "ratio" else gate.number + theirs
-    margin = 0.0 if math.isclose(ours, wanted, rel_tol=1e-9) else (wanted - ours) * (1 if gate.upper else -1)
+    margin = (
+        0.0
+        if math.isclose(ours, wanted, rel_tol=1e-9)
+        else (wanted - ours) * (1 if gate.upper else -1)
+    )
     if gate.form == "ratio" and theirs <= 0:
-        raise ValueError(f"a ratio to {gate.metric} = {theirs:.3g} means nothing: gate a difference")
+        raise ValueError(
+            f"a ratio to {gate.metric} = {theirs:.3g} means nothing: gate a difference"
+        )
     change = ours / theirs if gate.form == "ratio" else ours - theirs
     return Estimate(margin=margin, shown=lambda _margin: change, how="counted, not measured")
 
@@ -94,8 +106,12 @@ def _sample(gate: Gate, one: Readings) -> Sample:
     if gate.form != "ratio":
         return Sample(values, one.size * SINGLE / Z, one.uncertainty)
     if min(values) <= 0:
-        raise ValueError(f"a ratio of {gate.metric} needs values above zero, and one is {min(values):.3g}: gate a difference")
-    return Sample([math.log(v) for v in values], math.log1p(SINGLE) / Z, one.uncertainty / min(values))
+        raise ValueError(
+            f"a ratio of {gate.metric} needs values above zero, and one is {min(values):.3g}: gate a difference"
+        )
+    return Sample(
+        [math.log(v) for v in values], math.log1p(SINGLE) / Z, one.uncertainty / min(values)
+    )
 
 
 def _shown(gate: Gate, offset: float, sign: int) -> Callable[[float], float]:
@@ -111,24 +127,39 @@ def _paired(margin: float, ours: Sample, theirs: Sample, bare: Estimate) -> Esti
     spread, bare = deviation(pairs), replace(bare, series=(pairs,))
     stated = math.hypot(ours.stated, theirs.stated) / math.sqrt(count)
     how = f"paired t, {count} rounds"
-    return _finished(bare, margin, (spread / math.sqrt(count), count - 1), stated, (spread, count), how)
+    return _finished(
+        bare, margin, (spread / math.sqrt(count), count - 1), stated, (spread, count), how
+    )
 
 
 def _apart(margin: float, ours: Sample, theirs: Sample | None, bare: Estimate) -> Estimate:
     samples = [ours] if theirs is None else [ours, theirs]
     parts = {str(i): s.of_mean for i, s in enumerate(samples)}
-    freedom = effective_freedom(parts, {str(i): len(s.values) - 1 for i, s in enumerate(samples) if len(s.values) > 1})
+    freedom = effective_freedom(
+        parts, {str(i): len(s.values) - 1 for i, s in enumerate(samples) if len(s.values) > 1}
+    )
     counts = [len(s.values) for s in samples]
     stated = math.hypot(*(s.stated / math.sqrt(n) for s, n in zip(samples, counts, strict=True)))
     names = {1: "one round, taken for +-20 %"} if min(counts) == 1 else {1: "t", 2: "Welch's t"}
-    how = f"{names.get(len(samples), names[1])}, {' and '.join(map(str, counts))} rounds" if min(counts) > 1 else names[1]
+    how = (
+        f"{names.get(len(samples), names[1])}, {' and '.join(map(str, counts))} rounds"
+        if min(counts) > 1
+        else names[1]
+    )
     spread = math.hypot(*(s.deviation for s in samples))
     bare = replace(bare, series=tuple(tuple(s.values) for s in samples if len(s.values) > 1))
-    return _finished(bare, margin, (math.hypot(*parts.values()), freedom), stated, (spread, min(counts)), how)
+    return _finished(
+        bare, margin, (math.hypot(*parts.values()), freedom), stated, (spread, min(counts)), how
+    )
 
 
 def _finished(
-    bare: Estimate, margin: float, seen: tuple[float, float], stated: float, spread: tuple[float, int], how: str
+    bare: Estimate,
+    margin: float,
+    seen: tuple[float, float],
+    stated: float,
+    spread: tuple[float, int],
+    how: str,
 ) -> Estimate:
     """Combine what the rounds' spread shows, or what is stated if that is the wider, with what no round can show."""
     random, freedom = seen
@@ -137,7 +168,16 @@ def _finished(
     whole = math.hypot(random, bare.fixed)
     if not math.isinf(freedom):
         freedom = freedom * (whole / random) ** 4 if random else math.inf
-    return replace(bare, margin=margin, below=whole, above=whole, freedom=freedom, spread=spread[0], rounds=spread[1], how=how)
+    return replace(
+        bare,
+        margin=margin,
+        below=whole,
+        above=whole,
+        freedom=freedom,
+        spread=spread[0],
+        rounds=spread[1],
+        how=how,
+    )
 
 
 def chance(one: Estimate) -> float:

@@ -17,8 +17,16 @@ if TYPE_CHECKING:
 Record = dict[str, Any]
 
 CHANNEL = {"energy_gpu": "gpu", "energy_cpu": "cpu", "energy_dram": "dram"}
-TOTAL = {"energy": "total_j", "energy_net": "total_net_j", "j_per_sample": "total_j", "j_per_correct": "total_j"}
-PER = {"j_per_sample": lambda one: one.get("work", {}).get("samples_scored"), "j_per_correct": lambda one: one.get("correct")}
+TOTAL = {
+    "energy": "total_j",
+    "energy_net": "total_net_j",
+    "j_per_sample": "total_j",
+    "j_per_correct": "total_j",
+}
+PER = {
+    "j_per_sample": lambda one: one.get("work", {}).get("samples_scored"),
+    "j_per_correct": lambda one: one.get("correct"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +55,12 @@ def readings(gate: Gate, record: Mapping[str, Any]) -> Readings | str:
     scopes = {tuple(part["scope"]) for r in rounds for part in _parts(gate, r)}
     if gate.metric in TOTAL and len(scopes) > 1:
         return "its rounds do not know the same channels"
-    anew, common = (max(parts) for parts in zip(*(_uncertainty(gate, r) for r in rounds), strict=True))
-    gross = [abs(v) for r in rounds for part in _parts(gate, r) if (v := part["total_j"]) is not None]
+    anew, common = (
+        max(parts) for parts in zip(*(_uncertainty(gate, r) for r in rounds), strict=True)
+    )
+    gross = [
+        abs(v) for r in rounds for part in _parts(gate, r) if (v := part["total_j"]) is not None
+    ]
     size = _mean(gross) if gate.metric == "energy_net" else _mean(known.values())
     return Readings(values=known, size=size, uncertainty=anew, systematic=common)
 
@@ -60,12 +72,20 @@ def _mean(values: Iterable[float]) -> float:
 
 def _value(gate: Gate, one: Record) -> float | None:
     if gate.metric == "time":
-        return _sum(w["seconds"] for w in one["windows"] if w["stage"] == gate.stage) if gate.stage else one["seconds"]
+        return (
+            _sum(w["seconds"] for w in one["windows"] if w["stage"] == gate.stage)
+            if gate.stage
+            else one["seconds"]
+        )
     if gate.metric == "peak_memory":
         found: float | None = one.get("work", {}).get("peak_memory_bytes")
         return found
     if gate.metric == "flops":
-        names = [f"flops_{gate.stage}"] if gate.stage else [n for n in one.get("work", {}) if n.startswith("flops_")]
+        names = (
+            [f"flops_{gate.stage}"]
+            if gate.stage
+            else [n for n in one.get("work", {}) if n.startswith("flops_")]
+        )
         return _sum(one.get("work", {}).get(n) for n in names)
     joules = _sum(_joules(gate, part) for part in _parts(gate, one))
     amount = PER[gate.metric](one) if gate.metric in PER else 1
@@ -77,7 +97,9 @@ def _parts(gate: Gate, one: Record) -> list[Record]:
     stage = "inference" if gate.metric in PER else gate.stage
     if stage is None:
         return [one["energy"]]
-    return [w for w in one.get("repeats", ()) if w["stage"] == stage] or [w for w in one["windows"] if w["stage"] == stage]
+    return [w for w in one.get("repeats", ()) if w["stage"] == stage] or [
+        w for w in one["windows"] if w["stage"] == stage
+    ]
 
 
 def _joules(gate: Gate, part: Record) -> float | None:
@@ -90,10 +112,21 @@ def _uncertainty(gate: Gate, one: Record) -> tuple[float, float]:
     """Return the standard uncertainties that a round has by itself and that all rounds share."""
     amount = PER[gate.metric](one) if gate.metric in PER else 1
     channels = [CHANNEL[gate.metric]] if gate.metric in CHANNEL else CHANNELS
-    causes = [item for part in _parts(gate, one) for c in channels for item in part.get("uncertainty_j", {}).get(c, {}).items()]
-    anew, common = (math.hypot(0.0, *(u for k, u in causes if (k in RANDOM) == wanted)) for wanted in (True, False))
+    causes = [
+        item
+        for part in _parts(gate, one)
+        for c in channels
+        for item in part.get("uncertainty_j", {}).get(c, {}).items()
+    ]
+    anew, common = (
+        math.hypot(0.0, *(u for k, u in causes if (k in RANDOM) == wanted))
+        for wanted in (True, False)
+    )
     if gate.metric == "energy_net":
-        common = math.hypot(common, *(u for part in _parts(gate, one) for u in part.get("idle_uncertainty_j", {}).values()))
+        common = math.hypot(
+            common,
+            *(u for part in _parts(gate, one) for u in part.get("idle_uncertainty_j", {}).values()),
+        )
     return anew / amount, common / amount
 
 
@@ -108,7 +141,11 @@ def _reason(gate: Gate, rounds: list[Record], lacking: int) -> str:
     told = f"{gate.metric} is unknown in {lacking} of {len(rounds)} rounds"
     if gate.stage and not any(w["stage"] == gate.stage for r in rounds for w in r["windows"]):
         return f"{told}: no round has a stage {gate.stage}"
-    reasons = [part.get("reasons", {}) for r in rounds for part in _parts(gate, r)] if gate.about.kind == "energy" else []
+    reasons = (
+        [part.get("reasons", {}) for r in rounds for part in _parts(gate, r)]
+        if gate.about.kind == "energy"
+        else []
+    )
     channels = [CHANNEL[gate.metric]] if gate.metric in CHANNEL else CHANNELS
     first = next((found[c] for found in reasons for c in channels if c in found), "")
     return f"{told}: {first}" if first else told

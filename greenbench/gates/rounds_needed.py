@@ -41,7 +41,9 @@ def _enough(one: Estimate, change: float, cells: int) -> int | None:
     if one.spread is None or not change:
         return None
     spread = _upper(one.spread, freedom(one.rounds, one.correlation))
-    first = bisect.bisect_left(COUNTS, x=True, key=lambda n: _finds(n, change, spread, one, cells))  # more rounds find more
+    first = bisect.bisect_left(
+        COUNTS, x=True, key=lambda n: _finds(n, change, spread, one, cells)
+    )  # more rounds find more
     return max(COUNTS[first], one.rounds + 1) if first < len(COUNTS) else None
 
 

@@ -36,7 +36,9 @@ class Run:
 def read(path: Path) -> Run:
     """Return the run that a file or folder holds; of a folder, the newest of each cell. Raises UsageError."""
     if not path.exists():
-        raise UsageError(f"{path}: there is no such file or folder to compare with; --benchmark-json=FILE writes one")
+        raise UsageError(
+            f"{path}: there is no such file or folder to compare with; --benchmark-json=FILE writes one"
+        )
     if path.is_dir():
         return _folder(path)
     data = _json(path)
@@ -50,9 +52,13 @@ def _json(path: Path) -> dict[str, Any]:
     try:
         data = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: not a whole results file or saved run ({error}); measure it again") from error
+        raise UsageError(
+            f"{path}: not a whole results file or saved run ({error}); measure it again"
+        ) from error
     if not isinstance(data, dict):
-        raise UsageError(f"{path}: neither a results file nor a saved run; give one that pytest bench wrote")
+        raise UsageError(
+            f"{path}: neither a results file nor a saved run; give one that pytest bench wrote"
+        )
     return data
 
 
@@ -66,23 +72,33 @@ def _folder(path: Path) -> Run:
         )
     kept = [run for run in found if not marked(run)] or found
     kept.sort(key=lambda run: str(run.get("session", {}).get("started")))
-    return Run(name=str(path), cells=_by_id([_of_results(run, str(path)) for run in kept]), failed=all(map(marked, found)))
+    return Run(
+        name=str(path),
+        cells=_by_id([_of_results(run, str(path)) for run in kept]),
+        failed=all(map(marked, found)),
+    )
 
 
 def _saved(path: Path, data: Mapping[str, Any]) -> Run:
     about = data.get("greenbench") or {}
     with readable(str(path)):
-        records = [r for b in data["benchmarks"] if (r := (b.get("extra_info") or {}).get("greenbench"))]
+        records = [
+            r for b in data["benchmarks"] if (r := (b.get("extra_info") or {}).get("greenbench"))
+        ]
         newer = [r["schema"] for r in records if r["schema"] > record.SCHEMA]
     if not records:
-        raise UsageError(f"{path}: none of its {len(data['benchmarks'])} benchmarks was measured by greenbench; give another")
+        raise UsageError(
+            f"{path}: none of its {len(data['benchmarks'])} benchmarks was measured by greenbench; give another"
+        )
     if newer:
         raise UsageError(
             f"{path}: written with schema {newer[0]}, and this greenbench reads up to {record.SCHEMA}; update greenbench"
         )
     ids = [r["id"] for r in records]
     if twice := sorted({i for i in ids if ids.count(i) > 1}) if len(ids) > len(set(ids)) else []:
-        raise UsageError(f"{path}: it holds {twice[0]} several times, and a verdict is about one; measure its tests apart")
+        raise UsageError(
+            f"{path}: it holds {twice[0]} several times, and a verdict is about one; measure its tests apart"
+        )
     header = {key: about.get(key) for key in HEADER}
     cells = {r["id"]: Measured(record=r, header=header, origin=str(path)) for r in records}
     return Run(name=str(path), cells=cells, failed=marked(about))
@@ -95,7 +111,9 @@ def readable(name: str) -> Iterator[None]:
         yield
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         told = f"{type(error).__name__}: {error}"
-        raise UsageError(f"{name}: a cell is not as greenbench writes it ({told}); measure it again") from error
+        raise UsageError(
+            f"{name}: a cell is not as greenbench writes it ({told}); measure it again"
+        ) from error
 
 
 def _of_results(run: Mapping[str, Any], origin: str) -> list[Measured]:
@@ -112,7 +130,9 @@ def marked(run: Mapping[str, Any]) -> bool:
     return bool((run.get("gates") or {}).get("failed"))
 
 
-def newest(folder: Path, reference: str, cell: Measured, *, but: str = "", allow: Collection[str] = ()) -> Measured | None:
+def newest(
+    folder: Path, reference: str, cell: Measured, *, but: str = "", allow: Collection[str] = ()
+) -> Measured | None:
     """Return the newest cell in a results folder that ``reference`` names and that ``cell`` can be held against.
 
     Sessions that failed a gate are passed over, and the session of the id ``but``, which is the one that asks.
@@ -122,13 +142,17 @@ def newest(folder: Path, reference: str, cell: Measured, *, but: str = "", allow
         for run in store.load_folder(folder)[0]
         if not marked(run) and run.get("session", {}).get("id") != but
         for other in _of_results(run, folder.name)
-        if other.record["task"] == cell.record["task"] and is_named(other, reference) and not flaw_of(other)
+        if other.record["task"] == cell.record["task"]
+        and is_named(other, reference)
+        and not flaw_of(other)
         if not set(differences(cell, other)) - set(allow)
     ]
     if not found:
         return None
     started, other = max(found, key=lambda pair: pair[0])
-    return Measured(record=other.record, header=other.header, origin=f"{folder.name}, {age(started)} old")
+    return Measured(
+        record=other.record, header=other.header, origin=f"{folder.name}, {age(started)} old"
+    )
 
 
 def age(started: str) -> str:

@@ -43,18 +43,26 @@ def estimate(gate: Gate, here: Mapping[str, Any], there: Mapping[str, Any] | Non
     return _margin(gate, excess, offset, reference, how)
 
 
-def _excess(metric: str, here: Mapping[str, Any], there: Mapping[str, Any] | None, factor: float) -> tuple[Metric, str]:
+def _excess(
+    metric: str, here: Mapping[str, Any], there: Mapping[str, Any] | None, factor: float
+) -> tuple[Metric, str]:
     """Return a score minus ``factor`` times the other's, with bounds where there are any, and how they came about."""
     if there is None:
         return _metric(here, metric), "interval over test examples"
     together = _together(here, there)
     same = factor == 1.0 and value(here, metric) == value(there, metric)
-    each = [d for one, other in together if (d := _paired(one, other, metric, factor, same=same)) is not None]
+    each = [
+        d
+        for one, other in together
+        if (d := _paired(one, other, metric, factor, same=same)) is not None
+    ]
     if each and len(each) == len(together):
         count = int(together[0][0]["n"])
         mean = over_rounds([Metric(value=d.value, low=d.low, high=d.high, n=count) for d in each])
         return mean, f"paired over {count} test examples"
-    return _apart(_metric(here, metric), _metric(there, metric), factor), "two intervals, as the examples do not pair up"
+    return _apart(
+        _metric(here, metric), _metric(there, metric), factor
+    ), "two intervals, as the examples do not pair up"
 
 
 def _metric(record: Mapping[str, Any], name: str) -> Metric:
@@ -66,12 +74,16 @@ def _together(here: Mapping[str, Any], there: Mapping[str, Any]) -> list[tuple[R
     """Return the outcomes of rounds of the same seed, if all of this cell's have a partner that answered the same examples."""
     from greenbench.stats.paired import alike
 
-    ours, theirs = ({r["seed"]: r.get("outcomes", {}) for r in record["rounds"]} for record in (here, there))
+    ours, theirs = (
+        {r["seed"]: r.get("outcomes", {}) for r in record["rounds"]} for record in (here, there)
+    )
     both = [(ours[seed], theirs[seed]) for seed in ours if seed in theirs]
     return both if len(both) == len(ours) and all(alike(*pair) for pair in both) else []
 
 
-def _paired(one: Record, other: Record, metric: str, factor: float, *, same: bool) -> Difference | None:
+def _paired(
+    one: Record, other: Record, metric: str, factor: float, *, same: bool
+) -> Difference | None:
     from greenbench.stats import paired
 
     if same and one == other:  # what 2,000 resamples would say too
@@ -84,8 +96,12 @@ def _apart(one: Metric, other: Metric, factor: float) -> Metric:
     middle = (one.value or 0.0) - factor * (other.value or 0.0)
     if None in (one.low, one.high, other.low, other.high):
         return Metric(value=middle, n=one.n)
-    below = math.hypot((one.value or 0.0) - (one.low or 0.0), factor * ((other.high or 0.0) - (other.value or 0.0)))
-    above = math.hypot((one.high or 0.0) - (one.value or 0.0), factor * ((other.value or 0.0) - (other.low or 0.0)))
+    below = math.hypot(
+        (one.value or 0.0) - (one.low or 0.0), factor * ((other.high or 0.0) - (other.value or 0.0))
+    )
+    above = math.hypot(
+        (one.high or 0.0) - (one.value or 0.0), factor * ((other.value or 0.0) - (other.low or 0.0))
+    )
     return Metric(value=middle, low=middle - below, high=middle + above, n=one.n)
 
 
@@ -97,5 +113,9 @@ def _margin(gate: Gate, excess: Metric, offset: float, reference: float, how: st
         how = "compared as they stand: no interval is known"
     else:
         below, above = ((middle - excess.low) / Z, (excess.high - middle) / Z)[::sign]
-    shown = (lambda m: gate.number + sign * m / reference) if gate.form == "ratio" else (lambda m: offset + sign * m)
+    shown = (
+        (lambda m: gate.number + sign * m / reference)
+        if gate.form == "ratio"
+        else (lambda m: offset + sign * m)
+    )
     return Estimate(margin=sign * (middle - offset), below=below, above=above, shown=shown, how=how)

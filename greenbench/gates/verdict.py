@@ -10,7 +10,16 @@ if TYPE_CHECKING:
 
     from greenbench.gates.expression import Gate
 
-Outcome = Literal["PASS", "REGRESSED", "INCONCLUSIVE", "UNMEASURED", "MISSING", "DEGENERATE", "NO-EFFECT", "NOT-COMPARABLE"]
+Outcome = Literal[
+    "PASS",
+    "REGRESSED",
+    "INCONCLUSIVE",
+    "UNMEASURED",
+    "MISSING",
+    "DEGENERATE",
+    "NO-EFFECT",
+    "NOT-COMPARABLE",
+]
 
 REFUSALS = ("UNMEASURED", "MISSING", "DEGENERATE", "NO-EFFECT", "NOT-COMPARABLE")
 """Outcomes that say why nothing could be judged: each fails, as REGRESSED does. Nothing passes by being absent."""
@@ -114,7 +123,9 @@ def record(verdict: Verdict) -> dict[str, Any]:
 
 def fails(verdict: Verdict, *, strict: bool = False) -> bool:
     """Whether a verdict fails its session; open ones do where a person is ``strict``."""
-    return verdict.outcome in {"REGRESSED", *REFUSALS} or (strict and verdict.outcome == "INCONCLUSIVE")
+    return verdict.outcome in {"REGRESSED", *REFUSALS} or (
+        strict and verdict.outcome == "INCONCLUSIVE"
+    )
 
 
 def judged(gate: Gate, cell: str, outcome: Outcome, reason: str = "", **more: Any) -> Verdict:

@@ -58,11 +58,15 @@ def snapshot(proc: Path = Path("/proc"), sys: Path = Path("/sys")) -> Snapshot:
     """Look at the processors; takes a few milliseconds, most of them to find our descendants."""
     at = time.perf_counter()
     busy, stolen = _seconds(proc / "stat")
-    own = tree_cpu_seconds()  # right after the machine's seconds, so that both are of the same moment
+    own = (
+        tree_cpu_seconds()
+    )  # right after the machine's seconds, so that both are of the same moment
     cores = _cores(sys / "devices" / "system" / "cpu")
     few = cores[:: -(-len(cores) // LOOKED_AT) or 1]
     speeds = _numbers(few, "cpufreq/scaling_cur_freq")
-    counts = _numbers(cores, "thermal_throttle/core_throttle_count", "thermal_throttle/package_throttle_count")
+    counts = _numbers(
+        cores, "thermal_throttle/core_throttle_count", "thermal_throttle/package_throttle_count"
+    )
     return Snapshot(
         at=at,
         busy_s=busy,
@@ -80,8 +84,14 @@ def _seconds(stat: Path) -> tuple[float | None, float | None]:
     """Return busy and stolen CPU seconds. ``user`` contains guests' time (proc(5)); waiting for disks is not work."""
     try:
         fields = stat.read_text().splitlines()[0].split()
-        user, nice, system, _idle, _iowait, irq, softirq, stolen = (int(f) / TICKS for f in fields[1:9])
-    except (OSError, ValueError, IndexError):  # absent or of another kind of kernel: then it is not known
+        user, nice, system, _idle, _iowait, irq, softirq, stolen = (
+            int(f) / TICKS for f in fields[1:9]
+        )
+    except (
+        OSError,
+        ValueError,
+        IndexError,
+    ):  # absent or of another kind of kernel: then it is not known
         return None, None
     return user + nice + system + irq + softirq, stolen
 
@@ -138,7 +148,10 @@ def between(start: Snapshot, end: Snapshot) -> tuple[dict[str, Any], tuple[str, 
     own = max(0.0, end.own_s - start.own_s)
     busy, stolen = _moved(start.busy_s, end.busy_s), _moved(start.stolen_s, end.stolen_s)
     others = None if busy is None else max(0.0, busy - own)
-    events, pressure = _moved(start.throttled, end.throttled), _moved(start.pressure_s, end.pressure_s)
+    events, pressure = (
+        _moved(start.throttled, end.throttled),
+        _moved(start.pressure_s, end.pressure_s),
+    )
     record = {
         "seconds": seconds,
         "own_cores": own / seconds,
@@ -153,7 +166,9 @@ def between(start: Snapshot, end: Snapshot) -> tuple[dict[str, Any], tuple[str, 
     told = (
         _others(others, own, seconds),
         _stolen(stolen, own),
-        f"heat slowed the CPU down during the round: its throttle counters rose by {events:.0f}" if events else "",
+        f"heat slowed the CPU down during the round: its throttle counters rose by {events:.0f}"
+        if events
+        else "",
         _changed(start.governors, end.governors),
     )
     return record, tuple(filter(None, told))
@@ -164,7 +179,11 @@ def _moved(start: float | None, end: float | None) -> float | None:
 
 
 def _others(others: float | None, own: float, seconds: float) -> str:
-    if others is None or others <= OTHERS_SHARE * (others + own) or others / seconds <= OTHERS_CORES:
+    if (
+        others is None
+        or others <= OTHERS_SHARE * (others + own)
+        or others / seconds <= OTHERS_CORES
+    ):
         return ""
     share = 100 * others / (others + own)
     return (

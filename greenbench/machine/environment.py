@@ -100,11 +100,23 @@ def git_state(root: Path) -> dict[str, Any]:
         commit = _git(root, "rev-parse", "--verify", "HEAD")
         dirty = bool(_git(root, "status", "--porcelain", "--untracked-files=no"))
     except FileNotFoundError:
-        return {"commit": None, "dirty": None, "reason": "git is not installed, or the folder does not exist"}
+        return {
+            "commit": None,
+            "dirty": None,
+            "reason": "git is not installed, or the folder does not exist",
+        }
     except subprocess.CalledProcessError as error:
-        return {"commit": None, "dirty": None, "reason": f"git: {error.stderr.strip().partition(chr(10))[0]}"}
+        return {
+            "commit": None,
+            "dirty": None,
+            "reason": f"git: {error.stderr.strip().partition(chr(10))[0]}",
+        }
     except subprocess.TimeoutExpired:
-        return {"commit": None, "dirty": None, "reason": f"git did not answer within {_GIT_SECONDS} s"}
+        return {
+            "commit": None,
+            "dirty": None,
+            "reason": f"git did not answer within {_GIT_SECONDS} s",
+        }
     return {"commit": commit, "dirty": dirty}
 
 
@@ -112,7 +124,9 @@ def container() -> str | None:
     """Return the kind of container that this process runs in (``docker``, ``podman``, ...), or None outside one."""
     if (kind := _detect_virt("--container")) is not None:
         return kind
-    if (kind := next((k for k, path in _CONTAINER_FILES.items() if path.exists()), None)) is not None:
+    if (
+        kind := next((k for k, path in _CONTAINER_FILES.items() if path.exists()), None)
+    ) is not None:
         return kind
     try:
         groups = _CGROUP.read_text()
@@ -134,7 +148,9 @@ def _cpu() -> dict[str, Any]:
         "model": cpu_model(),
         "physical_cores": psutil.cpu_count(logical=False),
         "logical_cores": psutil.cpu_count(),
-        "usable_cores": len(psutil.Process().cpu_affinity() or ()) or None if sys.platform == "linux" else None,
+        "usable_cores": len(psutil.Process().cpu_affinity() or ()) or None
+        if sys.platform == "linux"
+        else None,
     }
 
 
@@ -151,12 +167,16 @@ def _os_name() -> str:
 
 def _git(root: Path, *arguments: str) -> str:
     command = ["git", "-C", str(root), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=_GIT_SECONDS).stdout.strip()  # noqa: S603 - git, with words of ours
+    return subprocess.run(
+        command, capture_output=True, text=True, check=True, timeout=_GIT_SECONDS
+    ).stdout.strip()  # noqa: S603 - git, with words of ours
 
 
 def _detect_virt(kind: str) -> str | None:
     """Ask systemd, which knows far more of them than we do; it prints ``none`` and exits 1 where it finds nothing."""
     if (tool := shutil.which("systemd-detect-virt")) is None:
         return None
-    answer = subprocess.run([tool, kind], capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603 - found on the PATH
+    answer = subprocess.run(
+        [tool, kind], capture_output=True, text=True, check=False
+    ).stdout.strip()  # noqa: S603 - found on the PATH
     return answer if answer not in {"", "none"} else None

@@ -29,7 +29,12 @@ REASONS = {
     0x100: "display_clock_setting",
 }
 """NVML's reasons for a lower clock (nvmlClocksEventReasons), by bit."""
-DISTURBING = ("hw_slowdown", "sw_thermal_slowdown", "hw_thermal_slowdown", "hw_power_brake_slowdown")
+DISTURBING = (
+    "hw_slowdown",
+    "sw_thermal_slowdown",
+    "hw_thermal_slowdown",
+    "hw_power_brake_slowdown",
+)
 """Reasons that make a round unlike another. The others are how a card works: at its power limit (``sw_power_cap``) it always
 lowers its clocks, and V7 asks for just that; they are recorded and not doubted."""
 MEBIBYTE = 1 << 20
@@ -106,10 +111,18 @@ def crowd(handle: Any, own: frozenset[int]) -> Crowd:
     """Return who computes or draws on a card, ``own`` pids told from others'."""
     if handle is None:
         return Crowd(ours=False, others=())
-    asked = (pynvml.nvmlDeviceGetComputeRunningProcesses, pynvml.nvmlDeviceGetGraphicsRunningProcesses)
+    asked = (
+        pynvml.nvmlDeviceGetComputeRunningProcesses,
+        pynvml.nvmlDeviceGetGraphicsRunningProcesses,
+    )
     running = [p for question in asked for p in _ask(question, handle) or ()]
     others = (
-        Neighbour(pid=p.pid, name=_name(p.pid), memory_bytes=p.usedGpuMemory, here=psutil.pid_exists(p.pid))
+        Neighbour(
+            pid=p.pid,
+            name=_name(p.pid),
+            memory_bytes=p.usedGpuMemory,
+            here=psutil.pid_exists(p.pid),
+        )
         for p in running
         if p.pid not in own
     )
@@ -144,7 +157,9 @@ def _name(pid: int) -> str | None:
         return None
 
 
-def summary(gpu: Gpu, states: Sequence[GpuState], others: Sequence[Neighbour]) -> tuple[dict[str, Any], tuple[str, ...]]:
+def summary(
+    gpu: Gpu, states: Sequence[GpuState], others: Sequence[Neighbour]
+) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Return a card's states over a round, oldest first, as plain builtins, and what a reader should know of them."""
     seen = [s for s in states if s.known]
     limits = [s.enforced_power_limit_w for s in seen if s.enforced_power_limit_w is not None]
@@ -158,9 +173,15 @@ def summary(gpu: Gpu, states: Sequence[GpuState], others: Sequence[Neighbour]) -
         "memory_clock_mhz": _span([s.memory_clock_mhz for s in seen]),
         "max_sm_clock_mhz": gpu.max_sm_clock_mhz,
         "max_memory_clock_mhz": gpu.max_memory_clock_mhz,
-        "throttle": {name: count / len(reasons) for name, count in counts.items()} if reasons else None,
-        "enforced_power_limit_w": {**_span(limits), "start": limits[0], "end": limits[-1]} if limits else None,
-        "other_processes": [{"pid": n.pid, "name": n.name, "memory_bytes": n.memory_bytes} for n in others],
+        "throttle": {name: count / len(reasons) for name, count in counts.items()}
+        if reasons
+        else None,
+        "enforced_power_limit_w": {**_span(limits), "start": limits[0], "end": limits[-1]}
+        if limits
+        else None,
+        "other_processes": [
+            {"pid": n.pid, "name": n.name, "memory_bytes": n.memory_bytes} for n in others
+        ],
     }
     name = f"{gpu.name} ({gpu.uuid[:12]})"
     told = [f"{name} was slowed down by {reason} in {counts[reason]} of {len(reasons)} looks"

@@ -61,7 +61,9 @@ class Survey:
 def survey() -> Survey:
     """Look at every GPU that ``CUDA_VISIBLE_DEVICES`` leaves visible; a sick driver becomes a reason."""
     if "MIG-" in (asked := os.environ.get(VISIBLE, "")):
-        return Survey(reason=f"{VISIBLE}={asked} names MIG partitions, whose energy NVML cannot count: name whole GPUs")
+        return Survey(
+            reason=f"{VISIBLE}={asked} names MIG partitions, whose energy NVML cannot count: name whole GPUs"
+        )
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError as error:
@@ -69,7 +71,9 @@ def survey() -> Survey:
     try:
         return _visible_gpus()
     except pynvml.NVMLError as error:
-        return Survey(reason=f"NVML answers '{error}' when asked for the GPUs: see nvidia-smi and the kernel's log")
+        return Survey(
+            reason=f"NVML answers '{error}' when asked for the GPUs: see nvidia-smi and the kernel's log"
+        )
     finally:
         pynvml.nvmlShutdown()
 
@@ -90,11 +94,17 @@ def counted(selection: str, device: str) -> tuple[Gpu, ...]:
         return ()
     found = survey()
     if not found.gpus:
-        message = f"--green-gpus {selection} on {device}: no GPU can be counted, because {found.reason}"
+        message = (
+            f"--green-gpus {selection} on {device}: no GPU can be counted, because {found.reason}"
+        )
         raise UnavailableError(message)
     if selection == "all":
         return _whole(found.gpus)
-    return (_of_device(device, found.gpus),) if selection == "auto" else _of_uuids(selection, found.gpus)
+    return (
+        (_of_device(device, found.gpus),)
+        if selection == "auto"
+        else _of_uuids(selection, found.gpus)
+    )
 
 
 def visible(uuids: Sequence[str], asked: str | None) -> tuple[int, ...]:
@@ -126,8 +136,12 @@ def _visible_gpus() -> Survey:
     asked = os.environ.get(VISIBLE)
     numbers = visible([pynvml.nvmlDeviceGetUUID(h) for h in handles], asked)
     driver = pynvml.nvmlSystemGetDriverVersion()
-    found = tuple(_gpu(position, number, handles[number], driver) for position, number in enumerate(numbers))
-    hidden = f"{VISIBLE}={asked} leaves none of {len(handles)} visible" if handles else "NVML lists none"
+    found = tuple(
+        _gpu(position, number, handles[number], driver) for position, number in enumerate(numbers)
+    )
+    hidden = (
+        f"{VISIBLE}={asked} leaves none of {len(handles)} visible" if handles else "NVML lists none"
+    )
     return Survey(gpus=found, reason="" if found else hidden)
 
 
@@ -151,7 +165,9 @@ def _gpu(position: int, number: int, handle: Any, driver: str) -> Gpu:
         memory_clock_mhz=_ask(pynvml.nvmlDeviceGetClockInfo, handle, pynvml.NVML_CLOCK_MEM),
         max_memory_clock_mhz=_ask(pynvml.nvmlDeviceGetMaxClockInfo, handle, pynvml.NVML_CLOCK_MEM),
         temperature_c=_ask(pynvml.nvmlDeviceGetTemperatureV, handle, pynvml.NVML_TEMPERATURE_GPU),
-        persistence=None if (mode := _ask(pynvml.nvmlDeviceGetPersistenceMode, handle)) is None else bool(mode),
+        persistence=None
+        if (mode := _ask(pynvml.nvmlDeviceGetPersistenceMode, handle)) is None
+        else bool(mode),
     )
 
 
@@ -192,7 +208,11 @@ def _of_device(device: str, found: Sequence[Gpu]) -> Gpu:
 def _refuse_ambiguous(device: str, found: Sequence[Gpu]) -> None:
     """Refuse unlike cards in CUDA's own order, the fastest first: NVML counts by slot, and we might read another."""
     by_uuid = os.environ.get(VISIBLE, "").startswith("GPU-")
-    if by_uuid or os.environ.get("CUDA_DEVICE_ORDER") == "PCI_BUS_ID" or len({gpu.name for gpu in found}) == 1:
+    if (
+        by_uuid
+        or os.environ.get("CUDA_DEVICE_ORDER") == "PCI_BUS_ID"
+        or len({gpu.name for gpu in found}) == 1
+    ):
         return
     cards = ", ".join(sorted({gpu.name for gpu in found}))
     message = f"{device} may be any of {cards}: set CUDA_DEVICE_ORDER=PCI_BUS_ID, so that CUDA counts as NVML does"

@@ -19,7 +19,9 @@ def reset_peak_memory() -> bool:
 
     What was freed goes back to the system first: glibc keeps it otherwise, and the next peak would start from there.
     """
-    with contextlib.suppress(OSError, AttributeError):  # another C library has no malloc_trim, and may not need it
+    with contextlib.suppress(
+        OSError, AttributeError
+    ):  # another C library has no malloc_trim, and may not need it
         ctypes.CDLL(None).malloc_trim(0)
     try:
         (_PROCESS / "clear_refs").write_text(_RESET_PEAK)

@@ -25,7 +25,9 @@ def descendants_cpu_seconds() -> float:
     while True:
         ended = _ended_seconds()
         living = sum(_seconds(child) for child in _descendants())
-        if _ended_seconds() == ended:  # else a child was waited for meanwhile and might be in both sums, or in none
+        if (
+            _ended_seconds() == ended
+        ):  # else a child was waited for meanwhile and might be in both sums, or in none
             return ended + living
 
 

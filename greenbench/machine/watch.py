@@ -92,12 +92,17 @@ class Watch:
 
     def _cards(self) -> list[tuple[dict[str, Any], tuple[str, ...]]]:
         crowds = zip(*self._crowds, strict=True)
-        return [gpu.summary(g, self._states[g.uuid], gpu.neighbours(c)) for g, c in zip(self._gpus, crowds, strict=True)]
+        return [
+            gpu.summary(g, self._states[g.uuid], gpu.neighbours(c))
+            for g, c in zip(self._gpus, crowds, strict=True)
+        ]
 
 
 def _initialised() -> bool:
     try:
         pynvml.nvmlInit()
-    except pynvml.NVMLError:  # the counters give the reason; here every look at a card says that it gave no state
+    except (
+        pynvml.NVMLError
+    ):  # the counters give the reason; here every look at a card says that it gave no state
         return False
     return True

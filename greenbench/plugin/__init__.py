@@ -3,7 +3,16 @@
 It does nothing where no test asks for a fixture of it. Importing it leaves torch, Zeus and the data libraries alone.
 """
 
-from greenbench.plugin.fixtures import cell, dataset, energy, measure, model, power, refuse_xdist, toggles
+from greenbench.plugin.fixtures import (
+    cell,
+    dataset,
+    energy,
+    measure,
+    model,
+    power,
+    refuse_xdist,
+    toggles,
+)
 from greenbench.plugin.hooks import (
     pytest_addoption,
     pytest_collection_finish,

@@ -28,4 +28,6 @@ def one_sentence() -> Iterator[None]:
     try:
         yield
     except GreenbenchError as error:
-        raise pytest.fail.Exception(str(error), pytrace=False) from None  # a chain of both would print it twice
+        raise pytest.fail.Exception(
+            str(error), pytrace=False
+        ) from None  # a chain of both would print it twice

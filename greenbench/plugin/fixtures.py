@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 def cell(request: pytest.FixtureRequest) -> Cell:
     """Return what is asked: a variant, a task, a profile and a seed."""
     if not hasattr(request, "param"):
-        pytest.fail(f"{request.node.nodeid}: it asks for 'cell' and lacks @pytest.mark.greenbench(task='T2')", pytrace=False)
+        pytest.fail(
+            f"{request.node.nodeid}: it asks for 'cell' and lacks @pytest.mark.greenbench(task='T2')",
+            pytrace=False,
+        )
     asked: Cell = request.param
     return asked
 
@@ -65,7 +68,9 @@ def energy(pytestconfig: pytest.Config) -> Meter:
 
 
 @pytest.fixture
-def measure(request: pytest.FixtureRequest, benchmark: Any, energy: Meter) -> Callable[..., CellResult]:
+def measure(
+    request: pytest.FixtureRequest, benchmark: Any, energy: Meter
+) -> Callable[..., CellResult]:
     """Return a function that runs a cell's pipeline, or any function, through pytest-benchmark and returns what it took.
 
     ``measure(pipeline)`` runs the rounds that the cell asks for; ``measure(function, rounds=3)`` calls ``function()`` three
@@ -80,9 +85,14 @@ def measure(request: pytest.FixtureRequest, benchmark: Any, energy: Meter) -> Ca
 
         session, say = session_of(request.config), progress(request.config)
         around = Circumstances(
-            say=say, require=session.settings.require, yardsticks=session.yardsticks, outputs=session.outputs
+            say=say,
+            require=session.settings.require,
+            yardsticks=session.yardsticks,
+            outputs=session.outputs,
         )
-        outcome = measured(target, benchmark, energy, name=request.node.name, rounds=rounds, around=around)
+        outcome = measured(
+            target, benchmark, energy, name=request.node.name, rounds=rounds, around=around
+        )
         say("")
         if benchmark.enabled:
             request.node.stash[RECORD] = benchmark.extra_info["greenbench"] = outcome.record
@@ -91,7 +101,9 @@ def measure(request: pytest.FixtureRequest, benchmark: Any, energy: Meter) -> Ca
             if outcome.error is not None:
                 raise outcome.error
             if "partial" in session.settings.strict and outcome.result.status == "partial":
-                raise pytest.fail.Exception(f"{outcome.result.id} is partial: {_notes(outcome.result)}", pytrace=False)
+                raise pytest.fail.Exception(
+                    f"{outcome.result.id} is partial: {_notes(outcome.result)}", pytrace=False
+                )
         return outcome.result
 
     return run
@@ -99,7 +111,9 @@ def measure(request: pytest.FixtureRequest, benchmark: Any, energy: Meter) -> Ca
 
 def _notes(result: CellResult) -> str:
     """Return why a cell is partial: its knobs that did not do what was asked."""
-    told = dict.fromkeys(f"{a.stage}.{a.knob}: {a.note}" for one in result.rounds for a in one.applied if a.note)
+    told = dict.fromkeys(
+        f"{a.stage}.{a.knob}: {a.note}" for one in result.rounds for a in one.applied if a.note
+    )
     return "; ".join(told)
 
 

@@ -42,7 +42,10 @@ class GateHooks:
         """Say in a saved run what its cells were measured in, and mark it where it failed a gate: it is no baseline."""
         from greenbench.results.record import builtin
 
-        output_json["greenbench"] = {**builtin(self._session.header), "gates": builtin(self.record())}
+        output_json["greenbench"] = {
+            **builtin(self._session.header),
+            "gates": builtin(self.record()),
+        }
 
     def check(self) -> None:
         """Before a joule is spent, find what the gates refer to; raises UsageError."""
@@ -54,18 +57,25 @@ class GateHooks:
         """Judge, mark the results files, and fail the session where a gate fails."""
         if session.config.option.collectonly or session.exitstatus > pytest.ExitCode.INTERRUPTED:
             return
-        self._summary.verdicts, self._summary.earlier = self.verdicts(), self.keeper.baselines(self._summary.records)
+        self._summary.verdicts, self._summary.earlier = (
+            self.verdicts(),
+            self.keeper.baselines(self._summary.records),
+        )
         self._summary.notes += tuple(self.keeper.notes)
         if self.keeper.gates and self._session.written:
             self._mark()
-        if (self.keeper.failed or self._summary.problems) and session.exitstatus == pytest.ExitCode.OK:
+        if (
+            self.keeper.failed or self._summary.problems
+        ) and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def _mark(self) -> None:
         try:
             self._session.recorder.conclude(gates=self.record())
         except OSError as error:
-            self._summary.problems.append(f"the verdicts could not be written into the results files ({error})")
+            self._summary.problems.append(
+                f"the verdicts could not be written into the results files ({error})"
+            )
 
     def record(self) -> dict[str, Any]:
         """Return the verdicts as builtins, and whether they fail the session."""
@@ -86,7 +96,15 @@ def compared(config: pytest.Config) -> Path | Sequence[Path] | None:
 
 def selective(config: pytest.Config) -> str:
     """Say what a person chose among, ``tests`` or ``files``; empty where the whole suite runs."""
-    named = [argument for argument in config.args if "::" in argument or argument.partition("::")[0].endswith(".py")]
+    named = [
+        argument
+        for argument in config.args
+        if "::" in argument or argument.partition("::")[0].endswith(".py")
+    ]
     if named:
         return "files"
-    return "tests" if any(config.getoption(name, None) for name in ("keyword", "deselect", "lf", "stepwise")) else ""
+    return (
+        "tests"
+        if any(config.getoption(name, None) for name in ("keyword", "deselect", "lf", "stepwise"))
+        else ""
+    )

@@ -30,21 +30,35 @@ RECORD: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add every ``--green-*`` option; all can also stand in ``[tool.greenbench]``."""
-    group = parser.getgroup("greenbench", "energy, time and quality of pipeline variants (greenbench)")
+    group = parser.getgroup(
+        "greenbench", "energy, time and quality of pipeline variants (greenbench)"
+    )
     for option in OPTIONS:
         text = option.help.replace("%", "%%")
         if option.alone:
-            group.addoption(option.flag, metavar=option.metavar, help=text, nargs="?", const=option.alone, default=None)
+            group.addoption(
+                option.flag,
+                metavar=option.metavar,
+                help=text,
+                nargs="?",
+                const=option.alone,
+                default=None,
+            )
         elif option.switch:
             group.addoption(option.flag, help=text, action="store_true", default=None)
         else:
             action = "append" if option.repeatable else "store"
-            group.addoption(option.flag, metavar=option.metavar, help=text, action=action, default=None)
+            group.addoption(
+                option.flag, metavar=option.metavar, help=text, action=action, default=None
+            )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the marker, and run nothing where a plan is asked for."""
-    config.addinivalue_line("markers", "greenbench(task): the test measures the cells of this task, one for each variant")
+    config.addinivalue_line(
+        "markers",
+        "greenbench(task): the test measures the cells of this task, one for each variant",
+    )
     if config.getoption("--green-plan"):
         config.option.collectonly = True
 
@@ -74,7 +88,10 @@ def _open(config: pytest.Config, experiment: Path | None, variants: Path | None)
     from greenbench.run.session import Session
 
     session = Session(config.getoption, config.rootpath, experiment, variants)
-    config.stash[SESSION], config.stash[SUMMARY] = session, Summary(session.settings.results, config.rootpath)
+    config.stash[SESSION], config.stash[SUMMARY] = (
+        session,
+        Summary(session.settings.results, config.rootpath),
+    )
     config.pluginmanager.register(Writer(session, config.stash[SUMMARY]), "greenbench-writer")
     config.stash[GATES] = GateHooks(config, session, config.stash[SUMMARY])
     config.pluginmanager.register(config.stash[GATES], "greenbench-gates")
@@ -117,7 +134,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Before the first cell runs, find every reason why the run could not succeed."""
     config = session.config
     cells = [c for item in session.items if (c := _cell_of(item)) is not None]
-    gated = SESSION in config.stash or config.getoption("--green-gate")  # a suite that measures nothing keeps no gate
+    gated = SESSION in config.stash or config.getoption(
+        "--green-gate"
+    )  # a suite that measures nothing keeps no gate
     if config.option.collectonly or not (cells or gated):
         return
     with usage_errors():
@@ -128,10 +147,16 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 def _cell_of(item: pytest.Item) -> Cell | None:
     """Return the cell that a benchmark of a matrix will run; another test's argument of that name is its own business."""
     call = getattr(item, "callspec", None)
-    return call.params.get("cell") if call is not None and item.get_closest_marker("greenbench") else None
+    return (
+        call.params.get("cell")
+        if call is not None and item.get_closest_marker("greenbench")
+        else None
+    )
 
 
-def pytest_report_collectionfinish(config: pytest.Config, items: Sequence[pytest.Item]) -> list[str]:
+def pytest_report_collectionfinish(
+    config: pytest.Config, items: Sequence[pytest.Item]
+) -> list[str]:
     """Say what the run will cost, where earlier results know; all that is known, where a plan is asked for."""
     if SESSION not in config.stash:
         return []
@@ -148,12 +173,16 @@ def pytest_report_collectionfinish(config: pytest.Config, items: Sequence[pytest
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Let a cell's record travel on its test report, with the outcome of its test."""
     report = yield
     if report.when == "call" and RECORD in item.stash:
         item.stash[RECORD]["outcome"] = report.outcome
-        report.__dict__["greenbench"] = item.stash[RECORD]  # what stands there travels with the report
+        report.__dict__["greenbench"] = item.stash[
+            RECORD
+        ]  # what stands there travels with the report
     return report
 
 
@@ -163,7 +192,9 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     if SESSION in config.stash:
         session = config.stash[SESSION]
         asked = [c.id for c in session.asked]
-        config.stash[SUMMARY].show(terminalreporter, asked, session.written, config.option.keyword, session.matrix)
+        config.stash[SUMMARY].show(
+            terminalreporter, asked, session.written, config.option.keyword, session.matrix
+        )
 
 
 @pytest.hookimpl(trylast=True)

@@ -48,7 +48,11 @@ def _source(found: Finding) -> str:
     """Say how the channel is known; an estimate's formula stands below the table."""
     if found.source.startswith("estimated:"):
         return "estimated"
-    return found.source if found.available or found.source == "none" else f"{found.source} (no reading)"
+    return (
+        found.source
+        if found.available or found.source == "none"
+        else f"{found.source} (no reading)"
+    )
 
 
 def advice(findings: Sequence[Finding]) -> list[str]:
@@ -58,7 +62,9 @@ def advice(findings: Sequence[Finding]) -> list[str]:
         if found.available:
             lines[f"- {found.channel}: {found.device}, may be {found.permission}"] = None
         if found.reason:
-            channels = ", ".join(dict.fromkeys(f.channel for f in findings if f.reason == found.reason))
+            channels = ", ".join(
+                dict.fromkeys(f.channel for f in findings if f.reason == found.reason)
+            )
             lines[f"- {channels}: {found.reason}"] = None
         if found.source.startswith("estimated:"):
             lines[f"  instead: {found.source}"] = None

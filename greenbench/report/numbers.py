@@ -21,7 +21,9 @@ def plus_minus(value: float | None, uncertainty: float | None, name: str) -> str
     if value is None or not uncertainty:
         return unit(value, name)
     places = 1 - math.floor(math.log10(uncertainty))
-    if float(f"{uncertainty:.1e}") >= 10 ** (2 - places):  # 0.0996 rounds up to 0.10, one place less
+    if float(f"{uncertainty:.1e}") >= 10 ** (
+        2 - places
+    ):  # 0.0996 rounds up to 0.10, one place less
         places -= 1
     shown = max(0, places)
     return f"{round(value, places):.{shown}f} +- {round(uncertainty, places):.{shown}f} {name}"

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 Record = dict[str, Any]
 
 
-def lines(records: Sequence[Record], metrics: Mapping[str, str], known: Sequence[Record] = ()) -> list[str]:
+def lines(
+    records: Sequence[Record], metrics: Mapping[str, str], known: Sequence[Record] = ()
+) -> list[str]:
     """Return a line for each cell whose outcomes, round by round, are of the rows that V0 answered too.
 
     V0 is looked for among ``known`` records, or among ``records`` themselves.
@@ -46,13 +48,17 @@ def _line(name: str, metric: str, together: Sequence[tuple[Record, Record]]) -> 
 
     nothing = paired.Difference(None, None, None)
     each = [paired.differences(one, other).get(metric, nothing) for one, other in together]
-    mean = over_rounds([Metric(value=d.value, low=d.low, high=d.high, n=together[0][0]["n"]) for d in each])
+    mean = over_rounds(
+        [Metric(value=d.value, low=d.low, high=d.high, n=together[0][0]["n"]) for d in each]
+    )
     if mean.value is None or mean.low is None or mean.high is None:
         told = f"{metric} cannot be compared"
     else:
         proven = "" if mean.low > 0 or mean.high < 0 else ", not told apart"
         told = f"{metric} {mean.value:+.3f} (95 % {mean.low:+.3f} to {mean.high:+.3f}{proven})"
-    rounds, first = (f" in {len(together)} rounds", "; in the first ") if len(together) > 1 else ("", "; ")
+    rounds, first = (
+        (f" in {len(together)} rounds", "; in the first ") if len(together) > 1 else ("", "; ")
+    )
     return f"{name} against V0 on the same {mean.n} examples{rounds}: {told}{first}{_right(paired.mcnemar(*together[0]))}"
 
 

@@ -41,14 +41,18 @@ class Ahead:
     cells: tuple[Cell, ...]
 
 
-def lines(ahead: Sequence[Ahead], runs: Sequence[Mapping[str, Any]], likes: Mapping[str, forecast.Like]) -> list[str]:
+def lines(
+    ahead: Sequence[Ahead], runs: Sequence[Mapping[str, Any]], likes: Mapping[str, forecast.Like]
+) -> list[str]:
     """Return the plan, line by line. ``runs`` are earlier results."""
     told = [line for one in ahead for line in _task(one, runs, likes)]
     asked = [cell for one in ahead for cell in one.cells]
     return [*told, *_total(asked, runs, likes)]
 
 
-def _task(one: Ahead, runs: Sequence[Mapping[str, Any]], likes: Mapping[str, forecast.Like]) -> list[str]:
+def _task(
+    one: Ahead, runs: Sequence[Mapping[str, Any]], likes: Mapping[str, forecast.Like]
+) -> list[str]:
     train, _, test = _sides(one)
     parameters = _parameters(one)
     epochs = f"{one.size.epochs} epoch{'s' * (one.size.epochs != 1)}"
@@ -62,11 +66,17 @@ def _task(one: Ahead, runs: Sequence[Mapping[str, Any]], likes: Mapping[str, for
 
 
 def _cell(
-    cell: Cell, one: Ahead, train: int | None, runs: Sequence[Mapping[str, Any]], likes: Mapping[str, forecast.Like]
+    cell: Cell,
+    one: Ahead,
+    train: int | None,
+    runs: Sequence[Mapping[str, Any]],
+    likes: Mapping[str, forecast.Like],
 ) -> str:
     """One line for a cell: rounds, optimizer steps, and what it took before."""
     known = forecast.forecast([cell], runs, likes)
-    steps = "unknown" if train is None else str(train // cell.options.data.batch_size * one.size.epochs)
+    steps = (
+        "unknown" if train is None else str(train // cell.options.data.batch_size * one.size.epochs)
+    )
     steps = steps if cell.options.training.finetune else "0"
     if train is not None and train < cell.options.data.batch_size:
         return f"{cell.id}: cannot run: {train} training examples do not fill one batch of {cell.options.data.batch_size}"
@@ -75,31 +85,53 @@ def _cell(
 
 
 def _cost(known: forecast.Forecast) -> str:
-    joules = "" if known.joules is None else f", {numbers.unit(known.joules, 'J')} ({', '.join(known.sources)})"
+    joules = (
+        ""
+        if known.joules is None
+        else f", {numbers.unit(known.joules, 'J')} ({', '.join(known.sources)})"
+    )
     return f"{numbers.unit(known.seconds, 's')}{joules}"
 
 
-def _total(asked: Sequence[Cell], runs: Sequence[Mapping[str, Any]], likes: Mapping[str, forecast.Like]) -> list[str]:
+def _total(
+    asked: Sequence[Cell], runs: Sequence[Mapping[str, Any]], likes: Mapping[str, forecast.Like]
+) -> list[str]:
     known = forecast.forecast(asked, runs, likes)
     if known is None:
-        return [f"all {len(asked)} cells: no earlier result of this host, profile, model and data tells time and joules"]
+        return [
+            f"all {len(asked)} cells: no earlier result of this host, profile, model and data tells time and joules"
+        ]
     missing = known.asked - known.known
     rest = f"; {missing} cells were never run here" if missing else ""
-    return [f"all {len(asked)} cells: by earlier results {_cost(known)}, set-up and judging not counted{rest}"]
+    return [
+        f"all {len(asked)} cells: by earlier results {_cost(known)}, set-up and judging not counted{rest}"
+    ]
 
 
 # --- model and data -----------------------------------------------------------------------------------------------------
 
 
 def _model(one: Ahead) -> str:
-    return f"{one.model.source} at revision {one.model.revision}" if one.model.revision else one.model.source
+    return (
+        f"{one.model.source} at revision {one.model.revision}"
+        if one.model.revision
+        else one.model.source
+    )
 
 
 def _data(one: Ahead) -> str:
     train, valid, test = _sides(one)
-    sizes = "sizes unknown until it is there" if train is None else f"{train} / {valid} / {test} train / valid / test"
+    sizes = (
+        "sizes unknown until it is there"
+        if train is None
+        else f"{train} / {valid} / {test} train / valid / test"
+    )
     direction = f", {d}" if (d := _facts(one).get("direction") or one.data.direction) else ""
-    source, at, revision = one.data.source.partition("@") if isinstance(one.data.source, str) else (one.data.source, "", "")
+    source, at, revision = (
+        one.data.source.partition("@")
+        if isinstance(one.data.source, str)
+        else (one.data.source, "", "")
+    )
     return f"{source}{f' at revision {revision}' if at else ''}{direction}: {sizes}"
 
 
@@ -150,7 +182,9 @@ def counted(file: Path) -> int:
         if length > file.stat().st_size:
             raise ValueError(f"{file}: not a whole safetensors file")
         header: dict[str, Any] = json.loads(opened.read(length))
-    return sum(math.prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")
+    return sum(
+        math.prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__"
+    )
 
 
 def _memory(one: Ahead, parameters: int | None) -> str:
@@ -167,7 +201,10 @@ def _logits(one: Ahead) -> int:
     vocabulary = _vocabulary(one)
     if not one.size.max_new_tokens or not vocabulary:
         return 0
-    micro = max((c.options.data.batch_size // c.options.training.accumulation_steps for c in one.cells), default=0)
+    micro = max(
+        (c.options.data.batch_size // c.options.training.accumulation_steps for c in one.cells),
+        default=0,
+    )
     return micro * (one.size.max_tokens + one.size.max_new_tokens) * vocabulary * LOGITS
 
 
@@ -175,7 +212,11 @@ def _vocabulary(one: Ahead) -> int | None:
     """Return the tokens that the model knows: by its configuration where that lies here, else by the profile's word."""
     folder = one.model.local_folder
     try:
-        read = one.size.vocabulary if folder is None else json.loads((folder / "config.json").read_text("utf-8"))["vocab_size"]
+        read = (
+            one.size.vocabulary
+            if folder is None
+            else json.loads((folder / "config.json").read_text("utf-8"))["vocab_size"]
+        )
     except (OSError, ValueError, LookupError, TypeError):
         return None
     return read if isinstance(read, int) else None

@@ -51,13 +51,22 @@ class Summary:
                 f"greenbench: {_count(cells)}; no earlier results here to estimate the time from",
                 *problems,
             ]
-        joules = "" if known.joules is None else f", {numbers.unit(known.joules, 'J')} ({', '.join(known.sources)})"
+        joules = (
+            ""
+            if known.joules is None
+            else f", {numbers.unit(known.joules, 'J')} ({', '.join(known.sources)})"
+        )
         of_them = "" if known.known == known.asked else f" for the {known.known} seen before"
         about = f"{numbers.unit(known.seconds, 's')}{joules} measured{of_them}"
         return [f"greenbench: {_count(cells)}; by earlier results about {about}", *problems]
 
     def show(
-        self, terminal: Any, asked: Sequence[str], paths: Sequence[Path], keyword: str, experiment: matrix.Experiment
+        self,
+        terminal: Any,
+        asked: Sequence[str],
+        paths: Sequence[Path],
+        keyword: str,
+        experiment: matrix.Experiment,
     ) -> None:
         """Print the table, then spreads, doubts, hints and the files. ``asked`` names the cells that were to run."""
         if not self.records and not self.problems and not self.verdicts:
@@ -65,7 +74,9 @@ class Summary:
         terminal.section("greenbench", sep="=")
         self._table(terminal)
         metrics = table.shown_metrics(self.records, PRIMARY)
-        spreads = [line for r in self.records if (line := table.spread(r, metrics.get(r["task"], "")))]
+        spreads = [
+            line for r in self.records if (line := table.spread(r, metrics.get(r["task"], "")))
+        ]
         lines = [
             *spreads,
             *pairs.lines(self.records, metrics, self._known),
@@ -79,13 +90,17 @@ class Summary:
         for line in [f"- {text}" for text in lines] + [f"! {text}" for text in self.problems]:
             terminal.line(line)
         for path in paths:
-            terminal.line(f"wrote {path.relative_to(self._root) if path.is_relative_to(self._root) else path}")
+            terminal.line(
+                f"wrote {path.relative_to(self._root) if path.is_relative_to(self._root) else path}"
+            )
 
     def _table(self, terminal: Any) -> None:
         from rich.console import Console
 
         file = terminal._tw._file  # noqa: SLF001  pytest's own stream, so that order and capturing hold
-        console = Console(file=file, width=None if file.isatty() else WIDTH, highlight=False, soft_wrap=False)
+        console = Console(
+            file=file, width=None if file.isatty() else WIDTH, highlight=False, soft_wrap=False
+        )
         if self.records:
             table.show(console, self.records, PRIMARY, self._known)
             breakdown.show(console, self.records)
@@ -108,7 +123,9 @@ class Summary:
         hints = [hint] if hint else []
         with_variant = [r for r in self.records if r["variant"]]
         hints += [f"V0 of {m.record['task']} is that of {m.origin}" for m in self.earlier]
-        lacking = {r["task"] for r in with_variant} - {r["task"] for r in self._known if r["variant"] == reading.BASELINE}
+        lacking = {r["task"] for r in with_variant} - {
+            r["task"] for r in self._known if r["variant"] == reading.BASELINE
+        }
         if lacking:
             hints.append(
                 f"V0 of {', '.join(sorted(lacking))} is not in this session, and no comparable one in earlier results: nothing "

@@ -18,7 +18,9 @@ BAR = 30
 """Characters of the longest bar."""
 
 
-def show(console: Console, points: Sequence[Point], best: Point | None, cheap: Point | None) -> None:
+def show(
+    console: Console, points: Sequence[Point], best: Point | None, cheap: Point | None
+) -> None:
     """Print the points in the order they were measured, and what follows from them."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
@@ -54,7 +56,11 @@ def chart(points: Sequence[Point]) -> list[str]:
 
 def _joules(point: Point, part: str) -> str:
     quantity = point.joules.get(part)
-    return "-" if quantity is None or quantity.value is None else plus_minus(quantity.value, quantity.uncertainty, "J")
+    return (
+        "-"
+        if quantity is None or quantity.value is None
+        else plus_minus(quantity.value, quantity.uncertainty, "J")
+    )
 
 
 def named(point: Point) -> str:
@@ -67,9 +73,14 @@ def lines(points: Sequence[Point], best: Point | None, cheap: Point | None) -> l
     found = [f"- {named(p)}: {p.note}" for p in points if p.note]
     found += [f"energy source: {', '.join(points[0].sources) or 'none'}"]
     if best is None or cheap is None:
-        return [*found, "no energy is known for any point, so none is the best (greenbench doctor says why)"]
+        return [
+            *found,
+            "no energy is known for any point, so none is the best (greenbench doctor says why)",
+        ]
     found.append(f"least energy: {named(best)}, {_joules(best, 'both')} in {best.time_s:.3g} s")
-    found.append(f"least energy at most 5 % slower: {named(cheap)}, {_joules(cheap, 'both')} in {cheap.time_s:.3g} s")
+    found.append(
+        f"least energy at most 5 % slower: {named(cheap)}, {_joules(cheap, 'both')} in {cheap.time_s:.3g} s"
+    )
     if _overlap(best, points[0]):
         found.append(
             "the best point's interval overlaps with that of the machine as it is: more rounds (--green-rounds) would tell"

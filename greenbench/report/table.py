@@ -33,7 +33,10 @@ COLUMNS = ("cell", "time", "energy", "of V0", "quality", "to V0", "energy source
 
 
 def show(
-    console: Console, records: Sequence[Record], primary: Mapping[str, Sequence[str]], known: Sequence[Record] = ()
+    console: Console,
+    records: Sequence[Record],
+    primary: Mapping[str, Sequence[str]],
+    known: Sequence[Record] = (),
 ) -> None:
     """Print one line a cell. ``primary`` names each task's metrics, the first one that is known first.
 
@@ -48,17 +51,30 @@ def show(
     shown = [c for c in COLUMNS if c not in MATRIX_ONLY or any(r["variant"] for r in records)]
     for column in shown:
         words = column in WORDS  # numbers keep their line on a narrow terminal, words are folded
-        table.add_column(column, justify="left" if words else "right", no_wrap=not words, overflow="fold")
+        table.add_column(
+            column, justify="left" if words else "right", no_wrap=not words, overflow="fold"
+        )
     for record in records:
         cells = row(record, baseline_of(record, known or records), metrics.get(record["task"], ""))
-        table.add_row(*(escape(text) for column, text in zip(COLUMNS, cells, strict=True) if column in shown))
+        table.add_row(
+            *(escape(text) for column, text in zip(COLUMNS, cells, strict=True) if column in shown)
+        )
     console.print(table)
 
 
-def shown_metrics(records: Sequence[Record], primary: Mapping[str, Sequence[str]]) -> dict[str, str]:
+def shown_metrics(
+    records: Sequence[Record], primary: Mapping[str, Sequence[str]]
+) -> dict[str, str]:
     """Choose one metric for each task, the same in all its lines: the first that any of its cells knows."""
     return {
-        task: next((n for n in names if any(score(r, n) is not None for r in records if r["task"] == task)), names[0])
+        task: next(
+            (
+                n
+                for n in names
+                if any(score(r, n) is not None for r in records if r["task"] == task)
+            ),
+            names[0],
+        )
         for task, names in primary.items()
     }
 
@@ -71,8 +87,12 @@ def row(record: Record, baseline: Record | None, primary: str) -> tuple[str, ...
         record["id"],
         unit(mean_seconds(record), "s"),
         plus_minus(joules, uncertainty(record), "J"),
-        ratio(joules, mean_joules(base)) if base and comparable(record, base) and not _empty(record, base) else "-",
-        f"{primary} {quality:.3f}{_bounds(record, primary)}" if quality is not None else "not scored",
+        ratio(joules, mean_joules(base))
+        if base and comparable(record, base) and not _empty(record, base)
+        else "-",
+        f"{primary} {quality:.3f}{_bounds(record, primary)}"
+        if quality is not None
+        else "not scored",
         difference(quality, score(base, primary)) if base else "-",
         source_label(record),
         "failed" if failed(record) else void(record) or record["status"],

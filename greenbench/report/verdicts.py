@@ -28,11 +28,18 @@ def show(console: Console, verdicts: Sequence[Verdict]) -> None:
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for name in COLUMNS:
-        table.add_column(name, justify="right" if name in NUMBERS else "left", no_wrap=name in NUMBERS, overflow="fold")
+        table.add_column(
+            name,
+            justify="right" if name in NUMBERS else "left",
+            no_wrap=name in NUMBERS,
+            overflow="fold",
+        )
     for gate in dict.fromkeys(v.gate for v in verdicts):
         of_it = [v for v in verdicts if v.gate == gate]
         table.add_row(f"[bold]{escape(gate)}[/]")
-        for verdict in of_it if len(of_it) <= MOST_ROWS else sorted(of_it, key=_by_weight)[:MOST_ROWS]:
+        for verdict in (
+            of_it if len(of_it) <= MOST_ROWS else sorted(of_it, key=_by_weight)[:MOST_ROWS]
+        ):
             table.add_row(*map(escape, row(verdict)))
         if len(of_it) > MOST_ROWS:
             table.add_row(f"and {len(of_it) - MOST_ROWS} more, better ones")
@@ -58,7 +65,13 @@ def tell(console: Console, verdicts: Sequence[Verdict], title: str) -> None:
 
 def row(one: Verdict) -> tuple[str, ...]:
     """Return a verdict's cells as text."""
-    return one.cell, _number(one.here, one.unit), _number(one.there, one.unit), _change(one), one.outcome
+    return (
+        one.cell,
+        _number(one.here, one.unit),
+        _number(one.there, one.unit),
+        _change(one),
+        one.outcome,
+    )
 
 
 def _number(value: float | None, name: str) -> str:
@@ -95,7 +108,14 @@ def lines(verdicts: Iterable[Verdict]) -> list[str]:
 
 def markdown(verdicts: Sequence[Verdict], title: str) -> str:
     """Return the verdicts as a Markdown section, with a line that counts them."""
-    head = [f"## {title}", "", counted(verdicts), "", f"| gate | {' | '.join(COLUMNS)} |", "|---|---|---:|---:|---:|---|"]
+    head = [
+        f"## {title}",
+        "",
+        counted(verdicts),
+        "",
+        f"| gate | {' | '.join(COLUMNS)} |",
+        "|---|---|---:|---:|---:|---|",
+    ]
     rows = [f"| {' | '.join(_escaped(text) for text in (v.gate, *row(v)))} |" for v in verdicts]
     below = [f"- {_escaped(line)}" for line in lines(verdicts)]
     return "\n".join([*head, *rows, *([""] if below else []), *below])

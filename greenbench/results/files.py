@@ -136,11 +136,17 @@ def load(path: Path) -> dict[str, Any]:
         run: dict[str, Any] = json.loads(path.read_text("utf-8"))
         schema, lacking = int(run["schema"]), [key for key in KEYS if key not in run]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{path}: not a results file ({type(error).__name__}: {error}); delete it or give another") from error
+        raise UsageError(
+            f"{path}: not a results file ({type(error).__name__}: {error}); delete it or give another"
+        ) from error
     if schema > SCHEMA:
-        raise UsageError(f"{path}: written with schema {schema}, and this greenbench reads up to {SCHEMA}; update greenbench")
+        raise UsageError(
+            f"{path}: written with schema {schema}, and this greenbench reads up to {SCHEMA}; update greenbench"
+        )
     if lacking:
-        raise UsageError(f"{path}: not a results file (it lacks {', '.join(lacking)}); delete it or give another")
+        raise UsageError(
+            f"{path}: not a results file (it lacks {', '.join(lacking)}); delete it or give another"
+        )
     return run
 
 

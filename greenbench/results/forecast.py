@@ -35,7 +35,9 @@ class Like:
     data: str
 
 
-def forecast(asked: Sequence[Cell], earlier: Iterable[Mapping[str, Any]], like: Mapping[str, Like]) -> Forecast | None:
+def forecast(
+    asked: Sequence[Cell], earlier: Iterable[Mapping[str, Any]], like: Mapping[str, Like]
+) -> Forecast | None:
     """Sum what each cell took in ``earlier`` runs (median over them); None where none is known.
 
     Only runs of the same profile count, and of these only cells that are ``like`` their task's: on this host, with this
@@ -48,18 +50,30 @@ def forecast(asked: Sequence[Cell], earlier: Iterable[Mapping[str, Any]], like: 
     joules = [_median([j for _, j, _ in taken if j is not None]) for _, taken in found]
     known = [j for j in joules if j is not None]
     return Forecast(
-        seconds=sum(statistics.median(s for s, _, _ in taken) * cell.rounds for cell, taken in found),
-        joules=sum(j * cell.rounds for j, (cell, _) in zip(joules, found, strict=True) if j is not None) if known else None,
+        seconds=sum(
+            statistics.median(s for s, _, _ in taken) * cell.rounds for cell, taken in found
+        ),
+        joules=sum(
+            j * cell.rounds for j, (cell, _) in zip(joules, found, strict=True) if j is not None
+        )
+        if known
+        else None,
         sources=tuple(sorted({source for _, taken in found for _, _, source in taken if source})),
         known=len(found),
         asked=len(asked),
     )
 
 
-def _taken(cell: Cell, runs: Sequence[Mapping[str, Any]], like: Like) -> list[tuple[float, float | None, str]]:
+def _taken(
+    cell: Cell, runs: Sequence[Mapping[str, Any]], like: Like
+) -> list[tuple[float, float | None, str]]:
     """Seconds, joules and energy source of each earlier round of ``cell``."""
     return [
-        (r["seconds"], r["energy"]["total_j"], "+".join(sorted(set(r["energy"]["sources"].values()) - {"none"})))
+        (
+            r["seconds"],
+            r["energy"]["total_j"],
+            "+".join(sorted(set(r["energy"]["sources"].values()) - {"none"})),
+        )
         for run in runs
         if run["profile"] == cell.profile and run["environment"].get("host") == like.host
         if like.device in {None, run["environment"].get("device")}

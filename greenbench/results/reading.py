@@ -18,7 +18,11 @@ Record = dict[str, Any]
 
 def baseline_of(record: Record, records: Sequence[Record]) -> Record | None:
     """Return V0's record for the same task, if it stands among ``records`` and neither it nor its test failed."""
-    same = (r for r in records if r["variant"] == BASELINE and r["task"] == record["task"] and not failed(r))
+    same = (
+        r
+        for r in records
+        if r["variant"] == BASELINE and r["task"] == record["task"] and not failed(r)
+    )
     return next(same, None)
 
 
@@ -71,4 +75,10 @@ def score(record: Record | None, primary: str) -> float | None:
 def source_label(record: Record) -> str:
     """Name where the joules come from, channel by channel; how an estimate was made stands among the doubts."""
     named = known_sources(record)
-    return ", ".join(f"{c} {s.partition(':')[0] if s.startswith('estimated:') else s}" for c, s in named.items()) or "none"
+    return (
+        ", ".join(
+            f"{c} {s.partition(':')[0] if s.startswith('estimated:') else s}"
+            for c, s in named.items()
+        )
+        or "none"
+    )

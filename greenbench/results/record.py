@@ -40,13 +40,22 @@ def energy_record(energy: Energy) -> dict[str, Any]:
     """Joules per channel with their sources, above the idle machine's too, and the sums with their scope."""
     record: dict[str, Any] = builtin(energy)
     net = {channel: energy.net(channel) for channel in CHANNELS}
-    totals = {"total_j": energy.total_j, "total_net_j": energy.total_net_j, "scope": list(energy.scope)}
+    totals = {
+        "total_j": energy.total_j,
+        "total_net_j": energy.total_net_j,
+        "scope": list(energy.scope),
+    }
     return {**record, "net_j": net, **totals}
 
 
 def window_record(window: Window) -> dict[str, Any]:
     """One stage window."""
-    about = {"stage": window.stage, "seconds": window.seconds, "state": window.state, "passes": window.passes}
+    about = {
+        "stage": window.stage,
+        "seconds": window.seconds,
+        "state": window.state,
+        "passes": window.passes,
+    }
     return {**about, **energy_record(window.energy)}
 
 
@@ -55,7 +64,9 @@ def round_record(one: Round) -> dict[str, Any]:
     record: dict[str, Any] = builtin(one)
     del record["whole"]
     whole = {"seconds": one.whole.seconds, "energy": energy_record(one.whole.energy)}
-    stages = {name: [window_record(w) for w in getattr(one, name)] for name in ("windows", "repeats")}
+    stages = {
+        name: [window_record(w) for w in getattr(one, name)] for name in ("windows", "repeats")
+    }
     return {**record, **whole, **stages}
 
 

@@ -53,7 +53,10 @@ class Circumstances:
 
 
 def _seen(
-    done: Sequence[Round], pipeline: Pipeline | None, gauges: Sequence[dict[str, Any]], around: Circumstances
+    done: Sequence[Round],
+    pipeline: Pipeline | None,
+    gauges: Sequence[dict[str, Any]],
+    around: Circumstances,
 ) -> dict[str, Any]:
     """Return what the session knows of a pipeline's cell besides its rounds: the yardstick, effects, and doubts from both."""
     if pipeline is None:
@@ -82,7 +85,12 @@ def _about(pipeline: Pipeline | None, name: str) -> dict[str, Any]:
     if pipeline is None:
         return {"id": name, "task": "", "variant": "", "model": ""}
     cell = pipeline.cell
-    return {"id": cell.id, "task": cell.task, "variant": cell.variant, "model": pipeline.model.source}
+    return {
+        "id": cell.id,
+        "task": cell.task,
+        "variant": cell.variant,
+        "model": pipeline.model.source,
+    }
 
 
 def _outcome(
@@ -107,10 +115,18 @@ def _outcome(
         error=failure,
         **seen,
     )
-    return Outcome(result=result, record=cell_record(result, pipeline.cell.options if pipeline else None), error=error)
+    return Outcome(
+        result=result,
+        record=cell_record(result, pipeline.cell.options if pipeline else None),
+        error=error,
+    )
 
 
 def sentence(error: BaseException) -> str:
     """Return an exception as one line."""
     text = str(error).strip() or "no message"
-    return text.splitlines()[0] if isinstance(error, GreenbenchError) else f"{type(error).__name__}: {text.splitlines()[0]}"
+    return (
+        text.splitlines()[0]
+        if isinstance(error, GreenbenchError)
+        else f"{type(error).__name__}: {text.splitlines()[0]}"
+    )

@@ -59,16 +59,25 @@ def compare(
 def defaults(known_runs: Sequence[Run]) -> list[str]:
     """Return gates on what any of the runs knows: energy, time, and each task's primary score."""
     cells = [cell for run in known_runs for cell in run.cells.values()]
-    known = [text for text in DEFAULT if text.startswith("time") or any(scope(c.record) != "no joules" for c in cells)]
+    known = [
+        text
+        for text in DEFAULT
+        if text.startswith("time") or any(scope(c.record) != "no joules" for c in cells)
+    ]
     scored = {
-        task: next((n for n in TASKS[task].primary if any(score(c.record, n) is not None for c in cells)), None)
+        task: next(
+            (n for n in TASKS[task].primary if any(score(c.record, n) is not None for c in cells)),
+            None,
+        )
         for task in dict.fromkeys(c.record["task"] for c in cells)
         if task in TASKS
     }
     return known + [f"{task}.{name} >= saved-0.02" for task, name in scored.items() if name]
 
 
-def _compared(run: Run, baseline: Run, gates: Sequence[Gate], *, allow: Collection[str], strict: bool) -> Comparison:
+def _compared(
+    run: Run, baseline: Run, gates: Sequence[Gate], *, allow: Collection[str], strict: bool
+) -> Comparison:
     why = f"{baseline.name} has it and {run.name} has not: removed, renamed or not run"
     gone = {name: why for name in baseline.cells if name not in run.cells}
     against = Against(saved=baseline.cells, saved_name=baseline.name, gone=gone, allow=allow)

@@ -27,7 +27,11 @@ def without_effect(applied: Sequence[Applied], options: Options) -> tuple[str, .
     """Return the knobs that ``options`` turn and that nobody read back, or that read as the baseline's or as before."""
     baseline = {d.knob: d.baseline for d in differences(options)}
     proofs = {f"{a.stage}.{a.knob}": a for a in applied}
-    return tuple(k for k in baseline if k not in proofs or proofs[k].got in (None, baseline[k], proofs[k].before))
+    return tuple(
+        k
+        for k in baseline
+        if k not in proofs or proofs[k].got in (None, baseline[k], proofs[k].before)
+    )
 
 
 def effect_of(rounds: Sequence[Round], options: Options) -> tuple[str, tuple[str, ...]]:
@@ -62,10 +66,16 @@ class Outputs:
             if one.outputs_sha256 is None:
                 continue
             earlier = self._seen.setdefault((cell.task, one.seed, one.outputs_sha256), [])
-            twins |= dict.fromkeys(name for name, proofs in earlier if name != cell.id and should_differ(proofs, one.applied))
+            twins |= dict.fromkeys(
+                name
+                for name, proofs in earlier
+                if name != cell.id and should_differ(proofs, one.applied)
+            )
             earlier.append((cell.id, one.applied))
         return (
-            (f"its outputs equal those of {', '.join(twins)} to the last bit, though its knobs should move them",)
+            (
+                f"its outputs equal those of {', '.join(twins)} to the last bit, though its knobs should move them",
+            )
             if twins
             else ()
         )

@@ -29,7 +29,13 @@ BASELINE = "V0"
 class Gatekeeper:
     """Judges the cells of one session."""
 
-    def __init__(self, session: Session, compared: Callable[[], Path | Sequence[Path] | None], *, selective: str) -> None:
+    def __init__(
+        self,
+        session: Session,
+        compared: Callable[[], Path | Sequence[Path] | None],
+        *,
+        selective: str,
+    ) -> None:
         """Hold them; ``compared`` finds the file to compare with, or those to choose from, newest last; None: nobody asked.
 
         ``selective`` says what a person chose among, ``tests``, ``files`` or nothing: only what was not chosen may be left out.
@@ -43,16 +49,33 @@ class Gatekeeper:
         """Find what the gates refer to; raises UsageError where that is not there, or names no single cell."""
         ids = [c.id for c in self._session.asked]
         if twice := sorted({i for i in ids if ids.count(i) > 1}):
-            raise UsageError(f"--green-gate: several tests measure {twice[0]}, and a verdict is about one; run them apart")
+            raise UsageError(
+                f"--green-gate: several tests measure {twice[0]}, and a verdict is about one; run them apart"
+            )
         names = {gate.reference: gate for gate in self.gates if gate.reference}
         if SAVED in names:
             _ = self.saved
-        known = [Measured(record={"id": i, "task": t, "variant": v}, header={}) for i, t, v in self._matrix()]
+        known = [
+            Measured(record={"id": i, "task": t, "variant": v}, header={})
+            for i, t, v in self._matrix()
+        ]
         for name, gate in names.items():
             if name != SAVED and not any(is_named(cell, name) for cell in known):
-                same = sorted({c.id.partition("-")[2] for c in known if str(c.record["variant"]).partition("_")[0] == name})
-                what = f"names {len(same)} cells a task, {', '.join(same)}" if same else "is no variant of the matrix"
-                raise UsageError(f"--green-gate: {gate.text}: {name} {what}; write 'saved' or one cell, such as V0 or V1-b16")
+                same = sorted(
+                    {
+                        c.id.partition("-")[2]
+                        for c in known
+                        if str(c.record["variant"]).partition("_")[0] == name
+                    }
+                )
+                what = (
+                    f"names {len(same)} cells a task, {', '.join(same)}"
+                    if same
+                    else "is no variant of the matrix"
+                )
+                raise UsageError(
+                    f"--green-gate: {gate.text}: {name} {what}; write 'saved' or one cell, such as V0 or V1-b16"
+                )
 
     @functools.cached_property
     def saved(self) -> Run | None:
@@ -60,10 +83,14 @@ class Gatekeeper:
         found = self._compared()
         wanted = next((gate.text for gate in self.gates if gate.reference == SAVED), "")
         if found is None:
-            raise UsageError(f"--green-gate: {wanted}: nothing is compared with; add --benchmark-compare=FILE")
+            raise UsageError(
+                f"--green-gate: {wanted}: nothing is compared with; add --benchmark-compare=FILE"
+            )
         if isinstance(found, Path):
             return runs.read(found)
-        newest = next((run for file in reversed(found) if not (run := runs.read(file)).failed), None)
+        newest = next(
+            (run for file in reversed(found) if not (run := runs.read(file)).failed), None
+        )
         if newest is None:
             raise UsageError(
                 f"--green-gate: {wanted}: no saved run here that passed its gates; --benchmark-compare=FILE names one"
@@ -75,16 +102,26 @@ class Gatekeeper:
         """Return id, task and variant of every cell of the matrix, whether or not it was selected."""
         session = self._session
         names = [t.name for t in session.matrix.tasks if t.name in TASKS]
-        cells = [c for t in names for c in plan.cells(t, session.matrix.variants, session.profile, seed=0, rounds=None)]
+        cells = [
+            c
+            for t in names
+            for c in plan.cells(t, session.matrix.variants, session.profile, seed=0, rounds=None)
+        ]
         return [(c.id, c.task, c.variant) for c in cells]
 
     def judge(self, records: Sequence[Mapping[str, Any]]) -> list[Verdict]:
         """Return a verdict for each gate and cell; the first answer stands."""
         if self._verdicts is None:
-            cells = {r["id"]: Measured(record=r, header=self._session.header) for r in records} if self.gates else {}
+            cells = (
+                {r["id"]: Measured(record=r, header=self._session.header) for r in records}
+                if self.gates
+                else {}
+            )
             against = self._against(cells) if self.gates else Against()
             with readable(against.saved_name or "the session's results"):
-                self._verdicts = [v for gate in self.gates for v in verdicts.judge(gate, cells, against)]
+                self._verdicts = [
+                    v for gate in self.gates for v in verdicts.judge(gate, cells, against)
+                ]
         return self._verdicts
 
     def _against(self, cells: Mapping[str, Measured]) -> Against:
@@ -107,7 +144,11 @@ class Gatekeeper:
     def baselines(self, records: Sequence[Mapping[str, Any]]) -> list[Measured]:
         """Return V0 of an earlier session for each task of this one that ran without it."""
         with_v0 = {r["task"] for r in records if r["variant"].partition("_")[0] == BASELINE}
-        lacking = {r["task"]: r for r in records if r["variant"] and r["rounds"] and r["task"] not in with_v0}
+        lacking = {
+            r["task"]: r
+            for r in records
+            if r["variant"] and r["rounds"] and r["task"] not in with_v0
+        }
         cells = [Measured(record=r, header=self._session.header) for r in lacking.values()]
         return [found for cell in cells if (found := self.earlier(BASELINE, cell)) is not None]
 
@@ -116,10 +157,15 @@ class Gatekeeper:
         lost = [name for name in saved.cells if name not in cells]
         session = self._session
         matrix = {name for name, _, _ in self._matrix()}
-        chosen = {"tests": set(session.offered) - {c.id for c in session.asked}, "files": matrix or set(lost)}
+        chosen = {
+            "tests": set(session.offered) - {c.id for c in session.asked},
+            "files": matrix or set(lost),
+        }
         left_out = [name for name in lost if name in chosen.get(self._selective, ())]
         if left_out:
-            self.notes.append(f"not selected, and so not judged: {', '.join(left_out)} of {Path(saved.name).name}")
+            self.notes.append(
+                f"not selected, and so not judged: {', '.join(left_out)} of {Path(saved.name).name}"
+            )
         why = f"{Path(saved.name).name} has it and this run has not: removed, renamed or not collected"
         return {name: why for name in lost if name not in left_out}
 

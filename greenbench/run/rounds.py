@@ -61,7 +61,9 @@ class Plain:
 class Rounds:
     """The rounds of one target: hands pytest-benchmark its set-up, target and teardown, and collects the results."""
 
-    def __init__(self, target: Target, energy: Meter, *, seed: int, rounds: int, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, target: Target, energy: Meter, *, seed: int, rounds: int, say: Callable[[str], None]
+    ) -> None:
         """Round i runs with ``seed + i``."""
         self._target, self._energy, self._seed, self._asked = target, energy, seed, rounds
         self._say, self._started = say, 0
@@ -69,7 +71,9 @@ class Rounds:
 
     def run(self, benchmark: Any) -> None:
         """Run all rounds; with benchmarks disabled, run one that is scored and not kept."""
-        benchmark.pedantic(self._run, setup=self._setup, teardown=self._teardown, rounds=self._asked, iterations=1)
+        benchmark.pedantic(
+            self._run, setup=self._setup, teardown=self._teardown, rounds=self._asked, iterations=1
+        )
         if not benchmark.enabled:  # pytest-benchmark leaves out the teardown then
             self._teardown()
 
@@ -90,11 +94,15 @@ class Rounds:
             return
         seen = self._energy.watch.end()
         done = self._target.finish(whole, tuple(inner))
-        machine = done.machine or seen.record  # a pipeline looks for itself, while its circumstances hold
+        machine = (
+            done.machine or seen.record
+        )  # a pipeline looks for itself, while its circumstances hold
         self.done.append(replace(done, machine=machine, doubts=(*done.doubts, *seen.doubts)))
 
 
-def measured(target: Any, benchmark: Any, meter: Meter, *, name: str, rounds: int, around: Circumstances) -> Outcome:
+def measured(
+    target: Any, benchmark: Any, meter: Meter, *, name: str, rounds: int, around: Circumstances
+) -> Outcome:
     """Run ``target``, a pipeline or a function without arguments, through ``benchmark`` (pytest-benchmark's fixture).
 
     A pipeline brings its own id, seed and number of rounds; ``name`` and ``rounds`` are a function's. An exception of the
@@ -134,7 +142,9 @@ def _gauge(gauges: list[dict[str, Any]], pipeline: Pipeline | None, benchmark: A
         gauges.append(reading(*pipeline.gauge()))
 
 
-def _gauge_again(gauges: list[dict[str, Any]], pipeline: Pipeline | None, benchmark: Any) -> tuple[str, ...]:
+def _gauge_again(
+    gauges: list[dict[str, Any]], pipeline: Pipeline | None, benchmark: Any
+) -> tuple[str, ...]:
     """Run the kernel after the rounds; what keeps it from running is told, and fails no cell that is measured."""
     try:
         _gauge(gauges, pipeline, benchmark)

@@ -46,7 +46,9 @@ NOTHING = matrix.Experiment(tasks=(), models=(), variants=())
 class Session:
     """Everything that the cells of a session share."""
 
-    def __init__(self, asked: Any, root: Path, experiment: Path | None, variants: Path | None) -> None:
+    def __init__(
+        self, asked: Any, root: Path, experiment: Path | None, variants: Path | None
+    ) -> None:
         """Read the matrix, if there is one, and the settings. ``asked(flag)`` is what the command line says.
 
         Raises Disagreements or another UsageError.
@@ -72,8 +74,16 @@ class Session:
         """Return the cells of ``task``; raises UsageError where the matrix or the profile has no such task."""
         known = [t.name for t in self.matrix.tasks if t.name in TASKS]
         if task not in known:
-            raise UsageError(f"there is no task {task!r}; experiment.md and greenbench have: {', '.join(known) or 'none'}")
-        cells = plan.cells(task, self.matrix.variants, self.profile, seed=self.settings.seed, rounds=self.settings.rounds)
+            raise UsageError(
+                f"there is no task {task!r}; experiment.md and greenbench have: {', '.join(known) or 'none'}"
+            )
+        cells = plan.cells(
+            task,
+            self.matrix.variants,
+            self.profile,
+            seed=self.settings.seed,
+            rounds=self.settings.rounds,
+        )
         self.offered += [c.id for c in cells]
         return cells
 
@@ -116,7 +126,9 @@ class Session:
         """Return the handle of the task's model."""
         name, size = TASKS[task].model, self.size(task)
         given = self.settings.model.get(name)
-        return Checkpoint(name, given or size.model, REVISIONS.get(given) if given else size.model_revision)
+        return Checkpoint(
+            name, given or size.model, REVISIONS.get(given) if given else size.model_revision
+        )
 
     def outlook(self, cells: Sequence[Cell]) -> list[str]:
         """Return, line by line, what ``cells`` would do and cost; loads no model, asks no network, runs nothing."""
@@ -134,7 +146,11 @@ class Session:
             )
             for task in dict.fromkeys(c.task for c in cells)
         ]
-        return [f"greenbench: profile {self.profile.name}", *outlook.lines(ahead, runs, self.like()), *problems]
+        return [
+            f"greenbench: profile {self.profile.name}",
+            *outlook.lines(ahead, runs, self.like()),
+            *problems,
+        ]
 
     def like(self) -> dict[str, forecast.Like]:
         """Say, task by task, which earlier results speak of the cells to come."""
@@ -152,13 +168,17 @@ class Session:
         """Return the cell's switches; raises UsageError for options that contradict each other."""
         from greenbench.stages.toggles import Toggles
 
-        return Toggles(cell.options, self.size(cell.task), self.device, broken=self._cold.get(_kind(cell)))
+        return Toggles(
+            cell.options, self.size(cell.task), self.device, broken=self._cold.get(_kind(cell))
+        )
 
     def power(self, cell: Cell) -> System:
         """Return the cell's system stage."""
         from greenbench.stages.system import System
 
-        return System(cell.options.system, self.gpus, control=self.settings.control == "on", say=self.say)
+        return System(
+            cell.options.system, self.gpus, control=self.settings.control == "on", say=self.say
+        )
 
     def get_ready(self) -> None:
         """Before the first cell: open data, models, meter and environment, then warm up.
@@ -218,7 +238,11 @@ class Session:
         from greenbench.machine.gpus import counted
         from greenbench.machine.gpus import gpus as visible
 
-        if not self.matrix.tasks and self.settings.gpus == "auto" and self.settings.device == "auto":
+        if (
+            not self.matrix.tasks
+            and self.settings.gpus == "auto"
+            and self.settings.device == "auto"
+        ):
             return tuple(gpu for gpu in visible() if not gpu.mig)
         return counted(self.settings.gpus, self.device)
 
@@ -246,7 +270,13 @@ class Session:
             GUARD.stop()
         if self._ready:
             sampler = meter.sampler.cpu_seconds if meter.sampler is not None else None
-            self.recorder.conclude(conclusion={"doubts": list(told), "in_a_hurry": hurry, "sampler_cpu_seconds": sampler})
+            self.recorder.conclude(
+                conclusion={
+                    "doubts": list(told),
+                    "in_a_hurry": hurry,
+                    "sampler_cpu_seconds": sampler,
+                }
+            )
         return told
 
     def _last_look(self, meter: Meter) -> tuple[str, ...]:
@@ -254,7 +284,9 @@ class Session:
         try:
             return meter.rest(IDLE_S)
         except Exception as error:  # noqa: BLE001  whatever a driver raises at the end: the cells are measured and written
-            return (f"the idle power could not be looked at again: {type(error).__name__}: {error}",)
+            return (
+                f"the idle power could not be looked at again: {type(error).__name__}: {error}",
+            )
 
     @functools.cached_property
     def header(self) -> dict[str, Any]:
@@ -269,7 +301,10 @@ class Session:
                 "argv": shlex.join(["pytest", *sys.argv[1:]]),
                 "started": self.started.isoformat().replace("+00:00", "Z"),
             },
-            "environment": {"device": self.device, **record.builtin(describe(self.root, self.gpus))},
+            "environment": {
+                "device": self.device,
+                **record.builtin(describe(self.root, self.gpus)),
+            },
         }
 
     @functools.cached_property
@@ -290,7 +325,13 @@ class Session:
 
 def _kind(cell: Cell) -> tuple[Any, ...]:
     """Cells of one kind use the same libraries, formats and shapes for the first time: one warm-up serves them all."""
-    return cell.task, cell.options.data, cell.options.training, cell.options.architecture, cell.options.inference
+    return (
+        cell.task,
+        cell.options.data,
+        cell.options.training,
+        cell.options.architecture,
+        cell.options.inference,
+    )
 
 
 def wait_for_cuda() -> None:

@@ -35,7 +35,9 @@ class Once:
 
     enabled = True
 
-    def pedantic(self, target: Callable[[], Any], *, setup: Any, teardown: Any, rounds: int, iterations: int) -> None:
+    def pedantic(
+        self, target: Callable[[], Any], *, setup: Any, teardown: Any, rounds: int, iterations: int
+    ) -> None:
         """Run ``target`` between ``setup`` and ``teardown``, ``rounds`` times."""
         for _ in range(rounds * iterations):
             setup()
@@ -47,7 +49,9 @@ def chosen(session: Session, name: str) -> Cell:
     """Return the cell called ``name``; raises UsageError with those that there are."""
     cells = {c.id: c for task in session.matrix.tasks for c in session.cells(task.name)}
     if name not in cells:
-        raise UsageError(f"greenbench sweep-power: there is no cell {name!r}; there are {', '.join(cells)}")
+        raise UsageError(
+            f"greenbench sweep-power: there is no cell {name!r}; there are {', '.join(cells)}"
+        )
     return cells[name]
 
 
@@ -55,13 +59,17 @@ def knobs(session: Session, asked: Sequence[str] | None) -> tuple[str, ...]:
     """Return the knobs to sweep: the asked ones, else those of what is counted; raises UsageError for one that is none."""
     if asked is None:
         return GPU_KNOBS if session.gpus else CPU_KNOBS
-    if unknown := [k for k in asked if k not in (*GPU_KNOBS, *CPU_KNOBS, "gpu_memory_clock_fraction")]:
+    if unknown := [
+        k for k in asked if k not in (*GPU_KNOBS, *CPU_KNOBS, "gpu_memory_clock_fraction")
+    ]:
         known = ", ".join((*GPU_KNOBS, "gpu_memory_clock_fraction", *CPU_KNOBS))
         raise UsageError(f"greenbench sweep-power: --knobs {unknown[0]}: it is none of {known}")
     return tuple(asked)
 
 
-def sweep(session: Session, cell: Cell, tried: Sequence[Mapping[str, float]], say: Callable[[str], None]) -> list[Point]:
+def sweep(
+    session: Session, cell: Cell, tried: Sequence[Mapping[str, float]], say: Callable[[str], None]
+) -> list[Point]:
     """Measure ``cell`` with each of the settings ``tried``; raises what a cell raises that cannot be measured."""
     session.check([cell])
     session.live = say
@@ -72,33 +80,58 @@ def sweep(session: Session, cell: Cell, tried: Sequence[Mapping[str, float]], sa
         session.release(hurry=True)
 
 
-def _point(session: Session, cell: Cell, chosen: Mapping[str, float], say: Callable[[str], None]) -> Point:
+def _point(
+    session: Session, cell: Cell, chosen: Mapping[str, float], say: Callable[[str], None]
+) -> Point:
     system: Any = replace(cell.options.system, **dict[str, Any](chosen))
     here = replace(cell, options=replace(cell.options, system=system))
     data, model = session.dataset(cell.task), session.model(cell.task)
-    pipeline = Pipeline(here, data, model, session.toggles(here), session.meter, session.power(here))
+    pipeline = Pipeline(
+        here, data, model, session.toggles(here), session.meter, session.power(here)
+    )
     say(f"{_told(chosen)}: measuring")
     outcome = measured(
-        pipeline, Once(), session.meter, name=cell.id, rounds=cell.rounds, around=Circumstances(say=lambda _: None)
+        pipeline,
+        Once(),
+        session.meter,
+        name=cell.id,
+        rounds=cell.rounds,
+        around=Circumstances(say=lambda _: None),
     )
-    if isinstance(outcome.error, UsageError):  # a value that this device does not take costs this point alone
+    if isinstance(
+        outcome.error, UsageError
+    ):  # a value that this device does not take costs this point alone
         return Point(settings=chosen, seconds={}, joules={}, note=str(outcome.error))
     if outcome.error is not None:
         raise outcome.error
-    idle = [a.note for r in outcome.result.rounds for a in r.applied if a.stage == "system" and a.knob in chosen and a.note]
+    idle = [
+        a.note
+        for r in outcome.result.rounds
+        for a in r.applied
+        if a.stage == "system" and a.knob in chosen and a.note
+    ]
     return replace(_measured(outcome.result, chosen), note=idle[0] if idle else "")
 
 
 def _measured(result: CellResult, chosen: Mapping[str, float]) -> Point:
     stages = [s for s in SWEPT if any(w.stage == s for w in result.rounds[0].windows)]
-    parts = [{s: e for s in stages if (e := stage_energy(one, s)) is not None} for one in result.rounds]
+    parts = [
+        {s: e for s in stages if (e := stage_energy(one, s)) is not None} for one in result.rounds
+    ]
     both = [added(list(each.values())) for each in parts if len(each) == len(stages)]
-    seconds = {s: fmean(sum(w.seconds for w in one.windows if w.stage == s) for one in result.rounds) for s in stages}
+    seconds = {
+        s: fmean(sum(w.seconds for w in one.windows if w.stage == s) for one in result.rounds)
+        for s in stages
+    }
     joules = {s: energies([each[s] for each in parts if s in each])["total_j"] for s in stages}
     sources = {source for each in both for source in each.sources.values()} - {"none"}
     whole = {"both": energies(both)["total_j"]} if both else {}
-    return Point(settings=chosen, seconds=seconds, joules={**joules, **whole}, sources=tuple(sorted(sources)))
+    return Point(
+        settings=chosen, seconds=seconds, joules={**joules, **whole}, sources=tuple(sorted(sources))
+    )
 
 
 def _told(chosen: Mapping[str, float]) -> str:
-    return ", ".join(f"{knob} {value:g}" for knob, value in chosen.items()) or "the machine as it is"
+    return (
+        ", ".join(f"{knob} {value:g}" for knob, value in chosen.items()) or "the machine as it is"
+    )

@@ -48,7 +48,13 @@ def command(program: str, given: Path, limits: Limits, shown: Iterable[Path] = (
     """Return what stands before the first process's own command: bubblewrap, the view, and the changed root for root."""
     seen, as_root = view(Path(program), shown), os.geteuid() == 0
     jail = JAIL if as_root else ""
-    start = ["bwrap", *APART, "--as-pid-1", "--die-with-parent", *(_shown(_bare(seen), "") if as_root else [])]
+    start = [
+        "bwrap",
+        *APART,
+        "--as-pid-1",
+        "--die-with-parent",
+        *(_shown(_bare(seen), "") if as_root else []),
+    ]
     laid = [*_shown(seen, jail), *_places(jail, given, limits), "--remount-ro", "/", "--chdir", "/"]
     if as_root:
         kept = [word for power in POWERS for word in ("--cap-add", power)]
@@ -59,16 +65,24 @@ def command(program: str, given: Path, limits: Limits, shown: Iterable[Path] = (
 
 def _bare(seen: View) -> View:
     """Return as much of a view as it takes to start ``chroot``."""
-    return View(shown=tuple(p for p in seen.shown if len(p.parts) == len(("/", "usr"))), links=seen.links)
+    return View(
+        shown=tuple(p for p in seen.shown if len(p.parts) == len(("/", "usr"))), links=seen.links
+    )
 
 
 def _shown(seen: View, below: str) -> list[str]:
     """Return the options that show a view under ``below``; folders on the way are made first, as they could else be shut."""
     names = [f"{below}{name}" for name in (*seen.shown, *(name for name, _ in seen.links))]
-    ways = dict.fromkeys(str(way) for name in names for way in reversed(Path(name).parents) if str(way) != "/")
+    ways = dict.fromkeys(
+        str(way) for name in names for way in reversed(Path(name).parents) if str(way) != "/"
+    )
     made = [word for way in ways for word in ("--dir", way)]
     shown = [word for path in seen.shown for word in ("--ro-bind", str(path), f"{below}{path}")]
-    return [*made, *shown, *(word for name, leads in seen.links for word in ("--symlink", leads, f"{below}{name}"))]
+    return [
+        *made,
+        *shown,
+        *(word for name, leads in seen.links for word in ("--symlink", leads, f"{below}{name}")),
+    ]
 
 
 def _places(below: str, given: Path, limits: Limits) -> list[str]:
@@ -76,4 +90,12 @@ def _places(below: str, given: Path, limits: Limits) -> list[str]:
     size = ["--size", str(limits.scratch_bytes)] if _takes("--size") else []
     scratch = ["--perms", "1777", *size, "--tmpfs", f"{below}{SCRATCH}"]
     devices = ["--dev", f"{below}/dev", "--remount-ro", f"{below}/dev"]
-    return ["--proc", f"{below}/proc", *devices, "--ro-bind", str(given), f"{below}{GIVEN}", *scratch]
+    return [
+        "--proc",
+        f"{below}/proc",
+        *devices,
+        "--ro-bind",
+        str(given),
+        f"{below}{GIVEN}",
+        *scratch,
+    ]

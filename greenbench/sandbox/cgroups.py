@@ -39,7 +39,11 @@ class Group:
     @property
     def oom_kills(self) -> int:
         """How often the kernel has killed in the group for want of memory."""
-        return sum(_counted(folder / name) for folder in self.folders for name in ("memory.events", "memory.oom_control"))
+        return sum(
+            _counted(folder / name)
+            for folder in self.folders
+            for name in ("memory.events", "memory.oom_control")
+        )
 
     def remove(self) -> None:
         """Remove the group, whose processes have all ended; raises OSError where one has not."""
@@ -76,7 +80,10 @@ def _limit(controller: str, folder: Path, limits: Limits) -> None:
     if controller == "pids":
         (folder / "pids.max").write_text(str(limits.processes + WRAPPERS))
         return
-    files = [folder / name for name in ("memory.max", "memory.limit_in_bytes", "memory.memsw.limit_in_bytes")]
+    files = [
+        folder / name
+        for name in ("memory.max", "memory.limit_in_bytes", "memory.memsw.limit_in_bytes")
+    ]
     for file in filter(Path.exists, files):
         file.write_text(str(limits.total_bytes))
     swap = folder / "memory.swap.max"
@@ -87,7 +94,11 @@ def _limit(controller: str, folder: Path, limits: Limits) -> None:
 def _counted(file: Path) -> int:
     """Return the line ``oom_kill`` of a file of counters."""
     with contextlib.suppress(OSError):
-        return int(dict(line.split(maxsplit=1) for line in file.read_text("utf-8").splitlines()).get("oom_kill", 0))
+        return int(
+            dict(line.split(maxsplit=1) for line in file.read_text("utf-8").splitlines()).get(
+                "oom_kill", 0
+            )
+        )
     return 0
 
 
@@ -95,7 +106,10 @@ def _counted(file: Path) -> int:
 def _parents() -> dict[str, Path] | str:
     """Return the folder to make a group in for each controller, or why there is none; tried once by making one."""
     try:
-        own, mounts = Path("/proc/self/cgroup").read_text("utf-8"), Path("/proc/self/mountinfo").read_text("utf-8")
+        own, mounts = (
+            Path("/proc/self/cgroup").read_text("utf-8"),
+            Path("/proc/self/mountinfo").read_text("utf-8"),
+        )
     except OSError as error:
         return f"control groups cannot be looked at ({error.strerror})"
     found = parents(own, mounts)
@@ -117,7 +131,11 @@ def parents(own: str, mounts: str) -> dict[str, Path]:
                 places = {**_shared_out(mount / path.lstrip("/")), **places}
             elif kind == "cgroup" and set(names.split(",")) <= set(options):
                 below = mount / path.lstrip("/")
-                places |= {n: below if below.is_dir() else mount for n in names.split(",") if n in {"memory", "pids"}}
+                places |= {
+                    n: below if below.is_dir() else mount
+                    for n in names.split(",")
+                    if n in {"memory", "pids"}
+                }
     return places
 
 

@@ -40,8 +40,12 @@ _turn = itertools.count()
 
 def fresh_uid() -> int:
     """Return a uid that no other run uses now: RLIMIT_NPROC counts all processes of a uid, and binds every uid but root's."""
-    mapped = sum(int(line.split()[2]) for line in Path("/proc/self/uid_map").read_text("utf-8").splitlines())
-    start, size = (1 << 30, 1 << 30) if mapped > _FULL_MAP else (20_000, 40_000)  # a container may have 65536 of them only
+    mapped = sum(
+        int(line.split()[2]) for line in Path("/proc/self/uid_map").read_text("utf-8").splitlines()
+    )
+    start, size = (
+        (1 << 30, 1 << 30) if mapped > _FULL_MAP else (20_000, 40_000)
+    )  # a container may have 65536 of them only
     return start + (os.getpid() * 256 + next(_turn) % 256) % size
 
 
@@ -73,10 +77,28 @@ def wrapped(way: Way, asked: Asked, box: Path, uid: int | None, doors: Sequence[
     program, limits = asked.command, asked.limits
     joined = [*_DIE_WITH_CALLER, "sh", "-c", _JOIN, "sh", *doors, "--"]
     user = [f"--reuid={uid}", f"--regid={uid}", "--clear-groups"] if uid is not None else []
-    powers = ["--inh-caps=-all", "--bounding-set=-all"] if way.own_uid or way.kind == "namespaces" else []
-    caller = [] if way.walls else ["--pdeathsig=KILL"]  # changing the user forgets it; walls fall with their first process
+    powers = (
+        ["--inh-caps=-all", "--bounding-set=-all"]
+        if way.own_uid or way.kind == "namespaces"
+        else []
+    )
+    caller = (
+        [] if way.walls else ["--pdeathsig=KILL"]
+    )  # changing the user forgets it; walls fall with their first process
     tell = (_BRING if way.walls else "") + _TELL
-    limited = ["setpriv", *caller, *user, *powers, "--no-new-privs", *_prlimit(way, limits), "sh", "-c", tell, "sh", *program]
+    limited = [
+        "setpriv",
+        *caller,
+        *user,
+        *powers,
+        "--no-new-privs",
+        *_prlimit(way, limits),
+        "sh",
+        "-c",
+        tell,
+        "sh",
+        *program,
+    ]
     if not way.walls:
         return [*joined, *limited]
     given = box / "work"
@@ -91,14 +113,25 @@ def _prlimit(way: Way, limits: Limits) -> list[str]:
     seconds, processes = math.ceil(limits.cpu_seconds), limits.processes + _counted_too(way)
     wanted = [
         ("core", resource.RLIMIT_CORE, 0, 0),
-        ("cpu", resource.RLIMIT_CPU, seconds, seconds + 1),  # SIGXCPU, and a second later SIGKILL for who ignores it
+        (
+            "cpu",
+            resource.RLIMIT_CPU,
+            seconds,
+            seconds + 1,
+        ),  # SIGXCPU, and a second later SIGKILL for who ignores it
         ("nproc", resource.RLIMIT_NPROC, processes, processes),
         ("fsize", resource.RLIMIT_FSIZE, limits.file_bytes, limits.file_bytes),
         ("nofile", resource.RLIMIT_NOFILE, limits.open_files, limits.open_files),
     ]
     if limits.memory_bytes is not None:
         wanted.append(("as", resource.RLIMIT_AS, limits.memory_bytes, limits.memory_bytes))
-    return ["prlimit", *(f"--{name}={_at_most(kind, soft)}:{_at_most(kind, hard)}" for name, kind, soft, hard in wanted)]
+    return [
+        "prlimit",
+        *(
+            f"--{name}={_at_most(kind, soft)}:{_at_most(kind, hard)}"
+            for name, kind, soft, hard in wanted
+        ),
+    ]
 
 
 def _at_most(kind: int, wanted: int) -> int:
@@ -110,6 +143,10 @@ def _counted_too(way: Way) -> int:
     """Return how many processes and threads the kernel counts beside the program's: the wrappers', or all of the user's."""
     if way.own_uid:
         return 0
-    if way.walls and tuple(int(n) for n in re.findall(r"\d+", os.uname().release)[:2]) >= _COUNTS_BY_NAMESPACE:
+    if (
+        way.walls
+        and tuple(int(n) for n in re.findall(r"\d+", os.uname().release)[:2])
+        >= _COUNTS_BY_NAMESPACE
+    ):
         return 1 if way.kind == "bubblewrap" else 2  # the first process, and unshare
     return tasks_of(os.getuid())

@@ -26,7 +26,9 @@ KEPT = ("nosuid", "nodev", "noexec", "noatime", "nodiratime", "relatime")
 """Flags of a mount that a user namespace may not drop when it makes the mount read-only."""
 
 
-def command(program: str, given: Path, box: Path, limits: Limits, shown: Iterable[Path] = ()) -> list[str]:
+def command(
+    program: str, given: Path, box: Path, limits: Limits, shown: Iterable[Path] = ()
+) -> list[str]:
     """Return what stands before the first process's own command: namespaces, the script, and the changed root."""
     root = box / "root"
     root.mkdir()
@@ -58,7 +60,11 @@ def _lines(seen: View, given: Path, root: Path, limits: Limits) -> Iterator[str]
 def _read_only(source: Path, target: str) -> Iterator[str]:
     """Show a folder or file, each mount in it read-only."""
     real, place = shlex.quote(str(source.resolve())), shlex.quote(target)
-    made = f"mkdir -p {place}" if source.is_dir() else f"mkdir -p {shlex.quote(str(Path(target).parent))}; : > {place}"
+    made = (
+        f"mkdir -p {place}"
+        if source.is_dir()
+        else f"mkdir -p {shlex.quote(str(Path(target).parent))}; : > {place}"
+    )
     yield f"{made}; mount --rbind {real} {place}"
     for inner, flags in _mounts(source.resolve()):
         at = shlex.quote(target + inner)

@@ -26,15 +26,28 @@ _CHUNK = 1 << 16
 class Talk:
     """A started program, what it has said so far (``out`` begins with STARTED) and its ``seconds`` once stopped."""
 
-    def __init__(self, command: list[str], folder: Path, home: str, stdin: str, limits: Limits) -> None:
+    def __init__(
+        self, command: list[str], folder: Path, home: str, stdin: str, limits: Limits
+    ) -> None:
         """Start ``command`` in ``folder``, in a session of its own; the program's home is ``home``, in its own view."""
         self.folder, self.limits, self.seconds = folder, limits, 0.0
-        self.out, self.err, self._left = bytearray(), bytearray(), stdin.encode("utf-8", "surrogatepass")
+        self.out, self.err, self._left = (
+            bytearray(),
+            bytearray(),
+            stdin.encode("utf-8", "surrogatepass"),
+        )
         places = {"PATH": PATH, "HOME": home, "TMPDIR": home}
         environment = {**places, "LANG": "C.UTF-8", "PYTHONHASHSEED": "0"}
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(  # noqa: S603 - untrusted on purpose
-            command, stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0, cwd=folder, env=environment, start_new_session=True
+            command,
+            stdin=pipe,
+            stdout=pipe,
+            stderr=pipe,
+            bufsize=0,
+            cwd=folder,
+            env=environment,
+            start_new_session=True,
         )
         self._started = time.monotonic()
 
@@ -50,7 +63,9 @@ class Talk:
             while any(key.events & selectors.EVENT_READ for key in pipes.get_map().values()):
                 if self._seconds_left() <= 0:
                     return "timeout"
-                over = self.process.poll() is not None  # asked before looking: what it said last is then there to be read
+                over = (
+                    self.process.poll() is not None
+                )  # asked before looking: what it said last is then there to be read
                 ready = pipes.select(0 if over else min(self._seconds_left(), _TICK_SECONDS))
                 for key, _ in ready:
                     self._serve(pipes, key)

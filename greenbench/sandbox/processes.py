@@ -63,12 +63,19 @@ def _is_of(process: Path, session: int, uid: int | None, folder: Path) -> bool:
     facts = _facts(process)
     if facts.get("State", "Z") in "ZX":  # gone, or a zombie that its parent has not asked about
         return False
-    return facts["Uid"] == str(uid) if uid is not None else facts.get("NSsid") == str(session) or _mentions(process, folder)
+    return (
+        facts["Uid"] == str(uid)
+        if uid is not None
+        else facts.get("NSsid") == str(session) or _mentions(process, folder)
+    )
 
 
 def _mentions(process: Path, folder: Path) -> bool:
     try:
-        cwd, environment = process.joinpath("cwd").readlink(), process.joinpath("environ").read_bytes()
+        cwd, environment = (
+            process.joinpath("cwd").readlink(),
+            process.joinpath("environ").read_bytes(),
+        )
     except OSError:  # gone in the meantime, or another user's
         return False
     return str(cwd).startswith(str(folder)) or f"HOME={folder}".encode() in environment
@@ -84,4 +91,8 @@ def _facts(process: Path) -> dict[str, str]:
         lines = (process / "status").read_text("utf-8", "replace").splitlines()
     except OSError:
         return {}
-    return {key: rest.split()[0] for key, _, rest in (line.partition(":") for line in lines) if rest.strip()}
+    return {
+        key: rest.split()[0]
+        for key, _, rest in (line.partition(":") for line in lines)
+        if rest.strip()
+    }

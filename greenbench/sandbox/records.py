@@ -103,7 +103,9 @@ class Way:
             wall=f"{self.kind} {self.version}".strip(),
             network="unshared" if self.walls else lacking,
             processes="pid namespace" if self.walls else f"session, swept afterwards ({lacking})",
-            user="uid of its own" if self.own_uid else f"the caller's uid{', user namespace' * self.walls}",
+            user="uid of its own"
+            if self.own_uid
+            else f"the caller's uid{', user namespace' * self.walls}",
             files="system read-only, private scratch" if self.walls else lacking,
             sums=sums,
         )

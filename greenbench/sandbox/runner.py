@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from greenbench.sandbox.records import End, Limits
 
 _SHELL_SIGNAL = 128
-_OUT_OF_MEMORY = re.compile(r"^MemoryError\b|\bjava\.lang\.OutOfMemoryError\b|\bstd::bad_alloc\b", re.MULTILINE)
+_OUT_OF_MEMORY = re.compile(
+    r"^MemoryError\b|\bjava\.lang\.OutOfMemoryError\b|\bstd::bad_alloc\b", re.MULTILINE
+)
 
 
 def run(
@@ -67,7 +69,13 @@ def run(
     Run by root, the program gets a uid of its own. Raises UsageError for a name outside the scratch or a command that is not
     there, UnavailableError where there are no walls, a limit cannot be set, or the program cannot reach the command.
     """
-    asked = Asked(command=[_found(command), *command[1:]], files=files, stdin=stdin, limits=limits, shown=shown)
+    asked = Asked(
+        command=[_found(command), *command[1:]],
+        files=files,
+        stdin=stdin,
+        limits=limits,
+        shown=shown,
+    )
     for name in files:
         _check_name(name)
     return _run(_allowed(unsafe=unsafe), asked)
@@ -76,7 +84,9 @@ def run(
 def _found(command: Sequence[str]) -> str:
     found = shutil.which(command[0]) if command else None
     if found is None:
-        raise UsageError(f"sandbox: command {list(command[:1])} is not there or cannot be executed; install it or give another")
+        raise UsageError(
+            f"sandbox: command {list(command[:1])} is not there or cannot be executed; install it or give another"
+        )
     return str(Path(found).absolute())
 
 
@@ -94,7 +104,9 @@ def _allowed(*, unsafe: bool) -> Way:
 def _check_name(name: str) -> None:
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or not path.parts:
-        raise UsageError(f"sandbox: {name!r} is not a name inside the program's folder; give a relative one without '..'")
+        raise UsageError(
+            f"sandbox: {name!r} is not a name inside the program's folder; give a relative one without '..'"
+        )
 
 
 @cache
@@ -102,7 +114,9 @@ def _way() -> Way:
     """Find the strongest way that works, by trying; raises UnavailableError where not even the limits can be set."""
     missing = [tool for tool in ("setpriv", "prlimit", "sh") if shutil.which(tool) is None]
     if missing:
-        raise UnavailableError(f"sandbox: {', '.join(missing)} not found; install util-linux (Linux only)")
+        raise UnavailableError(
+            f"sandbox: {', '.join(missing)} not found; install util-linux (Linux only)"
+        )
     root, version = os.geteuid() == 0, bubblewrap.version()
     reasons = [] if version else ["bubblewrap is not installed"]
     if version:
@@ -113,7 +127,11 @@ def _way() -> Way:
     strong = Way(kind="namespaces", own_uid=root, reason="; ".join(reasons))
     if (failed := _failed(strong)) is None:
         return strong
-    weak = Way(kind="none", own_uid=root, reason="; ".join([*reasons, f"namespaces do not work here ({failed})"]))
+    weak = Way(
+        kind="none",
+        own_uid=root,
+        reason="; ".join([*reasons, f"namespaces do not work here ({failed})"]),
+    )
     if (failed := _failed(weak)) is not None:
         raise UnavailableError(failed)
     return weak
@@ -134,7 +152,9 @@ def _run(way: Way, asked: Asked) -> Ran:
         doors = group.doors if isinstance(group, Group) else ()
         fill(way, box, asked.files, uid)
         folder = box if way.walls else box / "work"
-        talk = Talk(wrapped(way, asked, box, uid, doors), folder, home(way, box), asked.stdin, asked.limits)
+        talk = Talk(
+            wrapped(way, asked, box, uid, doors), folder, home(way, box), asked.stdin, asked.limits
+        )
         try:
             outcome = talk.follow()
         finally:
@@ -157,14 +177,22 @@ def _grouped(limits: Limits) -> Iterator[Group | str]:
 
 def _judged(way: Way, talk: Talk, outcome: Outcome, sums: str, *, oom: bool) -> Ran:
     most, code = talk.limits.output_bytes, talk.process.returncode
-    stdout, stderr = (said[:most].decode("utf-8", "replace") for said in (talk.out[len(STARTED) :], talk.err))
+    stdout, stderr = (
+        said[:most].decode("utf-8", "replace") for said in (talk.out[len(STARTED) :], talk.err)
+    )
     if not talk.out.startswith(STARTED):
-        raise UnavailableError(f"sandbox: the program could not be started under its limits: {stderr.strip() or outcome}")
+        raise UnavailableError(
+            f"sandbox: the program could not be started under its limits: {stderr.strip() or outcome}"
+        )
     number = _signal_number(code, way) if outcome == "over" else 0
     return Ran(
-        end=_reason(number, code, stderr, oom=oom, late=talk.late) if outcome == "over" else outcome,
+        end=_reason(number, code, stderr, oom=oom, late=talk.late)
+        if outcome == "over"
+        else outcome,
         exit_code=code if outcome == "over" and not number else None,
-        signal={one.value: one.name for one in signal.Signals}.get(number, f"signal {number}") if number else None,
+        signal={one.value: one.name for one in signal.Signals}.get(number, f"signal {number}")
+        if number
+        else None,
         stdout=stdout,
         stderr=stderr,
         seconds=talk.seconds,
@@ -175,7 +203,11 @@ def _judged(way: Way, talk: Talk, outcome: Outcome, sums: str, *, oom: bool) -> 
 def _signal_number(code: int, way: Way) -> int:
     if code < 0:
         return -code
-    return code - _SHELL_SIGNAL if way.walls and _SHELL_SIGNAL < code <= _SHELL_SIGNAL + signal.SIGRTMAX else 0
+    return (
+        code - _SHELL_SIGNAL
+        if way.walls and _SHELL_SIGNAL < code <= _SHELL_SIGNAL + signal.SIGRTMAX
+        else 0
+    )
 
 
 def _reason(number: int, code: int, stderr: str, *, oom: bool, late: bool) -> End:

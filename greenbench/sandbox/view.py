@@ -16,7 +16,17 @@ if TYPE_CHECKING:
 
 SCRATCH, GIVEN = "/scratch", "/given"
 """Where the program works, and where the files lie that it was given, read-only."""
-SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store", "/gnu/store")
+SYSTEM = (
+    "/usr",
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/libx32",
+    "/nix/store",
+    "/gnu/store",
+)
 SETTINGS = ("alternatives", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "mono")
 """Names below ``/etc`` that programs need to start; no accounts, no keys, no certificates."""
 TOOLCHAINS = "java-*"
@@ -50,7 +60,11 @@ def view(program: Path, shown_too: Iterable[Path] = ()) -> View:
 
 def _settings() -> Iterator[Path]:
     etc = Path("/etc")
-    yield from (path for path in (*(etc / name for name in SETTINGS), *sorted(etc.glob(TOOLCHAINS))) if path.exists())
+    yield from (
+        path
+        for path in (*(etc / name for name in SETTINGS), *sorted(etc.glob(TOOLCHAINS)))
+        if path.exists()
+    )
 
 
 def _part(program: Path) -> Path:

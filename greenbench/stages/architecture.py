@@ -55,7 +55,9 @@ def check(options: ArchitectureOptions, device: torch.device) -> None:
         return
     if (wanted, library) not in CONVERSIONS:
         able = " or ".join(lib for fmt, lib in CONVERSIONS if fmt == wanted) or "auto"
-        raise UsageError(f"architecture.quantizer: {library} does not convert to {wanted}; {able} would work")
+        raise UsageError(
+            f"architecture.quantizer: {library} does not convert to {wanted}; {able} would work"
+        )
     if not _installed(library):
         extra = " (extra fp8)" if library == "torchao" else ""
         raise UnavailableError(
@@ -77,10 +79,16 @@ def to_int8_bitsandbytes(model: nn.Module, device: torch.device) -> nn.Module:
 
     for parent, name, linear in linears(model):
         quantised = bnb.nn.Linear8bitLt(
-            linear.in_features, linear.out_features, bias=linear.bias is not None, has_fp16_weights=False, threshold=6.0
+            linear.in_features,
+            linear.out_features,
+            bias=linear.bias is not None,
+            has_fp16_weights=False,
+            threshold=6.0,
         )
         # Only a move away from the CPU makes bitsandbytes quantise, hence the way back there for weights of a GPU.
-        quantised.weight = bnb.nn.Int8Params(linear.weight.data.cpu(), requires_grad=False, has_fp16_weights=False)
+        quantised.weight = bnb.nn.Int8Params(
+            linear.weight.data.cpu(), requires_grad=False, has_fp16_weights=False
+        )
         if linear.bias is not None:
             quantised.bias = linear.bias
         setattr(parent, name, quantised.to(device))
@@ -147,8 +155,14 @@ def _installed(package: str) -> bool:
 
 def doubts(options: ArchitectureOptions, device: torch.device) -> tuple[str, ...]:
     """Say where ``auto`` could have done better."""
-    if (options.weight_format, options.quantizer) == ("auto", "auto") and has_fp8(device) and not _installed("torchao"):
-        return ("this GPU computes in FP8, and auto took INT8 because torchao is not installed; the extra fp8 brings it",)
+    if (
+        (options.weight_format, options.quantizer) == ("auto", "auto")
+        and has_fp8(device)
+        and not _installed("torchao")
+    ):
+        return (
+            "this GPU computes in FP8, and auto took INT8 because torchao is not installed; the extra fp8 brings it",
+        )
     return ()
 
 
@@ -156,7 +170,9 @@ def convert(model: nn.Module, options: ArchitectureOptions, device: torch.device
     """Return ``model``, its linear layers held as asked; raises UnavailableError where that cannot be."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return CONVERSIONS[resolve(options, device), quantizer(options, device)](model.eval(), device)
+        return CONVERSIONS[resolve(options, device), quantizer(options, device)](
+            model.eval(), device
+        )
 
 
 def convertible(model: nn.Module) -> dict[str, nn.Linear]:
@@ -181,7 +197,12 @@ def _stored(weight: Any) -> Any:
 
 
 def _format_of(weight: Any) -> str:
-    names = {torch.float32: "fp32", torch.int8: "int8", torch.float8_e4m3fn: "fp8", torch.bfloat16: "bf16"}
+    names = {
+        torch.float32: "fp32",
+        torch.int8: "int8",
+        torch.float8_e4m3fn: "fp8",
+        torch.bfloat16: "bf16",
+    }
     return names.get(_stored(weight).dtype, str(_stored(weight).dtype))
 
 
@@ -211,7 +232,11 @@ def deviation(model: nn.Module, trained: Mapping[str, torch.Tensor]) -> float | 
     Rounding moves a weight by half a step. A step of INT8 is a 127th of the row's largest weight, one of FP8 (e4m3) an eighth
     of the weight itself; FP32 has none: any other weight is infinitely far. None where nothing was trained.
     """
-    pairs = [(trained[f"{n}.weight"], m) for n, m in convertible(model).items() if f"{n}.weight" in trained]
+    pairs = [
+        (trained[f"{n}.weight"], m)
+        for n, m in convertible(model).items()
+        if f"{n}.weight" in trained
+    ]
     return max((_steps_apart(rows, m) for rows, m in pairs), default=None)
 
 
@@ -222,7 +247,9 @@ def _steps_apart(rows: torch.Tensor, module: nn.Linear) -> float:
     largest = rows.abs().amax(dim=1, keepdim=True)
     if held == "int8":
         return float((apart / (largest / 127).clamp_min(TINY)).max())
-    if held == "fp8":  # weights far below the row's largest are subnormal in FP8, and their steps are another's
+    if (
+        held == "fp8"
+    ):  # weights far below the row's largest are subnormal in FP8, and their steps are another's
         normal = rows.abs() > largest / 64
         return float((apart / (rows.abs() / 8).clamp_min(TINY))[normal].max())
     return 0.0 if torch.equal(now, rows) else float("inf")
@@ -245,7 +272,12 @@ def proofs(
         note = f"what was converted is not what was trained: a weight lies {moved:.3g} steps of {formats} from it"
     evidence = {
         "bytes": by_module,
-        "classes": dict(Counter(f"{type(m).__name__}[{type(m.weight).__name__}]" for m in convertible(model).values())),
+        "classes": dict(
+            Counter(
+                f"{type(m).__name__}[{type(m.weight).__name__}]"
+                for m in convertible(model).values()
+            )
+        ),
         "steps_from_trained": moved,
     }
     held = Applied(
@@ -263,6 +295,8 @@ def proofs(
         asked=options.quantizer,
         got=None if libraries == "none" else libraries,
         how="package of the live weights' class",
-        note="" if libraries == library else f"asked for {library}, the weights are held by {libraries}",
+        note=""
+        if libraries == library
+        else f"asked for {library}, the weights are held by {libraries}",
     )
     return held, by

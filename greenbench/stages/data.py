@@ -132,7 +132,9 @@ class Objective(Protocol):
     def inference_batch(self, rows: Sequence[Any]) -> dict[str, torch.Tensor]:
         """Put rows into the tensors that the model is called with."""
 
-    def loss(self, model: nn.Module, batch: Mapping[str, torch.Tensor], together: Sequence[Any]) -> torch.Tensor:
+    def loss(
+        self, model: nn.Module, batch: Mapping[str, torch.Tensor], together: Sequence[Any]
+    ) -> torch.Tensor:
         """Return the loss of a micro-batch, such that its mean over those ``together`` in a step is the step's loss."""
 
     def answer(self, net: nn.Module, loader: Loader, device: torch.device) -> Sequence[Any]:
@@ -242,7 +244,10 @@ def in_order(objective: Objective, examples: Sequence[Any], batch_size: int) -> 
 
 
 def _counted(
-    tokenizer: Encoder, rows: Callable[[Sequence[Any]], Encoded], examples: Sequence[Any], texts: int
+    tokenizer: Encoder,
+    rows: Callable[[Sequence[Any]], Encoded],
+    examples: Sequence[Any],
+    texts: int,
 ) -> tuple[Encoded, int]:
     """Return the rows of ``examples``, each of so many ``texts``, and how many of these the tokenizer did not encode."""
     before = tokenizer.encoded
@@ -256,13 +261,17 @@ def calibration_batches(batches: Batches) -> Iterator[dict[str, torch.Tensor]]:
     if batches.calibration:
         rows = goal.training_rows(batches.calibration)
         for start in range(0, len(rows), batches.batch_size):
-            yield goal.training_batch([rows[i] for i in range(start, min(start + batches.batch_size, len(rows)))])
+            yield goal.training_batch(
+                [rows[i] for i in range(start, min(start + batches.batch_size, len(rows)))]
+            )
 
 
 def batch_proof(asked: int, trained: float | None, answered: Sequence[Batch]) -> Applied:
     """Hold the examples of an optimizer step, and the largest batch that was answered, against ``asked``."""
     largest = max((b.rows for b in answered), default=None)
-    whole = largest is None or largest == asked or (len(answered) == 1 and largest < asked)  # one batch may hold all there are
+    whole = (
+        largest is None or largest == asked or (len(answered) == 1 and largest < asked)
+    )  # one batch may hold all there are
     got = largest if trained is None or not whole else trained
     note = "" if whole and trained in (None, asked) else f"asked for {asked}, read back {got}"
     return Applied(
@@ -279,8 +288,14 @@ def batch_proof(asked: int, trained: float | None, answered: Sequence[Batch]) ->
 def _tokenizer_proof(tokenizer: Encoder, asked: str, cached: int) -> Applied:
     """Name the live tokenizer by its class, and say whether it was asked for every text."""
     backend = type(getattr(tokenizer, "tokenizer", tokenizer))
-    got = {"greenbench": "python", "tokenizers": "rust"}.get(backend.__module__.split(".")[0], backend.__module__)
-    note = "" if got == asked else f"the tokenizer in use is {backend.__module__}.{backend.__qualname__}"
+    got = {"greenbench": "python", "tokenizers": "rust"}.get(
+        backend.__module__.split(".")[0], backend.__module__
+    )
+    note = (
+        ""
+        if got == asked
+        else f"the tokenizer in use is {backend.__module__}.{backend.__qualname__}"
+    )
     if not note and cached:
         note = f"the ids of {cached} texts came from a cache: their tokenising was not measured"
     return Applied(

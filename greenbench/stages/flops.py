@@ -53,7 +53,12 @@ class Cost:
 
     def token(self, keys: int) -> int:
         """Operations of one further token which attends to ``keys`` tokens, itself included, by a key/value cache."""
-        return self.constant + self.linear + self.square * keys - self.windowed * max(0, keys - self.window)
+        return (
+            self.constant
+            + self.linear
+            + self.square * keys
+            - self.windowed * max(0, keys - self.window)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +84,9 @@ def of_inference(model: Any, config: Any, batches: Iterable[Batch]) -> int:
     The pass over a prompt gives the first token; so of n tokens n - 1 are steps of their own.
     """
     kind = _Kind(type(model), config)
-    return sum(_read(kind, "inference", b.rows, b.tokens) + b.rows * _steps(kind, b) for b in batches)
+    return sum(
+        _read(kind, "inference", b.rows, b.tokens) + b.rows * _steps(kind, b) for b in batches
+    )
 
 
 def _steps(kind: _Kind, batch: Batch) -> int:
@@ -87,7 +94,9 @@ def _steps(kind: _Kind, batch: Batch) -> int:
     if batch.written <= 1:
         return 0
     if (cost := _cost(kind, "inference")) is None:
-        raise ValueError("its passes follow no polynomial, which a further token's cost would be read from")
+        raise ValueError(
+            "its passes follow no polynomial, which a further token's cost would be read from"
+        )
     return sum(cost.token(batch.tokens + i) for i in range(1, batch.written))
 
 

@@ -42,7 +42,10 @@ class Attention:
         """The attention that the model is set to, and the calls that were seen; None where no pass was."""
         calls = self._fused.calls if self._seen else None
         config: Any = self._stack.config
-        return {"attention": getattr(config, "_attn_implementation", None), "fused_attention_calls": calls}
+        return {
+            "attention": getattr(config, "_attn_implementation", None),
+            "fused_attention_calls": calls,
+        }
 
     def _begin(self, *_: Any) -> None:
         self._open.enter_context(self._fused)
@@ -56,6 +59,18 @@ class Attention:
 
 def precision_proof(asked: str, got: str | None, evidence: dict[str, Any]) -> Applied:
     """Compare the precision that inference was seen to compute in with the one asked for."""
-    note = "" if asked == got else f"asked for {asked}, a linear layer computed in {got or 'nothing that was seen'}"
+    note = (
+        ""
+        if asked == got
+        else f"asked for {asked}, a linear layer computed in {got or 'nothing that was seen'}"
+    )
     how = "dtype of a linear layer's output at inference"
-    return Applied(stage="inference", knob="precision", asked=asked, got=got, how=how, note=note, evidence=evidence)
+    return Applied(
+        stage="inference",
+        knob="precision",
+        asked=asked,
+        got=got,
+        how=how,
+        note=note,
+        evidence=evidence,
+    )

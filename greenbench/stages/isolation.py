@@ -23,7 +23,15 @@ THREADS = torch.get_num_threads()
 """Threads that torch chose for itself when it was imported."""
 
 CPU = torch.device("cpu")
-CHATTY = ("transformers", "accelerate", "bitsandbytes", "datasets", "torchao", "huggingface_hub", "torch.utils._pytree")
+CHATTY = (
+    "transformers",
+    "accelerate",
+    "bitsandbytes",
+    "datasets",
+    "torchao",
+    "huggingface_hub",
+    "torch.utils._pytree",
+)
 
 
 def reset(seed: int, device: torch.device = CPU) -> None:
@@ -36,7 +44,9 @@ def reset(seed: int, device: torch.device = CPU) -> None:
 
     for state in (AcceleratorState, GradientState, PartialState):
         state._reset_state(*([True] if state is AcceleratorState else []))  # noqa: SLF001  Accelerate offers no public way
-    os.environ.pop("ACCELERATE_MIXED_PRECISION", None)  # a launcher may have set it, and Accelerate obeys it
+    os.environ.pop(
+        "ACCELERATE_MIXED_PRECISION", None
+    )  # a launcher may have set it, and Accelerate obeys it
     torch.set_default_dtype(torch.float32)
     torch.set_num_threads(THREADS)
     torch.set_grad_enabled(True)

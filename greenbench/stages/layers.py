@@ -61,7 +61,9 @@ def calibration(options: InferenceOptions, valid: Sequence[Any]) -> Sequence[Any
     if not options.skip_layers or options.layer_choice != "influence":
         return ()
     if not valid:
-        raise UsageError("inference.layer_choice: influence is measured on validation examples, and the data have none")
+        raise UsageError(
+            "inference.layer_choice: influence is measured on validation examples, and the data have none"
+        )
     return valid[:CALIBRATION]
 
 
@@ -72,7 +74,9 @@ def depth_of(model: nn.Module) -> Depth:
     return Depth(kinds=tuple(kinds(model)), numbers=numbers)
 
 
-def shorten(model: nn.Module, options: InferenceOptions, batches: Iterable[Any], device: torch.device) -> Depth:
+def shorten(
+    model: nn.Module, options: InferenceOptions, batches: Iterable[Any], device: torch.device
+) -> Depth:
     """Leave layers out of ``model`` as ``options`` say, picked by ``batches`` of validation examples where they need these.
 
     Raises UsageError where so many or such layers cannot go, UnavailableError where none can be picked.
@@ -95,7 +99,10 @@ def watch(model: nn.Module, depth: Depth) -> None:
     """Note in ``depth`` which layers of ``model`` run in its next forward pass, by the numbers that they had at first."""
     stack: Any = model.base_model
     numbered = [(layer, depth.numbers.get(id(layer), -1)) for layer in stack.layers]
-    hooks = [layer.register_forward_hook(lambda *_, place=place: depth.ran.append(place)) for layer, place in numbered]
+    hooks = [
+        layer.register_forward_hook(lambda *_, place=place: depth.ran.append(place))
+        for layer, place in numbered
+    ]
 
     def finish(*_: Any) -> None:
         for hook in (*hooks, end):
@@ -114,7 +121,12 @@ def deepest(kinds: Sequence[str], count: int) -> tuple[int, ...]:
     """
     local = [i for i in range(1, len(kinds)) if kinds[i] == LOCAL]
     candidates = local if LOCAL in kinds else list(range(1, len(kinds) - 1))
-    return _last(candidates, count, len(kinds), "the first stays, and so do the global ones, or the last where all are global")
+    return _last(
+        candidates,
+        count,
+        len(kinds),
+        "the first stays, and so do the global ones, or the last where all are global",
+    )
 
 
 def top(kinds: Sequence[str], count: int) -> tuple[int, ...]:
@@ -154,7 +166,9 @@ RULES: dict[str, Callable[[Sequence[str], int], tuple[int, ...]]] = {
 """Rules that look at places alone: each takes the layers' kinds of attention and how many are to go."""
 
 
-def chosen(choice: str, kinds: Sequence[str], fraction: float, influence: Callable[[], Sequence[float]]) -> tuple[int, ...]:
+def chosen(
+    choice: str, kinds: Sequence[str], fraction: float, influence: Callable[[], Sequence[float]]
+) -> tuple[int, ...]:
     """Return which layers of a stack go, counted from 0.
 
     ``choice`` is one of ``RULES``, ``influence`` (those with the least of it, which is then asked for) or the layers
@@ -180,7 +194,9 @@ def _given(choice: str, total: int) -> tuple[int, ...]:
 
 
 @torch.inference_mode()
-def block_influence(model: nn.Module, batches: Iterable[Mapping[str, torch.Tensor]], device: torch.device) -> list[float]:
+def block_influence(
+    model: nn.Module, batches: Iterable[Mapping[str, torch.Tensor]], device: torch.device
+) -> list[float]:
     """Return for each layer one minus the cosine between its input and its output, the mean over all tokens of ``batches``.
 
     Each batch holds ``input_ids`` and ``attention_mask`` of shape (batch, tokens). A layer that hardly turns the hidden
@@ -198,7 +214,9 @@ def block_influence(model: nn.Module, batches: Iterable[Mapping[str, torch.Tenso
         turned[place] += float(((1 - cosine) * mask).sum())
 
     hooks = [
-        layer.register_forward_hook(lambda _, i, k, o, place=place: note(place, i, k, o), with_kwargs=True)
+        layer.register_forward_hook(
+            lambda _, i, k, o, place=place: note(place, i, k, o), with_kwargs=True
+        )
         for place, layer in enumerate(stack.layers)
     ]
     try:
@@ -211,7 +229,9 @@ def block_influence(model: nn.Module, batches: Iterable[Mapping[str, torch.Tenso
             hook.remove()
     found: list[float] = (turned / max(1, tokens)).tolist()
     if not all(map(math.isfinite, found)):
-        raise UnavailableError("block influence is not a number: the model that training left answers nothing finite")
+        raise UnavailableError(
+            "block influence is not a number: the model that training left answers nothing finite"
+        )
     return found
 
 
@@ -258,8 +278,17 @@ def _renumber(layer: Any, place: int) -> None:
 def proofs(depth: Depth, options: InferenceOptions) -> tuple[Applied, Applied]:
     """Hold the layers that ran in a forward pass against those that were to run."""
     missing = tuple(i for i in range(depth.total) if i not in depth.ran)
-    expected = chosen(options.layer_choice, depth.kinds, options.skip_layers, lambda: depth.influence or [0.0] * depth.total)
-    note = "" if missing == expected else f"the layers {_told(missing)} did not run; {_told(expected)} were to be left out"
+    expected = chosen(
+        options.layer_choice,
+        depth.kinds,
+        options.skip_layers,
+        lambda: depth.influence or [0.0] * depth.total,
+    )
+    note = (
+        ""
+        if missing == expected
+        else f"the layers {_told(missing)} did not run; {_told(expected)} were to be left out"
+    )
     if not note and depth.influence and len(set(depth.influence)) == 1:
         note = "block influence is the same for all layers: it picked none"
     rounded = f"{options.skip_layers} of {depth.total} layers rounds to none: nothing was left out"

@@ -43,7 +43,9 @@ class Watched:
         """Watch ``model``; the hook goes after one pass."""
         self.name: str | None = None
         """None until a pass is seen, and where no layer is plain."""
-        plain = (m for m in model.modules() if type(m) is nn.Linear and type(m.weight) is nn.Parameter)
+        plain = (
+            m for m in model.modules() if type(m) is nn.Linear and type(m.weight) is nn.Parameter
+        )
         linear = next(plain, None)
         self._hook = linear.register_forward_hook(self._note) if linear is not None else None
 

@@ -28,7 +28,12 @@ class System:
     """Context of one pipeline run: holds the asked-for circumstances, and puts the previous ones back."""
 
     def __init__(
-        self, options: SystemOptions, gpus: Sequence[Gpu], *, control: bool = True, say: Callable[[str], None] = lambda _: None
+        self,
+        options: SystemOptions,
+        gpus: Sequence[Gpu],
+        *,
+        control: bool = True,
+        say: Callable[[str], None] = lambda _: None,
     ) -> None:
         """Prepare; nothing changes before the context is entered. Without ``control`` no limit or clock is touched."""
         self._options = options
@@ -81,8 +86,14 @@ class _Threads:
         if self._asked is not None:
             torch.set_num_threads(self._asked)
         got = torch.get_num_threads()
-        note = "" if self._asked in (None, got) else f"asked for {self._asked} threads, torch uses {got}"
-        self.proof = _proof("cpu_threads", self._asked, got, "torch.get_num_threads()", note, self._before)
+        note = (
+            ""
+            if self._asked in (None, got)
+            else f"asked for {self._asked} threads, torch uses {got}"
+        )
+        self.proof = _proof(
+            "cpu_threads", self._asked, got, "torch.get_num_threads()", note, self._before
+        )
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -104,12 +115,16 @@ class _Affinity:
             for thread in self._before:
                 _pin(thread, wanted)
         got = _listed(os.sched_getaffinity(0)) if self._asked is not None else None
-        self.proof = _proof("cpu_affinity", self._asked, got, "sched_getaffinity", "", _listed(before))
+        self.proof = _proof(
+            "cpu_affinity", self._asked, got, "sched_getaffinity", "", _listed(before)
+        )
         return self
 
     def __exit__(self, *_: object) -> None:
         own = self._before.get(os.getpid())
-        for thread in _threads() if own else ():  # those that began inside go back with the first one
+        for thread in (
+            _threads() if own else ()
+        ):  # those that began inside go back with the first one
             _pin(thread, self._before.get(thread, own or set()))
 
 
@@ -128,7 +143,9 @@ def _processors(text: str) -> set[int]:
     wanted = {n for first, _, last in parts for n in range(int(first), int(last or first) + 1)}
     usable = os.sched_getaffinity(0)
     if not wanted or not wanted <= usable:
-        raise UsageError(f"system.cpu_affinity: {text} was asked for, and this process may use {_listed(usable)}")
+        raise UsageError(
+            f"system.cpu_affinity: {text} was asked for, and this process may use {_listed(usable)}"
+        )
     return wanted
 
 
@@ -144,4 +161,6 @@ def _listed(processors: set[int]) -> str:
 
 
 def _proof(knob: str, asked: Any, got: Any, how: str, note: str, before: Any) -> Applied:
-    return Applied(stage="system", knob=knob, asked=asked, got=got, how=how, note=note, before=before)
+    return Applied(
+        stage="system", knob=knob, asked=asked, got=got, how=how, note=note, before=before
+    )

@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from greenbench.stages import architecture, data, flops, inference, isolation, layers, precision, training, yardstick
+from greenbench.stages import (
+    architecture,
+    data,
+    flops,
+    inference,
+    isolation,
+    layers,
+    precision,
+    training,
+    yardstick,
+)
 from greenbench.stages.objectives import objective
 
 if TYPE_CHECKING:
@@ -51,7 +61,9 @@ def resolve_device(name: str) -> torch.device:
 class Toggles:
     """The five stages of one cell. One object serves all its rounds; ``reset`` starts a round."""
 
-    def __init__(self, options: Options, size: TaskSize, device: str, *, broken: Exception | None = None) -> None:
+    def __init__(
+        self, options: Options, size: TaskSize, device: str, *, broken: Exception | None = None
+    ) -> None:
         """Hold what is asked; nothing is loaded yet. ``broken`` is why a warm-up of these options failed.
 
         Raises UsageError for options that contradict each other.
@@ -68,7 +80,9 @@ class Toggles:
         self._uncounted = ""
         """Why the operations could not be counted."""
         self._depth: layers.Depth | None = None
-        self._ran: tuple[nn.Module, layers.Depth, precision.Watched, inference.Attention] | None = None
+        self._ran: tuple[nn.Module, layers.Depth, precision.Watched, inference.Attention] | None = (
+            None
+        )
 
     @property
     def finetunes(self) -> bool:
@@ -102,7 +116,9 @@ class Toggles:
         micro = self.micro if self.device.type == "cuda" else min(self.micro, 2)
         options = replace(self.options, data=replace(self.options.data, batch_size=micro * steps))
         batch = tuple(examples[: micro * steps])
-        small = Toggles(options, replace(self.size, epochs=1, max_new_tokens=WARM_UP_TOKENS), str(self.device))
+        small = Toggles(
+            options, replace(self.size, epochs=1, max_new_tokens=WARM_UP_TOKENS), str(self.device)
+        )
         with self.quiet():
             small.reset(0)
             batches = small.data(batch, batch, model, 0, valid=batch)
@@ -118,7 +134,13 @@ class Toggles:
 
     def reset(self, seed: int) -> None:
         """Make the process as new and forget the last round."""
-        self._proofs, self._seen, self._ran, self._objective, self._depth = [], None, None, None, None
+        self._proofs, self._seen, self._ran, self._objective, self._depth = (
+            [],
+            None,
+            None,
+            None,
+            None,
+        )
         self._uncounted = ""
         isolation.reset(seed, self.device)  # last: what the round before held is free by now
 
@@ -131,12 +153,31 @@ class Toggles:
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
 
-    def data(self, train: Sequence[Any], test: Sequence[Any], model: Any, seed: int, *, valid: Sequence[Any] = ()) -> Batches:
+    def data(
+        self,
+        train: Sequence[Any],
+        test: Sequence[Any],
+        model: Any,
+        seed: int,
+        *,
+        valid: Sequence[Any] = (),
+    ) -> Batches:
         """Tokenise and batch, as the model's objective wants it; of ``valid`` what the cell's options need."""
-        tokenizer = data.encoder(self.options.data.tokenizer, model.tokenizer_file, self.size.max_tokens)
+        tokenizer = data.encoder(
+            self.options.data.tokenizer, model.tokenizer_file, self.size.max_tokens
+        )
         goal = objective(tokenizer, model, self.size)
         needed = layers.calibration(self.options.inference, valid)
-        batches = data.prepare(train, test, tokenizer, goal, self.options.data, micro=self.micro, seed=seed, calibration=needed)
+        batches = data.prepare(
+            train,
+            test,
+            tokenizer,
+            goal,
+            self.options.data,
+            micro=self.micro,
+            seed=seed,
+            calibration=needed,
+        )
         self._proofs, self._objective = [*self._proofs, *batches.applied], goal
         return batches
 
@@ -191,7 +232,9 @@ class Toggles:
         net, depth, watched, attention = self._ran
         ended = layers.renumbered(self._seen.rows, depth) if self._seen else {}
         formats = architecture.proofs(net, self.options.architecture, self.device, ended)
-        computed = inference.precision_proof(self.options.inference.precision, watched.name, attention.evidence)
+        computed = inference.precision_proof(
+            self.options.inference.precision, watched.name, attention.evidence
+        )
         return (*formats, *layers.proofs(depth, self.options.inference), computed)
 
     def doubts(self) -> tuple[str, ...]:
@@ -216,7 +259,9 @@ class Toggles:
             "tokens_generated": batches.objective.tokens_generated,
             "optimizer_steps": self._seen.steps if self._seen else 0,
             **self._flops(net, batches),
-            "peak_gpu_memory_bytes": torch.cuda.max_memory_allocated(self.device) if self.device.type == "cuda" else None,
+            "peak_gpu_memory_bytes": torch.cuda.max_memory_allocated(self.device)
+            if self.device.type == "cuda"
+            else None,
         }
 
     def _flops(self, net: nn.Module, batches: Batches) -> dict[str, int | None]:
@@ -224,9 +269,13 @@ class Toggles:
         shapes = self._seen.shapes if self._seen else []
         with isolation.quiet():
             return {
-                "flops_training": self._counted(lambda: flops.of_training(net, self._config, shapes)),
+                "flops_training": self._counted(
+                    lambda: flops.of_training(net, self._config, shapes)
+                ),
                 "flops_architecture": self._counted(lambda: self._picking(net)),
-                "flops_inference": self._counted(lambda: flops.of_inference(net, net.config, batches.objective.answered)),
+                "flops_inference": self._counted(
+                    lambda: flops.of_inference(net, net.config, batches.objective.answered)
+                ),
             }
 
     def _picking(self, net: Any) -> int:

@@ -74,14 +74,24 @@ def check(options: TrainingOptions, device: torch.device) -> None:
     precision.check("training", options.precision, device)
 
 
-def finetune(model: nn.Module, batches: Batches, options: TrainingOptions, size: TaskSize, device: torch.device) -> Seen:
+def finetune(
+    model: nn.Module,
+    batches: Batches,
+    options: TrainingOptions,
+    size: TaskSize,
+    device: torch.device,
+) -> Seen:
     """Fine-tune ``model`` in place and return what was seen."""
     accelerator = _accelerator(options, device)
     optimizer = _optimizer(model, options.optimizer, size)
-    schedule = _schedule(optimizer, len(batches.train) // options.accumulation_steps * size.epochs, size.warmup)
+    schedule = _schedule(
+        optimizer, len(batches.train) // options.accumulation_steps * size.epochs, size.warmup
+    )
     prepared, tuned, loader = accelerator.prepare(model.train(), optimizer, batches.train)
     seen = Seen(optimizer=type(optimizer).__name__.lower(), trainable=_trainable(model))
-    seen.dtypes = tuple(sorted({str(p.dtype).removeprefix("torch.") for p in model.parameters() if p.requires_grad}))
+    seen.dtypes = tuple(
+        sorted({str(p.dtype).removeprefix("torch.") for p in model.parameters() if p.requires_grad})
+    )
     before = _norms(model)
     counting = optimizer.register_step_post_hook(seen.count_step)
     watched = precision.Watched(model)
@@ -109,7 +119,9 @@ def _grouped(loader: Iterable[Any], size: int) -> Iterator[list[Any]]:
         yield group
 
 
-def _micro_step(accelerator: Any, model: Any, optimizer: Any, schedule: Any, lost: Callable[[], Any], seen: Seen) -> None:
+def _micro_step(
+    accelerator: Any, model: Any, optimizer: Any, schedule: Any, lost: Callable[[], Any], seen: Seen
+) -> None:
     with accelerator.accumulate(model):
         loss = lost()
         accelerator.backward(loss)
@@ -140,27 +152,47 @@ def _accelerator(options: TrainingOptions, device: torch.device) -> Any:
 
 def _optimizer(model: nn.Module, name: str, size: TaskSize) -> torch.optim.Optimizer:
     if name == "sgd":
-        return torch.optim.SGD(model.parameters(), lr=size.learning_rate, momentum=0.9, weight_decay=size.weight_decay)
-    return torch.optim.AdamW(model.parameters(), lr=size.learning_rate, weight_decay=size.weight_decay)
+        return torch.optim.SGD(
+            model.parameters(), lr=size.learning_rate, momentum=0.9, weight_decay=size.weight_decay
+        )
+    return torch.optim.AdamW(
+        model.parameters(), lr=size.learning_rate, weight_decay=size.weight_decay
+    )
 
 
-def _schedule(optimizer: torch.optim.Optimizer, steps: int, warmup: float) -> torch.optim.lr_scheduler.LambdaLR:
+def _schedule(
+    optimizer: torch.optim.Optimizer, steps: int, warmup: float
+) -> torch.optim.lr_scheduler.LambdaLR:
     rising = max(1, round(steps * warmup))
     return torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: min((step + 1) / rising, max(0.0, (steps - step) / max(1, steps - rising)))
+        optimizer,
+        lambda step: min((step + 1) / rising, max(0.0, (steps - step) / max(1, steps - rising))),
     )
 
 
 def proofs(seen: Seen | None, options: TrainingOptions) -> tuple[Applied, ...]:
     """Turn what was seen into proofs, knob by knob. Where the stage did not run, knobs that ask for something did not act."""
     if seen is None:
-        return (_compare("finetune", options.finetune, got=False, how="whether the stage ran"), *_idle(options))
+        return (
+            _compare("finetune", options.finetune, got=False, how="whether the stage ran"),
+            *_idle(options),
+        )
     accumulated = round(seen.micro_batches / seen.attempts, 3)
     return (
         _learnt(seen, options),
         _compare("optimizer", options.optimizer, seen.optimizer, "class of the live optimizer"),
-        _compare("precision", options.precision, seen.precision, "dtype of a linear layer's output in training"),
-        _compare("accumulation_steps", options.accumulation_steps, accumulated, "micro-batches per optimizer step, counted"),
+        _compare(
+            "precision",
+            options.precision,
+            seen.precision,
+            "dtype of a linear layer's output in training",
+        ),
+        _compare(
+            "accumulation_steps",
+            options.accumulation_steps,
+            accumulated,
+            "micro-batches per optimizer step, counted",
+        ),
     )
 
 
@@ -174,7 +206,9 @@ def _learnt(seen: Seen, options: TrainingOptions) -> Applied:
         asked=options.finetune,
         got=acted,
         how=f"norms of the trainable tensors before and after: {changed} of {tensors} changed",
-        note="" if acted == options.finetune else f"the stage ran, and {'a' if acted else 'no'} weight changed",
+        note=""
+        if acted == options.finetune
+        else f"the stage ran, and {'a' if acted else 'no'} weight changed",
         evidence={
             "trainable_parameters": seen.trainable,
             "weight_dtypes": seen.dtypes,
@@ -204,7 +238,9 @@ def _norms(model: nn.Module) -> dict[str, torch.Tensor]:
 def sample_rows(model: nn.Module) -> dict[str, torch.Tensor]:
     """Return copies of up to ``ROWS`` rows of each trained matrix: enough to tell later what was converted."""
     matrices = {name: p for name, p in model.named_parameters() if p.requires_grad and p.ndim == 2}  # noqa: PLR2004
-    return {name: p.detach()[:: max(1, len(p) // ROWS)][:ROWS].clone() for name, p in matrices.items()}
+    return {
+        name: p.detach()[:: max(1, len(p) // ROWS)][:ROWS].clone() for name, p in matrices.items()
+    }
 
 
 def _trainable(model: nn.Module) -> dict[str, int]:
@@ -213,7 +249,9 @@ def _trainable(model: nn.Module) -> dict[str, int]:
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             parts = name.split(".")
-            module = ".".join(parts[: 2 if parts[0] == getattr(model, "base_model_prefix", "") else 1])
+            module = ".".join(
+                parts[: 2 if parts[0] == getattr(model, "base_model_prefix", "") else 1]
+            )
             counts[module] = counts.get(module, 0) + parameter.numel()
     return counts
 
@@ -254,7 +292,11 @@ def doubts(options: TrainingOptions, device: torch.device, seen: Seen | None) ->
     if seen is not None and not math.isfinite(float(seen.losses[-1])):
         found.append(f"the training loss ended at {float(seen.losses[-1])}: the model diverged")
     elif seen is not None and len(seen.losses) > 1 and (risen := _rise(seen.losses)) >= 0:
-        found.append(f"the training loss did not fall: its last half is {risen:.3g} above its first")
+        found.append(
+            f"the training loss did not fall: its last half is {risen:.3g} above its first"
+        )
     if seen is not None and seen.skipped:
-        found.append(f"{seen.skipped} of {seen.steps} optimizer steps were skipped: a gradient overflowed in fp16")
+        found.append(
+            f"{seen.skipped} of {seen.steps} optimizer steps were skipped: a gradient overflowed in fp16"
+        )
     return tuple(found)

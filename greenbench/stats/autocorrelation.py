@@ -33,7 +33,10 @@ def correlation(series: Sequence[Sequence[float]]) -> float:
     low, high = 0.0, MOST
     for _ in range(STEPS):
         middle = (low + high) / 2
-        within = sum(count * (n - 1) * (1 - likeness(n, middle)) for n, count in lengths.items()) / degrees
+        within = (
+            sum(count * (n - 1) * (1 - likeness(n, middle)) for n, count in lengths.items())
+            / degrees
+        )
         low, high = (middle, high) if (1 - middle) / within > seen else (low, middle)
     return round(low, 2)
 
@@ -52,7 +55,9 @@ def likeness(rounds: int, rho: float) -> float:
     """Return the mean correlation between two of so many successive rounds."""
     if rounds < 2 or not rho:  # noqa: PLR2004
         return 0.0
-    weighted = rho * (rounds - (1 - rho**rounds) / (1 - rho)) / (1 - rho)  # the sum of (rounds - k) rho^k
+    weighted = (
+        rho * (rounds - (1 - rho**rounds) / (1 - rho)) / (1 - rho)
+    )  # the sum of (rounds - k) rho^k
     return 2 * weighted / (rounds * (rounds - 1))
 
 

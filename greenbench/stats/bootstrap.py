@@ -47,7 +47,9 @@ class Answered(Protocol):
 
 def point(one: Answered) -> dict[str, float]:
     """Return each score on the rows as they are, NaN where undefined."""
-    return {name: float(values[0]) for name, values in one.scores(np.ones((1, len(one.groups)))).items()}
+    return {
+        name: float(values[0]) for name, values in one.scores(np.ones((1, len(one.groups)))).items()
+    }
 
 
 def replicates(one: Answered, *, count: int = COUNT, seed: int = SEED) -> dict[str, Array]:
@@ -63,7 +65,9 @@ def _drawn(groups: Array, count: int, seed: int) -> Iterator[Array]:
     share = np.full(len(names), 1 / len(names))
     step = max(1, CELLS // len(groups))
     for start in range(0, count, step):
-        yield random.multinomial(len(names), share, size=min(step, count - start))[:, of_row].astype(float)
+        yield random.multinomial(len(names), share, size=min(step, count - start))[
+            :, of_row
+        ].astype(float)
 
 
 def interval(values: Array) -> Interval:

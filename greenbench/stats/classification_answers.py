@@ -48,7 +48,9 @@ class Outcomes:
 
     def scores(self, weights: Array) -> dict[str, Array]:
         """Return each score by resample, for ``weights`` of shape (resamples, rows)."""
-        return binary.scores(weights * self.class_weights, self.labels, self.probabilities, self.threshold)
+        return binary.scores(
+            weights * self.class_weights, self.labels, self.probabilities, self.threshold
+        )
 
 
 def of(

@@ -33,7 +33,9 @@ ROUNDING = 1e-12
 """Difference of two scores that is none."""
 
 
-def scores(weights: Array, labels: Array, probabilities: Array, threshold: float) -> dict[str, Array]:
+def scores(
+    weights: Array, labels: Array, probabilities: Array, threshold: float
+) -> dict[str, Array]:
     """Return each score for each of the weightings: name to an array of shape (weightings,), NaN where undefined.
 
     ``weights`` has shape (weightings, rows) and holds no negative number; ``labels`` (0 or 1) and ``probabilities`` of class 1
@@ -59,14 +61,23 @@ def scores(weights: Array, labels: Array, probabilities: Array, threshold: float
     return {name: np.asarray(found[name], float) for name in HIGHER_IS_BETTER}
 
 
-def best_threshold(labels: Array, probabilities: Array, weights: Array | None = None) -> float | None:
+def best_threshold(
+    labels: Array, probabilities: Array, weights: Array | None = None
+) -> float | None:
     """Return the threshold of the highest MCC on these weighted rows, halfway between two neighbouring probabilities.
 
     Of equally good ones, the one that calls a share nearest to that of the positives. None where no threshold has an MCC above
     0: one class only, or probabilities that tell nothing.
     """
-    order, own = np.argsort(-probabilities, kind="stable"), np.ones(len(labels)) if weights is None else weights
-    sorted_p, called_upto, hits = probabilities[order], np.cumsum(own[order]), np.cumsum((own * (labels == 1))[order])
+    order, own = (
+        np.argsort(-probabilities, kind="stable"),
+        np.ones(len(labels)) if weights is None else weights,
+    )
+    sorted_p, called_upto, hits = (
+        probabilities[order],
+        np.cumsum(own[order]),
+        np.cumsum((own * (labels == 1))[order]),
+    )
     last = np.nonzero(sorted_p[1:] < sorted_p[:-1])[0]  # cuts between rows of different probability
     if not len(last) or not 0 < (labels == 1).sum() < len(labels):
         return None
@@ -74,7 +85,11 @@ def best_threshold(labels: Array, probabilities: Array, weights: Array | None = 
     reached = _mcc(tp, called - tp, positives - tp, total - called - (positives - tp))
     top = np.nonzero(reached >= reached.max() - ROUNDING)[0]
     chosen = last[top[np.argmin(np.abs(called[top] - positives))]]
-    return _between(float(sorted_p[chosen + 1]), float(sorted_p[chosen])) if reached.max() > ROUNDING else None
+    return (
+        _between(float(sorted_p[chosen + 1]), float(sorted_p[chosen]))
+        if reached.max() > ROUNDING
+        else None
+    )
 
 
 def _between(low: float, high: float) -> float:
@@ -115,7 +130,9 @@ def _areas(weights: Array, positive: Array, probabilities: Array) -> tuple[Array
     above, false = hits.cumsum(1), misses.cumsum(1)
     total, wrong = above[:, -1:], false[:, -1:]
     roc = (misses * (above - hits / 2)).sum(1) / (total * wrong)[:, 0]
-    precision = np.where(above + false > 0, above / np.where(above + false > 0, above + false, 1), 0.0)
+    precision = np.where(
+        above + false > 0, above / np.where(above + false > 0, above + false, 1), 0.0
+    )
     pr = (hits * precision).sum(1) / total[:, 0]
     both = _both(total, wrong)[:, 0]
     return np.where(both, roc, np.nan), np.where(both, pr, np.nan)

@@ -26,14 +26,18 @@ T_LEVEL = 0.975
 def mean_quality(rounds: Sequence[Round]) -> dict[str, Metric]:
     """Average each metric over the rounds that have it."""
     names = dict.fromkeys(name for r in rounds for name in r.quality)
-    return {name: over_rounds([r.quality[name] for r in rounds if name in r.quality]) for name in names}
+    return {
+        name: over_rounds([r.quality[name] for r in rounds if name in r.quality]) for name in names
+    }
 
 
 def over_rounds(metrics: Sequence[Metric]) -> Metric:
     """Return the mean with an interval for rows and seeds; without bounds where a round has none."""
     known = [(m.value, m) for m in metrics if m.value is not None and math.isfinite(m.value)]
     if not known:
-        return replace(metrics[-1], value=None, reason=metrics[-1].reason or "the score is no number")
+        return replace(
+            metrics[-1], value=None, reason=metrics[-1].reason or "the score is no number"
+        )
     mean = statistics.fmean(value for value, _ in known)
     below = _half([None if m.low is None else value - m.low for value, m in known])
     above = _half([None if m.high is None else m.high - value for value, m in known])
@@ -54,7 +58,9 @@ def spread(values: Sequence[float]) -> float:
         return 0.0
     from scipy.special import stdtrit
 
-    return float(stdtrit(len(values) - 1, T_LEVEL)) * statistics.stdev(values) / math.sqrt(len(values))
+    return (
+        float(stdtrit(len(values) - 1, T_LEVEL)) * statistics.stdev(values) / math.sqrt(len(values))
+    )
 
 
 def degenerate(rounds: Sequence[Round]) -> tuple[str, ...]:
@@ -64,9 +70,17 @@ def degenerate(rounds: Sequence[Round]) -> tuple[str, ...]:
     rounds would hardly ever show anything by Student's t, and which model was trained is not the question here.
     """
     void = [r for r in rounds if r.degenerate]
-    told = list(dict.fromkeys(reason for r in void for reason in r.degenerate)) if len(void) * 2 > len(rounds) else []
+    told = (
+        list(dict.fromkeys(reason for r in void for reason in r.degenerate))
+        if len(void) * 2 > len(rounds)
+        else []
+    )
     names = dict.fromkeys(name for r in rounds for name, m in r.quality.items() if m.decides)
-    told += [text for name in names if (text := _unproven(name, [r.quality[name] for r in rounds if name in r.quality]))]
+    told += [
+        text
+        for name in names
+        if (text := _unproven(name, [r.quality[name] for r in rounds if name in r.quality]))
+    ]
     return tuple(dict.fromkeys(told))
 
 
@@ -75,7 +89,11 @@ def collapsed(rounds: Sequence[Round]) -> tuple[str, ...]:
     void = [r for r in rounds if r.degenerate]
     if len(void) * 2 > len(rounds):
         return ()
-    return tuple(f"the round of seed {r.seed} predicts nothing: {reason}" for r in void for reason in r.degenerate)
+    return tuple(
+        f"the round of seed {r.seed} predicts nothing: {reason}"
+        for r in void
+        for reason in r.degenerate
+    )
 
 
 def _unproven(name: str, metrics: Sequence[Metric]) -> str:
@@ -84,7 +102,10 @@ def _unproven(name: str, metrics: Sequence[Metric]) -> str:
     values = [(v, c, b) for v, c, b in known if v is not None and c is not None]
     if not values:
         return ""
-    value, constant = statistics.fmean(v for v, _, _ in values), statistics.fmean(c for _, c, _ in values)
+    value, constant = (
+        statistics.fmean(v for v, _, _ in values),
+        statistics.fmean(c for _, c, _ in values),
+    )
     bounds = [b for _, _, b in values if b is not None]
     about = f"{name} {value:.3f} is not shown to be better than a constant answer's {constant:.3f}"
     if len(bounds) < len(values):

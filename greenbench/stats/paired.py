@@ -41,7 +41,9 @@ def alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     return bool(one) and bool(other) and all(one.get(k) == other.get(k) for k in keys)
 
 
-def differences(kept: Mapping[str, Any], kept_other: Mapping[str, Any], *, factor: float = 1.0) -> dict[str, Difference]:
+def differences(
+    kept: Mapping[str, Any], kept_other: Mapping[str, Any], *, factor: float = 1.0
+) -> dict[str, Difference]:
     """Return one model minus ``factor`` times another in each score that both have, for two kept outcomes.
 
     Raises ValueError where they do not answer the same rows.
@@ -51,7 +53,11 @@ def differences(kept: Mapping[str, Any], kept_other: Mapping[str, Any], *, facto
     one, other = read(kept), read(kept_other)
     ours, theirs = bootstrap.point(one), bootstrap.point(other)
     drawn, drawn_other = bootstrap.replicates(one), bootstrap.replicates(other)
-    return {n: _difference(ours[n] - factor * theirs[n], drawn[n] - factor * drawn_other[n]) for n in ours if n in theirs}
+    return {
+        n: _difference(ours[n] - factor * theirs[n], drawn[n] - factor * drawn_other[n])
+        for n in ours
+        if n in theirs
+    }
 
 
 def read(kept: Mapping[str, Any]) -> bootstrap.Answered:
@@ -67,7 +73,9 @@ def _difference(value: float, drawn: Array) -> Difference:
 
 def mcnemar(one: Mapping[str, Any], other: Mapping[str, Any]) -> McNemar:
     """Return the test for two kept outcomes of the same rows; p is 1 where they never disagree."""
-    from scipy.special import bdtr  # the binomial distribution; scipy.stats would take a second to import
+    from scipy.special import (
+        bdtr,
+    )  # the binomial distribution; scipy.stats would take a second to import
 
     right, theirs = outcomes.bits(one, "right_bits"), outcomes.bits(other, "right_bits")
     ours_only, theirs_only = int((right & ~theirs).sum()), int((theirs & ~right).sum())

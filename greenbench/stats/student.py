@@ -44,7 +44,11 @@ LEVEL = 0.95
 def effective_freedom(parts: Mapping[str, float], freedom: Mapping[str, int]) -> float:
     """Return the Welch-Satterthwaite degrees of freedom; causes without an entry in ``freedom`` are known exactly."""
     whole = math.hypot(0.0, *parts.values())
-    weighted = sum((parts[name] / whole) ** 4 / degrees for name, degrees in freedom.items()) if whole else 0.0
+    weighted = (
+        sum((parts[name] / whole) ** 4 / degrees for name, degrees in freedom.items())
+        if whole
+        else 0.0
+    )
     return 1 / weighted if weighted else math.inf
 
 

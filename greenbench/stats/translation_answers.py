@@ -85,8 +85,13 @@ def record(one: Translations) -> dict[str, Any]:
         "n": len(one.counts),
         "rows_sha256": one.rows_sha256,
         "right_bits": _bits(one.right),
-        "shares_bits": {name: {"known": _bits(~np.isnan(h)), "hit": _bits(h == 1)} for name, h in one.shares.items()},
-        "counts_u16": base64.b64encode(np.minimum(one.counts, MOST).astype("<u2").tobytes()).decode("ascii"),
+        "shares_bits": {
+            name: {"known": _bits(~np.isnan(h)), "hit": _bits(h == 1)}
+            for name, h in one.shares.items()
+        },
+        "counts_u16": base64.b64encode(np.minimum(one.counts, MOST).astype("<u2").tobytes()).decode(
+            "ascii"
+        ),
     }
 
 
@@ -97,14 +102,22 @@ def _bits(values: Array) -> str:
 def read(kept: Mapping[str, Any]) -> Translations:
     """Return what ``record`` has written."""
     rows = int(kept["n"])
-    counts = np.frombuffer(base64.b64decode(kept["counts_u16"]), "<u2").astype(float).reshape(rows, COLUMNS)
+    counts = (
+        np.frombuffer(base64.b64decode(kept["counts_u16"]), "<u2")
+        .astype(float)
+        .reshape(rows, COLUMNS)
+    )
     shares = {
-        name: np.where(_unpacked(bits["known"], rows), _unpacked(bits["hit"], rows).astype(float), np.nan)
+        name: np.where(
+            _unpacked(bits["known"], rows), _unpacked(bits["hit"], rows).astype(float), np.nan
+        )
         for name, bits in kept["shares_bits"].items()
     }
     return Translations(shares=shares, counts=counts, rows_sha256=str(kept["rows_sha256"]))
 
 
 def _unpacked(text: str, rows: int) -> Array:
-    unpacked: Array = np.unpackbits(np.frombuffer(bytes.fromhex(text), np.uint8))[:rows].astype(bool)
+    unpacked: Array = np.unpackbits(np.frombuffer(bytes.fromhex(text), np.uint8))[:rows].astype(
+        bool
+    )
     return unpacked

@@ -67,17 +67,25 @@ def energies(windows: Sequence[Energy]) -> dict[str, Quantity]:
         found |= _both(windows, channel, (channel,))
     alike = len({e.scope for e in windows}) == 1
     scope = windows[0].scope if alike else ()
-    return found | _both(windows, "total", scope, "" if alike else "the rounds do not know the same channels")
+    return found | _both(
+        windows, "total", scope, "" if alike else "the rounds do not know the same channels"
+    )
 
 
-def _both(windows: Sequence[Energy], name: str, channels: Sequence[str], reason: str = "") -> dict[str, Quantity]:
+def _both(
+    windows: Sequence[Energy], name: str, channels: Sequence[str], reason: str = ""
+) -> dict[str, Quantity]:
     """Return joules and net joules of the sum over ``channels``."""
     gross = [_sum([e.joules(c) for c in channels]) for e in windows]
     net = [_sum([e.net(c) for c in channels]) for e in windows]
-    why = reason or next((e.reasons[c] for e in windows for c in channels if c in e.reasons), "no channel is known")
+    why = reason or next(
+        (e.reasons[c] for e in windows for c in channels if c in e.reasons), "no channel is known"
+    )
     return {
         f"{name}_j": _mean(gross, [gross_causes(e, channels) for e in windows], why),
-        f"{name}_net_j": _mean(net, [net_causes(e, channels) for e in windows], why if None in gross else NO_IDLE),
+        f"{name}_net_j": _mean(
+            net, [net_causes(e, channels) for e in windows], why if None in gross else NO_IDLE
+        ),
     }
 
 
@@ -86,16 +94,25 @@ def _sum(joules: Sequence[float | None]) -> float | None:
     return sum(known) if known and len(known) == len(joules) else None
 
 
-def _mean(values: Sequence[float | None], causes: Sequence[Mapping[str, float]], reason: str) -> Quantity:
+def _mean(
+    values: Sequence[float | None], causes: Sequence[Mapping[str, float]], reason: str
+) -> Quantity:
     """Average over the rounds: None where one of them lacks it, because a mean of the others would look complete."""
     known = [v for v in values if v is not None]
-    return over_rounds(known, causes) if len(known) == len(values) else Quantity(value=None, reason=reason)
+    return (
+        over_rounds(known, causes)
+        if len(known) == len(values)
+        else Quantity(value=None, reason=reason)
+    )
 
 
 def gross_causes(energy: Energy, channels: Sequence[str]) -> dict[str, float]:
     """Return the standard uncertainties in joules of the sum over ``channels``; channels are independent."""
     causes = dict.fromkeys(cause for c in channels for cause in energy.uncertainty_j.get(c, {}))
-    return {k: math.hypot(*(energy.uncertainty_j.get(c, {}).get(k, 0.0) for c in channels)) for k in causes}
+    return {
+        k: math.hypot(*(energy.uncertainty_j.get(c, {}).get(k, 0.0) for c in channels))
+        for k in causes
+    }
 
 
 def net_causes(energy: Energy, channels: Sequence[str]) -> dict[str, float]:
@@ -120,14 +137,24 @@ def _plus(one: Energy, other: Energy) -> Energy:
         **{f"{c}_j": (one.joules(c) or 0.0) + (other.joules(c) or 0.0) for c in both},
         sources=one.sources,
         reasons={**one.reasons, **other.reasons},
-        uncertainty_j={c: _causes_of_sum(one.uncertainty_j.get(c, {}), other.uncertainty_j.get(c, {})) for c in both},
+        uncertainty_j={
+            c: _causes_of_sum(one.uncertainty_j.get(c, {}), other.uncertainty_j.get(c, {}))
+            for c in both
+        },
         idle_j={c: one.idle_j[c] + other.idle_j[c] for c in idle},
-        idle_uncertainty_j={c: one.idle_uncertainty_j[c] + other.idle_uncertainty_j[c] for c in idle},
+        idle_uncertainty_j={
+            c: one.idle_uncertainty_j[c] + other.idle_uncertainty_j[c] for c in idle
+        },
         coarse=tuple(c for c in both if c in one.coarse and c in other.coarse),
         doubts=tuple(dict.fromkeys((*one.doubts, *other.doubts))),
     )
 
 
 def _causes_of_sum(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:
-    pairs = {cause: (one.get(cause, 0.0), other.get(cause, 0.0)) for cause in dict.fromkeys((*one, *other))}
-    return {cause: math.hypot(*pair) if cause in RANDOM else sum(pair) for cause, pair in pairs.items()}
+    pairs = {
+        cause: (one.get(cause, 0.0), other.get(cause, 0.0))
+        for cause in dict.fromkeys((*one, *other))
+    }
+    return {
+        cause: math.hypot(*pair) if cause in RANDOM else sum(pair) for cause, pair in pairs.items()
+    }

@@ -18,7 +18,11 @@ def wilson(hits: int, rows: int) -> tuple[float, float]:
         raise ValueError(f"{hits} hits among {rows} rows are no share")
     share, squared = hits / rows, Z * Z
     middle = (share + squared / (2 * rows)) / (1 + squared / rows)
-    half = Z / (1 + squared / rows) * math.sqrt(share * (1 - share) / rows + squared / (4 * rows * rows))
+    half = (
+        Z
+        / (1 + squared / rows)
+        * math.sqrt(share * (1 - share) / rows + squared / (4 * rows * rows))
+    )
     low = 0.0 if hits == 0 else max(0.0, middle - half)  # exactly, not by rounding
     high = 1.0 if hits == rows else min(1.0, middle + half)
     return low, high

@@ -63,7 +63,9 @@ TASKS = {
             ),
             unsafe=asked.unsafe,
         ),
-        judge=lambda splits, outputs, _deciding, rivals: translation_scores.judge(splits, outputs, rivals),
+        judge=lambda splits, outputs, _deciding, rivals: translation_scores.judge(
+            splits, outputs, rivals
+        ),
         rivals=translation_references.rivals,
         generated_sizes=translation.GENERATED_SIZES,
         data_doubts=pairs.doubts,

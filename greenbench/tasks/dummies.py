@@ -22,14 +22,18 @@ class Rivals:
     speaking: Mapping[str, str]
     """Reference to what it does, for sentences."""
 
-    def leads(self, name: str, reached: float | None, drawn: Array | None) -> dict[str, dict[str, float | None]]:
+    def leads(
+        self, name: str, reached: float | None, drawn: Array | None
+    ) -> dict[str, dict[str, float | None]]:
         """Return by how much a model leads each reference in the score ``name``, with a paired 95 % interval.
 
         ``reached`` is the model's score, and ``drawn`` the same on the resampled rows; None where there is none.
         """
         return {rival: self._lead(name, rival, reached, drawn) for rival in self.scores}
 
-    def _lead(self, name: str, rival: str, reached: float | None, drawn: Array | None) -> dict[str, float | None]:
+    def _lead(
+        self, name: str, rival: str, reached: float | None, drawn: Array | None
+    ) -> dict[str, float | None]:
         from greenbench.stats import bootstrap
 
         theirs, resampled = self.scores[rival].get(name), self.drawn[rival].get(name)
@@ -37,7 +41,11 @@ class Rivals:
         bounds = bootstrap.Interval(None, None)
         if lead is not None and drawn is not None and resampled is not None:
             bounds = bootstrap.interval(drawn - resampled)
-        return {f"{name}_lead": lead, f"{name}_lead_low": bounds.low, f"{name}_lead_high": bounds.high}
+        return {
+            f"{name}_lead": lead,
+            f"{name}_lead_low": bounds.low,
+            f"{name}_lead_high": bounds.high,
+        }
 
     def doubts(self, leads: Mapping[str, Mapping[str, float | None]], name: str) -> tuple[str, ...]:
         """Name the references that score as well as the model, and those that it is not shown to beat."""
@@ -48,7 +56,9 @@ class Rivals:
                 continue
             score = f"{self.speaking[rival]} scores {name} {self.scores[rival][name]:.3f}"
             if ahead <= 0:
-                told.append(f"{score}, {'as the model does' if ahead == 0 else f'{-ahead:.3f} above the model'}")
+                told.append(
+                    f"{score}, {'as the model does' if ahead == 0 else f'{-ahead:.3f} above the model'}"
+                )
             else:
                 told.append(
                     f"{score}, which the model is not shown to beat: it is {ahead:.3f} ahead, by an interval that holds 0"

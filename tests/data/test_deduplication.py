@@ -34,7 +34,10 @@ def copies(count: int, words: int = 12) -> list[Example]:
     made = []
     for i in range(count):
         body = " ".join(f"w{i}x{j};" for j in range(words * 3))
-        made += [Example(text=f"f() {{ {body} }}", label=0), Example(text=f"f() {{ {body} more; }}", label=1)]
+        made += [
+            Example(text=f"f() {{ {body} }}", label=0),
+            Example(text=f"f() {{ {body} more; }}", label=1),
+        ]
     return made
 
 
@@ -55,7 +58,9 @@ def test_every_row_is_accounted_for(rows: list[tuple[str, Example]]) -> None:
     assert counts["empty_removed"] == sum(not code for code, _ in rows)
     agreed = sorted(code for code, found in labels.items() if code and len(found) == 1)
     assert sorted(codes[e.text] for e in distinct.examples) == agreed
-    assert counts["conflicting_texts"] == sum(len(found) == 2 for code, found in labels.items() if code)
+    assert counts["conflicting_texts"] == sum(
+        len(found) == 2 for code, found in labels.items() if code
+    )
 
 
 @given(rows=ROWS)
@@ -77,13 +82,24 @@ def test_the_order_of_rows_does_not_matter(rows: list[tuple[str, Example]], seed
 
 def test_the_order_of_rows_does_not_matter_to_where_a_copy_comes_from() -> None:
     """One function in two projects, and of two times, counts as from the same one whichever row is first."""
-    rows = [Example(text="f();", label=0, project=p, time=t) for p, t in (("b", 2.0), ("a", 1.0), ("c", None), (None, 3.0))]
+    rows = [
+        Example(text="f();", label=0, project=p, time=t)
+        for p, t in (("b", 2.0), ("a", 1.0), ("c", None), (None, 3.0))
+    ]
     assert exact(rows).examples == exact(rows[::-1]).examples
 
 
 def test_duplicates_differ_in_comments_and_white_space_only() -> None:
     """Layout and remarks make no new function; a renamed variable does, and so does another string."""
-    texts = ("int  a;\n", "\tint a;", "int a; // the count", "/* a */ int/**/a;", "int b;", 'f("//x");', 'f("//y");')
+    texts = (
+        "int  a;\n",
+        "\tint a;",
+        "int a; // the count",
+        "/* a */ int/**/a;",
+        "int b;",
+        'f("//x");',
+        'f("//y");',
+    )
     distinct = exact([Example(text=t, label=0) for t in texts])
     assert len(distinct.examples) == 4
     assert distinct.counts["duplicates_removed"] == 3
@@ -94,15 +110,27 @@ def test_conflicting_rows_are_all_removed() -> None:
     rows = [Example(text=t, label=y) for t, y in (("f", 0), ("f ", 1), ("f // no", 1), ("g", 1))]
     distinct = exact(rows)
     assert [e.text for e in distinct.examples] == ["g"]
-    assert distinct.counts == {"empty_removed": 0, "duplicates_removed": 0, "conflicts_removed": 3, "conflicting_texts": 1}
+    assert distinct.counts == {
+        "empty_removed": 0,
+        "duplicates_removed": 0,
+        "conflicts_removed": 3,
+        "conflicting_texts": 1,
+    }
 
 
 @pytest.mark.parametrize("text", ["", " \n", "// nothing", "/* nothing", "/* a */ // b"])
 def test_rows_without_code_are_removed_and_are_no_conflict(text: str) -> None:
     """An empty function teaches nothing, whatever its labels."""
-    distinct = exact([Example(text=text, label=0), Example(text=text, label=1), Example(text="f", label=1)])
+    distinct = exact(
+        [Example(text=text, label=0), Example(text=text, label=1), Example(text="f", label=1)]
+    )
     assert [e.text for e in distinct.examples] == ["f"]
-    assert distinct.counts == {"empty_removed": 2, "duplicates_removed": 0, "conflicts_removed": 0, "conflicting_texts": 0}
+    assert distinct.counts == {
+        "empty_removed": 2,
+        "duplicates_removed": 0,
+        "conflicts_removed": 0,
+        "conflicting_texts": 0,
+    }
     assert key(text) == b""
 
 
@@ -117,7 +145,10 @@ def test_near_duplicates_are_counted_and_keep_their_labels() -> None:
     assert groups[0::2][:3] == groups[1::2]
     assert len(set(groups)) == 4
     assert [(e.text, e.label) for e in clustered] == [(e.text, e.label) for e in rows]
-    told = [counts[name] for name in ("near_duplicates", "near_duplicate_clusters", "near_duplicate_conflicts")]
+    told = [
+        counts[name]
+        for name in ("near_duplicates", "near_duplicate_clusters", "near_duplicate_conflicts")
+    ]
     assert told == [6, 3, 3]
     assert {type(e.group) for e in clustered} == {int}
     assert counts["clusters_kept"] == "not needed"
@@ -152,7 +183,9 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Note how many texts were signed, each time that some are."""
     calls: list[int] = []
     sign = near_duplicates.signatures
-    monkeypatch.setattr(near_duplicates, "signatures", lambda texts: calls.append(len(texts)) or sign(texts))
+    monkeypatch.setattr(
+        near_duplicates, "signatures", lambda texts: calls.append(len(texts)) or sign(texts)
+    )
     return calls
 
 
@@ -162,7 +195,10 @@ def test_clusters_are_made_once(kept: Path, made: list[int]) -> None:
     (first, told_first), (second, told_second) = near(rows), near(rows)
     assert first == second
     assert made == [6]
-    assert (told_first["clusters_kept"], told_second["clusters_kept"]) == ("kept in the cache", "taken from the cache")
+    assert (told_first["clusters_kept"], told_second["clusters_kept"]) == (
+        "kept in the cache",
+        "taken from the cache",
+    )
     assert len(list(kept.iterdir())) == 1
 
 
@@ -261,7 +297,11 @@ def test_a_full_disk_leaves_no_scrap(kept: Path, monkeypatch: pytest.MonkeyPatch
 def test_another_text_is_another_file(kept: Path, made: list[int]) -> None:
     """One letter in one function, or another cut between two functions, and nothing kept is taken."""
     rows = copies(3)
-    joined = [Example(text=rows[0].text + rows[1].text[:1], label=0), Example(text=rows[1].text[1:], label=0), *rows[2:]]
+    joined = [
+        Example(text=rows[0].text + rows[1].text[:1], label=0),
+        Example(text=rows[1].text[1:], label=0),
+        *rows[2:],
+    ]
     for asked in (rows, [*rows[:-1], Example(text=rows[-1].text + ";", label=1)], joined):
         near(asked)
     assert made == [6, 6, 6]
@@ -269,7 +309,9 @@ def test_another_text_is_another_file(kept: Path, made: list[int]) -> None:
 
 
 @pytest.mark.parametrize(("name", "value"), [("THRESHOLD", 0.9), ("SHINGLE", 5), ("BANDS", 16)])
-def test_another_rule_is_another_file(kept: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: float) -> None:
+def test_another_rule_is_another_file(
+    kept: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: float
+) -> None:
     """Clusters made by another rule are not taken for those of this one."""
     near(copies(3))
     monkeypatch.setattr(near_duplicates, name, value)

@@ -56,7 +56,9 @@ def cached(cache: Path) -> Path:
 @pytest.mark.usefixtures("closed_port")
 def test_unreachable_hub_says_how_to_give_a_local_copy() -> None:
     """The sentence names the data set, what could not be reached and the option."""
-    with pytest.raises(UnavailableError, match=r"owner/name cannot be had: http://127.*--green-data T2=PATH"):
+    with pytest.raises(
+        UnavailableError, match=r"owner/name cannot be had: http://127.*--green-data T2=PATH"
+    ):
         hub.fetch("owner/name", task="T2")
 
 
@@ -90,7 +92,9 @@ def test_nonsense_is_no_hub_id() -> None:
 
 
 @pytest.mark.parametrize("disabled", [True, False])
-def test_progress_bars_are_left_as_they_were(disabled: bool, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: FBT001
+def test_progress_bars_are_left_as_they_were(
+    disabled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:  # noqa: FBT001
     """The download is silent and the user's setting comes back."""
     import huggingface_hub
     from huggingface_hub.utils.tqdm import (

@@ -13,7 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from greenbench.data import near_duplicates
-from greenbench.data.near_duplicates import BANDS, PERMUTATIONS, SHINGLE, bare, clusters, near_any, signatures
+from greenbench.data.near_duplicates import (
+    BANDS,
+    PERMUTATIONS,
+    SHINGLE,
+    bare,
+    clusters,
+    near_any,
+    signatures,
+)
 
 SIXTY = """static int take(struct ring *ring, int wanted) {
     int given = ring->used - ring->held;
@@ -26,7 +34,10 @@ SIXTY = """static int take(struct ring *ring, int wanted) {
 def function(seed: int, statements: int = 12) -> str:
     """Make a function that shares hardly a run of tokens with one of another seed."""
     draw = random.Random(seed)
-    lines = [f"    {draw.choice('abcdef')}{draw.randrange(10**6)} = g{draw.randrange(10**6)}();" for _ in range(statements)]
+    lines = [
+        f"    {draw.choice('abcdef')}{draw.randrange(10**6)} = g{draw.randrange(10**6)}();"
+        for _ in range(statements)
+    ]
     return f"void f{seed}(void)\n{{\n" + "\n".join(lines) + "\n}\n"
 
 
@@ -131,7 +142,9 @@ def test_a_signature_hangs_on_its_text_alone(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_layout_and_comments_do_not_reach_the_signature() -> None:
     """Other line breaks, other remarks, the same signature."""
-    one, other = signatures(["int f(int a) { return a; }", "/* new */ int f ( int a )\n{\n\treturn a; // yes\n}\n"])
+    one, other = signatures(
+        ["int f(int a) { return a; }", "/* new */ int f ( int a )\n{\n\treturn a; // yes\n}\n"]
+    )
     assert (one == other).all()
 
 
@@ -155,7 +168,9 @@ def test_estimated_similarity_is_that_of_the_sets() -> None:
     for pair in range(120):
         one = [f"t{pair}x{i}" for i in range(80)]
         other = [f"u{i}" if draw.random() < pair / 600 else token for i, token in enumerate(one)]
-        runs = [{tuple(t[i : i + SHINGLE]) for i in range(len(t) - SHINGLE + 1)} for t in (one, other)]
+        runs = [
+            {tuple(t[i : i + SHINGLE]) for i in range(len(t) - SHINGLE + 1)} for t in (one, other)
+        ]
         exact = len(runs[0] & runs[1]) / len(runs[0] | runs[1])
         first, second = signatures([" ".join(one), " ".join(other)])
         errors.append((first == second).mean() - exact)
@@ -185,7 +200,9 @@ def test_near_copies_are_in_one_cluster(near: str) -> None:
 def test_a_statement_added_to_a_long_function_leaves_it_near() -> None:
     """The longer a function, the less one line weighs."""
     long = function(3, 60)
-    assert together(long, long.replace("{\n", "{\n    if (!ready) return;\n", 1)) == {frozenset({0, 1})}
+    assert together(long, long.replace("{\n", "{\n    if (!ready) return;\n", 1)) == {
+        frozenset({0, 1})
+    }
 
 
 def test_unrelated_functions_are_apart() -> None:
@@ -207,7 +224,9 @@ def test_a_chain_of_near_copies_is_one_cluster() -> None:
     assert len(set(clusters(np.stack([first, last, between])).tolist())) == 1
 
 
-@pytest.mark.parametrize(("other_bands", "threshold", "count"), [(9, 0.7, 1), (10, 0.7, 2), (10, 0.6, 1), (9, 0.8, 2)])
+@pytest.mark.parametrize(
+    ("other_bands", "threshold", "count"), [(9, 0.7, 1), (10, 0.7, 2), (10, 0.6, 1), (9, 0.8, 2)]
+)
 def test_the_threshold_decides(other_bands: int, threshold: float, count: int) -> None:
     """23 of 32 bands are 0.72 and near by 0.7; 22 are 0.69 and are not."""
     pair = np.stack([row(), row(**{f"b{i}": 1 for i in range(other_bands)})])
@@ -216,7 +235,9 @@ def test_the_threshold_decides(other_bands: int, threshold: float, count: int) -
 
 def test_a_crowd_stays_together(monkeypatch: pytest.MonkeyPatch) -> None:
     """A bucket of more than ``CROWD`` rows is one cluster unlooked at; a smaller one is looked at pair by pair."""
-    alike_in_one_band = np.stack([row(**{f"b{i}": value for i in range(1, BANDS)}) for value in range(1, 6)])
+    alike_in_one_band = np.stack(
+        [row(**{f"b{i}": value for i in range(1, BANDS)}) for value in range(1, 6)]
+    )
     assert len(set(clusters(alike_in_one_band).tolist())) == 5
     monkeypatch.setattr(near_duplicates, "CROWD", 4)
     assert len(set(clusters(alike_in_one_band).tolist())) == 1
@@ -249,7 +270,9 @@ def test_clusters_hang_on_no_order(seed: int) -> None:
         function(2, 6) + ";",
     ]
     order = random.Random(seed).sample(range(len(texts)), len(texts))
-    shuffled = {frozenset(order[i] for i in cluster) for cluster in together(*(texts[i] for i in order))}
+    shuffled = {
+        frozenset(order[i] for i in cluster) for cluster in together(*(texts[i] for i in order))
+    }
     assert shuffled == together(*texts)
     assert frozenset({6, 7, 8}) in shuffled
     assert frozenset({2, 9}) in shuffled
@@ -266,10 +289,15 @@ def test_rows_near_any_of_others_are_found() -> None:
 
 def test_being_near_each_other_is_not_being_near_others() -> None:
     """Copies among the rows themselves do not count."""
-    assert near_any(signatures([SIXTY, SIXTY]), signatures([function(1)]), 0.7).tolist() == [False, False]
+    assert near_any(signatures([SIXTY, SIXTY]), signatures([function(1)]), 0.7).tolist() == [
+        False,
+        False,
+    ]
 
 
-@pytest.mark.parametrize(("asked", "others", "found"), [([], [SIXTY], []), ([SIXTY], [], [False]), ([], [], [])])
+@pytest.mark.parametrize(
+    ("asked", "others", "found"), [([], [SIXTY], []), ([SIXTY], [], [False]), ([], [], [])]
+)
 def test_near_any_takes_empty_sides(asked: list[str], others: list[str], found: list[bool]) -> None:
     """Nothing is near nothing."""
     assert near_any(signatures(asked), signatures(others), 0.7).tolist() == found
@@ -278,4 +306,7 @@ def test_near_any_takes_empty_sides(asked: list[str], others: list[str], found: 
 def test_the_threshold_of_near_any_is_the_callers() -> None:
     """Ten other bands of 32 are near by 0.6 and not by 0.7."""
     asked, others = row(**{f"b{i}": 1 for i in range(10)})[None], row()[None]
-    assert [near_any(asked, others, threshold).tolist() for threshold in (0.6, 0.7)] == [[True], [False]]
+    assert [near_any(asked, others, threshold).tolist() for threshold in (0.6, 0.7)] == [
+        [True],
+        [False],
+    ]

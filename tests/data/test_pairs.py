@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from greenbench.data.pairs import RANDOM_RULE, Pair, PairSplits, assemble, doubts, overlap, shuffled, split
+from greenbench.data.pairs import (
+    RANDOM_RULE,
+    Pair,
+    PairSplits,
+    assemble,
+    doubts,
+    overlap,
+    shuffled,
+    split,
+)
 from greenbench.data.program_tests import Calls
 from greenbench.errors import UsageError
 
@@ -20,7 +29,9 @@ TESTS = Calls(entry="f", parameters=(), cases=())
 
 def pair(number: int, **more: object) -> Pair:
     """Make a pair of its own."""
-    return Pair(**{"source": f"int f{number}();", "target": f"int F{number}();", "language": "cs", **more})
+    return Pair(
+        **{"source": f"int f{number}();", "target": f"int F{number}();", "language": "cs", **more}
+    )
 
 
 def many(count: int, start: int = 0) -> list[Pair]:
@@ -70,7 +81,9 @@ def test_the_seed_deals_the_sides() -> None:
 
 def test_hardly_any_pairs_are_refused() -> None:
     """Nineteen distinct pairs are too few; the sentence counts rows and pairs and asks for more."""
-    with pytest.raises(UsageError, match=r"data\.csv: 19 distinct pairs are left of 38 rows.*at least 20") as caught:
+    with pytest.raises(
+        UsageError, match=r"data\.csv: 19 distinct pairs are left of 38 rows.*at least 20"
+    ) as caught:
         split(many(19) * 2, seed=0, origin="data.csv")
     assert "\n" not in str(caught.value)
     split(many(20), seed=0, origin="data.csv")
@@ -88,7 +101,10 @@ def test_shuffling_keeps_everything() -> None:
 
 def test_long_pairs_are_left_out_and_counted() -> None:
     """Source and target count together, the longest allowed length included."""
-    long, fits = pair(7, source="s" * 30, target="t" * 31), pair(8, source="s" * 30, target="t" * 30)
+    long, fits = (
+        pair(7, source="s" * 30, target="t" * 31),
+        pair(8, source="s" * 30, target="t" * 30),
+    )
     splits = put([*many(3), long, fits], [*many(2, 10), long], many(2, 20), longest=60)
     assert fits in splits.train
     assert long not in (*splits.train, *splits.valid)
@@ -99,7 +115,9 @@ def test_long_pairs_are_left_out_and_counted() -> None:
 
 def test_sizes_are_drawn_by_the_seed() -> None:
     """At most so many of each side are kept, others by another seed; what was there is told."""
-    one, same, other = (put(many(100), many(20, 200), many(9, 300), sizes=(10, 5, 50), seed=s) for s in (0, 0, 1))
+    one, same, other = (
+        put(many(100), many(20, 200), many(9, 300), sizes=(10, 5, 50), seed=s) for s in (0, 0, 1)
+    )
     assert one.facts["split_sizes"] == {"train": 10, "valid": 5, "test": 9}
     assert one.facts["available"] == {"train": 100, "valid": 20, "test": 9}
     assert one.train == same.train
@@ -114,7 +132,8 @@ def test_a_side_without_pairs_is_refused(place: int, name: str) -> None:
     sides = [many(3), many(3, 10), many(3, 20)]
     sides[place] = [pair(n, source="x" * 99) for n in range(4)]
     with pytest.raises(
-        UsageError, match=rf"data\.csv: of 4 {name} pairs none is left \(at most 90 characters.*--green-profile"
+        UsageError,
+        match=rf"data\.csv: of 4 {name} pairs none is left \(at most 90 characters.*--green-profile",
     ):
         put(*sides, longest=90)
 
@@ -137,9 +156,22 @@ def test_facts_say_whether_every_test_pair_has_tests() -> None:
 
 def test_what_a_score_does_not_cover_is_a_doubt() -> None:
     """Pairs left out, a sample of the test side, and test sources that were trained on are told; nothing else is."""
-    plain = {"split_sizes": {"test": 8}, "available": {"test": 8}, "too_long_removed": 0, "test_sources_in_train": 0}
+    plain = {
+        "split_sizes": {"test": 8},
+        "available": {"test": 8},
+        "too_long_removed": 0,
+        "test_sources_in_train": 0,
+    }
     assert doubts(plain) == ()
-    found = doubts({**plain, "available": {"test": 90}, "too_long_removed": 3, "longest_chars": 50, "test_sources_in_train": 2})
+    found = doubts(
+        {
+            **plain,
+            "available": {"test": 90},
+            "too_long_removed": 3,
+            "longest_chars": 50,
+            "test_sources_in_train": 2,
+        }
+    )
     assert [text.split(":")[0] for text in found] == [
         "only pairs of at most 50 characters are used",
         "scored on 8 of 90 test pairs",

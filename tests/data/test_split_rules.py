@@ -24,7 +24,9 @@ def body(name: object, words: int = 30) -> str:
 def planted(count: int, families: list[int]) -> list[Example]:
     """Make ``count`` strangers, and families of near-duplicates of the sizes given; labels alternate."""
     texts = [body(f"s{i}") for i in range(count)]
-    texts += [body(f"n{f}") + f" c{member};" for f, size in enumerate(families) for member in range(size)]
+    texts += [
+        body(f"n{f}") + f" c{member};" for f, size in enumerate(families) for member in range(size)
+    ]
     return [Example(text=text, label=i % 2) for i, text in enumerate(texts)]
 
 
@@ -40,7 +42,11 @@ def by(rows: list[Example], rule: str = "random", seed: int = 0) -> Splits:
 
 def labelled(**per: int) -> list[Example]:
     """Make as many strangers of each project as it is given."""
-    return [Example(text=body(f"{name}{i}"), label=i % 2, project=name) for name, count in per.items() for i in range(count)]
+    return [
+        Example(text=body(f"{name}{i}"), label=i % 2, project=name)
+        for name, count in per.items()
+        for i in range(count)
+    ]
 
 
 # --- at random --------------------------------------------------------------------------------------------------------
@@ -48,9 +54,13 @@ def labelled(**per: int) -> list[Example]:
 
 @settings(max_examples=25)
 @given(
-    seed=st.integers(0, 2**32), families=st.lists(st.integers(2, 6), max_size=8), layout=st.sampled_from([" ", "\n", "/* */"])
+    seed=st.integers(0, 2**32),
+    families=st.lists(st.integers(2, 6), max_size=8),
+    layout=st.sampled_from([" ", "\n", "/* */"]),
 )
-def test_planted_copies_never_straddle_the_split(seed: int, families: list[int], layout: str) -> None:
+def test_planted_copies_never_straddle_the_split(
+    seed: int, families: list[int], layout: str
+) -> None:
     """Near-duplicates are on one side, exact ones are gone, nothing else is lost, and the sides are 80 / 10 / 10."""
     rows = planted(200, families)
     copies = [Example(text=e.text.replace(" ", f" {layout} "), label=e.label) for e in rows[::7]]
@@ -90,7 +100,10 @@ def test_a_cluster_bigger_than_a_tenth_goes_to_train(seed: int) -> None:
 @pytest.mark.parametrize("rule", sorted(RULES))
 def test_the_order_of_rows_does_not_matter_and_the_seed_does(rule: str) -> None:
     """The same rows in any order are the same sides, in the same order; by time no draw decides who is where."""
-    rows = [replace(e, project=f"p{i % 23}", time=float(i % 40)) for i, e in enumerate(planted(120, [3, 4]))]
+    rows = [
+        replace(e, project=f"p{i % 23}", time=float(i % 40))
+        for i, e in enumerate(planted(120, [3, 4]))
+    ]
     shuffled = random.Random(3).sample(rows, len(rows))
     first, again, other = by(rows, rule), by(shuffled, rule), by(rows, rule, seed=1)
     assert sides(first) == sides(again)
@@ -108,7 +121,9 @@ def test_the_order_of_rows_does_not_matter_and_the_seed_does(rule: str) -> None:
 def test_no_project_is_on_two_sides(seed: int, sizes: list[int]) -> None:
     """Each project is on one side, whole, and nothing is left out where no functions are alike."""
     rows = [
-        Example(text=f"p{p} {i}", label=0, group=100 * p + i, project=f"p{p}") for p, n in enumerate(sizes) for i in range(n)
+        Example(text=f"p{p} {i}", label=0, group=100 * p + i, project=f"p{p}")
+        for p, n in enumerate(sizes)
+        for i in range(n)
     ]
     made, lost = fill(rows, "project", seed, "x")
     projects = [{e.project for e in side} for side in made]
@@ -120,9 +135,14 @@ def test_no_project_is_on_two_sides(seed: int, sizes: list[int]) -> None:
 
 @settings(max_examples=25)
 @given(seed=st.integers(0, 999), groups=st.lists(st.integers(0, 60), min_size=100, max_size=100))
-def test_near_duplicates_of_earlier_sides_are_left_out_and_counted(seed: int, groups: list[int]) -> None:
+def test_near_duplicates_of_earlier_sides_are_left_out_and_counted(
+    seed: int, groups: list[int]
+) -> None:
     """A cluster that reaches over sides stays on the first of them; what it loses on the others is told."""
-    rows = [Example(text=f"t{i}", label=0, group=group, project=f"p{i % 25}") for i, group in enumerate(groups)]
+    rows = [
+        Example(text=f"t{i}", label=0, group=group, project=f"p{i % 25}")
+        for i, group in enumerate(groups)
+    ]
     made, lost = fill(rows, "project", seed, "x")
     held = [{e.group for e in side} for side in made]
     assert set.union(*held) == set(groups)
@@ -134,7 +154,9 @@ def test_near_duplicates_of_earlier_sides_are_left_out_and_counted(seed: int, gr
 def test_vendored_copies_leave_the_later_sides() -> None:
     """One function that all projects carry, a word changed in each, is left in train alone."""
     rows = [e for i in range(30) for e in labelled(**{f"p{i}": 6})]
-    rows += [Example(text=body("zlib") + f" c{i};", label=i % 2, project=f"p{i}") for i in range(30)]
+    rows += [
+        Example(text=body("zlib") + f" c{i};", label=i % 2, project=f"p{i}") for i in range(30)
+    ]
     splits = by(rows, "project")
     found = sides(splits)
     inside = {name: sum("wzlibx" in text for text in texts) for name, texts in found.items()}
@@ -151,7 +173,9 @@ def test_vendored_copies_leave_the_later_sides() -> None:
 @given(times=st.lists(st.integers(-5, 30), min_size=30, max_size=120))
 def test_train_is_older_than_valid_and_valid_than_test(times: list[int]) -> None:
     """What has one time stays together, so no time is on two sides; train holds the oldest four fifths, or just more."""
-    rows = [Example(text=f"t{i}", label=0, group=i, time=float(time)) for i, time in enumerate(times)]
+    rows = [
+        Example(text=f"t{i}", label=0, group=i, time=float(time)) for i, time in enumerate(times)
+    ]
     made, lost = fill(rows, "time", 0, "x")
     held = [[e.time or 0.0 for e in side] for side in made]
     for earlier, later in ((held[0], held[1]), (held[0], held[2]), (held[1], held[2])):
@@ -166,13 +190,20 @@ def test_hundred_times_are_cut_at_eighty_and_ninety() -> None:
     """Where each has its own time the sides are exact."""
     rows = [Example(text=f"t{i}", label=0, group=i, time=float(i)) for i in range(100)]
     made, _ = fill(rows[::-1], "time", 5, "x")
-    assert [sorted(e.time or 0.0 for e in side) for side in made] == [[*range(80)], [*range(80, 90)], [*range(90, 100)]]
+    assert [sorted(e.time or 0.0 for e in side) for side in made] == [
+        [*range(80)],
+        [*range(80, 90)],
+        [*range(90, 100)],
+    ]
 
 
 def test_later_copies_of_older_functions_are_left_out() -> None:
     """A function that stood unchanged for years is not tested as if it were new."""
     rows = [replace(e, time=float(i)) for i, e in enumerate(planted(100, []))]
-    rows += [Example(text=body("old") + f" c{i};", label=i % 2, time=time) for i, time in enumerate((1.5, 85.5, 99.5))]
+    rows += [
+        Example(text=body("old") + f" c{i};", label=i % 2, time=time)
+        for i, time in enumerate((1.5, 85.5, 99.5))
+    ]
     splits = by(rows, "time")
     assert {name: sum("woldx" in t for t in texts) for name, texts in sides(splits).items()} == {
         "train": 1,
@@ -193,19 +224,25 @@ def test_rows_that_lack_it_are_left_out_and_counted(rule: str) -> None:
     splits = by(rows, rule)
     assert splits.facts[f"without_{rule}_removed"] == 10
     assert sum(splits.facts["split_sizes"].values()) == 110
-    assert None not in {getattr(e, rule) for side in (splits.train, splits.valid, splits.test) for e in side}
+    assert None not in {
+        getattr(e, rule) for side in (splits.train, splits.valid, splits.test) for e in side
+    }
 
 
 def test_a_time_of_zero_is_a_time() -> None:
     """The first of January 1970 is not unknown."""
-    rows = [Example(text=f"t{i}", label=0, group=i, time=0.0 if i < 40 else 1.0 + i) for i in range(50)]
+    rows = [
+        Example(text=f"t{i}", label=0, group=i, time=0.0 if i < 40 else 1.0 + i) for i in range(50)
+    ]
     assert fill(rows, "time", 0, "x")[1]["without_time_removed"] == 0
 
 
 @pytest.mark.parametrize("rule", ["project", "time"])
 def test_hardly_a_row_that_has_it_is_refused(rule: str) -> None:
     """A split by what most lack is refused with the count and the remedy; half of the rows will do."""
-    known = [Example(text=f"t{i}", label=0, group=i, project=f"p{i}", time=float(i)) for i in range(50)]
+    known = [
+        Example(text=f"t{i}", label=0, group=i, project=f"p{i}", time=float(i)) for i in range(50)
+    ]
     lacking = [Example(text=f"u{i}", label=0, group=100 + i) for i in range(50)]
     assert fill([*known, *lacking], rule, 0, "x")[1][f"without_{rule}_removed"] == 50
     with pytest.raises(UsageError) as caught:

@@ -63,13 +63,24 @@ def test_split_is_fixed_by_the_seed_and_blind_to_row_order() -> None:
 
 def test_split_stays_what_it_was() -> None:
     """The rule is part of every saved result: where these rows leave the test split, saved results compare no more."""
-    assert [e.text for e in halved(60, seed=0).test] == ["f36 ();", "f1 ();", "f24 ();", "f55 ();", "f51 ();", "f25 ();"]
+    assert [e.text for e in halved(60, seed=0).test] == [
+        "f36 ();",
+        "f1 ();",
+        "f24 ();",
+        "f55 ();",
+        "f51 ();",
+        "f25 ();",
+    ]
 
 
 def test_sizes_cap_each_side_after_the_split() -> None:
     """A cap takes the first rows of each side, so a small run tests on rows of the large run's test split."""
     whole, capped = halved(400), halved(400, sizes=(50, 20, 1000))
-    assert (capped.train, capped.valid, capped.test) == (whole.train[:50], whole.valid[:20], whole.test)
+    assert (capped.train, capped.valid, capped.test) == (
+        whole.train[:50],
+        whole.valid[:20],
+        whole.test,
+    )
     assert capped.facts["split_sizes"] == {"train": 50, "valid": 20, "test": 40}
     assert capped.facts["available"] == {"train": 320, "valid": 40, "test": 40}
 
@@ -80,12 +91,16 @@ def test_facts_say_what_was_done() -> None:
     assert splits.facts["source"] == "x"
     assert splits.facts["split_seed"] == 3
     assert "80/10/10" in splits.facts["split_rule"]
-    assert splits.facts["positives"] == {n: sum(e.label for e in s) for n, s in zip(NAMES, sides(splits), strict=True)}
+    assert splits.facts["positives"] == {
+        n: sum(e.label for e in s) for n, s in zip(NAMES, sides(splits), strict=True)
+    }
 
 
 def test_too_few_rows_are_refused() -> None:
     """Duplicates do not help to reach the least number of rows."""
-    with pytest.raises(UsageError, match=r"x: 19 distinct functions are left of 38 rows.*at least 20"):
+    with pytest.raises(
+        UsageError, match=r"x: 19 distinct functions are left of 38 rows.*at least 20"
+    ):
         made_of(examples(FEWEST - 1) * 2)
 
 
@@ -113,7 +128,9 @@ def test_ready_made_sides_that_share_a_text_are_refused() -> None:
     """Sides made elsewhere are held to the same promise."""
     a, b, c = examples(10), examples(20)[10:], examples(30)[20:]
     with pytest.raises(UsageError, match=r"2 functions stand on two sides"):
-        assemble((a, [*b, a[0]], [*c, Example(text=f" {a[1].text}", label=0)]), origin="x", facts={})
+        assemble(
+            (a, [*b, a[0]], [*c, Example(text=f" {a[1].text}", label=0)]), origin="x", facts={}
+        )
 
 
 def test_ready_made_sides_that_share_a_cluster_are_refused() -> None:
@@ -135,7 +152,10 @@ def test_examples_without_a_cluster_share_none() -> None:
 
 def test_groups_number_the_test_examples_as_they_come() -> None:
     """One without a cluster stands for itself, even where its place is another's number."""
-    test = [Example(text=str(i), label=i % 2, group=group) for i, group in enumerate((7, None, 1, 7, None, 1, 0))]
+    test = [
+        Example(text=str(i), label=i % 2, group=group)
+        for i, group in enumerate((7, None, 1, 7, None, 1, 0))
+    ]
     made = Splits(train=(), valid=(), test=tuple(test))
     assert made.groups == (0, 1, 2, 0, 3, 2, 4)
 
@@ -145,7 +165,9 @@ def test_groups_number_the_test_examples_as_they_come() -> None:
 def test_groups_hang_on_no_order_of_rows(seed: int) -> None:
     """However the file is sorted, the same test examples are one cluster, and bear the same number."""
     body = " ".join(f"w{j};" for j in range(30))
-    rows = [Example(text=f"{body.replace('w', f'w{i // 2}x')} c{i};", label=i % 2) for i in range(200)]
+    rows = [
+        Example(text=f"{body.replace('w', f'w{i // 2}x')} c{i};", label=i % 2) for i in range(200)
+    ]
     first, other = made_of(rows), made_of(random.Random(seed).sample(rows, len(rows)))
     assert first.groups == other.groups
     assert sorted(first.groups) == sorted([*range(10)] * 2)
@@ -179,14 +201,19 @@ def test_undersampling_thins_out_whichever_class_is_commoner() -> None:
 
 def test_undersampling_comes_after_the_cap() -> None:
     """A cap takes the same rows with and without it."""
-    plain, thinned = made_of(examples(900), sizes=(200, 50, 50)), made_of(examples(900), sizes=(200, 50, 50), undersample=True)
+    plain, thinned = (
+        made_of(examples(900), sizes=(200, 50, 50)),
+        made_of(examples(900), sizes=(200, 50, 50), undersample=True),
+    )
     assert set(thinned.train) < set(plain.train)
     assert thinned.facts["split_sizes"]["train"] + thinned.facts["undersampled_in_train"] == 200
 
 
 @settings(deadline=None, max_examples=60)
 @given(
-    labels=st.lists(st.integers(0, 1), min_size=2, max_size=80).filter(lambda y: 0 < sum(y) < len(y)),
+    labels=st.lists(st.integers(0, 1), min_size=2, max_size=80).filter(
+        lambda y: 0 < sum(y) < len(y)
+    ),
     natural=st.floats(0.001, 0.999),
 )
 def test_class_weights_give_the_natural_share(labels: list[int], natural: float) -> None:
@@ -194,7 +221,9 @@ def test_class_weights_give_the_natural_share(labels: list[int], natural: float)
     test = tuple(Example(text=str(i), label=y) for i, y in enumerate(labels))
     weights = Splits(train=(), valid=(), test=test, natural=natural).class_weights
     counted = [weights[y] for y in labels]
-    assert sum(w for w, y in zip(counted, labels, strict=True) if y) / sum(counted) == pytest.approx(natural)
+    assert sum(w for w, y in zip(counted, labels, strict=True) if y) / sum(
+        counted
+    ) == pytest.approx(natural)
     assert sum(counted) == pytest.approx(len(labels))
 
 

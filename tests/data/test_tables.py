@@ -22,7 +22,9 @@ ROLES = {"text": ("func", "code"), "label": ("vul", "target")}
 ROWS = [("int f(void)\n{\n\treturn 1, 2;\n}", 0), ('char *g = "a""b";\r\n', 1), ("größe();", 1)]
 
 
-def write(path: Path, rows: list[tuple[Any, Any]], names: tuple[str, str] = ("func", "vul")) -> Path:
+def write(
+    path: Path, rows: list[tuple[Any, Any]], names: tuple[str, str] = ("func", "vul")
+) -> Path:
     """Write ``rows`` in the format that the ending of ``path`` names."""
     path.parent.mkdir(parents=True, exist_ok=True)
     objects = [dict(zip(names, row, strict=True)) for row in rows]
@@ -55,7 +57,9 @@ def sentence(path: Path, chosen: dict[str, str] | None = None) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize("ending", ["parquet", "jsonl", "json", "csv", "jsonl.gz", "json.gz", "csv.gz"])
+@pytest.mark.parametrize(
+    "ending", ["parquet", "jsonl", "json", "csv", "jsonl.gz", "json.gz", "csv.gz"]
+)
 def test_every_format_gives_the_same_rows(tmp_path: Path, ending: str) -> None:
     """Text with line breaks, commas, quotes and umlauts survives each format, and the digest is the file's."""
     file = write(tmp_path / f"data.{ending}", ROWS)
@@ -67,7 +71,11 @@ def test_every_format_gives_the_same_rows(tmp_path: Path, ending: str) -> None:
 
 
 @settings(deadline=None)
-@given(texts=st.lists(st.text(st.characters(codec="utf-8"), min_size=1).filter(str.strip), min_size=1, max_size=8))
+@given(
+    texts=st.lists(
+        st.text(st.characters(codec="utf-8"), min_size=1).filter(str.strip), min_size=1, max_size=8
+    )
+)
 def test_csv_keeps_any_text(texts: list[str], tmp_path_factory: pytest.TempPathFactory) -> None:
     """What the csv module writes is read back character by character."""
     file = write(tmp_path_factory.mktemp("csv") / "a.csv", [(text, 0) for text in texts])
@@ -278,7 +286,11 @@ def test_csv_quote_that_never_closes_is_named(tmp_path: Path) -> None:
 def test_other_encodings_than_utf8_are_refused(tmp_path: Path, ending: str) -> None:
     """Latin-1 is not guessed."""
     file = tmp_path / f"a.{ending}"
-    text = "func,vul\na,0\nü,0\n" if ending == "csv" else '{"func": "a", "vul": 0}\n\n{"func": "ü", "vul": 0}\n'
+    text = (
+        "func,vul\na,0\nü,0\n"
+        if ending == "csv"
+        else '{"func": "a", "vul": 0}\n\n{"func": "ü", "vul": 0}\n'
+    )
     file.write_bytes(text.encode("latin-1"))
     assert f"{file}:3: " in sentence(file)
     assert "utf-8" in sentence(file).lower()
@@ -301,7 +313,9 @@ def test_unreadable_bytes_of_a_directory_named_like_a_file_are_a_folder(tmp_path
 
 @pytest.mark.parametrize("ending", ["parquet", "jsonl", "json", "csv"])
 @pytest.mark.parametrize("role", ["text", "label"])
-def test_null_rows_are_counted_and_the_first_is_named(tmp_path: Path, ending: str, role: str) -> None:
+def test_null_rows_are_counted_and_the_first_is_named(
+    tmp_path: Path, ending: str, role: str
+) -> None:
     """No row without text or label is dropped in silence."""
     null: tuple[Any, Any] = (None, 1) if role == "text" else ("f", None)
     found = sentence(write(tmp_path / f"a.{ending}", [*ROWS, null, ROWS[0], null]))
@@ -328,7 +342,9 @@ def test_a_value_that_may_lack_is_none_where_it_does(tmp_path: Path, ending: str
 
 
 @pytest.mark.parametrize("ending", ["parquet", "csv"])
-def test_a_table_without_rows_is_refused_where_values_may_lack_too(tmp_path: Path, ending: str) -> None:
+def test_a_table_without_rows_is_refused_where_values_may_lack_too(
+    tmp_path: Path, ending: str
+) -> None:
     """Values may lack, rows may not."""
     file = write(tmp_path / f"a.{ending}", [])
     with pytest.raises(UsageError, match="holds no rows"):
@@ -345,7 +361,10 @@ def test_a_column_that_may_lack_values_may_not_lack_itself(tmp_path: Path) -> No
 @pytest.mark.parametrize("ending", ["parquet", "jsonl", "json", "csv", "csv.gz"])
 def test_columns_are_listed_in_their_order(tmp_path: Path, ending: str) -> None:
     """Every format tells which columns there are."""
-    assert tables.columns(write(tmp_path / f"a.{ending}", ROWS, names=("vul", "code"))) == ("vul", "code")
+    assert tables.columns(write(tmp_path / f"a.{ending}", ROWS, names=("vul", "code"))) == (
+        "vul",
+        "code",
+    )
 
 
 def test_columns_are_listed_without_reading_rows(tmp_path: Path) -> None:

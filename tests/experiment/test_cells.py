@@ -38,7 +38,11 @@ def test_a_swept_value_stands_in_the_options() -> None:
     """Each cell of V1 has its own batch size and the Rust tokenizer."""
     cells = plan.cells("T2", EXPERIMENT.variants, profiles.profile("tiny"), seed=3, rounds=2)
     swept = [c.options.data for c in cells if c.variant == "V1_data"]
-    assert [(d.tokenizer, d.batch_size) for d in swept] == [("rust", 16), ("rust", 32), ("rust", 64)]
+    assert [(d.tokenizer, d.batch_size) for d in swept] == [
+        ("rust", 16),
+        ("rust", 32),
+        ("rust", 64),
+    ]
     assert {(c.seed, c.rounds) for c in cells} == {(3, 2)}
 
 
@@ -46,7 +50,9 @@ def test_the_defaults_are_the_baseline() -> None:
     """V0 differs from nothing; one turned knob is one difference."""
     assert differences(Options()) == ()
     turned = replace(Options(), training=TrainingOptions(precision="bf16"))
-    assert [(d.knob, d.baseline, d.here) for d in differences(turned)] == [("training.precision", "fp32", "bf16")]
+    assert [(d.knob, d.baseline, d.here) for d in differences(turned)] == [
+        ("training.precision", "fp32", "bf16")
+    ]
 
 
 def test_an_unknown_profile_lists_the_known() -> None:
@@ -71,7 +77,11 @@ def earlier(
     energy = {"total_j": joules, "sources": {"cpu": "estimated:x", "gpu": "none"}}
     cell = {"id": cell_id, "status": status, "model": "m", "data": {"asked": "d"}, **more}
     rounds = [{"seconds": seconds, "energy": energy}]
-    return {"profile": profile, "environment": {"host": host}, "cells": [{**cell, "rounds": rounds}]}
+    return {
+        "profile": profile,
+        "environment": {"host": host},
+        "cells": [{**cell, "rounds": rounds}],
+    }
 
 
 def test_a_forecast_sums_medians_over_earlier_rounds() -> None:

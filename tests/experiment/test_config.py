@@ -14,7 +14,15 @@ from hypothesis import strategies as st
 
 from greenbench.errors import UsageError
 from greenbench.experiment.config import Config, did_you_mean, read_config, read_text
-from greenbench.options import STAGES, DataOptions, Options, SystemOptions, TrainingOptions, differences, knobs
+from greenbench.options import (
+    STAGES,
+    DataOptions,
+    Options,
+    SystemOptions,
+    TrainingOptions,
+    differences,
+    knobs,
+)
 
 REPO = Path(__file__).resolve().parents[2]
 FOLDERS = sorted(p for p in (REPO / "variants").iterdir() if p.is_dir())
@@ -33,7 +41,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "variants" / "V8_new"
 
 
-@pytest.mark.parametrize("text", ["", "# nothing\n", "---\n", "{}\n", "\ufeff# with a byte order mark\n"])
+@pytest.mark.parametrize(
+    "text", ["", "# nothing\n", "---\n", "{}\n", "\ufeff# with a byte order mark\n"]
+)
 def test_a_config_that_sets_nothing_is_the_baseline(folder: Path, text: str) -> None:
     """Comments and emptiness change nothing."""
     assert config_of(folder, text) == Config(options=Options(), sweep={}, changes={})
@@ -47,7 +57,9 @@ def test_a_missing_config_is_the_baseline(folder: Path) -> None:
 
 def test_knobs_reach_their_options(folder: Path) -> None:
     """Every kind of value arrives as its knob's type, and all other knobs keep the baseline's value."""
-    config = config_of(folder, "training:\n  finetune: false\n  precision: bf16\nsystem: {gpu_power_fraction: 1}\n")
+    config = config_of(
+        folder, "training:\n  finetune: false\n  precision: bf16\nsystem: {gpu_power_fraction: 1}\n"
+    )
     expected = replace(
         Options(),
         training=TrainingOptions(finetune=False, precision="bf16"),
@@ -71,15 +83,27 @@ def test_a_sweep_alone_changes_its_stage(folder: Path) -> None:
 
 
 ONE_PROBLEM = {
-    "unknown stage": ("trainig:\n  precision: bf16\n", 1, "there is no stage 'trainig'; there are: data, architecture"),
+    "unknown stage": (
+        "trainig:\n  precision: bf16\n",
+        1,
+        "there is no stage 'trainig'; there are: data, architecture",
+    ),
     "unknown stage, hint": ("trainig:\n  precision: bf16\n", 1, "did you mean 'training'?"),
-    "knob without its stage": ("batch_size: 16\n", 1, "batch_size is a knob of data: indent it under 'data:'"),
+    "knob without its stage": (
+        "batch_size: 16\n",
+        1,
+        "batch_size is a knob of data: indent it under 'data:'",
+    ),
     "unknown knob": (
         "training:\n  precison: bf16\n",
         2,
         "training has no 'precison'; it has: finetune, optimizer, precision, accumulation_steps; did you mean 'prec",
     ),
-    "knob of another stage": ("training:\n  skip_layers: 0.5\n", 2, "skip_layers is a knob of inference"),
+    "knob of another stage": (
+        "training:\n  skip_layers: 0.5\n",
+        2,
+        "skip_layers is a knob of inference",
+    ),
     "wrong value": (
         "training:\n  precision: bf17\n",
         2,
@@ -90,7 +114,11 @@ ONE_PROBLEM = {
         3,
         "data.batch_size cannot be '16'; allowed: a whole number from 1",
     ),
-    "fraction for a count": ("data: {batch_size: 16.5}\n", 1, "cannot be 16.5; allowed: a whole number from 1"),
+    "fraction for a count": (
+        "data: {batch_size: 16.5}\n",
+        1,
+        "cannot be 16.5; allowed: a whole number from 1",
+    ),
     "boolean for a number": ("data: {batch_size: true}\n", 1, "data.batch_size cannot be true;"),
     "number for a boolean": (
         "training: {finetune: 0}\n",
@@ -103,46 +131,114 @@ ONE_PROBLEM = {
         2,
         "cannot be 1.5; allowed: a number above 0 and up to 1, or null",
     ),
-    "at the open end": ("inference: {skip_layers: 1}\n", 1, "cannot be 1; allowed: a number from 0 and below 1"),
+    "at the open end": (
+        "inference: {skip_layers: 1}\n",
+        1,
+        "cannot be 1; allowed: a number from 0 and below 1",
+    ),
     "not a number": ("inference: {skip_layers: .nan}\n", 1, "inference.skip_layers cannot be NaN;"),
-    "no rule": ("inference: {layer_choice: botom}\n", 1, "deepest, top, bottom, alternate, influence, or layers like 3,4"),
+    "no rule": (
+        "inference: {layer_choice: botom}\n",
+        1,
+        "deepest, top, bottom, alternate, influence, or layers like 3,4",
+    ),
     "one limit twice": (
         "system:\n  gpu_power_fraction: 0.7\n  gpu_power_w: 300.0\n",
         3,
         "gpu_power_w and gpu_power_fraction set the same limit; keep one",
     ),
-    "no list of processors": ("system: {cpu_affinity: all}\n", 1, "cannot be 'all'; allowed: processors like 0-3,8, or null"),
-    "no governor": ("system: {cpu_governor: Fast!}\n", 1, "allowed: a governor that the kernel has, like powersave, or null"),
+    "no list of processors": (
+        "system: {cpu_affinity: all}\n",
+        1,
+        "cannot be 'all'; allowed: processors like 0-3,8, or null",
+    ),
+    "no governor": (
+        "system: {cpu_governor: Fast!}\n",
+        1,
+        "allowed: a governor that the kernel has, like powersave, or null",
+    ),
     "a rule without a fraction": (
         "inference: {layer_choice: top}\n",
         1,
         "picks nothing while skip_layers is 0; set the fraction",
     ),
-    "layers and a fraction": ("inference: {skip_layers: 0.2, layer_choice: '1,2'}\n", 1, "names the layers 1,2 itself; remove"),
-    "a library without a format": ("architecture: {quantizer: torchao}\n", 1, "does nothing while weight_format is fp32"),
+    "layers and a fraction": (
+        "inference: {skip_layers: 0.2, layer_choice: '1,2'}\n",
+        1,
+        "names the layers 1,2 itself; remove",
+    ),
+    "a library without a format": (
+        "architecture: {quantizer: torchao}\n",
+        1,
+        "does nothing while weight_format is fp32",
+    ),
     "a rule of a fraction swept from 0": (
         "inference:\n  skip_layers: [0.0, 0.5]\n  layer_choice: top\n",
         3,
         "picks nothing while skip_layers is 0",
     ),
-    "a date": ("training: {precision: 2026-11-23}\n", 1, 'training.precision cannot be "2026-11-23"'),
-    "an impossible date": ("training: {precision: 2026-13-99}\n", 1, "training.precision cannot be '2026-13-99'"),
-    "a tag that does not fit": ("data: {batch_size: !!int many}\n", 1, "data.batch_size cannot be 'many'"),
-    "an object": ("data: {batch_size: !!python/object:os.system ls}\n", 1, "data.batch_size cannot be 'ls'"),
-    "a mapping for a value": ("data:\n  batch_size: {a: 1}\n", 2, "or a flat list of such values to sweep"),
+    "a date": (
+        "training: {precision: 2026-11-23}\n",
+        1,
+        'training.precision cannot be "2026-11-23"',
+    ),
+    "an impossible date": (
+        "training: {precision: 2026-13-99}\n",
+        1,
+        "training.precision cannot be '2026-13-99'",
+    ),
+    "a tag that does not fit": (
+        "data: {batch_size: !!int many}\n",
+        1,
+        "data.batch_size cannot be 'many'",
+    ),
+    "an object": (
+        "data: {batch_size: !!python/object:os.system ls}\n",
+        1,
+        "data.batch_size cannot be 'ls'",
+    ),
+    "a mapping for a value": (
+        "data:\n  batch_size: {a: 1}\n",
+        2,
+        "or a flat list of such values to sweep",
+    ),
     "a nested list": ("data:\n  batch_size: [[16]]\n", 2, "or a flat list of such values to sweep"),
-    "an alias to itself": ("data: &a\n  batch_size: *a\n", 1, "or a flat list of such values to sweep"),
-    "wrong value in a sweep": ("data:\n  batch_size:\n  - 16\n  - 0\n", 4, "data.batch_size cannot be 0;"),
+    "an alias to itself": (
+        "data: &a\n  batch_size: *a\n",
+        1,
+        "or a flat list of such values to sweep",
+    ),
+    "wrong value in a sweep": (
+        "data:\n  batch_size:\n  - 16\n  - 0\n",
+        4,
+        "data.batch_size cannot be 0;",
+    ),
     "empty sweep": ("data:\n  batch_size: []\n", 2, "data.batch_size is an empty list"),
-    "repeated value": ("data:\n  batch_size: [16, 8, 16]\n", 2, "data.batch_size lists 16 more than once"),
+    "repeated value": (
+        "data:\n  batch_size: [16, 8, 16]\n",
+        2,
+        "data.batch_size lists 16 more than once",
+    ),
     "baseline restated": (
         "data:\n  tokenizer: rust\n  batch_size: 32\n",
         3,
         "data.batch_size is 32 in the baseline already; config.yaml holds only what differs: remove the line",
     ),
-    "baseline restated as a whole number": ("inference: {skip_layers: 0}\n", 1, "is 0.0 in the baseline already"),
-    "null restated": ("system: {cpu_threads: null}\n", 1, "system.cpu_threads is null in the baseline already"),
-    "sweep over the baseline alone": ("data: {batch_size: [32]}\n", 1, "data.batch_size is 32 in the baseline"),
+    "baseline restated as a whole number": (
+        "inference: {skip_layers: 0}\n",
+        1,
+        "is 0.0 in the baseline already",
+    ),
+    "null restated": (
+        "system: {cpu_threads: null}\n",
+        1,
+        "system.cpu_threads is null in the baseline already",
+    ),
+    "sweep over the baseline alone": (
+        "data: {batch_size: [32]}\n",
+        1,
+        "data.batch_size is 32 in the baseline",
+    ),
     "stage without knobs": ("data:\n", 1, "data names no knob; it has: tokenizer, batch_size"),
     "stage with an empty mapping": ("data: {}\n", 1, "data names no knob"),
     "stage with a value": ("data: rust\n", 1, "data names no knob"),
@@ -158,14 +254,26 @@ ONE_PROBLEM = {
         "data stands on line 1 already",
     ),
     "a key that is a list": ("? [data]\n: 1\n", 1, "there is no stage 'a list or mapping'"),
-    "a list": ("- data\n", 1, "must be a mapping of stages to knobs; stages: data, architecture, training"),
+    "a list": (
+        "- data\n",
+        1,
+        "must be a mapping of stages to knobs; stages: data, architecture, training",
+    ),
     "a word": ("\nbaseline\n", 2, "must be a mapping of stages to knobs"),
     "broken YAML": ("data:\n  tokenizer: [rust\ntraining: 1\n", 3, "not valid YAML: "),
     "a tab": ("data:\n\ttokenizer: rust\n", 2, "not valid YAML: "),
-    "two documents": ("data: {tokenizer: rust}\n---\ndata: {batch_size: 8}\n", 2, "not valid YAML: "),
+    "two documents": (
+        "data: {tokenizer: rust}\n---\ndata: {batch_size: 8}\n",
+        2,
+        "not valid YAML: ",
+    ),
     "unknown alias": ("data: *other\n", 1, "not valid YAML: "),
     "control character": ("data:\n  tokenizer: \x07\n", 2, "not valid YAML: "),
-    "not UTF-8": (b"data:\n  tokenizer: r\xfcst\n", 2, "byte 0xfc is not UTF-8; save the file as UTF-8"),
+    "not UTF-8": (
+        b"data:\n  tokenizer: r\xfcst\n",
+        2,
+        "byte 0xfc is not UTF-8; save the file as UTF-8",
+    ),
     "uneven micro-batches": (
         "training:\n  accumulation_steps: 3\n",
         2,
@@ -180,7 +288,9 @@ ONE_PROBLEM = {
 
 
 @pytest.mark.parametrize(("text", "line", "sentence"), ONE_PROBLEM.values(), ids=ONE_PROBLEM.keys())
-def test_a_problem_is_named_with_its_line(folder: Path, text: str | bytes, line: int, sentence: str) -> None:
+def test_a_problem_is_named_with_its_line(
+    folder: Path, text: str | bytes, line: int, sentence: str
+) -> None:
     """Each mistake gives one sentence that starts with file and line."""
     (problem,) = config_of(folder, text).problems
     assert problem.startswith(f"variants/V8_new/config.yaml:{line}: ")
@@ -190,7 +300,9 @@ def test_a_problem_is_named_with_its_line(folder: Path, text: str | bytes, line:
 
 def test_all_problems_of_a_file_come_together(folder: Path) -> None:
     """One reading finds every mistake, and what is right is still known."""
-    config = config_of(folder, "data:\n  tokenizer: rust\n  batch_size: 0\ntraining:\n  precison: bf16\nsytem: 1\n")
+    config = config_of(
+        folder, "data:\n  tokenizer: rust\n  batch_size: 0\ntraining:\n  precison: bf16\nsytem: 1\n"
+    )
     assert [p.split(":")[1] for p in config.problems] == ["3", "5", "6"]
     assert config.changes == {"data": 2}
 
@@ -212,7 +324,9 @@ def test_deep_nesting_is_a_problem_and_no_crash(folder: Path) -> None:
 
 VALUES = {
     "data.tokenizer": st.just("rust"),
-    "data.batch_size": st.integers(1, 512).map(lambda n: 8 * n).filter(lambda n: n != Options().data.batch_size),
+    "data.batch_size": st.integers(1, 512)
+    .map(lambda n: 8 * n)
+    .filter(lambda n: n != Options().data.batch_size),
     "architecture.weight_format": st.sampled_from(["int8", "fp8", "auto"]),
     "architecture.quantizer": st.sampled_from(["bitsandbytes", "torchao"]),
     "training.finetune": st.just(value=False),
@@ -232,7 +346,10 @@ VALUES = {
     "inference.layer_choice": st.sampled_from(["deepest", "top", "bottom", "alternate"]),
     "inference.precision": st.sampled_from(["bf16", "fp16"]),
 }
-BESIDE = {"architecture.quantizer": "architecture.weight_format", "inference.layer_choice": "inference.skip_layers"}
+BESIDE = {
+    "architecture.quantizer": "architecture.weight_format",
+    "inference.layer_choice": "inference.skip_layers",
+}
 """Knobs that act only beside another one."""
 
 
@@ -243,7 +360,9 @@ def test_the_values_below_cover_every_knob() -> None:
 
 @settings(deadline=None)
 @given(chosen=st.fixed_dictionaries({}, optional=VALUES))
-def test_what_is_written_is_what_differs(tmp_path_factory: pytest.TempPathFactory, chosen: dict[str, object]) -> None:
+def test_what_is_written_is_what_differs(
+    tmp_path_factory: pytest.TempPathFactory, chosen: dict[str, object]
+) -> None:
     """For any set of knobs off the baseline, the differences of the options are the file's content."""
     chosen = {k: v for k, v in chosen.items() if BESIDE.get(k, k) in chosen}
     if "system.gpu_power_fraction" in chosen:
@@ -260,7 +379,9 @@ def test_what_is_written_is_what_differs(tmp_path_factory: pytest.TempPathFactor
 
 @settings(deadline=None)
 @given(text=st.text(st.sampled_from("data: batch_size\n \t[]{}-#'\"?&*!|>%@`,0\0\xff")))
-def test_no_text_makes_reading_fail_otherwise(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+def test_no_text_makes_reading_fail_otherwise(
+    tmp_path_factory: pytest.TempPathFactory, text: str
+) -> None:
     """Whatever a file holds, reading ends with options or with problems."""
     config = config_of(tmp_path_factory.mktemp("any") / "V8_new", text.encode("latin-1"))
     assert config.problems or not config.changes
@@ -287,7 +408,13 @@ def run_script(script: Path, *arguments: str, cwd: Path) -> list[str]:
     stub.chmod(0o755)
     environment = {"PYTHON": str(stub), "PATH": "/usr/bin:/bin"}
     answer = subprocess.run(
-        [script, *arguments], cwd=cwd, env=environment, capture_output=True, text=True, check=True, timeout=60
+        [script, *arguments],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
     )
     return answer.stdout.splitlines()
 
@@ -295,7 +422,16 @@ def run_script(script: Path, *arguments: str, cwd: Path) -> list[str]:
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda f: f.name)
 def test_a_script_selects_its_own_variant(folder: Path, tmp_path: Path) -> None:
     """Each run.sh benchmarks the folder it lies in and passes the arguments on."""
-    expected = ["-m", "pytest", f"{REPO}/bench", f"--rootdir={REPO}", "-c", f"{REPO}/pyproject.toml", "-k", folder.name]
+    expected = [
+        "-m",
+        "pytest",
+        f"{REPO}/bench",
+        f"--rootdir={REPO}",
+        "-c",
+        f"{REPO}/pyproject.toml",
+        "-k",
+        folder.name,
+    ]
     assert run_script(folder / "run.sh", cwd=tmp_path) == expected
     assert run_script(folder / "run.sh", "--green-rounds", "2", "a b", cwd=tmp_path) == [
         *expected,

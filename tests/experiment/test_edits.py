@@ -13,7 +13,14 @@ from greenbench.experiment.markdown import lines_of
 from greenbench.experiment.tables import cell, tables_of
 
 EXPERIMENT = (Path(__file__).parents[2] / "experiment.md").read_text("utf-8")
-ROW = {"Variant": "Arch", "Data": "-", "Architecture": "INT8", "Training": "-", "System": "`cpu_threads` 1", "Inference": "-"}
+ROW = {
+    "Variant": "Arch",
+    "Data": "-",
+    "Architecture": "INT8",
+    "Training": "-",
+    "System": "`cpu_threads` 1",
+    "Inference": "-",
+}
 CHANGE = ("2026-11-25", "Variant `V8_arch`")
 VARIANTS = """## Variants
 | Variant | Folder | Data | Architecture | Training | System | Inference |
@@ -51,7 +58,10 @@ def test_three_lines_come_into_the_projects_own_file() -> None:
 
 def test_columns_in_another_order_and_further_ones_are_kept() -> None:
     """Each text goes under its column; what the row has no text for stays empty."""
-    text = "## Variants\n\n| Owner | Inference | System | Training | Architecture | Data | Folder | Variant |\n" + "|---" * 8
+    text = (
+        "## Variants\n\n| Owner | Inference | System | Training | Architecture | Data | Folder | Variant |\n"
+        + "|---" * 8
+    )
     text += "|\n| Ada | - | - | - | - | - | [V0_baseline](variants/V0_baseline/) | Baseline |\n"
     (row, *_) = new_lines(text, added(text))
     assert row == "|  | - | `cpu_threads` 1 | - | INT8 | - | [V8_arch](variants/V8_arch/) | Arch |"
@@ -59,15 +69,17 @@ def test_columns_in_another_order_and_further_ones_are_kept() -> None:
 
 def test_comments_and_lookalikes_are_left_alone() -> None:
     """A table inside a comment or a code fence is none."""
-    hidden = (
-        "<!--\n## Variants\n| Variant | Folder |\n|---|---|\n| a | V9_x |\n-->\n\n```\n| Variant | Folder |\n|---|---|\n```\n\n"
-    )
+    hidden = "<!--\n## Variants\n| Variant | Folder |\n|---|---|\n| a | V9_x |\n-->\n\n```\n| Variant | Folder |\n|---|---|\n```\n\n"
     assert added(hidden + VARIANTS).startswith(hidden)
 
 
 def test_rows_without_borders_get_a_row_without() -> None:
     """The manner of the last row is kept, its indentation too."""
-    text = "## Variants\nVariant | Folder | Data | Architecture | Training | System | Inference\n" + "---|" * 6 + "---\n"
+    text = (
+        "## Variants\nVariant | Folder | Data | Architecture | Training | System | Inference\n"
+        + "---|" * 6
+        + "---\n"
+    )
     text += "  Baseline | V0_baseline | a | b | c | d | e\n"
     assert "\n  Arch | V8_arch | - | INT8 | - | `cpu_threads` 1 | -\n" in added(text)
 
@@ -81,11 +93,26 @@ def test_a_table_without_rows_gets_its_first() -> None:
 @pytest.mark.parametrize(
     ("changelog", "after"),
     [
-        ("## Changelog\n\n- 2026-11-24: a\n- 2026-11-23: b\n", "- 2026-11-25: Variant `V8_arch`\n- 2026-11-24: a\n"),
-        ("## Changelog\n\n- **2026-11-23** a\n", "- 2026-11-25: Variant `V8_arch`\n- **2026-11-23** a\n"),
-        ("Changelog\n---------\n\n- a\n", "Changelog\n---------\n\n- 2026-11-25: Variant `V8_arch`\n- a\n"),
-        ("Changelog\n---------\nProse.\n", "Changelog\n---------\n\n- 2026-11-25: Variant `V8_arch`\n\nProse.\n"),
-        ("## Changes in V2\n\n- x\n\n## Changelog\n\n- a\n", "- x\n\n## Changelog\n\n- 2026-11-25: Variant `V8_arch`\n- a\n"),
+        (
+            "## Changelog\n\n- 2026-11-24: a\n- 2026-11-23: b\n",
+            "- 2026-11-25: Variant `V8_arch`\n- 2026-11-24: a\n",
+        ),
+        (
+            "## Changelog\n\n- **2026-11-23** a\n",
+            "- 2026-11-25: Variant `V8_arch`\n- **2026-11-23** a\n",
+        ),
+        (
+            "Changelog\n---------\n\n- a\n",
+            "Changelog\n---------\n\n- 2026-11-25: Variant `V8_arch`\n- a\n",
+        ),
+        (
+            "Changelog\n---------\nProse.\n",
+            "Changelog\n---------\n\n- 2026-11-25: Variant `V8_arch`\n\nProse.\n",
+        ),
+        (
+            "## Changes in V2\n\n- x\n\n## Changelog\n\n- a\n",
+            "- x\n\n## Changelog\n\n- 2026-11-25: Variant `V8_arch`\n- a\n",
+        ),
         ("## Changelog\n\n* a\n", "* 2026-11-25: Variant `V8_arch`\n* a\n"),
         ("## Changelog\n", "## Changelog\n\n- 2026-11-25: Variant `V8_arch`\n"),
         ("## Changelog\n\nProse.\n", "## Changelog\n\n- 2026-11-25: Variant `V8_arch`\n\nProse.\n"),
@@ -94,7 +121,10 @@ def test_a_table_without_rows_gets_its_first() -> None:
             "| new | 2026-11-24 |\n| Variant `V8_arch` | 2026-11-25 |\n",
         ),
         ("## Changes\n\n| What |\n|---|\n| a |\n", "| 2026-11-25: Variant `V8_arch` |\n"),
-        ("", "\n## Changelog\n\n| Date | Change |\n|---|---|\n| 2026-11-25 | Variant `V8_arch` |\n"),
+        (
+            "",
+            "\n## Changelog\n\n| Date | Change |\n|---|---|\n| 2026-11-25 | Variant `V8_arch` |\n",
+        ),
     ],
     ids=[
         "list",
@@ -145,7 +175,9 @@ def test_form_feeds_end_no_line() -> None:
 
 def test_a_row_can_be_read_as_it_is_written() -> None:
     """With its emphasis and code marks, by column."""
-    assert written_row(EXPERIMENT, "V4_architecture")["architecture"] == "**INT8 / FP8 quantisation**"
+    assert (
+        written_row(EXPERIMENT, "V4_architecture")["architecture"] == "**INT8 / FP8 quantisation**"
+    )
     assert written_row(EXPERIMENT, "V1_data")["folder"] == "`V1_data`"
 
 

@@ -34,21 +34,40 @@ def spoil_mode(folder: Path) -> None:
 
 FOLDER_PROBLEMS: dict[str, tuple[Callable[[Path], object], str]] = {
     "no run.sh": (lambda f: (f / "run.sh").unlink(), "variants/V2_training/run.sh: is missing"),
-    "run.sh not executable": (spoil_mode, "variants/V2_training/run.sh: is not executable; run chmod +x on it"),
-    "no README.md": (lambda f: (f / "README.md").unlink(), "variants/V2_training/README.md: is missing"),
+    "run.sh not executable": (
+        spoil_mode,
+        "variants/V2_training/run.sh: is not executable; run chmod +x on it",
+    ),
+    "no README.md": (
+        lambda f: (f / "README.md").unlink(),
+        "variants/V2_training/README.md: is missing",
+    ),
     "long README.md": (
         lambda f: (f / "README.md").write_text("a\n" * 101),
         "README.md:101: has 101 lines; at most 100",
     ),
-    "README.md not UTF-8": (lambda f: (f / "README.md").write_bytes(b"a\n\xe9"), "README.md:2: byte 0xe9 is not UTF-8"),
-    "config.yml": (lambda f: (f / "config.yml").touch(), "variants/V2_training/config.yml: nobody reads it"),
-    "folder of another name": (lambda f: (f.parent / "mine").mkdir(), "variants/mine: no variant's folder name"),
+    "README.md not UTF-8": (
+        lambda f: (f / "README.md").write_bytes(b"a\n\xe9"),
+        "README.md:2: byte 0xe9 is not UTF-8",
+    ),
+    "config.yml": (
+        lambda f: (f / "config.yml").touch(),
+        "variants/V2_training/config.yml: nobody reads it",
+    ),
+    "folder of another name": (
+        lambda f: (f.parent / "mine").mkdir(),
+        "variants/mine: no variant's folder name",
+    ),
     "no folders at all": (lambda f: shutil.rmtree(f.parent), "variants: there is no such folder"),
 }
 
 
-@pytest.mark.parametrize(("spoil", "sentence"), FOLDER_PROBLEMS.values(), ids=FOLDER_PROBLEMS.keys())
-def test_a_spoilt_folder_is_named(variants: Path, spoil: Callable[[Path], object], sentence: str) -> None:
+@pytest.mark.parametrize(
+    ("spoil", "sentence"), FOLDER_PROBLEMS.values(), ids=FOLDER_PROBLEMS.keys()
+)
+def test_a_spoilt_folder_is_named(
+    variants: Path, spoil: Callable[[Path], object], sentence: str
+) -> None:
     """Each mistake in a folder gives one sentence that starts with the file."""
     spoil(variants / "V2_training")
     (problem,) = folder_problems(variants)

@@ -14,7 +14,13 @@ def test_rows_come_with_their_lines() -> None:
     text = "# One\n\n| a | b |\n|---|---|\n| 1 | 2 |\n| 3 |\n\n## Two\n\ntext\n"
     for newline in ("\n", "\r\n", "\r"):
         one, two = read_sections(text.replace("\n", newline))
-        assert (one.heading, one.line, two.heading, two.line, two.tables) == ("One", 1, "Two", 8, ())
+        assert (one.heading, one.line, two.heading, two.line, two.tables) == (
+            "One",
+            1,
+            "Two",
+            8,
+            (),
+        )
         assert [(r.line, dict(r.cells), r.width) for r in one.tables[0].rows] == [
             (5, {"a": "1", "b": "2"}, 2),
             (6, {"a": "3", "b": ""}, 1),

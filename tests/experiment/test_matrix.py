@@ -22,7 +22,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 REPO = Path(__file__).resolve().parents[2]
-DASHES = ["-", "–", "—", "\u2011", "\u2212", "--", "✗", "✘", "❌", "x", "×", " ", "&mdash;", "`-`", "**–**"]
+DASHES = [
+    "-",
+    "–",
+    "—",
+    "\u2011",
+    "\u2212",
+    "--",
+    "✗",
+    "✘",
+    "❌",
+    "x",
+    "×",
+    " ",
+    "&mdash;",
+    "`-`",
+    "**–**",
+]
 V2_ROW = "| Training-only | `V2_training` | - | - | **gradient accumulation + AMP** | - | - |"
 V2_CHECKS = "| `V2_training` | ✓ | ✓ | ✓ |"
 
@@ -85,7 +101,9 @@ def test_the_repository_agrees_with_itself() -> None:
     assert [v.name.split("_")[0] for v in found.variants] == [f"V{i}" for i in range(8)]
     assert found.variants[0].options == Options()
     assert found.variants[1].sweep == {"data.batch_size": (16, 32, 64)}
-    assert found.variants[2].options.training == TrainingOptions(precision="bf16", accumulation_steps=4)
+    assert found.variants[2].options.training == TrainingOptions(
+        precision="bf16", accumulation_steps=4
+    )
     assert found.variants[7].title == "All-optimised"
     assert found.variants[7].folder == REPO / "variants" / "V7_all_optimised"
     assert Task.__name__ == type(found.tasks[0]).__name__
@@ -98,7 +116,12 @@ def test_the_combined_variants_turn_what_the_single_ones_turn() -> None:
     """V5 to V7 hold the single variants' values, so that differences between them have one cause each."""
     options = {v.name[:2]: v.options for v in loaded(REPO).variants}
     assert options["V5"].data == options["V6"].data == options["V7"].data == options["V1"].data
-    assert options["V5"].training == options["V6"].training == options["V7"].training == options["V2"].training
+    assert (
+        options["V5"].training
+        == options["V6"].training
+        == options["V7"].training
+        == options["V2"].training
+    )
     assert options["V6"].inference == options["V7"].inference == options["V3"].inference
     assert options["V7"].architecture == options["V4"].architecture
 
@@ -107,7 +130,12 @@ def test_the_combined_variants_turn_what_the_single_ones_turn() -> None:
 def test_a_variant_is_a_folder_and_a_row(house: Path, mark_text: str) -> None:
     """A new variant needs no code and no line in the checklist."""
     row = f"| Mine | [V8_mine](variants/V8_mine/) | — | {mark_text} | ✗ | {mark_text} | |"
-    add_variant(house, "V8_mine", row, "architecture: {weight_format: int8}\nsystem: {gpu_power_fraction: 0.5}\n")
+    add_variant(
+        house,
+        "V8_mine",
+        row,
+        "architecture: {weight_format: int8}\nsystem: {gpu_power_fraction: 0.5}\n",
+    )
     variant = loaded(house).variants[-1]
     assert (variant.name, variant.title) == ("V8_mine", "Mine")
     assert variant.options.architecture.weight_format == "int8"
@@ -132,66 +160,166 @@ def test_a_folder_without_config_must_not_claim_a_change(house: Path) -> None:
     add_variant(house, "V8_same", "| Mine | V8_same | - | - | bf16 | - | skipping |", None)
     line = line_of(house, "| Mine")
     said = problems(house)
-    assert [p.split(" of ")[0] for p in said] == [f"experiment.md:{line}: {s}" for s in ("Inference", "Training")]
+    assert [p.split(" of ")[0] for p in said] == [
+        f"experiment.md:{line}: {s}" for s in ("Inference", "Training")
+    ]
     assert "variants/V8_same/config.yaml is missing, so the folder is the baseline" in said[0]
 
 
 MD_PROBLEMS: dict[str, tuple[str, str, str]] = {
-    "row without a folder": (V2_ROW, f"{V2_ROW}\n| Mine | V8_mine | - | - | - | - | - |", "V8_mine has no folder"),
-    "misspelt folder": (V2_ROW, V2_ROW.replace("V2_training", "V2_trainig"), "did you mean 'V2_training'?"),
+    "row without a folder": (
+        V2_ROW,
+        f"{V2_ROW}\n| Mine | V8_mine | - | - | - | - | - |",
+        "V8_mine has no folder",
+    ),
+    "misspelt folder": (
+        V2_ROW,
+        V2_ROW.replace("V2_training", "V2_trainig"),
+        "did you mean 'V2_training'?",
+    ),
     "duplicated row": (V2_ROW, f"{V2_ROW}\n{V2_ROW}", "V2_training has a row already on line"),
     "a dash over a change": (
         V2_ROW,
         V2_ROW.replace("**gradient accumulation + AMP**", "-"),
         "says '-' (inherits)",
     ),
-    "a cross over a change": (V2_ROW, V2_ROW.replace("**gradient accumulation + AMP**", "✗"), "config.yaml:2 changes"),
-    "a change over nothing": (V2_ROW, V2_ROW.replace("| - | - | **", "| rust | - | **"), "changes nothing in data"),
+    "a cross over a change": (
+        V2_ROW,
+        V2_ROW.replace("**gradient accumulation + AMP**", "✗"),
+        "config.yaml:2 changes",
+    ),
+    "a change over nothing": (
+        V2_ROW,
+        V2_ROW.replace("| - | - | **", "| rust | - | **"),
+        "changes nothing in data",
+    ),
     "a check mark over nothing": (V2_ROW, V2_ROW[:-4] + " ✓ |", "Inference of V2"),
     "no title": (V2_ROW, V2_ROW.replace("Training-only", ""), "V2_training has no title"),
-    "a name of another form": (V2_ROW, V2_ROW.replace("V2_training", "V2-training"), "'V2-training' is no variant's"),
-    "no folder named": (V2_ROW, V2_ROW.replace("`V2_training`", ""), "'' is no variant's folder name"),
-    "a path elsewhere": (V2_ROW, V2_ROW.replace("V2_training", "../.."), "'..' is no variant's folder name"),
-    "a cell too few": (V2_ROW, V2_ROW.removesuffix(" - |"), "the row has 6 cells where the table has 7 columns"),
-    "a cell too many": (V2_ROW, V2_ROW.replace("` |", "` | - |"), "the row has 8 cells where the table has 7 columns"),
-    "a gap in the table": (V2_ROW, f"\n{V2_ROW}", "starts like a row but belongs to no table, so 'Variants' lacks it"),
-    "a change named Baseline": (V2_ROW, V2_ROW.replace("Training-only", "Baseline"), "a baseline changes nothing"),
+    "a name of another form": (
+        V2_ROW,
+        V2_ROW.replace("V2_training", "V2-training"),
+        "'V2-training' is no variant's",
+    ),
+    "no folder named": (
+        V2_ROW,
+        V2_ROW.replace("`V2_training`", ""),
+        "'' is no variant's folder name",
+    ),
+    "a path elsewhere": (
+        V2_ROW,
+        V2_ROW.replace("V2_training", "../.."),
+        "'..' is no variant's folder name",
+    ),
+    "a cell too few": (
+        V2_ROW,
+        V2_ROW.removesuffix(" - |"),
+        "the row has 6 cells where the table has 7 columns",
+    ),
+    "a cell too many": (
+        V2_ROW,
+        V2_ROW.replace("` |", "` | - |"),
+        "the row has 8 cells where the table has 7 columns",
+    ),
+    "a gap in the table": (
+        V2_ROW,
+        f"\n{V2_ROW}",
+        "starts like a row but belongs to no table, so 'Variants' lacks it",
+    ),
+    "a change named Baseline": (
+        V2_ROW,
+        V2_ROW.replace("Training-only", "Baseline"),
+        "a baseline changes nothing",
+    ),
     "missing column": (
         "| Training | System |",
         "| Trainings | System |",
         "no column 'Training'; it has: Variant, Folder",
     ),
-    "missing column, hint": ("| Training | System |", "| Trainig | System |", "did you mean 'Trainig'?"),
-    "column twice": ("| Training | System |", "| Training | Training |", "has the column 'Training' 2 times"),
+    "missing column, hint": (
+        "| Training | System |",
+        "| Trainig | System |",
+        "did you mean 'Trainig'?",
+    ),
+    "column twice": (
+        "| Training | System |",
+        "| Training | Training |",
+        "has the column 'Training' 2 times",
+    ),
     "broken table": ("|---|---|---|---|---|---|---|", "|---|---|---|", "so 'Variants' lacks it"),
     "missing table": (
         section("Models"),
         "",
         "there is no table 'Models'; under a heading of that name put the columns",
     ),
-    "section without table": ("## Models\n", "## Models\n\nNone.\n\n## Else\n", "there is no table 'Models'"),
-    "commented table": (section("Models"), f"<!--\n{section('Models')}\n-->", "there is no table 'Models'"),
+    "section without table": (
+        "## Models\n",
+        "## Models\n\nNone.\n\n## Else\n",
+        "there is no table 'Models'",
+    ),
+    "commented table": (
+        section("Models"),
+        f"<!--\n{section('Models')}\n-->",
+        "there is no table 'Models'",
+    ),
     "no checklist": (section("Directory checklist"), "", "there is no table 'Directory checklist'"),
-    "second table": (section("Models"), section("Models") * 2, "a second table 'Models' (the first is on line"),
-    "task without model": ("| T2 | encoder", "| - | encoder", "T2 has no model in the models table"),
-    "model for no task": ("| T2 | encoder", "| T2, T9 | encoder", "M2 is for T9, which has no row in the tasks table"),
-    "task with two models": ("| **M2** |", "| M1 | any | T2 | |\n| **M2** |", "T2 has 2 models (M1, M2)"),
+    "second table": (
+        section("Models"),
+        section("Models") * 2,
+        "a second table 'Models' (the first is on line",
+    ),
+    "task without model": (
+        "| T2 | encoder",
+        "| - | encoder",
+        "T2 has no model in the models table",
+    ),
+    "model for no task": (
+        "| T2 | encoder",
+        "| T2, T9 | encoder",
+        "M2 is for T9, which has no row in the tasks table",
+    ),
+    "task with two models": (
+        "| **M2** |",
+        "| M1 | any | T2 | |\n| **M2** |",
+        "T2 has 2 models (M1, M2)",
+    ),
     "task twice": ("| **T2** |", "| T2 | a | b | c |\n| **T2** |", "T2 has a row already on line"),
     "a task of another name": (
         "| **T2** |",
         "| Two | a | b | c |\n| **T2** |",
         "'Two' is no task's name; a name is T<n",
     ),
-    "a model of another name": ("| **M2** |", "| BERT | a | - | c |\n| **M2** |", "'BERT' is no model's name"),
-    "checklist: there is one": (V2_CHECKS, V2_CHECKS[:-3] + "✗ |", "but variants/V2_training/config.yaml exists"),
-    "checklist: other words": (V2_CHECKS, V2_CHECKS[:-3] + "soon |", "neither a check mark nor a cross; write ✓ or ✗"),
-    "checklist: no folder": (V2_CHECKS, V2_CHECKS.replace("V2_", "V9_"), "V9_training has no folder"),
-    "checklist: row twice": (V2_CHECKS, f"{V2_CHECKS}\n{V2_CHECKS}", "V2_training has a row already"),
+    "a model of another name": (
+        "| **M2** |",
+        "| BERT | a | - | c |\n| **M2** |",
+        "'BERT' is no model's name",
+    ),
+    "checklist: there is one": (
+        V2_CHECKS,
+        V2_CHECKS[:-3] + "✗ |",
+        "but variants/V2_training/config.yaml exists",
+    ),
+    "checklist: other words": (
+        V2_CHECKS,
+        V2_CHECKS[:-3] + "soon |",
+        "neither a check mark nor a cross; write ✓ or ✗",
+    ),
+    "checklist: no folder": (
+        V2_CHECKS,
+        V2_CHECKS.replace("V2_", "V9_"),
+        "V9_training has no folder",
+    ),
+    "checklist: row twice": (
+        V2_CHECKS,
+        f"{V2_CHECKS}\n{V2_CHECKS}",
+        "V2_training has a row already",
+    ),
 }
 
 
 @pytest.mark.parametrize(("old", "new", "sentence"), MD_PROBLEMS.values(), ids=MD_PROBLEMS.keys())
-def test_a_spoilt_experiment_is_named_with_its_line(house: Path, old: str, new: str, sentence: str) -> None:
+def test_a_spoilt_experiment_is_named_with_its_line(
+    house: Path, old: str, new: str, sentence: str
+) -> None:
     """Each mistake in experiment.md gives a sentence with file and line."""
     edit(house, old, new)
     said = problems(house)
@@ -199,7 +327,9 @@ def test_a_spoilt_experiment_is_named_with_its_line(house: Path, old: str, new: 
     assert all(re.match(r"experiment\.md:\d+: .", p) for p in said)
 
 
-@pytest.mark.parametrize("name", ["a cell too many", "missing column", "broken table", "missing table", "second table"])
+@pytest.mark.parametrize(
+    "name", ["a cell too many", "missing column", "broken table", "missing table", "second table"]
+)
 def test_a_mistake_of_form_brings_no_others_along(house: Path, name: str) -> None:
     """What cannot be read is not held against the folders."""
     old, new, _ = MD_PROBLEMS[name]
@@ -217,18 +347,31 @@ def test_the_line_is_the_rows(house: Path) -> None:
 
 
 FOLDER_PROBLEMS: dict[str, tuple[Callable[[Path], object], str]] = {
-    "no config.yaml": (lambda f: (f / "config.yaml").unlink(), "V2_training/config.yaml is missing, so the folder is"),
+    "no config.yaml": (
+        lambda f: (f / "config.yaml").unlink(),
+        "V2_training/config.yaml is missing, so the folder is",
+    ),
     "config.yaml wrong": (
         lambda f: (f / "config.yaml").write_text("a: 1"),
         "V2_training/config.yaml:1: there is no st",
     ),
-    "no folder": (shutil.rmtree, "V2_training has no folder; make variants/V2_training, or remove the row"),
-    "folder without a row": (lambda f: shutil.copytree(f, f.parent / "V8_x"), "variants/V8_x has no row in this table"),
+    "no folder": (
+        shutil.rmtree,
+        "V2_training has no folder; make variants/V2_training, or remove the row",
+    ),
+    "folder without a row": (
+        lambda f: shutil.copytree(f, f.parent / "V8_x"),
+        "variants/V8_x has no row in this table",
+    ),
 }
 
 
-@pytest.mark.parametrize(("spoil", "sentence"), FOLDER_PROBLEMS.values(), ids=FOLDER_PROBLEMS.keys())
-def test_a_folder_that_differs_from_its_row_is_named(house: Path, spoil: Callable[[Path], object], sentence: str) -> None:
+@pytest.mark.parametrize(
+    ("spoil", "sentence"), FOLDER_PROBLEMS.values(), ids=FOLDER_PROBLEMS.keys()
+)
+def test_a_folder_that_differs_from_its_row_is_named(
+    house: Path, spoil: Callable[[Path], object], sentence: str
+) -> None:
     """What a folder lacks or adds against experiment.md is among the problems."""
     spoil(house / "variants" / "V2_training")
     said = problems(house)
@@ -240,13 +383,18 @@ def test_a_checklist_that_promises_a_missing_file_is_named(house: Path) -> None:
     (house / "variants" / "V2_training" / "run.sh").unlink()
     said = problems(house)
     line = line_of(house, V2_CHECKS)
-    assert said[0].startswith(f"experiment.md:{line}: run.sh of V2_training says '✓', but variants/V2_training/run.sh does")
+    assert said[0].startswith(
+        f"experiment.md:{line}: run.sh of V2_training says '✓', but variants/V2_training/run.sh does"
+    )
 
 
 @pytest.mark.parametrize(
     ("raw", "sentence"),
     [
-        (b"", "experiment.md:1: the file is empty; it needs the tables Tasks, Models, Variants, Directory checklist"),
+        (
+            b"",
+            "experiment.md:1: the file is empty; it needs the tables Tasks, Models, Variants, Directory checklist",
+        ),
         (b" \n\n", "experiment.md:1: the file is empty"),
         (b"# One\n\n\xff\n", "experiment.md:3: byte 0xff is not UTF-8"),
     ],
@@ -261,14 +409,18 @@ def test_an_unreadable_experiment_is_one_problem(house: Path, raw: bytes, senten
 def test_a_missing_experiment_is_one_problem(house: Path) -> None:
     """The file's absence is a sentence, not a traceback."""
     (house / "experiment.md").unlink()
-    assert problems(house) == ("experiment.md:1: cannot be read (No such file or directory); it must be a text file",)
+    assert problems(house) == (
+        "experiment.md:1: cannot be read (No such file or directory); it must be a text file",
+    )
 
 
 def test_everything_wrong_is_listed_together(house: Path) -> None:
     """One run names the mistakes of the file, of the folders and between them."""
     edit(house, V2_ROW, V2_ROW.replace("**gradient accumulation + AMP**", "-"))
     edit(house, "| T2 | encoder", "| | encoder")
-    (house / "variants" / "V3_inference" / "config.yaml").write_text("inference:\n  skip_layer: 0.3\n  x: 1\n")
+    (house / "variants" / "V3_inference" / "config.yaml").write_text(
+        "inference:\n  skip_layer: 0.3\n  x: 1\n"
+    )
     (house / "variants" / "V4_architecture" / "run.sh").unlink()
     shutil.copytree(house / "variants" / "V5_data_training", house / "variants" / "V9_x")
     said = problems(house)
@@ -287,23 +439,44 @@ def test_everything_wrong_is_listed_together(house: Path) -> None:
 def layouts(draw: st.DrawFn) -> str:
     """Write the variants table in any order of columns, spacing and wording that means the same."""
     columns = draw(st.permutations([*COLUMNS["Variants"], "Remark"]))
-    changed = {"V0_baseline": (), "V2_training": ("Training",), "V4_architecture": ("Architecture",)}
+    changed = {
+        "V0_baseline": (),
+        "V2_training": ("Training",),
+        "V4_architecture": ("Architecture",),
+    }
     space = st.sampled_from(["", " ", "   "])
-    headings = {c: draw(st.sampled_from([c, c.upper(), f"**{c}**", f"`{c.lower()}`"])) for c in columns}
+    headings = {
+        c: draw(st.sampled_from([c, c.upper(), f"**{c}**", f"`{c.lower()}`"])) for c in columns
+    }
     headings["Folder"] = draw(st.sampled_from(["Folder", "Dir", "dir", "DIRECTORY", "`Dir`"]))
-    rows = [[headings[c] for c in columns], [draw(st.sampled_from(["---", ":--", ":-:", "--:"])) for _ in columns]]
+    rows = [
+        [headings[c] for c in columns],
+        [draw(st.sampled_from(["---", ":--", ":-:", "--:"])) for _ in columns],
+    ]
     for name, stages in draw(st.permutations(list(changed.items()))):
         texts = {s.capitalize(): draw(st.sampled_from(DASHES)) for s in STAGES}
-        texts |= {s: draw(st.sampled_from(["✓", "✔", "✅", "**bold** words", "a \\| b", "[link](x)"])) for s in stages}
-        texts |= {"Variant": "Baseline" if not stages else name[3:], "Remark": draw(st.sampled_from(["", "-", "so"]))}
-        texts["Folder"] = draw(st.sampled_from([name, f"`{name}`", f"**{name}**", f"[{name}](variants/{name})"]))
+        texts |= {
+            s: draw(st.sampled_from(["✓", "✔", "✅", "**bold** words", "a \\| b", "[link](x)"]))
+            for s in stages
+        }
+        texts |= {
+            "Variant": "Baseline" if not stages else name[3:],
+            "Remark": draw(st.sampled_from(["", "-", "so"])),
+        }
+        texts["Folder"] = draw(
+            st.sampled_from([name, f"`{name}`", f"**{name}**", f"[{name}](variants/{name})"])
+        )
         rows.append([texts[c] for c in columns])
-    return "\n".join("|" + "|".join(f"{draw(space)}{t}{draw(space)}" for t in row) + "|" for row in rows)
+    return "\n".join(
+        "|" + "|".join(f"{draw(space)}{t}{draw(space)}" for t in row) + "|" for row in rows
+    )
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(table=layouts(), newline=st.sampled_from(["\n", "\r\n"]))
-def test_the_layout_of_a_table_is_free(tmp_path_factory: pytest.TempPathFactory, table: str, newline: str) -> None:
+def test_the_layout_of_a_table_is_free(
+    tmp_path_factory: pytest.TempPathFactory, table: str, newline: str
+) -> None:
     """Order of columns and rows, spacing, emphasis and kind of dash change nothing."""
     root = tmp_path_factory.mktemp("house")
     for name in ("V0_baseline", "V2_training", "V4_architecture"):
@@ -338,6 +511,13 @@ def test_the_matrix_is_light() -> None:
     """Reading the matrix pulls in none of the heavy libraries."""
     code = "import sys, greenbench.experiment.matrix; print(*sys.modules)"
     said = subprocess.run(
-        [sys.executable, "-c", code], cwd=REPO, capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", code],
+        cwd=REPO,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
     ).stdout.split()
-    assert not {"torch", "transformers", "numpy", "pandas", "pyarrow", "sklearn", "zeus"} & set(said)
+    assert not {"torch", "transformers", "numpy", "pandas", "pyarrow", "sklearn", "zeus"} & set(
+        said
+    )

@@ -27,7 +27,9 @@ def here(tmp_path: Path) -> Path:
 
 def state(root: Path) -> dict[str, bytes]:
     """Return every file below ``root``."""
-    return {str(p.relative_to(root)): p.read_bytes() for p in sorted(root.rglob("*")) if p.is_file()}
+    return {
+        str(p.relative_to(root)): p.read_bytes() for p in sorted(root.rglob("*")) if p.is_file()
+    }
 
 
 def new(root: Path, *arguments: str) -> int:
@@ -35,7 +37,9 @@ def new(root: Path, *arguments: str) -> int:
     return main(["new", *arguments, "--in", str(root)])
 
 
-def test_the_promised_command_makes_what_it_promises(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_promised_command_makes_what_it_promises(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Folder, row, checklist and changelog; check passes, list shows it, and nothing else has changed."""
     before = state(here)
     assert new(here, "V8_arch_system", "--from", "V4", "--set", "system.cpu_threads=1") == 0
@@ -59,12 +63,27 @@ def test_the_promised_command_makes_what_it_promises(here: Path, capsys: pytest.
     assert main(["check", str(here)]) == 0
     assert main(["list", "--json", str(here)]) == 0
     listed = json.loads(capsys.readouterr().out.partition("\n")[2])
-    assert (listed[-1]["variant"], listed[-1]["stages"]) == ("V8_arch_system", ["architecture", "system"])
+    assert (listed[-1]["variant"], listed[-1]["stages"]) == (
+        "V8_arch_system",
+        ["architecture", "system"],
+    )
 
 
 def test_a_value_of_the_baseline_turns_a_knob_off_again(here: Path) -> None:
     """From all-optimised, without skipping layers and with a sweep."""
-    assert new(here, "V8_x", "--from", "V7", "--set", "inference.skip_layers=0", "--set", "data.batch_size=[16,64]") == 0
+    assert (
+        new(
+            here,
+            "V8_x",
+            "--from",
+            "V7",
+            "--set",
+            "inference.skip_layers=0",
+            "--set",
+            "data.batch_size=[16,64]",
+        )
+        == 0
+    )
     made = matrix.load(here / "experiment.md", here / "variants").variants[-1]
     assert made.options.inference.skip_layers == 0
     assert made.sweep == {"data.batch_size": (16, 64)}
@@ -83,20 +102,47 @@ def test_titles_and_layers_are_taken_as_they_are_typed(here: Path) -> None:
     [
         (("V8_x",), "V8_x would be V0_baseline over again; say what differs"),
         (("V8_x", "--from", "V4"), "V8_x would be V4_architecture over again"),
-        (("V8_x", "--from", "V44"), "--from V44: there is no such variant; there are V0_baseline, V1_data"),
-        (("V4_other", "--set", "system.cpu_threads=1"), "V4 is V4_architecture already; take the next free number, V8_other"),
+        (
+            ("V8_x", "--from", "V44"),
+            "--from V44: there is no such variant; there are V0_baseline, V1_data",
+        ),
+        (
+            ("V4_other", "--set", "system.cpu_threads=1"),
+            "V4 is V4_architecture already; take the next free number, V8_other",
+        ),
         (
             ("fast one", "--set", "system.cpu_threads=1"),
             "'fast one' is no variant's name; it is V<number>_<name>, like V8_fast",
         ),
-        (("V8_" + "x" * 300, "--set", "system.cpu_threads=1"), "is no variant's name; it is V<number>_<name>, like V8_xxx"),
-        (("V8_x", "--set", "system.cpu_thread=1"), "--set system.cpu_thread=1: system has no 'cpu_thread'; it has: "),
+        (
+            ("V8_" + "x" * 300, "--set", "system.cpu_threads=1"),
+            "is no variant's name; it is V<number>_<name>, like V8_xxx",
+        ),
+        (
+            ("V8_x", "--set", "system.cpu_thread=1"),
+            "--set system.cpu_thread=1: system has no 'cpu_thread'; it has: ",
+        ),
         (("V8_x", "--set", "sys.cpu_threads=1"), "there is no stage 'sys'; there are: data,"),
-        (("V8_x", "--set", "system.cpu_threads=many"), "system.cpu_threads cannot be 'many'; allowed: a whole number from 1"),
-        (("V8_x", "--set", "system.cpu_threads="), "no value stands there; allowed: a whole number from 1, or null"),
-        (("V8_x", "--set", "system.cpu_threads"), "say it as stage.knob=value, like system.cpu_threads=1"),
-        (("V8_x", "--set", "training.accumulation_steps=5"), "accumulation_steps 5 does not divide data.batch_size 32"),
-        (("V8_x", "--set", "architecture.quantizer=torchao"), "does nothing while weight_format is fp32"),
+        (
+            ("V8_x", "--set", "system.cpu_threads=many"),
+            "system.cpu_threads cannot be 'many'; allowed: a whole number from 1",
+        ),
+        (
+            ("V8_x", "--set", "system.cpu_threads="),
+            "no value stands there; allowed: a whole number from 1, or null",
+        ),
+        (
+            ("V8_x", "--set", "system.cpu_threads"),
+            "say it as stage.knob=value, like system.cpu_threads=1",
+        ),
+        (
+            ("V8_x", "--set", "training.accumulation_steps=5"),
+            "accumulation_steps 5 does not divide data.batch_size 32",
+        ),
+        (
+            ("V8_x", "--set", "architecture.quantizer=torchao"),
+            "does nothing while weight_format is fp32",
+        ),
     ],
 )
 def test_what_cannot_be_made_is_said_in_a_sentence_and_changes_nothing(
@@ -112,7 +158,9 @@ def test_what_cannot_be_made_is_said_in_a_sentence_and_changes_nothing(
     assert state(here) == before
 
 
-def test_an_experiment_at_odds_with_itself_is_mended_first(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_experiment_at_odds_with_itself_is_mended_first(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """What check would say is said, and nothing is made."""
     shutil.rmtree(here / "variants/V5_data_training")
     before = state(here)
@@ -121,7 +169,9 @@ def test_an_experiment_at_odds_with_itself_is_mended_first(here: Path, capsys: p
     assert state(here) == before
 
 
-def test_a_move_that_fails_leaves_nothing_behind(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_move_that_fails_leaves_nothing_behind(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Where experiment.md cannot be replaced, the folder goes again."""
     before = state(here)
 
@@ -132,10 +182,14 @@ def test_a_move_that_fails_leaves_nothing_behind(here: Path, monkeypatch: pytest
     with pytest.raises(UsageError, match=r"experiment.md: Permission denied; nothing has changed"):
         new_variant.make(here, "V8_x", origin="V0", settings=["system.cpu_threads=1"], title=None)
     assert state(here) == before
-    assert [p for p in (*here.iterdir(), *(here / "variants").iterdir()) if p.name.startswith(".")] == []
+    assert [
+        p for p in (*here.iterdir(), *(here / "variants").iterdir()) if p.name.startswith(".")
+    ] == []
 
 
-def test_what_is_there_already_is_nobodys_to_remove(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_there_already_is_nobodys_to_remove(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A file or a link of that name stays."""
     (here / "variants/V8_x").symlink_to("nowhere")
     assert new(here, "V8_x", "--set", "system.cpu_threads=1") == 2
@@ -144,7 +198,9 @@ def test_what_is_there_already_is_nobodys_to_remove(here: Path, capsys: pytest.C
 
 
 @pytest.mark.parametrize("faster", ["a folder", "an edit"])
-def test_who_was_faster_keeps_everything(faster: str, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_was_faster_keeps_everything(
+    faster: str, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Another session's folder of the same name, or another's edit of experiment.md, is neither removed nor overwritten."""
     attempt = new_variant._try
 
@@ -176,8 +232,15 @@ def test_titles_are_one_line_and_a_layer_is_a_layer(here: Path) -> None:
 
 def test_a_file_edited_by_hand_keeps_its_bytes(here: Path) -> None:
     """A byte order mark, Windows' line endings, an extra column and comments survive."""
-    text = (here / "experiment.md").read_text("utf-8").replace("| Variant | Folder |", "| Owner | Variant | Folder |", 1)
-    rows = [f"| Ada {line}" if "| `V" in line and line.count("|") == 8 else line for line in text.split("\n")]
+    text = (
+        (here / "experiment.md")
+        .read_text("utf-8")
+        .replace("| Variant | Folder |", "| Owner | Variant | Folder |", 1)
+    )
+    rows = [
+        f"| Ada {line}" if "| `V" in line and line.count("|") == 8 else line
+        for line in text.split("\n")
+    ]
     rows = ["|---" + line if line == "|---|---|---|---|---|---|---|" else line for line in rows]
     written = ("\ufeff<!-- ours -->\n" + "\n".join(rows)).replace("\n", "\r\n").encode()
     (here / "experiment.md").write_bytes(written)

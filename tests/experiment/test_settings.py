@@ -15,7 +15,12 @@ from greenbench.experiment.settings import OPTIONS, settings
 
 def resolve(root: Path, **given: object):
     """Resolve settings as the command line ``given`` has them."""
-    return settings(lambda flag: given.get(flag.removeprefix("--green-").replace("-", "_")), root, tasks=["T2"], models=["M2"])
+    return settings(
+        lambda flag: given.get(flag.removeprefix("--green-").replace("-", "_")),
+        root,
+        tasks=["T2"],
+        models=["M2"],
+    )
 
 
 def test_defaults(tmp_path: Path) -> None:
@@ -34,7 +39,9 @@ def test_defaults(tmp_path: Path) -> None:
 
 def test_the_command_line_goes_before_the_file(tmp_path: Path) -> None:
     """pyproject.toml speaks where the command line is silent."""
-    (tmp_path / "pyproject.toml").write_text('[tool.greenbench]\nrounds = 4\nseed = 9\ndata = ["T2=a.csv"]\ncpu-watts = 7.5\n')
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.greenbench]\nrounds = 4\nseed = 9\ndata = ["T2=a.csv"]\ncpu-watts = 7.5\n'
+    )
     found = resolve(tmp_path, rounds="2")
     assert (found.rounds, found.seed, found.data, found.cpu_watts) == (2, 9, {"T2": "a.csv"}, 7.5)
 
@@ -59,7 +66,10 @@ def test_seed_zero_on_the_command_line_is_a_word(tmp_path: Path) -> None:
         ({"device": "gpu"}, "--green-device: found 'gpu'; it is auto, cpu, cuda or cuda:N"),
         ({"device": "cuda:x"}, "--green-device: found 'cuda:x'"),
         ({"device": "cuda:01"}, "--green-device: found 'cuda:01'"),
-        ({"seed": "5000000000"}, "--green-seed: found '5000000000'; give a whole number from 0 to 1000000000"),
+        (
+            {"seed": "5000000000"},
+            "--green-seed: found '5000000000'; give a whole number from 0 to 1000000000",
+        ),
         ({"direction": "java"}, "--green-direction: found 'java'; write SRC:DST in small letters"),
         ({"direction": "Java:Python"}, "--green-direction: found 'Java:Python'"),
         ({"direction": "java:python:go"}, "--green-direction: found 'java:python:go'"),
@@ -69,31 +79,54 @@ def test_seed_zero_on_the_command_line_is_a_word(tmp_path: Path) -> None:
         ({"split": ["project"]}, "--green-split: found 'project'; write TASK=VALUE"),
         ({"split": ["T2="]}, "--green-split: found 'T2'; write TASK=VALUE"),
         ({"split": ["T9=time"]}, "--green-split: there is no task 'T9'; experiment.md has T2"),
-        ({"balance": ["T2=oversample"]}, "--green-balance: found 'oversample'; it is one of none, weights, undersample"),
+        (
+            {"balance": ["T2=oversample"]},
+            "--green-balance: found 'oversample'; it is one of none, weights, undersample",
+        ),
         ({"balance": ["T9=none"]}, "--green-balance: there is no task 'T9'; experiment.md has T2"),
-        ({"prevalence": ["T2=5%"]}, "--green-prevalence: found '5%'; give a share between 0 and 1, e.g. T2=0.056"),
+        (
+            {"prevalence": ["T2=5%"]},
+            "--green-prevalence: found '5%'; give a share between 0 and 1, e.g. T2=0.056",
+        ),
         ({"prevalence": ["T2=0"]}, "--green-prevalence: found '0'"),
         ({"prevalence": ["T2=1"]}, "--green-prevalence: found '1'"),
         ({"prevalence": ["T2=-0.1"]}, "--green-prevalence: found '-0.1'"),
         ({"prevalence": ["T2=nan"]}, "--green-prevalence: found 'nan'"),
         ({"prevalence": ["T2=inf"]}, "--green-prevalence: found 'inf'"),
         ({"prevalence": ["0.05"]}, "--green-prevalence: found '0.05'; write TASK=VALUE"),
-        ({"prevalence": ["T9=0.05"]}, "--green-prevalence: there is no task 'T9'; experiment.md has T2"),
+        (
+            {"prevalence": ["T9=0.05"]},
+            "--green-prevalence: there is no task 'T9'; experiment.md has T2",
+        ),
         ({"plan": "yes"}, "--green-plan: found 'yes'; it takes no value"),
         ({"cpu_watts": "nan"}, "--green-cpu-watts: found 'nan'"),
         ({"cpu_watts": "0"}, "--green-cpu-watts: found '0'"),
-        ({"size": ["T2=rows:5"]}, "--green-size: found 'rows:5'; write KEY:N,... with keys of train, valid, test, epochs"),
+        (
+            {"size": ["T2=rows:5"]},
+            "--green-size: found 'rows:5'; write KEY:N,... with keys of train, valid, test, epochs",
+        ),
         ({"size": ["T2=train"]}, "--green-size: found 'train'; write KEY:N"),
         ({"size": ["T2=train:0"]}, "--green-size train: found '0'; give a whole number from 1"),
-        ({"size": ["T2=learning_rate:fast"]}, "--green-size learning_rate: found 'fast'; give a number"),
+        (
+            {"size": ["T2=learning_rate:fast"]},
+            "--green-size learning_rate: found 'fast'; give a number",
+        ),
         ({"unsafe_exec": "yes"}, "--green-unsafe-exec: found 'yes'; it takes no value"),
-        ({"gate": ["energy < "]}, "--green-gate: write a number, a variant or 'saved', at character 10:"),
+        (
+            {"gate": ["energy < "]},
+            "--green-gate: write a number, a variant or 'saved', at character 10:",
+        ),
         ({"gate": ["T9.energy < 1"]}, "--green-gate: 'T9' is neither a task (T2) nor a stage"),
-        ({"allow": ["host,weather"]}, "--green-allow: found 'weather'; it takes host, device, driver, power_limit"),
+        (
+            {"allow": ["host,weather"]},
+            "--green-allow: found 'weather'; it takes host, device, driver, power_limit",
+        ),
         ({"strict": "all"}, "--green-strict: found 'all'; it takes partial and inconclusive"),
     ],
 )
-def test_a_wrong_value_gets_one_sentence(tmp_path: Path, given_options: dict, sentence: str) -> None:
+def test_a_wrong_value_gets_one_sentence(
+    tmp_path: Path, given_options: dict, sentence: str
+) -> None:
     """Who, found what, allowed what."""
     with pytest.raises(Disagreements) as caught:
         resolve(tmp_path, **given_options)
@@ -103,7 +136,12 @@ def test_a_wrong_value_gets_one_sentence(tmp_path: Path, given_options: dict, se
 
 def test_sizes_gates_and_what_is_let_pass(tmp_path: Path) -> None:
     """Sizes keep their kind of number; gates are parsed; lists may be written with commas, or one by one."""
-    found = resolve(tmp_path, size=["T2=train:24,learning_rate:1e-3"], gate=["energy <= 5"], allow=["host,data", "new"])
+    found = resolve(
+        tmp_path,
+        size=["T2=train:24,learning_rate:1e-3"],
+        gate=["energy <= 5"],
+        allow=["host,data", "new"],
+    )
     assert found.size == {"T2": {"train": 24, "learning_rate": 0.001}}
     assert [gate.text for gate in found.gate] == ["energy <= 5"]
     assert (found.allow, found.strict) == (("host", "data", "new"), ())
@@ -139,10 +177,15 @@ def test_an_unknown_key_in_the_file_is_refused(tmp_path: Path) -> None:
 
 def test_columns_become_roles(tmp_path: Path) -> None:
     """``T2=text:func,label:vul`` names a column for each role."""
-    assert resolve(tmp_path, columns=["T2=text:func,label:vul"]).columns == {"T2": {"text": "func", "label": "vul"}}
+    assert resolve(tmp_path, columns=["T2=text:func,label:vul"]).columns == {
+        "T2": {"text": "func", "label": "vul"}
+    }
 
 
-@given(st.sampled_from([o.name.replace("-", "_") for o in OPTIONS if not o.repeatable]), st.text(max_size=8))
+@given(
+    st.sampled_from([o.name.replace("-", "_") for o in OPTIONS if not o.repeatable]),
+    st.text(max_size=8),
+)
 def test_any_text_is_either_taken_or_refused_in_a_sentence(name: str, text: str) -> None:
     """No value makes a traceback."""
     with contextlib.suppress(UsageError):
@@ -159,7 +202,9 @@ def test_direction_and_plan_are_none_unless_asked_for(tmp_path: Path) -> None:
 
 def test_direction_and_plan_can_stand_in_the_file(tmp_path: Path) -> None:
     """A switch is true or false there, and the command line goes before it."""
-    (tmp_path / "pyproject.toml").write_text('[tool.greenbench]\ndirection = "java:cs"\nplan = true\n')
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.greenbench]\ndirection = "java:cs"\nplan = true\n'
+    )
     found = resolve(tmp_path)
     assert (found.direction, found.plan) == ("java:cs", True)
     assert resolve(tmp_path, direction="java:python").direction == "java:python"
@@ -176,7 +221,10 @@ def test_a_switch_in_the_file_is_true_or_false(tmp_path: Path, value: str) -> No
 @given(st.from_regex(r"[a-z]+", fullmatch=True), st.from_regex(r"[a-z]+", fullmatch=True))
 def test_a_direction_is_two_names(source: str, target: str) -> None:
     """Which languages there are is the task's to say."""
-    assert resolve(Path("/nonexistent"), direction=f"{source}:{target}").direction == f"{source}:{target}"
+    assert (
+        resolve(Path("/nonexistent"), direction=f"{source}:{target}").direction
+        == f"{source}:{target}"
+    )
 
 
 def test_split_balance_and_prevalence_are_empty_unless_asked_for(tmp_path: Path) -> None:
@@ -205,7 +253,11 @@ def test_split_balance_and_prevalence_can_stand_in_the_file(tmp_path: Path) -> N
         '[tool.greenbench]\nsplit = ["T2=time"]\nbalance = "T2=weights"\nprevalence = ["T2=0.056"]\n'
     )
     found = resolve(tmp_path)
-    assert (found.split, found.balance, found.prevalence) == ({"T2": "time"}, {"T2": "weights"}, {"T2": 0.056})
+    assert (found.split, found.balance, found.prevalence) == (
+        {"T2": "time"},
+        {"T2": "weights"},
+        {"T2": 0.056},
+    )
     assert resolve(tmp_path, split=["T2=project"]).split == {"T2": "project"}
 
 
@@ -218,7 +270,9 @@ def test_any_entry_is_either_taken_or_refused_in_a_sentence(name: str, text: str
 
 @pytest.mark.parametrize("value", ["true", "5", "[[1]]", "{ T2 = 0.1 }"])
 @pytest.mark.parametrize("name", ["split", "balance", "prevalence"])
-def test_a_value_of_another_type_in_the_file_is_refused(tmp_path: Path, name: str, value: str) -> None:
+def test_a_value_of_another_type_in_the_file_is_refused(
+    tmp_path: Path, name: str, value: str
+) -> None:
     """TOML knows more types than the command line: these get a sentence too."""
     (tmp_path / "pyproject.toml").write_text(f"[tool.greenbench]\n{name} = {value}\n")
     with pytest.raises(Disagreements, match=f"--green-{name}: "):

@@ -10,7 +10,11 @@ from greenbench.stats import classification_answers as outcomes
 HEADER = {
     "profile": "tiny",
     "profile_changes": {},
-    "environment": {"device": "cpu", "cpu": {"model": "a processor", "usable_cores": 2}, "gpus": []},
+    "environment": {
+        "device": "cpu",
+        "cpu": {"model": "a processor", "usable_cores": 2},
+        "gpus": [],
+    },
 }
 CPU = {"cpu": "estimated:cpu-seconds*3W/core"}
 LABELS = [1, 0] * 50
@@ -19,10 +23,16 @@ LABELS = [1, 0] * 50
 def answers(right: int) -> dict[str, Any]:
     """Return the outcomes of a classifier that is right on the first ``right`` of a hundred rows."""
     called = [label if i < right else 1 - label for i, label in enumerate(LABELS)]
-    return outcomes.record(outcomes.of(LABELS, [0.9 if c else 0.1 for c in called], threshold=0.5, rows=["row"] * len(LABELS)))
+    return outcomes.record(
+        outcomes.of(
+            LABELS, [0.9 if c else 0.1 for c in called], threshold=0.5, rows=["row"] * len(LABELS)
+        )
+    )
 
 
-def one_round(seed: int, joules: float | None, *, seconds: float = 1.0, sources: Any = None, **more: Any) -> dict[str, Any]:
+def one_round(
+    seed: int, joules: float | None, *, seconds: float = 1.0, sources: Any = None, **more: Any
+) -> dict[str, Any]:
     """Return a round whose training took nine tenths of it."""
     known = sources or (CPU if joules is not None else {})
 
@@ -41,7 +51,12 @@ def one_round(seed: int, joules: float | None, *, seconds: float = 1.0, sources:
 
     part = None if joules is None else 0.9 * joules
     training = {"stage": "training", "seconds": 0.9 * seconds, **energy(part)}
-    work = {"flops_training": 1000, "flops_inference": 10, "samples_scored": 100, "peak_memory_bytes": 10**9}
+    work = {
+        "flops_training": 1000,
+        "flops_inference": 10,
+        "samples_scored": 100,
+        "peak_memory_bytes": 10**9,
+    }
     return {
         "seed": seed,
         "seconds": seconds,
@@ -57,9 +72,18 @@ def one_round(seed: int, joules: float | None, *, seconds: float = 1.0, sources:
 def cell(name: str = "T2-V1_x", joules: Any = (100.0,), **more: Any) -> Measured:
     """Return a cell; ``joules`` are those of its rounds. ``header`` and ``origin`` are its own, the rest its record's."""
     task, _, variant = name.partition("-")
-    header, origin, right = (more.pop(k, v) for k, v in (("header", HEADER), ("origin", "this session"), ("right", 90)))
-    rounds = more.pop("rounds", None) or [one_round(seed, j, outcomes=answers(right)) for seed, j in enumerate(joules)]
-    score = {"value": (right - 50) / 50, "n": 100, "low": (right - 58) / 50, "high": (right - 42) / 50}
+    header, origin, right = (
+        more.pop(k, v) for k, v in (("header", HEADER), ("origin", "this session"), ("right", 90))
+    )
+    rounds = more.pop("rounds", None) or [
+        one_round(seed, j, outcomes=answers(right)) for seed, j in enumerate(joules)
+    ]
+    score = {
+        "value": (right - 50) / 50,
+        "n": 100,
+        "low": (right - 58) / 50,
+        "high": (right - 42) / 50,
+    }
     record = {
         "id": name,
         "task": task,

@@ -40,13 +40,19 @@ def test_closed_forms_are_those_of_the_matrix(rounds: int, rho: float) -> None:
     within = np.trace(centre @ known) / (rounds - 1)
     assert inflation(rounds, rho) == pytest.approx(known.sum() / rounds / within)
     product = centre @ known
-    assert freedom(rounds, rho) == pytest.approx(np.trace(product) ** 2 / np.trace(product @ product))
+    assert freedom(rounds, rho) == pytest.approx(
+        np.trace(product) ** 2 / np.trace(product @ product)
+    )
 
 
 @given(COUNT)
 def test_independent_rounds_are_as_they_were(rounds: int) -> None:
     """Nothing is inflated, and one degree of freedom goes to the mean."""
-    assert (likeness(rounds, 0.0), inflation(rounds, 0.0), freedom(rounds, 0.0)) == (0.0, 1.0, rounds - 1)
+    assert (likeness(rounds, 0.0), inflation(rounds, 0.0), freedom(rounds, 0.0)) == (
+        0.0,
+        1.0,
+        rounds - 1,
+    )
 
 
 @pytest.mark.parametrize(("rounds", "rho"), [(3, 0.6), (5, 0.3), (5, 0.85), (12, 0.5)])
@@ -63,7 +69,9 @@ def test_independent_rounds_are_told_as_such() -> None:
     assert correlation([lasting(noise, 5, 0.0) for _ in range(2000)]) <= 0.05
 
 
-@pytest.mark.parametrize("series", [[], [[1.0, 2.0]] * 50, [[1.0, 2.0, 3.0, 2.0]] * 3, [[1.0] * 9] * 9])
+@pytest.mark.parametrize(
+    "series", [[], [[1.0, 2.0]] * 50, [[1.0, 2.0, 3.0, 2.0]] * 3, [[1.0] * 9] * 9]
+)
 def test_too_little_tells_nothing(series: list[list[float]]) -> None:
     """Two rounds a cell, few cells, or no spread at all."""
     assert correlation(series) == 0.0
@@ -72,7 +80,9 @@ def test_too_little_tells_nothing(series: list[list[float]]) -> None:
 def one(margin: float, spread: float = 0.02, series=((0.0, 0.01, 0.02, 0.03, 0.04),)) -> Estimate:
     """Return a cell's estimate from five rounds."""
     u = spread / 5**0.5
-    return Estimate(margin=margin, below=u, above=u, freedom=4, spread=spread, rounds=5, series=series)
+    return Estimate(
+        margin=margin, below=u, above=u, freedom=4, spread=spread, rounds=5, series=series
+    )
 
 
 def scattered(found: list[Estimate], *, unchanged: bool) -> list[bool]:
@@ -105,7 +115,12 @@ def test_what_cells_scatter_by_is_noise_where_most_are_unchanged() -> None:
 def test_half_of_the_cells_may_change() -> None:
     """The others say what noise there is."""
     steady = ((0.0, 0.01, 0.0, 0.01, 0.0),)
-    assert not any(scattered([one(m, 0.01, steady) for m in [0.0, 0.001, -0.001, 0.0005] + [-0.7] * 4], unchanged=True))
+    assert not any(
+        scattered(
+            [one(m, 0.01, steady) for m in [0.0, 0.001, -0.001, 0.0005] + [-0.7] * 4],
+            unchanged=True,
+        )
+    )
 
 
 def test_no_scatter_hides_what_no_state_of_a_machine_explains() -> None:
@@ -130,7 +145,14 @@ def test_few_cells_have_no_scatter_to_go_by() -> None:
 
 def test_one_round_against_many_is_left_to_its_twenty_percent() -> None:
     """It has no spread that could be too small."""
-    single = Estimate(margin=0.1, below=0.1, above=0.1, spread=0.1, rounds=1, series=((0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6),))
+    single = Estimate(
+        margin=0.1,
+        below=0.1,
+        above=0.1,
+        spread=0.1,
+        rounds=1,
+        series=((0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6),),
+    )
     assert corrected([single] * 9, unchanged=False) == [single] * 9
 
 

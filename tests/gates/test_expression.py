@@ -25,7 +25,10 @@ TASK_NAMES = ("T1", "T2")
         ("energy <= 0.60 * V0", (None, None, "energy", "<=", "ratio", 0.6, "V0")),
         ("training.energy <= 1.1*saved", (None, "training", "energy", "<=", "ratio", 1.1, "saved")),
         ("T1.pass_at_1 >= 50%", ("T1", None, "pass_at_1", ">=", "number", 0.5, None)),
-        ("T1.inference.time < saved + 3", ("T1", "inference", "time", "<", "difference", 3.0, "saved")),
+        (
+            "T1.inference.time < saved + 3",
+            ("T1", "inference", "time", "<", "difference", 3.0, "saved"),
+        ),
         ("flops <= saved", (None, None, "flops", "<=", "ratio", 1.0, "saved")),
         ("energy <= 105%*V1-b16", (None, None, "energy", "<=", "ratio", 1.05, "V1-b16")),
         ("time <= 1e3", (None, None, "time", "<=", "number", 1000.0, None)),
@@ -34,7 +37,15 @@ TASK_NAMES = ("T1", "T2")
 def test_what_can_be_written(text: str, parts: tuple) -> None:
     """Task and stage may lack; spaces are free; a percentage is a number."""
     gate = parse(text, TASK_NAMES)
-    found = (gate.task, gate.stage, gate.metric, gate.operator, gate.form, pytest.approx(gate.number), gate.reference)
+    found = (
+        gate.task,
+        gate.stage,
+        gate.metric,
+        gate.operator,
+        gate.form,
+        pytest.approx(gate.number),
+        gate.reference,
+    )
     assert found == parts
 
 
@@ -55,7 +66,9 @@ def test_what_can_be_written(text: str, parts: tuple) -> None:
         ("energy <= 1.5.2", 11, "write a number"),
     ],
 )
-def test_an_error_points_at_the_character_and_lists_the_metrics(text: str, place: int, why: str) -> None:
+def test_an_error_points_at_the_character_and_lists_the_metrics(
+    text: str, place: int, why: str
+) -> None:
     """The gate is shown with a caret below what is wrong."""
     with pytest.raises(UsageError) as caught:
         parse(text, TASK_NAMES)
@@ -76,7 +89,9 @@ def test_an_error_points_at_the_character_and_lists_the_metrics(text: str, place
     reference=st.sampled_from([None, "V0", "V1-b16", "V7_all_optimised", "saved"]),
     blank=st.sampled_from(["", " ", "  "]),
 )
-def test_what_is_written_is_what_is_read(task, stage, metric, operator, number, reference, blank) -> None:
+def test_what_is_written_is_what_is_read(
+    task, stage, metric, operator, number, reference, blank
+) -> None:
     """Any allowed combination comes back, however it is spaced."""
     about = METRICS[metric]
     task = task if about.task in {None, task} else None
@@ -84,7 +99,13 @@ def test_what_is_written_is_what_is_read(task, stage, metric, operator, number, 
     value = repr(number) + (f"{blank}*{blank}{reference}" if reference else "")
     text = ".".join(filter(None, (task, stage, metric))) + f"{blank}{operator}{blank}{value}"
     gate = parse(text, TASK_NAMES)
-    assert (gate.task, gate.stage, gate.metric, gate.operator, gate.reference) == (task, stage, metric, operator, reference)
+    assert (gate.task, gate.stage, gate.metric, gate.operator, gate.reference) == (
+        task,
+        stage,
+        metric,
+        operator,
+        reference,
+    )
     assert gate.number == pytest.approx(number)
 
 

@@ -25,7 +25,17 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Measure the stub suite once: V0 and V1 in three rounds, with main.json beside it."""
     folder = tmp_path_factory.mktemp("measured")
     stub_suite.write(SimpleNamespace(path=folder))
-    command = [sys.executable, "-m", "pytest", "bench", "-q", "-p", "no:cacheprovider", "-k", "V0 or V1_"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "bench",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-k",
+        "V0 or V1_",
+    ]
     command += ["--green-rounds=3", "--benchmark-json=main.json"]
     environment = {**os.environ, "STUB_ROWS": "100", "STUB_RIGHT": RIGHT}
     subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)
@@ -33,7 +43,9 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def suite(pytester: pytest.Pytester, measured: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+def suite(
+    pytester: pytest.Pytester, measured: Path, monkeypatch: pytest.MonkeyPatch
+) -> pytest.Pytester:
     """Copy the measured suite, whose answers are as they were."""
     shutil.copytree(measured, pytester.path, dirs_exist_ok=True)
     monkeypatch.setenv("STUB_ROWS", "100")
@@ -41,13 +53,27 @@ def suite(pytester: pytest.Pytester, measured: Path, monkeypatch: pytest.MonkeyP
     return pytester
 
 
-def run(suite: pytest.Pytester, *gates: str, of: str = "V0 or V1_", more: tuple[str, ...] = (), compare: str = "main.json"):
+def run(
+    suite: pytest.Pytester,
+    *gates: str,
+    of: str = "V0 or V1_",
+    more: tuple[str, ...] = (),
+    compare: str = "main.json",
+):
     """Run the suite's benchmarks against main.json with gates."""
     given = [f"--green-gate={gate}" for gate in gates]
     against = [f"--benchmark-compare={compare}"] if compare else []
     chosen = ["-k", of] if of else []
     return suite.runpytest_subprocess(
-        "bench", "-p", "no:cacheprovider", "--benchmark-quiet", "--green-rounds=3", *chosen, *against, *given, *more
+        "bench",
+        "-p",
+        "no:cacheprovider",
+        "--benchmark-quiet",
+        "--green-rounds=3",
+        *chosen,
+        *against,
+        *given,
+        *more,
     )
 
 
@@ -77,7 +103,10 @@ def scaled(factor: float):
 
 def results(suite: pytest.Pytester) -> list[dict[str, Any]]:
     """Return the suite's results files, oldest first."""
-    return [json.loads(f.read_text()) for f in sorted((suite.path / "results").glob("*.json"), key=lambda f: f.stat().st_mtime)]
+    return [
+        json.loads(f.read_text())
+        for f in sorted((suite.path / "results").glob("*.json"), key=lambda f: f.stat().st_mtime)
+    ]
 
 
 def test_nothing_changed_passes(suite: pytest.Pytester) -> None:
@@ -85,7 +114,14 @@ def test_nothing_changed_passes(suite: pytest.Pytester) -> None:
     edited(suite, scaled(1.5))  # a margin that the noise of a busy machine does not use up
     done = run(suite, "energy <= 2*saved", SCORE)
     assert done.ret == 0
-    done.stdout.fnmatch_lines(["*energy <= 2[*]saved*", "*T2-V0_baseline*PASS*", "*T2.mcc >= V0-0.02*", "*T2-V1_fast*PASS*"])
+    done.stdout.fnmatch_lines(
+        [
+            "*energy <= 2[*]saved*",
+            "*T2-V0_baseline*PASS*",
+            "*T2.mcc >= V0-0.02*",
+            "*T2-V1_fast*PASS*",
+        ]
+    )
 
 
 def test_eight_thousand_times_the_energy(suite: pytest.Pytester) -> None:
@@ -109,11 +145,15 @@ def test_quality_falls(suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) 
 def test_a_cell_vanishes(suite: pytest.Pytester) -> None:
     """A variant that nobody measures any more does not pass: not by being removed, while a choice by -k is told."""
     text = (suite.path / "experiment.md").read_text()
-    (suite.path / "experiment.md").write_text("\n".join(line for line in text.splitlines() if "V1_fast" not in line))
+    (suite.path / "experiment.md").write_text(
+        "\n".join(line for line in text.splitlines() if "V1_fast" not in line)
+    )
     shutil.rmtree(suite.path / "variants/V1_fast")
     done = run(suite, ENERGY, of="V0")
     assert done.ret == 1
-    done.stdout.fnmatch_lines(["*MISSING: energy*: T2-V1_fast: main.json has it and this run has not*"])
+    done.stdout.fnmatch_lines(
+        ["*MISSING: energy*: T2-V1_fast: main.json has it and this run has not*"]
+    )
 
 
 def test_a_cell_that_was_not_selected_is_told(suite: pytest.Pytester) -> None:
@@ -132,7 +172,10 @@ def test_a_cell_is_renamed(suite: pytest.Pytester) -> None:
     done = run(suite, ENERGY)
     assert done.ret == 1
     done.stdout.fnmatch_lines(
-        ["*MISSING*T2-V1_quick: main.json has no T2-V1_quick*--green-allow new*", "*MISSING*T2-V1_fast: main.json has it*"]
+        [
+            "*MISSING*T2-V1_quick: main.json has no T2-V1_quick*--green-allow new*",
+            "*MISSING*T2-V1_fast: main.json has it*",
+        ]
     )
 
 
@@ -140,16 +183,24 @@ def test_a_cell_is_renamed(suite: pytest.Pytester) -> None:
     ("spoil", "told"),
     [
         (lambda file: file.unlink(), "main.json: there is no such file"),
-        (lambda file: file.write_text(file.read_text()[:500]), "main.json: not a whole results file or saved run"),
+        (
+            lambda file: file.write_text(file.read_text()[:500]),
+            "main.json: not a whole results file or saved run",
+        ),
         (
             lambda file: file.write_text(file.read_text().replace('"greenbench": {', '"other": {')),
             "none of its 2 benchmarks was",
         ),
-        (lambda file: file.write_text(file.read_text().replace('"schema": 3', '"schema": 99')), "written with schema 99"),
+        (
+            lambda file: file.write_text(file.read_text().replace('"schema": 3', '"schema": 99')),
+            "written with schema 99",
+        ),
     ],
     ids=["missing", "truncated", "empty", "future"],
 )
-def test_a_baseline_that_is_none_is_told_before_a_joule_is_spent(suite: pytest.Pytester, spoil: Any, told: str) -> None:
+def test_a_baseline_that_is_none_is_told_before_a_joule_is_spent(
+    suite: pytest.Pytester, spoil: Any, told: str
+) -> None:
     """It is a usage error: one sentence, exit code 4, and no cell has run."""
     before = len(results(suite))
     spoil(suite.path / "main.json")
@@ -163,7 +214,9 @@ def test_nothing_to_compare_with(suite: pytest.Pytester) -> None:
     """A gate on the saved run needs one."""
     done = run(suite, ENERGY, compare="")
     assert done.ret == 4
-    done.stderr.fnmatch_lines(["*energy <= 1.5[*]saved: nothing is compared with; add --benchmark-compare=FILE*"])
+    done.stderr.fnmatch_lines(
+        ["*energy <= 1.5[*]saved: nothing is compared with; add --benchmark-compare=FILE*"]
+    )
 
 
 def test_a_baseline_of_another_host(suite: pytest.Pytester) -> None:
@@ -172,7 +225,9 @@ def test_a_baseline_of_another_host(suite: pytest.Pytester) -> None:
     edited(suite, scaled(2))
     done = run(suite, ENERGY)
     assert done.ret == 1
-    done.stdout.fnmatch_lines(["*NOT-COMPARABLE*host: *cores here, PDP-11 with * cores there (--green-allow host*"])
+    done.stdout.fnmatch_lines(
+        ["*NOT-COMPARABLE*host: *cores here, PDP-11 with * cores there (--green-allow host*"]
+    )
     assert run(suite, ENERGY, more=("--green-allow=host",)).ret == 0
 
 
@@ -181,7 +236,9 @@ def test_all_cells_unmeasured(suite: pytest.Pytester) -> None:
     done = run(suite, "energy_gpu <= saved")
     assert done.ret == 1
     done.stdout.fnmatch_lines(
-        ["*UNMEASURED: energy_gpu <= saved: T2-V0_baseline, T2-V1_fast: energy_gpu is unknown in 3 of 3*"]
+        [
+            "*UNMEASURED: energy_gpu <= saved: T2-V0_baseline, T2-V1_fast: energy_gpu is unknown in 3 of 3*"
+        ]
     )
 
 
@@ -190,7 +247,12 @@ def test_an_unknown_metric(suite: pytest.Pytester) -> None:
     done = run(suite, "T2.mmc >= 0.5")
     assert done.ret == 4
     done.stderr.fnmatch_lines(
-        ["*there is no metric 'mmc', at character 4:", "    T2.mmc >= 0.5", "       ^", "*metrics: energy,*"]
+        [
+            "*there is no metric 'mmc', at character 4:",
+            "    T2.mmc >= 0.5",
+            "       ^",
+            "*metrics: energy,*",
+        ]
     )
 
 
@@ -198,7 +260,9 @@ def test_two_gates_on_one_cell(suite: pytest.Pytester) -> None:
     """Each has its verdict; one that fails is enough."""
     done = run(suite, "T2.mcc >= 0.5", "T2.mcc >= 1")
     assert done.ret == 1
-    done.stdout.fnmatch_lines(["*T2.mcc >= 0.5*", "*T2-V1_fast*PASS*", "*T2.mcc >= 1*", "*T2-V1_fast*REGRESSED*"])
+    done.stdout.fnmatch_lines(
+        ["*T2.mcc >= 0.5*", "*T2-V1_fast*PASS*", "*T2.mcc >= 1*", "*T2-V1_fast*REGRESSED*"]
+    )
 
 
 def test_a_score_that_is_no_number(suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,7 +270,9 @@ def test_a_score_that_is_no_number(suite: pytest.Pytester, monkeypatch: pytest.M
     monkeypatch.setenv("STUB_NAN", "V1_fast")
     done = run(suite, "T2.mcc >= 0")
     assert done.ret == 1
-    done.stdout.fnmatch_lines(["*T2-V1_fast*UNMEASURED*", "*UNMEASURED*T2-V1_fast: the score is no number*"])
+    done.stdout.fnmatch_lines(
+        ["*T2-V1_fast*UNMEASURED*", "*UNMEASURED*T2-V1_fast: the score is no number*"]
+    )
 
 
 def test_a_ratio_to_nothing(suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,7 +280,9 @@ def test_a_ratio_to_nothing(suite: pytest.Pytester, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("STUB_RIGHT", RIGHT.replace("V0_baseline=0.95", "V0_baseline=0.5"))
     done = run(suite, "T2.mcc >= 0.98*V0")
     assert done.ret == 1
-    done.stdout.fnmatch_lines(["*NOT-COMPARABLE*a ratio to mcc = 0 means nothing: gate a difference*"])
+    done.stdout.fnmatch_lines(
+        ["*NOT-COMPARABLE*a ratio to mcc = 0 means nothing: gate a difference*"]
+    )
 
 
 def test_one_round_only(suite: pytest.Pytester) -> None:
@@ -222,10 +290,17 @@ def test_one_round_only(suite: pytest.Pytester) -> None:
     done = run(suite, "energy <= 1.02*V0", more=("--green-rounds=1",))
     assert done.ret == 0
     done.stdout.fnmatch_lines(["*T2-V1_fast*INCONCLUSIVE*", "*INCONCLUSIVE*--green-rounds*"])
-    assert run(suite, "energy <= 1.02*V0", more=("--green-rounds=1", "--green-strict=inconclusive")).ret == 1
+    assert (
+        run(
+            suite, "energy <= 1.02*V0", more=("--green-rounds=1", "--green-strict=inconclusive")
+        ).ret
+        == 1
+    )
 
 
-def test_a_regression_is_no_baseline(suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_regression_is_no_baseline(
+    suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Saved and compared with the latest again and again, it fails again and again."""
     latest = ("--benchmark-autosave", "--benchmark-compare")
     assert run(suite, compare="", more=("--benchmark-autosave",)).ret == 0
@@ -240,7 +315,13 @@ def test_without_v0_the_newest_of_earlier_results_is_taken(suite: pytest.Pyteste
     """By the table and by the gates, with its age; a different machine's is none, and then the command is told."""
     done = run(suite, SCORE, of="V1_", compare="")
     assert done.ret == 0
-    done.stdout.fnmatch_lines(["*T2-V1_fast*[0-9]* %*mcc 0.900*", "*T2-V1_fast*PASS*", "*V0 of T2 is that of results, * old*"])
+    done.stdout.fnmatch_lines(
+        [
+            "*T2-V1_fast*[0-9]* %*mcc 0.900*",
+            "*T2-V1_fast*PASS*",
+            "*V0 of T2 is that of results, * old*",
+        ]
+    )
     for file in (suite.path / "results").glob("V0_*.json"):
         file.unlink()
     done = run(suite, SCORE, of="V1_", compare="")
@@ -264,7 +345,9 @@ def test_a_gate_of_a_suite_that_measures_nothing_fails(suite: pytest.Pytester) -
     done.stdout.fnmatch_lines(["*MISSING*it was to run and left no record*"])
 
 
-def test_a_cell_whose_assertion_failed_is_no_evidence(suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cell_whose_assertion_failed_is_no_evidence(
+    suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Neither here nor in a baseline."""
     monkeypatch.setenv("STUB", "T2-V1_fast=assert")
     done = run(suite, "T2.mcc >= 0.1", more=("--benchmark-json=bad.json",))
@@ -272,14 +355,18 @@ def test_a_cell_whose_assertion_failed_is_no_evidence(suite: pytest.Pytester, mo
     monkeypatch.delenv("STUB")
     done = run(suite, "T2.mcc >= saved-0.5", compare="bad.json")
     assert done.ret == 1
-    done.stdout.fnmatch_lines(["*MISSING*T2-V1_fast of bad.json: its test failed after it was measured*"])
+    done.stdout.fnmatch_lines(
+        ["*MISSING*T2-V1_fast of bad.json: its test failed after it was measured*"]
+    )
 
 
 def test_a_reference_has_to_be_one_of_the_matrix(suite: pytest.Pytester) -> None:
     """A typing error is told before anything runs."""
     done = run(suite, "energy <= V7", compare="")
     assert done.ret == 4
-    done.stderr.fnmatch_lines(["*energy <= V7: V7 is no variant of the matrix; write 'saved' or one cell, such as V0*"])
+    done.stderr.fnmatch_lines(
+        ["*energy <= V7: V7 is no variant of the matrix; write 'saved' or one cell, such as V0*"]
+    )
 
 
 def test_joules_and_quality_are_properties_of_the_test(suite: pytest.Pytester) -> None:
@@ -291,7 +378,9 @@ def test_joules_and_quality_are_properties_of_the_test(suite: pytest.Pytester) -
     assert '<property name="greenbench.energy_j" value="' in text
 
 
-def test_a_task_whose_tests_are_gone_is_missing_whatever_was_selected(suite: pytest.Pytester) -> None:
+def test_a_task_whose_tests_are_gone_is_missing_whatever_was_selected(
+    suite: pytest.Pytester,
+) -> None:
     """``-k`` chooses among what there is: what is not collected any more was not left out by it."""
     text = (suite.path / "bench/test_vulnerability.py").read_text()
     (suite.path / "bench/test_vulnerability.py").write_text(
@@ -300,7 +389,11 @@ def test_a_task_whose_tests_are_gone_is_missing_whatever_was_selected(suite: pyt
     (suite.path / "bench/test_other.py").write_text("def test_nothing_v0():\n    pass\n")
     done = run(suite, "flops <= saved", of="V0 or v0")
     assert done.ret == 1
-    done.stdout.fnmatch_lines(["*MISSING: flops <= saved: T2-V0_baseline, T2-V1_fast: main.json has it and this run has not*"])
+    done.stdout.fnmatch_lines(
+        [
+            "*MISSING: flops <= saved: T2-V0_baseline, T2-V1_fast: main.json has it and this run has not*"
+        ]
+    )
 
 
 def test_two_tests_of_one_cell_are_not_mixed_up(suite: pytest.Pytester) -> None:
@@ -309,7 +402,9 @@ def test_two_tests_of_one_cell_are_not_mixed_up(suite: pytest.Pytester) -> None:
     (suite.path / "bench/test_again.py").write_text(text)
     done = run(suite, "time <= 100")
     assert done.ret == 4
-    done.stderr.fnmatch_lines(["*several tests measure T2-V0_baseline, and a verdict is about one; run them apart*"])
+    done.stderr.fnmatch_lines(
+        ["*several tests measure T2-V0_baseline, and a verdict is about one; run them apart*"]
+    )
 
 
 PLAIN = """
@@ -331,7 +426,10 @@ def test_functions_of_another_repository_are_gated_too(pytester: pytest.Pytester
     done.stdout.fnmatch_lines(["*nothing is compared with; add --benchmark-compare=FILE*"])
     assert "INTERNALERROR" not in done.stdout.str() + done.stderr.str()
     done = pytester.runpytest_subprocess(
-        "-p", "no:cacheprovider", "--benchmark-compare=main.json", "--green-gate=time <= 0.001*saved"
+        "-p",
+        "no:cacheprovider",
+        "--benchmark-compare=main.json",
+        "--green-gate=time <= 0.001*saved",
     )
     assert done.ret == 1
     done.stdout.fnmatch_lines(["*test_own_code*REGRESSED*"])

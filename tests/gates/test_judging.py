@@ -14,7 +14,9 @@ STEADY = (100.0, 100.5, 99.5)
 def verdicts(gate: str, *cells, saved=None, **more):
     """Judge cells by a gate, against saved ones."""
     kept = None if saved is None else {c.id: c for c in saved}
-    return judge(parse(gate), {c.id: c for c in cells}, Against(saved=kept, saved_name="main.json", **more))
+    return judge(
+        parse(gate), {c.id: c for c in cells}, Against(saved=kept, saved_name="main.json", **more)
+    )
 
 
 def verdict(gate: str, *cells, **more):
@@ -29,7 +31,8 @@ def times(factor: float) -> tuple[float, ...]:
 
 
 @pytest.mark.parametrize(
-    ("factor", "outcome"), [(1.0, "PASS"), (1.05, "INCONCLUSIVE"), (1.2, "REGRESSED"), (8000.0, "REGRESSED")]
+    ("factor", "outcome"),
+    [(1.0, "PASS"), (1.05, "INCONCLUSIVE"), (1.2, "REGRESSED"), (8000.0, "REGRESSED")],
 )
 def test_energy_against_the_saved_run(factor: float, outcome: str) -> None:
     """Proof is wanted both ways; at the threshold itself there is none."""
@@ -51,7 +54,9 @@ def test_an_open_verdict_says_how_many_rounds_it_takes() -> None:
 
 def test_one_round_proves_only_what_is_larger_than_its_twenty_percent() -> None:
     """On both sides."""
-    assert verdict("energy <= saved", cell(joules=[110.0]), saved=[cell()]).outcome == "INCONCLUSIVE"
+    assert (
+        verdict("energy <= saved", cell(joules=[110.0]), saved=[cell()]).outcome == "INCONCLUSIVE"
+    )
     assert verdict("energy <= saved", cell(joules=[150.0]), saved=[cell()]).outcome == "REGRESSED"
 
 
@@ -60,7 +65,12 @@ def test_a_stage_is_gated_by_its_own_joules() -> None:
     grown = one_round(0, 100.0)
     grown["windows"][0]["total_j"] = 99.0 * 2
     found = verdict("training.energy <= 1.05*saved", cell(rounds=[grown]), saved=[cell()])
-    assert (found.outcome, found.metric, found.here, found.there) == ("REGRESSED", "training.energy", 198.0, 90.0)
+    assert (found.outcome, found.metric, found.here, found.there) == (
+        "REGRESSED",
+        "training.energy",
+        198.0,
+        90.0,
+    )
 
 
 def test_a_variant_of_the_session_is_a_reference() -> None:
@@ -95,7 +105,9 @@ def test_a_ratio_of_quality_is_paired_too() -> None:
 @pytest.mark.parametrize("score", [0.0, -0.3])
 def test_a_ratio_to_a_score_that_is_not_above_zero_is_refused(score: float) -> None:
     """A difference is what to write."""
-    base = cell("T2-V0_baseline", quality={"mcc": {"value": score, "n": 100, "low": score, "high": score}})
+    base = cell(
+        "T2-V0_baseline", quality={"mcc": {"value": score, "n": 100, "low": score, "high": score}}
+    )
     found = verdict("T2.mcc >= 0.98*V0", base, cell())
     assert found.outcome == "NOT-COMPARABLE"
     assert "gate a difference, such as mcc >= V0-0.02" in found.reason
@@ -103,8 +115,14 @@ def test_a_ratio_to_a_score_that_is_not_above_zero_is_refused(score: float) -> N
 
 def test_a_score_without_an_interval_is_compared_as_it_stands() -> None:
     """Else a gate on it could never fail."""
-    bare = {"quality": {"mcc": {"value": 0.5, "n": 100}}, "rounds": [one_round(0, 1.0, outcomes={})]}
-    assert [verdict(f"T2.mcc >= {low}", cell(**bare)).outcome for low in (0.4, 0.6)] == ["PASS", "REGRESSED"]
+    bare = {
+        "quality": {"mcc": {"value": 0.5, "n": 100}},
+        "rounds": [one_round(0, 1.0, outcomes={})],
+    }
+    assert [verdict(f"T2.mcc >= {low}", cell(**bare)).outcome for low in (0.4, 0.6)] == [
+        "PASS",
+        "REGRESSED",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -121,15 +139,23 @@ def test_a_score_at_its_bound_is_no_proof(gate: str, score: dict) -> None:
 
 def test_seeds_that_only_this_run_has_are_not_overlooked() -> None:
     """The first is as it was, four others collapsed."""
-    rounds = [one_round(seed, 100.0, outcomes=answers(90 if seed == 0 else 30)) for seed in range(5)]
-    collapsed = cell(rounds=rounds, quality={"mcc": {"value": -0.16, "n": 100, "low": -0.3, "high": 0.0}})
+    rounds = [
+        one_round(seed, 100.0, outcomes=answers(90 if seed == 0 else 30)) for seed in range(5)
+    ]
+    collapsed = cell(
+        rounds=rounds, quality={"mcc": {"value": -0.16, "n": 100, "low": -0.3, "high": 0.0}}
+    )
     assert verdict("T2.mcc >= saved-0.02", collapsed, saved=[cell(right=90)]).outcome == "REGRESSED"
 
 
 def test_equal_answers_say_nothing_of_scores_that_they_do_not_hold() -> None:
     """Both cells passed the same tests, and one writes far worse texts."""
     chrf = lambda score: {"chrf": {"value": score, "n": 100}}  # noqa: E731
-    found = verdict("T1.chrf >= saved-1", cell("T1-V1_x", quality=chrf(1.0)), saved=[cell("T1-V1_x", quality=chrf(60.0))])
+    found = verdict(
+        "T1.chrf >= saved-1",
+        cell("T1-V1_x", quality=chrf(1.0)),
+        saved=[cell("T1-V1_x", quality=chrf(60.0))],
+    )
     assert found.outcome == "REGRESSED"
 
 
@@ -146,17 +172,29 @@ def test_half_of_the_cells_doubled_is_no_noise() -> None:
     names = [f"T2-V{n}_x" for n in range(1, 9)]
     saved = [cell(name, STEADY) for name in names]
     half = [cell(name, times(2.0 if n < 4 else 1.0)) for n, name in enumerate(names)]
-    assert sum(v.outcome == "REGRESSED" for v in verdicts("energy <= 1.05*saved", *half, saved=saved)) == 4
+    assert (
+        sum(v.outcome == "REGRESSED" for v in verdicts("energy <= 1.05*saved", *half, saved=saved))
+        == 4
+    )
     worse = [cell(name, times(1.2 + 0.15 * n)) for n, name in enumerate(names)]
-    assert sum(v.outcome == "REGRESSED" for v in verdicts("energy <= 1.05*saved", *worse, saved=saved)) >= 4
+    assert (
+        sum(v.outcome == "REGRESSED" for v in verdicts("energy <= 1.05*saved", *worse, saved=saved))
+        >= 4
+    )
 
 
 def test_differences_of_large_and_small_cells_are_not_held_against_each_other() -> None:
     """What large cells differ by in joules is no noise of the small ones."""
     sizes = [10.0**n for n in range(8)]
     names = [f"T2-V{n}_x" for n in range(8)]
-    saved = [cell(name, [size * j / 100 for j in STEADY]) for name, size in zip(names, sizes, strict=True)]
-    worse = [cell(name, [1.5 * size * j / 100 for j in times(1.0)]) for name, size in zip(names, sizes, strict=True)]
+    saved = [
+        cell(name, [size * j / 100 for j in STEADY])
+        for name, size in zip(names, sizes, strict=True)
+    ]
+    worse = [
+        cell(name, [1.5 * size * j / 100 for j in times(1.0)])
+        for name, size in zip(names, sizes, strict=True)
+    ]
     found = verdicts("energy <= saved+0.1", *worse, saved=saved)
     assert {v.outcome for v in found} == {"REGRESSED"}
     assert not any("scatter" in v.how for v in found)
@@ -176,7 +214,12 @@ def test_operations_are_compared_exactly() -> None:
     assert verdict("flops <= saved", cell(), saved=[cell()]).outcome == "PASS"
     assert verdict("flops < saved", cell(), saved=[cell()]).outcome == "REGRESSED"
     found = verdict("flops <= saved", cell(rounds=[more]), saved=[cell()])
-    assert (found.outcome, found.here, found.there, found.how) == ("REGRESSED", 1011, 1010, "counted, not measured")
+    assert (found.outcome, found.here, found.there, found.how) == (
+        "REGRESSED",
+        1011,
+        1010,
+        "counted, not measured",
+    )
 
 
 def test_several_cells_share_the_level() -> None:
@@ -186,7 +229,10 @@ def test_several_cells_share_the_level() -> None:
     assert alone.outcome == "REGRESSED"
     even = [cell(f"T2-V{n}_x", times(1.0)) for n in range(2, 21)]
     first, *_ = verdicts(
-        "energy <= saved", pair("T2-V1_x")[0], *even, saved=[pair("T2-V1_x")[1], *(cell(e.id, STEADY) for e in even)]
+        "energy <= saved",
+        pair("T2-V1_x")[0],
+        *even,
+        saved=[pair("T2-V1_x")[1], *(cell(e.id, STEADY) for e in even)],
     )
     assert first.outcome == "INCONCLUSIVE"
     assert first.p == pytest.approx(20 * alone.p)
@@ -196,18 +242,32 @@ def test_several_cells_share_the_level() -> None:
 @pytest.mark.parametrize(
     ("flaw", "outcome", "told"),
     [
-        ({"status": "failed", "error": "out of memory"}, "MISSING", "the cell failed: out of memory"),
+        (
+            {"status": "failed", "error": "out of memory"},
+            "MISSING",
+            "the cell failed: out of memory",
+        ),
         ({"outcome": "failed"}, "MISSING", "its test failed after it was measured"),
         ({"degenerate": ["one answer for all"]}, "DEGENERATE", "one answer for all"),
-        ({"effect": "NO-EFFECT", "without_effect": ["training.precision"]}, "NO-EFFECT", "training.precision did nothing"),
-        ({"rounds": [one_round(0, None)]}, "UNMEASURED", "energy is unknown in 1 of 1 rounds: no counter is here"),
+        (
+            {"effect": "NO-EFFECT", "without_effect": ["training.precision"]},
+            "NO-EFFECT",
+            "training.precision did nothing",
+        ),
+        (
+            {"rounds": [one_round(0, None)]},
+            "UNMEASURED",
+            "energy is unknown in 1 of 1 rounds: no counter is here",
+        ),
         ({"rounds": [one_round(0, float("nan"))]}, "UNMEASURED", "energy is unknown"),
     ],
 )
 def test_a_flaw_on_either_side_is_refused(flaw: dict, outcome: str, told: str) -> None:
     """Of the cell, and of what it is held against."""
     for ours, theirs in ((flaw, {}), ({}, flaw)):
-        found = verdict("energy <= 2*saved", cell(**ours), saved=[cell(origin="main.json", **theirs)])
+        found = verdict(
+            "energy <= 2*saved", cell(**ours), saved=[cell(origin="main.json", **theirs)]
+        )
         assert (found.outcome, told in found.reason) == (outcome, True)
         assert found.outcome in REFUSALS
         assert fails(found)
@@ -216,9 +276,16 @@ def test_a_flaw_on_either_side_is_refused(flaw: dict, outcome: str, told: str) -
 @pytest.mark.parametrize("score", [None, float("nan")])
 def test_a_score_that_is_no_number_is_unmeasured(score: float | None) -> None:
     """NaN does not compare as anything."""
-    broken = cell(quality={"mcc": {"value": score, "n": 1, "reason": "nothing was scored" if score is None else ""}})
+    broken = cell(
+        quality={
+            "mcc": {"value": score, "n": 1, "reason": "nothing was scored" if score is None else ""}
+        }
+    )
     found = verdict("T2.mcc >= 0", broken)
-    assert (found.outcome, found.reason) == ("UNMEASURED", "nothing was scored" if score is None else "mcc was not scored")
+    assert (found.outcome, found.reason) == (
+        "UNMEASURED",
+        "nothing was scored" if score is None else "mcc was not scored",
+    )
 
 
 def test_what_should_be_there_and_is_not_is_missing() -> None:
@@ -230,7 +297,11 @@ def test_what_should_be_there_and_is_not_is_missing() -> None:
         expected=["T2-V1_new", "T2-V2_lost"],
         gone={"T2-V1_old": "removed"},
     )
-    assert {v.cell: v.outcome for v in found} == {"T2-V1_new": "MISSING", "T2-V2_lost": "MISSING", "T2-V1_old": "MISSING"}
+    assert {v.cell: v.outcome for v in found} == {
+        "T2-V1_new": "MISSING",
+        "T2-V2_lost": "MISSING",
+        "T2-V1_old": "MISSING",
+    }
     assert "main.json has no T2-V1_new" in found[0].reason
 
 
@@ -238,14 +309,25 @@ def test_new_cells_can_be_let_pass() -> None:
     """By name, and said so."""
     known = cell("T2-V0_known")
     found = verdicts("energy <= 2*saved", cell("T2-V1_new"), known, saved=[known], allow=["new"])
-    assert [(v.outcome, v.reason[:20]) for v in found] == [("PASS", "new, and let pass: m"), ("PASS", "")]
+    assert [(v.outcome, v.reason[:20]) for v in found] == [
+        ("PASS", "new, and let pass: m"),
+        ("PASS", ""),
+    ]
 
 
 def test_new_cells_alone_do_not_pass() -> None:
     """Where the runs share no cell, and where a new one is unmeasured, nothing was compared."""
-    assert verdict("energy <= 2*saved", cell("T2-V1_new"), saved=[cell("T1-V1_x")], allow=["new"]).outcome == "MISSING"
+    assert (
+        verdict(
+            "energy <= 2*saved", cell("T2-V1_new"), saved=[cell("T1-V1_x")], allow=["new"]
+        ).outcome
+        == "MISSING"
+    )
     known, empty = cell("T2-V0_known"), cell("T2-V1_new", rounds=[one_round(0, None)])
-    assert verdicts("energy <= 2*saved", empty, known, saved=[known], allow=["new"])[0].outcome == "MISSING"
+    assert (
+        verdicts("energy <= 2*saved", empty, known, saved=[known], allow=["new"])[0].outcome
+        == "MISSING"
+    )
 
 
 def test_a_gate_of_no_cell_does_not_hold() -> None:
@@ -260,24 +342,39 @@ def test_a_reference_that_did_not_run_is_looked_for_in_earlier_results() -> None
     found = verdict("energy <= V0", lonely)
     assert (found.outcome, 'pytest bench -k "T2 and V0_"' in found.reason) == ("MISSING", True)
     old = cell("T2-V0_baseline", times(2.0), origin="results, 3 days old", header=dict(HEADER))
-    found = verdict("energy <= V0", lonely, earlier=lambda name, _cell: old if name == "V0" else None)
+    found = verdict(
+        "energy <= V0", lonely, earlier=lambda name, _cell: old if name == "V0" else None
+    )
     assert (found.outcome, found.reference) == ("PASS", "T2-V0_baseline of results, 3 days old")
 
 
 def test_a_reference_that_was_to_run_is_not_replaced_by_an_old_one() -> None:
     """It crashed in this very session."""
     old = cell("T2-V0_baseline")
-    found = verdicts("energy <= V0", cell("T2-V7_all"), expected=["T2-V0_baseline"], earlier=lambda *_: old)
+    found = verdicts(
+        "energy <= V0", cell("T2-V7_all"), expected=["T2-V0_baseline"], earlier=lambda *_: old
+    )
     assert {v.outcome for v in found} == {"MISSING"}
 
 
 @pytest.mark.parametrize(
     ("name", "theirs"),
     [
-        ("host", {"header": {**HEADER, "environment": {**HEADER["environment"], "cpu": {"model": "another"}}}}),
+        (
+            "host",
+            {
+                "header": {
+                    **HEADER,
+                    "environment": {**HEADER["environment"], "cpu": {"model": "another"}},
+                }
+            },
+        ),
         ("profile", {"header": {**HEADER, "profile": "small"}}),
         ("profile", {"header": {**HEADER, "profile_changes": {"T2": {"train": 5}}}}),
-        ("data", {"data": {"source": "generated", "sha256": "e" * 64, "split_sizes": {"test": 100}}}),
+        (
+            "data",
+            {"data": {"source": "generated", "sha256": "e" * 64, "split_sizes": {"test": 100}}},
+        ),
         ("model", {"checkpoint": {"sha256": "f" * 64}}),
         ("scope", {"rounds": [one_round(0, 100.0, sources={"cpu": "zeus:rapl"})]}),
     ],
@@ -287,21 +384,38 @@ def test_unlike_cells_are_not_comparable_unless_somebody_says_so(name: str, thei
     found = verdict("energy <= 2*saved", cell(), saved=[cell(**theirs)])
     assert (found.outcome, found.reason.startswith(f"{name}: ")) == ("NOT-COMPARABLE", True)
     assert f"--green-allow {name}" in found.reason
-    assert verdict("energy <= 2*saved", cell(), saved=[cell(**theirs)], allow=[name]).outcome == "PASS"
+    assert (
+        verdict("energy <= 2*saved", cell(), saved=[cell(**theirs)], allow=[name]).outcome == "PASS"
+    )
 
 
 @pytest.mark.parametrize(
     ("name", "change"),
-    [("device", {"name": "B200"}), ("driver", {"driver": "570.1"}), ("power_limit", {"power_limit_w": 350.0})],
+    [
+        ("device", {"name": "B200"}),
+        ("driver", {"driver": "570.1"}),
+        ("power_limit", {"power_limit_w": 350.0}),
+    ],
 )
 def test_another_card_driver_or_power_limit_is_not_comparable(name: str, change: dict) -> None:
     """The driver by its major number alone."""
     card = {"name": "H200", "driver": "580.65", "power_limit_w": 700.0}
-    with_gpu = lambda gpu: cell(header={**HEADER, "environment": {**HEADER["environment"], "device": "cuda:0", "gpus": [gpu]}})  # noqa: E731
+    with_gpu = lambda gpu: cell(
+        header={
+            **HEADER,
+            "environment": {**HEADER["environment"], "device": "cuda:0", "gpus": [gpu]},
+        }
+    )  # noqa: E731
     found = verdict("time <= 2*saved", with_gpu(card), saved=[with_gpu({**card, **change})])
-    assert (found.outcome, f"(--green-allow {name} compares" in found.reason) == ("NOT-COMPARABLE", True)
+    assert (found.outcome, f"(--green-allow {name} compares" in found.reason) == (
+        "NOT-COMPARABLE",
+        True,
+    )
     patched = with_gpu({**card, "driver": "580.99"})
-    assert verdict("time <= 2*saved", with_gpu(card), saved=[patched]).outcome in {"PASS", "INCONCLUSIVE"}
+    assert verdict("time <= 2*saved", with_gpu(card), saved=[patched]).outcome in {
+        "PASS",
+        "INCONCLUSIVE",
+    }
 
 
 def test_joules_of_another_scope_do_not_keep_scores_from_being_compared() -> None:
@@ -313,7 +427,10 @@ def test_joules_of_another_scope_do_not_keep_scores_from_being_compared() -> Non
 
 def test_the_yardstick_of_two_sessions_counts() -> None:
     """A machine that was slower by a third cannot tell what a tenth is."""
-    rate = lambda speed: {w: {"operations_per_second": speed, "operations_per_joule": speed} for w in ("before", "after")}  # noqa: E731
+    rate = lambda speed: {
+        w: {"operations_per_second": speed, "operations_per_joule": speed}
+        for w in ("before", "after")
+    }  # noqa: E731
     ours = cell(joules=times(1.2), yardstick=rate(3e9), header=dict(HEADER))
     theirs = cell(joules=STEADY, yardstick=rate(4e9), header=dict(HEADER))
     found = verdict("energy <= saved", ours, saved=[theirs])

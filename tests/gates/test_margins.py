@@ -21,7 +21,11 @@ SEVERAL = st.lists(JOULES, min_size=2, max_size=8)
 
 def of(values, first: int = 0, **more) -> Readings:
     """Return readings by seed."""
-    return Readings(values={first + i: v for i, v in enumerate(values)}, size=abs(statistics.fmean(values)), **more)
+    return Readings(
+        values={first + i: v for i, v in enumerate(values)},
+        size=abs(statistics.fmean(values)),
+        **more,
+    )
 
 
 def ends(gate: str, here: Readings, there: Readings | None, drift: float = 0.0) -> list[float]:
@@ -56,10 +60,14 @@ def test_other_rounds_take_welchs_test(here, there) -> None:
 def test_the_unit_does_not_matter_for_a_ratio(here, there, factor) -> None:
     """Kilojoules compare as joules do."""
     scaled = [[factor * v for v in side] for side in (here, there)]
-    assert ends("energy <= saved", of(scaled[0]), of(scaled[1])) == pytest.approx(ends("energy <= saved", of(here), of(there)))
+    assert ends("energy <= saved", of(scaled[0]), of(scaled[1])) == pytest.approx(
+        ends("energy <= saved", of(here), of(there))
+    )
 
 
-@given(here=SEVERAL, there=SEVERAL, operator=st.sampled_from(["<=", ">="]), factor=st.floats(0.5, 2))
+@given(
+    here=SEVERAL, there=SEVERAL, operator=st.sampled_from(["<=", ">="]), factor=st.floats(0.5, 2)
+)
 def test_the_interval_is_of_the_change_not_of_the_gate(here, there, operator, factor) -> None:
     """Whatever is demanded, what was seen is the same."""
     assert ends(f"energy {operator} {factor}*saved", of(here), of(there)) == pytest.approx(
@@ -70,18 +78,25 @@ def test_the_interval_is_of_the_change_not_of_the_gate(here, there, operator, fa
 def test_single_rounds_are_taken_for_twenty_percent_each() -> None:
     """One round shows no spread; two of them make 29 % together, as factors."""
     low, high = ends("energy <= saved", of([110.0]), of([100.0]))
-    assert (low, high) == (pytest.approx(1.1 / math.exp(math.log1p(SINGLE) * 2**0.5)), pytest.approx(1.1 * 1.2 ** (2**0.5)))
+    assert (low, high) == (
+        pytest.approx(1.1 / math.exp(math.log1p(SINGLE) * 2**0.5)),
+        pytest.approx(1.1 * 1.2 ** (2**0.5)),
+    )
 
 
 def test_a_wider_stated_uncertainty_of_one_round_counts() -> None:
     """A counter that resolves 30 % makes one round that uncertain."""
-    found = estimate(parse("energy <= saved"), of([110.0], uncertainty=33.0), of([100.0, 101.0, 99.0]))
+    found = estimate(
+        parse("energy <= saved"), of([110.0], uncertainty=33.0), of([100.0, 101.0, 99.0])
+    )
     assert Z * found.below > Z * 0.3
 
 
 def test_a_lucky_small_spread_does_not_undercut_what_is_stated() -> None:
     """Rounds that agree by chance are no more certain than their counter."""
-    low, high = ends("energy <= saved", of([100.0, 100.0], uncertainty=5.0), of([100.0, 100.0], uncertainty=5.0))
+    low, high = ends(
+        "energy <= saved", of([100.0, 100.0], uncertainty=5.0), of([100.0, 100.0], uncertainty=5.0)
+    )
     assert high / low == pytest.approx(math.exp(2 * Z * 0.05))
 
 
@@ -130,7 +145,9 @@ def test_net_joules_hold_what_the_idle_machine_is_uncertain_by() -> None:
     assert estimate(parse("energy_net <= saved+1"), one, other).below > 10
 
 
-@pytest.mark.parametrize(("here", "there"), [([0.0], [1.0]), ([1.0], [-1.0]), ([1.0, 0.0], [1.0, 1.0])])
+@pytest.mark.parametrize(
+    ("here", "there"), [([0.0], [1.0]), ([1.0], [-1.0]), ([1.0, 0.0], [1.0, 1.0])]
+)
 def test_a_ratio_needs_values_above_zero(here, there) -> None:
     """Net joules may be negative: those take a difference."""
     with pytest.raises(ValueError, match="gate a difference"):
@@ -141,7 +158,9 @@ def test_a_ratio_needs_values_above_zero(here, there) -> None:
 def test_holm_is_between_nothing_and_bonferroni(chances) -> None:
     """Corrected values keep the order, are never smaller, and at most as many times larger as there are tests."""
     corrected = holm(chances)
-    assert all(p <= q <= min(1, p * len(chances)) + 1e-12 for p, q in zip(chances, corrected, strict=True))
+    assert all(
+        p <= q <= min(1, p * len(chances)) + 1e-12 for p, q in zip(chances, corrected, strict=True)
+    )
     order = sorted(range(len(chances)), key=chances.__getitem__)
     assert [corrected[i] for i in order] == sorted(corrected)
 

@@ -11,8 +11,13 @@ from greenbench.gates.metrics import readings
 
 def values(metric: str, *rounds) -> list[float]:
     """Return the metric's values by round, or the reason for none."""
-    found = readings(parse(f"{metric} < 1"), cell(rounds=list(rounds) or [one_round(0, 100.0, seconds=2.0)]).record)
-    return found if isinstance(found, str) else [found.values[seed] for seed in sorted(found.values)]
+    found = readings(
+        parse(f"{metric} < 1"),
+        cell(rounds=list(rounds) or [one_round(0, 100.0, seconds=2.0)]).record,
+    )
+    return (
+        found if isinstance(found, str) else [found.values[seed] for seed in sorted(found.values)]
+    )
 
 
 @pytest.mark.parametrize(
@@ -60,7 +65,10 @@ def test_what_is_not_known_is_said(metric: str, told: str) -> None:
 
 def test_one_round_without_makes_all_unknown() -> None:
     """A mean of the others would look complete."""
-    assert values("energy", one_round(0, 1.0), one_round(1, None)) == "energy is unknown in 1 of 2 rounds: no counter is here"
+    assert (
+        values("energy", one_round(0, 1.0), one_round(1, None))
+        == "energy is unknown in 1 of 2 rounds: no counter is here"
+    )
 
 
 def test_rounds_of_different_channels_are_not_one_quantity() -> None:

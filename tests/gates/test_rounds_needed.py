@@ -16,9 +16,19 @@ from greenbench.gates.verdict import Estimate
 PLANNED = math.log(1.1)
 
 
-def one(margin: float, spread: float | None = 0.05, rounds: int = 5, fixed: float = 0.0) -> Estimate:
+def one(
+    margin: float, spread: float | None = 0.05, rounds: int = 5, fixed: float = 0.0
+) -> Estimate:
     """Return an estimate of a ratio."""
-    return Estimate(margin=margin, below=0.05, above=0.05, spread=spread, rounds=rounds, planned=PLANNED, fixed=fixed)
+    return Estimate(
+        margin=margin,
+        below=0.05,
+        above=0.05,
+        spread=spread,
+        rounds=rounds,
+        planned=PLANNED,
+        fixed=fixed,
+    )
 
 
 def test_the_rounds_asked_for_find_the_change_that_was_seen() -> None:
@@ -28,7 +38,10 @@ def test_the_rounds_asked_for_find_the_change_that_was_seen() -> None:
     count = rounds_needed(pilot, 1)
     hits = 0
     for _ in range(300):
-        sides = [{s: f * noise.lognormvariate(0, 0.07 / 2**0.5) for s in range(count)} for f in (math.exp(0.08), 1.0)]
+        sides = [
+            {s: f * noise.lognormvariate(0, 0.07 / 2**0.5) for s in range(count)}
+            for f in (math.exp(0.08), 1.0)
+        ]
         found = estimate(parse("energy <= saved"), *(Readings(values=v) for v in sides))
         hits += bounds(found)[1] < 0
     assert hits >= 0.95 * 300

@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 
     from greenbench.machine.energy import Meter
 
-pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device")]
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device"),
+]
 
 ROOT = Path(__file__).parents[2]
 
@@ -37,7 +40,9 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="module")
 def meter() -> Iterator[Meter]:
     """Give a meter over the GPU that ``cuda:0`` is."""
-    with open_meter(devices.counted("auto", "cuda:0"), synchronize=torch.cuda.synchronize) as opened:
+    with open_meter(
+        devices.counted("auto", "cuda:0"), synchronize=torch.cuda.synchronize
+    ) as opened:
         yield opened
 
 
@@ -97,28 +102,52 @@ def run(**options: Any) -> Toggles:
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
 def test_mixed_precision_is_what_the_card_computes_in(precision: str) -> None:
     """Seen at a linear layer in training and in inference; fp16 with its gradient scaler."""
-    training, inference = TrainingOptions(precision=precision), InferenceOptions(precision=precision)
+    training, inference = (
+        TrainingOptions(precision=precision),
+        InferenceOptions(precision=precision),
+    )
     proofs = run(training=training, inference=inference).applied()
     assert [p.got for p in proofs if p.knob == "precision"] == [precision, precision]
     assert all(p.holds for p in proofs)
 
 
-@pytest.mark.parametrize(("weight_format", "package"), [("int8", "bitsandbytes"), ("int8", "torchao"), ("fp8", "torchao")])
+@pytest.mark.parametrize(
+    ("weight_format", "package"),
+    [("int8", "bitsandbytes"), ("int8", "torchao"), ("fp8", "torchao")],
+)
 def test_quantised_weights_are_held_on_the_card(weight_format: str, package: str) -> None:
     """INT8 through either library, FP8 through torchao on cards that have it; what is converted is what was trained."""
     if importlib.util.find_spec(package) is None:
         pytest.skip(f"{package} is not installed: {weight_format} is not available here")
     if weight_format == "fp8" and torch.cuda.get_device_capability() < (8, 9):
         pytest.skip("this card has no FP8 units")
-    proofs = run(architecture=ArchitectureOptions(weight_format=weight_format, quantizer=package)).applied()
+    proofs = run(
+        architecture=ArchitectureOptions(weight_format=weight_format, quantizer=package)
+    ).applied()
     assert [p.got for p in proofs if p.stage == "architecture"] == [weight_format, package]
     assert all(p.holds for p in proofs)
 
 
 def test_a_cell_on_the_card_leaves_measured_joules(tmp_path: Path) -> None:
     """V0 on T2: GPU joules with an uncertainty, the card's state in the round, stages repeated that were too short."""
-    command = ["bench", "-k", "V0 and T2", "--green-control", "off", "--green-require", "gpu", "--green-results", str(tmp_path)]
-    done = subprocess.run([sys.executable, "-m", "pytest", *command], cwd=ROOT, capture_output=True, text=True, check=False)
+    command = [
+        "bench",
+        "-k",
+        "V0 and T2",
+        "--green-control",
+        "off",
+        "--green-require",
+        "gpu",
+        "--green-results",
+        str(tmp_path),
+    ]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *command],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout[-3000:]
     (cell,) = json.loads(next(tmp_path.glob("V0*.json")).read_text())["cells"]
     assert cell["energy"]["gpu_j"]["uncertainty"] > 0

@@ -32,13 +32,17 @@ QUIET = Snapshot(
 )
 
 
-def later(seconds: float = 10.0, own: float = 20.0, others: float = 0.0, **more: object) -> Snapshot:
+def later(
+    seconds: float = 10.0, own: float = 20.0, others: float = 0.0, **more: object
+) -> Snapshot:
     """Return the snapshot ``seconds`` after the quiet one, in which ``own`` and ``others`` CPU seconds were used."""
     end = replace(QUIET, at=seconds, busy_s=100.0 + own + others, own_s=10.0 + own)
     return replace(end, **more)
 
 
-def tree(folder: Path, stat: str = "cpu  100 20 30 4000 50 6 7 8 9 0\ncpu0 1\n", **files: str) -> tuple[Path, Path]:
+def tree(
+    folder: Path, stat: str = "cpu  100 20 30 4000 50 6 7 8 9 0\ncpu0 1\n", **files: str
+) -> tuple[Path, Path]:
     """Build a /proc and a /sys; names of ``files`` have two underscores for a slash."""
     for name, text in {"proc__stat": stat, **files}.items():
         path = folder / name.replace("__", "/")
@@ -52,7 +56,12 @@ def test_busy_seconds_are_work_and_nothing_else(tmp_path: Path) -> None:
     seen = snapshot(*tree(tmp_path))
     assert seen.busy_s == pytest.approx((100 + 20 + 30 + 6 + 7) / TICKS)
     assert seen.stolen_s == pytest.approx(8 / TICKS)
-    assert (seen.governors, seen.mean_mhz, seen.throttled, seen.pressure_s) == ((), None, None, None)
+    assert (seen.governors, seen.mean_mhz, seen.throttled, seen.pressure_s) == (
+        (),
+        None,
+        None,
+        None,
+    )
 
 
 def test_what_a_kernel_shows_is_read(tmp_path: Path) -> None:
@@ -83,8 +92,14 @@ def test_a_frequency_that_the_kernel_does_not_know_is_left_out(tmp_path: Path) -
 @pytest.mark.parametrize("cores", [1, LOOKED_AT, LOOKED_AT + 1, 100])
 def test_few_frequencies_are_read_and_all_throttle_counters(tmp_path: Path, cores: int) -> None:
     """Asking for a frequency may take long, so that it is spread; heat at any core counts."""
-    files = {f"sys__devices__system__cpu__cpu{i}__cpufreq__scaling_cur_freq": f"{i}000\n" for i in range(cores)}
-    files |= {f"sys__devices__system__cpu__cpu{i}__thermal_throttle__core_throttle_count": "1\n" for i in range(cores)}
+    files = {
+        f"sys__devices__system__cpu__cpu{i}__cpufreq__scaling_cur_freq": f"{i}000\n"
+        for i in range(cores)
+    }
+    files |= {
+        f"sys__devices__system__cpu__cpu{i}__thermal_throttle__core_throttle_count": "1\n"
+        for i in range(cores)
+    }
     seen = snapshot(*tree(tmp_path, **files))
     assert seen.throttled == cores
     step = math.ceil(cores / LOOKED_AT)
@@ -131,9 +146,18 @@ def test_others_are_told_from_a_tenth_on(seconds: float, own: float, others: flo
 @pytest.mark.parametrize(
     ("end", "words"),
     [
-        (later(others=8.0), "other processes kept 0.80 cores busy beside 2.00 of ours (29 % of all CPU time)"),
-        (later(stolen_s=3.0), "the hypervisor gave 3.00 CPU seconds to somebody else while 20.00 were used here"),
-        (later(throttled=9), "heat slowed the CPU down during the round: its throttle counters rose by 5"),
+        (
+            later(others=8.0),
+            "other processes kept 0.80 cores busy beside 2.00 of ours (29 % of all CPU time)",
+        ),
+        (
+            later(stolen_s=3.0),
+            "the hypervisor gave 3.00 CPU seconds to somebody else while 20.00 were used here",
+        ),
+        (
+            later(throttled=9),
+            "heat slowed the CPU down during the round: its throttle counters rose by 5",
+        ),
         (later(governors=("powersave",)), "governor changed from performance to powersave"),
     ],
 )
@@ -143,7 +167,9 @@ def test_each_disturbance_is_told_with_its_numbers(end: Snapshot, words: str) ->
     assert words in doubt
 
 
-@pytest.mark.parametrize("end", [later(governors=()), later(throttled=None), later(stolen_s=0.9), later(hottest_c=95.0)])
+@pytest.mark.parametrize(
+    "end", [later(governors=()), later(throttled=None), later(stolen_s=0.9), later(hottest_c=95.0)]
+)
 def test_what_is_not_known_or_little_is_not_doubted(end: Snapshot) -> None:
     """A file that is gone has not changed, and a hypervisor may take a twentieth."""
     assert between(QUIET, end)[1] == ()

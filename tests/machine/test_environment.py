@@ -103,7 +103,9 @@ def test_the_kernel_names_the_cpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert environment.cpu_model() == "Some CPU @ 2 GHz"
 
 
-def test_a_virtual_machine_shows_without_systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_virtual_machine_shows_without_systemd(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The CPU's flag betrays a hypervisor where nothing names it."""
     path = tmp_path / "cpuinfo"
     path.write_text(CPUINFO)
@@ -116,7 +118,11 @@ def test_a_virtual_machine_shows_without_systemd(tmp_path: Path, monkeypatch: py
 
 @pytest.mark.parametrize(
     ("mark", "groups", "expected"),
-    [("docker", "0::/", "docker"), ("", "0::/kubepods/pod1", "kubepods"), ("", "0::/init.scope", None)],
+    [
+        ("docker", "0::/", "docker"),
+        ("", "0::/kubepods/pod1", "kubepods"),
+        ("", "0::/init.scope", None),
+    ],
 )
 def test_a_container_shows_without_systemd(
     mark: str, groups: str, expected: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -133,7 +139,9 @@ def test_a_container_shows_without_systemd(
 
 
 @pytest.mark.parametrize(("printed", "expected"), [("kvm", "kvm"), ("none", None)])
-def test_systemd_is_believed(printed: str, expected: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_systemd_is_believed(
+    printed: str, expected: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """systemd-detect-virt names the hypervisor; its ``none`` is no name."""
     tool = tmp_path / "systemd-detect-virt"
     tool.write_text(f"#!/bin/sh\necho {printed}\n[ {printed} != none ]\n")

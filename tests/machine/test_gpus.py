@@ -48,7 +48,10 @@ class Nvml:
             "nvmlDeviceGetPowerManagementLimitConstraints": lambda _: [200_000, 700_000],
             "nvmlDeviceGetPowerManagementLimit": lambda _: 650_000,
             "nvmlDeviceGetPowerManagementDefaultLimit": lambda _: 700_000,
-            "nvmlDeviceGetClockInfo": lambda _, kind: {pynvml.NVML_CLOCK_SM: 345, pynvml.NVML_CLOCK_MEM: 3201}[kind],
+            "nvmlDeviceGetClockInfo": lambda _, kind: {
+                pynvml.NVML_CLOCK_SM: 345,
+                pynvml.NVML_CLOCK_MEM: 3201,
+            }[kind],
             "nvmlDeviceGetMaxClockInfo": lambda _, __: 1980,
             "nvmlDeviceGetTemperatureV": lambda _, __: 31,
             "nvmlDeviceGetPersistenceMode": lambda _: 1,
@@ -116,7 +119,10 @@ def test_a_simulated_driver_shows(nvml: Nvml) -> None:
 def test_numbers_follow_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     """``index`` counts as torch does, ``nvml_index`` as nvidia-smi does."""
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-bbbb,GPU-aaaa1")
-    assert [(card.index, card.nvml_index, card.uuid) for card in gpus()] == [(0, 2, UUIDS[2]), (1, 0, UUIDS[0])]
+    assert [(card.index, card.nvml_index, card.uuid) for card in gpus()] == [
+        (0, 2, UUIDS[2]),
+        (1, 0, UUIDS[0]),
+    ]
 
 
 @pytest.mark.parametrize("call", ["nvmlInit", "nvmlDeviceGetCount", "nvmlDeviceGetUUID"])
@@ -154,7 +160,9 @@ def test_counted_gpus(selection: str, device: str, expected: tuple[int, ...]) ->
 
 def test_an_unknown_uuid_lists_the_known() -> None:
     """The error names what was asked and every UUID there is."""
-    with pytest.raises(UsageError, match=r"'GPU-x' names no GPU here.*GPU-aaaa1111, GPU-aaaa2222, GPU-bbbb3333"):
+    with pytest.raises(
+        UsageError, match=r"'GPU-x' names no GPU here.*GPU-aaaa1111, GPU-aaaa2222, GPU-bbbb3333"
+    ):
         counted("GPU-x", "cuda")
 
 
@@ -170,7 +178,9 @@ def test_a_device_that_is_not_there_is_refused() -> None:
         counted("auto", "cuda:3")
 
 
-@pytest.mark.parametrize(("selection", "device"), [("auto", "cuda"), ("all", "cpu"), ("GPU-aaaa1111", "cpu")])
+@pytest.mark.parametrize(
+    ("selection", "device"), [("auto", "cuda"), ("all", "cpu"), ("GPU-aaaa1111", "cpu")]
+)
 def test_a_gpu_without_a_driver_is_unavailable(nvml: Nvml, selection: str, device: str) -> None:
     """Asking for a card where none can be had is an error with the reason."""
     nvml.failing = ("nvmlInit",)

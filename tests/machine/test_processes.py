@@ -20,7 +20,9 @@ BURN = "import time; end = time.process_time() + 0.3\nwhile time.process_time() 
 def test_a_child_s_seconds_count_while_it_lives_and_after_it_ended() -> None:
     """Once each: being waited for moves them, and adds nothing."""
     before = tree_cpu_seconds()
-    with subprocess.Popen([sys.executable, "-c", BURN], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+    with subprocess.Popen(
+        [sys.executable, "-c", BURN], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
         assert child.stdout is not None
         child.stdout.readline()
         living = tree_cpu_seconds() - before
@@ -33,7 +35,9 @@ def test_a_child_s_seconds_count_while_it_lives_and_after_it_ended() -> None:
 def test_own_pids_are_ours_and_our_descendants() -> None:
     """Grandchildren are, our parent is not, and a child that ended is no longer."""
     sleeper = "import subprocess, sys; p = subprocess.Popen(['sleep', '60']); print(p.pid, flush=True); input(); p.kill()"
-    with subprocess.Popen([sys.executable, "-c", sleeper], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+    with subprocess.Popen(
+        [sys.executable, "-c", sleeper], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
         assert child.stdout is not None
         grandchild = int(child.stdout.readline())
         alive = own_pids()
@@ -43,7 +47,9 @@ def test_own_pids_are_ours_and_our_descendants() -> None:
     assert child.pid not in own_pids()
 
 
-def test_where_others_may_not_be_looked_at_our_own_are_still_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_others_may_not_be_looked_at_our_own_are_still_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """A /proc with hidepid forbids a look at all processes; our descendants are found by the lists of our own threads."""
 
     def forbidden(*_: object, **__: object) -> None:
@@ -51,7 +57,9 @@ def test_where_others_may_not_be_looked_at_our_own_are_still_found(monkeypatch: 
 
     monkeypatch.setattr(psutil.Process, "children", forbidden)
     before = tree_cpu_seconds()
-    with subprocess.Popen([sys.executable, "-c", BURN], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+    with subprocess.Popen(
+        [sys.executable, "-c", BURN], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
         assert child.stdout is not None
         child.stdout.readline()
         assert own_pids() == {os.getpid(), child.pid}

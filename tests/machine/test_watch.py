@@ -17,7 +17,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from greenbench.machine import gpus as devices
-from greenbench.machine.gpu_state import REASONS, Crowd, GpuState, Neighbour, decoded, neighbours, state
+from greenbench.machine.gpu_state import (
+    REASONS,
+    Crowd,
+    GpuState,
+    Neighbour,
+    decoded,
+    neighbours,
+    state,
+)
 from greenbench.machine.watch import Seen, Watch
 
 if TYPE_CHECKING:
@@ -62,7 +70,13 @@ def test_a_cool_and_quiet_card_gives_no_doubt(watch: Watch, gpu: SimulatedGpu) -
     assert record["temperature_c"] == {"min": 35, "mean": 35, "max": 35}
     assert record["sm_clock_mhz"]["mean"] == 1980
     assert record["memory_clock_mhz"]["mean"] == 3201
-    assert record["enforced_power_limit_w"] == {"min": 700, "mean": 700, "max": 700, "start": 700, "end": 700}
+    assert record["enforced_power_limit_w"] == {
+        "min": 700,
+        "mean": 700,
+        "max": 700,
+        "start": 700,
+        "end": 700,
+    }
 
 
 def test_heat_that_slows_a_card_down_is_doubted(watch: Watch, gpu: SimulatedGpu) -> None:
@@ -76,7 +90,9 @@ def test_heat_that_slows_a_card_down_is_doubted(watch: Watch, gpu: SimulatedGpu)
     assert (record["temperature_c"]["max"], record["sm_clock_mhz"]["min"]) == (91, 1200)
 
 
-def test_a_card_at_its_power_limit_is_recorded_and_not_doubted(watch: Watch, gpu: SimulatedGpu) -> None:
+def test_a_card_at_its_power_limit_is_recorded_and_not_doubted(
+    watch: Watch, gpu: SimulatedGpu
+) -> None:
     """That is how a card works, and what a power cap asks for."""
     record, doubts = seen(watch, lambda: setattr(gpu, "throttle", 0x4))
     assert (record["throttle"], doubts) == ({"sw_power_cap": pytest.approx(2 / 3)}, [])
@@ -88,7 +104,9 @@ def test_a_limit_that_somebody_changes_is_doubted(watch: Watch, gpu: SimulatedGp
     assert "changed during the round from 700 to 400 W" in doubt
 
 
-def test_another_process_on_the_card_is_doubted_and_our_own_is_not(watch: Watch, gpu: SimulatedGpu) -> None:
+def test_another_process_on_the_card_is_doubted_and_our_own_is_not(
+    watch: Watch, gpu: SimulatedGpu
+) -> None:
     """Named, with its memory; this process and its children are no strangers."""
     other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     try:
@@ -120,7 +138,9 @@ def test_a_card_that_is_lost_ends_its_samples(watch: Watch, gpu: SimulatedGpu) -
 
     record, (doubt,) = seen(watch, lose)
     assert record["samples"] == 1
-    told = re.search(r"gave no state of Simulated.* from (\d\.\d) s into the round on \(2 of 3 looks\)", doubt)
+    told = re.search(
+        r"gave no state of Simulated.* from (\d\.\d) s into the round on \(2 of 3 looks\)", doubt
+    )
     assert told is not None
     assert 0.3 <= float(told[1]) < 2
 
@@ -139,7 +159,9 @@ def test_a_card_that_comes_back_is_told(watch: Watch, gpu: SimulatedGpu) -> None
     assert "(1 of 4 looks)" in doubt
 
 
-def test_a_card_that_was_never_found_is_told_and_the_others_are_watched(nvml: SimulatedNvml) -> None:
+def test_a_card_that_was_never_found_is_told_and_the_others_are_watched(
+    nvml: SimulatedNvml,
+) -> None:
     """One lost card does not blind the watch, and NVML is let go of."""
     nvml.plug(2)
     known, other = devices.gpus()
@@ -167,7 +189,9 @@ def test_without_a_driver_every_card_is_silent(nvml: SimulatedNvml) -> None:
     assert end.record["gpus"][0]["temperature_c"] == {"min": None, "mean": None, "max": None}
 
 
-def test_the_end_waits_for_a_look_that_a_sampler_is_taking(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_end_waits_for_a_look_that_a_sampler_is_taking(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A slow card's answer to a tick comes before the last look, and no look is taken for a lost card."""
     asking, answer = threading.Event(), threading.Event()
 
@@ -179,7 +203,10 @@ def test_the_end_waits_for_a_look_that_a_sampler_is_taking(watch: Watch, monkeyp
 
     monkeypatch.setattr("greenbench.machine.gpu_state.state", slow)
     ends: list[Seen] = []
-    sampler, measuring = threading.Thread(target=watch.tick), threading.Thread(target=lambda: ends.append(watch.end()))
+    sampler, measuring = (
+        threading.Thread(target=watch.tick),
+        threading.Thread(target=lambda: ends.append(watch.end())),
+    )
     watch.begin()
     sampler.start()
     assert asking.wait(10)
@@ -202,12 +229,24 @@ def test_a_process_that_left_during_the_round_is_told_too(watch: Watch, gpu: Sim
     assert "1 other process(es) on Simulated" in doubt
 
 
-@given(st.lists(st.lists(st.tuples(st.integers(1, 6), st.one_of(st.none(), st.integers(0, 9)), st.booleans())), max_size=3))
+@given(
+    st.lists(
+        st.lists(
+            st.tuples(st.integers(1, 6), st.one_of(st.none(), st.integers(0, 9)), st.booleans())
+        ),
+        max_size=3,
+    )
+)
 def test_strangers_are_counted_once(drawn: list[list[tuple[int, int | None, bool]]]) -> None:
     """Each pid once with the most memory it had; without one of ours among them, at most one unknown is left out."""
     alive = {pid: here for crowd in drawn for pid, _, here in crowd}
     crowds = [
-        Crowd(ours=False, others=tuple(Neighbour(pid=p, name=None, memory_bytes=m, here=alive[p]) for p, m, _ in crowd))
+        Crowd(
+            ours=False,
+            others=tuple(
+                Neighbour(pid=p, name=None, memory_bytes=m, here=alive[p]) for p, m, _ in crowd
+            ),
+        )
         for crowd in drawn
     ]
     found = neighbours(crowds)

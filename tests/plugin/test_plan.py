@@ -65,7 +65,9 @@ def test_a_plan_is_of_the_cells_that_are_selected(suite: pytest.Pytester) -> Non
 
 def test_a_plan_of_nothing_lists_the_cells(suite: pytest.Pytester) -> None:
     """A misspelt variant is told."""
-    planned(suite, "-k", "V99").stdout.fnmatch_lines(["greenbench: no cell is selected; there are T2-V0_baseline, T2-V1_fast*"])
+    planned(suite, "-k", "V99").stdout.fnmatch_lines(
+        ["greenbench: no cell is selected; there are T2-V0_baseline, T2-V1_fast*"]
+    )
 
 
 def test_a_plan_can_stand_in_the_file(suite: pytest.Pytester) -> None:
@@ -77,7 +79,9 @@ def test_a_plan_can_stand_in_the_file(suite: pytest.Pytester) -> None:
     assert not (suite.path / "results").exists()
 
 
-def test_a_plan_of_models_and_data_on_the_hub_asks_no_network(suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plan_of_models_and_data_on_the_hub_asks_no_network(
+    suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Though nobody said offline, nothing is looked up; what only the hub knows is said to be unknown."""
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     monkeypatch.setenv("HF_HOME", str(suite.path / "empty"))
@@ -107,11 +111,17 @@ def test_a_plan_tells_what_cells_took_before(suite: pytest.Pytester) -> None:
 
 def test_a_plan_counts_the_user_s_own_rows(suite: pytest.Pytester) -> None:
     """A local file is read and split, without torch, and the steps follow from it."""
-    rows = [json.dumps({"func": f"int f{i}(void) {{ return {i}; }}", "target": i % 2}) for i in range(400)]
+    rows = [
+        json.dumps({"func": f"int f{i}(void) {{ return {i}; }}", "target": i % 2})
+        for i in range(400)
+    ]
     (suite.path / "own.jsonl").write_text("\n".join(rows))
     done = planned(suite, "--green-data=T2=own.jsonl", "-k", "V0")
     done.stdout.fnmatch_lines(
-        ["    data own.jsonl: 320 / 40 / 40 train / valid / test", "    T2-V0_baseline: 1 round of * steps;*"]
+        [
+            "    data own.jsonl: 320 / 40 / 40 train / valid / test",
+            "    T2-V0_baseline: 1 round of * steps;*",
+        ]
     )
     done.stdout.fnmatch_lines(["network: [[]] torch: False *"])
 
@@ -138,8 +148,12 @@ def test_listing_and_planning_the_real_suite_leave_torch_alone(more: list[str]) 
     """Both tasks are listed at once, and planned, without torch, so that it stays instant."""
     listing = f"pytest.main(['bench', '--collect-only', '-q', '-p', 'no:cacheprovider', *{more}])"
     code = f"import sys, pytest; {listing}; print('torch' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
     assert done.stdout.splitlines()[-1] == "False"
     for name in ("test_translation[T1-V0_baseline]", "test_vulnerability[T2-V7_all_optimised]"):
         assert name in done.stdout
-    assert (("T1: model M1 = " in done.stdout) and ("T2-V7_all_optimised: " in done.stdout)) == bool(more)
+    assert (
+        ("T1: model M1 = " in done.stdout) and ("T2-V7_all_optimised: " in done.stdout)
+    ) == bool(more)

@@ -46,12 +46,29 @@ def test_each_cell_leaves_its_record(suite: pytest.Pytester) -> None:
     found = results(suite)
     assert set(found) == {"V0_baseline", "V1_fast", "V10_capped"}
     cell = found["V1_fast"]["cells"][0]
-    assert (cell["id"], cell["status"], cell["outcome"], cell["seeds"]) == ("T2-V1_fast", "ok", "passed", [0, 1])
-    assert [w["stage"] for w in cell["rounds"][0]["windows"]] == ["data", "architecture", "training", "inference"]
+    assert (cell["id"], cell["status"], cell["outcome"], cell["seeds"]) == (
+        "T2-V1_fast",
+        "ok",
+        "passed",
+        [0, 1],
+    )
+    assert [w["stage"] for w in cell["rounds"][0]["windows"]] == [
+        "data",
+        "architecture",
+        "training",
+        "inference",
+    ]
     assert cell["quality"]["mcc"]["value"] == 0.5
     assert cell["references"] == {"majority": {"mcc": 0.0}}
-    assert cell["differs_from_baseline"] == [{"knob": "training.precision", "baseline": "fp32", "here": "bf16"}]
-    done.stdout.fnmatch_lines(["*cell*time*energy*of V0*quality*to V0*energy source*status*", "*T2-V1_fast*mcc 0.500*+0.000*"])
+    assert cell["differs_from_baseline"] == [
+        {"knob": "training.precision", "baseline": "fp32", "here": "bf16"}
+    ]
+    done.stdout.fnmatch_lines(
+        [
+            "*cell*time*energy*of V0*quality*to V0*energy source*status*",
+            "*T2-V1_fast*mcc 0.500*+0.000*",
+        ]
+    )
 
 
 def test_unmeasured_is_null_with_a_reason(suite: pytest.Pytester) -> None:
@@ -62,17 +79,23 @@ def test_unmeasured_is_null_with_a_reason(suite: pytest.Pytester) -> None:
     assert window["reasons"]["gpu"]
     if window["sources"]["cpu"].startswith("estimated:"):
         assert window["cpu_j"] > 0
-        done.stdout.fnmatch_lines(["*T2-V0_baseline*cpu estimated*", "*cpu energy is estimated:*, not measured*"])
+        done.stdout.fnmatch_lines(
+            ["*T2-V0_baseline*cpu estimated*", "*cpu energy is estimated:*, not measured*"]
+        )
 
 
 def test_a_knob_that_did_not_act_makes_the_cell_partial(suite: pytest.Pytester) -> None:
     """The cell says which knob, what was asked, and why not."""
     done = run(suite, "-k", "V10")
     assert results(suite)["V10_capped"]["cells"][0]["status"] == "partial"
-    done.stdout.fnmatch_lines(["*partial*", "*system.gpu_power_fraction = 0.7: not applied: a stub sets nothing*"])
+    done.stdout.fnmatch_lines(
+        ["*partial*", "*system.gpu_power_fraction = 0.7: not applied: a stub sets nothing*"]
+    )
 
 
-def test_the_timer_holds_the_pipeline_alone(suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_timer_holds_the_pipeline_alone(
+    suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Scoring takes 5 s and none of it is in pytest-benchmark's time or in a window."""
     monkeypatch.setenv("STUB_SCORING", "5")
     run(suite, "-k", "V0", "--benchmark-json=b.json")
@@ -91,7 +114,12 @@ def test_benchmark_save_compare_and_only_work(suite: pytest.Pytester) -> None:
     assert re.search(r"T2-V0_baseline\] \(0001", compared.stdout.str())
     assert "T2-V0_baseline] (NOW)" in compared.stdout.str()
     saved = next((suite.path / ".benchmarks").rglob("*.json"))
-    assert json.loads(saved.read_text())["benchmarks"][0]["extra_info"]["greenbench"]["quality"]["mcc"]["value"] == 0.5
+    assert (
+        json.loads(saved.read_text())["benchmarks"][0]["extra_info"]["greenbench"]["quality"][
+            "mcc"
+        ]["value"]
+        == 0.5
+    )
 
 
 def test_disabled_benchmarks_run_once_and_record_nothing(suite: pytest.Pytester) -> None:
@@ -101,18 +129,26 @@ def test_disabled_benchmarks_run_once_and_record_nothing(suite: pytest.Pytester)
     run(suite, "--benchmark-skip").assert_outcomes(skipped=3)
 
 
-def test_a_failing_stage_fails_its_cell_and_no_other(suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_stage_fails_its_cell_and_no_other(
+    suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The record keeps the error; the cells before and after are whole."""
     monkeypatch.setenv("STUB", "T2-V1_fast=raise")
     done = run(suite)
     done.assert_outcomes(passed=2, failed=1)
     cell = results(suite)["V1_fast"]["cells"][0]
-    assert (cell["status"], cell["outcome"], cell["error"]) == ("failed", "failed", "ValueError: the stub fails here")
+    assert (cell["status"], cell["outcome"], cell["error"]) == (
+        "failed",
+        "failed",
+        "ValueError: the stub fails here",
+    )
     assert results(suite)["V10_capped"]["cells"][0]["outcome"] == "passed"
     done.stdout.fnmatch_lines(["*T2-V1_fast: failed: ValueError: the stub fails here*"])
 
 
-def test_a_failing_assertion_is_marked(suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_assertion_is_marked(
+    suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What was measured is kept, and the file says that the test failed."""
     monkeypatch.setenv("STUB", "T2-V0_baseline=assert")
     run(suite, "-k", "V0").assert_outcomes(failed=1)
@@ -120,25 +156,33 @@ def test_a_failing_assertion_is_marked(suite: pytest.Pytester, monkeypatch: pyte
     assert (cell["status"], cell["outcome"]) == ("ok", "failed")
 
 
-def test_after_sigkill_the_earlier_cells_are_in_their_files(suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_sigkill_the_earlier_cells_are_in_their_files(
+    suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A SIGKILL during the second cell loses the second cell alone."""
     monkeypatch.setenv("STUB", "T2-V1_fast=kill")
     assert run(suite).ret == -9
     assert {v: len(r["cells"]) for v, r in results(suite).items()} == {"V0_baseline": 1}
 
 
-def test_ctrl_c_keeps_the_finished_cells_and_shows_them(suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_keeps_the_finished_cells_and_shows_them(
+    suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Exit code 2, the finished cells in the table and on disk."""
     monkeypatch.setenv("STUB", "T2-V1_fast=interrupt")
     done = run(suite)
     assert done.ret == 2
     assert set(results(suite)) == {"V0_baseline"}
-    done.stdout.fnmatch_lines(["*T2-V0_baseline*mcc 0.500*", "- T2-V1_fast, T2-V10_capped: no record, interrupted*"])
+    done.stdout.fnmatch_lines(
+        ["*T2-V0_baseline*mcc 0.500*", "- T2-V1_fast, T2-V10_capped: no record, interrupted*"]
+    )
 
 
 def test_all_problems_of_the_matrix_are_told_before_anything_runs(suite: pytest.Pytester) -> None:
     """One usage error lists a stray folder, an unknown knob and a wrong cell, with file and line."""
-    (suite.path / "variants" / "V0_baseline" / "config.yaml").write_text("training:\n  precison: bf16\n")
+    (suite.path / "variants" / "V0_baseline" / "config.yaml").write_text(
+        "training:\n  precison: bf16\n"
+    )
     (suite.path / "variants" / "V11_stray").mkdir()
     done = run(suite)
     assert done.ret == pytest.ExitCode.USAGE_ERROR
@@ -152,7 +196,9 @@ def test_all_problems_of_the_matrix_are_told_before_anything_runs(suite: pytest.
 @pytest.mark.parametrize("arguments", [["-n", "2"], ["-n", "auto"], ["-d", "--tx", "2*popen"]])
 def test_xdist_is_refused_in_one_sentence(suite: pytest.Pytester, arguments: list[str]) -> None:
     """Nothing is silently left unmeasured."""
-    (suite.path / "conftest.py").write_text("from greenbench.plugin import refuse_xdist\npytest_configure = refuse_xdist\n")
+    (suite.path / "conftest.py").write_text(
+        "from greenbench.plugin import refuse_xdist\npytest_configure = refuse_xdist\n"
+    )
     done = run(suite, *arguments)
     assert done.ret == pytest.ExitCode.USAGE_ERROR
     assert "greenbench does not measure under pytest-xdist" in done.stderr.str()
@@ -171,12 +217,17 @@ def test_xdist_is_refused_in_a_repository_of_others_too(pytester: pytest.Pyteste
     [
         (["--green-profile=huge"], "--green-profile: found 'huge'; it is one of tiny, small, full"),
         (["--green-data=T9=x.csv"], "--green-data: there is no task 'T9'; experiment.md has T2"),
-        (["--green-columns=T2=text:func"], "columns are named for data that --green-data T2=PATH gives"),
+        (
+            ["--green-columns=T2=text:func"],
+            "columns are named for data that --green-data T2=PATH gives",
+        ),
         (["--green-rounds=none"], "--green-rounds: found 'none'"),
         (["--green-results=/proc/nowhere"], "/proc/nowhere: results cannot be written here"),
     ],
 )
-def test_bad_options_end_in_exit_code_4(suite: pytest.Pytester, arguments: list[str], sentence: str) -> None:
+def test_bad_options_end_in_exit_code_4(
+    suite: pytest.Pytester, arguments: list[str], sentence: str
+) -> None:
     """One sentence, no traceback, nothing run."""
     done = run(suite, *arguments)
     assert done.ret == pytest.ExitCode.USAGE_ERROR
@@ -200,14 +251,18 @@ def test_earlier_results_give_a_forecast(suite: pytest.Pytester) -> None:
     """The second session says before its first cell what the first one took."""
     assert "no earlier results" in run(suite).stdout.str()
     done = run(suite)
-    done.stdout.fnmatch_lines(["greenbench: 3 cells, 3 rounds; by earlier results about * s, * J (estimated:*) measured"])
+    done.stdout.fnmatch_lines(
+        ["greenbench: 3 cells, 3 rounds; by earlier results about * s, * J (estimated:*) measured"]
+    )
 
 
 def test_a_keyword_that_selects_nothing_lists_the_cells(suite: pytest.Pytester) -> None:
     """A misspelt variant ends in exit code 5 and the names that there are."""
     done = run(suite, "-k", "V99")
     assert done.ret == pytest.ExitCode.NO_TESTS_COLLECTED
-    done.stdout.fnmatch_lines(["greenbench: no cell is selected; there are T2-V0_baseline, T2-V1_fast, T2-V10_capped"])
+    done.stdout.fnmatch_lines(
+        ["greenbench: no cell is selected; there are T2-V0_baseline, T2-V1_fast, T2-V10_capped"]
+    )
 
 
 def test_a_broken_earlier_result_is_named_and_not_fatal(suite: pytest.Pytester) -> None:
@@ -240,7 +295,9 @@ def test_a_bad_option_in_another_repository_is_a_sentence(pytester: pytest.Pytes
 
 def test_the_plugin_is_silent_where_no_test_asks(pytester: pytest.Pytester) -> None:
     """No section, no header, no file, and a fixture or argument called ``cell`` is the repository's own business."""
-    pytester.makepyfile("import pytest\n@pytest.mark.parametrize('cell', [1, 2])\ndef test_x(cell): assert cell")
+    pytester.makepyfile(
+        "import pytest\n@pytest.mark.parametrize('cell', [1, 2])\ndef test_x(cell): assert cell"
+    )
     done = pytester.runpytest_subprocess("-p", "no:cacheprovider")
     done.assert_outcomes(passed=2)
     assert "greenbench:" not in done.stdout.str()
@@ -264,7 +321,9 @@ def test_a_full_disk_during_the_run_is_told_and_fails_the_session(suite: pytest.
         )
     done = run(suite, "-k", "V0")
     assert done.ret == pytest.ExitCode.TESTS_FAILED
-    done.stdout.fnmatch_lines(["*T2-V0_baseline*mcc 0.500*", "*its results could not be written*No space left on device*"])
+    done.stdout.fnmatch_lines(
+        ["*T2-V0_baseline*mcc 0.500*", "*its results could not be written*No space left on device*"]
+    )
     done.stdout.no_fnmatch_line("wrote *")
 
 
@@ -273,7 +332,9 @@ def test_progress_shows_on_a_terminal_only(suite: pytest.Pytester) -> None:
     assert "T2-V0_baseline: training" not in run(suite, "-k", "V0").stdout.str()
     parent, child = pty.openpty()
     command = [sys.executable, "-m", "pytest", "bench", "-k", "V0", "-p", "no:cacheprovider"]
-    with subprocess.Popen(command, cwd=suite.path, stdout=child, stderr=child, env={**os.environ, "TERM": "xterm"}) as process:
+    with subprocess.Popen(
+        command, cwd=suite.path, stdout=child, stderr=child, env={**os.environ, "TERM": "xterm"}
+    ) as process:
         os.close(child)
         shown = _read_all(parent)
     assert process.returncode == 0
@@ -293,11 +354,15 @@ def _read_all(terminal: int) -> str:
 
 
 @pytest.mark.parametrize("arguments", [("--green-strict",), ("--green-strict=partial",)])
-def test_strict_fails_a_cell_that_is_partial(arguments: tuple[str, ...], suite: pytest.Pytester) -> None:
+def test_strict_fails_a_cell_that_is_partial(
+    arguments: tuple[str, ...], suite: pytest.Pytester
+) -> None:
     """A power cap that was not applied fails its cell with the note; without the option the cell passes and says so."""
     result = suite.runpytest_subprocess("bench", "-k", "V0 or V10", *arguments)
     result.assert_outcomes(passed=1, failed=1)
-    result.stdout.fnmatch_lines(["*T2-V10_capped is partial: system.gpu_power_fraction: not applied: a stub sets nothing*"])
+    result.stdout.fnmatch_lines(
+        ["*T2-V10_capped is partial: system.gpu_power_fraction: not applied: a stub sets nothing*"]
+    )
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     suite.runpytest_subprocess("bench", "-k", "V0 or V10").assert_outcomes(passed=2)
 
@@ -307,15 +372,21 @@ def test_strict_takes_one_word(suite: pytest.Pytester) -> None:
     result = suite.runpytest_subprocess("--green-strict", "bench")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(
-        ["*--green-strict: found 'bench'; it takes partial and inconclusive*: write --green-strict=partial, or put it last*"]
+        [
+            "*--green-strict: found 'bench'; it takes partial and inconclusive*: write --green-strict=partial, or put it last*"
+        ]
     )
 
 
-def test_a_model_that_predicts_nothing_is_called_degenerate(suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_that_predicts_nothing_is_called_degenerate(
+    suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The table, the doubts and the results file say so, and its energy is no share of V0's."""
     monkeypatch.setenv("STUB_CONSTANT", "V1_fast")
     done = run(suite, "-k", "V0 or V1_")
-    done.stdout.fnmatch_lines(["*T2-V1_fast*J*-*mcc 0.500*DEGENERATE*", "- T2-V1_fast: DEGENERATE: one output for all"])
+    done.stdout.fnmatch_lines(
+        ["*T2-V1_fast*J*-*mcc 0.500*DEGENERATE*", "- T2-V1_fast: DEGENERATE: one output for all"]
+    )
     found = results(suite)
     assert found["V1_fast"]["cells"][0]["degenerate"] == ["one output for all"]
     assert found["V0_baseline"]["cells"][0]["degenerate"] == []
@@ -324,8 +395,13 @@ def test_a_model_that_predicts_nothing_is_called_degenerate(suite: pytest.Pytest
 def test_variants_are_compared_on_the_same_examples(suite: pytest.Pytester) -> None:
     """A line holds each variant against V0 by the outcomes that both results files keep."""
     done = run(suite, "-k", "V0 or V1_")
-    done.stdout.fnmatch_lines(["- T2-V1_fast against V0 on the same 10 examples: mcc +0.000 * the same ones are right"])
-    assert [r["cells"][0]["rounds"][0]["outcomes"]["n"] for r in results(suite).values()] == [10, 10]
+    done.stdout.fnmatch_lines(
+        ["- T2-V1_fast against V0 on the same 10 examples: mcc +0.000 * the same ones are right"]
+    )
+    assert [r["cells"][0]["rounds"][0]["outcomes"]["n"] for r in results(suite).values()] == [
+        10,
+        10,
+    ]
 
 
 @pytest.mark.parametrize("option", ["split=T2=random", "balance=T2=weights", "prevalence=T2=0.05"])
@@ -339,29 +415,45 @@ def test_conditions_of_the_data_are_taken(suite: pytest.Pytester, option: str) -
     ("option", "sentence"),
     [
         ("split=T2=date", "--green-split: found 'date'; it is one of random, project, time"),
-        ("balance=T2=smote", "--green-balance: found 'smote'; it is one of none, weights, undersample"),
-        ("prevalence=T2=5%", "--green-prevalence: found '5%'; give a share between 0 and 1, e.g. T2=0.056"),
+        (
+            "balance=T2=smote",
+            "--green-balance: found 'smote'; it is one of none, weights, undersample",
+        ),
+        (
+            "prevalence=T2=5%",
+            "--green-prevalence: found '5%'; give a share between 0 and 1, e.g. T2=0.056",
+        ),
     ],
 )
-def test_wrong_conditions_are_one_sentence(suite: pytest.Pytester, option: str, sentence: str) -> None:
+def test_wrong_conditions_are_one_sentence(
+    suite: pytest.Pytester, option: str, sentence: str
+) -> None:
     """Nothing runs; the sentence names what is allowed."""
     done = run(suite, f"--green-{option}")
     assert done.ret == pytest.ExitCode.USAGE_ERROR
     assert sentence in done.stderr.str()
 
 
-def test_a_variant_that_echoes_another_is_degenerate(suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_variant_that_echoes_another_is_degenerate(
+    suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Probabilities that another precision should have moved, and that are the same to the last bit, are no prediction."""
     monkeypatch.setenv("STUB_ECHO", "1")
     done = run(suite, "-k", "V0 or V1_")
-    assert "DEGENERATE: its outputs equal those of T2-V0_baseline to the last bit" in done.stdout.str()
+    assert (
+        "DEGENERATE: its outputs equal those of T2-V0_baseline to the last bit" in done.stdout.str()
+    )
     assert len(results(suite)["V1_fast"]["cells"][0]["degenerate"]) == 1
 
 
-def test_texts_that_come_out_alike_are_a_doubt_alone(suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_texts_that_come_out_alike_are_a_doubt_alone(
+    suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The same translations in another precision are what one hopes for: told, and no reason to void the cell."""
     monkeypatch.setenv("STUB_ECHO", "1")
     monkeypatch.setenv("STUB_TEXTS", "1")
     done = run(suite, "-k", "V0 or V1_")
-    assert "T2-V1_fast: its outputs equal those of T2-V0_baseline to the last bit" in done.stdout.str()
+    assert (
+        "T2-V1_fast: its outputs equal those of T2-V0_baseline to the last bit" in done.stdout.str()
+    )
     assert results(suite)["V1_fast"]["cells"][0]["degenerate"] == []

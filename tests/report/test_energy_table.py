@@ -33,7 +33,14 @@ def record(name: str, **energy: float | None) -> dict:
 def test_totals_stand_side_by_side() -> None:
     """GPU alone, all channels and what is above the idle machine's."""
     text = shown(record("T2-V0", gpu=300.0, cpu=100.0, dram=20.0, total=420.0, total_net=250.0))
-    for part in ("in all", "above idle", "300 +- 30 J", "420 +- 42 J", "250 +- 25 J", "0.500 +- 0.050 J"):
+    for part in (
+        "in all",
+        "above idle",
+        "300 +- 30 J",
+        "420 +- 42 J",
+        "250 +- 25 J",
+        "0.500 +- 0.050 J",
+    ):
         assert part in text
     assert "correct" not in text
 

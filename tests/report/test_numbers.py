@@ -25,7 +25,9 @@ from greenbench.report.numbers import plus_minus, quantity, unit
         (None, None, "unmeasured"),
     ],
 )
-def test_the_uncertainty_decides_the_digits(value: float | None, uncertainty: float | None, text: str) -> None:
+def test_the_uncertainty_decides_the_digits(
+    value: float | None, uncertainty: float | None, text: str
+) -> None:
     """Two digits of the uncertainty, and the value to the same place."""
     assert plus_minus(value, uncertainty, "J") == text
 
@@ -47,4 +49,8 @@ def test_unknown_quantities_are_a_dash() -> None:
 
 def test_large_numbers_have_no_decimals() -> None:
     """Four digits at most where nothing is known of the uncertainty."""
-    assert (unit(1234.5, "J"), unit(1.2345, "s"), unit(-250.0, "J")) == ("1234 J", "1.23 s", "-250 J")
+    assert (unit(1234.5, "J"), unit(1.2345, "s"), unit(-250.0, "J")) == (
+        "1234 J",
+        "1.23 s",
+        "-250 J",
+    )

@@ -19,13 +19,24 @@ def answers(wrong: set[int], rows: str = "a", count: int = 40) -> dict[str, Any]
     """Return the kept answers to ``count`` examples of both classes, right but for those in ``wrong``."""
     labels = [k % 2 for k in range(count)]
     probabilities = [1 - y if k in wrong else y for k, y in enumerate(labels)]
-    return outcomes.record(outcomes.of(labels, probabilities, threshold=0.5, rows=[f"{rows}{k}" for k in range(count)]))
+    return outcomes.record(
+        outcomes.of(labels, probabilities, threshold=0.5, rows=[f"{rows}{k}" for k in range(count)])
+    )
 
 
-def record(variant: str, *kept: dict[str, Any], seeds: tuple[int, ...] = (1, 2, 3), **more: object) -> dict[str, Any]:
+def record(
+    variant: str, *kept: dict[str, Any], seeds: tuple[int, ...] = (1, 2, 3), **more: object
+) -> dict[str, Any]:
     """Return what the lines need of a cell: a round for each of the outcomes ``kept``."""
     each = [{"seed": seed, "outcomes": one} for seed, one in zip(seeds, kept, strict=False)]
-    return {"id": f"T2-{variant}", "task": "T2", "variant": variant, "status": "ok", "rounds": each, **more}
+    return {
+        "id": f"T2-{variant}",
+        "task": "T2",
+        "variant": variant,
+        "status": "ok",
+        "rounds": each,
+        **more,
+    }
 
 
 WORSE, BETTER = answers(set(range(12))), answers({20, 21})
@@ -53,19 +64,25 @@ def test_a_variant_that_loses_has_a_negative_difference() -> None:
 
 def test_a_difference_that_may_be_none_is_not_told_apart() -> None:
     """Its interval holds 0."""
-    (line,) = pairs.lines([record(BASE, answers({1, 2, 3})), record("V1_x", answers({4, 5}))], METRICS)
+    (line,) = pairs.lines(
+        [record(BASE, answers({1, 2, 3})), record("V1_x", answers({4, 5}))], METRICS
+    )
     assert re.search(r"accuracy \+0\.025 \(95 % -0\.\d+ to \+0\.\d+, not told apart\)", line)
 
 
 def test_the_same_ones_may_be_right() -> None:
     """Then there is no test to make."""
     (line,) = pairs.lines([record(BASE, WORSE), record("V1_x", WORSE)], METRICS)
-    assert line.endswith("accuracy +0.000 (95 % +0.000 to +0.000, not told apart); the same ones are right")
+    assert line.endswith(
+        "accuracy +0.000 (95 % +0.000 to +0.000, not told apart); the same ones are right"
+    )
 
 
 def test_each_variant_has_its_line_and_v0_has_none() -> None:
     """V0 is not held against itself."""
-    found = pairs.lines([record(BASE, WORSE), record("V1_x", BETTER), record("V2_y", WORSE)], METRICS)
+    found = pairs.lines(
+        [record(BASE, WORSE), record("V1_x", BETTER), record("V2_y", WORSE)], METRICS
+    )
     assert [line.partition(" ")[0] for line in found] == ["T2-V1_x", "T2-V2_y"]
 
 
@@ -130,8 +147,12 @@ def test_rounds_that_keep_no_outcomes_have_no_line() -> None:
 def test_rounds_are_paired_by_seed() -> None:
     """In whatever order they stand; the difference is the mean of the rounds', and its interval knows their spread."""
     base = record(BASE, answers(set(range(12)), "b"), answers({1, 2}, "a"), seeds=(2, 1))
-    (line,) = pairs.lines([base, record("V1_x", answers({1, 2}, "a"), answers({1, 2}, "b"), seeds=(1, 2))], METRICS)
-    assert line.startswith("T2-V1_x against V0 on the same 40 examples in 2 rounds: accuracy +0.125 (95 % -")
+    (line,) = pairs.lines(
+        [base, record("V1_x", answers({1, 2}, "a"), answers({1, 2}, "b"), seeds=(1, 2))], METRICS
+    )
+    assert line.startswith(
+        "T2-V1_x against V0 on the same 40 examples in 2 rounds: accuracy +0.125 (95 % -"
+    )
     assert "not told apart" in line
 
 
@@ -144,4 +165,7 @@ def test_a_round_whose_seed_v0_lacks_is_left_out() -> None:
 
 def test_rounds_of_other_seeds_have_no_line() -> None:
     """Not even where they answered the same examples."""
-    assert pairs.lines([record(BASE, WORSE, seeds=(1,)), record("V1_x", BETTER, seeds=(2,))], METRICS) == []
+    assert (
+        pairs.lines([record(BASE, WORSE, seeds=(1,)), record("V1_x", BETTER, seeds=(2,))], METRICS)
+        == []
+    )

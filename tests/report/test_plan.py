@@ -28,21 +28,42 @@ if TYPE_CHECKING:
 
 LIKE = {"T1": forecast.Like(host="here", device=None, model="m", data="generated")}
 SIZE = replace(
-    PROFILES["tiny"].tasks["T1"], sizes=(384, 32, 128), learning_rate=3e-3, epochs=2, max_tokens=160, max_new_tokens=100
+    PROFILES["tiny"].tasks["T1"],
+    sizes=(384, 32, 128),
+    learning_rate=3e-3,
+    epochs=2,
+    max_tokens=160,
+    max_new_tokens=100,
 )
 
 
 def cell(variant: str = "V0_baseline", rounds: int = 1, options: Options | None = None) -> Cell:
     """Return a cell of T1."""
-    return Cell(task="T1", variant=variant, options=options or Options(), profile="tiny", seed=0, rounds=rounds)
+    return Cell(
+        task="T1",
+        variant=variant,
+        options=options or Options(),
+        profile="tiny",
+        seed=0,
+        rounds=rounds,
+    )
 
 
 def ahead(*cells: Cell, model: Checkpoint | None = None, **changed: Any) -> Ahead:
     """Return T1 on generated data with a model that does not lie here, but for what is changed."""
     size = replace(SIZE, **{k: v for k, v in changed.items() if hasattr(SIZE, k)})
     data = {"source": "generated", "columns": {}, "sizes": size.sizes, "seed": 0, "direction": None}
-    known = Dataset(task=TASKS["T1"], **{**data, **{k: v for k, v in changed.items() if k in {"source", "direction"}}})
-    return Ahead(task="T1", size=size, data=known, model=model or Checkpoint("M1", "owner/name"), cells=cells or (cell(),))
+    known = Dataset(
+        task=TASKS["T1"],
+        **{**data, **{k: v for k, v in changed.items() if k in {"source", "direction"}}},
+    )
+    return Ahead(
+        task="T1",
+        size=size,
+        data=known,
+        model=model or Checkpoint("M1", "owner/name"),
+        cells=cells or (cell(),),
+    )
 
 
 def told(*given: Ahead, runs: Any = ()) -> str:
@@ -54,13 +75,21 @@ def result(variant: str, seconds: float, joules: float | None) -> dict[str, Any]
     """Return an earlier run of one cell, as its results file has it."""
     sources = {"cpu": "estimated:x" if joules else "none"}
     rounds = [{"seconds": seconds, "energy": {"total_j": joules, "sources": sources}}]
-    one = {"id": f"T1-{variant}", "status": "ok", "model": "m", "data": {"asked": "generated"}, "rounds": rounds}
+    one = {
+        "id": f"T1-{variant}",
+        "status": "ok",
+        "model": "m",
+        "data": {"asked": "generated"},
+        "rounds": rounds,
+    }
     return {"profile": "tiny", "environment": {"host": "here", "device": "cpu"}, "cells": [one]}
 
 
 def weights(folder: Path, *shapes: list[int]) -> Path:
     """Write a safetensors file with tensors of these shapes, its numbers left out: only the header is to be read."""
-    header = {f"t{i}": {"dtype": "F32", "shape": s, "data_offsets": [0, 0]} for i, s in enumerate(shapes)}
+    header = {
+        f"t{i}": {"dtype": "F32", "shape": s, "data_offsets": [0, 0]} for i, s in enumerate(shapes)
+    }
     text = json.dumps({"__metadata__": {"format": "pt"}, **header}).encode()
     (folder / "model.safetensors").write_bytes(struct.pack("<Q", len(text)) + text)
     return folder
@@ -71,7 +100,8 @@ def test_sizes_steps_and_tokens_follow_from_profile_and_options() -> None:
     found = told(ahead(cell(), cell("V1_data-b64", 3, Options(data=DataOptions(batch_size=64)))))
     assert "data generated: 384 / 32 / 128 train / valid / test" in found
     assert (
-        "2 epochs, learning rate 0.003, trains on at most 199,680 tokens, reads at most 20,480, writes at most 12,800" in found
+        "2 epochs, learning rate 0.003, trains on at most 199,680 tokens, reads at most 20,480, writes at most 12,800"
+        in found
     )
     assert "T1-V0_baseline: 1 round of 24 steps; no earlier result" in found
     assert "T1-V1_data-b64: 3 rounds of 12 steps; no earlier result" in found
@@ -84,7 +114,9 @@ def test_a_last_smaller_batch_is_no_step() -> None:
 
 def test_a_cell_that_does_not_train_takes_no_steps() -> None:
     """Without fine-tuning there are none."""
-    assert "1 round of 0 steps" in told(ahead(cell(options=Options(training=TrainingOptions(finetune=False)))))
+    assert "1 round of 0 steps" in told(
+        ahead(cell(options=Options(training=TrainingOptions(finetune=False))))
+    )
 
 
 def test_one_epoch_and_generated_sizes_by_default() -> None:
@@ -108,7 +140,10 @@ def test_what_only_the_hub_knows_is_unknown() -> None:
 
 def test_local_data_are_read_for_sizes_and_direction(tmp_path: Path) -> None:
     """A table of the user's is split as the run will split it."""
-    rows = [json.dumps({"java": f"int f{i}() {{ return {i}; }}", "cs": f"int F{i}() => {i};"}) for i in range(100)]
+    rows = [
+        json.dumps({"java": f"int f{i}() {{ return {i}; }}", "cs": f"int F{i}() => {i};"})
+        for i in range(100)
+    ]
     file = tmp_path / "own.jsonl"
     file.write_text("\n".join(rows))
     assert f"data {file}, java:cs: 80 / 10 / 10 train" in told(ahead(source=file, sizes=None))
@@ -122,14 +157,17 @@ def test_parameters_are_counted_from_the_weights_header(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.lists(st.integers(0, 10**5), max_size=4), max_size=5))
-def test_counting_multiplies_shapes_and_adds_tensors(tmp_path_factory: pytest.TempPathFactory, shapes: list[list[int]]) -> None:
+def test_counting_multiplies_shapes_and_adds_tensors(
+    tmp_path_factory: pytest.TempPathFactory, shapes: list[list[int]]
+) -> None:
     """Nothing but the header is read: the file holds no number."""
     folder = weights(tmp_path_factory.mktemp("weights"), *shapes)
     assert outlook.counted(folder / "model.safetensors") == sum(math.prod(s) for s in shapes)
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"abc", b"version https://git-lfs", b"\2\0\0\0\0\0\0\0[]", b"\1\0\0\0\0\0\0\0{", None]
+    "content",
+    [b"", b"abc", b"version https://git-lfs", b"\2\0\0\0\0\0\0\0[]", b"\1\0\0\0\0\0\0\0{", None],
 )
 def test_weights_that_cannot_be_read_are_unknown(tmp_path: Path, content: bytes | None) -> None:
     """Half a file, a pointer to one, or none: the plan says unknown, and the run will say why."""
@@ -157,8 +195,13 @@ def test_logits_are_told_only_where_they_are_known_to_be_held(changed: dict[str,
     assert "writes" not in found or changed.get("max_new_tokens") != 0
 
 
-@pytest.mark.parametrize(("config", "known"), [('{"vocab_size": 32768}', True), ("{}", False), ("{", False), ("[]", False)])
-def test_the_vocabulary_is_that_of_the_model_that_lies_here(tmp_path: Path, config: str, *, known: bool) -> None:
+@pytest.mark.parametrize(
+    ("config", "known"),
+    [('{"vocab_size": 32768}', True), ("{}", False), ("{", False), ("[]", False)],
+)
+def test_the_vocabulary_is_that_of_the_model_that_lies_here(
+    tmp_path: Path, config: str, *, known: bool
+) -> None:
     """Its own configuration goes before the profile's word, which is about another model."""
     (weights(tmp_path, [2**10]) / "config.json").write_text(config)
     found = told(ahead(model=Checkpoint("M1", str(tmp_path)), vocabulary=5))
@@ -169,7 +212,10 @@ def test_earlier_results_tell_time_and_joules() -> None:
     """Cell by cell, times its rounds, with the source of the joules; the sum says how many cells are missing in it."""
     cells = (cell(rounds=2), cell("V1_x"), cell("V2_y"))
     found = told(ahead(*cells), runs=[result("V0_baseline", 10.0, 50.0), result("V1_x", 3.0, None)])
-    assert "T1-V0_baseline: 2 rounds of 24 steps; by earlier results 20 s, 100 J (estimated:x)" in found
+    assert (
+        "T1-V0_baseline: 2 rounds of 24 steps; by earlier results 20 s, 100 J (estimated:x)"
+        in found
+    )
     assert "T1-V1_x: 1 round of 24 steps; by earlier results 3 s\n" in found
     assert "T1-V2_y: 1 round of 24 steps; no earlier result" in found
     assert found.endswith(
@@ -194,7 +240,9 @@ def test_every_profile_can_be_planned(profile: Any, task: str) -> None:
     data = Dataset(task=TASKS[task], source=pinned, columns={}, sizes=size.sizes, seed=0)
     model = Checkpoint(TASKS[task].model, size.model, size.model_revision)
     one = replace(cell(), task=task, profile=profile.name)
-    found = outlook.lines([Ahead(task=task, size=size, data=data, model=model, cells=(one,))], [], {task: LIKE["T1"]})
+    found = outlook.lines(
+        [Ahead(task=task, size=size, data=data, model=model, cells=(one,))], [], {task: LIKE["T1"]}
+    )
     assert found[0].startswith(f"{task}: model {model.model} = {size.model}")
     assert len(found) == 6
 
@@ -209,5 +257,7 @@ def test_what_full_takes_from_the_hub_is_pinned_to_commits(task: str) -> None:
 
 def test_too_few_examples_for_a_batch_are_told() -> None:
     """What the run would refuse, the plan does not call a plan."""
-    found = told(ahead(cell("V1_data-b64", 1, Options(data=DataOptions(batch_size=64))), sizes=(40, 8, 8)))
+    found = told(
+        ahead(cell("V1_data-b64", 1, Options(data=DataOptions(batch_size=64))), sizes=(40, 8, 8))
+    )
     assert "T1-V1_data-b64: cannot run: 40 training examples do not fill one batch of 64" in found

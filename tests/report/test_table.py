@@ -18,7 +18,12 @@ def one_round(joules: float | None, seconds: float = 2.0, **sources: str) -> dic
     return {"seconds": seconds, "energy": energy}
 
 
-def record(cell: str = "T2-V0_baseline", joules: float | None = 10.0, mcc: float | None = 0.5, **more: object) -> dict:
+def record(
+    cell: str = "T2-V0_baseline",
+    joules: float | None = 10.0,
+    mcc: float | None = 0.5,
+    **more: object,
+) -> dict:
     """Return what the table needs of a cell."""
     return {
         "id": cell,
@@ -40,7 +45,13 @@ def row(this: dict, *others: dict) -> tuple[str, ...]:
 
 def test_a_variant_is_held_against_v0() -> None:
     """Joules as a share, quality as a difference."""
-    assert row(record("T2-V1_x", 6.2, 0.48), record())[1:6] == ("2 s", "6.2 J", "62 %", "mcc 0.480", "-0.020")
+    assert row(record("T2-V1_x", 6.2, 0.48), record())[1:6] == (
+        "2 s",
+        "6.2 J",
+        "62 %",
+        "mcc 0.480",
+        "-0.020",
+    )
 
 
 def test_the_baseline_is_not_held_against_itself() -> None:
@@ -48,7 +59,9 @@ def test_the_baseline_is_not_held_against_itself() -> None:
     assert row(record())[3] == "-"
 
 
-@pytest.mark.parametrize("sources", [{"cpu": "zeus:rapl"}, {"cpu": "estimated:x", "gpu": "zeus:nvml-counter"}])
+@pytest.mark.parametrize(
+    "sources", [{"cpu": "zeus:rapl"}, {"cpu": "estimated:x", "gpu": "zeus:nvml-counter"}]
+)
 def test_joules_of_different_sources_or_scope_are_not_divided(sources: dict[str, str]) -> None:
     """A measured joule over an estimated one is no ratio, nor is GPU and CPU over the CPU alone."""
     counted = record("T2-V1_x", rounds=[one_round(6.2, **sources)])
@@ -76,7 +89,11 @@ def test_a_cell_whose_test_failed_is_shown_so_and_is_no_baseline() -> None:
 def test_a_narrow_terminal_keeps_every_number() -> None:
     """On 80 columns words are folded, numbers are not cut."""
     out = io.StringIO()
-    table.show(Console(file=out, width=80), [record(), record("T2-V6_data_inference_training", 6.2, 0.48)], {"T2": ("mcc",)})
+    table.show(
+        Console(file=out, width=80),
+        [record(), record("T2-V6_data_inference_training", 6.2, 0.48)],
+        {"T2": ("mcc",)},
+    )
     for number in ("2 s", "6.2 J", "62 %", "mcc 0.480", "-0.020"):
         assert number in out.getvalue()
 
@@ -95,13 +112,21 @@ def test_one_unmeasured_round_leaves_the_mean_unmeasured() -> None:
 
 def test_units_keep_three_digits() -> None:
     """Neither 0.00 J nor 12345.678 J."""
-    assert [table.unit(v, "J") for v in (0.01234, 12.345, 12345.6)] == ["0.0123 J", "12.3 J", "12346 J"]
+    assert [table.unit(v, "J") for v in (0.01234, 12.345, 12345.6)] == [
+        "0.0123 J",
+        "12.3 J",
+        "12346 J",
+    ]
 
 
 def test_doubts_name_their_cells_once() -> None:
     """What all cells share is said once; an error is told as a doubt."""
     records = [record(), record("T2-V1_x", error="ValueError: no", doubts=["1 round", "slow"])]
-    assert table.doubts(records) == ["all cells: 1 round", "T2-V1_x: slow", "T2-V1_x: failed: ValueError: no"]
+    assert table.doubts(records) == [
+        "all cells: 1 round",
+        "T2-V1_x: slow",
+        "T2-V1_x: failed: ValueError: no",
+    ]
 
 
 def test_the_table_prints_a_line_a_cell() -> None:
@@ -115,9 +140,15 @@ def test_the_table_prints_a_line_a_cell() -> None:
 def test_several_rounds_show_between_what_they_lie() -> None:
     """A mean says of how many, and how far they are apart; a single round has no spread."""
     two = record(
-        rounds=[{**one_round(j, s), "quality": {"mcc": {"value": q}}} for j, s, q in ((6.0, 1.0, 0.4), (8.0, 2.0, 0.6))]
+        rounds=[
+            {**one_round(j, s), "quality": {"mcc": {"value": q}}}
+            for j, s, q in ((6.0, 1.0, 0.4), (8.0, 2.0, 0.6))
+        ]
     )
-    assert table.spread(two, "mcc") == "T2-V0_baseline: mean of 2 rounds: 1 s to 2 s, 6 J to 8 J, mcc 0.400 to 0.600"
+    assert (
+        table.spread(two, "mcc")
+        == "T2-V0_baseline: mean of 2 rounds: 1 s to 2 s, 6 J to 8 J, mcc 0.400 to 0.600"
+    )
     assert table.spread(record(), "mcc") is None
 
 
@@ -130,12 +161,19 @@ def test_plain_functions_have_no_columns_of_a_matrix() -> None:
 
 def test_a_test_that_failed_after_measuring_says_so() -> None:
     """The record is whole, and the line below the table tells why the cell is called failed."""
-    assert "T2-V0_baseline: its test failed after it was measured" in table.doubts([record(outcome="failed")])
+    assert "T2-V0_baseline: its test failed after it was measured" in table.doubts(
+        [record(outcome="failed")]
+    )
 
 
 def scored(cell: str, **values: float | None) -> dict:
     """Return a cell of T1 with these metrics."""
-    return record(cell, task="T1", variant=cell.removeprefix("T1-"), quality={k: {"value": v} for k, v in values.items()})
+    return record(
+        cell,
+        task="T1",
+        variant=cell.removeprefix("T1-"),
+        quality={k: {"value": v} for k, v in values.items()},
+    )
 
 
 T1 = {"T1": ("pass_at_1", "bleu"), "T2": ("mcc",)}
@@ -143,18 +181,33 @@ T1 = {"T1": ("pass_at_1", "bleu"), "T2": ("mcc",)}
 
 def test_a_task_is_shown_by_the_first_metric_that_is_known() -> None:
     """Data without tests have no pass rate: BLEU stands there instead; where nothing is scored, the first is named."""
-    tested, untested, lost = scored("T1-V0_baseline", pass_at_1=0.0, bleu=9.0), scored("T1-V1_x", pass_at_1=None, bleu=8.0), {}
+    tested, untested, lost = (
+        scored("T1-V0_baseline", pass_at_1=0.0, bleu=9.0),
+        scored("T1-V1_x", pass_at_1=None, bleu=8.0),
+        {},
+    )
     assert table.shown_metrics([tested], T1) == {"T1": "pass_at_1", "T2": "mcc"}
     assert table.shown_metrics([untested], T1)["T1"] == "bleu"
-    assert table.shown_metrics([record("T1-V0_baseline", task="T1", quality=lost)], T1)["T1"] == "pass_at_1"
+    assert (
+        table.shown_metrics([record("T1-V0_baseline", task="T1", quality=lost)], T1)["T1"]
+        == "pass_at_1"
+    )
 
 
 def test_all_lines_of_a_task_show_the_same_metric() -> None:
     """A cell that lacks it is not scored, and is not held against the baseline by another number."""
-    records = [scored("T1-V0_baseline", pass_at_1=0.5, bleu=9.0), scored("T1-V1_x", pass_at_1=None, bleu=8.0), record()]
+    records = [
+        scored("T1-V0_baseline", pass_at_1=0.5, bleu=9.0),
+        scored("T1-V1_x", pass_at_1=None, bleu=8.0),
+        record(),
+    ]
     out = io.StringIO()
     table.show(Console(file=out, width=132), records, T1)
-    lines = {line.split()[0]: line for line in out.getvalue().splitlines() if line.strip().startswith("T")}
+    lines = {
+        line.split()[0]: line
+        for line in out.getvalue().splitlines()
+        if line.strip().startswith("T")
+    }
     assert "pass_at_1 0.500" in lines["T1-V0_baseline"]
     assert "not scored" in lines["T1-V1_x"]
     assert "mcc 0.500" in lines["T2-V0_baseline"]
@@ -167,7 +220,13 @@ def test_failed_outputs_are_counted_over_all_rounds() -> None:
         {**one_round(1.0), "failures": {"wrong_answer": 3, "timeout": 1, "crash": 0}},
         {**one_round(1.0), "failures": {"wrong_answer": 2}},
     ]
-    found = table.failures([record("T1-V0_baseline", rounds=rounds), record(), record(rounds=[{**rounds[0], "failures": {}}])])
+    found = table.failures(
+        [
+            record("T1-V0_baseline", rounds=rounds),
+            record(),
+            record(rounds=[{**rounds[0], "failures": {}}]),
+        ]
+    )
     assert found == ["T1-V0_baseline: failed outputs in 2 rounds: 5 wrong answer, 1 timeout"]
 
 
@@ -179,7 +238,9 @@ def test_a_cell_without_effect_is_called_so_and_saves_nothing() -> None:
 
 def test_a_degenerate_cell_is_called_so_and_saves_nothing() -> None:
     """Whatever its joules and its score, no share of V0's energy is shown, and no other word stands in its status."""
-    void = record("T2-V1_x", 1.0, 0.5, degenerate=["one output for all"], effect="NO-EFFECT", status="partial")
+    void = record(
+        "T2-V1_x", 1.0, 0.5, degenerate=["one output for all"], effect="NO-EFFECT", status="partial"
+    )
     shown = row(void, record())
     assert (shown[3], shown[-1]) == ("-", "DEGENERATE")
 

@@ -13,7 +13,14 @@ from greenbench.report import verdicts as gates
 
 def verdict(cell: str = "T2-V1_x", outcome: str = "PASS", **more) -> Verdict:
     """Return a verdict on an energy gate."""
-    about = {"gate": "energy <= 1.05*saved", "unit": "J", "form": "ratio", "here": 110.0, "there": 100.0, "change": 1.1}
+    about = {
+        "gate": "energy <= 1.05*saved",
+        "unit": "J",
+        "form": "ratio",
+        "here": 110.0,
+        "there": 100.0,
+        "change": 1.1,
+    }
     return Verdict(cell=cell, outcome=outcome, **{**about, "low": 1.05, "high": 1.15, **more})
 
 
@@ -28,10 +35,16 @@ def shown(verdicts: list[Verdict]) -> str:
     ("more", "told"),
     [
         ({}, "x 1.100 (1.050 to 1.150)"),
-        ({"form": "difference", "change": -0.02, "low": -0.03, "high": -0.01}, "-0.02 (-0.03 to -0.01)"),
+        (
+            {"form": "difference", "change": -0.02, "low": -0.03, "high": -0.01},
+            "-0.02 (-0.03 to -0.01)",
+        ),
         ({"low": None, "high": None}, "x 1.100"),
         ({"low": 1.1, "high": 1.1}, "x 1.100"),
-        ({"form": "number", "change": 0.5, "low": 0.4, "high": 0.6, "unit": ""}, "0.5 (0.4 to 0.6)"),
+        (
+            {"form": "number", "change": 0.5, "low": 0.4, "high": 0.6, "unit": ""},
+            "0.5 (0.4 to 0.6)",
+        ),
         ({"change": None}, "-"),
     ],
 )
@@ -42,7 +55,10 @@ def test_a_change_is_written_with_its_interval(more: dict, told: str) -> None:
 
 def test_large_counts_are_short() -> None:
     """Nobody reads twelve digits."""
-    assert gates.row(verdict(unit="FLOP", here=231076306944, there=2.31e11))[1:3] == ("2.311e+11 FLOP", "2.31e+11 FLOP")
+    assert gates.row(verdict(unit="FLOP", here=231076306944, there=2.31e11))[1:3] == (
+        "2.311e+11 FLOP",
+        "2.31e+11 FLOP",
+    )
 
 
 def test_the_worst_cells_are_listed_where_there_are_too_many() -> None:

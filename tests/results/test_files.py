@@ -54,7 +54,10 @@ def test_cells_of_a_variant_share_a_file(tmp_path: Path) -> None:
         recorder.append(record(cell, variant), Options())
     names = sorted(p.name for p in tmp_path.iterdir())
     assert names == ["V0_baseline_20261123T120000Z.json", "V1_data_20261123T120000Z.json"]
-    assert [c["id"] for c in store.load(recorder.paths[1])["cells"]] == ["T2-V1_data-b16", "T2-V1_data-b32"]
+    assert [c["id"] for c in store.load(recorder.paths[1])["cells"]] == [
+        "T2-V1_data-b16",
+        "T2-V1_data-b32",
+    ]
 
 
 def test_the_promised_keys_are_there(tmp_path: Path) -> None:
@@ -88,7 +91,12 @@ def test_the_promised_keys_are_there(tmp_path: Path) -> None:
         "error",
     } <= set(cell)
     window = cell["rounds"][0]["windows"][0]
-    assert (window["gpu_j"], window["cpu_j"], window["total_j"], window["state"]) == (None, 2.0, 2.0, "cold")
+    assert (window["gpu_j"], window["cpu_j"], window["total_j"], window["state"]) == (
+        None,
+        2.0,
+        2.0,
+        "cold",
+    )
     assert window["reasons"]["gpu"] == "none here"
 
 
@@ -100,7 +108,9 @@ def test_two_sessions_of_one_second_do_not_meet(tmp_path: Path) -> None:
     assert all(len(store.load(p)["cells"]) == 1 for p in paths)
 
 
-def test_a_crash_while_writing_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_crash_while_writing_leaves_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """If the replacement never happens, the earlier cells are still there and no scrap is left behind."""
     recorder = store.Recorder(tmp_path, STARTED, HEADER)
     path = recorder.append(record(), Options())
@@ -126,7 +136,9 @@ def test_everything_becomes_valid_json(value: object) -> None:
     assert json.loads(json.dumps(builtin(value), allow_nan=False)) is not ...
 
 
-def test_a_crash_at_the_first_cell_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_crash_at_the_first_cell_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A results file appears with its first cell whole in it, or not at all; the recorder claims none that is not there."""
 
     def crash(*_: object) -> None:
@@ -147,7 +159,9 @@ def test_a_number_that_is_not_finite_is_null() -> None:
 def test_a_results_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
     """The sentence names the folder and the option."""
     (tmp_path / "taken").write_text("")
-    with pytest.raises(UsageError, match=r"taken: results cannot be written here .* --green-results"):
+    with pytest.raises(
+        UsageError, match=r"taken: results cannot be written here .* --green-results"
+    ):
         store.check_folder(tmp_path / "taken")
 
 
@@ -159,12 +173,23 @@ def test_a_full_results_folder_is_refused(tmp_path: Path) -> None:
         "from greenbench.results import files as store; store.check_folder(pathlib.Path('.'))"
     )
     assert resource.RLIMIT_FSIZE is not None
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
     assert "results cannot be written here (File too large)" in done.stderr
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{", '{"cells": []}', "null", '{"schema": 1, "cells": []}', '{"schema": "a", "cells": []}']
+    "text",
+    [
+        "",
+        "[]",
+        "{",
+        '{"cells": []}',
+        "null",
+        '{"schema": 1, "cells": []}',
+        '{"schema": "a", "cells": []}',
+    ],
 )
 def test_what_is_no_results_file_is_named(tmp_path: Path, text: str) -> None:
     """Truncated or foreign JSON is refused with the file's name."""

@@ -16,10 +16,18 @@ if TYPE_CHECKING:
 STEADY, MORE = (100.0, 100.5, 99.5), (150.0, 151.0, 149.0)
 
 
-def results(folder: Path, *cells: Any, name: str = "V1_x_20260101T000000Z.json", **more: Any) -> Path:
+def results(
+    folder: Path, *cells: Any, name: str = "V1_x_20260101T000000Z.json", **more: Any
+) -> Path:
     """Write a results file."""
     folder.mkdir(exist_ok=True)
-    run = {"schema": 3, "variant": "V1_x", "cells": [c.record for c in cells], **HEADER, "session": {"started": name[-20:-5]}}
+    run = {
+        "schema": 3,
+        "variant": "V1_x",
+        "cells": [c.record for c in cells],
+        **HEADER,
+        "session": {"started": name[-20:-5]},
+    }
     (folder / name).write_text(json.dumps({**run, **more}))
     return folder / name
 
@@ -27,7 +35,9 @@ def results(folder: Path, *cells: Any, name: str = "V1_x_20260101T000000Z.json",
 def saved(file: Path, *cells: Any) -> Path:
     """Write a saved run, as pytest-benchmark does."""
     benchmarks = [{"extra_info": {"greenbench": c.record}, "stats": {}} for c in cells]
-    file.write_text(json.dumps({"benchmarks": benchmarks, "greenbench": {**HEADER, "gates": {"failed": False}}}))
+    file.write_text(
+        json.dumps({"benchmarks": benchmarks, "greenbench": {**HEADER, "gates": {"failed": False}}})
+    )
     return file
 
 
@@ -37,7 +47,9 @@ def compared(capsys: pytest.CaptureFixture, *arguments: Any) -> tuple[int, str]:
     return code, capsys.readouterr().out
 
 
-def test_a_run_that_is_alike_passes_and_one_that_regressed_exits_with_one(tmp_path: Path, capsys) -> None:
+def test_a_run_that_is_alike_passes_and_one_that_regressed_exits_with_one(
+    tmp_path: Path, capsys
+) -> None:
     """Of results files, folders and saved runs alike."""
     base = results(tmp_path / "a", cell(joules=STEADY))
     same = saved(tmp_path / "same.json", cell(joules=(100.1, 100.4, 99.6)))
@@ -50,7 +62,9 @@ def test_a_run_that_is_alike_passes_and_one_that_regressed_exits_with_one(tmp_pa
 
 def test_several_runs_are_held_against_the_first(tmp_path: Path, capsys) -> None:
     """One that failed is enough."""
-    files = [saved(tmp_path / f"{n}.json", cell(joules=j)) for n, j in enumerate((STEADY, STEADY, MORE))]
+    files = [
+        saved(tmp_path / f"{n}.json", cell(joules=j)) for n, j in enumerate((STEADY, STEADY, MORE))
+    ]
     code, out = compared(capsys, *files, "--json", "--gate", "energy <= 1.05*saved")
     found = json.loads(out)
     assert (code, [one["failed"] for one in found]) == (1, [False, True])
@@ -63,10 +77,15 @@ def test_by_default_energy_time_and_the_primary_score_are_held(tmp_path: Path, c
     files = [saved(tmp_path / f"{n}.json", cell(joules=STEADY)) for n in "ab"]
     code, out = compared(capsys, *files)
     assert code == 0
-    assert all(gate in out for gate in ("energy <= 1.05*saved", "time <= 1.05*saved", "T2.mcc >= saved-0.02"))
+    assert all(
+        gate in out
+        for gate in ("energy <= 1.05*saved", "time <= 1.05*saved", "T2.mcc >= saved-0.02")
+    )
 
 
-def test_the_gates_of_pyproject_go_before_the_default(tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_gates_of_pyproject_go_before_the_default(
+    tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A team's gates are the same in CI and by hand."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "pyproject.toml").write_text('[tool.greenbench]\ngate = ["T2.mcc >= 0.99"]\n')
@@ -80,22 +99,32 @@ def test_markdown_counts_and_escapes(tmp_path: Path, capsys) -> None:
     files = [saved(tmp_path / f"{n}.json", cell(joules=STEADY)) for n in "ab"]
     _, out = compared(capsys, *files, "--markdown", "--gate", "energy <= 2*saved")
     assert out.startswith(f"## {files[1]} against {files[0]}: passed\n\n1 PASS\n\n| gate | cell |")
-    assert "| energy &lt;= 2*saved | T2-V1_x | 100 J | 100 J | x 1.000 (0.962 to 1.040) | PASS |" in out
+    assert (
+        "| energy &lt;= 2*saved | T2-V1_x | 100 J | 100 J | x 1.000 (0.962 to 1.040) | PASS |"
+        in out
+    )
 
 
 def test_a_cell_that_is_gone_is_missing(tmp_path: Path, capsys) -> None:
     """Nothing passes by being absent."""
-    files = [saved(tmp_path / "a.json", cell("T2-V1_x"), cell("T2-V2_y")), saved(tmp_path / "b.json", cell("T2-V1_x"))]
+    files = [
+        saved(tmp_path / "a.json", cell("T2-V1_x"), cell("T2-V2_y")),
+        saved(tmp_path / "b.json", cell("T2-V1_x")),
+    ]
     code, out = compared(capsys, *files, "--gate", "energy <= 2*saved")
     assert code == 1
     assert "MISSING: energy <= 2*saved: T2-V2_y" in out
 
 
-def test_of_a_folder_the_newest_of_each_cell_counts_and_no_failed_run(tmp_path: Path, capsys) -> None:
+def test_of_a_folder_the_newest_of_each_cell_counts_and_no_failed_run(
+    tmp_path: Path, capsys
+) -> None:
     """A results folder holds many sessions."""
     results(tmp_path / "a", cell(joules=MORE), name="V1_x_20260101T000000Z.json")
     results(tmp_path / "a", cell(joules=STEADY), name="V1_x_20260102T000000Z.json")
-    results(tmp_path / "a", cell(joules=MORE), name="V1_x_20260103T000000Z.json", gates={"failed": True})
+    results(
+        tmp_path / "a", cell(joules=MORE), name="V1_x_20260103T000000Z.json", gates={"failed": True}
+    )
     other = saved(tmp_path / "b.json", cell(joules=STEADY))
     assert compared(capsys, tmp_path / "a", other, "--gate", "energy <= 1.05*saved")[0] == 0
 
@@ -106,7 +135,10 @@ def test_of_a_folder_the_newest_of_each_cell_counts_and_no_failed_run(tmp_path: 
         ("[1, 2]", "neither a results file nor a saved run"),
         ("{", "not a whole results file or saved run"),
         ("{}", "not a results file"),
-        ('{"benchmarks": [{"extra_info": {}}]}', "none of its 1 benchmarks was measured by greenbench"),
+        (
+            '{"benchmarks": [{"extra_info": {}}]}',
+            "none of its 1 benchmarks was measured by greenbench",
+        ),
     ],
 )
 def test_a_file_that_is_none_is_one_sentence(tmp_path: Path, capsys, text: str, told: str) -> None:
@@ -129,7 +161,9 @@ def test_folders_without_results_and_files_that_are_not_there(tmp_path: Path, ca
     [
         lambda run: run["benchmarks"][0]["extra_info"]["greenbench"].pop("schema"),
         lambda run: run["benchmarks"][0]["extra_info"]["greenbench"].pop("task"),
-        lambda run: run["benchmarks"][0]["extra_info"]["greenbench"]["rounds"][0].update(seconds="long"),
+        lambda run: run["benchmarks"][0]["extra_info"]["greenbench"]["rounds"][0].update(
+            seconds="long"
+        ),
         lambda run: run["benchmarks"][0]["extra_info"]["greenbench"].update(rounds=None),
     ],
     ids=["schema", "task", "seconds", "rounds"],

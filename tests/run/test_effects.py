@@ -12,7 +12,9 @@ from greenbench.types import Applied, Cell, Energy, Round, Window
 
 WHOLE = Window(stage="whole", seconds=1.0, energy=Energy())
 FAST = Options(training=TrainingOptions(precision="bf16"))
-BOTH = Options(training=TrainingOptions(precision="bf16"), system=SystemOptions(gpu_power_fraction=0.7))
+BOTH = Options(
+    training=TrainingOptions(precision="bf16"), system=SystemOptions(gpu_power_fraction=0.7)
+)
 
 
 def proof(knob: str, got: object) -> Applied:
@@ -29,7 +31,9 @@ def rounds(*proofs: Applied, outputs: str | None = None, seed: int = 0) -> tuple
 @pytest.mark.parametrize(("got", "idle"), [("bf16", False), ("fp32", True), (None, True)])
 def test_a_knob_that_reads_as_the_baseline_s_did_nothing(got: str | None, idle: bool) -> None:  # noqa: FBT001
     """Asked for bf16: what was read back decides, not what was asked."""
-    assert without_effect([proof("training.precision", got)], FAST) == (("training.precision",) if idle else ())
+    assert without_effect([proof("training.precision", got)], FAST) == (
+        ("training.precision",) if idle else ()
+    )
 
 
 def test_a_knob_that_nobody_read_back_did_nothing() -> None:
@@ -41,12 +45,18 @@ def test_a_knob_that_reads_as_it_did_before_did_nothing() -> None:
     """Where the baseline is what the machine has, that is what a knob must move away from."""
     options = Options(system=SystemOptions(cpu_threads=2))
     for before, idle in ((2, ("system.cpu_threads",)), (1, ())):
-        assert without_effect([replace(proof("system.cpu_threads", 2), before=before)], options) == idle
+        assert (
+            without_effect([replace(proof("system.cpu_threads", 2), before=before)], options)
+            == idle
+        )
 
 
 def test_a_variant_whose_only_knob_did_nothing_has_no_effect() -> None:
     """The published power cap that nothing read would be called so."""
-    assert effect_of(rounds(proof("training.precision", "fp32")), FAST) == (NO_EFFECT, ("training.precision",))
+    assert effect_of(rounds(proof("training.precision", "fp32")), FAST) == (
+        NO_EFFECT,
+        ("training.precision",),
+    )
 
 
 def test_a_variant_of_which_one_knob_acted_has_an_effect() -> None:
@@ -57,7 +67,10 @@ def test_a_variant_of_which_one_knob_acted_has_an_effect() -> None:
 
 def test_one_round_without_effect_is_enough() -> None:
     """A knob must act in every round."""
-    both = (*rounds(proof("training.precision", "bf16")), *rounds(proof("training.precision", "fp32")))
+    both = (
+        *rounds(proof("training.precision", "bf16")),
+        *rounds(proof("training.precision", "fp32")),
+    )
     assert effect_of(both, FAST)[0] == NO_EFFECT
 
 
@@ -98,7 +111,15 @@ def test_equal_outputs_of_variants_that_should_differ_are_told() -> None:
     bf16 = proof("training.precision", "bf16")
     seen = Outputs()
     assert seen.twins(cell, rounds(proof("training.precision", "fp32"), outputs="a")) == ()
-    assert seen.twins(quiet, rounds(proof("data.tokenizer", "rust"), proof("training.precision", "fp32"), outputs="a")) == ()
+    assert (
+        seen.twins(
+            quiet,
+            rounds(
+                proof("data.tokenizer", "rust"), proof("training.precision", "fp32"), outputs="a"
+            ),
+        )
+        == ()
+    )
     assert seen.twins(fast, rounds(bf16, outputs="a", seed=1)) == ()
     assert seen.twins(replace(fast, task="T1"), rounds(bf16, outputs="a")) == ()
     (doubt,) = seen.twins(fast, rounds(bf16, outputs="a"))

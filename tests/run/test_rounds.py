@@ -22,7 +22,9 @@ class Bench:
 
     enabled = True
 
-    def pedantic(self, target: Any, *, setup: Any, teardown: Any, rounds: int, iterations: int) -> None:
+    def pedantic(
+        self, target: Any, *, setup: Any, teardown: Any, rounds: int, iterations: int
+    ) -> None:
         assert iterations == 1
         for _ in range(rounds):
             setup()
@@ -33,7 +35,9 @@ class Bench:
 def measured(function: Any, rounds: int = 1) -> cell_result.Outcome:
     """Measure ``function`` with a meter of its own."""
     with open_meter(()) as meter:
-        return measuring.measured(function, Bench(), meter, name="own", rounds=rounds, around=AROUND)
+        return measuring.measured(
+            function, Bench(), meter, name="own", rounds=rounds, around=AROUND
+        )
 
 
 def proof(note: str = "") -> Applied:
@@ -92,7 +96,12 @@ def test_our_own_errors_are_told_as_their_sentence() -> None:
 
 @pytest.mark.parametrize(
     ("notes", "error", "status"),
-    [([""], None, "ok"), (["", "not applied"], None, "partial"), ([""], "boom", "failed"), ([], None, "failed")],
+    [
+        ([""], None, "ok"),
+        (["", "not applied"], None, "partial"),
+        ([""], "boom", "failed"),
+        ([], None, "failed"),
+    ],
 )
 def test_status(notes: list[str], error: str | None, status: str) -> None:
     """An error fails, a knob that did not act makes partial, no round at all is no success."""
@@ -106,7 +115,9 @@ def test_energy_that_is_asked_for_and_not_measured_fails_before_anything_runs(as
     ran: list[int] = []
     with open_meter((), cpu_watts=5) as meter:
         around = replace(AROUND, require=(asked,))
-        outcome = measuring.measured(lambda: ran.append(1), Bench(), meter, name="own", rounds=2, around=around)
+        outcome = measuring.measured(
+            lambda: ran.append(1), Bench(), meter, name="own", rounds=2, around=around
+        )
     assert ran == []
     assert outcome.result.status == "failed"
     assert f"--green-require {asked}: there is cpu estimated:" in str(outcome.error)

@@ -26,12 +26,19 @@ ROOT = Path(__file__).parents[2]
 
 def session(root: Path, **given: object) -> Session:
     """Return a session over the project's own matrix."""
-    return Session(lambda flag: given.get(flag.removeprefix("--green-")), root, ROOT / "experiment.md", ROOT / "variants")
+    return Session(
+        lambda flag: given.get(flag.removeprefix("--green-")),
+        root,
+        ROOT / "experiment.md",
+        ROOT / "variants",
+    )
 
 
 def test_an_unknown_task_lists_the_known(tmp_path: Path) -> None:
     """The sentence names what experiment.md has."""
-    with pytest.raises(UsageError, match=r"no task 'T9'; experiment.md and greenbench have: T1, T2"):
+    with pytest.raises(
+        UsageError, match=r"no task 'T9'; experiment.md and greenbench have: T1, T2"
+    ):
         session(tmp_path).cells("T9")
 
 
@@ -50,7 +57,9 @@ def test_a_cpu_session_opens_its_meter_without_torch() -> None:
         "s = Session({'--green-device': 'cpu'}.get, Path('.'), None, None); s.meter; s.release();"
         "print(s.device, 'torch' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
     assert done.stdout.split() == ["cpu", "False"]
 
 
@@ -69,14 +78,22 @@ def test_a_model_of_the_user_s_is_not_trained_at_the_tiny_rate(tmp_path: Path) -
     full = profiles.profile("full").tasks["T2"]
     assert session(tmp_path).size("T2").learning_rate > 10 * full.learning_rate
     given = session(tmp_path, model=["M2=somebody/else"]).size("T2")
-    assert (given.learning_rate, given.sizes) == (full.learning_rate, session(tmp_path).size("T2").sizes)
+    assert (given.learning_rate, given.sizes) == (
+        full.learning_rate,
+        session(tmp_path).size("T2").sizes,
+    )
 
 
-def test_a_kind_of_cell_that_cannot_run_fails_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kind_of_cell_that_cannot_run_fails_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What goes wrong in a warm-up is raised for the cells of that kind, and for no other."""
     one = session(tmp_path, results=str(tmp_path))
     baseline, fp16 = one.cells("T2")[0], one.cells("T2")[4]
-    fp16 = replace(fp16, options=replace(fp16.options, training=replace(fp16.options.training, precision="fp16")))
+    fp16 = replace(
+        fp16,
+        options=replace(fp16.options, training=replace(fp16.options.training, precision="fp16")),
+    )
     one.asked = (baseline, fp16)
     monkeypatch.setattr(Toggles, "warm_up", lambda *_: None)
     one.get_ready()
@@ -86,11 +103,15 @@ def test_a_kind_of_cell_that_cannot_run_fails_alone(tmp_path: Path, monkeypatch:
     one.release()
 
 
-def test_a_cell_that_only_infers_otherwise_fails_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cell_that_only_infers_otherwise_fails_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What inference cannot do is nobody else's failure, though the cells train alike."""
     one = session(tmp_path, results=str(tmp_path))
     baseline = one.cells("T2")[0]
-    fp16 = replace(baseline, options=replace(baseline.options, inference=InferenceOptions(precision="fp16")))
+    fp16 = replace(
+        baseline, options=replace(baseline.options, inference=InferenceOptions(precision="fp16"))
+    )
     one.asked = (baseline, fp16)
     monkeypatch.setattr(Toggles, "warm_up", lambda *_: None)
     one.get_ready()
@@ -143,7 +164,9 @@ def test_idle_power_is_measured_before_the_first_cell_and_looked_at_again_after_
     assert one.release() == ()
 
 
-def test_an_interrupted_session_does_not_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_session_does_not_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Ctrl-C is answered at once; the file says that the idle power was not looked at again."""
     monkeypatch.setattr(Toggles, "warm_up", lambda *_: None)
     one = session(tmp_path, results=str(tmp_path), device="cpu")

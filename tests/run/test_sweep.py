@@ -27,9 +27,20 @@ ROOT = Path(__file__).parents[2]
 def point(joules: float | None, seconds: float, note: str = "", **settings: float) -> Point:
     """Return a point that took so much, half of it in each stage."""
     each = dict.fromkeys(sweeping.SWEPT, seconds / 2)
-    parts = {s: Quantity(value=None if joules is None else joules / 2, uncertainty=1.0) for s in sweeping.SWEPT}
-    both = Quantity(value=joules, uncertainty=2.0, reason="" if joules is not None else "no counter")
-    return Point(settings=settings, seconds=each, joules={**parts, "both": both}, sources=("zeus:nvml-counter",), note=note)
+    parts = {
+        s: Quantity(value=None if joules is None else joules / 2, uncertainty=1.0)
+        for s in sweeping.SWEPT
+    }
+    both = Quantity(
+        value=joules, uncertainty=2.0, reason="" if joules is not None else "no counter"
+    )
+    return Point(
+        settings=settings,
+        seconds=each,
+        joules={**parts, "both": both},
+        sources=("zeus:nvml-counter",),
+        note=note,
+    )
 
 
 CURVE = [
@@ -73,26 +84,36 @@ def test_the_curve_is_plotted_and_the_lines_can_be_pasted() -> None:
     assert "- gpu_power_fraction 0.5: not applied: no permission" in text
     assert "energy source: zeus:nvml-counter" in text
     assert "least energy: gpu_power_fraction 0.6, 700.0 +- 2.0 J in 13 s" in text
-    assert "least energy at most 5 % slower: gpu_power_fraction 0.8, 900.0 +- 2.0 J in 10.4 s" in text
+    assert (
+        "least energy at most 5 % slower: gpu_power_fraction 0.8, 900.0 +- 2.0 J in 10.4 s" in text
+    )
     assert "# least energy: for config.yaml\nsystem:\n  gpu_power_fraction: 0.6\n" in text
 
 
 def test_a_difference_within_the_uncertainty_is_told() -> None:
     """No knob is praised for what the next round may take back."""
-    assert "overlaps with that of the machine as it is" in shown([point(1000, 10.0), point(999, 10.0, gpu_power_fraction=0.9)])
+    assert "overlaps with that of the machine as it is" in shown(
+        [point(1000, 10.0), point(999, 10.0, gpu_power_fraction=0.9)]
+    )
 
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         (("T9-V0",), "there is no cell 'T9-V0'; there are T1-V0_baseline, T1-V1_data-b16"),
-        (("T2-V0_baseline", "--knobs", "cpu_threads"), "--knobs cpu_threads: it is none of gpu_power_fraction"),
+        (
+            ("T2-V0_baseline", "--knobs", "cpu_threads"),
+            "--knobs cpu_threads: it is none of gpu_power_fraction",
+        ),
         (("T2-V0_baseline", "--green-rounds"), "what follows are pairs like --green-rounds 3"),
         (("T2-V0_baseline", "-k", "V0"), "what follows are pairs like --green-rounds 3"),
     ],
 )
 def test_wrong_words_get_a_sentence(
-    arguments: tuple[str, ...], sentence: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    arguments: tuple[str, ...],
+    sentence: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Exit code 2, before anything is loaded."""
     monkeypatch.chdir(ROOT)
@@ -101,19 +122,43 @@ def test_wrong_words_get_a_sentence(
 
 
 @pytest.mark.slow
-def test_a_real_cell_is_swept_and_the_card_is_as_before(nvml: SimulatedNvml, tmp_path: Path) -> None:
+def test_a_real_cell_is_swept_and_the_card_is_as_before(
+    nvml: SimulatedNvml, tmp_path: Path
+) -> None:
     """On a simulated card under load: a lower clock draws less, a limit below the card's lowest costs its point alone."""
     (gpu,) = nvml.plug()
     gpu.privileged, gpu.power_limit_w, gpu.load, gpu.sm_clock_mhz = True, 650, 1, 1980
-    environment = {**os.environ, **nvml.environment(), "GREENBENCH_STATE": str(tmp_path / "state"), "PYTHONPATH": str(ROOT)}
+    environment = {
+        **os.environ,
+        **nvml.environment(),
+        "GREENBENCH_STATE": str(tmp_path / "state"),
+        "PYTHONPATH": str(ROOT),
+    }
     code = "import sys; from greenbench.cli import main; sys.exit(main())"
-    arguments = ["sweep-power", "T2-V0_baseline", "--fractions", "0.2", "--green-gpus", "all", "--green-device", "cpu"]
+    arguments = [
+        "sweep-power",
+        "T2-V0_baseline",
+        "--fractions",
+        "0.2",
+        "--green-gpus",
+        "all",
+        "--green-device",
+        "cpu",
+    ]
     done = subprocess.run(
-        [sys.executable, "-c", code, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-c", code, *arguments],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert "simulated:nvml-counter" in done.stdout
-    assert "gpu_power_fraction 0.2: system.gpu_power_fraction: 0.2 is 140 W on Simulated H200" in done.stdout
+    assert (
+        "gpu_power_fraction 0.2: system.gpu_power_fraction: 0.2 is 140 W on Simulated H200"
+        in done.stdout
+    )
     assert "least energy: gpu_clock_fraction 0.2" in done.stdout
     assert (gpu.power_limit_w, gpu.locked_sm_mhz) == (650, 0)
     assert not list((tmp_path / "state").rglob("*.journal"))

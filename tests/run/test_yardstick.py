@@ -11,7 +11,10 @@ from greenbench.types import Energy, Window
 def speed(gigaflops: float, joules: float | None = 5.0) -> dict:
     """Return the reading of a kernel that ran a second."""
     sources = {"cpu": "zeus:rapl", "gpu": "none"}
-    return reading(int(gigaflops * 1e9), Window(stage="yardstick", seconds=1.0, energy=Energy(cpu_j=joules, sources=sources)))
+    return reading(
+        int(gigaflops * 1e9),
+        Window(stage="yardstick", seconds=1.0, energy=Energy(cpu_j=joules, sources=sources)),
+    )
 
 
 def test_operations_per_second_and_per_joule() -> None:

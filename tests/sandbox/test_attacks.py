@@ -19,15 +19,24 @@ from types import SimpleNamespace
 
 import pytest
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the sandbox is made of Linux's tools")
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="the sandbox is made of Linux's tools"
+)
 
 PACKAGE = Path(__file__).parents[2] / "greenbench"
 NOBODY = 65534
 PYTHON = shutil.which("python3", path="/usr/bin:/bin")
 SECRET = f"secret-{secrets.token_hex(8)}"
-STRONGEST = ("bubblewrap" if shutil.which("bwrap") else "namespaces", "ordinary" if os.geteuid() else "root")
+STRONGEST = (
+    "bubblewrap" if shutil.which("bwrap") else "namespaces",
+    "ordinary" if os.geteuid() else "root",
+)
 ATTACKERS = [
-    pytest.param((kind, user), id=f"{kind}-{user}", marks=() if (kind, user) == STRONGEST else pytest.mark.slow)
+    pytest.param(
+        (kind, user),
+        id=f"{kind}-{user}",
+        marks=() if (kind, user) == STRONGEST else pytest.mark.slow,
+    )
     for kind in ("bubblewrap", "namespaces")
     for user in ("root", "ordinary")
 ]
@@ -61,7 +70,9 @@ def attack(request, house: Path):
     if PYTHON is None:
         pytest.skip("there is no Python that every user can start")
 
-    def run(code: str, *arguments: str, command: tuple[str, ...] = (), files=None, **limits) -> SimpleNamespace:
+    def run(
+        code: str, *arguments: str, command: tuple[str, ...] = (), files=None, **limits
+    ) -> SimpleNamespace:
         drop = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
         mine = drop if user == "ordinary" and os.geteuid() == 0 else []
         asked = {
@@ -174,13 +185,21 @@ print(dict(os.environ))
     assert SECRET not in said
     assert "HOME" in said
     assert "root:" not in said
-    assert not [line for line in said.splitlines() if line.startswith(("/home", "/root", "/sys", "/run", "/mnt", str(house)))]
+    assert not [
+        line
+        for line in said.splitlines()
+        if line.startswith(("/home", "/root", "/sys", "/run", "/mnt", str(house)))
+    ]
 
 
 def test_no_socket_leads_out(attack, house: Path) -> None:
     """Listeners on loopback, on an abstract name and on a path wait in vain, and no datagram leaves."""
     name = f"greenbench-{secrets.token_hex(4)}"
-    listeners = [socket.create_server(("127.0.0.1", 0)), socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX)]
+    listeners = [
+        socket.create_server(("127.0.0.1", 0)),
+        socket.socket(socket.AF_UNIX),
+        socket.socket(socket.AF_UNIX),
+    ]
     listeners[1].bind(f"\0{name}")
     listeners[2].bind(str(house / name))
     (house / name).chmod(0o777)
@@ -208,7 +227,11 @@ for family, address in tried:
 
 def test_other_processes_can_be_neither_killed_nor_traced(attack) -> None:
     """A bystander of the same user and the caller live on, and neither can be attached to: they are not even in sight."""
-    drop = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"] if os.geteuid() == 0 else []
+    drop = (
+        ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+        if os.geteuid() == 0
+        else []
+    )
     with subprocess.Popen([*drop, "sleep", "60"]) as bystander:
         code = f"""
 import ctypes, os, signal
@@ -245,7 +268,17 @@ for path in ("link", {str(canary)!r}, *(f"{{p}}/{name}" for p in places)):
     said = attack(code).stdout.split()
     assert all(path.startswith("/scratch/") for path in said), said
     assert canary.read_text() == "sings"
-    for place in ("/", "/usr", "/usr/bin", "/etc", "/dev", "/dev/shm", "/tmp", "/var/tmp", str(house)):
+    for place in (
+        "/",
+        "/usr",
+        "/usr/bin",
+        "/etc",
+        "/dev",
+        "/dev/shm",
+        "/tmp",
+        "/var/tmp",
+        str(house),
+    ):
         assert not Path(place, name).exists()
 
 
@@ -291,13 +324,23 @@ print([line.split()[1] for line in open("/proc/self/status") if line.startswith(
 @pytest.mark.skipif(shutil.which("g++") is None, reason="there is no g++ on PATH")
 @pytest.mark.parametrize(
     "text",
-    ['#include "/dev/zero"\n', "template <int n> struct A { A<n + 1> a; A<n + 2> b; };\nA<0> a;\nint main() {}\n"],
+    [
+        '#include "/dev/zero"\n',
+        "template <int n> struct A { A<n + 1> a; A<n + 2> b; };\nA<0> a;\nint main() {}\n",
+    ],
     ids=["reads zeros", "recurses"],
 )
 def test_a_compiler_bomb_stays_within_limits(attack, text: str) -> None:
     """A compiler that is led astray ends at a limit, or by its own."""
     limits = {"wall_seconds": 20, "cpu_seconds": 8, "file_bytes": 8 << 20, "output_bytes": 1 << 16}
-    command = (str(shutil.which("g++")), "-ftemplate-depth=1000000", "-c", "bomb.cpp", "-o", "bomb.o")
+    command = (
+        str(shutil.which("g++")),
+        "-ftemplate-depth=1000000",
+        "-c",
+        "bomb.cpp",
+        "-o",
+        "bomb.o",
+    )
     ran = attack("", command=command, files={"bomb.cpp": text}, **limits)
     assert (ran.end, ran.exit_code) != ("exit", 0)
     assert ran.seconds < 20

@@ -64,7 +64,9 @@ def python_for(way: Way) -> str:
 def ran(code: str, *arguments: str, **more) -> sandbox.Ran:
     """Run a Python program in the way of this test."""
     files = {"main.py": code, **more.pop("files", {})}
-    return sandbox.run([python_for(running._way()), "main.py", *arguments], files=files, unsafe=True, **more)
+    return sandbox.run(
+        [python_for(running._way()), "main.py", *arguments], files=files, unsafe=True, **more
+    )
 
 
 def alive(token: str) -> list[str]:
@@ -116,14 +118,22 @@ def test_who_ignores_the_warning_is_killed_for_processor_time() -> None:
 def test_a_sleeper_is_ended_by_the_wall_clock(token: str) -> None:
     """A program that waits takes no processor time and is ended all the same."""
     result = ran("import time; print('here', flush=True); time.sleep(99)", token, limits=SHORT)
-    assert (result.end, result.exit_code, result.signal, result.stdout) == ("timeout", None, None, "here\n")
+    assert (result.end, result.exit_code, result.signal, result.stdout) == (
+        "timeout",
+        None,
+        None,
+        "here\n",
+    )
     assert result.seconds < 3
     assert alive(token) == []
 
 
 def test_a_sleeper_with_shut_output_is_ended_too() -> None:
     """Shutting stdout and stderr does not look like an end."""
-    assert ran("import os, time; os.close(1); os.close(2); time.sleep(99)", limits=SHORT).end == "timeout"
+    assert (
+        ran("import os, time; os.close(1); os.close(2); time.sleep(99)", limits=SHORT).end
+        == "timeout"
+    )
 
 
 def test_a_huge_allocation_ends_for_memory() -> None:
@@ -218,7 +228,12 @@ def test_a_daemon_that_holds_the_pipes_does_not_hold_us(token: str) -> None:
 def test_a_signal_has_its_name(name: str) -> None:
     """A program that a signal ends did not exit, and nobody comments on its stderr."""
     result = ran(f"import os, signal; os.kill(os.getpid(), signal.{name})")
-    assert (result.end, result.exit_code, result.signal, result.stderr) == ("signal", None, name, "")
+    assert (result.end, result.exit_code, result.signal, result.stderr) == (
+        "signal",
+        None,
+        name,
+        "",
+    )
 
 
 def test_a_real_segmentation_fault() -> None:
@@ -229,7 +244,12 @@ def test_a_real_segmentation_fault() -> None:
 def test_an_exit_code_comes_through() -> None:
     """A program that fails by itself ended with "exit", its code and its traceback."""
     result = ran("print('out'); raise SystemExit(7)")
-    assert (result.end, result.exit_code, result.signal, result.stdout) == ("exit", 7, None, "out\n")
+    assert (result.end, result.exit_code, result.signal, result.stdout) == (
+        "exit",
+        7,
+        None,
+        "out\n",
+    )
     assert "ValueError: no" in ran("raise ValueError('no')").stderr
 
 
@@ -253,7 +273,10 @@ def test_a_folder_shut_by_the_program_is_removed() -> None:
 
 def test_big_files_are_refused() -> None:
     """A file ends at the limit."""
-    result = ran("with open('f', 'w') as file: file.write('x' * 5000)", limits=sandbox.Limits(file_bytes=4096))
+    result = ran(
+        "with open('f', 'w') as file: file.write('x' * 5000)",
+        limits=sandbox.Limits(file_bytes=4096),
+    )
     assert "File too large" in result.stderr
 
 
@@ -261,7 +284,9 @@ def test_temporary_folders_are_left_clean(token: str, way: Way) -> None:
     """What is written to the shared temporary folders is gone afterwards, and what is there is not seen."""
     if not way.walls:
         pytest.skip("needs a mount namespace")
-    folders = [d for d in ("/tmp", "/var/tmp") if not Path(python_for(way)).is_relative_to(d)]  # its own installation is shown
+    folders = [
+        d for d in ("/tmp", "/var/tmp") if not Path(python_for(way)).is_relative_to(d)
+    ]  # its own installation is shown
     code = f"import sys\nfor d in {folders}:\n    open(f'{{d}}/{{sys.argv[1]}}', 'w').close()\nprint('done')"
     assert ran(code, token).stdout == "done\n"
     assert not [d for d in ("/tmp", "/var/tmp", "/dev/shm") if Path(d, token).exists()]
@@ -298,7 +323,18 @@ def test_the_environment_is_minimal(monkeypatch: pytest.MonkeyPatch) -> None:
     """A secret of the caller is nowhere in the program's environment."""
     monkeypatch.setenv("SECRET_TOKEN", "hush")
     names = ran("import os; print(*sorted(os.environ))").stdout.split()
-    assert set(names) <= {"PATH", "LANG", "HOME", "TMPDIR", "PYTHONHASHSEED", "PWD", "OLDPWD", "SHLVL", "_", "LC_CTYPE"}
+    assert set(names) <= {
+        "PATH",
+        "LANG",
+        "HOME",
+        "TMPDIR",
+        "PYTHONHASHSEED",
+        "PWD",
+        "OLDPWD",
+        "SHLVL",
+        "_",
+        "LC_CTYPE",
+    }
 
 
 def test_descriptors_and_privileges_are_shut() -> None:
@@ -317,7 +353,9 @@ def test_there_is_no_network(way: Way) -> None:
     """A listener of the caller on loopback cannot be reached where the result says so."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        result = ran(f"import socket; socket.create_connection(('127.0.0.1', {port}), 2); print('reached')")
+        result = ran(
+            f"import socket; socket.create_connection(('127.0.0.1', {port}), 2); print('reached')"
+        )
     if result.isolation.network != "unshared":
         assert result.isolation.network == f"not isolated: {way.reason}"
         pytest.skip(result.isolation.network)
@@ -326,9 +364,13 @@ def test_there_is_no_network(way: Way) -> None:
 
 def test_isolation_is_told_as_it_is(way: Way) -> None:
     """The uid and the processes in sight are those that the record claims."""
-    result = ran("import os; print(os.getuid(), len([p for p in os.listdir('/proc') if p.isdecimal()]))")
+    result = ran(
+        "import os; print(os.getuid(), len([p for p in os.listdir('/proc') if p.isdecimal()]))"
+    )
     uid, seen = map(int, result.stdout.split())
-    assert (result.isolation.user == "uid of its own") == (uid not in {0, os.getuid()}) == way.own_uid
+    assert (
+        (result.isolation.user == "uid of its own") == (uid not in {0, os.getuid()}) == way.own_uid
+    )
     assert (result.isolation.processes == "pid namespace") == (seen <= 3)
 
 
@@ -345,7 +387,9 @@ def test_many_at_once(token: str, way: Way) -> None:
 def test_ctrl_c_ends_the_program_and_goes_on(token: str) -> None:
     """KeyboardInterrupt reaches the caller after the tree is dead and the folder gone."""
     python_for(running._way())
-    timer = threading.Timer(0.5, lambda: signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT))
+    timer = threading.Timer(
+        0.5, lambda: signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+    )
     timer.start()
     with pytest.raises(KeyboardInterrupt):
         ran("import time; time.sleep(99)", token)
@@ -360,10 +404,15 @@ def test_a_program_dies_with_its_caller(token: str, tmp_path: Path) -> None:
         "sandbox.run([sys.argv[1], '-c', 'import time; time.sleep(99)', sys.argv[2]], files={}, unsafe=True)"
     )
     command = [sys.executable, "-c", script, python_for(running._way()), token]
-    caller = subprocess.Popen(command, env={**os.environ, "TMPDIR": str(tmp_path)}, cwd=Path(__file__).parents[2])
+    caller = subprocess.Popen(
+        command, env={**os.environ, "TMPDIR": str(tmp_path)}, cwd=Path(__file__).parents[2]
+    )
     tmp_path.chmod(0o711)
     assert _becomes(
-        lambda: any(line.startswith(python_for(running._way())) and "time.sleep(99)\0" in line for line in alive(token))
+        lambda: any(
+            line.startswith(python_for(running._way())) and "time.sleep(99)\0" in line
+            for line in alive(token)
+        )
     )
     caller.kill()
     caller.wait()
@@ -432,9 +481,15 @@ def test_what_is_shown_can_be_read_and_not_written(tmp_path: Path, way: Way) -> 
     assert "Read-only file system" in result.stderr
 
 
-def test_without_walls_nothing_is_run_and_the_remedies_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_walls_nothing_is_run_and_the_remedies_are_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """The person may install bubblewrap, or take the risk knowingly."""
-    bare = Way(kind="none", own_uid=False, reason="bubblewrap is not installed; namespaces do not work here (why)")
+    bare = Way(
+        kind="none",
+        own_uid=False,
+        reason="bubblewrap is not installed; namespaces do not work here (why)",
+    )
     monkeypatch.setattr(running, "_way", lambda: bare)
     with pytest.raises(UnavailableError) as caught:
         sandbox.run(["sh", "-c", "echo harm"], files={})

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 SONAME = "libnvidia-ml.so.1"
-SOURCES = tuple(Path(__file__).with_name(name) for name in ("nvml.c", "nvml_cards.c", "nvml_state.c"))
+SOURCES = tuple(
+    Path(__file__).with_name(name) for name in ("nvml.c", "nvml_cards.c", "nvml_state.c")
+)
 MAX_GPUS = 8
 MAX_PROCESSES = 8
 THROTTLE = {
@@ -43,7 +45,16 @@ def build(folder: Path) -> Path | None:
     if compiler is None:
         return None
     library = folder / SONAME
-    options = ["-O2", "-Wall", "-Wextra", "-shared", "-fPIC", "-fvisibility=hidden", "-pthread", f"-Wl,-soname,{SONAME}"]
+    options = [
+        "-O2",
+        "-Wall",
+        "-Wextra",
+        "-shared",
+        "-fPIC",
+        "-fvisibility=hidden",
+        "-pthread",
+        f"-Wl,-soname,{SONAME}",
+    ]
     subprocess.run([compiler, *options, "-o", library, *SOURCES, "-lm"], check=True)
     return library
 
@@ -158,7 +169,9 @@ class SimulatedGpu:
 
     @throttle.setter
     def throttle(self, reasons: Iterable[str] | int) -> None:
-        self.throttle_mask = reasons if isinstance(reasons, int) else sum(THROTTLE[name] for name in set(reasons))
+        self.throttle_mask = (
+            reasons if isinstance(reasons, int) else sum(THROTTLE[name] for name in set(reasons))
+        )
 
     @property
     def processes(self) -> Sequence[tuple[int, int]]:
@@ -253,7 +266,9 @@ class SimulatedNvml:
         self._library.sim_set.argtypes = [ctypes.c_uint, ctypes.c_char_p, ctypes.c_double]
         self.gpus: list[SimulatedGpu] = []
         before = os.environ.get("NVML_SIMULATOR_STATE")
-        os.environ["NVML_SIMULATOR_STATE"] = str(state)  # the library reads it once, at the first call
+        os.environ["NVML_SIMULATOR_STATE"] = str(
+            state
+        )  # the library reads it once, at the first call
         self.reset()
         del os.environ["NVML_SIMULATOR_STATE"]
         if before is not None:
@@ -285,4 +300,7 @@ class SimulatedNvml:
     def environment(self) -> dict[str, str]:
         """Return the variables with which another process sees the same cards."""
         folders = [str(self._folder), *filter(None, [os.environ.get("LD_LIBRARY_PATH")])]
-        return {"LD_LIBRARY_PATH": os.pathsep.join(folders), "NVML_SIMULATOR_STATE": str(self._state)}
+        return {
+            "LD_LIBRARY_PATH": os.pathsep.join(folders),
+            "NVML_SIMULATOR_STATE": str(self._state),
+        }

@@ -137,6 +137,13 @@ class Powercap:
         """Add ``intel-rapl:<number>``."""
         return Zone(self.root / f"intel-rapl:{number}", name, joules, range_j)
 
-    def subzone(self, number: int, below: int, name: str, joules: float = 1000, range_j: float = RANGE_J) -> Zone:
+    def subzone(
+        self, number: int, below: int, name: str, joules: float = 1000, range_j: float = RANGE_J
+    ) -> Zone:
         """Add ``intel-rapl:<number>:<below>``, such as the memory of a package."""
-        return Zone(self.root / f"intel-rapl:{number}" / f"intel-rapl:{number}:{below}", name, joules, range_j)
+        return Zone(
+            self.root / f"intel-rapl:{number}" / f"intel-rapl:{number}:{below}",
+            name,
+            joules,
+            range_j,
+        )

@@ -35,7 +35,11 @@ def test_energy_is_power_times_time(gpu: SimulatedGpu, read: str) -> None:
         before, first, after = timed(now)
         time.sleep(0.05)
         before_last, last, after_last = timed(now)
-        assert power * (before_last - after) - 0.002 <= last - first <= power * (after_last - before) + 0.002
+        assert (
+            power * (before_last - after) - 0.002
+            <= last - first
+            <= power * (after_last - before) + 0.002
+        )
 
 
 def test_the_counter_moves_in_steps_and_never_backwards(gpu: SimulatedGpu) -> None:
@@ -115,7 +119,11 @@ def test_a_counter_can_count_in_another_unit_or_anew(gpu: SimulatedGpu) -> None:
 def test_a_lost_card_answers_nothing(gpu: SimulatedGpu) -> None:
     """Every call on its handle fails, and so does looking for it."""
     card = handle()
-    asked = (pynvml.nvmlDeviceGetName, pynvml.nvmlDeviceGetTotalEnergyConsumption, pynvml.nvmlDeviceGetPowerUsage)
+    asked = (
+        pynvml.nvmlDeviceGetName,
+        pynvml.nvmlDeviceGetTotalEnergyConsumption,
+        pynvml.nvmlDeviceGetPowerUsage,
+    )
     gpu.lose()
     for question in asked:
         with refused(pynvml.NVML_ERROR_GPU_IS_LOST):
@@ -159,7 +167,10 @@ def test_processes_read_at_the_same_time(nvml: SimulatedNvml, gpu: SimulatedGpu)
     environment = {**os.environ, **nvml.environment()}
     command = [sys.executable, "-c", code]
     readers = [
-        subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(2)
+        subprocess.Popen(
+            command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(2)
     ]
     for reader in readers:
         reader.stdout.readline()

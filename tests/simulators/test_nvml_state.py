@@ -46,14 +46,28 @@ def test_nvml_tells_the_state_that_is_set(gpu: SimulatedGpu) -> None:
     gpu.temperature_c, gpu.sm_clock_mhz, gpu.memory_clock_mhz = 81, 1500, 2619
     gpu.throttle = {"sw_power_cap", "hw_thermal_slowdown"}
     gpu.processes, gpu.graphics_processes = [(11, 1 << 30), (12, 5)], [(13, 7)]
-    assert pynvml.nvmlDeviceGetTemperatureV(handle(), 0) == pynvml.nvmlDeviceGetTemperature(handle(), 0) == 81
-    clocks = [pynvml.nvmlDeviceGetClockInfo(handle(), kind) for kind in (pynvml.NVML_CLOCK_SM, pynvml.NVML_CLOCK_MEM)]
+    assert (
+        pynvml.nvmlDeviceGetTemperatureV(handle(), 0)
+        == pynvml.nvmlDeviceGetTemperature(handle(), 0)
+        == 81
+    )
+    clocks = [
+        pynvml.nvmlDeviceGetClockInfo(handle(), kind)
+        for kind in (pynvml.NVML_CLOCK_SM, pynvml.NVML_CLOCK_MEM)
+    ]
     assert clocks == [1500, 2619]
-    for question in (pynvml.nvmlDeviceGetCurrentClocksThrottleReasons, pynvml.nvmlDeviceGetCurrentClocksEventReasons):
+    for question in (
+        pynvml.nvmlDeviceGetCurrentClocksThrottleReasons,
+        pynvml.nvmlDeviceGetCurrentClocksEventReasons,
+    ):
         assert question(handle()) == THROTTLE["sw_power_cap"] | THROTTLE["hw_thermal_slowdown"]
     assert gpu.throttle == {"sw_power_cap", "hw_thermal_slowdown"}
     running = pynvml.nvmlDeviceGetComputeRunningProcesses(handle())
-    assert [(p.pid, p.usedGpuMemory) for p in running] == [(11, 1 << 30), (12, 5)] == list(gpu.processes)
+    assert (
+        [(p.pid, p.usedGpuMemory) for p in running]
+        == [(11, 1 << 30), (12, 5)]
+        == list(gpu.processes)
+    )
     assert [p.pid for p in pynvml.nvmlDeviceGetGraphicsRunningProcesses(handle())] == [13]
 
 
@@ -79,7 +93,10 @@ def test_setters_change_the_card(gpu: SimulatedGpu) -> None:
     card.set_gpu_locked_clocks(900, 1200)
     card.set_memory_locked_clocks(1593, 2619)
     card.set_persistence_mode(enabled=True)
-    clocks = [pynvml.nvmlDeviceGetClockInfo(handle(), kind) for kind in (pynvml.NVML_CLOCK_SM, pynvml.NVML_CLOCK_MEM)]
+    clocks = [
+        pynvml.nvmlDeviceGetClockInfo(handle(), kind)
+        for kind in (pynvml.NVML_CLOCK_SM, pynvml.NVML_CLOCK_MEM)
+    ]
     assert (gpu.power_limit_w, *clocks, gpu.persistence) == (400, 1200, 2619, True)
     card.reset_power_management_limit()
     card.reset_gpu_locked_clocks()
@@ -109,7 +126,10 @@ def test_zeus_reads_it(gpu: SimulatedGpu) -> None:
     assert before <= card.get_total_energy_consumption() / 1000 + 0.001 <= gpu.true_j + 0.001
     assert card.supports_get_total_energy_consumption()
     assert card.get_instant_power_usage() == card.get_average_power_usage() == 300_000
-    assert (card.get_gpu_temperature(), card.get_power_management_limit_constraints()) == (35, (200_000, 700_000))
+    assert (card.get_gpu_temperature(), card.get_power_management_limit_constraints()) == (
+        35,
+        (200_000, 700_000),
+    )
     assert card.get_supported_graphics_clocks(card.get_supported_memory_clocks()[0])[0] == 1980
     with pytest.raises(ZeusGPUNotSupportedError):
         card.get_average_memory_power_usage()
@@ -127,7 +147,11 @@ def test_processes_see_the_same_card(nvml: SimulatedNvml, gpu: SimulatedGpu) -> 
     )
     before = gpu.true_j
     done = subprocess.run(
-        [sys.executable, "-c", code], env={**os.environ, **nvml.environment()}, capture_output=True, text=True, check=False
+        [sys.executable, "-c", code],
+        env={**os.environ, **nvml.environment()},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     energy, power = map(float, done.stdout.split())
     assert power == 300_000
@@ -139,7 +163,10 @@ def test_processes_see_the_same_card(nvml: SimulatedNvml, gpu: SimulatedGpu) -> 
 def test_greenbench_sees_cards_and_none_when_they_are_unplugged(nvml: SimulatedNvml) -> None:
     """The survey calls them simulated; without any the machine has no usable driver."""
     nvml.plug(2)
-    assert [(g.index, g.simulated, g.energy_counter) for g in devices.gpus()] == [(0, True, True), (1, True, True)]
+    assert [(g.index, g.simulated, g.energy_counter) for g in devices.gpus()] == [
+        (0, True, True),
+        (1, True, True),
+    ]
     nvml.unplug()
     assert "no usable NVIDIA driver" in devices.survey().reason
 

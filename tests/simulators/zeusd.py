@@ -43,7 +43,9 @@ SETTERS: dict[str, Callable[[Any, dict[str, str]], None]] = {
 class Zeusd:
     """Serves one CPU's counter, and sets simulated GPUs, until it is closed."""
 
-    def __init__(self, socket: Path, counter_uj: Callable[[], int], gpus: Sequence[SimulatedGpu] = ()) -> None:
+    def __init__(
+        self, socket: Path, counter_uj: Callable[[], int], gpus: Sequence[SimulatedGpu] = ()
+    ) -> None:
         """Listen on ``socket``; ``counter_uj`` says what the counter shows, the daemon's ranges added."""
         self.refusing: set[str] = set()
         """Ends of paths whose requests are refused."""
@@ -67,10 +69,20 @@ class Zeusd:
                     groups = ["gpu-read", "cpu-read", *(["gpu-control"] if gpus else [])]
                     cpus = [{"id": 0, "dram_available": False}]
                     cards = [
-                        {"id": i, "name": "sim", "pci_address": f"0000:0{i}:00.0", "cumulative_energy_available": True}
+                        {
+                            "id": i,
+                            "name": "sim",
+                            "pci_address": f"0000:0{i}:00.0",
+                            "cumulative_energy_available": True,
+                        }
                         for i in range(len(gpus))
                     ]
-                    answer: Any = {"gpus": cards, "cpus": cpus, "enabled_api_groups": groups, "auth_required": False}
+                    answer: Any = {
+                        "gpus": cards,
+                        "cpus": cpus,
+                        "enabled_api_groups": groups,
+                        "auth_required": False,
+                    }
                 else:
                     answer = {"0": {"cpu_energy_uj": counter_uj(), "dram_energy_uj": None}}
                 self.answer(answer, 500 if daemon.failing and "energy" in self.path else 200)

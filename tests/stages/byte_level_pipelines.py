@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import (
+    AddedToken,
+    Regex,
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+    trainers,
+)
 
 from greenbench.stages.tokenizers.python_bpe import PythonBPE
 
@@ -33,7 +43,9 @@ CORPUS = [
 QWEN = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 
 
-def trained(pre_tokenizer: Any, normalizer: Any = None, special: tuple[str, ...] = (), **model: Any) -> Tokenizer:
+def trained(
+    pre_tokenizer: Any, normalizer: Any = None, special: tuple[str, ...] = (), **model: Any
+) -> Tokenizer:
     """Return a small tokenizer trained on the corpus, with ByteLevel decoding."""
     tokenizer = Tokenizer(models.BPE(**model))
     tokenizer.pre_tokenizer = pre_tokenizer
@@ -53,7 +65,9 @@ def trained(pre_tokenizer: Any, normalizer: Any = None, special: tuple[str, ...]
 def surround(tokenizer: Tokenizer) -> Tokenizer:
     """Return ``tokenizer`` with a post-processor that puts [CLS] before and [SEP] after."""
     ids = [(token, tokenizer.token_to_id(token)) for token in ("[CLS]", "[SEP]")]
-    tokenizer.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=ids)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=ids
+    )
     return tokenizer
 
 
@@ -66,7 +80,9 @@ def plain() -> str:
 def tiny() -> Tokenizer:
     """Return the pipeline of greenbench's own tokenizer."""
     special = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-    return surround(trained(pre_tokenizers.ByteLevel(add_prefix_space=False), None, special, unk_token="[UNK]"))
+    return surround(
+        trained(pre_tokenizers.ByteLevel(add_prefix_space=False), None, special, unk_token="[UNK]")
+    )
 
 
 def unsplit() -> Tokenizer:
@@ -79,10 +95,14 @@ def unsplit() -> Tokenizer:
 
 def modernbert() -> Tokenizer:
     """Return the pipeline of ModernBERT: NFC, runs of white space as added tokens, a [MASK] that strips to its left."""
-    tokenizer = trained(pre_tokenizers.ByteLevel(add_prefix_space=False), normalizers.NFC(), ("<|endoftext|>",))
+    tokenizer = trained(
+        pre_tokenizers.ByteLevel(add_prefix_space=False), normalizers.NFC(), ("<|endoftext|>",)
+    )
     tokenizer.add_tokens([AddedToken("|||IP_ADDRESS|||"), AddedToken("été", normalized=True)])
     tokenizer.add_tokens([AddedToken(" " * n, normalized=True) for n in range(24, 1, -1)])
-    tokenizer.add_special_tokens(["[UNK]", "[CLS]", "[SEP]", "[PAD]", AddedToken("[MASK]", lstrip=True)])
+    tokenizer.add_special_tokens(
+        ["[UNK]", "[CLS]", "[SEP]", "[PAD]", AddedToken("[MASK]", lstrip=True)]
+    )
     tokenizer.add_tokens([AddedToken(f"[unused{n}]", normalized=True) for n in range(12)])
     return surround(tokenizer)
 
@@ -92,7 +112,9 @@ def smollm2() -> Tokenizer:
     digits = pre_tokenizers.Digits(individual_digits=True)
     words = pre_tokenizers.ByteLevel(add_prefix_space=False)
     special = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<repo_name>")
-    return trained(pre_tokenizers.Sequence([digits, words]), None, special, unk_token="<|endoftext|>")
+    return trained(
+        pre_tokenizers.Sequence([digits, words]), None, special, unk_token="<|endoftext|>"
+    )
 
 
 def qwen() -> Tokenizer:
@@ -102,11 +124,15 @@ def qwen() -> Tokenizer:
     tokenizer = trained(pre_tokenizers.Sequence([split, words]), normalizers.NFC())
     tokenizer.post_processor = processors.ByteLevel(trim_offsets=False)
     tokenizer.add_special_tokens(["<|endoftext|>", "<|im_start|>", "<|im_end|>"])
-    tokenizer.add_tokens([AddedToken("<tool_call>", normalized=False), AddedToken("</tool_call>", normalized=False)])
+    tokenizer.add_tokens(
+        [AddedToken("<tool_call>", normalized=False), AddedToken("</tool_call>", normalized=False)]
+    )
     return tokenizer
 
 
-PIPELINES: dict[str, Callable[[], Tokenizer]] = {make.__name__: make for make in (tiny, unsplit, modernbert, smollm2, qwen)}
+PIPELINES: dict[str, Callable[[], Tokenizer]] = {
+    make.__name__: make for make in (tiny, unsplit, modernbert, smollm2, qwen)
+}
 
 
 def load(tokenizer: Tokenizer, folder: Path, **changes: Any) -> Pair:
@@ -130,7 +156,10 @@ def agree(pair: Pair, text: str, max_length: int | None = None) -> None:
 
 # Characters that all versions of Unicode's tables agree on: those of Unicode 3.2, and emoticons.
 CHARACTERS = st.characters(exclude_categories=["Cs", "Cn"]).filter(
-    lambda character: unicodedata.ucd_3_2_0.category(character) != "Cn" or "\U0001f600" <= character <= "\U0001f64f"
+    lambda character: (
+        unicodedata.ucd_3_2_0.category(character) != "Cn"
+        or "\U0001f600" <= character <= "\U0001f64f"
+    )
 )
 TOKENS = st.sampled_from(
     [
@@ -158,19 +187,33 @@ TOKENS = st.sampled_from(
 SPACES = st.text(" \t\n\r", max_size=30)
 UNICODE = st.lists(st.text(CHARACTERS, max_size=20) | TOKENS | SPACES, max_size=12).map("".join)
 
-NAMES = st.sampled_from(["buf", "len", "ctx->state", "i", "parseHeader", "MAX_SIZE", "größe", "p[0]", "*ptr", "this.x"])
-VALUES = NAMES | st.integers(-1, 10**6).map(str) | st.sampled_from(["0xFFu", "1e-3f", "'\\n'", '"can\'t open: %s"', "NULL"])
+NAMES = st.sampled_from(
+    ["buf", "len", "ctx->state", "i", "parseHeader", "MAX_SIZE", "größe", "p[0]", "*ptr", "this.x"]
+)
+VALUES = (
+    NAMES
+    | st.integers(-1, 10**6).map(str)
+    | st.sampled_from(["0xFFu", "1e-3f", "'\\n'", '"can\'t open: %s"', "NULL"])
+)
 SIMPLE = st.builds("{} {} {};".format, NAMES, st.sampled_from(["=", "+=", ">>=", "=="]), VALUES)
 CALLS = st.builds("{}({}, {});".format, NAMES, VALUES, VALUES)
-C_LINES = st.builds("if ({} < {}) {{".format, NAMES, VALUES) | st.sampled_from(["}", "#ifdef _WIN32", "/* it's\n * 32 */"])
-JAVA_LINES = st.builds("for (String {} : {}) {{".format, NAMES, NAMES) | st.sampled_from(["}", "@Override", "// don't"])
+C_LINES = st.builds("if ({} < {}) {{".format, NAMES, VALUES) | st.sampled_from(
+    ["}", "#ifdef _WIN32", "/* it's\n * 32 */"]
+)
+JAVA_LINES = st.builds("for (String {} : {}) {{".format, NAMES, NAMES) | st.sampled_from(
+    ["}", "@Override", "// don't"]
+)
 INDENTS = st.sampled_from(["", "    ", "\t", "\t\t", " " * 8, " " * 25, "\r"])
 
 
 def program(lines: st.SearchStrategy[str], head: str) -> st.SearchStrategy[str]:
     """Return a strategy for functions: ``head``, then indented ``lines``, assignments and calls."""
     indented = st.builds("{}{}".format, INDENTS, lines | SIMPLE | CALLS)
-    return st.builds((head + " {{\n{}\n}}\n").format, NAMES, NAMES, st.lists(indented, max_size=8).map("\n".join))
+    return st.builds(
+        (head + " {{\n{}\n}}\n").format, NAMES, NAMES, st.lists(indented, max_size=8).map("\n".join)
+    )
 
 
-CODE = program(C_LINES, "static int {}(char *{})") | program(JAVA_LINES, "public final <T> void {}(Map<K, V> {})")
+CODE = program(C_LINES, "static int {}(char *{})") | program(
+    JAVA_LINES, "public final <T> void {}(Map<K, V> {})"
+)

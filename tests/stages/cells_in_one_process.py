@@ -45,9 +45,13 @@ class Unmetered:
 def predictions(cells: dict[str, plan.Cell], name: str, data: Dataset) -> list[float]:
     """Run one cell as a session does and return the probability of each test function."""
     cell = cells["V0" if name == "one-thread" else name]
-    system = replace(cell.options.system, cpu_threads=1) if name == "one-thread" else cell.options.system
+    system = (
+        replace(cell.options.system, cpu_threads=1) if name == "one-thread" else cell.options.system
+    )
     toggles = Toggles(cell.options, SIZE, "cpu")
-    pipeline = Pipeline(cell, data, Checkpoint("M2", SIZE.model), toggles, Unmetered(), System(system, ()))
+    pipeline = Pipeline(
+        cell, data, Checkpoint("M2", SIZE.model), toggles, Unmetered(), System(system, ())
+    )
     pipeline.prepare(cell.seed)
     pipeline.run()
     return pipeline._outputs

@@ -49,20 +49,39 @@ def tokenizer(*, begins: bool) -> Tokenizer:
     made.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(
-        vocab_size=320, special_tokens=["<pad>", "<s>", "</s>"], initial_alphabet=alphabet, show_progress=False
+        vocab_size=320,
+        special_tokens=["<pad>", "<s>", "</s>"],
+        initial_alphabet=alphabet,
+        show_progress=False,
     )
-    made.train_from_iterator([text for p in pairs(20) for text in (p.source, INSTRUCTION, p.target)], trainer)
+    made.train_from_iterator(
+        [text for p in pairs(20) for text in (p.source, INSTRUCTION, p.target)], trainer
+    )
     if begins:
-        made.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", BOS)])
+        made.post_processor = processors.TemplateProcessing(
+            single="<s> $A", special_tokens=[("<s>", BOS)]
+        )
     return made
 
 
 def saved(folder: Path, kind: str = "llama", *, begins: bool = True, **changed: Any) -> Checkpoint:
     """Save a decoder of four layers, with weights so large that it says different things of different texts."""
     made = tokenizer(begins=begins)
-    shape = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 4, "num_attention_heads": 4}
-    ids = {"vocab_size": made.get_vocab_size(), "pad_token_id": PAD, "bos_token_id": BOS, "eos_token_id": EOS}
-    config = AutoConfig.for_model(kind, **{**shape, "num_key_value_heads": 2, "initializer_range": 0.3, **ids, **changed})
+    shape = {
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 4,
+        "num_attention_heads": 4,
+    }
+    ids = {
+        "vocab_size": made.get_vocab_size(),
+        "pad_token_id": PAD,
+        "bos_token_id": BOS,
+        "eos_token_id": EOS,
+    }
+    config = AutoConfig.for_model(
+        kind, **{**shape, "num_key_value_heads": 2, "initializer_range": 0.3, **ids, **changed}
+    )
     with torch.random.fork_rng():
         torch.manual_seed(0)
         AutoModelForCausalLM.from_config(config).save_pretrained(folder)
@@ -75,7 +94,10 @@ class Told:
 
     def __init__(self, checkpoint: Checkpoint, max_tokens: int = SIZE.max_tokens) -> None:
         """Encode as the checkpoint's tokenizer does."""
-        self._encoder, self.max_tokens = data.encoder("rust", checkpoint.tokenizer_file, max_tokens), max_tokens
+        self._encoder, self.max_tokens = (
+            data.encoder("rust", checkpoint.tokenizer_file, max_tokens),
+            max_tokens,
+        )
         self.tokenizer = self._encoder.tokenizer
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
@@ -92,7 +114,9 @@ class Told:
         return [list(row) for row in rows]
 
 
-def questions(checkpoint: Checkpoint, some: Sequence[Pair], *, batch_size: int = 8, eos: int = NEVER) -> Batches:
+def questions(
+    checkpoint: Checkpoint, some: Sequence[Pair], *, batch_size: int = 8, eos: int = NEVER
+) -> Batches:
     """Batch ``some`` pairs to be answered in ids."""
     told = Told(checkpoint)
     goal, options = (

@@ -35,7 +35,10 @@ def functions(count: int, seed: int = 0) -> tuple[Example, ...]:
 
 
 def batched(
-    train: Sequence[Example], test: Sequence[Example], options: TrainingOptions = BASELINE, batch_size: int = 32
+    train: Sequence[Example],
+    test: Sequence[Example],
+    options: TrainingOptions = BASELINE,
+    batch_size: int = 32,
 ) -> Batches:
     """Tokenise with the Rust tokenizer, which gives the same ids in less time, and batch with seed 0."""
     tokenizer = data.encoder("rust", START.tokenizer_file, SIZE.max_tokens)

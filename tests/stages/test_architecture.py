@@ -26,11 +26,15 @@ if TYPE_CHECKING:
     from greenbench.types import Applied
 
 
-INT8, AUTO, FP8, FP32 = (ArchitectureOptions(weight_format=f) for f in ("int8", "auto", "fp8", "fp32"))
+INT8, AUTO, FP8, FP32 = (
+    ArchitectureOptions(weight_format=f) for f in ("int8", "auto", "fp8", "fp32")
+)
 TORCHAO = ArchitectureOptions(weight_format="int8", quantizer="torchao")
 
 
-def proof(model: nn.Module, options: ArchitectureOptions, rows: dict[str, torch.Tensor] | None = None) -> Applied:
+def proof(
+    model: nn.Module, options: ArchitectureOptions, rows: dict[str, torch.Tensor] | None = None
+) -> Applied:
     """Return the proof of the weights' format."""
     return architecture.proofs(model, options, CPU, rows or {})[0]
 
@@ -43,17 +47,27 @@ def test_linear_layers_become_those_of_bitsandbytes(trained: nn.Module) -> None:
     converted = architecture.convert(trained, INT8, CPU)
     after = {name: m for name, m in converted.named_modules() if isinstance(m, nn.Linear)}
     assert set(after) == before
-    assert {name for name, m in after.items() if not isinstance(m, bnb.nn.Linear8bitLt)} == {"classifier"}
+    assert {name for name, m in after.items() if not isinstance(m, bnb.nn.Linear8bitLt)} == {
+        "classifier"
+    }
     assert {m.weight.dtype for name, m in after.items() if name != "classifier"} == {torch.int8}
 
 
 @pytest.mark.parametrize("kind", ["llama", "qwen2", "tied"])
-def test_a_decoder_keeps_its_head_and_still_writes(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+def test_a_decoder_keeps_its_head_and_still_writes(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
     """Every linear layer but ``lm_head`` is INT8, seven a layer; head and embeddings are what they were, tied or not."""
-    checkpoint: Checkpoint = saved(tmp_path, tie_word_embeddings=True) if kind == "tied" else request.getfixturevalue(kind)
+    checkpoint: Checkpoint = (
+        saved(tmp_path, tie_word_embeddings=True)
+        if kind == "tied"
+        else request.getfixturevalue(kind)
+    )
     whole, batches = checkpoint.load(), questions(checkpoint, pairs(6))
     converted = architecture.convert(checkpoint.load(), INT8, CPU)
-    linears = {name: type(m).__name__ for name, m in converted.named_modules() if isinstance(m, nn.Linear)}
+    linears = {
+        name: type(m).__name__ for name, m in converted.named_modules() if isinstance(m, nn.Linear)
+    }
     assert linears.pop("lm_head") == "Linear"
     assert (len(linears), set(linears.values())) == (4 * 7, {"Linear8bitLt"})
     for name in ("lm_head", "model.embed_tokens"):
@@ -73,23 +87,34 @@ def test_int8_takes_a_quarter_of_the_bytes(trained: nn.Module) -> None:
     assert after == {name: {"int8": held["fp32"] / 4} for name, held in before.items()}
 
 
-def test_all_but_the_linear_weights_stay_to_the_bit(trained: nn.Module, baseline: tuple[nn.Module, Seen]) -> None:
+def test_all_but_the_linear_weights_stay_to_the_bit(
+    trained: nn.Module, baseline: tuple[nn.Module, Seen]
+) -> None:
     """Classifier, embeddings and norms are in FP32 and bit-identical to what was trained."""
     kept = dict(architecture.convert(trained, INT8, CPU).named_parameters())
     original = dict(baseline[0].named_parameters())
     same = {name for name, p in kept.items() if p.dtype == torch.float32}
     assert {"classifier.weight", "classifier.bias"} <= same
-    assert {type(trained.get_submodule(name.rpartition(".")[0])).__name__ for name in kept if name not in same} == {
-        "Linear8bitLt"
-    }
+    assert {
+        type(trained.get_submodule(name.rpartition(".")[0])).__name__
+        for name in kept
+        if name not in same
+    } == {"Linear8bitLt"}
     assert all(torch.equal(kept[name], original[name]) for name in same)
 
 
 @pytest.mark.parametrize("name", architecture.KEPT)
 def test_heads_are_known_by_the_last_part_of_their_name(name: str) -> None:
     """A head stays FP32 wherever it hangs, the layer beside it does not; both keep their bias."""
-    model = nn.Sequential(OrderedDict(body=nn.Linear(16, 16), top=nn.Sequential(OrderedDict([(name, nn.Linear(16, 8))]))))
-    head, biases = model.top.get_submodule(name), [p.clone() for n, p in model.named_parameters() if n.endswith("bias")]
+    model = nn.Sequential(
+        OrderedDict(
+            body=nn.Linear(16, 16), top=nn.Sequential(OrderedDict([(name, nn.Linear(16, 8))]))
+        )
+    )
+    head, biases = (
+        model.top.get_submodule(name),
+        [p.clone() for n, p in model.named_parameters() if n.endswith("bias")],
+    )
     weight = head.weight.clone()
     architecture.convert(model, INT8, CPU)
     assert (type(head), type(model.body).__name__) == (nn.Linear, "Linear8bitLt")
@@ -107,7 +132,9 @@ def test_int8_predicts_almost_what_fp32_predicts(
     assert 0 < float(moved.max()) < 0.05
 
 
-@pytest.mark.parametrize(("options", "library"), [(INT8, "bitsandbytes"), (AUTO, "bitsandbytes"), (TORCHAO, "torchao")])
+@pytest.mark.parametrize(
+    ("options", "library"), [(INT8, "bitsandbytes"), (AUTO, "bitsandbytes"), (TORCHAO, "torchao")]
+)
 def test_conversion_is_proved_by_the_live_weights(
     options: ArchitectureOptions, library: str, trained: nn.Module, baseline: tuple[nn.Module, Seen]
 ) -> None:
@@ -150,7 +177,9 @@ def test_converting_other_weights_than_the_trained_ones_is_told(
         for linear in architecture.convertible(trained).values():
             linear.weight.copy_(other(linear.weight))
     net = trained if options is FP32 else architecture.convert(trained, options, CPU)
-    assert proof(net, options, baseline[1].rows).note.startswith("what was converted is not what was trained: a weight lies ")
+    assert proof(net, options, baseline[1].rows).note.startswith(
+        "what was converted is not what was trained: a weight lies "
+    )
 
 
 def test_fp8_is_held_against_its_own_steps() -> None:
@@ -159,7 +188,10 @@ def test_fp8_is_held_against_its_own_steps() -> None:
     layer = nn.Linear(64, 16)
     rows = layer.weight.detach().clone()
     layer.weight = nn.Parameter((rows * 100).to(torch.float8_e4m3fn), requires_grad=False)
-    monkey = {"held": architecture._steps_apart(rows * 100, layer), "other": architecture._steps_apart(rows * 120, layer)}
+    monkey = {
+        "held": architecture._steps_apart(rows * 100, layer),
+        "other": architecture._steps_apart(rows * 120, layer),
+    }
     assert 0.3 < monkey["held"] <= 0.5 + 1e-6
     assert monkey["other"] > architecture.ROUNDED
 
@@ -182,30 +214,45 @@ def test_untrained_weights_are_compared_with_nothing(baseline: tuple[nn.Module, 
 
 
 @pytest.mark.parametrize("kind", ["encoder", "decoder"])
-def test_torchao_predicts_almost_what_fp32_predicts(kind: str, llama: Checkpoint, trained: nn.Module, batches: Batches) -> None:
+def test_torchao_predicts_almost_what_fp32_predicts(
+    kind: str, llama: Checkpoint, trained: nn.Module, batches: Batches
+) -> None:
     """INT8 weights of torchao move answers a little: probabilities by less than 0.05, most first tokens not at all."""
     if kind == "encoder":
         whole = torch.tensor(classify(copy.deepcopy(trained), batches))
-        moved = (whole - torch.tensor(classify(architecture.convert(trained, TORCHAO, CPU), batches))).abs()
+        moved = (
+            whole - torch.tensor(classify(architecture.convert(trained, TORCHAO, CPU), batches))
+        ).abs()
         assert 0 < float(moved.max()) < 0.05
         return
     asked = questions(llama, pairs(6))
-    rows, whole_rows = written(architecture.convert(llama.load(), TORCHAO, CPU), asked), written(llama.load(), asked)
+    rows, whole_rows = (
+        written(architecture.convert(llama.load(), TORCHAO, CPU), asked),
+        written(llama.load(), asked),
+    )
     assert sum(a[0] == b[0] for a, b in zip(rows, whole_rows, strict=True)) >= 3
 
 
-def test_torchao_keeps_heads_embeddings_and_norms(trained: nn.Module, baseline: tuple[nn.Module, Seen]) -> None:
+def test_torchao_keeps_heads_embeddings_and_norms(
+    trained: nn.Module, baseline: tuple[nn.Module, Seen]
+) -> None:
     """Only the linear layers that bitsandbytes would convert hold its tensors; all else is to the bit what was trained."""
     converted = architecture.convert(trained, TORCHAO, CPU)
     held = {n for n, p in converted.named_parameters() if type(p).__module__.startswith("torchao")}
     assert held == {f"{name}.weight" for name in architecture.convertible(baseline[0])}
     original = dict(baseline[0].named_parameters())
-    assert all(torch.equal(p, original[n]) for n, p in converted.named_parameters() if n not in held)
+    assert all(
+        torch.equal(p, original[n]) for n, p in converted.named_parameters() if n not in held
+    )
 
 
-def test_conversion_that_does_nothing_is_told(trained: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_conversion_that_does_nothing_is_told(
+    trained: nn.Module, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Where the weights stay FP32 although INT8 was asked for, neither proof holds."""
-    monkeypatch.setitem(architecture.CONVERSIONS, ("int8", "bitsandbytes"), lambda model, _device: model)
+    monkeypatch.setitem(
+        architecture.CONVERSIONS, ("int8", "bitsandbytes"), lambda model, _device: model
+    )
     held, by = architecture.proofs(architecture.convert(trained, INT8, CPU), INT8, CPU, {})
     assert (held.got, held.note) == ("fp32", "the linear layers' weights are held as fp32")
     assert (by.got, by.note) == (None, "asked for bitsandbytes, the weights are held by none")
@@ -220,7 +267,10 @@ def test_conversion_that_forgets_a_layer_is_told(trained: nn.Module) -> None:
     assert (held.got, held.holds) == ("fp32+int8", False)
 
 
-@pytest.mark.parametrize(("fp8", "installed", "chosen"), [(True, True, "fp8"), (True, False, "int8"), (False, True, "int8")])
+@pytest.mark.parametrize(
+    ("fp8", "installed", "chosen"),
+    [(True, True, "fp8"), (True, False, "int8"), (False, True, "int8")],
+)
 def test_auto_takes_fp8_where_chip_and_package_have_it(
     *, fp8: bool, installed: bool, chosen: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -228,7 +278,11 @@ def test_auto_takes_fp8_where_chip_and_package_have_it(
     monkeypatch.setattr(architecture, "has_fp8", lambda _device: fp8)
     monkeypatch.setattr(architecture, "_installed", lambda _package: installed)
     assert architecture.resolve(AUTO, CPU) == chosen
-    assert [architecture.resolve(options, CPU) for options in (FP32, INT8, FP8)] == ["fp32", "int8", "fp8"]
+    assert [architecture.resolve(options, CPU) for options in (FP32, INT8, FP8)] == [
+        "fp32",
+        "int8",
+        "fp8",
+    ]
     named = ArchitectureOptions(weight_format="auto", quantizer="bitsandbytes")
     assert architecture.resolve(named, CPU) == "int8"  # which has no FP8, on no chip
 
@@ -242,32 +296,47 @@ def test_auto_on_a_cpu_is_int8() -> None:
 
 def test_fp8_on_a_cpu_is_refused() -> None:
     """The sentence names the knob, the device and what would work."""
-    with pytest.raises(UnavailableError, match=r"weight_format: fp8 .* capability 8.9 .* runs on cpu; int8 or auto would work"):
+    with pytest.raises(
+        UnavailableError,
+        match=r"weight_format: fp8 .* capability 8.9 .* runs on cpu; int8 or auto would work",
+    ):
         architecture.check(FP8, CPU)
 
 
 def test_a_library_that_cannot_convert_so_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bitsandbytes has no FP8: the sentence names who has."""
     monkeypatch.setattr(architecture, "has_fp8", lambda _device: True)
-    with pytest.raises(UsageError, match=r"quantizer: bitsandbytes does not convert to fp8; torchao would work"):
+    with pytest.raises(
+        UsageError, match=r"quantizer: bitsandbytes does not convert to fp8; torchao would work"
+    ):
         architecture.check(ArchitectureOptions(weight_format="fp8", quantizer="bitsandbytes"), CPU)
 
 
 @pytest.mark.parametrize("options", [INT8, AUTO])
-def test_without_bitsandbytes_torchao_converts(options: ArchitectureOptions, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_bitsandbytes_torchao_converts(
+    options: ArchitectureOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """``auto`` takes the library that is there; a named one is not replaced."""
     monkeypatch.setattr(architecture, "_installed", lambda package: package == "torchao")
     assert architecture.quantizer(options, CPU) == "torchao"
     architecture.check(options, CPU)
-    with pytest.raises(UnavailableError, match="int8 needs the package bitsandbytes; install it, or set quantizer: torchao"):
+    with pytest.raises(
+        UnavailableError,
+        match="int8 needs the package bitsandbytes; install it, or set quantizer: torchao",
+    ):
         architecture.check(ArchitectureOptions(weight_format="int8", quantizer="bitsandbytes"), CPU)
 
 
 @pytest.mark.parametrize("options", [INT8, AUTO])
-def test_missing_libraries_are_named(options: ArchitectureOptions, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_libraries_are_named(
+    options: ArchitectureOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Without either package, INT8 is refused before anything runs, with what to do; FP32 needs none."""
     monkeypatch.setattr(architecture, "_installed", lambda _package: False)
-    with pytest.raises(UnavailableError, match=r"int8 needs the package bitsandbytes; install it, or set weight_format: fp32"):
+    with pytest.raises(
+        UnavailableError,
+        match=r"int8 needs the package bitsandbytes; install it, or set weight_format: fp32",
+    ):
         architecture.check(options, CPU)
     architecture.check(FP32, CPU)
 

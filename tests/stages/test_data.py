@@ -38,10 +38,15 @@ def epochs(sampler: ShuffledBatches, count: int = 3) -> list[list[int]]:
 
 @untimed
 @given(sizes=batch_sizes(), seed=SEEDS)
-def test_micro_batches_of_a_step_are_its_effective_batch(sizes: tuple[int, int, int], seed: int) -> None:
+def test_micro_batches_of_a_step_are_its_effective_batch(
+    sizes: tuple[int, int, int], seed: int
+) -> None:
     """Whatever the divisor, every step sees the examples of the whole batch in the same order, epoch after epoch."""
     count, effective, micro = sizes
-    whole, parts = ShuffledBatches(count, effective, effective, seed), ShuffledBatches(count, effective, micro, seed)
+    whole, parts = (
+        ShuffledBatches(count, effective, effective, seed),
+        ShuffledBatches(count, effective, micro, seed),
+    )
     for _ in range(2):
         cut, steps = list(parts), effective // micro
         joined = [list(chain.from_iterable(cut[i : i + steps])) for i in range(0, len(cut), steps)]
@@ -52,7 +57,9 @@ def test_micro_batches_of_a_step_are_its_effective_batch(sizes: tuple[int, int, 
 
 @untimed
 @given(sizes=batch_sizes(), seed=SEEDS)
-def test_an_epoch_is_a_permutation_cut_to_whole_batches(sizes: tuple[int, int, int], seed: int) -> None:
+def test_an_epoch_is_a_permutation_cut_to_whole_batches(
+    sizes: tuple[int, int, int], seed: int
+) -> None:
     """No example comes twice in an epoch, and fewer than one batch of them is left out."""
     count, effective, micro = sizes
     for order in epochs(ShuffledBatches(count, effective, micro, seed)):
@@ -71,23 +78,35 @@ def test_epochs_and_seeds_differ_and_repeat(seed: int) -> None:
 
 def test_too_few_examples_for_one_batch_are_refused() -> None:
     """The sentence says how many there are, how many are needed and what to do."""
-    with pytest.raises(UsageError, match=r"at least one batch of 32 examples, and there are 31; give more data"):
+    with pytest.raises(
+        UsageError, match=r"at least one batch of 32 examples, and there are 31; give more data"
+    ):
         ShuffledBatches(31, 32, 8, 0)
 
 
 @untimed
-@given(st.lists(st.tuples(st.lists(st.integers(1, 800), min_size=1, max_size=20), st.integers(0, 1)), min_size=1, max_size=9))
+@given(
+    st.lists(
+        st.tuples(st.lists(st.integers(1, 800), min_size=1, max_size=20), st.integers(0, 1)),
+        min_size=1,
+        max_size=9,
+    )
+)
 def test_collate_pads_on_the_right_and_masks_the_padding(rows: list[tuple[list[int], int]]) -> None:
     """Ids stand at the left as they came, the rest of the longest length is padding, and the mask tells which is which."""
     batch, longest = Classification(None, 0).training_batch(rows), max(len(ids) for ids, _ in rows)
     assert batch["input_ids"].tolist() == [ids + [0] * (longest - len(ids)) for ids, _ in rows]
-    assert batch["attention_mask"].tolist() == [[1] * len(ids) + [0] * (longest - len(ids)) for ids, _ in rows]
+    assert batch["attention_mask"].tolist() == [
+        [1] * len(ids) + [0] * (longest - len(ids)) for ids, _ in rows
+    ]
     assert batch["labels"].tolist() == [label for _, label in rows]
 
 
 def test_collate_pads_with_the_models_own_id() -> None:
     """The padding token is the one that the model names."""
-    assert Classification(None, 7).inference_batch([([1, 2], 0), ([3], 1)])["input_ids"].tolist() == [[1, 2], [3, 7]]
+    assert Classification(None, 7).inference_batch([([1, 2], 0), ([3], 1)])[
+        "input_ids"
+    ].tolist() == [[1, 2], [3, 7]]
 
 
 @untimed
@@ -95,7 +114,9 @@ def test_collate_pads_with_the_models_own_id() -> None:
 def test_both_tokenizers_give_the_same_ids(seed: int, max_tokens: int) -> None:
     """Generated C functions, whole or cut, become the same ids with the shipped tokenizer in Python and in Rust."""
     texts = [one.text for one in twins(seed)]
-    python, rust = (data.encoder(kind, START.tokenizer_file, max_tokens) for kind in ("python", "rust"))
+    python, rust = (
+        data.encoder(kind, START.tokenizer_file, max_tokens) for kind in ("python", "rust")
+    )
     ids = python.encode_batch(texts)
     assert ids == rust.encode_batch(texts)
     assert max(map(len, ids)) <= max_tokens
@@ -104,7 +125,9 @@ def test_both_tokenizers_give_the_same_ids(seed: int, max_tokens: int) -> None:
 @pytest.mark.parametrize("kind", ["python", "rust"])
 def test_long_functions_are_cut_and_short_ones_are_not_padded(kind: str) -> None:
     """A text ends at the asked length, and the encoder itself adds no padding."""
-    short, long = data.encoder(kind, START.tokenizer_file, 32).encode_batch(["int f;", "int a = 1;" * 99])
+    short, long = data.encoder(kind, START.tokenizer_file, 32).encode_batch(
+        ["int f;", "int a = 1;" * 99]
+    )
     assert len(short) < len(long) == 32
 
 
@@ -112,11 +135,21 @@ def proof(asked: str, used: str) -> Applied:
     """Prepare batches with one tokenizer where another may have been asked for, and return the proof."""
     tokenizer = data.encoder(used, START.tokenizer_file, SIZE.max_tokens)
     options = DataOptions(tokenizer=asked, batch_size=2)
-    batches = data.prepare(functions(2), functions(2), tokenizer, Classification(tokenizer, 0), options, micro=2, seed=0)
+    batches = data.prepare(
+        functions(2),
+        functions(2),
+        tokenizer,
+        Classification(tokenizer, 0),
+        options,
+        micro=2,
+        seed=0,
+    )
     return next(a for a in batches.applied if a.knob == "tokenizer")
 
 
-@pytest.mark.parametrize(("kind", "name"), [("python", "PythonBPE"), ("rust", "tokenizers.Tokenizer")])
+@pytest.mark.parametrize(
+    ("kind", "name"), [("python", "PythonBPE"), ("rust", "tokenizers.Tokenizer")]
+)
 def test_tokenizer_is_proved_by_its_live_class(kind: str, name: str) -> None:
     """The proof names the class that made the ids."""
     one = proof(kind, kind)
@@ -124,7 +157,9 @@ def test_tokenizer_is_proved_by_its_live_class(kind: str, name: str) -> None:
     assert name in one.how
 
 
-@pytest.mark.parametrize(("asked", "used", "name"), [("rust", "python", "PythonBPE"), ("python", "rust", "Tokenizer")])
+@pytest.mark.parametrize(
+    ("asked", "used", "name"), [("rust", "python", "PythonBPE"), ("python", "rust", "Tokenizer")]
+)
 def test_another_tokenizer_than_the_asked_one_is_told(asked: str, used: str, name: str) -> None:
     """Where the wrong tokenizer runs, the proof does not hold and names it."""
     one = proof(asked, used)
@@ -138,7 +173,9 @@ def test_tokens_are_counted_without_padding_and_labels_stay_with_their_texts() -
     tokenizer = data.encoder("rust", START.tokenizer_file, SIZE.max_tokens)
     options, goal = DataOptions(tokenizer="rust", batch_size=4), Classification(tokenizer, 0)
     batches = data.prepare(train, test, tokenizer, goal, options, micro=4, seed=0)
-    counts = [sum(map(len, tokenizer.encode_batch([e.text for e in side]))) for side in (train, test)]
+    counts = [
+        sum(map(len, tokenizer.encode_batch([e.text for e in side]))) for side in (train, test)
+    ]
     assert [batches.tokens_train, batches.tokens_test] == counts
     assert [label for _, label in batches.test.dataset] == [e.label for e in test]
     assert [len(batch["input_ids"]) for batch in batches.test] == [4, 1]
@@ -148,7 +185,10 @@ def test_tokens_are_counted_without_padding_and_labels_stay_with_their_texts() -
 def test_accumulation_steps_divide_the_batch_or_are_refused(batch_size: int, steps: int) -> None:
     """The effective batch is what was asked for, or a sentence names both knobs."""
     if batch_size % steps:
-        with pytest.raises(UsageError, match=rf"accumulation_steps: {steps} does not divide data.batch_size {batch_size}"):
+        with pytest.raises(
+            UsageError,
+            match=rf"accumulation_steps: {steps} does not divide data.batch_size {batch_size}",
+        ):
             micro_batch(batch_size, steps)
     else:
         assert micro_batch(batch_size, steps) * steps == batch_size

@@ -13,7 +13,13 @@ from stages import small_decoders
 from stages.small_runs import CPU, SIZE, START, functions
 from torch.utils.flop_counter import FlopCounterMode
 
-from greenbench.options import ArchitectureOptions, DataOptions, InferenceOptions, Options, TrainingOptions
+from greenbench.options import (
+    ArchitectureOptions,
+    DataOptions,
+    InferenceOptions,
+    Options,
+    TrainingOptions,
+)
 from greenbench.stages import flops
 from greenbench.stages.flops import Batch
 from greenbench.stages.toggles import Toggles
@@ -50,7 +56,10 @@ def test_a_real_forward_pass_is_counted_the_same(classifier: Any, rows: int, tok
     """Any number of texts of any length, though only three lengths of one text were tried; sliding windows save nothing."""
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
         classifier(input_ids=ids(rows, tokens), attention_mask=torch.ones(rows, tokens))
-    assert flops.of_inference(classifier, classifier.config, [Batch(rows, tokens)]) == counter.get_total_flops()
+    assert (
+        flops.of_inference(classifier, classifier.config, [Batch(rows, tokens)])
+        == counter.get_total_flops()
+    )
 
 
 def test_a_real_training_step_is_counted_the_same(classifier: Any) -> None:
@@ -83,7 +92,10 @@ def test_real_generation_is_counted_the_same(decoder: Any, written: int) -> None
             eos_token_id=small_decoders.NEVER,
         )
     assert out.shape[1] == 12 + written
-    assert flops.of_inference(decoder, decoder.config, [Batch(3, 12, written)]) == counter.get_total_flops()
+    assert (
+        flops.of_inference(decoder, decoder.config, [Batch(3, 12, written)])
+        == counter.get_total_flops()
+    )
 
 
 def test_a_sliding_window_leaves_the_cache_and_costs_no_more(tmp_path: Path) -> None:
@@ -92,19 +104,28 @@ def test_a_sliding_window_leaves_the_cache_and_costs_no_more(tmp_path: Path) -> 
     net: Any = small_decoders.saved(tmp_path, "qwen2", **sliding).load()
     net.set_attn_implementation("eager")
     assert net.config.layer_types == ["full_attention"] * 2 + ["sliding_attention"] * 2
-    told = {"max_new_tokens": 9, "do_sample": False, "pad_token_id": 0, "eos_token_id": small_decoders.NEVER}
+    told = {
+        "max_new_tokens": 9,
+        "do_sample": False,
+        "pad_token_id": 0,
+        "eos_token_id": small_decoders.NEVER,
+    }
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
         net.generate(ids(3, 4), attention_mask=torch.ones(3, 4), **told)
     assert flops.of_inference(net, net.config, [Batch(3, 4, 9)]) == counter.get_total_flops()
 
 
-EXAMPLES = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+EXAMPLES = settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 SHAPE = st.tuples(st.integers(1, 40), st.integers(1, 600))
 
 
 @EXAMPLES
 @given(shape=SHAPE, use=st.sampled_from(["training", "inference"]), decodes=st.booleans())
-def test_every_shape_follows_the_polynomial(classifier: Any, decoder: Any, shape: Any, use: str, decodes: Any) -> None:
+def test_every_shape_follows_the_polynomial(
+    classifier: Any, decoder: Any, shape: Any, use: str, decodes: Any
+) -> None:
     """Whatever rows and tokens, a count of that very shape says the same."""
     net = decoder if decodes else classifier
     kind = flops._Kind(type(net), net.config)
@@ -113,13 +134,19 @@ def test_every_shape_follows_the_polynomial(classifier: Any, decoder: Any, shape
 
 @EXAMPLES
 @given(shapes=st.lists(SHAPE, max_size=6), parts=st.integers(1, 5))
-def test_what_is_accumulated_costs_what_it_costs_together(classifier: Any, shapes: Any, parts: int) -> None:
+def test_what_is_accumulated_costs_what_it_costs_together(
+    classifier: Any, shapes: Any, parts: int
+) -> None:
     """Micro-batches of the same padded length add up to the large batch, in any order."""
-    together = flops.of_training(classifier, classifier.config, [(rows * parts, tokens) for rows, tokens in shapes])
+    together = flops.of_training(
+        classifier, classifier.config, [(rows * parts, tokens) for rows, tokens in shapes]
+    )
     assert flops.of_training(classifier, classifier.config, [*reversed(shapes)] * parts) == together
 
 
-def test_a_second_count_is_looked_up_and_the_same(classifier: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_count_is_looked_up_and_the_same(
+    classifier: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Rounds cost one count a process, which draws no random numbers; one made afresh says the same."""
     flops._cost.cache_clear()
     state = torch.get_rng_state()
@@ -131,12 +158,19 @@ def test_a_second_count_is_looked_up_and_the_same(classifier: Any, monkeypatch: 
     assert flops.of_training(classifier, copy.deepcopy(classifier.config), [(2, 9)]) == once
 
 
-def test_where_no_polynomial_holds_each_shape_is_counted(decoder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_no_polynomial_holds_each_shape_is_counted(
+    decoder: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """And a decoder's steps, which are read from it, cannot be told."""
     flops._cost.cache_clear()
-    monkeypatch.setattr(flops, "_count", lambda _skeleton, _use, rows, tokens: 1000 + rows * tokens**3)
+    monkeypatch.setattr(
+        flops, "_count", lambda _skeleton, _use, rows, tokens: 1000 + rows * tokens**3
+    )
     try:
-        assert flops.of_training(decoder, decoder.config, [(2, 5), (1, 7), (2, 5)]) == 3 * 1000 + 2 * 250 + 343
+        assert (
+            flops.of_training(decoder, decoder.config, [(2, 5), (1, 7), (2, 5)])
+            == 3 * 1000 + 2 * 250 + 343
+        )
         assert flops.of_inference(decoder, decoder.config, [Batch(1, 4, 1)]) == 1064
         with pytest.raises(ValueError, match="follow no polynomial"):
             flops.of_inference(decoder, decoder.config, [Batch(1, 4, 2)])
@@ -145,7 +179,9 @@ def test_where_no_polynomial_holds_each_shape_is_counted(decoder: Any, monkeypat
         flops._read_singly.cache_clear()
 
 
-def counted_round(options: Options, size: Any, start: Any, train: Any, test: Any) -> tuple[dict[str, int | None], int, int]:
+def counted_round(
+    options: Options, size: Any, start: Any, train: Any, test: Any
+) -> tuple[dict[str, int | None], int, int]:
     """Run a round with eager attention; return its work, and what torch counted while it trained and answered."""
     toggles = Toggles(options, size, "cpu")
     with toggles.quiet():
@@ -171,17 +207,26 @@ def test_a_whole_round_of_a_classifier_is_counted_the_same() -> None:
         training=TrainingOptions(accumulation_steps=4),
         inference=InferenceOptions(skip_layers=0.34),
     )
-    found, trained, answered = counted_round(options, SIZE, START, functions(40), functions(20, seed=1))
+    found, trained, answered = counted_round(
+        options, SIZE, START, functions(40), functions(20, seed=1)
+    )
     assert (found["flops_training"], found["flops_inference"]) == (trained, answered)
     assert min(trained, answered) > 0
 
 
 @pytest.mark.parametrize("kind", ["llama", "qwen2"])
-def test_a_whole_round_of_a_decoder_is_counted_the_same(kind: str, request: pytest.FixtureRequest) -> None:
+def test_a_whole_round_of_a_decoder_is_counted_the_same(
+    kind: str, request: pytest.FixtureRequest
+) -> None:
     """Prompts padded on the left, answers of the length that the longest of their batch has."""
-    options = Options(data=DataOptions(tokenizer="rust", batch_size=4), training=TrainingOptions(accumulation_steps=2))
+    options = Options(
+        data=DataOptions(tokenizer="rust", batch_size=4),
+        training=TrainingOptions(accumulation_steps=2),
+    )
     train, test = small_decoders.pairs(8), small_decoders.pairs(6, 40)
-    found, trained, answered = counted_round(options, small_decoders.SIZE, request.getfixturevalue(kind), train, test)
+    found, trained, answered = counted_round(
+        options, small_decoders.SIZE, request.getfixturevalue(kind), train, test
+    )
     assert (found["flops_training"], found["flops_inference"]) == (trained, answered)
 
 
@@ -195,7 +240,9 @@ def test_an_answer_that_ends_early_costs_the_steps_it_took(llama: Any) -> None:
         batches.objective.answer(net, batches.test, CPU)
     written = batches.objective.answered[0].written
     assert written == free.index(free[3]) + 1 < len(free)
-    assert flops.of_inference(net, net.config, batches.objective.answered) == counter.get_total_flops()
+    assert (
+        flops.of_inference(net, net.config, batches.objective.answered) == counter.get_total_flops()
+    )
 
 
 def work(**options: Any) -> dict[str, int | None]:
@@ -203,7 +250,9 @@ def work(**options: Any) -> dict[str, int | None]:
     toggles = Toggles(Options(**options), SIZE, "cpu")
     with toggles.quiet():
         toggles.reset(0)
-        batches = toggles.data(functions(32), functions(8, seed=1), START, 0, valid=functions(8, seed=2))
+        batches = toggles.data(
+            functions(32), functions(8, seed=1), START, 0, valid=functions(8, seed=2)
+        )
         net = toggles.architecture(START)
         net = toggles.training(net, batches) if toggles.finetunes else net
         net = toggles.shortening(net, batches) if toggles.shortens else net
@@ -226,7 +275,10 @@ def test_accumulating_is_as_much_training_as_one_batch() -> None:
     """Texts of one length: 4 micro-batches of 8 are 1 of 32."""
     same = functions(1) * 32
     found = [
-        counted_round(Options(training=TrainingOptions(accumulation_steps=n)), SIZE, START, same, same[:2])[0] for n in (1, 4)
+        counted_round(
+            Options(training=TrainingOptions(accumulation_steps=n)), SIZE, START, same, same[:2]
+        )[0]
+        for n in (1, 4)
     ]
     assert found[0]["flops_training"] == found[1]["flops_training"]
 
@@ -236,7 +288,9 @@ def test_a_format_changes_no_operation() -> None:
     off = TrainingOptions(finetune=False)
     plain = work(training=off)
     assert (
-        work(training=off, architecture=ArchitectureOptions(weight_format="int8"))["flops_inference"]
+        work(training=off, architecture=ArchitectureOptions(weight_format="int8"))[
+            "flops_inference"
+        ]
         == (plain["flops_inference"])
     )
     assert plain["flops_training"] == 0
@@ -257,7 +311,10 @@ def test_a_model_that_cannot_be_counted_costs_no_cell(monkeypatch: pytest.Monkey
         toggles.inference(net, batches)
     found = toggles.work(net, batches)
     assert (found["flops_training"], found["flops_inference"]) == (0, None)
-    assert toggles.doubts()[-1] == "the model's operations could not be counted: NotImplementedError: meta tensors"
+    assert (
+        toggles.doubts()[-1]
+        == "the model's operations could not be counted: NotImplementedError: meta tensors"
+    )
     toggles.reset(1)
     assert not toggles.doubts()
 

@@ -21,7 +21,8 @@ def test_each_example_gets_its_own_probability_in_order(baseline: tuple[nn.Modul
     """Batched or alone, forwards or backwards, an example has the same probability: neighbours and padding do not count."""
     some = functions(20, seed=3)
     together, alone, backwards = (
-        classify(baseline[0], batched(some, test, batch_size=size)) for test, size in ((some, 8), (some, 1), (some[::-1], 20))
+        classify(baseline[0], batched(some, test, batch_size=size))
+        for test, size in ((some, 8), (some, 1), (some[::-1], 20))
     )
     assert len(together) == 20
     assert all(0 <= p <= 1 for p in together)
@@ -30,7 +31,9 @@ def test_each_example_gets_its_own_probability_in_order(baseline: tuple[nn.Modul
     assert together == pytest.approx(backwards[::-1], abs=1e-5)
 
 
-def test_probability_is_that_of_class_one(baseline: tuple[nn.Module, Seen], batches: Batches) -> None:
+def test_probability_is_that_of_class_one(
+    baseline: tuple[nn.Module, Seen], batches: Batches
+) -> None:
     """The first batch by hand, from the logits, with the model out of training mode and no gradient kept."""
     net, batch = baseline[0].train(), next(iter(batches.test))
     found = classify(net, batches)
@@ -41,18 +44,24 @@ def test_probability_is_that_of_class_one(baseline: tuple[nn.Module, Seen], batc
     assert found[:32] == pytest.approx(odds.tolist(), abs=1e-6)
 
 
-def test_fine_tuned_baseline_does_better_than_chance(baseline: tuple[nn.Module, Seen], batches: Batches) -> None:
+def test_fine_tuned_baseline_does_better_than_chance(
+    baseline: tuple[nn.Module, Seen], batches: Batches
+) -> None:
     """The probabilities rank vulnerable functions higher, after training more so than before."""
     from sklearn.metrics import roc_auc_score
 
     labels = [label for _, label in batches.test.dataset]
-    untrained, trained = (roc_auc_score(labels, classify(net, batches)) for net in (START.load(), baseline[0]))
+    untrained, trained = (
+        roc_auc_score(labels, classify(net, batches)) for net in (START.load(), baseline[0])
+    )
     assert trained > 0.6
     assert trained > untrained
 
 
 @pytest.mark.parametrize(("implementation", "calls"), [("sdpa", 6), ("eager", 0)])
-def test_attention_in_use_is_seen_not_believed(implementation: str, calls: int, trained: nn.Module, batches: Batches) -> None:
+def test_attention_in_use_is_seen_not_believed(
+    implementation: str, calls: int, trained: nn.Module, batches: Batches
+) -> None:
     """The first pass of the live model calls torch's fused attention once a layer, or not at all; no hook stays."""
     trained.set_attn_implementation(implementation)
     seen = inference.Attention(trained)

@@ -103,7 +103,9 @@ def levels() -> Iterator[dict[str, int]]:
 
 
 @pytest.mark.parametrize("shown", [True, False])
-def test_quiet_puts_all_back_even_after_an_exception(*, shown: bool, levels: dict[str, int]) -> None:
+def test_quiet_puts_all_back_even_after_an_exception(
+    *, shown: bool, levels: dict[str, int]
+) -> None:
     """Loggers' levels, warning filters and progress bars are the user's again afterwards."""
     from transformers.utils import logging as library
 

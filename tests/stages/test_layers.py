@@ -53,11 +53,16 @@ def may_go(choice: str, kinds: list[str]) -> list[int]:
 
 
 @given(choice=st.sampled_from(sorted(layers.RULES)), kinds=STACKS, fraction=FRACTIONS)
-def test_a_rule_picks_as_many_as_asked_from_those_that_may_go(choice: str, kinds: list[str], fraction: float) -> None:
+def test_a_rule_picks_as_many_as_asked_from_those_that_may_go(
+    choice: str, kinds: list[str], fraction: float
+) -> None:
     """In order, each once; more than may go are an error that counts."""
     count, candidates = round(fraction * len(kinds)), may_go(choice, kinds)
     if count > len(candidates):
-        with pytest.raises(UsageError, match=rf"{count} of {len(kinds)} layers are asked for, and {len(candidates)} may be"):
+        with pytest.raises(
+            UsageError,
+            match=rf"{count} of {len(kinds)} layers are asked for, and {len(candidates)} may be",
+        ):
             by(choice, kinds, fraction)
         return
     assert by(choice, kinds, fraction) == tuple(sorted(candidates[len(candidates) - count :]))
@@ -76,7 +81,9 @@ def test_each_rule_on_six_layers() -> None:
 
 def test_nothing_is_left_out_unless_asked() -> None:
     """A fraction of 0 leaves the stack whole, whatever the rule, and asks for no block influence."""
-    assert {chosen(rule, [GLOBAL, LOCAL, LOCAL], 0.0, unasked) for rule in (*layers.RULES, "influence")} == {()}
+    assert {
+        chosen(rule, [GLOBAL, LOCAL, LOCAL], 0.0, unasked) for rule in (*layers.RULES, "influence")
+    } == {()}
 
 
 def test_deepest_spares_what_carries_a_model() -> None:
@@ -86,7 +93,9 @@ def test_deepest_spares_what_carries_a_model() -> None:
 
 
 @given(weights=st.lists(st.floats(0, 2), min_size=1, max_size=30), fraction=FRACTIONS)
-def test_influence_leaves_out_the_layers_with_the_least(weights: list[float], fraction: float) -> None:
+def test_influence_leaves_out_the_layers_with_the_least(
+    weights: list[float], fraction: float
+) -> None:
     """None that goes has more of it than one that stays, and one always stays."""
     total, count = len(weights), round(fraction * len(weights))
     if count >= total:
@@ -95,14 +104,19 @@ def test_influence_leaves_out_the_layers_with_the_least(weights: list[float], fr
         return
     gone = chosen("influence", [GLOBAL] * total, fraction, lambda: weights)
     assert len(gone) == count
-    assert max([weights[i] for i in gone], default=0) <= min(weights[i] for i in range(total) if i not in gone)
+    assert max([weights[i] for i in gone], default=0) <= min(
+        weights[i] for i in range(total) if i not in gone
+    )
 
 
 def test_layers_can_be_named() -> None:
     """By their numbers, in any order; a fraction does not count then."""
     assert by("4,1,4", [GLOBAL] * 6, 0.0) == (1, 4)
     for wrong in ("6", "0,1,2,3,4,5"):
-        with pytest.raises(UsageError, match=rf"layer_choice: {wrong} was asked for, and the model's layers are 0 to 5"):
+        with pytest.raises(
+            UsageError,
+            match=rf"layer_choice: {wrong} was asked for, and the model's layers are 0 to 5",
+        ):
             by(wrong, [GLOBAL] * 6, 0.0)
 
 
@@ -111,7 +125,9 @@ def calibration(batches: Batches) -> list[Any]:
     return list(batches.test)
 
 
-def test_block_influence_is_what_hidden_states_say(baseline: tuple[nn.Module, Seen], batches: Batches) -> None:
+def test_block_influence_is_what_hidden_states_say(
+    baseline: tuple[nn.Module, Seen], batches: Batches
+) -> None:
     """Recomputed from the hidden states that transformers returns: token by token, padding left out."""
     net: Any = copy.deepcopy(baseline[0]).eval()
     hooks = [len(m._forward_hooks) for m in net.modules()]
@@ -120,11 +136,17 @@ def test_block_influence_is_what_hidden_states_say(baseline: tuple[nn.Module, Se
     turned, tokens = torch.zeros(6), 0
     for batch in calibration(batches):
         with torch.inference_mode():
-            states = net(**{k: v for k, v in batch.items() if k != "labels"}, output_hidden_states=True).hidden_states
+            states = net(
+                **{k: v for k, v in batch.items() if k != "labels"}, output_hidden_states=True
+            ).hidden_states
         mask = batch["attention_mask"].bool()
         tokens += int(mask.sum())
-        for i in range(5):  # transformers returns the last layer's output behind the final norm, which is none of the layer's
-            turned[i] += float((1 - torch.cosine_similarity(states[i], states[i + 1], dim=-1))[mask].sum())
+        for i in range(
+            5
+        ):  # transformers returns the last layer's output behind the final norm, which is none of the layer's
+            turned[i] += float(
+                (1 - torch.cosine_similarity(states[i], states[i + 1], dim=-1))[mask].sum()
+            )
     assert found[:5] == pytest.approx((turned[:5] / tokens).tolist(), rel=1e-3)
 
 
@@ -150,10 +172,16 @@ def built_without(whole: Any, gone: tuple[int, ...]) -> nn.Module:
     if 0 in gone and hasattr(
         fresh.base_model.layers[0], "attn_norm"
     ):  # ModernBERT's first layer has none: one moved up keeps it
-        fresh.base_model.layers[0].attn_norm = copy.deepcopy(whole.base_model.layers[kept[0]].attn_norm)
+        fresh.base_model.layers[0].attn_norm = copy.deepcopy(
+            whole.base_model.layers[kept[0]].attn_norm
+        )
     place = {str(old): str(new) for new, old in enumerate(kept)}
     named = {k: re.match(r"(model\.layers\.)(\d+)(.*)", k) for k in whole.state_dict()}
-    renumbered = {k: f"{m[1]}{place[m[2]]}{m[3]}" if m else k for k, m in named.items() if not m or m[2] in place}
+    renumbered = {
+        k: f"{m[1]}{place[m[2]]}{m[3]}" if m else k
+        for k, m in named.items()
+        if not m or m[2] in place
+    }
     fresh.load_state_dict({new: whole.state_dict()[old] for old, new in renumbered.items()})
     return fresh
 
@@ -176,18 +204,26 @@ def test_shortened_model_is_the_one_built_without_those_layers(
 
 
 @pytest.mark.parametrize("gone", GONE)
-def test_layers_that_stay_keep_their_kind_of_attention(gone: tuple[int, ...], trained: nn.Module) -> None:
+def test_layers_that_stay_keep_their_kind_of_attention(
+    gone: tuple[int, ...], trained: nn.Module
+) -> None:
     """The kept layers are the same objects with the same attention, and the configuration follows them."""
     stack: Any = trained.base_model
     every, kinds = list(stack.layers), list(stack.config.layer_types)
     kept = [i for i in range(6) if i not in gone]
     leave_out(trained, gone)
     assert [id(layer) for layer in stack.layers] == [id(every[i]) for i in kept]
-    assert [layer.attention_type for layer in stack.layers] == [kinds[i] for i in kept] == stack.config.layer_types
+    assert (
+        [layer.attention_type for layer in stack.layers]
+        == [kinds[i] for i in kept]
+        == stack.config.layer_types
+    )
     assert stack.config.num_hidden_layers == len(kept)
 
 
-def proofs(options: InferenceOptions, net: nn.Module, batches: Batches) -> tuple[Any, Any, layers.Depth]:
+def proofs(
+    options: InferenceOptions, net: nn.Module, batches: Batches
+) -> tuple[Any, Any, layers.Depth]:
     """Shorten as asked, answer, and return both proofs."""
     depth = layers.shorten(net, options, calibration(batches), CPU)
     layers.watch(net, depth)
@@ -215,28 +251,40 @@ def test_layers_that_ran_prove_the_knobs(
     assert depth.ran == [i for i in range(6) if str(i) not in (gone or "")]
 
 
-def test_influence_is_measured_on_the_trained_model_and_kept_with_the_proof(trained: nn.Module, batches: Batches) -> None:
+def test_influence_is_measured_on_the_trained_model_and_kept_with_the_proof(
+    trained: nn.Module, batches: Batches
+) -> None:
     """The values, the layers they pick, and the shapes they were measured on."""
-    _, which, depth = proofs(InferenceOptions(skip_layers=0.34, layer_choice="influence"), trained, batches)
+    _, which, depth = proofs(
+        InferenceOptions(skip_layers=0.34, layer_choice="influence"), trained, batches
+    )
     least = sorted(sorted(range(6), key=lambda i: depth.influence[i])[:2])
     assert which.got == ",".join(map(str, least))
     assert which.evidence["block_influence"] == list(depth.influence)
     assert [rows for rows, _ in depth.calibration] == [32, 32]
 
 
-def test_a_model_that_answers_nothing_finite_has_no_influence(trained: nn.Module, batches: Batches) -> None:
+def test_a_model_that_answers_nothing_finite_has_no_influence(
+    trained: nn.Module, batches: Batches
+) -> None:
     """Layers picked by NaN would be any layers."""
     with torch.no_grad():
         trained.base_model.layers[3].mlp.Wo.weight.fill_(float("nan"))
-    with pytest.raises(UnavailableError, match="block influence is not a number: the model that training left"):
+    with pytest.raises(
+        UnavailableError, match="block influence is not a number: the model that training left"
+    ):
         layers.block_influence(trained, calibration(batches), CPU)
 
 
-def test_influence_that_picks_nothing_is_told(trained: nn.Module, batches: Batches, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_influence_that_picks_nothing_is_told(
+    trained: nn.Module, batches: Batches, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The same number for every layer is no choice."""
     monkeypatch.setattr(layers, "block_influence", lambda *_: [0.5] * 6)
     fraction, which, _ = proofs(InferenceOptions(skip_layers=0.34), trained, batches)
-    assert fraction.note == which.note == "block influence is the same for all layers: it picked none"
+    assert (
+        fraction.note == which.note == "block influence is the same for all layers: it picked none"
+    )
 
 
 def test_layers_that_ran_although_they_were_to_be_left_out_are_told(
@@ -244,16 +292,22 @@ def test_layers_that_ran_although_they_were_to_be_left_out_are_told(
 ) -> None:
     """Both proofs say which were to go, and which did."""
     monkeypatch.setattr(layers, "leave_out", lambda _model, _gone: None)
-    fraction, which, _ = proofs(InferenceOptions(skip_layers=0.17, layer_choice="top"), trained, batches)
+    fraction, which, _ = proofs(
+        InferenceOptions(skip_layers=0.17, layer_choice="top"), trained, batches
+    )
     assert (fraction.got, which.got) == (0.0, None)
     assert fraction.note == which.note == "the layers none did not run; 5 were to be left out"
 
 
-def test_other_layers_than_asked_are_told(trained: nn.Module, batches: Batches, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_layers_than_asked_are_told(
+    trained: nn.Module, batches: Batches, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As many as asked are not enough."""
     leave = layers.leave_out
     monkeypatch.setattr(layers, "leave_out", lambda model, _gone: leave(model, (1,)))
-    fraction, which, _ = proofs(InferenceOptions(skip_layers=0.17, layer_choice="top"), trained, batches)
+    fraction, which, _ = proofs(
+        InferenceOptions(skip_layers=0.17, layer_choice="top"), trained, batches
+    )
     assert fraction.got == 0.167
     assert which.note == "the layers 1 did not run; 5 were to be left out"
 
@@ -267,7 +321,9 @@ def test_a_fraction_that_rounds_to_no_layer_is_told(trained: nn.Module, batches:
 def test_without_validation_data_there_is_no_influence() -> None:
     """The sentence says what lacks; rules that need none ask for none, and of many examples the first ones do."""
     asked = InferenceOptions(skip_layers=0.17, layer_choice="influence")
-    with pytest.raises(UsageError, match="influence is measured on validation examples, and the data have none"):
+    with pytest.raises(
+        UsageError, match="influence is measured on validation examples, and the data have none"
+    ):
         layers.calibration(asked, ())
     assert layers.calibration(InferenceOptions(skip_layers=0.17, layer_choice="top"), ()) == ()
     assert layers.calibration(InferenceOptions(layer_choice="influence"), ()) == ()
@@ -284,7 +340,13 @@ def without_cache(net: Any, batches: Batches) -> list[list[int]]:
     """Return the ids that the model writes when it reads everything anew for each token."""
     found: list[list[int]] = []
     for batch in batches.test:
-        ids = net.generate(**batch, use_cache=False, do_sample=False, max_new_tokens=SIZE.max_new_tokens, pad_token_id=PAD)
+        ids = net.generate(
+            **batch,
+            use_cache=False,
+            do_sample=False,
+            max_new_tokens=SIZE.max_new_tokens,
+            pad_token_id=PAD,
+        )
         found += ids[:, batch["input_ids"].shape[1] :].tolist()
     return found
 
@@ -294,7 +356,11 @@ def test_shortened_decoder_writes_what_one_built_without_those_layers_writes(
     gone: tuple[int, ...], decoder: Checkpoint
 ) -> None:
     """Token by token, with a key/value cache and without one; and not what the whole decoder writes."""
-    batches, whole, short = questions(decoder, pairs(8)), decoder.load().eval(), decoder.load().eval()
+    batches, whole, short = (
+        questions(decoder, pairs(8)),
+        decoder.load().eval(),
+        decoder.load().eval(),
+    )
     leave_out(short, gone)
     fresh = built_without(whole, gone)
     fresh.generation_config = whole.generation_config
@@ -320,7 +386,9 @@ def test_layers_of_a_generating_model_are_counted_in_one_pass(decoder: Checkpoin
     """However many tokens are written, the proof is of the first pass alone; block influence is of prompts and targets."""
     net, asked = decoder.load(), InferenceOptions(skip_layers=0.25, layer_choice="influence")
     batches = questions(decoder, pairs(4), batch_size=2)
-    depth = layers.shorten(net, asked, [next(iter(learnt(decoder, pairs(32), micro=32).train))], CPU)
+    depth = layers.shorten(
+        net, asked, [next(iter(learnt(decoder, pairs(32), micro=32).train))], CPU
+    )
     layers.watch(net, depth)
     written(net, batches)
     assert len(depth.ran) == 3

@@ -14,7 +14,13 @@ from stages.small_runs import CPU, START
 from torch import nn
 
 from greenbench.errors import UnavailableError
-from greenbench.options import ArchitectureOptions, DataOptions, InferenceOptions, Options, TrainingOptions
+from greenbench.options import (
+    ArchitectureOptions,
+    DataOptions,
+    InferenceOptions,
+    Options,
+    TrainingOptions,
+)
 from greenbench.stages import architecture, precision
 from greenbench.stages.toggles import Toggles
 
@@ -92,8 +98,13 @@ def proofs(checkpoint: Checkpoint, options: Options) -> dict[str, Applied]:
     return {a.stage: a for a in toggles.applied() if a.knob == "precision"}
 
 
-@pytest.mark.parametrize(("trained", "asked_of"), [("fp32", "bf16"), ("bf16", "fp32"), ("bf16", "bf16"), ("fp32", "fp32")])
-def test_training_and_inference_have_each_their_own(llama: Checkpoint, trained: str, asked_of: str) -> None:
+@pytest.mark.parametrize(
+    ("trained", "asked_of"),
+    [("fp32", "bf16"), ("bf16", "fp32"), ("bf16", "bf16"), ("fp32", "fp32")],
+)
+def test_training_and_inference_have_each_their_own(
+    llama: Checkpoint, trained: str, asked_of: str
+) -> None:
     """Neither stage's precision reaches into the other, and both are proved."""
     options = Options(
         data=DataOptions(tokenizer="rust", batch_size=4),
@@ -107,10 +118,15 @@ def test_training_and_inference_have_each_their_own(llama: Checkpoint, trained: 
     }
 
 
-def test_precision_that_did_not_act_at_inference_is_told(llama: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_precision_that_did_not_act_at_inference_is_told(
+    llama: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Where autocast stays off although bf16 was asked for, the proof says what was read back."""
     monkeypatch.setattr(precision, "autocast", lambda _name, _device: contextlib.nullcontext())
-    options = Options(data=DataOptions(tokenizer="rust", batch_size=4), inference=InferenceOptions(precision="bf16"))
+    options = Options(
+        data=DataOptions(tokenizer="rust", batch_size=4),
+        inference=InferenceOptions(precision="bf16"),
+    )
     found = proofs(llama, options)
     assert not found["inference"].holds
     assert found["inference"].note == "asked for bf16, a linear layer computed in fp32"
@@ -127,7 +143,9 @@ def test_bf16_goes_together_with_quantised_weights(llama: Checkpoint) -> None:
 @pytest.mark.parametrize("stage", ["training", "inference"])
 def test_fp16_on_a_cpu_is_refused(stage: str) -> None:
     """The sentence names the stage's knob, the device and what would work; the others pass, and so does a GPU."""
-    with pytest.raises(UnavailableError, match=rf"{stage}.precision: fp16 .* runs on cpu; bf16 or fp32 would work"):
+    with pytest.raises(
+        UnavailableError, match=rf"{stage}.precision: fp16 .* runs on cpu; bf16 or fp32 would work"
+    ):
         precision.check(stage, "fp16", CPU)
     for name in ("fp32", "bf16"):
         precision.check(stage, name, CPU)
@@ -157,6 +175,11 @@ def test_a_doubt_about_inference_is_told_once(monkeypatch: pytest.MonkeyPatch) -
     """Where both stages emulate, one sentence says so; and one is enough for it."""
     monkeypatch.setattr(precision, "_emulates_bf16", lambda: True)
     mixed, plain = InferenceOptions(precision="bf16"), InferenceOptions()
-    for training, inference, times in (("bf16", mixed, 1), ("fp32", mixed, 1), ("bf16", plain, 1), ("fp32", plain, 0)):
+    for training, inference, times in (
+        ("bf16", mixed, 1),
+        ("fp32", mixed, 1),
+        ("bf16", plain, 1),
+        ("fp32", plain, 0),
+    ):
         options = Options(training=TrainingOptions(precision=training), inference=inference)
         assert Toggles(options, SIZE, "cpu").doubts().count(precision.EMULATED) == times

@@ -47,7 +47,9 @@ def run(options: Options, before_proofs: Callable[[], None] = lambda: None) -> t
     system.reserve()
     with toggles.quiet(), system:
         toggles.reset(0)
-        batches = toggles.data(functions(64), functions(40, seed=1), START, 0, valid=functions(8, seed=2))
+        batches = toggles.data(
+            functions(64), functions(40, seed=1), START, 0, valid=functions(8, seed=2)
+        )
         net = toggles.architecture(START)
         net = toggles.training(net, batches) if toggles.finetunes else net
         net = toggles.shortening(net, batches) if toggles.shortens else net
@@ -72,15 +74,23 @@ def no_tokenizer(patch: pytest.MonkeyPatch) -> None:
 def no_batch_size(patch: pytest.MonkeyPatch) -> None:
     """Batches have 32 examples, whatever is asked."""
     batches = data.ShuffledBatches
-    patch.setattr(data, "ShuffledBatches", lambda count, _effective, _micro, seed: batches(count, 32, 32, seed))
+    patch.setattr(
+        data,
+        "ShuffledBatches",
+        lambda count, _effective, _micro, seed: batches(count, 32, 32, seed),
+    )
 
 
 def no_batch_size_at_inference(patch: pytest.MonkeyPatch) -> None:
     """Tell the data stage of the baseline's size, whatever is asked."""
     prepare = data.prepare
 
-    def ignorant(train: Any, test: Any, tokenizer: Any, goal: Any, _options: Any, **others: Any) -> Any:
-        return prepare(train, test, tokenizer, goal, DataOptions(tokenizer="rust"), **{**others, "micro": 32})
+    def ignorant(
+        train: Any, test: Any, tokenizer: Any, goal: Any, _options: Any, **others: Any
+    ) -> Any:
+        return prepare(
+            train, test, tokenizer, goal, DataOptions(tokenizer="rust"), **{**others, "micro": 32}
+        )
 
     patch.setattr(data, "prepare", ignorant)
 
@@ -92,14 +102,18 @@ def no_accumulation(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         training,
         "finetune",
-        lambda net, batches, options, *others: finetune(net, batches, replace(options, accumulation_steps=1), *others),
+        lambda net, batches, options, *others: finetune(
+            net, batches, replace(options, accumulation_steps=1), *others
+        ),
     )
 
 
 def no_other_optimizer(patch: pytest.MonkeyPatch) -> None:
     """AdamW steps, whatever is asked."""
     optimizer = training._optimizer
-    patch.setattr(training, "_optimizer", lambda model, _name, size: optimizer(model, "adamw", size))
+    patch.setattr(
+        training, "_optimizer", lambda model, _name, size: optimizer(model, "adamw", size)
+    )
 
 
 def no_conversion(patch: pytest.MonkeyPatch) -> None:
@@ -112,7 +126,10 @@ RUST = DataOptions(tokenizer="rust")
 SABOTAGE: dict[str, tuple[Options, Callable[[pytest.MonkeyPatch], None]]] = {
     "data.tokenizer": (Options(data=RUST), no_tokenizer),
     "data.batch_size": (Options(data=DataOptions(batch_size=16)), no_batch_size),
-    "architecture.weight_format": (Options(architecture=ArchitectureOptions(weight_format="int8")), no_conversion),
+    "architecture.weight_format": (
+        Options(architecture=ArchitectureOptions(weight_format="int8")),
+        no_conversion,
+    ),
     "architecture.quantizer": (
         Options(architecture=ArchitectureOptions(weight_format="int8", quantizer="torchao")),
         no_conversion,
@@ -126,7 +143,10 @@ SABOTAGE: dict[str, tuple[Options, Callable[[pytest.MonkeyPatch], None]]] = {
         Options(training=TrainingOptions(precision="bf16")),
         lambda patch: patch.setitem(training.MIXED_PRECISION, "bf16", "no"),
     ),
-    "training.accumulation_steps": (Options(training=TrainingOptions(accumulation_steps=4)), no_accumulation),
+    "training.accumulation_steps": (
+        Options(training=TrainingOptions(accumulation_steps=4)),
+        no_accumulation,
+    ),
     "system.cpu_threads": (
         Options(system=SystemOptions(cpu_threads=isolation.THREADS + 1)),
         lambda patch: patch.setattr(torch, "set_num_threads", lambda _count: None),
@@ -145,7 +165,9 @@ SABOTAGE: dict[str, tuple[Options, Callable[[pytest.MonkeyPatch], None]]] = {
     ),
     "inference.precision": (
         Options(inference=InferenceOptions(precision="bf16")),
-        lambda patch: patch.setattr(precision, "autocast", lambda _name, _device: contextlib.nullcontext()),
+        lambda patch: patch.setattr(
+            precision, "autocast", lambda _name, _device: contextlib.nullcontext()
+        ),
     ),
 }
 
@@ -157,7 +179,9 @@ def test_every_knob_is_sabotaged_below() -> None:
 
 
 @pytest.mark.parametrize("knob", SABOTAGE)
-def test_a_knob_whose_implementation_does_nothing_has_no_effect(knob: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_knob_whose_implementation_does_nothing_has_no_effect(
+    knob: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What is read back from the live objects gives it away."""
     options, sabotage = SABOTAGE[knob]
     assert knob in {d.knob for d in differences(options)}
@@ -178,7 +202,9 @@ def test_batch_size_without_training_is_read_at_inference(monkeypatch: pytest.Mo
     untrained = next(a for a in run(options) if a.knob == "batch_size")
     assert (untrained.got, untrained.holds) == (16, True)
     no_batch_size_at_inference(monkeypatch)
-    assert next(a for a in run(options) if a.knob == "batch_size").note == "asked for 16, read back 32"
+    assert (
+        next(a for a in run(options) if a.knob == "batch_size").note == "asked for 16, read back 32"
+    )
 
 
 def test_inference_in_other_batches_than_training_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,7 +234,11 @@ def test_each_rule_leaves_out_its_own_layers() -> None:
     gone = {
         choice: next(
             a.got
-            for a in run(Options(data=RUST, inference=InferenceOptions(skip_layers=0.34, layer_choice=choice)))
+            for a in run(
+                Options(
+                    data=RUST, inference=InferenceOptions(skip_layers=0.34, layer_choice=choice)
+                )
+            )
             if a.knob == "layer_choice"
         )
         for choice in ("top", "bottom", "alternate", "deepest")
@@ -238,7 +268,9 @@ def test_ids_that_come_from_a_cache_are_told(kind: str, monkeypatch: pytest.Monk
     first, second = (next(a for a in run(options) if a.knob == "tokenizer") for _ in range(2))
     assert first.holds
     assert first.evidence == {"texts_encoded": 104, "texts_from_cache": 0}
-    assert second.note == "the ids of 104 texts came from a cache: their tokenising was not measured"
+    assert (
+        second.note == "the ids of 104 texts came from a cache: their tokenising was not measured"
+    )
 
 
 def test_a_cached_side_of_a_translation_is_told(llama: Checkpoint) -> None:
@@ -267,12 +299,17 @@ def recording(part: Any, stage: str, read: set[str]) -> Any:
     return Recorder(**{f.name: getattr(part, f.name) for f in fields(part)})
 
 
-@pytest.mark.parametrize("options", [Options(), SABOTAGE["architecture.quantizer"][0], SABOTAGE["inference.skip_layers"][0]])
+@pytest.mark.parametrize(
+    "options",
+    [Options(), SABOTAGE["architecture.quantizer"][0], SABOTAGE["inference.skip_layers"][0]],
+)
 def test_every_knob_is_read_by_a_stage(options: Options) -> None:
     """Before any proof asks for it, whatever its value: a knob that no stage reads would be a lie."""
     read: set[str] = set()
     every = {f"{stage}.{knob}" for stage in STAGES for knob in knobs(stage)}
-    recorders = Options(**{stage: recording(getattr(options, stage), stage, read) for stage in STAGES})
+    recorders = Options(
+        **{stage: recording(getattr(options, stage), stage, read) for stage in STAGES}
+    )
     missed: list[set[str]] = []
     run(recorders, before_proofs=lambda: missed.append(every - read))
     needless = {"architecture.quantizer"} if options.architecture.weight_format == "fp32" else set()

@@ -75,12 +75,17 @@ def test_every_thread_is_pinned_inside_and_free_again_outside() -> None:
     thread.join()
     assert other == [{first}, usable]
     assert os.sched_getaffinity(0) == usable
-    assert (proof(system, "cpu_affinity").got, proof(system, "cpu_affinity").holds) == (str(first), True)
+    assert (proof(system, "cpu_affinity").got, proof(system, "cpu_affinity").holds) == (
+        str(first),
+        True,
+    )
 
 
 def test_processors_that_are_not_there_are_refused_before_anything_runs() -> None:
     """The sentence names those that are."""
-    with pytest.raises(UsageError, match=r"system.cpu_affinity: 0,9999 was asked for, and this process may use 0"):
+    with pytest.raises(
+        UsageError, match=r"system.cpu_affinity: 0,9999 was asked for, and this process may use 0"
+    ):
         System(SystemOptions(cpu_affinity="0,9999"), ()).reserve()
 
 
@@ -91,7 +96,9 @@ def test_every_knob_has_a_proof(asked: dict[str, Any]) -> None:
         pass
     proofs = system.proofs({})
     assert sorted(a.knob for a in proofs) == sorted(knobs("system"))
-    assert {a.knob: a.note for a in proofs if not a.holds} == dict.fromkeys(asked, "not applied: the cell counts no GPU")
+    assert {a.knob: a.note for a in proofs if not a.holds} == dict.fromkeys(
+        asked, "not applied: the cell counts no GPU"
+    )
 
 
 def test_without_control_nothing_of_the_machine_is_set() -> None:
@@ -100,4 +107,6 @@ def test_without_control_nothing_of_the_machine_is_set() -> None:
     with System(options, (), control=False) as system:
         assert torch.get_num_threads() == 1
     told = {a.knob: a.note for a in system.proofs({}) if not a.holds}
-    assert told == dict.fromkeys(("gpu_power_fraction", "cpu_governor"), "not applied: --green-control off")
+    assert told == dict.fromkeys(
+        ("gpu_power_fraction", "cpu_governor"), "not applied: --green-control off"
+    )

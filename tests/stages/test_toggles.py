@@ -68,7 +68,9 @@ def run(options: Options) -> tuple[Toggles, tuple[Applied, ...], dict[str, int |
     toggles, system = Toggles(options, SIZE, "cpu"), System(options.system, ())
     with toggles.quiet(), system:
         toggles.reset(0)
-        batches = toggles.data(functions(32), functions(8, seed=1), START, 0, valid=functions(8, seed=2))
+        batches = toggles.data(
+            functions(32), functions(8, seed=1), START, 0, valid=functions(8, seed=2)
+        )
         net = toggles.architecture(START)
         net = toggles.training(net, batches) if toggles.finetunes else net
         net = toggles.shortening(net, batches) if toggles.shortens else net
@@ -81,9 +83,13 @@ def test_every_knob_leaves_a_proof() -> None:
     """With every knob turned away from the baseline, each has one proof of the asked value, and all but the machine's hold."""
     _, applied, _ = run(CHANGED)
     asked = {
-        (stage, f.name): getattr(getattr(CHANGED, stage), f.name) for stage in STAGES for f in fields(getattr(CHANGED, stage))
+        (stage, f.name): getattr(getattr(CHANGED, stage), f.name)
+        for stage in STAGES
+        for f in fields(getattr(CHANGED, stage))
     }
-    assert {d.knob for d in differences(CHANGED)} == {".".join(k) for k in asked} - {"training.finetune"}
+    assert {d.knob for d in differences(CHANGED)} == {".".join(k) for k in asked} - {
+        "training.finetune"
+    }
     assert {(a.stage, a.knob): a.asked for a in applied} == asked
     assert len(applied) == len(asked)
     assert {a.knob for a in applied if not a.holds} == set(requests.TABLE)
@@ -93,7 +99,9 @@ def test_baseline_leaves_a_proof_of_every_knob_that_holds() -> None:
     """V0 is proved like any other variant, and the work is counted."""
     toggles, applied, work = run(Options())
     asked = {
-        (stage, f.name): getattr(getattr(Options(), stage), f.name) for stage in STAGES for f in fields(getattr(CHANGED, stage))
+        (stage, f.name): getattr(getattr(Options(), stage), f.name)
+        for stage in STAGES
+        for f in fields(getattr(CHANGED, stage))
     }
     assert {(a.stage, a.knob): a.asked for a in applied} == asked
     assert all(a.holds for a in applied)
@@ -106,14 +114,25 @@ def test_picking_layers_by_their_influence_is_work_too() -> None:
     fast = Options(data=DataOptions(tokenizer="rust"), training=TrainingOptions(finetune=False))
     _, applied, picked = run(replace(fast, inference=InferenceOptions(skip_layers=0.17)))
     which = next(a for a in applied if a.knob == "layer_choice")
-    assert (which.asked, which.holds, len(which.evidence["block_influence"])) == ("influence", True, 6)
+    assert (which.asked, which.holds, len(which.evidence["block_influence"])) == (
+        "influence",
+        True,
+        6,
+    )
     _, _, named = run(replace(fast, inference=InferenceOptions(layer_choice=which.got)))
     _, _, whole = run(fast)
-    assert picked["flops_architecture"] > 0 == named["flops_architecture"] == whole["flops_architecture"]
+    assert (
+        picked["flops_architecture"]
+        > 0
+        == named["flops_architecture"]
+        == whole["flops_architecture"]
+    )
     assert named["flops_inference"] == picked["flops_inference"] < whole["flops_inference"]
 
 
-def translated(checkpoint: Checkpoint, options: Options) -> tuple[tuple[Applied, ...], dict[str, int | None], list[str]]:
+def translated(
+    checkpoint: Checkpoint, options: Options
+) -> tuple[tuple[Applied, ...], dict[str, int | None], list[str]]:
     """Run the five stages of a translation in miniature and return all proofs, the work counted, and the answers."""
     toggles, system = Toggles(options, small_decoders.SIZE, "cpu"), System(options.system, ())
     with toggles.quiet(), system:
@@ -121,16 +140,22 @@ def translated(checkpoint: Checkpoint, options: Options) -> tuple[tuple[Applied,
         batches = toggles.data(pairs(32), pairs(6, 40), checkpoint, 0, valid=pairs(4, 60))
         net = toggles.training(toggles.architecture(checkpoint), batches)
         net = toggles.shortening(net, batches) if toggles.shortens else net
-        answers = list(toggles.inference(toggles.conversion(net) if toggles.converts else net, batches))
+        answers = list(
+            toggles.inference(toggles.conversion(net) if toggles.converts else net, batches)
+        )
     return (*toggles.applied(), *system.proofs({})), toggles.work(net, batches), answers
 
 
 @pytest.mark.parametrize("kind", ["llama", "qwen2"])
-def test_every_knob_of_a_translation_leaves_a_proof(kind: str, request: pytest.FixtureRequest) -> None:
+def test_every_knob_of_a_translation_leaves_a_proof(
+    kind: str, request: pytest.FixtureRequest
+) -> None:
     """A decoder is proved like a classifier: each knob once, and all but the machine's hold."""
     applied, work, answers = translated(request.getfixturevalue(kind), CHANGED)
     asked = {
-        (stage, f.name): getattr(getattr(CHANGED, stage), f.name) for stage in STAGES for f in fields(getattr(CHANGED, stage))
+        (stage, f.name): getattr(getattr(CHANGED, stage), f.name)
+        for stage in STAGES
+        for f in fields(getattr(CHANGED, stage))
     }
     assert {(a.stage, a.knob): a.asked for a in applied} == asked
     assert len(applied) == len(asked)
@@ -147,7 +172,9 @@ def test_work_of_a_translation_counts_what_is_read_and_written(llama: Checkpoint
     assert all(a.holds for a in applied)
     assert work["tokens_training"] == goal.training_rows(pairs(32)).tokens
     assert work["tokens_inference"] == goal.inference_rows(pairs(6, 40)).tokens
-    assert len(answers) < work["tokens_generated"] <= len(answers) * small_decoders.SIZE.max_new_tokens
+    assert (
+        len(answers) < work["tokens_generated"] <= len(answers) * small_decoders.SIZE.max_new_tokens
+    )
 
 
 def test_warm_up_of_a_translation_is_short_and_leaves_no_trace(llama: Checkpoint) -> None:
@@ -199,7 +226,9 @@ def test_warm_up_leaves_no_trace(options: Options) -> None:
 
 def test_options_that_contradict_each_other_are_refused_before_anything_runs() -> None:
     """Micro-batches divide the batch, or the cell does not start."""
-    with pytest.raises(UsageError, match=r"accumulation_steps: 5 does not divide data.batch_size 32"):
+    with pytest.raises(
+        UsageError, match=r"accumulation_steps: 5 does not divide data.batch_size 32"
+    ):
         Toggles(Options(training=TrainingOptions(accumulation_steps=5)), SIZE, "cpu")
 
 
@@ -208,7 +237,10 @@ def test_options_that_contradict_each_other_are_refused_before_anything_runs() -
     [
         (Options(training=TrainingOptions(precision="fp16")), "training.precision: fp16"),
         (Options(inference=InferenceOptions(precision="fp16")), "inference.precision: fp16"),
-        (Options(architecture=ArchitectureOptions(weight_format="fp8")), "architecture.weight_format: fp8"),
+        (
+            Options(architecture=ArchitectureOptions(weight_format="fp8")),
+            "architecture.weight_format: fp8",
+        ),
     ],
 )
 def test_check_refuses_what_the_device_cannot_do(options: Options, knob: str) -> None:
@@ -234,9 +266,12 @@ def test_auto_is_cuda_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize(
-    ("name", "count", "said"), [("cuda", 0, "sees no CUDA device; use auto or cpu"), ("cuda:2", 2, "sees 2 CUDA")]
+    ("name", "count", "said"),
+    [("cuda", 0, "sees no CUDA device; use auto or cpu"), ("cuda:2", 2, "sees 2 CUDA")],
 )
-def test_a_device_that_is_not_there_is_unavailable(name: str, count: int, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_device_that_is_not_there_is_unavailable(
+    name: str, count: int, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The sentence names the option, what was asked and what there is."""
     cuda(monkeypatch, count)
     with pytest.raises(UnavailableError, match=f"--green-device: {name} was asked for .*{said}"):

@@ -42,7 +42,9 @@ def few() -> Batches:
 
 
 @pytest.mark.parametrize(("optimizer", "tolerance"), [("sgd", 1e-6), ("adamw", 2e-4)])
-def test_accumulating_gives_the_weights_of_the_whole_batch(optimizer: str, tolerance: float) -> None:
+def test_accumulating_gives_the_weights_of_the_whole_batch(
+    optimizer: str, tolerance: float
+) -> None:
     """Three steps of 4 x 8 examples end in the weights of three steps of 32, up to the order of FP32 sums."""
     train, ends = functions(96), []
     for steps in (1, 4):
@@ -62,7 +64,9 @@ def test_gradients_are_clipped_to_their_norm(monkeypatch: pytest.MonkeyPatch) ->
     net, options = START.load(), TrainingOptions(optimizer="sgd")
     before = torch.cat([p.detach().clone().flatten() for p in net.parameters()])
     size = replace(SIZE, learning_rate=1.0, weight_decay=0.0)
-    training.finetune(net, batched(functions(8), functions(1), options, batch_size=8), options, size, CPU)
+    training.finetune(
+        net, batched(functions(8), functions(1), options, batch_size=8), options, size, CPU
+    )
     moved = torch.cat([p.detach().flatten() for p in net.parameters()]) - before
     assert float(moved.norm()) == pytest.approx(1e-3, rel=0.01)
 
@@ -126,22 +130,38 @@ def test_sgd_is_proved_by_the_live_optimizer(few: Batches) -> None:
     _, seen = fine_tuned(few, options)
     optimizer = {p.knob: p for p in training.proofs(seen, options)}["optimizer"]
     assert (optimizer.asked, optimizer.got, optimizer.holds) == ("sgd", "sgd", True)
-    mistaken = {p.knob: p for p in training.proofs(seen, replace(options, optimizer="adamw"))}["optimizer"]
+    mistaken = {p.knob: p for p in training.proofs(seen, replace(options, optimizer="adamw"))}[
+        "optimizer"
+    ]
     assert mistaken.note == "asked for adamw, read back sgd"
 
 
 def test_counted_micro_batches_are_held_against_the_asked_ones() -> None:
     """Accumulation is read from counts: other counts are told."""
-    seen = Seen(steps=2, micro_batches=4, examples=16, losses=[0.7, 0.6], precision="bf16", optimizer="adamw")
+    seen = Seen(
+        steps=2,
+        micro_batches=4,
+        examples=16,
+        losses=[0.7, 0.6],
+        precision="bf16",
+        optimizer="adamw",
+    )
     assert [p.knob for p in training.proofs(seen, BF16) if not p.holds] == []
     wrong = training.proofs(replace(seen, micro_batches=2), BF16)
-    assert [(p.stage, p.knob, p.got) for p in wrong if not p.holds] == [("training", "accumulation_steps", 1)]
+    assert [(p.stage, p.knob, p.got) for p in wrong if not p.holds] == [
+        ("training", "accumulation_steps", 1)
+    ]
 
 
 def test_skipped_training_is_proved() -> None:
     """Without fine-tuning it is proved that it did not run; if it was asked for, the proof does not hold."""
     skipped, *_ = training.proofs(None, TrainingOptions(finetune=False))
-    assert (skipped.knob, skipped.asked, skipped.got, skipped.holds) == ("finetune", False, False, True)
+    assert (skipped.knob, skipped.asked, skipped.got, skipped.holds) == (
+        "finetune",
+        False,
+        False,
+        True,
+    )
     missing, *_ = training.proofs(None, TrainingOptions())
     assert not missing.holds
 
@@ -229,4 +249,11 @@ def test_a_loss_that_does_not_fall_is_a_doubt() -> None:
     loss, skipped = training.doubts(TrainingOptions(), torch.device("cpu"), seen)
     assert loss == "the training loss did not fall: its last half is 0.2 above its first"
     assert skipped.startswith("1 of 4 optimizer steps were skipped")
-    assert training.doubts(TrainingOptions(), torch.device("cpu"), training.Seen(steps=4, losses=[0.7, 0.6, 0.5, 0.4])) == ()
+    assert (
+        training.doubts(
+            TrainingOptions(),
+            torch.device("cpu"),
+            training.Seen(steps=4, losses=[0.7, 0.6, 0.5, 0.4]),
+        )
+        == ()
+    )

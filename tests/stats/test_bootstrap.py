@@ -45,13 +45,18 @@ def test_the_point_of_weighted_classes_is_the_score_of_copies() -> None:
     """A class that counts three times scores as if its rows stood there three times."""
     one = simulated(1, weights=(3.0, 1.0))
     times = np.where(one.labels == 0, 3, 1)
-    copied = outcomes.of(np.repeat(one.labels, times), np.repeat(one.probabilities, times), threshold=one.threshold)
+    copied = outcomes.of(
+        np.repeat(one.labels, times), np.repeat(one.probabilities, times), threshold=one.threshold
+    )
     assert bootstrap.point(one) == pytest.approx(bootstrap.point(copied))
 
 
 def test_class_weights_shift_precision_and_neither_recall_nor_the_roc_curve() -> None:
     """What is asked within a class does not depend on how frequent the class is; what mixes both does."""
-    plain, weighted = bootstrap.point(simulated(1)), bootstrap.point(simulated(1, weights=(9.0, 1.0)))
+    plain, weighted = (
+        bootstrap.point(simulated(1)),
+        bootstrap.point(simulated(1, weights=(9.0, 1.0))),
+    )
     assert weighted["recall"] == pytest.approx(plain["recall"])
     assert weighted["roc_auc"] == pytest.approx(plain["roc_auc"])
     assert weighted["precision"] < plain["precision"] - 0.1
@@ -64,21 +69,32 @@ def test_class_weights_reach_the_resamples() -> None:
     low, high = bootstrap.intervals(bootstrap.replicates(weighted, count=200))["precision"]
     assert low is not None
     assert high is not None
-    assert low < bootstrap.point(weighted)["precision"] < high < bootstrap.point(simulated(1))["precision"]
+    assert (
+        low
+        < bootstrap.point(weighted)["precision"]
+        < high
+        < bootstrap.point(simulated(1))["precision"]
+    )
 
 
 def test_a_resample_has_a_value_of_each_score() -> None:
     """As many as were asked for, under the scores' names."""
     found = bootstrap.replicates(simulated(1), count=37)
-    assert {name: values.shape for name, values in found.items()} == dict.fromkeys(HIGHER_IS_BETTER, (37,))
+    assert {name: values.shape for name, values in found.items()} == dict.fromkeys(
+        HIGHER_IS_BETTER, (37,)
+    )
 
 
 def test_the_same_groups_see_the_same_draws() -> None:
     """Labels and probabilities move no draw, and neither does a second call; another seed does."""
     one, other = simulated(1, together=True, copies=2), simulated(2, together=True, copies=2)
-    drawn = [np.concatenate(list(bootstrap._drawn(o.groups, 20, bootstrap.SEED))) for o in (one, other)]
+    drawn = [
+        np.concatenate(list(bootstrap._drawn(o.groups, 20, bootstrap.SEED))) for o in (one, other)
+    ]
     assert drawn[0].tolist() == drawn[1].tolist()
-    first, again, another = (bootstrap.replicates(one, count=20, seed=s)["brier"].tolist() for s in (1, 1, 2))
+    first, again, another = (
+        bootstrap.replicates(one, count=20, seed=s)["brier"].tolist() for s in (1, 1, 2)
+    )
     assert first == again != another
 
 
@@ -155,7 +171,9 @@ def test_a_score_that_few_resamples_define_has_no_interval() -> None:
 
 
 @pytest.mark.parametrize(("undefined", "known"), [(0, True), (5, True), (6, False), (100, False)])
-def test_from_95_of_100_defined_resamples_on_there_is_an_interval(undefined: int, known: bool) -> None:  # noqa: FBT001
+def test_from_95_of_100_defined_resamples_on_there_is_an_interval(
+    undefined: int, known: bool
+) -> None:  # noqa: FBT001
     """The undefined ones are left out of it."""
     values = np.where(np.arange(100) < undefined, np.nan, 0.5)
     assert bootstrap.interval(values) == (Interval(0.5, 0.5) if known else Interval(None, None))
@@ -171,7 +189,9 @@ def test_the_bounds_are_the_percentiles_that_leave_5_of_100_outside() -> None:
 @given(st.integers(0, 10**6), st.integers(2, 30))
 def test_no_bound_leaves_the_range_of_its_score(seed: int, rows: int) -> None:
     """A percentile is a score of some resample, or lies between two."""
-    for name, (low, high) in bootstrap.intervals(bootstrap.replicates(simulated(seed, rows), count=40)).items():
+    for name, (low, high) in bootstrap.intervals(
+        bootstrap.replicates(simulated(seed, rows), count=40)
+    ).items():
         assert (low is None) == (high is None)
         if low is not None and high is not None:
             assert (-1 if name == "mcc" else 0) - 1e-9 <= low <= high <= 1 + 1e-9

@@ -13,7 +13,9 @@ from greenbench.stats import bootstrap
 from greenbench.stats import classification_answers as outcomes
 
 PROBABILITIES = st.floats(0, 1, width=32)
-ANSWERS = st.lists(st.tuples(st.integers(0, 1), PROBABILITIES, st.integers(-5, 5)), min_size=1, max_size=40)
+ANSWERS = st.lists(
+    st.tuples(st.integers(0, 1), PROBABILITIES, st.integers(-5, 5)), min_size=1, max_size=40
+)
 
 
 def kept(one: outcomes.Outcomes) -> dict:
@@ -21,13 +23,20 @@ def kept(one: outcomes.Outcomes) -> dict:
     return json.loads(json.dumps(outcomes.record(one), allow_nan=False))
 
 
-@given(ANSWERS, PROBABILITIES, st.lists(st.text(max_size=3)), st.tuples(st.floats(0.1, 10), st.floats(0.1, 10)))
+@given(
+    ANSWERS,
+    PROBABILITIES,
+    st.lists(st.text(max_size=3)),
+    st.tuples(st.floats(0.1, 10), st.floats(0.1, 10)),
+)
 def test_what_is_read_is_what_was_recorded(
     answers: list[tuple], threshold: float, rows: list[str], weights: tuple[float, float]
 ) -> None:
     """Labels, probabilities, threshold, checksum and weights survive a file to the last bit."""
     labels, probabilities, groups = zip(*answers, strict=True)
-    one = outcomes.of(labels, probabilities, threshold=threshold, groups=groups, rows=rows, weights=weights)
+    one = outcomes.of(
+        labels, probabilities, threshold=threshold, groups=groups, rows=rows, weights=weights
+    )
     back = outcomes.read(kept(one))
     assert back.labels.tolist() == list(labels)
     assert back.probabilities.tolist() == list(probabilities)
@@ -57,7 +66,9 @@ def test_the_bits_are_the_labels_and_who_is_right(answers: list[tuple]) -> None:
 def test_the_record_worked_by_hand() -> None:
     """Ten rows are two bytes of bits, the first row first; a probability at the threshold is called."""
     labels = [1, 0, 0, 0, 0, 0, 0, 0, 1, 1]
-    record = outcomes.record(outcomes.of(labels, [0.5, 0.5] + [0.0] * 6 + [0.25, 1.0], threshold=0.5))
+    record = outcomes.record(
+        outcomes.of(labels, [0.5, 0.5] + [0.0] * 6 + [0.25, 1.0], threshold=0.5)
+    )
     assert (record["n"], record["labels_bits"], record["right_bits"]) == (10, "80c0", "bf40")
     assert record["class_weights"] == [1.0, 1.0]
 
@@ -86,8 +97,15 @@ def test_groups_are_kept_where_two_rows_belong_together() -> None:
 def test_groups_that_are_read_draw_the_same_resamples() -> None:
     """Scores that are computed from a file are those that were computed before it was written."""
     random = np.random.default_rng(3)
-    one = outcomes.of(random.integers(0, 2, 30), random.random(30), threshold=0.5, groups=random.integers(0, 20, 30))
-    before, after = (bootstrap.replicates(o, count=20)["brier"].tolist() for o in (one, outcomes.read(kept(one))))
+    one = outcomes.of(
+        random.integers(0, 2, 30),
+        random.random(30),
+        threshold=0.5,
+        groups=random.integers(0, 20, 30),
+    )
+    before, after = (
+        bootstrap.replicates(o, count=20)["brier"].tolist() for o in (one, outcomes.read(kept(one)))
+    )
     assert before == after
 
 
@@ -115,5 +133,7 @@ def test_a_text_that_is_no_valid_unicode_has_a_checksum() -> None:
 def test_a_row_takes_few_bytes_of_a_file(groups: tuple[int, ...], most: float) -> None:
     """Two thousand rows are told in some 6 bytes each, in 11 where near-duplicates stand among them."""
     random = np.random.default_rng(5)
-    one = outcomes.of(random.integers(0, 2, 2000), random.random(2000), threshold=0.5, groups=groups)
+    one = outcomes.of(
+        random.integers(0, 2, 2000), random.random(2000), threshold=0.5, groups=groups
+    )
     assert len(json.dumps(outcomes.record(one))) / 2000 < most

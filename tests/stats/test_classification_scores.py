@@ -23,13 +23,23 @@ def columns(rows: list[tuple]) -> tuple[np.ndarray, ...]:
     return tuple(np.array(column) for column in zip(*rows, strict=True))
 
 
-def alone(labels: list[int], probabilities: list[float], threshold: float = 0.5, weights: list[float] | None = None) -> dict:
+def alone(
+    labels: list[int],
+    probabilities: list[float],
+    threshold: float = 0.5,
+    weights: list[float] | None = None,
+) -> dict:
     """Return each score of a single weighting, by default of 1 a row."""
     own = np.ones(len(labels)) if weights is None else np.array(weights, float)
-    return {n: float(v[0]) for n, v in scores(own[None], np.array(labels), np.array(probabilities), threshold).items()}
+    return {
+        n: float(v[0])
+        for n, v in scores(own[None], np.array(labels), np.array(probabilities), threshold).items()
+    }
 
 
-def learned(weights: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, threshold: float) -> dict[str, float]:
+def learned(
+    weights: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, threshold: float
+) -> dict[str, float]:
     """Return the same scores by scikit-learn."""
     called = (probabilities >= threshold).astype(int)
     kept = {"sample_weight": weights}
@@ -37,7 +47,9 @@ def learned(weights: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, 
         warnings.simplefilter("ignore")
         return {
             "mcc": metrics.matthews_corrcoef(labels, called, **kept),
-            "macro_f1": metrics.f1_score(labels, called, average="macro", labels=[0, 1], zero_division=0, **kept),
+            "macro_f1": metrics.f1_score(
+                labels, called, average="macro", labels=[0, 1], zero_division=0, **kept
+            ),
             "f1": metrics.f1_score(labels, called, zero_division=0, **kept),
             "precision": metrics.precision_score(labels, called, zero_division=np.nan, **kept),
             "recall": metrics.recall_score(labels, called, **kept),
@@ -45,7 +57,9 @@ def learned(weights: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, 
             "pr_auc": metrics.average_precision_score(labels, probabilities, **kept),
             "accuracy": metrics.accuracy_score(labels, called, **kept),
             "brier": metrics.brier_score_loss(labels, probabilities, **kept),
-            "weighted_f1": metrics.f1_score(labels, called, average="weighted", zero_division=0, **kept),
+            "weighted_f1": metrics.f1_score(
+                labels, called, average="weighted", zero_division=0, **kept
+            ),
         }
 
 
@@ -60,7 +74,9 @@ def test_every_score_is_scikit_learn_s(rows: list[tuple], threshold: float) -> N
     found = scores(weights[None].astype(float), labels, probabilities, threshold)
     assert found.keys() == HIGHER_IS_BETTER.keys()
     expected = learned(weights.astype(float), labels, probabilities, threshold)
-    assert {n: float(v[0]) for n, v in found.items()} == pytest.approx(expected, abs=1e-9, nan_ok=True)
+    assert {n: float(v[0]) for n, v in found.items()} == pytest.approx(
+        expected, abs=1e-9, nan_ok=True
+    )
 
 
 @given(ROWS, EIGHTHS)
@@ -75,7 +91,9 @@ def test_a_weight_counts_as_that_many_copies(rows: list[tuple], threshold: float
 
 def test_the_scores_of_a_confusion_worked_by_hand() -> None:
     """Three hits, one false alarm, two misses and four rightly left alone."""
-    found = alone([1, 1, 1, 0, 1, 1, 0, 0, 0, 0], [0.9, 0.8, 0.7, 0.6, 0.4, 0.3, 0.2, 0.2, 0.1, 0.0])
+    found = alone(
+        [1, 1, 1, 0, 1, 1, 0, 0, 0, 0], [0.9, 0.8, 0.7, 0.6, 0.4, 0.3, 0.2, 0.2, 0.1, 0.0]
+    )
     assert found == pytest.approx(
         {
             "mcc": 10 / math.sqrt(600),
@@ -109,7 +127,11 @@ def test_the_scores_of_a_confusion_worked_by_hand() -> None:
     ],
 )
 def test_small_scores_worked_by_hand(
-    labels: list[int], probabilities: list[float], weights: list[float] | None, name: str, expected: float
+    labels: list[int],
+    probabilities: list[float],
+    weights: list[float] | None,
+    name: str,
+    expected: float,
 ) -> None:
     """Ties count half in the ROC curve and together in the precision; weights count as rows."""
     assert alone(labels, probabilities, weights=weights)[name] == pytest.approx(expected)
@@ -154,7 +176,9 @@ def test_a_constant_answer_on_two_classes_has_no_correlation(threshold: float) -
 
 
 @given(UNWEIGHTED, st.data())
-def test_several_weightings_score_as_each_does_alone(rows: list[tuple], data: st.DataObject) -> None:
+def test_several_weightings_score_as_each_does_alone(
+    rows: list[tuple], data: st.DataObject
+) -> None:
     """No weighting touches another's scores, even where one of them is undefined."""
     labels, probabilities = columns(rows)
     weighting = st.lists(st.integers(0, 3), min_size=len(rows), max_size=len(rows)).filter(any)
@@ -163,7 +187,9 @@ def test_several_weightings_score_as_each_does_alone(rows: list[tuple], data: st
     assert {v.shape for v in together.values()} == {(len(weights),)}
     for index, own in enumerate(weights):
         one = {name: float(values[index]) for name, values in together.items()}
-        assert one == pytest.approx(alone(labels, probabilities, weights=own), abs=1e-12, nan_ok=True)
+        assert one == pytest.approx(
+            alone(labels, probabilities, weights=own), abs=1e-12, nan_ok=True
+        )
 
 
 def reached(labels: np.ndarray, probabilities: np.ndarray, threshold: float) -> float:
@@ -178,7 +204,11 @@ def test_the_best_threshold_reaches_the_highest_correlation(rows: list[tuple]) -
     """No threshold of all those that call other rows is better; there is one exactly where some correlation is positive."""
     labels, probabilities = columns(rows)
     there = np.unique(probabilities)
-    top = max(reached(labels, probabilities, t) for t in there) if 0 < labels.sum() < len(labels) else 0.0
+    top = (
+        max(reached(labels, probabilities, t) for t in there)
+        if 0 < labels.sum() < len(labels)
+        else 0.0
+    )
     chosen = best_threshold(labels, probabilities)
     assert (chosen is None) == (top <= 1e-12)
     if chosen is not None:
@@ -204,9 +234,18 @@ def test_the_best_threshold_lies_halfway_between_neighbours(rows: list[tuple]) -
         ([1, 0, 1, 0], [0.2, 0.2, 0.8, 0.8]),
         ([1], [0.5]),
     ],
-    ids=["negatives only", "positives only", "constant", "the wrong way round", "nothing told", "one row"],
+    ids=[
+        "negatives only",
+        "positives only",
+        "constant",
+        "the wrong way round",
+        "nothing told",
+        "one row",
+    ],
 )
-def test_there_is_no_best_threshold_where_probabilities_tell_nothing(labels: list[int], probabilities: list[float]) -> None:
+def test_there_is_no_best_threshold_where_probabilities_tell_nothing(
+    labels: list[int], probabilities: list[float]
+) -> None:
     """Whoever asks must fall back on a threshold of their own."""
     assert best_threshold(np.array(labels), np.array(probabilities)) is None
 
@@ -220,7 +259,9 @@ def test_there_is_no_best_threshold_where_probabilities_tell_nothing(labels: lis
         ([0, 1, 1, 0, 0], [1.0, 1.0, 0.75, 0.5, 0.0], 0.625),
     ],
 )
-def test_best_thresholds_worked_by_hand(labels: list[int], probabilities: list[float], expected: float) -> None:
+def test_best_thresholds_worked_by_hand(
+    labels: list[int], probabilities: list[float], expected: float
+) -> None:
     """The order of the rows is of no account."""
     for order in (slice(None), slice(None, None, -1)):
         assert best_threshold(np.array(labels)[order], np.array(probabilities)[order]) == expected
@@ -230,11 +271,20 @@ def test_best_thresholds_worked_by_hand(labels: list[int], probabilities: list[f
     ("labels", "probabilities", "expected"),
     [
         ([1, 1, 0, 1, 0, 0, 0, 1, 0], [1.0, 1.0, 1.0, 0.75, 0.75, 0.75, 0.75, 0.5, 0.0], 0.875),
-        ([1, 1, 1, 1, 0, 0, 0, 1, 1, 0], [1.0, 1.0, 0.75, 0.75, 0.75, 0.5, 0.5, 0.5, 0.25, 0.25], 0.625),
+        (
+            [1, 1, 1, 1, 0, 0, 0, 1, 1, 0],
+            [1.0, 1.0, 0.75, 0.75, 0.75, 0.5, 0.5, 0.5, 0.25, 0.25],
+            0.625,
+        ),
         ([1, 0, 0, 0, 1, 0, 0, 0], [1.0, 1.0, 0.5, 0.25, 0.25, 0.25, 0.0, 0.0], 0.75),
         ([1, 1, 0, 1, 1, 1, 1, 0], [1.0, 1.0, 0.75, 0.5, 0.5, 0.5, 0.0, 0.0], 0.25),
     ],
-    ids=["3 of 4 called, not 8", "5 of 6 called, not 2", "2 of 2 called, not 6", "6 of 6 called, not 2"],
+    ids=[
+        "3 of 4 called, not 8",
+        "5 of 6 called, not 2",
+        "2 of 2 called, not 6",
+        "6 of 6 called, not 2",
+    ],
 )
 def test_of_equally_good_thresholds_the_one_that_calls_about_as_many_as_there_are_positives(
     labels: list[int], probabilities: list[float], expected: float

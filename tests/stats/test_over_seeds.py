@@ -16,12 +16,16 @@ WHOLE = Window(stage="whole", seconds=1.0, energy=Energy())
 UNIT = st.floats(0, 1)
 
 
-def scored(value: float | None, low: float | None = None, high: float | None = None, **more: Any) -> Metric:
+def scored(
+    value: float | None, low: float | None = None, high: float | None = None, **more: Any
+) -> Metric:
     """Return a score on 100 rows."""
     return Metric(value=value, n=100, low=low, high=high, **more)
 
 
-def deciding(low: float | None, constant: float | None = 0.0, value: float | None = 0.5, **more: Any) -> Metric:
+def deciding(
+    low: float | None, constant: float | None = 0.0, value: float | None = 0.5, **more: Any
+) -> Metric:
     """Return the score that must beat ``constant``, with its lower bound."""
     return scored(value, low, 0.9, constant=constant, decides=True, **more)
 
@@ -30,7 +34,10 @@ def rounds(*qualities: dict[str, Metric], reasons: tuple[tuple[str, ...], ...] =
     """Return a round for each quality, seeds from 1 on, with the reasons for which each is no prediction."""
     each = reasons or ((),) * len(qualities)
     pairs = enumerate(zip(qualities, each, strict=True), 1)
-    return [Round(seed=seed, whole=WHOLE, windows=(), quality=q, degenerate=told) for seed, (q, told) in pairs]
+    return [
+        Round(seed=seed, whole=WHOLE, windows=(), quality=q, degenerate=told)
+        for seed, (q, told) in pairs
+    ]
 
 
 def test_a_score_is_the_mean_of_its_rounds() -> None:
@@ -43,7 +50,12 @@ def test_what_is_not_averaged_is_kept() -> None:
     """Rows, direction and the constant answer's score are the rounds'."""
     one = scored(0.2, 0.1, 0.3, higher_is_better=False, constant=0.25, decides=True)
     found = mean_quality(rounds({"brier": one}, {"brier": one}))["brier"]
-    assert (found.n, found.higher_is_better, found.constant, found.decides) == (100, False, 0.25, True)
+    assert (found.n, found.higher_is_better, found.constant, found.decides) == (
+        100,
+        False,
+        0.25,
+        True,
+    )
 
 
 def test_rows_and_seeds_add_in_quadrature() -> None:
@@ -73,11 +85,15 @@ def test_the_spread_of_seeds_is_student_s(values: list[float], half: float) -> N
 def test_one_round_keeps_its_interval(value: float, below: float, above: float) -> None:
     """Nothing is known of other seeds, and nothing is added."""
     found = over_rounds([scored(value, value - below, value + above)])
-    assert (found.value, found.low, found.high) == pytest.approx((value, value - below, value + above), abs=1e-12)
+    assert (found.value, found.low, found.high) == pytest.approx(
+        (value, value - below, value + above), abs=1e-12
+    )
 
 
 @given(st.lists(st.tuples(UNIT, UNIT, UNIT), min_size=1, max_size=6))
-def test_no_interval_is_narrower_than_rows_or_seeds_alone(each: list[tuple[float, float, float]]) -> None:
+def test_no_interval_is_narrower_than_rows_or_seeds_alone(
+    each: list[tuple[float, float, float]],
+) -> None:
     """The mean lies inside, and either cause alone would leave as much open or less."""
     found = over_rounds([scored(v, v - below, v + above) for v, below, above in each])
     values, below, above = (list(column) for column in zip(*each, strict=True))
@@ -111,7 +127,12 @@ def test_an_undefined_round_is_left_out_of_the_mean() -> None:
 def test_a_score_that_no_round_defines_says_why() -> None:
     """It has neither value nor bounds."""
     found = over_rounds([scored(None, reason="one class"), scored(None, reason="nothing called")])
-    assert (found.value, found.low, found.high, found.reason) == (None, None, None, "nothing called")
+    assert (found.value, found.low, found.high, found.reason) == (
+        None,
+        None,
+        None,
+        "nothing called",
+    )
 
 
 def test_no_rounds_have_no_quality() -> None:
@@ -122,23 +143,33 @@ def test_no_rounds_have_no_quality() -> None:
 
 def test_one_answer_for_everything_is_told() -> None:
     """In the round's own words where there is a single one."""
-    assert degenerate(rounds({}, reasons=(("all 90 are called safe",),))) == ("all 90 are called safe",)
+    assert degenerate(rounds({}, reasons=(("all 90 are called safe",),))) == (
+        "all 90 are called safe",
+    )
 
 
 def test_most_rounds_decide_and_a_single_one_that_collapsed_is_named() -> None:
     """Two of three constant rounds are no prediction; one of three is a doubt with its seed."""
     safe = ("all are called safe",)
-    most, few = rounds({}, {}, {}, reasons=((), safe, safe)), rounds({}, {}, {}, reasons=((), safe, ()))
+    most, few = (
+        rounds({}, {}, {}, reasons=((), safe, safe)),
+        rounds({}, {}, {}, reasons=((), safe, ())),
+    )
     assert (degenerate(most), collapsed(most)) == (safe, ())
     assert degenerate(few) == ()
-    assert collapsed(few) == (f"the round of seed {few[1].seed} predicts nothing: all are called safe",)
+    assert collapsed(few) == (
+        f"the round of seed {few[1].seed} predicts nothing: all are called safe",
+    )
 
 
 @pytest.mark.parametrize("low", [-0.1, 0.0])
 def test_a_bound_that_holds_the_constant_answer_proves_nothing(low: float) -> None:
     """A score of 0.5 may be chance, and the text says by which bound."""
     (told,) = degenerate(rounds({"mcc": deciding(low)}))
-    assert told == f"mcc 0.500 is not shown to be better than a constant answer's 0.000: the 95 % bound is {low:.3f}"
+    assert (
+        told
+        == f"mcc 0.500 is not shown to be better than a constant answer's 0.000: the 95 % bound is {low:.3f}"
+    )
 
 
 def test_a_bound_above_the_constant_answer_is_a_prediction() -> None:
@@ -162,11 +193,16 @@ def test_an_error_must_stay_below_the_constant_answer_s(high: float, holds: bool
 
 def test_a_score_that_does_not_decide_is_not_asked() -> None:
     """An accuracy below the constant answer's is no proof where classes are rare."""
-    assert degenerate(rounds({"accuracy": scored(0.5, 0.4, 0.6, constant=0.9), "mcc": deciding(0.2)})) == ()
+    assert (
+        degenerate(rounds({"accuracy": scored(0.5, 0.4, 0.6, constant=0.9), "mcc": deciding(0.2)}))
+        == ()
+    )
 
 
 @pytest.mark.parametrize(
-    "unknown", [scored(None, constant=0.0, decides=True), scored(0.5, 0.4, 0.6, decides=True)], ids=["value", "constant"]
+    "unknown",
+    [scored(None, constant=0.0, decides=True), scored(0.5, 0.4, 0.6, decides=True)],
+    ids=["value", "constant"],
 )
 def test_a_round_that_knows_no_score_is_not_held_against_a_cell(unknown: Metric) -> None:
     """Alone it proves nothing either way; beside a round that knows, that one decides."""
@@ -183,7 +219,9 @@ def test_a_score_without_a_bound_shows_nothing() -> None:
 
 def test_both_reasons_are_told() -> None:
     """First the constant rounds, then the score."""
-    told = degenerate(rounds({"mcc": deciding(0.0, value=0.0)}, reasons=(("all are called safe",),)))
+    told = degenerate(
+        rounds({"mcc": deciding(0.0, value=0.0)}, reasons=(("all are called safe",),))
+    )
     assert len(told) == 2
     assert told[0] == "all are called safe"
     assert told[1].startswith("mcc 0.000 is not shown to be better")
@@ -193,4 +231,7 @@ def test_a_score_that_is_no_number_is_none_with_a_reason() -> None:
     """In one round of several the others count; in all there is no score."""
     lost, known = Metric(value=float("nan"), n=5), Metric(value=0.5, n=5)
     assert over_rounds([lost, known]).value == 0.5
-    assert (over_rounds([lost, lost]).value, over_rounds([lost]).reason) == (None, "the score is no number")
+    assert (over_rounds([lost, lost]).value, over_rounds([lost]).reason) == (
+        None,
+        "the score is no number",
+    )

@@ -26,7 +26,9 @@ def differences(one: outcomes.Outcomes, other: outcomes.Outcomes) -> dict[str, D
     return paired.differences(outcomes.record(one), outcomes.record(other))
 
 
-def model(noise: float = 0.0, skill: float = 0.0, rows: tuple[str, ...] = ROWS) -> outcomes.Outcomes:
+def model(
+    noise: float = 0.0, skill: float = 0.0, rows: tuple[str, ...] = ROWS
+) -> outcomes.Outcomes:
     """Return a model's answers: a signal that all share, ``noise`` of its own, and ``skill`` that moves it to the labels."""
     logits = SIGNAL + noise * NOISE + skill * (2 * LABELS - 1)
     return outcomes.of(LABELS, 1 / (1 + np.exp(-logits)), threshold=0.5, rows=rows)
@@ -60,7 +62,9 @@ def test_pairing_sees_what_two_separate_intervals_hide(name: str) -> None:
     one, other = model(), model(0.3)
     apart = [bootstrap.interval(bootstrap.replicates(o)[name]) for o in (one, other)]
     together = differences(one, other)[name]
-    separate = math.hypot(*(i.high - i.low for i in apart if i.high is not None and i.low is not None))
+    separate = math.hypot(
+        *(i.high - i.low for i in apart if i.high is not None and i.low is not None)
+    )
     assert together.low is not None
     assert together.high is not None
     assert 0 < together.high - together.low < separate / 1.5
@@ -100,14 +104,18 @@ def test_a_score_that_one_of_them_lacks_has_no_difference() -> None:
 def test_a_difference_that_few_resamples_define_has_no_bounds() -> None:
     """A single positive row: the correlations differ, and nobody knows how surely."""
     labels = [1] + [0] * 19
-    one, other = (outcomes.of(labels, [0.9, *([0.9] * n), *([0.1] * (19 - n))], threshold=0.5) for n in (1, 3))
+    one, other = (
+        outcomes.of(labels, [0.9, *([0.9] * n), *([0.1] * (19 - n))], threshold=0.5) for n in (1, 3)
+    )
     found = differences(one, other)["mcc"]
     assert found.value is not None
     assert found.value > 0
     assert (found.low, found.high) == (None, None)
 
 
-@pytest.mark.parametrize("rows", [ROWS[::-1], (*ROWS[:-1], "another"), ()], ids=["order", "content", "none"])
+@pytest.mark.parametrize(
+    "rows", [ROWS[::-1], (*ROWS[:-1], "another"), ()], ids=["order", "content", "none"]
+)
 def test_other_rows_cannot_be_paired(rows: tuple[str, ...]) -> None:
     """Neither the same ones in another order, nor other ones."""
     with pytest.raises(ValueError, match="different test rows"):
@@ -132,11 +140,17 @@ def test_more_rows_cannot_be_paired() -> None:
         (7, 0, 0, 4, 1.0),
     ],
 )
-def test_mcnemar_worked_by_hand(both: int, only_one: int, only_other: int, neither: int, p: float) -> None:
+def test_mcnemar_worked_by_hand(
+    both: int, only_one: int, only_other: int, neither: int, p: float
+) -> None:
     """Only rows on which they disagree count; where there are none, nothing speaks against their being equal."""
     one = [True] * both + [True] * only_one + [False] * only_other + [False] * neither
     other = [True] * both + [False] * only_one + [True] * only_other + [False] * neither
-    assert paired.mcnemar(of_right(one), of_right(other)) == (only_one, only_other, pytest.approx(p))
+    assert paired.mcnemar(of_right(one), of_right(other)) == (
+        only_one,
+        only_other,
+        pytest.approx(p),
+    )
 
 
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60))
@@ -147,7 +161,9 @@ def test_mcnemar_is_the_exact_binomial_test(answers: list[tuple[bool, bool]]) ->
     expected = binomtest(first, first + second).pvalue if first + second else 1.0
     found = paired.mcnemar(of_right(one), of_right(other))
     assert found == McNemar(first, second, pytest.approx(expected))
-    assert paired.mcnemar(of_right(other), of_right(one)) == McNemar(second, first, pytest.approx(found.p))
+    assert paired.mcnemar(of_right(other), of_right(one)) == McNemar(
+        second, first, pytest.approx(found.p)
+    )
 
 
 def test_answers_to_the_same_rows_are_alike() -> None:

@@ -27,7 +27,9 @@ def counted(written: str, reference: str) -> list[int]:
 def test_bleu_of_summed_counts_is_sacrebleus(pairs: list[tuple[str, str]]) -> None:
     """For corpora of any size, texts shorter than the longest n-gram included."""
     sums = np.array([counted(*pair) for pair in pairs], float).sum(0, keepdims=True)
-    wanted = sacrebleu.corpus_bleu([w for w, _ in pairs], [[r for _, r in pairs]], tokenize="none", force=True).score
+    wanted = sacrebleu.corpus_bleu(
+        [w for w, _ in pairs], [[r for _, r in pairs]], tokenize="none", force=True
+    ).score
     assert bleu(sums)[0] == pytest.approx(wanted, abs=1e-9)
 
 
@@ -41,7 +43,11 @@ def made(pairs: list[tuple[str, str]], passed: list[float]) -> Translations:
 @given(PAIRS, st.data())
 def test_what_is_written_is_read_again(pairs: list[tuple[str, str]], data: st.DataObject) -> None:
     """Counts, shares, and that a share is unknown."""
-    passed = data.draw(st.lists(st.sampled_from([0.0, 1.0, float("nan")]), min_size=len(pairs), max_size=len(pairs)))
+    passed = data.draw(
+        st.lists(
+            st.sampled_from([0.0, 1.0, float("nan")]), min_size=len(pairs), max_size=len(pairs)
+        )
+    )
     one = made(pairs, passed)
     again = paired.read(translations.record(one))
     assert bootstrap.point(again) == pytest.approx(bootstrap.point(one), nan_ok=True)

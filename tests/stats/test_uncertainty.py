@@ -17,12 +17,18 @@ from greenbench.types import Energy
 joules = st.floats(1, 1e5)
 
 
-def energy(cpu_j: float = 100.0, gpu_j: float | None = None, idle: float | None = None, **causes: float) -> Energy:
+def energy(
+    cpu_j: float = 100.0, gpu_j: float | None = None, idle: float | None = None, **causes: float
+) -> Energy:
     """Return a window's energy; ``causes`` are the CPU's standard uncertainties, ``idle`` its idle joules, known to 1 J."""
     return Energy(
         cpu_j=cpu_j,
         gpu_j=gpu_j,
-        sources={"cpu": "zeus:rapl", "gpu": "none" if gpu_j is None else "zeus:nvml-counter", "dram": "none"},
+        sources={
+            "cpu": "zeus:rapl",
+            "gpu": "none" if gpu_j is None else "zeus:nvml-counter",
+            "dram": "none",
+        },
         reasons={"dram": "no DRAM zone"} | ({"gpu": "no GPU"} if gpu_j is None else {}),
         uncertainty_j={"cpu": causes},
         idle_j={} if idle is None else {"cpu": idle},
@@ -41,7 +47,9 @@ def test_the_interval_of_a_spread_is_student_s() -> None:
     """Without other causes five rounds give the textbook's interval of a mean."""
     values = [10.0, 11.0, 9.0, 10.5, 9.5]
     known = over_rounds(values, [{} for _ in values])
-    assert known.uncertainty == pytest.approx(2.776 * statistics.stdev(values) / math.sqrt(5), rel=1e-3)
+    assert known.uncertainty == pytest.approx(
+        2.776 * statistics.stdev(values) / math.sqrt(5), rel=1e-3
+    )
     assert known.lacks == ()
 
 
@@ -60,7 +68,9 @@ def test_the_interval_holds_the_truth_in_95_of_100_sessions() -> None:
 
 
 @given(st.lists(joules, min_size=2, max_size=8), st.floats(0.1, 50))
-def test_what_is_common_to_all_rounds_does_not_average_out(values: list[float], common: float) -> None:
+def test_what_is_common_to_all_rounds_does_not_average_out(
+    values: list[float], common: float
+) -> None:
     """No number of rounds makes a biased sensor better."""
     known = over_rounds(values, [{"model": common} for _ in values])
     assert known.standard is not None
@@ -74,22 +84,31 @@ def test_a_small_spread_of_few_rounds_does_not_look_certain(rounds: int, ratio: 
     draw = random.Random(11)
     inside = 0
     for _ in range(2000):
-        known = over_rounds([draw.gauss(100, ratio) for _ in range(rounds)], [{"resolution": 1.0}] * rounds)
+        known = over_rounds(
+            [draw.gauss(100, ratio) for _ in range(rounds)], [{"resolution": 1.0}] * rounds
+        )
         inside += abs((known.value or 0) - 100) <= (known.uncertainty or 0)
     assert inside / 2000 >= 0.93
 
 
 def test_the_resolution_is_not_counted_twice() -> None:
     """The spread of rounds holds what the counter's resolution does; the wider of the two counts."""
-    assert over_rounds([90.0, 110.0], [{"resolution": 1.0}] * 2).causes == {"spread": pytest.approx(10.0)}
+    assert over_rounds([90.0, 110.0], [{"resolution": 1.0}] * 2).causes == {
+        "spread": pytest.approx(10.0)
+    }
     alike = over_rounds([100.0, 100.0], [{"resolution": 2.0}] * 2)
     assert alike.causes == {"resolution": pytest.approx(math.sqrt(2))}
 
 
 @given(st.integers(1, 50), st.floats(0.1, 10), st.floats(0, 10))
-def test_effective_freedom_lies_between_the_spread_s_and_infinity(freedom: int, spread: float, other: float) -> None:
+def test_effective_freedom_lies_between_the_spread_s_and_infinity(
+    freedom: int, spread: float, other: float
+) -> None:
     """A cause that is known exactly can only add certainty about the whole."""
-    assert effective_freedom({"spread": spread, "model": other}, {"spread": freedom}) >= freedom * 0.999
+    assert (
+        effective_freedom({"spread": spread, "model": other}, {"spread": freedom})
+        >= freedom * 0.999
+    )
     assert coverage(freedom) >= coverage(math.inf)
 
 
@@ -107,7 +126,10 @@ def test_what_is_not_known_has_its_reason() -> None:
     assert known["gpu_j"].reason == "no GPU"
     assert known["cpu_net_j"].reason == "the idle power is not known for every channel"
     mixed = energies([energy(100.0), energy(100.0, gpu_j=5.0)])
-    assert (mixed["total_j"].value, mixed["total_j"].reason) == (None, "the rounds do not know the same channels")
+    assert (mixed["total_j"].value, mixed["total_j"].reason) == (
+        None,
+        "the rounds do not know the same channels",
+    )
     assert mixed["cpu_j"].value == 100
     assert mixed["gpu_j"].value is None
 
@@ -115,10 +137,18 @@ def test_what_is_not_known_has_its_reason() -> None:
 @given(joules, joules, st.floats(0, 10), st.floats(0, 10))
 def test_windows_add_up(one: float, other: float, a: float, b: float) -> None:
     """Joules add; what is random adds in quadrature, what is common adds straight."""
-    both = added([energy(one, idle=1.0, resolution=a, model=a), energy(other, idle=2.0, resolution=b, model=b)])
+    both = added(
+        [
+            energy(one, idle=1.0, resolution=a, model=a),
+            energy(other, idle=2.0, resolution=b, model=b),
+        ]
+    )
     assert both.cpu_j == pytest.approx(one + other)
     assert both.idle_j == {"cpu": 3.0}
-    assert both.uncertainty_j["cpu"] == {"resolution": pytest.approx(math.hypot(a, b)), "model": pytest.approx(a + b)}
+    assert both.uncertainty_j["cpu"] == {
+        "resolution": pytest.approx(math.hypot(a, b)),
+        "model": pytest.approx(a + b),
+    }
 
 
 def test_a_window_that_lacks_a_channel_makes_the_sum_lack_it() -> None:

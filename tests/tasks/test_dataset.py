@@ -31,8 +31,15 @@ class Loader:
 
     def load(self, asked: Any) -> Splits:
         """Give six rows."""
-        self.loads.append((asked.source, {"columns": asked.columns, "sizes": asked.sizes, "seed": asked.seed}))
-        return Splits(train=(Example(text="a", label=0),), valid=(Example(text="b", label=1),), test=TEST, facts={"rows": 6})
+        self.loads.append(
+            (asked.source, {"columns": asked.columns, "sizes": asked.sizes, "seed": asked.seed})
+        )
+        return Splits(
+            train=(Example(text="a", label=0),),
+            valid=(Example(text="b", label=1),),
+            test=TEST,
+            facts={"rows": 6},
+        )
 
     def rivals(self, splits: Splits) -> Rivals:
         """Give no trivial predictor."""
@@ -54,9 +61,30 @@ def task(loader: Loader) -> Task:
 
 def asked(**changed: Any) -> Settings:
     """Return settings as of a bare command line, but for what is changed."""
-    plain = {"profile": "tiny", "rounds": None, "seed": 0, "data": {}, "columns": {}, "direction": None, "model": {}}
-    rest = {"device": "cpu", "gpus": "none", "control": "on", "require": (), "results": Path("results")}
-    last = {"cpu_watts": None, "plan": False, "strict": False, "split": {}, "balance": {}, "prevalence": {}}
+    plain = {
+        "profile": "tiny",
+        "rounds": None,
+        "seed": 0,
+        "data": {},
+        "columns": {},
+        "direction": None,
+        "model": {},
+    }
+    rest = {
+        "device": "cpu",
+        "gpus": "none",
+        "control": "on",
+        "require": (),
+        "results": Path("results"),
+    }
+    last = {
+        "cpu_watts": None,
+        "plan": False,
+        "strict": False,
+        "split": {},
+        "balance": {},
+        "prevalence": {},
+    }
     new = {"size": {}, "unsafe_exec": False, "gate": (), "allow": ()}
     return Settings(**{**plain, **rest, **last, **new, **changed})
 
@@ -79,7 +107,9 @@ def test_other_data_are_another_handle(task: Task) -> None:
         asked(data={"T2": "a.csv"}),
         asked(data={"T2": "a.csv"}, columns={"T2": {"text": "code"}}),
     ]
-    handles = [dataset(task, SIZE, s) for s in settings] + [dataset(task, replace(SIZE, sizes=(9, 9, 9)), asked())]
+    handles = [dataset(task, SIZE, s) for s in settings] + [
+        dataset(task, replace(SIZE, sizes=(9, 9, 9)), asked())
+    ]
     assert len({id(h) for h in handles}) == len(handles)
 
 
@@ -90,12 +120,16 @@ def test_data_of_the_user_are_taken_whole_with_their_columns(
     monkeypatch.setenv("HOME", "/home/someone")
     columns = {"text": "code", "label": "flaw"}
     _ = dataset(task, SIZE, asked(data={"T2": "~/a.csv"}, columns={"T2": columns}, seed=3)).train
-    assert loader.loads == [(Path("/home/someone/a.csv"), {"columns": columns, "sizes": None, "seed": 3})]
+    assert loader.loads == [
+        (Path("/home/someone/a.csv"), {"columns": columns, "sizes": None, "seed": 3})
+    ]
 
 
 def test_profiles_hub_data_carry_their_pinned_revision(task: Task, loader: Loader) -> None:
     """A revision in the profile is asked of the hub."""
-    _ = dataset(task, replace(SIZE, data="owner/name", data_revision="v1", sizes=None), asked()).train
+    _ = dataset(
+        task, replace(SIZE, data="owner/name", data_revision="v1", sizes=None), asked()
+    ).train
     assert loader.loads[0][0] == "owner/name@v1"
 
 
@@ -119,5 +153,7 @@ def test_outputs_are_scored_against_the_test_rows(task: Task) -> None:
     scored = handle.judge([0.1, 0.9, 0.2, 0.8]).quality
     assert (scored["mcc"].value, scored["mcc"].n) == (1.0, 4)
     for outputs in ([0.1] * 3, [0.1] * 5, []):
-        with pytest.raises(ValueError, match=f"4 labels and {len(outputs)} probabilities cannot be scored"):
+        with pytest.raises(
+            ValueError, match=f"4 labels and {len(outputs)} probabilities cannot be scored"
+        ):
             handle.judge(outputs)

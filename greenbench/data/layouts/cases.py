@@ -19,7 +19,9 @@ def streams(value: object, where: str) -> Streams | None:
         return None
     if not isinstance(found, list):
         raise UsageError(f"{where}: the tests are a {type(found).__name__}; {SHAPE}: mend the row")
-    return Streams(cases=tuple(_case(case, f"{where}, test {number}") for number, case in enumerate(found, 1)))
+    return Streams(
+        cases=tuple(_case(case, f"{where}, test {number}") for number, case in enumerate(found, 1))
+    )
 
 
 def parsed(value: object, where: str, what: str) -> Any:
@@ -29,10 +31,14 @@ def parsed(value: object, where: str, what: str) -> Any:
     try:
         return json.loads(value)
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"{where}: the {what} are no JSON ({error or 'nested too deeply'}); mend the row") from error
+        raise UsageError(
+            f"{where}: the {what} are no JSON ({error or 'nested too deeply'}); mend the row"
+        ) from error
 
 
 def _case(case: object, where: str) -> Stream:
     if not (isinstance(case, dict) and {"input", "output"} <= set(case)):
         raise UsageError(f"{where}: there is no input and output; {SHAPE}: mend the row")
-    return Stream(stdin=plain(case["input"], where, "input"), stdout=plain(case["output"], where, "output"))
+    return Stream(
+        stdin=plain(case["input"], where, "input"), stdout=plain(case["output"], where, "output")
+    )

@@ -47,7 +47,9 @@ TOGETHER = {evalplus.NAME, humaneval_x.NAME}
 LOOKED_FOR = "; ".join([wide.LOOKS, *(layout.looks for layout in TABLES.values()), folders.LOOKS])
 
 
-def load(path: Path, chosen: Mapping[str, str], direction: str | None, seed: int) -> tuple[Sides, dict[str, Any]]:
+def load(
+    path: Path, chosen: Mapping[str, str], direction: str | None, seed: int
+) -> tuple[Sides, dict[str, Any]]:
     """Read the pairs at ``path``, in the sides that names tell, else split here, and facts on them. Raises UsageError.
 
     ``chosen`` maps roles to columns that the user named, ``direction`` is ``SRC:DST`` or None for the data's own.
@@ -68,7 +70,9 @@ def load(path: Path, chosen: Mapping[str, str], direction: str | None, seed: int
 
 def _tables(path: Path) -> tuple[Path, ...]:
     if path.is_dir() and not any(extension(p) for p in path.rglob("*")):
-        raise UsageError(f"{path}: the folder holds no translation data; looked for: {LOOKED_FOR}; give another path")
+        raise UsageError(
+            f"{path}: the folder holds no translation data; looked for: {LOOKED_FOR}; give another path"
+        )
     return tables.files(path)
 
 
@@ -91,7 +95,9 @@ def _layout(file: Path, chosen: Mapping[str, str]) -> str:
 
 def _refuse_chosen(layout: str, chosen: Mapping[str, str]) -> None:
     if chosen:
-        raise UsageError(f"--green-columns T1: {layout} data have no columns to choose; leave it out")
+        raise UsageError(
+            f"--green-columns T1: {layout} data have no columns to choose; leave it out"
+        )
 
 
 def _refuse_tables_beside(path: Path, parts: Sequence[Path]) -> None:
@@ -107,13 +113,22 @@ def _refuse_tables_beside(path: Path, parts: Sequence[Path]) -> None:
 
 
 def _programs(
-    path: Path, layouts: Mapping[Path, str], chosen: Mapping[str, str], direction: str | None, seed: int
+    path: Path,
+    layouts: Mapping[Path, str],
+    chosen: Mapping[str, str],
+    direction: str | None,
+    seed: int,
 ) -> tuple[Sides, dict[str, Any]]:
     by_side = named(path, list(layouts), may_lack=("valid",)) or {"": list(layouts)}
-    read = {side: _side(path, {part: layouts[part] for part in parts}, chosen) for side, parts in by_side.items()}
+    read = {
+        side: _side(path, {part: layouts[part] for part in parts}, chosen)
+        for side, parts in by_side.items()
+    }
     every = [p for one in read.values() for p in one.programs]
     direction = direction_of(path, every, direction)
-    joined = {side: join(one.programs, direction, alone=side == "test") for side, one in read.items()}
+    joined = {
+        side: join(one.programs, direction, alone=side == "test") for side, one in read.items()
+    }
     pairs = {side: made for side, (made, _) in joined.items()}
     refuse_unpaired(path, pairs, direction)
     sides, facts = _arranged(path, pairs, seed)
@@ -122,7 +137,9 @@ def _programs(
         left_out.update(counts)
     return sides, {
         **facts,
-        "sha256": tables.digest(path, sorted({file for one in read.values() for file in one.files})),
+        "sha256": tables.digest(
+            path, sorted({file for one in read.values() for file in one.files})
+        ),
         "rows": sum(map(len, sides)),
         "direction": direction,
         "layout": " and ".join(sorted(set(layouts.values()))),
@@ -139,8 +156,12 @@ def _side(path: Path, layouts: Mapping[Path, str], chosen: Mapping[str, str]) ->
         part: folders.read(part, path) if name == folders.NAME else TABLES[name].read(part, chosen)
         for part, name in layouts.items()
     }
-    strict = [p for part, one in read.items() if layouts[part] == evalplus.NAME for p in one.programs]
-    others = [p for part, one in read.items() if layouts[part] != evalplus.NAME for p in one.programs]
+    strict = [
+        p for part, one in read.items() if layouts[part] == evalplus.NAME for p in one.programs
+    ]
+    others = [
+        p for part, one in read.items() if layouts[part] != evalplus.NAME for p in one.programs
+    ]
     return Read(
         programs=evalplus.judging(others, strict),
         marked_unusable=sum(one.marked_unusable for one in read.values()),
@@ -159,12 +180,17 @@ def _refuse_mixed(path: Path, layouts: Mapping[Path, str]) -> None:
             )
 
 
-def _arranged(path: Path, pairs: Mapping[str, list[Pair]], seed: int) -> tuple[Sides, dict[str, Any]]:
+def _arranged(
+    path: Path, pairs: Mapping[str, list[Pair]], seed: int
+) -> tuple[Sides, dict[str, Any]]:
     """Return train, valid and test: those that names tell, with a tenth of train as valid where none is named."""
     if "" in pairs:
         return split(pairs[""], seed=seed, origin=str(path))
     if "valid" in pairs:
-        return (pairs["train"], pairs["valid"], pairs["test"]), {"split_rule": AUTHORS_RULE, "duplicates_removed": 0}
+        return (pairs["train"], pairs["valid"], pairs["test"]), {
+            "split_rule": AUTHORS_RULE,
+            "duplicates_removed": 0,
+        }
     distinct = list({normalised(p.source): p for p in pairs["train"]}.values())
     tenth = max(1, round(len(distinct) / 10))
     mixed = shuffled(distinct, seed)

@@ -84,9 +84,16 @@ def read(file: Path, chosen: Mapping[str, str]) -> Read:
     """Read the programs of one file. Raises UsageError."""
     there = {c.lower() for c in tables.columns(file)}
     optional = [name for name in OPTIONAL if name in there]
-    table = tables.read(file, {name: (name,) for name in (*REQUIRED, *optional)}, chosen, may_lack=optional)
-    rows = [dict(zip(table.columns, row, strict=True)) for row in zip(*table.columns.values(), strict=True)]
-    return Read(programs=[_program(row, table, index) for index, row in enumerate(rows)], files=[file])
+    table = tables.read(
+        file, {name: (name,) for name in (*REQUIRED, *optional)}, chosen, may_lack=optional
+    )
+    rows = [
+        dict(zip(table.columns, row, strict=True))
+        for row in zip(*table.columns.values(), strict=True)
+    ]
+    return Read(
+        programs=[_program(row, table, index) for index, row in enumerate(rows)], files=[file]
+    )
 
 
 def judging(programs: Sequence[Program], strict: Sequence[Program]) -> list[Program]:
@@ -102,11 +109,19 @@ def _program(row: Mapping[str, Any], table: Table, index: int) -> Program:
     solution = code(row["prompt"], where) + plain(row["canonical_solution"], where, "program")
     entry = plain(row["entry_point"], where, "entry_point")
     if not entry.isidentifier():
-        raise UsageError(f"{where}: the entry_point is {entry!r} and must be the name of a function; mend the row")
-    inputs = [case for name in ("base_input", "plus_input") for case in _inputs(row.get(name), where, name)]
+        raise UsageError(
+            f"{where}: the entry_point is {entry!r} and must be the name of a function; mend the row"
+        )
+    inputs = [
+        case
+        for name in ("base_input", "plus_input")
+        for case in _inputs(row.get(name), where, name)
+    ]
     checks = Checks(before=before("python"), after=_after(solution, entry, inputs, row, where))
     problem = plain(row["task_id"], where, "task_id")
-    return Program(problem=problem, language="python", text=solution, tests=checks if inputs else None)
+    return Program(
+        problem=problem, language="python", text=solution, tests=checks if inputs else None
+    )
 
 
 def _inputs(cell: object, where: str, name: str) -> list[list[Any]]:
@@ -116,10 +131,14 @@ def _inputs(cell: object, where: str, name: str) -> list[list[Any]]:
     return found
 
 
-def _after(solution: str, entry: str, inputs: Sequence[Any], row: Mapping[str, Any], where: str) -> str:
+def _after(
+    solution: str, entry: str, inputs: Sequence[Any], row: Mapping[str, Any], where: str
+) -> str:
     try:
         atol = float(row.get("atol") or 0)
         asked = json.dumps({"solution": solution, "entry": entry, "inputs": inputs, "atol": atol})
     except (TypeError, ValueError) as error:
-        raise UsageError(f"{where}: the inputs must be JSON and atol a number ({error}); mend the row") from error
+        raise UsageError(
+            f"{where}: the inputs must be JSON and atol a number ({error}); mend the row"
+        ) from error
     return f"{COMPARING}\n\ncheck_side_by_side({entry}, {asked!r})\n"

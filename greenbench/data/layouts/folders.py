@@ -41,7 +41,12 @@ Cases = dict[str, dict[int, dict[str, "Path"]]]
 def parts(root: Path) -> list[Path]:
     """Find the folders of programs at most a few levels below ``root``, in order of their paths."""
     levels = ["*/" * depth + "[cC][oO][dD][eE]" for depth in range(1, DEEPEST + 1)]
-    found = [p for level in levels for p in root.glob(level) if not any(n.startswith(".") for n in p.relative_to(root).parts)]
+    found = [
+        p
+        for level in levels
+        for p in root.glob(level)
+        if not any(n.startswith(".") for n in p.relative_to(root).parts)
+    ]
     maven = {data / MAVEN for data in (p.parent.parent for p in found)}
     return sorted(p for p in {*found, *maven} if p.is_dir() and _programs(p))
 
@@ -53,7 +58,9 @@ def read(part: Path, root: Path) -> Read:
     read = Read()
     for file in _programs(part):
         name, own = (data.relative_to(root) / file.stem).as_posix(), cases.get(file.stem, {})
-        read.programs.append(Program(problem=name, language=tongue, text=_text(file), tests=_streams(own)))
+        read.programs.append(
+            Program(problem=name, language=tongue, text=_text(file), tests=_streams(own))
+        )
         read.files += [file, *(f for case in own.values() for f in case.values())]
     return read
 
@@ -61,7 +68,9 @@ def read(part: Path, root: Path) -> Read:
 def _programs(part: Path) -> list[Path]:
     """List the programs of one folder, by the ending of its language; none where it has no language of ours."""
     endings = tuple(ENDINGS.get(_place(part)[1], ()))
-    return sorted(p for p in part.iterdir() if p.name.lower().endswith(endings) and not p.name.startswith("."))
+    return sorted(
+        p for p in part.iterdir() if p.name.lower().endswith(endings) and not p.name.startswith(".")
+    )
 
 
 def _place(part: Path) -> tuple[Path, str]:
@@ -82,7 +91,9 @@ def _decoded(file: Path) -> str:
     try:
         return file.read_bytes().decode()
     except UnicodeDecodeError as error:
-        raise UsageError(f"{file}: not valid UTF-8 ({error.reason}); save the file as UTF-8, or remove it") from error
+        raise UsageError(
+            f"{file}: not valid UTF-8 ({error.reason}); save the file as UTF-8, or remove it"
+        ) from error
 
 
 def _cases(folder: Path) -> Cases:
@@ -102,5 +113,8 @@ def _streams(cases: Mapping[int, Mapping[str, Path]]) -> Streams | None:
             raise UsageError(
                 f"{next(iter(case.values()))}: is one half of a test, input or output; add the other, or remove it"
             )
-    made = (Stream(stdin=_decoded(case["in"]), stdout=_decoded(case["out"])) for _, case in sorted(cases.items()))
+    made = (
+        Stream(stdin=_decoded(case["in"]), stdout=_decoded(case["out"]))
+        for _, case in sorted(cases.items())
+    )
     return Streams(cases=tuple(made)) if cases else None

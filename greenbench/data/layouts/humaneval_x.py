@@ -61,23 +61,38 @@ def read(file: Path, chosen: Mapping[str, str]) -> Read:
     """Read the programs of one file. Raises UsageError."""
     there = {c.lower() for c in tables.columns(file)}
     optional = [name for name in OPTIONAL if name in there]
-    table = tables.read(file, {name: (name,) for name in (*REQUIRED, *optional)}, chosen, may_lack=("test", *optional))
-    rows = [dict(zip(table.columns, row, strict=True)) for row in zip(*table.columns.values(), strict=True)]
-    return Read(programs=[_program(row, table, index) for index, row in enumerate(rows)], files=[file])
+    table = tables.read(
+        file,
+        {name: (name,) for name in (*REQUIRED, *optional)},
+        chosen,
+        may_lack=("test", *optional),
+    )
+    rows = [
+        dict(zip(table.columns, row, strict=True))
+        for row in zip(*table.columns.values(), strict=True)
+    ]
+    return Read(
+        programs=[_program(row, table, index) for index, row in enumerate(rows)], files=[file]
+    )
 
 
 def _program(row: Mapping[str, Any], table: Table, index: int) -> Program:
     where = table.where(index)
     named, slash, number = plain(row["task_id"], where, "task_id").partition("/")
     if not (slash and number):
-        raise UsageError(f"{where}: the task_id is {named!r} and must be like Python/0; mend the row")
+        raise UsageError(
+            f"{where}: the task_id is {named!r} and must be like Python/0; mend the row"
+        )
     tongue = language(plain(row.get("lang") or named, where, "language"))
     declaration = _LEFT_OVER.sub("\n", code(row["declaration"], where))
     solution = plain(row["canonical_solution"], where, "program")
     test, setup = (plain(row.get(name) or "", where, name) for name in ("test", "test_setup"))
     text = (declaration + solution).lstrip("\r\n")
     if tongue == "go":
-        text = _go_imports(_GO_IMPORT.findall(plain(row.get("import") or "", where, "import")), text) + text
+        text = (
+            _go_imports(_GO_IMPORT.findall(plain(row.get("import") or "", where, "import")), text)
+            + text
+        )
     lent = _go_setup(setup, test) if tongue == "go" else before(tongue, declaration)
     tests = Checks(before=lent, after=test) if test.strip() else None
     return Program(problem=f"HumanEval/{number}", language=tongue, text=text, tests=tests)
@@ -99,5 +114,9 @@ def _go_imports(packages: Sequence[str], text: str) -> str:
 def _go_setup(setup: str, test: str) -> str:
     """Return the package line and what the test itself uses of the imports behind it."""
     package = setup.partition("import")[0].strip()
-    wanted = [p for p in _GO_IMPORT.findall(setup) if p == "testing" or re.search(rf"\b{p.rsplit('/', 1)[-1]}\.", test)]
+    wanted = [
+        p
+        for p in _GO_IMPORT.findall(setup)
+        if p == "testing" or re.search(rf"\b{p.rsplit('/', 1)[-1]}\.", test)
+    ]
     return f"{package}\n\n{_go_imports(wanted, test + 'testing.')}" if setup else ""

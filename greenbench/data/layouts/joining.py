@@ -33,7 +33,9 @@ def direction_of(path: Path, programs: Iterable[Program], asked: str | None) -> 
     found = [name for name in dict.fromkeys(p.language for p in programs) if name in LANGUAGES]
     there = ", ".join(found) or "none that is known"
     if asked and not set(asked.split(":")) <= set(found):
-        raise UsageError(f"--green-direction: found {asked!r}, but the programs of {path} are in {there}; choose two of these")
+        raise UsageError(
+            f"--green-direction: found {asked!r}, but the programs of {path} are in {there}; choose two of these"
+        )
     if not asked and len(found) > 2:  # noqa: PLR2004  a translation is between two
         raise UsageError(
             f"{path}: there are programs in {there}; say which language is translated into which with --green-direction "
@@ -46,7 +48,9 @@ def direction_of(path: Path, programs: Iterable[Program], asked: str | None) -> 
     return asked or ":".join(found)
 
 
-def join(programs: Iterable[Program], direction: str, *, alone: bool) -> tuple[list[Pair], Counter[str]]:
+def join(
+    programs: Iterable[Program], direction: str, *, alone: bool
+) -> tuple[list[Pair], Counter[str]]:
     """Return the pairs of the problems, and counts of what was left out.
 
     ``alone`` says whether a source with tests and without translation is a pair too. Of several programs of one problem in
@@ -56,20 +60,36 @@ def join(programs: Iterable[Program], direction: str, *, alone: bool) -> tuple[l
     wanted = [p for p in programs if p.language in {source, target}]
     first = {(p.problem, p.language): p for p in sorted(wanted, key=lambda p: p.text, reverse=True)}
     problems = list(dict.fromkeys(p.problem for p in wanted))
-    made = [_pair(first.get((name, source)), first.get((name, target)), target, alone=alone) for name in problems]
+    made = [
+        _pair(first.get((name, source)), first.get((name, target)), target, alone=alone)
+        for name in problems
+    ]
     pairs = [pair for pair in made if pair is not None]
-    counts = {"further_programs": len(wanted) - len(first), "unpaired_removed": len(problems) - len(pairs)}
+    counts = {
+        "further_programs": len(wanted) - len(first),
+        "unpaired_removed": len(problems) - len(pairs),
+    }
     return pairs, Counter(counts)
 
 
-def _pair(source: Program | None, target: Program | None, language: str, *, alone: bool) -> Pair | None:
+def _pair(
+    source: Program | None, target: Program | None, language: str, *, alone: bool
+) -> Pair | None:
     if source is None or (target is None and not (alone and source.tests)):
         return None
     tests = _tests(source, target)
     text = None if target is None else target.text.rstrip()
     kept = target is not None or tests is not None
     return (
-        Pair(source=source.text.rstrip(), target=text, language=language, problem=source.problem, tests=tests) if kept else None
+        Pair(
+            source=source.text.rstrip(),
+            target=text,
+            language=language,
+            problem=source.problem,
+            tests=tests,
+        )
+        if kept
+        else None
     )
 
 
@@ -80,7 +100,10 @@ def _tests(source: Program, target: Program | None) -> Tests | None:
 
 def kind(pairs: Sequence[Pair]) -> str | None:
     """Name the kinds of tests that pairs have, None where they have none."""
-    return " and ".join(dict.fromkeys(KINDS[type(p.tests)] for p in pairs if p.tests is not None)) or None
+    return (
+        " and ".join(dict.fromkeys(KINDS[type(p.tests)] for p in pairs if p.tests is not None))
+        or None
+    )
 
 
 def refuse_unpaired(path: Path, joined: Mapping[str, Sequence[Pair]], direction: str) -> None:
@@ -93,4 +116,6 @@ def refuse_unpaired(path: Path, joined: Mapping[str, Sequence[Pair]], direction:
             "test": "a test program needs a source, and a translation or stdin/stdout tests: give others",
         }.get(side, "what is trained on needs both: give others")
         files = f"{side} files" if side else "files"
-        raise UsageError(f"{path}: no problem of its {files} has programs in both {source} and {target}; {remedy}")
+        raise UsageError(
+            f"{path}: no problem of its {files} has programs in both {source} and {target}; {remedy}"
+        )

@@ -37,14 +37,19 @@ OPTIONAL: Mapping[str, Sequence[str]] = {
 
 def fits(columns: Sequence[str], chosen: Mapping[str, str]) -> bool:
     """Whether the columns (in lower case), or those that the user chose, are of this layout."""
-    return bool(set(chosen) & {*REQUIRED, *OPTIONAL}) or all(set(names) & set(columns) for names in REQUIRED.values())
+    return bool(set(chosen) & {*REQUIRED, *OPTIONAL}) or all(
+        set(names) & set(columns) for names in REQUIRED.values()
+    )
 
 
 def read(file: Path, chosen: Mapping[str, str]) -> Read:
     """Read the programs of one file. Raises UsageError."""
     roles = _roles(file, chosen)
     table = tables.read(file, roles, chosen, may_lack=[role for role in OPTIONAL if role in roles])
-    rows = [dict(zip(table.columns, row, strict=True)) for row in zip(*table.columns.values(), strict=True)]
+    rows = [
+        dict(zip(table.columns, row, strict=True))
+        for row in zip(*table.columns.values(), strict=True)
+    ]
     usable = [(index, row) for index, row in enumerate(rows) if not _marked(row.get("usable"))]
     made = [_program(row, table, index) for index, row in usable]
     return Read(programs=made, marked_unusable=len(rows) - len(made), files=[file])
@@ -53,7 +58,9 @@ def read(file: Path, chosen: Mapping[str, str]) -> Read:
 def _roles(file: Path, chosen: Mapping[str, str]) -> dict[str, Sequence[str]]:
     """Leave out the roles that nothing serves here and that may be lacking."""
     columns = {c.lower() for c in tables.columns(file)}
-    optional = {role: names for role, names in OPTIONAL.items() if role in chosen or columns & set(names)}
+    optional = {
+        role: names for role, names in OPTIONAL.items() if role in chosen or columns & set(names)
+    }
     problem = [name for name in REQUIRED["problem"] if name in columns][:1] or REQUIRED["problem"]
     return {**REQUIRED, "problem": problem, **optional}
 
@@ -67,7 +74,9 @@ def _program(row: Mapping[str, Any], table: Table, index: int) -> Program:
     where = table.where(index)
     problem = row["problem"]
     if isinstance(problem, bool) or not isinstance(problem, str | int):
-        raise UsageError(f"{where}: the problem is {problem!r} and must be a name or a whole number; mend the row")
+        raise UsageError(
+            f"{where}: the problem is {problem!r} and must be a name or a whole number; mend the row"
+        )
     return Program(
         problem=f"{row['dataset']}/{problem}" if row.get("dataset") else str(problem),
         language=language(plain(row["language"], where, "language")),

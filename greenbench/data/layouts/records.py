@@ -57,11 +57,15 @@ def language(name: str) -> str:
 def plain(value: object, where: str, what: str) -> str:
     """Return ``value``, which has to be text that can be written to a file. Raises UsageError."""
     if not isinstance(value, str):
-        raise UsageError(f"{where}: the {what} is a {type(value).__name__} and must be text; mend the row")
+        raise UsageError(
+            f"{where}: the {what} is a {type(value).__name__} and must be text; mend the row"
+        )
     try:
         value.encode()
     except UnicodeEncodeError as error:
-        raise UsageError(f"{where}: the {what} holds half a character ({error.reason}), no text; mend the row") from error
+        raise UsageError(
+            f"{where}: the {what} holds half a character ({error.reason}), no text; mend the row"
+        ) from error
     return value
 
 

@@ -19,7 +19,9 @@ SIDES: Mapping[str, Sequence[str]] = {
 """Side to the words in names that tell it."""
 
 
-def named(path: Path, parts: Sequence[Path], *, may_lack: Collection[str] = ()) -> dict[str, list[Path]]:
+def named(
+    path: Path, parts: Sequence[Path], *, may_lack: Collection[str] = ()
+) -> dict[str, list[Path]]:
     """Sort the files or folders below ``path`` by the sides that their names tell; empty where none tells any.
 
     Raises UsageError where some tell a side and others none, or where a side is lacking that is not in ``may_lack``.
@@ -28,7 +30,9 @@ def named(path: Path, parts: Sequence[Path], *, may_lack: Collection[str] = ()) 
     if not path.is_dir() or not any(found.values()):
         return {}
     _refuse_others(path, [part for part in parts if side_of(part, path) is None])
-    lacking = ", ".join(side for side, members in found.items() if not members and side not in may_lack)
+    lacking = ", ".join(
+        side for side, members in found.items() if not members and side not in may_lack
+    )
     if lacking:
         raise UsageError(
             f"{path}: there are files for some sides of a split and none for {lacking}; add files whose names begin with "

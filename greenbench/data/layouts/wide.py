@@ -29,7 +29,9 @@ def fits(columns: Sequence[str], chosen: Mapping[str, str]) -> bool:
 
 def sure(columns: Sequence[str], chosen: Mapping[str, str]) -> bool:
     """Whether a table can be of no other layout, whatever else stands in it."""
-    return bool(set(chosen) & set(ROLES)) or "target" in columns or len(set(_languages(columns))) > 1
+    return (
+        bool(set(chosen) & set(ROLES)) or "target" in columns or len(set(_languages(columns))) > 1
+    )
 
 
 def load(
@@ -44,12 +46,21 @@ def load(
         facts = {"split_rule": AUTHORS_RULE, "duplicates_removed": 0}
     else:
         sides, facts = split(_pairs(found, chosen, direction), seed=seed, origin=str(path))
-    told = {"sha256": tables.digest(path, found), "rows": sum(map(len, sides)), "direction": direction}
+    told = {
+        "sha256": tables.digest(path, found),
+        "rows": sum(map(len, sides)),
+        "direction": direction,
+    }
     return sides, {**facts, **told, "layout": NAME, "test_kind": None}
 
 
 def _languages(columns: Sequence[str]) -> list[str]:
-    return [language for column in columns for language, names in NAMES.items() if column.lower() in names]
+    return [
+        language
+        for column in columns
+        for language, names in NAMES.items()
+        if column.lower() in names
+    ]
 
 
 def _direction(file: Path, chosen: Mapping[str, str]) -> str:
@@ -67,13 +78,19 @@ def _direction(file: Path, chosen: Mapping[str, str]) -> str:
 def _pairs(files: Sequence[Path], chosen: Mapping[str, str], direction: str) -> list[Pair]:
     source, target = direction.split(":")
     roles = {"source": (*NAMES[source], "source"), "target": (*NAMES[target], "target")}
-    return [pair for file in files for pair in _file_pairs(tables.read(file, roles, chosen), target)]
+    return [
+        pair for file in files for pair in _file_pairs(tables.read(file, roles, chosen), target)
+    ]
 
 
 def _file_pairs(table: tables.Table, language: str) -> list[Pair]:
     pairs = []
-    for index, (source, target) in enumerate(zip(table.columns["source"], table.columns["target"], strict=True)):
+    for index, (source, target) in enumerate(
+        zip(table.columns["source"], table.columns["target"], strict=True)
+    ):
         if not (isinstance(source, str) and isinstance(target, str)):
-            raise UsageError(f"{table.where(index)}: source and target must be text; mend the row or name other columns")
+            raise UsageError(
+                f"{table.where(index)}: source and target must be text; mend the row or name other columns"
+            )
         pairs.append(Pair(source=source.rstrip(), target=target.rstrip(), language=language))
     return pairs

@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 
-def train(texts: Iterable[str], *, vocabulary: int, special: Sequence[str], frame: str) -> Tokenizer:
+def train(
+    texts: Iterable[str], *, vocabulary: int, special: Sequence[str], frame: str
+) -> Tokenizer:
     """Return a tokenizer of ``vocabulary`` tokens, the ``special`` ones first, that frames a text as ``<s> $A`` says.
 
     Every byte is in its alphabet, so an unknown token never occurs.

@@ -58,9 +58,15 @@ def _load_translator(folder: Path) -> Any:
     from transformers import AutoModelForCausalLM, GenerationConfig
 
     net: Any = AutoModelForCausalLM.from_pretrained(
-        folder, dtype=torch.float32, use_safetensors=True, local_files_only=True, trust_remote_code=False
+        folder,
+        dtype=torch.float32,
+        use_safetensors=True,
+        local_files_only=True,
+        trust_remote_code=False,
     )
-    net.generation_config = GenerationConfig()  # checkpoints bring temperatures and penalties of their own
+    net.generation_config = (
+        GenerationConfig()
+    )  # checkpoints bring temperatures and penalties of their own
     return net
 
 
@@ -80,7 +86,10 @@ def _load_classifier(folder: Path) -> Any:
     )
 
 
-LOADERS: dict[str, Callable[[Path], Any]] = {"translation": _load_translator, "classification": _load_classifier}
+LOADERS: dict[str, Callable[[Path], Any]] = {
+    "translation": _load_translator,
+    "classification": _load_classifier,
+}
 """Objective to how the weights become a model, in FP32."""
 
 
@@ -116,7 +125,11 @@ class Checkpoint:
         """The folder, if it lies here: nothing is fetched, converted or checked."""
         if self.source in shipped():
             return STARTS / self.source
-        place = packaged.kept(self.source) if self.source in packaged.PACKAGED else local_path(self.source)
+        place = (
+            packaged.kept(self.source)
+            if self.source in packaged.PACKAGED
+            else local_path(self.source)
+        )
         return place if place is not None and place.is_dir() else None
 
     @property
@@ -169,7 +182,11 @@ class Checkpoint:
 
 def _complete(folder: Path, model: str) -> Path:
     """Return ``folder`` if it holds a checkpoint of the kind that is measured here."""
-    lacking = [name for name in ("config.json", "tokenizer.json", "*.safetensors") if not list(folder.glob(name))]
+    lacking = [
+        name
+        for name in ("config.json", "tokenizer.json", "*.safetensors")
+        if not list(folder.glob(name))
+    ]
     if lacking:
         raise UsageError(
             f"--green-model {model}={folder}: the folder lacks {', '.join(lacking)}; give a folder made by save_pretrained()"
@@ -177,10 +194,14 @@ def _complete(folder: Path, model: str) -> Path:
     try:
         kind = json.loads((folder / "config.json").read_text("utf-8")).get("model_type")
     except (ValueError, AttributeError) as error:
-        raise UsageError(f"{folder / 'config.json'}: not a JSON object ({error}); save the model again") from error
+        raise UsageError(
+            f"{folder / 'config.json'}: not a JSON object ({error}); save the model again"
+        ) from error
     known = KINDS[model].model_types
     if kind not in known:
-        raise UsageError(f"--green-model {model}={folder}: it holds a {kind!r} model; {model} is a {' or '.join(known)} one")
+        raise UsageError(
+            f"--green-model {model}={folder}: it holds a {kind!r} model; {model} is a {' or '.join(known)} one"
+        )
     return folder
 
 

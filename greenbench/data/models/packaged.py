@@ -141,18 +141,26 @@ def _make(name: str, packaged: Packaged, place: Path) -> None:
 def _gguf(name: str, packaged: Packaged) -> Path:
     """Return the package's file, which is the right one and can be read here."""
     try:
-        found = Path(str(importlib.metadata.distribution(packaged.distribution).locate_file(packaged.file)))
+        found = Path(
+            str(importlib.metadata.distribution(packaged.distribution).locate_file(packaged.file))
+        )
     except importlib.metadata.PackageNotFoundError as error:
         raise UnavailableError(
             f"{name}: the package {packaged.distribution} is not installed; run `{packaged.install}` and `{EXTRA}`"
         ) from error
     again = f"run `{packaged.install}=={packaged.version} --force-reinstall`"
     if not found.is_file():
-        raise UnavailableError(f"{name}: the package {packaged.distribution} has no file {packaged.file}; {again}")
+        raise UnavailableError(
+            f"{name}: the package {packaged.distribution} has no file {packaged.file}; {again}"
+        )
     if (digest := _sha256(found)) != packaged.sha256:
-        raise UnavailableError(f"{name}: found {found.name} with SHA-256 {digest}, expected {packaged.sha256}; {again}")
+        raise UnavailableError(
+            f"{name}: found {found.name} with SHA-256 {digest}, expected {packaged.sha256}; {again}"
+        )
     if importlib.util.find_spec("gguf") is None:
-        raise UnavailableError(f"{name}: the package gguf, which reads the weights, is not installed; run `{EXTRA}`")
+        raise UnavailableError(
+            f"{name}: the package gguf, which reads the weights, is not installed; run `{EXTRA}`"
+        )
     return found
 
 
@@ -171,7 +179,9 @@ def _write_model(gguf: Path, into: Path) -> None:
     from transformers import AutoModelForCausalLM
 
     with _silent():
-        read: Any = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
+        read: Any = AutoModelForCausalLM.from_pretrained(
+            gguf.parent, gguf_file=gguf.name, dtype=torch.float32
+        )
         settings = read.config.to_dict()
         settings.pop("quantization_config", None)
         with torch.device("meta"):
@@ -193,18 +203,24 @@ def _write_tokenizer(gguf: Path, file: Path) -> None:
 
     fields = GGUFReader(gguf).fields
     kind, tokens, merges, types = (
-        fields[f"tokenizer.ggml.{key}"].contents() for key in ("pre", "tokens", "merges", "token_type")
+        fields[f"tokenizer.ggml.{key}"].contents()
+        for key in ("pre", "tokens", "merges", "token_type")
     )
     if kind != "smollm":
         raise ValueError(f"{gguf.name}: the pre-tokenizer {kind} is not known here")
     vocabulary = {token: place for place, token in enumerate(tokens)}
     made = Tokenizer(models.BPE(vocabulary, [tuple(merge.split(" ")) for merge in merges]))
     made.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+        [
+            pre_tokenizers.Digits(individual_digits=True),
+            pre_tokenizers.ByteLevel(add_prefix_space=False),
+        ]
     )
     made.decoder = decoders.ByteLevel()
     special = [token for token, of in zip(tokens, types, strict=True) if of == CONTROL]
-    made.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in special])
+    made.add_special_tokens(
+        [AddedToken(token, special=True, normalized=False) for token in special]
+    )
     made.save(str(file))
 
 

@@ -40,7 +40,9 @@ def _object(names: Names) -> str:
     return f"struct {names.struct} *{names.obj}"
 
 
-def _late_check(rng: Random, cwe: str, params: tuple[str, ...], condition: str, use: Node) -> Sketch:
+def _late_check(
+    rng: Random, cwe: str, params: tuple[str, ...], condition: str, use: Node
+) -> Sketch:
     """Sketch a function whose guard stands before (safe) or after (flawed) what it guards."""
     guard = Block(f"if ({condition})", (_leave(rng, "int"),))
     return Sketch(cwe=cwe, returns="int", params=params, safe=(guard, use), flawed=(use, guard))
@@ -64,9 +66,17 @@ def _read_bounds(rng: Random, names: Names) -> Sketch:
 
 
 def _scan_bounds(rng: Random, names: Names) -> Sketch:
-    inside, differs = f"{names.index} < {names.bound}", f"{names.array}[{names.index}] != {names.value}"
+    inside, differs = (
+        f"{names.index} < {names.bound}",
+        f"{names.array}[{names.index}] != {names.value}",
+    )
     step = (rng.choice((f"{names.index}++;", f"{names.index} += 1;", f"++{names.index};")),)
-    last = rng.choice((f"{names.result} = {names.index} == {names.bound};", f"{names.result} = (int){names.index};"))
+    last = rng.choice(
+        (
+            f"{names.result} = {names.index} == {names.bound};",
+            f"{names.result} = (int){names.index};",
+        )
+    )
     return Sketch(
         cwe="CWE-125",
         returns="int",
@@ -99,7 +109,9 @@ def _unchecked_allocation(rng: Random, names: Names) -> Sketch:
     text = names.obj
     take = f"{text} = malloc({names.bound});"
     guard = Block(f"if ({_is_null(rng, text)})", ("return NULL;",))
-    use = rng.choice((f"memset({text}, 0, {names.bound});", f"memcpy({text}, {names.source}, {names.bound});"))
+    use = rng.choice(
+        (f"memset({text}, 0, {names.bound});", f"memcpy({text}, {names.source}, {names.bound});")
+    )
     return Sketch(
         cwe="CWE-476",
         returns="char *",
@@ -115,7 +127,9 @@ def _unchecked_allocation(rng: Random, names: Names) -> Sketch:
 def _use_after_free(rng: Random, names: Names) -> Sketch:
     member = f"{names.obj}->{rng.choice((names.first, names.second))}"
     show, update = f'printf("%d\\n", {member});', f"{names.result} ^= {member} & {names.number};"
-    use = rng.choice((f"{names.result} = {member};", show, update, f"puts({names.obj}->{names.text});"))
+    use = rng.choice(
+        (f"{names.result} = {member};", show, update, f"puts({names.obj}->{names.text});")
+    )
     release = f"free({names.obj});"
     params = (_object(names),)
     return Sketch(
@@ -131,7 +145,9 @@ def _use_after_free(rng: Random, names: Names) -> Sketch:
 def _double_free(rng: Random, names: Names) -> Sketch:
     member = f"{names.obj}->{names.text}"
     release, clear = f"free({member});", f"{member} = NULL;"
-    again = Block(f"if ({names.obj}->{names.first} {rng.choice(('>', '==', '<'))} {names.number})", (release,))
+    again = Block(
+        f"if ({names.obj}->{names.first} {rng.choice(('>', '==', '<'))} {names.number})", (release,)
+    )
     return Sketch(
         cwe="CWE-415",
         returns="int",
@@ -163,7 +179,9 @@ def _overflow(rng: Random, names: Names) -> Sketch:
     product = f"{names.bound} * {names.other}"
     use = f"{names.obj} = malloc({product});"
     limit = rng.choice(("SIZE_MAX", "UINT32_MAX"))
-    guard = Block(f"if ({names.other} != 0 && {names.bound} > {limit} / {names.other})", ("return NULL;",))
+    guard = Block(
+        f"if ({names.other} != 0 && {names.bound} > {limit} / {names.other})", ("return NULL;",)
+    )
     return Sketch(
         cwe="CWE-190",
         returns="char *",
@@ -192,7 +210,9 @@ def _late_widening(rng: Random, names: Names) -> Sketch:
 
 def _format_string(rng: Random, names: Names) -> Sketch:
     text = f"{names.obj}->{names.text}"
-    head = rng.choice(("printf(", "fprintf(stderr, ", f"snprintf({text}, {names.obj}->{names.size}, "))
+    head = rng.choice(
+        ("printf(", "fprintf(stderr, ", f"snprintf({text}, {names.obj}->{names.size}, ")
+    )
     tail = f"{names.obj}->{names.first} {rng.choice(('=', '+=', '|='))} {names.number};"
     return Sketch(
         cwe="CWE-134",
@@ -226,7 +246,9 @@ def _terminator(rng: Random, names: Names) -> Sketch:
 def _copy_bounds(rng: Random, names: Names) -> Sketch:
     condition = _outside(rng, f"strlen({names.source})", f"{names.obj}->{names.size}")
     use = f"strcpy({names.obj}->{names.text}, {names.source});"
-    return _late_check(rng, "CWE-120", (_object(names), f"const char *{names.source}"), condition, use)
+    return _late_check(
+        rng, "CWE-120", (_object(names), f"const char *{names.source}"), condition, use
+    )
 
 
 def _unlocked(rng: Random, names: Names) -> Sketch:
@@ -243,21 +265,31 @@ def _unlocked(rng: Random, names: Names) -> Sketch:
 
 
 def _off_by_one(rng: Random, names: Names) -> Sketch:
-    use = rng.choice((f"{names.result} ^= {names.array}[{names.other}];", f"{names.array}[{names.other}] = 0;"))
+    use = rng.choice(
+        (f"{names.result} ^= {names.array}[{names.other}];", f"{names.array}[{names.other}] = 0;")
+    )
 
     def body(in_loop: str, elsewhere: str) -> tuple[Node, ...]:
         loop = f"for (size_t {names.other} = 0; {names.other} {in_loop} {names.bound}; {names.other}++)"
-        return Block(loop, (use,)), Block(f"if ({names.result} {elsewhere} {names.number})", (f"{names.result}++;",))
+        return Block(loop, (use,)), Block(
+            f"if ({names.result} {elsewhere} {names.number})", (f"{names.result}++;",)
+        )
 
     params = _array_params(names)[:2]
-    return Sketch(cwe="CWE-193", returns="int", params=params, safe=body("<", "<="), flawed=body("<=", "<"))
+    return Sketch(
+        cwe="CWE-193", returns="int", params=params, safe=body("<", "<="), flawed=body("<=", "<")
+    )
 
 
 def _wrong_variable(rng: Random, names: Names) -> Sketch:
     use, answer = f"{names.array}[{names.index}] = {names.number};", _leave(rng, "int")
 
     def body(guarded: str, last: str) -> tuple[Node, ...]:
-        return Block(f"if ({guarded} >= {names.bound})", (answer,)), use, f"{names.result} = (int){last};"
+        return (
+            Block(f"if ({guarded} >= {names.bound})", (answer,)),
+            use,
+            f"{names.result} = (int){last};",
+        )
 
     return Sketch(
         cwe="CWE-129",

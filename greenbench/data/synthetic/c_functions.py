@@ -20,7 +20,17 @@ from greenbench.data.synthetic.c_sketches import PRELUDE, Block, Names, Node, Sk
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["BUCKETS", "HELD_OUT", "PRELUDE", "CFunction", "bucket", "generate", "make_splits", "normalised", "stream"]
+__all__ = [
+    "BUCKETS",
+    "HELD_OUT",
+    "PRELUDE",
+    "CFunction",
+    "bucket",
+    "generate",
+    "make_splits",
+    "normalised",
+    "stream",
+]
 
 BUCKETS = 16
 TEST_BUCKETS = range(4)
@@ -39,8 +49,30 @@ _TOKEN = re.compile(
     r"""|->|\+\+|--|<<=|>>=|<<|>>|[-+*/%&|^<>=!]=|&&|\|\||\S""",
     re.DOTALL,
 )
-_VERBS = ("get", "set", "read", "load", "put", "update", "parse", "store", "check", "handle", "init", "find")
-_COMMENTS = ("fast path", "see spec", "caller owns it", "keep in sync", "legacy", "hot loop", "not reentrant", "step")
+_VERBS = (
+    "get",
+    "set",
+    "read",
+    "load",
+    "put",
+    "update",
+    "parse",
+    "store",
+    "check",
+    "handle",
+    "init",
+    "find",
+)
+_COMMENTS = (
+    "fast path",
+    "see spec",
+    "caller owns it",
+    "keep in sync",
+    "legacy",
+    "hot loop",
+    "not reentrant",
+    "step",
+)
 # Fillers work on two numbers that no flaw depends on: {s} is unsigned, {r} the int result; {a} and {b} are constants.
 _FILLERS: tuple[Node, ...] = (
     "{s} += {a};",
@@ -114,7 +146,10 @@ def _filler(rng: Random, names: Names, sketch: Sketch, *, early: bool) -> Node:
     node = rng.choice(_EXITS if early and rng.random() < 0.4 else _FILLERS)  # noqa: PLR2004
     if isinstance(node, str):
         return _fill(rng, names, node, leave)
-    return Block(_fill(rng, names, node.header, leave), tuple(_fill(rng, names, part, leave) for part in node.body))
+    return Block(
+        _fill(rng, names, node.header, leave),
+        tuple(_fill(rng, names, part, leave) for part in node.body),
+    )
 
 
 def _statements(rng: Random, names: Names, sketch: Sketch, *, vulnerable: bool) -> list[Node]:
@@ -135,7 +170,11 @@ def _render(rng: Random, layout: _Layout, node: Node) -> Iterator[str]:
     if isinstance(node, str):
         yield layout.indent + node
         return
-    yield layout.indent + node.header.replace(" (", f"{layout.gap}(", 1) + (" {" if layout.braces else "")
+    yield (
+        layout.indent
+        + node.header.replace(" (", f"{layout.gap}(", 1)
+        + (" {" if layout.braces else "")
+    )
     yield from (layout.indent * 2 + part for part in node.body)
     if layout.braces:
         yield layout.indent + "}"

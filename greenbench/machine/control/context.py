@@ -46,7 +46,12 @@ class Circumstances:
     """Context of one pipeline run."""
 
     def __init__(
-        self, options: SystemOptions, gpus: Sequence[Gpu], *, control: bool = True, say: Callable[[str], None] = lambda _: None
+        self,
+        options: SystemOptions,
+        gpus: Sequence[Gpu],
+        *,
+        control: bool = True,
+        say: Callable[[str], None] = lambda _: None,
     ) -> None:
         """Prepare; nothing changes before the context is entered. Without ``control`` nothing is set at all."""
         self._options, self._gpus, self._control, self._say = options, tuple(gpus), control, say
@@ -78,7 +83,9 @@ class Circumstances:
             self._guarded.reserve()
         except UnavailableError as error:
             self._fail(error)
-            self._unleased = () if wishes else (f"no other session is kept from these devices: {error}",)
+            self._unleased = (
+                () if wishes else (f"no other session is kept from these devices: {error}",)
+            )
 
     def release(self) -> None:
         """Let others have the devices."""
@@ -123,24 +130,42 @@ class Circumstances:
         """Return a proof of each knob; ``machine`` is what was sampled while the round ran."""
         asked = {r.knob: r for r in self._requests}
         return tuple(
-            self._proof(asked[knob], machine) if knob in asked else self._unasked(knob, getattr(self._options, knob))
+            self._proof(asked[knob], machine)
+            if knob in asked
+            else self._unasked(knob, getattr(self._options, knob))
             for knob in TABLE
         )
 
     def _unasked(self, knob: str, value: Any) -> Applied:
-        return Applied(stage="system", knob=knob, asked=value, got=None, how="not set", note="" if value is None else OFF)
+        return Applied(
+            stage="system",
+            knob=knob,
+            asked=value,
+            got=None,
+            how="not set",
+            note="" if value is None else OFF,
+        )
 
     def _proof(self, request: Request, machine: Mapping[str, Any]) -> Applied:
-        mine = [e for e in self._entries if e.control.title in {w.control.title for w in request.wishes}]
+        mine = [
+            e for e in self._entries if e.control.title in {w.control.title for w in request.wishes}
+        ]
         note = request.note or self._failure
         sampled = _sampled(request.knob, machine)
         got, before, evidence = None, None, {}
         if mine and not note:
             clocks = not mine[0].control.readable
-            got = _share(request.knob, machine) if clocks else _one([request.value(e, e.after) for e in mine])
+            got = (
+                _share(request.knob, machine)
+                if clocks
+                else _one([request.value(e, e.after) for e in mine])
+            )
             before = None if clocks else _one([request.value(e, e.before) for e in mine])
             note = _clock_note(request.asked, got) if clocks else ""
-            evidence = {"set": {e.control.title: e.after for e in mine}, "before": {e.control.title: e.before for e in mine}}
+            evidence = {
+                "set": {e.control.title: e.after for e in mine},
+                "before": {e.control.title: e.before for e in mine},
+            }
         return Applied(
             stage="system",
             knob=request.knob,
@@ -178,12 +203,20 @@ def _share(knob: str, machine: Mapping[str, Any]) -> float | None:
 def _clock_note(asked: float, got: float | None) -> str:
     if got is None:
         return "the clock was set, and no sample of it was taken while the round ran"
-    return "" if got <= asked * SEEN else f"the clock was locked to {asked:g} of the card's highest, and {got:g} was seen"
+    return (
+        ""
+        if got <= asked * SEEN
+        else f"the clock was locked to {asked:g} of the card's highest, and {got:g} was seen"
+    )
 
 
 def _moved(request: Request, mine: Sequence[Entry], sampled: Sequence[Mapping[str, Any]]) -> str:
     """Say where a sampled power limit was another than the one that was set."""
-    limits = {e.control.title: float(e.after or 0) / 1000 for e in mine if request.knob.startswith("gpu_power")}  # type: ignore[arg-type]
+    limits = {
+        e.control.title: float(e.after or 0) / 1000
+        for e in mine
+        if request.knob.startswith("gpu_power")
+    }  # type: ignore[arg-type]
     for card in sampled:
         span = card.get("enforced_power_limit_w")
         asked = next((w for title, w in limits.items() if card["uuid"] in title), None)

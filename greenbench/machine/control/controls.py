@@ -151,7 +151,9 @@ class KernelFile:
         """Set it, where it lies below ``ROOTS``; raises OSError."""
         if not allowed(self.path):
             raise PermissionError(1, f"{self.path} lies outside {', '.join(roots())}")
-        with Path(self.path).open("r+", encoding="utf-8") as file:  # r+: a file that is gone is not made
+        with Path(self.path).open(
+            "r+", encoding="utf-8"
+        ) as file:  # r+: a file that is gone is not made
             file.write(str(value))
             file.truncate()
 

@@ -40,7 +40,11 @@ def root() -> Path:
 def zones() -> tuple[Zone, ...]:
     """Return the packages whose power can be capped."""
     folders = sorted(root().glob("class/powercap/intel-rapl:*"))
-    return tuple(z for f in folders if _text(f / "name").startswith("package-") and (z := _zone(f)) is not None)
+    return tuple(
+        z
+        for f in folders
+        if _text(f / "name").startswith("package-") and (z := _zone(f)) is not None
+    )
 
 
 def _zone(folder: Path) -> Zone | None:

@@ -40,17 +40,34 @@ def abilities(gpus: Sequence[Gpu]) -> list[Ability]:
 def _of_gpu(gpu: Gpu) -> list[Ability]:
     device = f"{gpu.name} ({gpu.uuid})"
     if gpu.mig or not gpu.default_power_limit_w:
-        why = "it is partitioned by MIG" if gpu.mig else "it tells no power limit (a laptop's, or a virtual GPU)"
+        why = (
+            "it is partitioned by MIG"
+            if gpu.mig
+            else "it tells no power limit (a laptop's, or a virtual GPU)"
+        )
         return [Ability(setting="power limit", device=device, available=False, reason=why)]
     daemon = os.environ.get("ZEUSD_SOCK_PATH") or os.environ.get("ZEUSD_HOST_PORT")
     by = f"zeusd at {daemon}" if daemon else "root" if os.geteuid() == 0 else ""
-    refused = {} if by else {"reason": "root alone may", "remedy": f"run as root (CAP_SYS_ADMIN), or: {ZEUSD}"}
-    takes = (
-        f"{gpu.min_power_limit_w:g} to {gpu.max_power_limit_w:g} W" if gpu.min_power_limit_w and gpu.max_power_limit_w else ""
+    refused = (
+        {}
+        if by
+        else {"reason": "root alone may", "remedy": f"run as root (CAP_SYS_ADMIN), or: {ZEUSD}"}
     )
-    limit = Ability(setting="power limit", device=device, available=bool(by), by=by, takes=takes, **refused)
+    takes = (
+        f"{gpu.min_power_limit_w:g} to {gpu.max_power_limit_w:g} W"
+        if gpu.min_power_limit_w and gpu.max_power_limit_w
+        else ""
+    )
+    limit = Ability(
+        setting="power limit", device=device, available=bool(by), by=by, takes=takes, **refused
+    )
     clocks = f"up to {gpu.max_sm_clock_mhz} MHz" if gpu.max_sm_clock_mhz else ""
-    return [limit, Ability(setting="SM clock", device=device, available=bool(by), by=by, takes=clocks, **refused)]
+    return [
+        limit,
+        Ability(
+            setting="SM clock", device=device, available=bool(by), by=by, takes=clocks, **refused
+        ),
+    ]
 
 
 def _of_processors() -> list[Ability]:
@@ -61,19 +78,42 @@ def _of_processors() -> list[Ability]:
         found.append(_of_file(zones[0].limits[0][0], "power cap", f"of {reference:g} W"))
     else:
         found.append(
-            Ability(setting="power cap", device="processors", available=False, reason="the kernel shows none (powercap)")
+            Ability(
+                setting="power cap",
+                device="processors",
+                available=False,
+                reason="the kernel shows none (powercap)",
+            )
         )
     if policies:
         first = policies[0]
         clocks = f"{first.min_khz // 1000} to {first.max_khz // 1000} MHz; governors {', '.join(first.governors)}"
-        found.append(_of_file(str(first.folder / "scaling_max_freq"), "clocks and governor", clocks))
+        found.append(
+            _of_file(str(first.folder / "scaling_max_freq"), "clocks and governor", clocks)
+        )
     else:
-        found.append(Ability(setting="clocks", device="processors", available=False, reason="the kernel shows none (cpufreq)"))
+        found.append(
+            Ability(
+                setting="clocks",
+                device="processors",
+                available=False,
+                reason="the kernel shows none (cpufreq)",
+            )
+        )
     return found
 
 
 def _of_file(path: str, setting: str, takes: str) -> Ability:
     if os.access(Path(path), os.W_OK):
-        return Ability(setting=setting, device="processors", available=True, by="this user", takes=takes)
+        return Ability(
+            setting=setting, device="processors", available=True, by="this user", takes=takes
+        )
     why = f"{path} is not writable"
-    return Ability(setting=setting, device="processors", available=False, reason=why, takes=takes, remedy=GRANT_CPU)
+    return Ability(
+        setting=setting,
+        device="processors",
+        available=False,
+        reason=why,
+        takes=takes,
+        remedy=GRANT_CPU,
+    )

@@ -50,7 +50,13 @@ class Guard:
             return
         self.stop()
         self._holds = set(gpus)
-        command = [sys.executable, "-m", "greenbench.machine.control.guard", str(os.getpid()), started(os.getpid())]
+        command = [
+            sys.executable,
+            "-m",
+            "greenbench.machine.control.guard",
+            str(os.getpid()),
+            started(os.getpid()),
+        ]
         self._process = subprocess.Popen(  # noqa: S603  our own module
             [*command, *sorted(self._holds)],
             stdin=subprocess.DEVNULL,
@@ -80,7 +86,9 @@ class Guard:
             process.kill()
             process.wait()
             self._process = None
-            raise UnavailableError("the process that puts settings back could not be started: nothing is set without it")
+            raise UnavailableError(
+                "the process that puts settings back could not be started: nothing is set without it"
+            )
 
 
 def _absolute() -> dict[str, str]:
@@ -124,7 +132,9 @@ def main(arguments: list[str]) -> None:
     os.write(1, READY)
     os.close(1)
     wait_for(pid, start)
-    owed = {device for journal in journals.found() if journal.pid == pid for device in journal.devices}
+    owed = {
+        device for journal in journals.found() if journal.pid == pid for device in journal.devices
+    }
     if owed:
         recover(lambda _text: None, about=owed, wait=True)
 

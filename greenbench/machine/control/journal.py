@@ -66,7 +66,10 @@ class Journal:
             "uid": self.uid,
             "command": self.command,
             "read_back": self.read_back,
-            "entries": [{"control": e.control.name, "before": e.before, "after": e.after} for e in self.entries],
+            "entries": [
+                {"control": e.control.name, "before": e.before, "after": e.after}
+                for e in self.entries
+            ],
         }
         fresh = self.path.with_suffix(".new")
         try:
@@ -78,7 +81,9 @@ class Journal:
             fresh.replace(self.path)
             _sync(self.path.parent)
         except OSError as error:
-            raise UnavailableError(f"{self.path} cannot be written ({error.strerror}): nothing is set without it") from error
+            raise UnavailableError(
+                f"{self.path} cannot be written ({error.strerror}): nothing is set without it"
+            ) from error
 
     def remove(self) -> None:
         """Nothing is owed any more."""
@@ -98,9 +103,15 @@ def folder() -> Path:
             path.chmod(0o1777)
         found = path.stat()
     except OSError as error:
-        raise UnavailableError(f"{path} cannot be made ({error.strerror}): nothing is set without a journal there") from error
-    if found.st_uid not in {0, os.getuid()} or (found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX):
-        raise UnavailableError(f"{path} belongs to another user, or all may remove what is there: nothing is set without it")
+        raise UnavailableError(
+            f"{path} cannot be made ({error.strerror}): nothing is set without a journal there"
+        ) from error
+    if found.st_uid not in {0, os.getuid()} or (
+        found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX
+    ):
+        raise UnavailableError(
+            f"{path} belongs to another user, or all may remove what is there: nothing is set without it"
+        )
     return path
 
 
@@ -110,9 +121,13 @@ def own_folder() -> Path:
     try:
         path.mkdir(mode=0o755, exist_ok=True)
     except OSError as error:
-        raise UnavailableError(f"{path} cannot be made ({error.strerror}): nothing is set without a journal there") from error
+        raise UnavailableError(
+            f"{path} cannot be made ({error.strerror}): nothing is set without a journal there"
+        ) from error
     if not _trusted(path, {os.getuid()}):
-        raise UnavailableError(f"{path} is not this user's alone: nothing is set without a journal there; remove it")
+        raise UnavailableError(
+            f"{path} is not this user's alone: nothing is set without a journal there; remove it"
+        )
     return path
 
 
@@ -147,7 +162,9 @@ def others() -> list[str]:
                 f"{file} says that user {who} left settings changed; greenbench restore, run by that user, puts them back"
             )
         elif read(file) is None and file.exists():
-            told.append(f"{file} cannot be read as a journal, and may hold what is owed; see what it says, and remove it")
+            told.append(
+                f"{file} cannot be read as a journal, and may hold what is owed; see what it says, and remove it"
+            )
     return told
 
 
@@ -155,7 +172,10 @@ def read(path: Path) -> Journal | None:
     """Return the journal in ``path``; None where it is gone or not whole."""
     try:
         content: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        entries = tuple(Entry(control=rebuilt(e["control"]), before=e["before"], after=e["after"]) for e in content["entries"])
+        entries = tuple(
+            Entry(control=rebuilt(e["control"]), before=e["before"], after=e["after"])
+            for e in content["entries"]
+        )
         return Journal(
             path=path,
             boot=content["boot"],
@@ -179,7 +199,11 @@ def _trusted(path: Path, owners: set[int]) -> bool:
         found = path.lstat()
     except OSError:
         return False
-    return stat.S_ISDIR(found.st_mode) and found.st_uid in owners and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    return (
+        stat.S_ISDIR(found.st_mode)
+        and found.st_uid in owners
+        and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    )
 
 
 def boot() -> str:

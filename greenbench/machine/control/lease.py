@@ -27,9 +27,13 @@ PAUSE_S = 0.2
 class Lease:
     """The leases of some devices, while the context is open. Not to be taken twice in one process for the same device."""
 
-    def __init__(self, folder: Path, devices: Iterable[str], say: Callable[[str], None] = lambda _text: None) -> None:
+    def __init__(
+        self, folder: Path, devices: Iterable[str], say: Callable[[str], None] = lambda _text: None
+    ) -> None:
         """Name the devices; ``say`` is told for whom is waited."""
-        self._paths = [folder / f"{re.sub('[^A-Za-z0-9-]+', '_', d)}.lease" for d in sorted(set(devices))]
+        self._paths = [
+            folder / f"{re.sub('[^A-Za-z0-9-]+', '_', d)}.lease" for d in sorted(set(devices))
+        ]
         self._names = sorted(set(devices))
         self._say = say
         self._files: list[int] = []
@@ -41,7 +45,9 @@ class Lease:
         """
         held = False
         try:
-            held = all(self._take(d, p, wait=wait) for d, p in zip(self._names, self._paths, strict=True))
+            held = all(
+                self._take(d, p, wait=wait) for d, p in zip(self._names, self._paths, strict=True)
+            )
         finally:
             if not held:
                 self.release()
@@ -59,7 +65,9 @@ class Lease:
         file = _opened(path)
         if not _plain(file):
             os.close(file)
-            raise UnavailableError(f"{path} is no ordinary file, and is not locked: nothing is set without it; remove it")
+            raise UnavailableError(
+                f"{path} is no ordinary file, and is not locked: nothing is set without it; remove it"
+            )
         told = False
         while not _locked(file):
             if not wait:
@@ -88,7 +96,9 @@ def _opened(path: Path) -> int:
             return os.open(path, flags)
         os.fchmod(made, 0o666)
     except OSError as error:
-        raise UnavailableError(f"{path} cannot be locked ({error.strerror}): nothing is set without it") from error
+        raise UnavailableError(
+            f"{path} cannot be locked ({error.strerror}): nothing is set without it"
+        ) from error
     return made
 
 

@@ -47,12 +47,16 @@ class Request:
 def requests(options: SystemOptions, gpus: Sequence[Gpu]) -> tuple[Request, ...]:
     """Return a request for every knob that is turned; raises UsageError for a value that a device does not take."""
     asked = {knob: getattr(options, knob) for knob in TABLE}
-    return tuple(TABLE[knob](knob, value, gpus) for knob, value in asked.items() if value is not None)
+    return tuple(
+        TABLE[knob](knob, value, gpus) for knob, value in asked.items() if value is not None
+    )
 
 
 def _gpu_power(knob: str, asked: float, gpus: Sequence[Gpu]) -> Request:
     able = [g for g in gpus if g.default_power_limit_w and not g.mig]
-    if lacking := _lacking(knob, asked, gpus, able, "tells no power limit (a laptop's, or a virtual GPU)"):
+    if lacking := _lacking(
+        knob, asked, gpus, able, "tells no power limit (a laptop's, or a virtual GPU)"
+    ):
         return lacking
     fractions = knob == "gpu_power_fraction"
     watts = {g.uuid: asked * (g.default_power_limit_w or 0) if fractions else asked for g in able}
@@ -63,7 +67,10 @@ def _gpu_power(knob: str, asked: float, gpus: Sequence[Gpu]) -> Request:
         knob=knob,
         asked=asked,
         wishes=tuple(Wish(control=limits[g.uuid], value=round(watts[g.uuid] * 1000)) for g in able),
-        scale={limits[g.uuid].title: 1000 * ((g.default_power_limit_w or 0) if fractions else 1) for g in able},
+        scale={
+            limits[g.uuid].title: 1000 * ((g.default_power_limit_w or 0) if fractions else 1)
+            for g in able
+        },
         how="NVML's power limit" + (" over the card's default" if fractions else " in watts"),
     )
 
@@ -92,7 +99,10 @@ def _clocks(kind: str) -> Callable[[str, float, Sequence[Gpu]], Request]:
                 )
             locks.append(Wish(control=Clocks(gpu.uuid, kind), value=[min(clocks), max(fitting)]))
         return Request(
-            knob=knob, asked=asked, wishes=tuple(locks), how=f"highest {kind} clock seen in the round, of the card's"
+            knob=knob,
+            asked=asked,
+            wishes=tuple(locks),
+            how=f"highest {kind} clock seen in the round, of the card's",
         )
 
     return request
@@ -103,47 +113,71 @@ def _supported(uuid: str, kind: str) -> list[int]:
     try:
         gpu = card(uuid)
         memory = [int(c) for c in gpu.get_supported_memory_clocks()]
-        return memory if kind == "memory" else [int(c) for c in gpu.get_supported_graphics_clocks(max(memory))]
+        return (
+            memory
+            if kind == "memory"
+            else [int(c) for c in gpu.get_supported_graphics_clocks(max(memory))]
+        )
     except errors():
         return []
 
 
-def _lacking(knob: str, asked: Any, gpus: Sequence[Gpu], able: Sequence[Gpu], why: str) -> Request | None:
+def _lacking(
+    knob: str, asked: Any, gpus: Sequence[Gpu], able: Sequence[Gpu], why: str
+) -> Request | None:
     """Return a request that sets nothing where some of the cell's GPUs cannot be set: all or none."""
     if not gpus:
         return Request(knob=knob, asked=asked, note=NO_GPU)
     if unable := [g for g in gpus if g not in able]:
         gpu = unable[0]
         reason = "is partitioned by MIG, and its limits are all partitions'" if gpu.mig else why
-        return Request(knob=knob, asked=asked, note=f"not applied: {gpu.name} ({gpu.uuid}) {reason}")
+        return Request(
+            knob=knob, asked=asked, note=f"not applied: {gpu.name} ({gpu.uuid}) {reason}"
+        )
     return None
 
 
 def _cpu_power(knob: str, asked: float, _gpus: Sequence[Gpu]) -> Request:
     zones = processors.zones()
     if not zones:
-        return Request(knob=knob, asked=asked, note="not applied: the kernel shows no power cap of the processor (powercap)")
+        return Request(
+            knob=knob,
+            asked=asked,
+            note="not applied: the kernel shows no power cap of the processor (powercap)",
+        )
     if not all(zone.enabled for zone in zones):
         return Request(
-            knob=knob, asked=asked, note="not applied: the kernel's power cap is switched off (powercap, enabled is 0)"
+            knob=knob,
+            asked=asked,
+            note="not applied: the kernel's power cap is switched off (powercap, enabled is 0)",
         )
     wishes, scale = [], {}
     for zone in zones:
         cap = round(asked * zone.reference_uw)
         for number, (path, limit) in enumerate(zone.limits):
-            if number == 0 or limit > cap:  # a short-term limit above the cap would let bursts through
+            if (
+                number == 0 or limit > cap
+            ):  # a short-term limit above the cap would let bursts through
                 control = KernelFile(path)
                 wishes.append(Wish(control=control, value=str(cap)))
                 scale[control.title] = zone.reference_uw
     return Request(
-        knob=knob, asked=asked, wishes=tuple(wishes), scale=scale, how="powercap's limits over each package's highest"
+        knob=knob,
+        asked=asked,
+        wishes=tuple(wishes),
+        scale=scale,
+        how="powercap's limits over each package's highest",
     )
 
 
 def _cpu_clock(knob: str, asked: float, _gpus: Sequence[Gpu]) -> Request:
     policies = processors.policies()
     if not policies:
-        return Request(knob=knob, asked=asked, note="not applied: the kernel shows no processor clocks (cpufreq)")
+        return Request(
+            knob=knob,
+            asked=asked,
+            note="not applied: the kernel shows no processor clocks (cpufreq)",
+        )
     if low := next((p for p in policies if asked * p.max_khz < p.min_khz), None):
         raise UsageError(
             f"system.{knob}: {asked:g} of {low.max_khz // 1000} MHz is below the processor's lowest, {low.min_khz // 1000}; "
@@ -153,7 +187,9 @@ def _cpu_clock(knob: str, asked: float, _gpus: Sequence[Gpu]) -> Request:
     return Request(
         knob=knob,
         asked=asked,
-        wishes=tuple(Wish(control=c, value=str(round(asked * p.max_khz))) for p, c in controls.items()),
+        wishes=tuple(
+            Wish(control=c, value=str(round(asked * p.max_khz))) for p, c in controls.items()
+        ),
         scale={c.title: p.max_khz for p, c in controls.items()},
         how="cpufreq's scaling_max_freq over cpuinfo_max_freq",
     )
@@ -162,9 +198,13 @@ def _cpu_clock(knob: str, asked: float, _gpus: Sequence[Gpu]) -> Request:
 def _governor(knob: str, asked: str, _gpus: Sequence[Gpu]) -> Request:
     policies = processors.policies()
     if not policies:
-        return Request(knob=knob, asked=asked, note="not applied: the kernel shows no governors (cpufreq)")
+        return Request(
+            knob=knob, asked=asked, note="not applied: the kernel shows no governors (cpufreq)"
+        )
     if lacking := next((p for p in policies if asked not in p.governors), None):
-        raise UsageError(f"system.{knob}: there is no governor {asked!r} here; there are: {', '.join(lacking.governors)}")
+        raise UsageError(
+            f"system.{knob}: there is no governor {asked!r} here; there are: {', '.join(lacking.governors)}"
+        )
     files = [KernelFile(str(Path(p.folder) / "scaling_governor")) for p in policies]
     return Request(
         knob=knob,

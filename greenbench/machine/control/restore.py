@@ -37,7 +37,9 @@ def put_back(journal: Journal, devices: Collection[str] | None = None) -> list[s
             told += _restore(entry, exact=journal.read_back)
         except Exception as error:  # noqa: BLE001  whatever one device raises, the others get their settings back
             owed.insert(0, entry)
-            told.append(f"{entry.control.title} could not be put back to {_shown(entry.before)}: {_line(error)}")
+            told.append(
+                f"{entry.control.title} could not be put back to {_shown(entry.before)}: {_line(error)}"
+            )
     try:
         replace(journal, entries=tuple(owed)).write() if owed else journal.remove()
     except (OSError, UnavailableError) as error:
@@ -46,7 +48,11 @@ def put_back(journal: Journal, devices: Collection[str] | None = None) -> list[s
 
 
 def recover(
-    say: Callable[[str], None], *, held: Collection[str] = (), about: Collection[str] | None = None, wait: bool = False
+    say: Callable[[str], None],
+    *,
+    held: Collection[str] = (),
+    about: Collection[str] | None = None,
+    wait: bool = False,
 ) -> int:
     """Restore what sessions left behind that are gone, and return how many there were.
 
@@ -62,7 +68,9 @@ def recover(
     return done
 
 
-def _recover(journal: Journal, say: Callable[[str], None], held: Collection[str], *, wait: bool) -> int:
+def _recover(
+    journal: Journal, say: Callable[[str], None], held: Collection[str], *, wait: bool
+) -> int:
     leases = {d: Lease(journals.folder(), [d], say) for d in journal.devices if d not in held}
     free = set(held)
     try:
@@ -72,7 +80,9 @@ def _recover(journal: Journal, say: Callable[[str], None], held: Collection[str]
             return 0
         if current.boot != journals.boot():
             current.remove()
-            say(f"{_owner(current)} left settings behind; the machine was restarted since, which reset them: nothing to do")
+            say(
+                f"{_owner(current)} left settings behind; the machine was restarted since, which reset them: nothing to do"
+            )
             return 1
         told = put_back(current, free)
     except (OSError, UnavailableError) as error:
@@ -89,7 +99,11 @@ def _recover(journal: Journal, say: Callable[[str], None], held: Collection[str]
 
 def left_behind() -> str:
     """Say in a sentence what sessions that are gone have left changed; empty where nothing is."""
-    found = [f"{_owner(j)} left settings of this machine changed" for j in journals.found() if _is_abandoned(j)]
+    found = [
+        f"{_owner(j)} left settings of this machine changed"
+        for j in journals.found()
+        if _is_abandoned(j)
+    ]
     return "; ".join([*found, *journals.others()])
 
 

@@ -84,7 +84,9 @@ class Guarded:
             if self._restores:
                 recover(self._say, held=self._devices, about=self._devices)
             if self._wishes:
-                GUARD.start(gpus=[d.removeprefix("gpu ") for d in self._devices if d.startswith("gpu ")])
+                GUARD.start(
+                    gpus=[d.removeprefix("gpu ") for d in self._devices if d.startswith("gpu ")]
+                )
         except BaseException:
             self.release()
             raise
@@ -115,9 +117,13 @@ class Guarded:
         if not wishes:
             return
         try:
-            entries = tuple(Entry(control=w.control, before=w.control.read(), after=w.value) for w in wishes)
+            entries = tuple(
+                Entry(control=w.control, before=w.control.read(), after=w.value) for w in wishes
+            )
         except errors() as error:
-            raise UnavailableError(f"what is set now cannot be read, so nothing is changed: {_line(error)}") from error
+            raise UnavailableError(
+                f"what is set now cannot be read, so nothing is changed: {_line(error)}"
+            ) from error
         journal = self._journal or journals.new(())
         done = journal.entries
         self._keep(replace(journal, entries=(*done, *entries), read_back=False))
@@ -128,7 +134,10 @@ class Guarded:
                 # A refused lock was not set, and letting go of it would undo somebody else's; what can be read is looked at.
                 tried = place + (entry.control.readable or not denied(error))
                 self._keep(replace(journal, entries=(*done, *entries[:tried])))
-                raise Refused(entry.control, f"{entry.control.title} cannot be set to {entry.after}: {_line(error)}") from error
+                raise Refused(
+                    entry.control,
+                    f"{entry.control.title} cannot be set to {entry.after}: {_line(error)}",
+                ) from error
         self._note_what_is_set()
 
     def _keep(self, journal: Journal) -> None:
@@ -139,14 +148,20 @@ class Guarded:
     def _note_what_is_set(self) -> None:
         """Replace what was asked by what was read back: drivers round, and what they rounded to is ours to undo."""
         assert self._journal is not None  # noqa: S101  ``_set`` wrote it
-        read = [replace(e, after=e.control.read()) if e.control.readable else e for e in self._journal.entries]
+        read = [
+            replace(e, after=e.control.read()) if e.control.readable else e
+            for e in self._journal.entries
+        ]
         wanted = {w.control.title: w.value for w in self._wishes}
         self._keep(replace(self._journal, entries=tuple(read), read_back=True))
         for entry in read:
             asked = wanted[entry.control.title]
             ignored = entry.after == entry.before and str(asked) != str(entry.before)
             if entry.control.readable and (ignored or not same(entry.after, asked)):
-                raise Refused(entry.control, f"{entry.control.title} was set to {asked} and reads {entry.after}")
+                raise Refused(
+                    entry.control,
+                    f"{entry.control.title} was set to {asked} and reads {entry.after}",
+                )
 
     def _put_back(self) -> None:
         """Put back what this process has set; a forked child that leaves the context does nothing."""

@@ -53,7 +53,9 @@ def _watch(read: Callable[[], float], longest_s: float) -> tuple[list[float], fl
     changes: list[float] = []
     took: list[float] = []
     last, started = read(), time.perf_counter()
-    while (before := time.perf_counter()) - started < _patience(len(changes), longest_s) and len(changes) < ENOUGH:
+    while (before := time.perf_counter()) - started < _patience(len(changes), longest_s) and len(
+        changes
+    ) < ENOUGH:
         now = read()
         after = time.perf_counter()
         took.append(after - before)

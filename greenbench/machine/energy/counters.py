@@ -60,7 +60,9 @@ class _Channel:
                     time.sleep(0.002)
                     self._read()
         except read_errors() as error:
-            return _Edge(reason=f"the {self.sensor.counter.name} could not be read at the window's {word}: {error}")
+            return _Edge(
+                reason=f"the {self.sensor.counter.name} could not be read at the window's {word}: {error}"
+            )
         power = self.power.mark(time.perf_counter()) if self.power is not None else None
         return _Edge(mark=self.track.mark(), power=power)
 
@@ -85,14 +87,19 @@ class _Channel:
         reading = self.track.between(start.mark, end.mark, seconds)
         if self.power is None or start.power is None or end.power is None:
             return reading
-        return cross_checked(reading, self.power.between(start.power, end.power), seconds, self.sensor.counter)
+        return cross_checked(
+            reading, self.power.between(start.power, end.power), seconds, self.sensor.counter
+        )
 
 
 class Counters:
     """The counters of any number of open windows. Close it: it runs a thread."""
 
     def __init__(
-        self, sensors: Sequence[Sensor], close: Callable[[], None] = lambda: None, also: Callable[[], None] = lambda: None
+        self,
+        sensors: Sequence[Sensor],
+        close: Callable[[], None] = lambda: None,
+        also: Callable[[], None] = lambda: None,
     ) -> None:
         """Follow ``sensors`` from now on; ``close`` is called when nothing reads them any more.
 
@@ -126,9 +133,13 @@ class Counters:
         with self._lock:  # judged before the sampler goes on: its next reading may explain away what is odd at this edge
             ends = [channel.edge("end") for channel in self._channels]
             readings = [
-                (c.sensor.channel, c.between(a, b, seconds)) for c, a, b in zip(self._channels, starts, ends, strict=True)
+                (c.sensor.channel, c.between(a, b, seconds))
+                for c, a, b in zip(self._channels, starts, ends, strict=True)
             ]
-        return {channel: total([r for name, r in readings if name == channel]) for channel in self.sources}
+        return {
+            channel: total([r for name, r in readings if name == channel])
+            for channel in self.sources
+        }
 
     def cancel(self, key: str) -> None:
         """Forget window ``key``."""

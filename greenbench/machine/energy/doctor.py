@@ -70,7 +70,9 @@ def _counted(sensor: Sensor, pause_s: float, gpus: Sequence[Gpu]) -> Finding:
     gpu = next((g for g in gpus if g.uuid == sensor.uuid), None)
     return Finding(
         channel=channel,
-        device=f"{gpu.name} ({gpu.uuid})" if gpu is not None else counter.name.removeprefix("RAPL counter of "),
+        device=f"{gpu.name} ({gpu.uuid})"
+        if gpu is not None
+        else counter.name.removeprefix("RAPL counter of "),
         available=channel in idle.watts,
         source=sensor.source,
         update_seconds=counter.update_s if known.calibrated else None,
@@ -111,8 +113,14 @@ def _missing(channel: str, sensors: Sensors, survey: Survey) -> Finding:
         channel=channel,
         device="-",
         available=False,
-        source=f"estimated:cpu-seconds*{watts_per_core(cpu_model()).label}" if channel == "cpu" else "none",
+        source=f"estimated:cpu-seconds*{watts_per_core(cpu_model()).label}"
+        if channel == "cpu"
+        else "none",
         permission="none" if forbidden else "",
         reason=NO_PERMISSION if forbidden else reason,
-        remedy=GRANT_RAPL if forbidden else LOAD_RAPL if reason == NO_RAPL and virtual_machine() is None else "",
+        remedy=GRANT_RAPL
+        if forbidden
+        else LOAD_RAPL
+        if reason == NO_RAPL and virtual_machine() is None
+        else "",
     )

@@ -69,11 +69,17 @@ def watts_per_core(model: str, given: float | None = None) -> CoreWatts:
     if given is not None:
         return CoreWatts(watts=given, label=f"{given:g}W/core(given)", relative=LOAD)
     plain = re.sub(r"\((R|TM)\)|CPU", "", model)
-    watts = next((watts for pattern, watts in WATTS if re.search(pattern, plain, re.IGNORECASE)), None)
+    watts = next(
+        (watts for pattern, watts in WATTS if re.search(pattern, plain, re.IGNORECASE)), None
+    )
     if watts is not None:
-        return CoreWatts(watts=watts, label=f"{watts:.2f}W/core", relative=math.hypot(LOAD, GENERATION))
+        return CoreWatts(
+            watts=watts, label=f"{watts:.2f}W/core", relative=math.hypot(LOAD, GENERATION)
+        )
     relative = math.hypot(LOAD, GENERATION, UNKNOWN)
-    return CoreWatts(watts=DEFAULT_WATTS, label=f"{DEFAULT_WATTS:.2f}W/core(default)", relative=relative)
+    return CoreWatts(
+        watts=DEFAULT_WATTS, label=f"{DEFAULT_WATTS:.2f}W/core(default)", relative=relative
+    )
 
 
 class CpuEstimate:
@@ -87,7 +93,9 @@ class CpuEstimate:
 
     def begin(self, key: str) -> None:
         """Open window ``key``."""
-        others = descendants_cpu_seconds()  # first, so that looking at the children is not part of the window
+        others = (
+            descendants_cpu_seconds()
+        )  # first, so that looking at the children is not part of the window
         self._started[key] = time.process_time() + others
 
     def end(self, key: str) -> Reading:
@@ -103,6 +111,8 @@ class CpuEstimate:
 def estimated(cpu_seconds: float, core: CoreWatts) -> Reading:
     """Return CPU seconds times watts; None where the seconds fell: a child's went with it, so they are not known."""
     if cpu_seconds < 0:
-        return Reading(reason="the CPU seconds of a child process were lost: it ended and nobody waited for it")
+        return Reading(
+            reason="the CPU seconds of a child process were lost: it ended and nobody waited for it"
+        )
     joules = cpu_seconds * core.watts
     return Reading(joules=joules, uncertainty={"model": core.relative * joules})

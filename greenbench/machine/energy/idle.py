@@ -41,7 +41,11 @@ def measure_idle(counters: Counters, seconds: float) -> Idle:
     watts, spread, reasons = {}, {}, {}
     for channel in counters.sources:
         own = [readings[channel] for _, readings in pauses]
-        known = [r.joules / took for (took, _), r in zip(pauses, own, strict=True) if r.joules is not None]
+        known = [
+            r.joules / took
+            for (took, _), r in zip(pauses, own, strict=True)
+            if r.joules is not None
+        ]
         if len(known) < PARTS:
             reasons[channel] = next(r.reason for r in own if r.joules is None)
             continue
@@ -66,5 +70,8 @@ def drift(before: Idle, after: Idle) -> tuple[str, ...]:
         f"({100 * (now - was) / was:+.0f} %): net joules are that uncertain"
         for channel, was in before.watts.items()
         if (now := after.watts.get(channel)) is not None
-        and abs(now - was) > max(DRIFT * was, 2 * math.hypot(before.uncertainty_w[channel], after.uncertainty_w[channel]))
+        and abs(now - was)
+        > max(
+            DRIFT * was, 2 * math.hypot(before.uncertainty_w[channel], after.uncertainty_w[channel])
+        )
     )

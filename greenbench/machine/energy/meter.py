@@ -60,7 +60,9 @@ class Meter:
         """What the machine draws when nothing runs; empty until ``rest`` measured it."""
         counted = counters.sources if counters is not None else {}
         sources = dict.fromkeys(CHANNELS, "none") | dict(counted)
-        self.sources: Mapping[str, str] = sources | ({"cpu": estimate.source} if estimate is not None else {})
+        self.sources: Mapping[str, str] = sources | (
+            {"cpu": estimate.source} if estimate is not None else {}
+        )
         """Where each channel's joules come from; ``none`` for a channel without any."""
         self.reasons: Mapping[str, str] = dict(missing)
         """Why a channel has no counter: it has no joules, or estimated ones."""
@@ -97,7 +99,9 @@ class Meter:
             "idle_w": dict(self.idle.watts),
             "idle_uncertainty_w": dict(self.idle.uncertainty_w),
             "idle_reasons": {c: self._no_idle(c) for c in CHANNELS if c not in self.idle.watts},
-            "estimated_w_per_core": self._estimate.core.watts if self._estimate is not None else None,
+            "estimated_w_per_core": self._estimate.core.watts
+            if self._estimate is not None
+            else None,
         }
 
     def rest(self, seconds: float) -> tuple[str, ...]:
@@ -115,7 +119,9 @@ class Meter:
         return drift(self.idle, found)
 
     @contextmanager
-    def window(self, stage: str, *, state: State = "cold", synchronize: Callable[[], None] | None = None) -> Iterator[None]:
+    def window(
+        self, stage: str, *, state: State = "cold", synchronize: Callable[[], None] | None = None
+    ) -> Iterator[None]:
         """Measure the block as a window of ``stage``; kept unless the block raises.
 
         ``synchronize`` waits for the device's queued work and is called at both edges before anything is read. Windows
@@ -139,7 +145,12 @@ class Meter:
             raise
         self._windows.append(closed)
 
-    def repeated(self, stage: str, one_pass: Callable[[], object], synchronize: Callable[[], None] | None = None) -> Window:
+    def repeated(
+        self,
+        stage: str,
+        one_pass: Callable[[], object],
+        synchronize: Callable[[], None] | None = None,
+    ) -> Window:
         """Run ``one_pass`` until the counters resolve it, in one window, and return what a single pass took.
 
         The window is returned and not kept for ``take``.
@@ -167,7 +178,12 @@ class Meter:
         """Return the meter itself."""
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         """Close the meter."""
         self.close()
 
@@ -183,7 +199,9 @@ class Meter:
         if self._estimate is not None:
             readings["cpu"] = self._estimate.end(stage)
         self._open.remove(stage)
-        return Window(stage=stage, seconds=seconds, energy=self._energy(readings, seconds), state=state)
+        return Window(
+            stage=stage, seconds=seconds, energy=self._energy(readings, seconds), state=state
+        )
 
     def _cancel(self, stage: str) -> None:
         self._open = [name for name in self._open if name != stage]
@@ -198,10 +216,15 @@ class Meter:
         return Energy(
             **{f"{channel}_j": r.joules for channel, r in known.items()},
             sources=self.sources,
-            reasons={**self.reasons, **{channel: r.reason for channel, r in readings.items() if r.reason}},
+            reasons={
+                **self.reasons,
+                **{channel: r.reason for channel, r in readings.items() if r.reason},
+            },
             uncertainty_j={channel: r.uncertainty for channel, r in known.items()},
             idle_j={channel: watts * seconds for channel, watts in idle.items()},
-            idle_uncertainty_j={channel: self.idle.uncertainty_w[channel] * seconds for channel in idle},
+            idle_uncertainty_j={
+                channel: self.idle.uncertainty_w[channel] * seconds for channel in idle
+            },
             coarse=tuple(channel for channel, r in known.items() if r.coarse),
             doubts=tuple(d for r in known.values() for d in r.doubts),
         )
@@ -218,13 +241,18 @@ class Meter:
 def per_pass(window: Window, passes: int) -> Window:
     """Return what one of ``passes`` equal passes in ``window`` took."""
     energy = window.energy
-    gpu_j, cpu_j, dram_j = (None if (j := energy.joules(c)) is None else j / passes for c in CHANNELS)
+    gpu_j, cpu_j, dram_j = (
+        None if (j := energy.joules(c)) is None else j / passes for c in CHANNELS
+    )
     shared = replace(
         energy,
         gpu_j=gpu_j,
         cpu_j=cpu_j,
         dram_j=dram_j,
-        uncertainty_j={c: {cause: u / passes for cause, u in causes.items()} for c, causes in energy.uncertainty_j.items()},
+        uncertainty_j={
+            c: {cause: u / passes for cause, u in causes.items()}
+            for c, causes in energy.uncertainty_j.items()
+        },
         idle_j={c: j / passes for c, j in energy.idle_j.items()},
         idle_uncertainty_j={c: u / passes for c, u in energy.idle_uncertainty_j.items()},
     )

@@ -56,7 +56,10 @@ class PowerTrace:
     def between(self, start: PowerMark, end: PowerMark) -> PowerMark:
         """Return joules, samples and gaps of a window."""
         return PowerMark(
-            end.joules - start.joules, end.samples - start.samples, end.gaps - start.gaps, start.silent or end.silent
+            end.joules - start.joules,
+            end.samples - start.samples,
+            end.gaps - start.gaps,
+            start.silent or end.silent,
         )
 
 
@@ -66,7 +69,13 @@ def cross_checked(reading: Reading, power: PowerMark, seconds: float, counter: C
     The difference becomes an uncertainty: the truth may lie anywhere between the two and as far on the other side (a
     rectangular distribution of that half-width, JCGM 100:2008, 4.3.7). Above 5 % it is a doubt as well.
     """
-    if reading.joules is None or reading.coarse or power.samples < SAMPLES or power.gaps or power.silent:
+    if (
+        reading.joules is None
+        or reading.coarse
+        or power.samples < SAMPLES
+        or power.gaps
+        or power.silent
+    ):
         return reading
     apart = abs(reading.joules - power.joules)
     uncertainty = {**reading.uncertainty, "cross_sensor": apart / math.sqrt(3)}

@@ -71,13 +71,19 @@ def step(moved: float, seconds: float, counter: Counter) -> Reading:
     """
     most, size = counter.most_joules(seconds), counter.wraps_at_j
     if size is None:
-        return Reading(joules=moved) if 0 <= moved <= most else Reading(reason=_complaint(moved, seconds, counter))
+        return (
+            Reading(joules=moved)
+            if 0 <= moved <= most
+            else Reading(reason=_complaint(moved, seconds, counter))
+        )
     # Differences of floats: a hair below 0 is 0, not a whole wrap.
     fewest = max(0, math.ceil(-moved / size - 1e-12))
     if moved + fewest * size > most:
         return Reading(reason=_complaint(moved, seconds, counter))
     if moved + (fewest + 1) * size <= most:
-        return Reading(reason=f"{counter.name} may have wrapped more than once in the {seconds:.1f} s between two readings")
+        return Reading(
+            reason=f"{counter.name} may have wrapped more than once in the {seconds:.1f} s between two readings"
+        )
     return Reading(joules=max(0.0, moved + fewest * size))
 
 
@@ -107,11 +113,17 @@ def total(readings: Sequence[Reading]) -> Reading:
     """
     known = [r.joules for r in readings if r.joules is not None]
     if not known or len(known) != len(readings):
-        return Reading(reason="; ".join(dict.fromkeys(r.reason for r in readings if r.reason)) or "nothing was read")
+        return Reading(
+            reason="; ".join(dict.fromkeys(r.reason for r in readings if r.reason))
+            or "nothing was read"
+        )
     causes = dict.fromkeys(cause for r in readings for cause in r.uncertainty)
     return Reading(
         joules=sum(known),
-        uncertainty={cause: math.hypot(*(r.uncertainty.get(cause, 0.0) for r in readings)) for cause in causes},
+        uncertainty={
+            cause: math.hypot(*(r.uncertainty.get(cause, 0.0) for r in readings))
+            for cause in causes
+        },
         coarse=any(r.coarse for r in readings),
         doubts=tuple(dict.fromkeys(d for r in readings for d in r.doubts)),
     )

@@ -22,7 +22,9 @@ computes each wake-up holds all of them up: ten a second cost 2 to 3 % on two co
 class Sampler(threading.Thread):
     """Calls a function again and again until it is told to end."""
 
-    def __init__(self, tick: Callable[[], None], also: Callable[[], None], interval_s: float) -> None:
+    def __init__(
+        self, tick: Callable[[], None], also: Callable[[], None], interval_s: float
+    ) -> None:
         """Call ``tick`` every ``interval_s``, and ``also`` every ``SELDOM_S``."""
         super().__init__(name="greenbench sampler", daemon=True)
         self.cpu_seconds = 0.0

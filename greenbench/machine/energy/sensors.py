@@ -16,7 +16,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from greenbench.machine.energy.readings import DRAM_WATTS, GPU_WATTS, NVML_UPDATE_S, PACKAGE_WATTS, RAPL_UPDATE_S, Counter
+from greenbench.machine.energy.readings import (
+    DRAM_WATTS,
+    GPU_WATTS,
+    NVML_UPDATE_S,
+    PACKAGE_WATTS,
+    RAPL_UPDATE_S,
+    Counter,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -120,7 +127,11 @@ def _gpu_sensor(gpu: Gpu) -> Sensor:
     return Sensor(
         channel="gpu",
         source="simulated:nvml-counter" if gpu.simulated else "zeus:nvml-counter",
-        counter=Counter(name=f"energy counter of {gpu.name} ({gpu.uuid})", max_watts=GPU_WATTS, update_s=NVML_UPDATE_S),
+        counter=Counter(
+            name=f"energy counter of {gpu.name} ({gpu.uuid})",
+            max_watts=GPU_WATTS,
+            update_s=NVML_UPDATE_S,
+        ),
         read=lambda: card.get_total_energy_consumption() / 1000,
         power=_power(card),
         uuid=gpu.uuid,
@@ -151,7 +162,9 @@ def rapl_sensors() -> tuple[list[Sensor], str]:
         return [], f"{NO_PERMISSION}: {GRANT_RAPL}"
     except read_errors() as error:
         return [], f"RAPL cannot be read: {error}"
-    packages, memories = (without_mirrors([s for s in found if s.channel == c]) for c in ("cpu", "dram"))
+    packages, memories = (
+        without_mirrors([s for s in found if s.channel == c]) for c in ("cpu", "dram")
+    )
     if not packages:
         return [], f"{cpus.rapl_dir} holds no package zone ({MOUNT})"
     return packages + (memories if len(memories) == len(packages) else []), ""
@@ -208,11 +221,24 @@ def _zones(cpus: Any) -> Iterator[Sensor]:
             if file is not None:
                 file._wraparound_tracker = _NoTracker()  # noqa: SLF001 - Zeus has no public way to leave it out
         counter, range_j = _counter(name, folder, PACKAGE_WATTS)
-        package = Sensor(channel="cpu", source=source, counter=counter, read=_reader(cpu, "rapl_file", "cpu_mj", range_j))
+        package = Sensor(
+            channel="cpu",
+            source=source,
+            counter=counter,
+            read=_reader(cpu, "rapl_file", "cpu_mj", range_j),
+        )
         yield package
-        if cpu.supports_get_dram_energy_consumption() and (below := _dram_folder(folder)) is not None:
+        if (
+            cpu.supports_get_dram_energy_consumption()
+            and (below := _dram_folder(folder)) is not None
+        ):
             counter, range_j = _counter(f"DRAM of {name}", below, DRAM_WATTS)
-            yield replace(package, channel="dram", counter=counter, read=_reader(cpu, "dram", "dram_mj", range_j))
+            yield replace(
+                package,
+                channel="dram",
+                counter=counter,
+                read=_reader(cpu, "dram", "dram_mj", range_j),
+            )
 
 
 def _reader(cpu: Any, zone: str, field: str, range_j: float) -> Callable[[], float]:
@@ -226,7 +252,14 @@ def _reader(cpu: Any, zone: str, field: str, range_j: float) -> Callable[[], flo
 
 
 def _dram_folder(package: Path) -> Path | None:
-    return next((name.parent for name in package.glob("intel-rapl:*/name") if name.read_text().strip() == "dram"), None)
+    return next(
+        (
+            name.parent
+            for name in package.glob("intel-rapl:*/name")
+            if name.read_text().strip() == "dram"
+        ),
+        None,
+    )
 
 
 def _counter(name: str, folder: Path, watts: float) -> tuple[Counter, float]:
@@ -234,7 +267,9 @@ def _counter(name: str, folder: Path, watts: float) -> tuple[Counter, float]:
     range_j = float((folder / "max_energy_range_uj").read_text()) / 1e6
     if range_j <= 0:
         raise ValueError(f"{folder.name} states a range of {range_j:g} J")
-    return Counter(name=f"RAPL counter of {name}", max_watts=watts, update_s=RAPL_UPDATE_S, wraps_at_j=range_j), range_j
+    return Counter(
+        name=f"RAPL counter of {name}", max_watts=watts, update_s=RAPL_UPDATE_S, wraps_at_j=range_j
+    ), range_j
 
 
 def on_sysfs(folder: Path) -> bool:
@@ -242,7 +277,9 @@ def on_sysfs(folder: Path) -> bool:
     lines = (line.split() for line in _MOUNTS.read_text().splitlines())
     mounts = {fields[4]: fields[fields.index("-") + 1] for fields in lines}
     real = os.path.realpath(folder)
-    holding = [point for point in mounts if real == point or real.startswith(point.rstrip("/") + "/")]
+    holding = [
+        point for point in mounts if real == point or real.startswith(point.rstrip("/") + "/")
+    ]
     return bool(holding) and mounts[max(holding, key=len)] == "sysfs"
 
 

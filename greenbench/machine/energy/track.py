@@ -74,7 +74,9 @@ class Track:
             self.dropped += self._odd is not None
             self._accept(new, reading.joules)
         elif self._odd is not None and self._step(self._odd[0], new).joules is not None:
-            self.faults.append(self._odd[1])  # it goes on from where it jumped to: what it did meanwhile is lost
+            self.faults.append(
+                self._odd[1]
+            )  # it goes on from where it jumped to: what it did meanwhile is lost
             self._moved_at = new.at
             self._accept(new, 0.0)
         else:
@@ -101,11 +103,15 @@ class Track:
         much lies on the wrong side. ``stall`` is what a counter that paused may have lost.
         """
         joules = end.joules - start.joules
-        reasons = self.faults[start.faults : end.faults] + ([self._odd[1]] if self._odd is not None else [])
+        reasons = self.faults[start.faults : end.faults] + (
+            [self._odd[1]] if self._odd is not None else []
+        )
         if reasons:
             return Reading(reason="; ".join(dict.fromkeys(reasons)))
         if joules <= 0:
-            return Reading(reason=f"{self.counter.name} did not move in {seconds:.3f} s (it moves about every {self._period})")
+            return Reading(
+                reason=f"{self.counter.name} did not move in {seconds:.3f} s (it moves about every {self._period})"
+            )
         mean = joules / max(seconds, self.counter.quantum_s)
         before, ending = (mean if w is None else w for w in (start.watts, end.watts))
         apart = abs((end.at - start.at) - seconds)
@@ -114,9 +120,16 @@ class Track:
             "edges": apart * mean / math.sqrt(3),
         }
         if (still := max(0.0, end.stalled_s - start.stalled_s)) > 0:
-            uncertainty["stall"] = still * joules / max(seconds - still, self.counter.quantum_s) / math.sqrt(3)
+            uncertainty["stall"] = (
+                still * joules / max(seconds - still, self.counter.quantum_s) / math.sqrt(3)
+            )
         coarse = self.counter.quantum_s > FINE * seconds
-        return Reading(joules=joules, uncertainty=uncertainty, coarse=coarse, doubts=self._doubts(start, end, seconds))
+        return Reading(
+            joules=joules,
+            uncertainty=uncertainty,
+            coarse=coarse,
+            doubts=self._doubts(start, end, seconds),
+        )
 
     def _doubts(self, start: Mark, end: Mark, seconds: float) -> tuple[str, ...]:
         """Say what was seen of the counter in the window that a reader should know."""
@@ -124,9 +137,15 @@ class Track:
         dropped, still = end.dropped - start.dropped, end.stalled_s - start.stalled_s
         unread = end.unread_s - start.unread_s
         told = (
-            f"{dropped} reading(s) of the {name} were impossible and were left out" if dropped else "",
-            f"the {name} stood still for {still:.1f} of {seconds:.1f} s, now and then" if still > FINE * seconds else "",
-            f"the {name} could not be followed for {unread:.1f} of {seconds:.1f} s" if unread else "",
+            f"{dropped} reading(s) of the {name} were impossible and were left out"
+            if dropped
+            else "",
+            f"the {name} stood still for {still:.1f} of {seconds:.1f} s, now and then"
+            if still > FINE * seconds
+            else "",
+            f"the {name} could not be followed for {unread:.1f} of {seconds:.1f} s"
+            if unread
+            else "",
         )
         return tuple(filter(None, told))
 
@@ -144,7 +163,9 @@ class Track:
             self._stalled_s += self._standing()
             self._moved_at = new.at
         elif new.at - self._moved_at > self._stuck_after:
-            self.faults.append(f"{self.counter.name} stood still for {new.at - self._moved_at:.1f} s")
+            self.faults.append(
+                f"{self.counter.name} stood still for {new.at - self._moved_at:.1f} s"
+            )
             self._moved_at = new.at  # told; it counts from anew
         self._last, self._odd, self.unsure = new, None, False
         self.joules += joules

@@ -14,8 +14,12 @@ if TYPE_CHECKING:
     from greenbench.types import TaskSize
 
 OBJECTIVES: dict[str, Callable[[Encoder, Any, TaskSize], Objective]] = {
-    "classification": lambda tokenizer, model, size: Classification(tokenizer, model.pad_id, size.class_weights),
-    "translation": lambda tokenizer, model, size: Translation(tokenizer, model.pad_id, model.eos_id, size.max_new_tokens),
+    "classification": lambda tokenizer, model, size: Classification(
+        tokenizer, model.pad_id, size.class_weights
+    ),
+    "translation": lambda tokenizer, model, size: Translation(
+        tokenizer, model.pad_id, model.eos_id, size.max_new_tokens
+    ),
 }
 """Name, as a model's handle tells it, to how the objective is made of tokenizer, handle and size."""
 

@@ -59,7 +59,10 @@ class Classification:
     def inference_rows(self, examples: Sequence[Example]) -> Encoded:
         """Tokenise a split to be answered, and count the texts that are cut."""
         found = self._rows(examples)
-        self.texts, self.full = len(found), sum(len(row) >= self._tokenizer.max_tokens for row, _ in found.rows)
+        self.texts, self.full = (
+            len(found),
+            sum(len(row) >= self._tokenizer.max_tokens for row, _ in found.rows),
+        )
         return found
 
     def _rows(self, examples: Sequence[Example]) -> Encoded:
@@ -73,11 +76,18 @@ class Classification:
 
     def inference_batch(self, rows: Sequence[Row]) -> dict[str, torch.Tensor]:
         """Pad on the right, without the labels."""
-        ids = pad_sequence([torch.tensor(r[0]) for r in rows], batch_first=True, padding_value=self._pad_id)
+        ids = pad_sequence(
+            [torch.tensor(r[0]) for r in rows], batch_first=True, padding_value=self._pad_id
+        )
         lengths = torch.tensor([len(r[0]) for r in rows])
-        return {"input_ids": ids, "attention_mask": (torch.arange(ids.shape[1]) < lengths[:, None]).long()}
+        return {
+            "input_ids": ids,
+            "attention_mask": (torch.arange(ids.shape[1]) < lengths[:, None]).long(),
+        }
 
-    def loss(self, model: nn.Module, batch: Mapping[str, torch.Tensor], _together: Sequence[Any]) -> torch.Tensor:
+    def loss(
+        self, model: nn.Module, batch: Mapping[str, torch.Tensor], _together: Sequence[Any]
+    ) -> torch.Tensor:
         """Return the mean cross-entropy over the examples; micro-batches are equally large, so their means average.
 
         Weights of classes multiply each example's loss; their mean over the train split is 1.

@@ -67,7 +67,9 @@ class Translation:
     def training_rows(self, examples: Sequence[Pair]) -> Encoded:
         """Tokenise prompts and targets."""
         prompts = self._prompts(examples)
-        frame = len(self._tokenizer.encode_batch([""])[0])  # a first token that some tokenizers set before every text
+        frame = len(
+            self._tokenizer.encode_batch([""])[0]
+        )  # a first token that some tokenizers set before every text
         targets = self._tokenizer.encode_batch([e.target for e in examples])
         rows = [(p, self._ended(t, frame)) for p, t in zip(prompts, targets, strict=True)]
         return Encoded(rows=rows, tokens=sum(len(p) + len(t) for p, t in rows))
@@ -82,9 +84,15 @@ class Translation:
         frame = len(self._tokenizer.encode_batch([""])[0])
         sources = self._tokenizer.encode_batch([e.source for e in examples])
         texts = list(dict.fromkeys(e.instruction for e in examples))
-        asked = {text: row[frame:] for text, row in zip(texts, self._tokenizer.encode_batch(texts), strict=True)}
+        asked = {
+            text: row[frame:]
+            for text, row in zip(texts, self._tokenizer.encode_batch(texts), strict=True)
+        }
         self._texts += len(sources)
-        return [self._prompt(row, asked[e.instruction]) for row, e in zip(sources, examples, strict=True)]
+        return [
+            self._prompt(row, asked[e.instruction])
+            for row, e in zip(sources, examples, strict=True)
+        ]
 
     def _prompt(self, source: list[int], instruction: list[int]) -> list[int]:
         room = self._longest_prompt - len(instruction)
@@ -113,11 +121,15 @@ class Translation:
         ids = [torch.tensor(row) for row in rows]
         masks = [torch.ones_like(row) for row in ids]
         return {
-            "input_ids": pad_sequence(ids, batch_first=True, padding_value=self._pad_id, padding_side="left"),
+            "input_ids": pad_sequence(
+                ids, batch_first=True, padding_value=self._pad_id, padding_side="left"
+            ),
             "attention_mask": pad_sequence(masks, batch_first=True, padding_side="left"),
         }
 
-    def loss(self, model: nn.Module, batch: Mapping[str, torch.Tensor], together: Sequence[Any]) -> torch.Tensor:
+    def loss(
+        self, model: nn.Module, batch: Mapping[str, torch.Tensor], together: Sequence[Any]
+    ) -> torch.Tensor:
         """Return this micro-batch's part of the mean cross-entropy over all target tokens of the optimizer step.
 
         Averaging the means of micro-batches would weigh tokens by the lengths of their neighbours; accumulating would
@@ -141,18 +153,29 @@ class Translation:
             written += [self._until_end(row) for row in ids.tolist()]
         self.answered = tuple(shapes)
         self.tokens_generated = sum(map(len, written))
-        self._answers, self._unfinished = len(written), sum(row[-1:] != [self._eos_id] for row in written)
-        return self._tokenizer.decode_batch([[i for i in row if i != self._eos_id] for row in written])
+        self._answers, self._unfinished = (
+            len(written),
+            sum(row[-1:] != [self._eos_id] for row in written),
+        )
+        return self._tokenizer.decode_batch(
+            [[i for i in row if i != self._eos_id] for row in written]
+        )
 
     def doubts(self) -> tuple[str, ...]:
         """Say how many sources, targets and answers were cut off."""
         found = []
         if self._cut["source"]:
-            found.append(f"{self._cut['source']} of {self._texts} sources were cut to {self._longest_prompt} tokens")
+            found.append(
+                f"{self._cut['source']} of {self._texts} sources were cut to {self._longest_prompt} tokens"
+            )
         if self._cut["target"]:
-            found.append(f"{self._cut['target']} targets in training were cut to {self._longest} tokens")
+            found.append(
+                f"{self._cut['target']} targets in training were cut to {self._longest} tokens"
+            )
         if self._unfinished:
-            found.append(f"{self._unfinished} of {self._answers} translations did not end within {self._longest} tokens")
+            found.append(
+                f"{self._unfinished} of {self._answers} translations did not end within {self._longest} tokens"
+            )
         return tuple(found)
 
     def _generate(self, net: Any, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:

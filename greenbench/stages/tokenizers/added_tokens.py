@@ -57,13 +57,17 @@ def read_added_tokens(entries: Iterable[Json], vocabulary: Mapping[str, int]) ->
         ids.setdefault(entry["content"], vocabulary.get(entry["content"], following))
     flags = ("single_word", "lstrip", "rstrip", "normalized", "special")
     found = {entry["content"]: {flag: entry[flag] for flag in flags} for entry in named}
-    return [AddedToken(content=content, id=ids[content], **chosen) for content, chosen in found.items()]
+    return [
+        AddedToken(content=content, id=ids[content], **chosen) for content, chosen in found.items()
+    ]
 
 
 class _Finder:
     """Cuts a text at the added tokens of one pass."""
 
-    def __init__(self, tokens: Sequence[AddedToken], normalizers: Sequence[Normalizer], where: str) -> None:
+    def __init__(
+        self, tokens: Sequence[AddedToken], normalizers: Sequence[Normalizer], where: str
+    ) -> None:
         self._tokens = {normalize(token.content, normalizers): token for token in tokens}
         if len(self._tokens) < len(tokens):
             alike = [token.content for token in tokens if token not in self._tokens.values()]
@@ -111,7 +115,9 @@ def normalize(text: str, normalizers: Sequence[Normalizer]) -> str:
 class AddedVocabulary:
     """The added tokens of a tokenizer and where they stand in a text."""
 
-    def __init__(self, tokens: Sequence[AddedToken], normalizers: Sequence[Normalizer], where: str) -> None:
+    def __init__(
+        self, tokens: Sequence[AddedToken], normalizers: Sequence[Normalizer], where: str
+    ) -> None:
         """Take the ``tokens`` and ``normalizers`` of the tokenizer in the file ``where``.
 
         Raises:
@@ -119,7 +125,9 @@ class AddedVocabulary:
         """
         self._normalizers = tuple(normalizers)
         self._raw = _Finder([token for token in tokens if not token.normalized], (), where)
-        self._normalized = _Finder([token for token in tokens if token.normalized], normalizers, where)
+        self._normalized = _Finder(
+            [token for token in tokens if token.normalized], normalizers, where
+        )
 
     def split(self, text: str) -> Iterator[Piece]:
         """Yield the pieces of ``text`` in order: added tokens with their id, normalized text between them with None."""

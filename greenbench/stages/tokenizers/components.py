@@ -21,7 +21,9 @@ Splitter = Callable[[str], list[str]]
 
 # The pre-tokenization of GPT-2 (Radford et al. 2019, "Language Models are Unsupervised Multitask Learners").
 # It covers every character, so all its matches together are the text.
-_GPT2: Final = regex.compile(r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+")
+_GPT2: Final = regex.compile(
+    r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+)
 
 # The regular expressions of a tokenizer.json are written for Oniguruma. Only the syntax that means the same there and
 # in the `regex` package is let through, so not `^`, `\w`, `\h`, `(?m`, `{2}+`, capturing groups, nested sets or `&&`.
@@ -71,7 +73,9 @@ def _pattern(pattern: Json, where: str) -> str:
         return escaped
     expression: str = pattern["Regex"]
     if not (_PORTABLE.fullmatch(expression) and _compiles(expression)):
-        raise unsupported(where, "regular expression", repr(expression), ("the syntax that all engines agree on",))
+        raise unsupported(
+            where, "regular expression", repr(expression), ("the syntax that all engines agree on",)
+        )
     return expression
 
 
@@ -93,7 +97,9 @@ def read_normalizers(spec: Json | None, where: str) -> tuple[Normalizer, ...]:
         return ()
     match spec["type"]:
         case "Sequence":
-            return tuple(one for part in spec["normalizers"] for one in read_normalizers(part, where))
+            return tuple(
+                one for part in spec["normalizers"] for one in read_normalizers(part, where)
+            )
         case "NFC" | "NFD" | "NFKC" | "NFKD" as form:
             return (partial(unicodedata.normalize, form),)
         case "Lowercase":
@@ -101,7 +107,9 @@ def read_normalizers(spec: Json | None, where: str) -> tuple[Normalizer, ...]:
         case "Prepend":
             return (partial(_prepend, spec["prepend"]),)
         case "Replace":
-            return (partial(_replace, regex.compile(_pattern(spec["pattern"], where)), spec["content"]),)
+            return (
+                partial(_replace, regex.compile(_pattern(spec["pattern"], where)), spec["content"]),
+            )
         case other:
             raise unsupported(where, "normalizer", other, _NORMALIZERS)
 
@@ -140,7 +148,9 @@ def _splitters(spec: Json, where: str) -> tuple[Splitter, ...]:
         case {"type": "Split", "behavior": "Isolated"}:
             return (_isolating(_pattern(spec["pattern"], where)),)
         case {"type": "Split"}:
-            raise unsupported(where, "pre-tokenizer Split with behavior", spec["behavior"], _PRE_TOKENIZERS)
+            raise unsupported(
+                where, "pre-tokenizer Split with behavior", spec["behavior"], _PRE_TOKENIZERS
+            )
         case {"type": "Digits"}:
             return (_isolating(r"\p{N}" if spec["individual_digits"] else r"\p{N}+"),)
         case _:
@@ -163,12 +173,18 @@ def read_splitters(spec: Json | None, where: str) -> tuple[Splitter, ...]:
 
 def _template(spec: Json, where: str) -> tuple[list[int], list[int]]:
     pieces = spec["single"]
-    texts = [place for place, piece in enumerate(pieces) if piece.get("Sequence", {}).get("id") == "A"]
+    texts = [
+        place for place, piece in enumerate(pieces) if piece.get("Sequence", {}).get("id") == "A"
+    ]
     if len(texts) != 1 or sum("Sequence" in piece for piece in pieces) != 1:
         raise unsupported(where, "post-processor TemplateProcessing of", pieces, _POST_PROCESSORS)
 
     def ids(part: list[Json]) -> list[int]:
-        return [one for piece in part for one in spec["special_tokens"][piece["SpecialToken"]["id"]]["ids"]]
+        return [
+            one
+            for piece in part
+            for one in spec["special_tokens"][piece["SpecialToken"]["id"]]["ids"]
+        ]
 
     return ids(pieces[: texts[0]]), ids(pieces[texts[0] + 1 :])
 

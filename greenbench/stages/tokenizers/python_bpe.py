@@ -24,7 +24,12 @@ from typing import TYPE_CHECKING, Final, Self
 
 from greenbench.errors import UsageError
 from greenbench.stages.tokenizers.added_tokens import AddedVocabulary, read_added_tokens
-from greenbench.stages.tokenizers.components import read_normalizers, read_special_ids, read_splitters, unsupported
+from greenbench.stages.tokenizers.components import (
+    read_normalizers,
+    read_special_ids,
+    read_splitters,
+    unsupported,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -45,7 +50,11 @@ _MERGED_AWAY: Final = -1
 
 def _printable_bytes() -> list[str]:
     """Return, for each byte, the printable character that stands for it in a GPT-2 vocabulary."""
-    kept = {*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)}
+    kept = {
+        *range(ord("!"), ord("~") + 1),
+        *range(ord("¡"), ord("¬") + 1),
+        *range(ord("®"), ord("ÿ") + 1),
+    }
     others = iter(range(256, 512))
     return [chr(byte) if byte in kept else chr(next(others)) for byte in range(256)]
 
@@ -60,14 +69,18 @@ class _BPEModel:
     def __init__(self, spec: Json, where: str) -> None:
         for name, allowed in _MODEL_DEFAULTS.items():
             if spec.get(name, allowed[0]) not in allowed:
-                raise unsupported(where, f"model with {name}", spec[name], (f"{name} {allowed[0]}",))
+                raise unsupported(
+                    where, f"model with {name}", spec[name], (f"{name} {allowed[0]}",)
+                )
         self.vocabulary: dict[str, int] = dict(spec["vocab"])
         self._merges = _ranked_merges(spec["merges"], self.vocabulary)
         self._whole_words = bool(spec.get("ignore_merges"))
         self._fuse_unknown = bool(spec.get("fuse_unk"))
         self._bytes = [self.vocabulary.get(character) for character in _CHARACTERS]
         unknown = spec.get("unk_token")
-        self._unknown = self.vocabulary[unknown] if unknown is not None and None in self._bytes else None
+        self._unknown = (
+            self.vocabulary[unknown] if unknown is not None and None in self._bytes else None
+        )
 
     def encode_word(self, word: str) -> list[int]:
         """Return the ids of one pre-tokenized ``word``."""
@@ -98,7 +111,9 @@ class _BPEModel:
         """
         merges, end = self._merges, len(ids)
         following, preceding = list(range(1, end + 1)), list(range(-1, end - 1))
-        heap = [(*merges[pair], place) for place, pair in enumerate(pairwise(ids)) if pair in merges]
+        heap = [
+            (*merges[pair], place) for place, pair in enumerate(pairwise(ids)) if pair in merges
+        ]
         heapq.heapify(heap)
         while heap:
             _, merged, left = heapq.heappop(heap)
@@ -117,7 +132,9 @@ class _BPEModel:
         return [symbol for symbol in ids if symbol != _MERGED_AWAY]
 
 
-def _ranked_merges(merges: Iterable[str | list[str]], vocabulary: Mapping[str, int]) -> dict[tuple[int, int], tuple[int, int]]:
+def _ranked_merges(
+    merges: Iterable[str | list[str]], vocabulary: Mapping[str, int]
+) -> dict[tuple[int, int], tuple[int, int]]:
     """Return rank and id of the merged token by the ids of the pair, from "a b" strings or ["a", "b"] lists."""
     ranked = {}
     for rank, merge in enumerate(merges):
@@ -162,7 +179,9 @@ class PythonBPE:
         try:
             return cls(json.loads(Path(path).read_text(encoding="utf-8")), str(path))
         except OSError as error:
-            message = f"{path}: cannot be read ({error.strerror}); give the path of a tokenizer.json"
+            message = (
+                f"{path}: cannot be read ({error.strerror}); give the path of a tokenizer.json"
+            )
             raise UsageError(message) from error
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             message = f"{path}: not a whole tokenizer.json ({error!r}); save or download it again"
@@ -196,7 +215,9 @@ class PythonBPE:
                 ids.append(token_id)
         return [*self._before, *ids[:room], *self._after]
 
-    def encode_batch(self, texts: Iterable[str], *, max_length: int | None = None) -> list[list[int]]:
+    def encode_batch(
+        self, texts: Iterable[str], *, max_length: int | None = None
+    ) -> list[list[int]]:
         """Return ``encode`` of each of ``texts``, in order, in this one thread."""
         return [self.encode(text, max_length=max_length) for text in texts]
 

@@ -42,13 +42,19 @@ FENCES = {
 """Language to how Markdown marks it."""
 _ASKED = "|".join(re.escape(instruction(name).strip()) for name in LANGUAGES.values())
 _FURTHER = re.compile(rf"^[ \t]*(?:{_ASKED})[ \t]*$", re.MULTILINE)
-_BLOCK = re.compile(r"^[ \t]*```[ \t]*([^\s`]*)[^\n`]*\n(.*?)(?:^[ \t]*```[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(
+    r"^[ \t]*```[ \t]*([^\s`]*)[^\n`]*\n(.*?)(?:^[ \t]*```[ \t]*$|\Z)", re.MULTILINE | re.DOTALL
+)
 
 
 def clean(output: str, pair: Pair) -> tuple[str, tuple[str, ...]]:
     """Return the program in an answer, and which rules took something off."""
     acted = []
-    for rule, apply in (("prompt", _after_prompt), ("fence", _inside_fence), ("further program", _first)):
+    for rule, apply in (
+        ("prompt", _after_prompt),
+        ("fence", _inside_fence),
+        ("further program", _first),
+    ):
         cleaned = apply(output, pair)
         acted += [rule] if cleaned != output else []
         output = cleaned
@@ -63,7 +69,11 @@ def clean_all(outputs: Iterable[str], pairs: Sequence[Pair]) -> tuple[list[str],
 
 def told(counts: Counter[str], answers: int) -> tuple[str, ...]:
     """Say how many answers were cleaned, one sentence a rule."""
-    return tuple(f"{counts[rule]} of {answers} answers {did} and were cleaned" for rule, did in RULES.items() if counts[rule])
+    return tuple(
+        f"{counts[rule]} of {answers} answers {did} and were cleaned"
+        for rule, did in RULES.items()
+        if counts[rule]
+    )
 
 
 def _after_prompt(output: str, pair: Pair) -> str:

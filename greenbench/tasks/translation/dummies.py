@@ -31,7 +31,10 @@ def rivals(splits: PairSplits) -> Rivals:
     answers = {name: translate(splits) for name, translate in TRANSLATORS.items()}
     scored = {name: translation_scores.scored(splits, outputs) for name, outputs in answers.items()}
     return Rivals(
-        scores={name: {metric: m.value for metric, m in one.quality.items()} for name, one in scored.items()},
+        scores={
+            name: {metric: m.value for metric, m in one.quality.items()}
+            for name, one in scored.items()
+        },
         drawn={name: bootstrap.replicates(one.answers) for name, one in scored.items()},
         speaking=SPEAKING,
     )
@@ -47,7 +50,11 @@ def _nothing(splits: PairSplits) -> list[str]:
 
 def _nearest(splits: PairSplits) -> list[str]:
     known = [pair for pair in splits.train if pair.target is not None]
-    return [str(known[k].target) for k in most_similar(known, splits.test)] if known else _nothing(splits)
+    return (
+        [str(known[k].target) for k in most_similar(known, splits.test)]
+        if known
+        else _nothing(splits)
+    )
 
 
 def most_similar(known: Sequence[Pair], asked: Sequence[Pair]) -> list[int]:

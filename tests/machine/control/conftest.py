@@ -57,7 +57,10 @@ class Machine:
     @property
     def as_before(self) -> bool:
         """Whether every setting is what it was."""
-        return not self.sysfs.changed and (self.gpu.power_limit_w, self.gpu.locked_sm_mhz) == (650, 0)
+        return not self.sysfs.changed and (self.gpu.power_limit_w, self.gpu.locked_sm_mhz) == (
+            650,
+            0,
+        )
 
     def start(self, ending: str, *arguments: str) -> subprocess.Popen[str]:
         """Start a session that ends as ``ending`` says, and wait until its settings are in force."""
@@ -69,11 +72,18 @@ class Machine:
 
     def launch(self, ending: str, *arguments: str) -> subprocess.Popen[str]:
         """Start a session; what it says of the machine goes into a file beside the journals."""
-        environment = {**os.environ, **self.nvml.environment(), **self.environment, "PYTHONPATH": str(ROOT)}
+        environment = {
+            **os.environ,
+            **self.nvml.environment(),
+            **self.environment,
+            "PYTHONPATH": str(ROOT),
+        }
         command = [sys.executable, str(SESSION), ending, *arguments]
         self.state.mkdir(exist_ok=True)
         with (self.state / "said").open("a") as said:
-            return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=said, text=True)
+            return subprocess.Popen(
+                command, env=environment, stdout=subprocess.PIPE, stderr=said, text=True
+            )
 
     @property
     def said(self) -> str:
@@ -94,7 +104,9 @@ def wait_until(condition: Callable[[], Any]) -> None:
 
 
 @pytest.fixture
-def machine(sysfs: Sysfs, state: Path, nvml: SimulatedNvml, monkeypatch: pytest.MonkeyPatch) -> Machine:
+def machine(
+    sysfs: Sysfs, state: Path, nvml: SimulatedNvml, monkeypatch: pytest.MonkeyPatch
+) -> Machine:
     """Give the simulated machine; guards of this process see the same cards."""
     for name, value in nvml.environment().items():
         monkeypatch.setenv(name, value)

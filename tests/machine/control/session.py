@@ -17,7 +17,11 @@ from greenbench.machine.control import context
 from greenbench.options import SystemOptions
 
 OPTIONS = SystemOptions(
-    gpu_power_fraction=0.7, gpu_clock_fraction=0.8, cpu_power_fraction=0.5, cpu_clock_fraction=0.5, cpu_governor="powersave"
+    gpu_power_fraction=0.7,
+    gpu_clock_fraction=0.8,
+    cpu_power_fraction=0.5,
+    cpu_clock_fraction=0.5,
+    cpu_governor="powersave",
 )
 
 
@@ -46,7 +50,9 @@ ENDINGS = {
 
 def main() -> None:
     """Set, say so, and end."""
-    circumstances = context.Circumstances(OPTIONS, devices.gpus(), say=lambda text: sys.stderr.write(f"{text}\n"))
+    circumstances = context.Circumstances(
+        OPTIONS, devices.gpus(), say=lambda text: sys.stderr.write(f"{text}\n")
+    )
     with circumstances:
         proofs = [p for p in circumstances.proofs({}) if p.asked is not None]
         refused = [p.note for p in proofs if p.note.startswith("not applied")]

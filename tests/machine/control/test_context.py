@@ -47,7 +47,9 @@ def root(machine: Machine) -> Machine:
     return machine
 
 
-def held(options: SystemOptions, machine: Machine, **changed: Any) -> tuple[Circumstances, dict[str, Applied], dict[str, Any]]:
+def held(
+    options: SystemOptions, machine: Machine, **changed: Any
+) -> tuple[Circumstances, dict[str, Applied], dict[str, Any]]:
     """Hold ``options`` for a round under load; return the context, its proofs, and the settings that were in force."""
     circumstances, watch = Circumstances(options, devices.gpus(), **changed), Watch(devices.gpus())
     circumstances.reserve()
@@ -87,7 +89,9 @@ def test_v7_caps_the_card_relative_to_what_it_is(root: Machine) -> None:
 
 def test_processors_are_capped_and_governed(root: Machine) -> None:
     """Each package's long-term limit, and the short-term one that lies above it; every processor's clock and governor."""
-    options = SystemOptions(cpu_power_fraction=0.5, cpu_clock_fraction=0.5, cpu_governor="powersave")
+    options = SystemOptions(
+        cpu_power_fraction=0.5, cpu_clock_fraction=0.5, cpu_governor="powersave"
+    )
     _, proofs, inside = held(options, root)
     cpu = {
         f"{CPUS}/cpu{n}/cpufreq/{k}": v
@@ -101,12 +105,17 @@ def test_processors_are_capped_and_governed(root: Machine) -> None:
         "cpu_clock_fraction": (0.5, True),
         "cpu_governor": ("powersave", True),
     }
-    assert (proofs["cpu_clock_fraction"].before, proofs["cpu_governor"].before) == (0.9, "schedutil")
+    assert (proofs["cpu_clock_fraction"].before, proofs["cpu_governor"].before) == (
+        0.9,
+        "schedutil",
+    )
     assert root.as_before
 
 
 @pytest.mark.parametrize("knob", EVERY)
-def test_each_knob_acts_and_its_sabotage_has_no_effect(knob: str, root: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_knob_acts_and_its_sabotage_has_no_effect(
+    knob: str, root: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A setter that does nothing is read back, or seen in the samples, and the cell is NO-EFFECT or its proof does not hold."""
     options = Options(system=SystemOptions(**{knob: EVERY[knob]}))
     whole = Window(stage="whole", seconds=1.0, energy=Energy())
@@ -130,7 +139,12 @@ def test_a_limit_that_was_in_force_already_has_no_effect(root: Machine) -> None:
     options = Options(system=SystemOptions(gpu_power_w=650.0))
     _, proofs, _ = held(options.system, root)
     whole = Window(stage="whole", seconds=1.0, energy=Energy())
-    assert effect_of([Round(seed=0, whole=whole, windows=(), applied=tuple(proofs.values()))], options)[0] == NO_EFFECT
+    assert (
+        effect_of(
+            [Round(seed=0, whole=whole, windows=(), applied=tuple(proofs.values()))], options
+        )[0]
+        == NO_EFFECT
+    )
 
 
 @pytest.mark.parametrize(
@@ -140,13 +154,22 @@ def test_a_limit_that_was_in_force_already_has_no_effect(root: Machine) -> None:
             SystemOptions(gpu_power_fraction=0.1),
             r"gpu_power_fraction: 0.1 is 70 W on .*, which takes 200 to 700 W \(0.29 of its",
         ),
-        (SystemOptions(gpu_power_w=2000.0), "gpu_power_w: 2000 is 2000 W on .*, which takes 200 to 700 W"),
-        (SystemOptions(gpu_clock_fraction=0.1), "gpu_clock_fraction: 0.1 of 1980 MHz on .* is below its lowest clock, 345 MHz"),
+        (
+            SystemOptions(gpu_power_w=2000.0),
+            "gpu_power_w: 2000 is 2000 W on .*, which takes 200 to 700 W",
+        ),
+        (
+            SystemOptions(gpu_clock_fraction=0.1),
+            "gpu_clock_fraction: 0.1 of 1980 MHz on .* is below its lowest clock, 345 MHz",
+        ),
         (
             SystemOptions(cpu_clock_fraction=0.1),
             "cpu_clock_fraction: 0.1 of 4000 MHz is below .* lowest, 800; choose at least 0.20",
         ),
-        (SystemOptions(cpu_governor="fast"), "no governor 'fast' here; there are: performance, powersave, schedutil"),
+        (
+            SystemOptions(cpu_governor="fast"),
+            "no governor 'fast' here; there are: performance, powersave, schedutil",
+        ),
     ],
 )
 def test_what_a_device_does_not_take_is_refused_before_anything_is_set(
@@ -167,12 +190,15 @@ def test_without_privilege_the_knobs_say_what_would_grant_it(machine: Machine) -
         assert proofs[knob].got is None
         assert proofs[knob].note.startswith("not applied: power limit (mW) of GPU-")
         assert (
-            "Insufficient Permissions; run as root (CAP_SYS_ADMIN), or let the Zeus daemon set it: cargo" in proofs[knob].note
+            "Insufficient Permissions; run as root (CAP_SYS_ADMIN), or let the Zeus daemon set it: cargo"
+            in proofs[knob].note
         )
     assert machine.journals == []
 
 
-def test_a_setter_that_fails_half_way_rolls_back(machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_setter_that_fails_half_way_rolls_back(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The limit was set and the clocks are refused: both are as before, and neither knob claims anything."""
     machine.gpu.privileged = False
     daemon = Zeusd(tmp_path / "zeusd.sock", lambda: 0, machine.nvml.gpus)
@@ -181,7 +207,10 @@ def test_a_setter_that_fails_half_way_rolls_back(machine: Machine, tmp_path: Pat
     _, proofs, inside = held(V7, machine)
     daemon.close()
     assert (inside["limit"], inside["sm"]) == (650, 0)
-    assert all(proofs[k].got is None and "clocks (MHz)" in proofs[k].note for k in ("gpu_power_fraction", "gpu_clock_fraction"))
+    assert all(
+        proofs[k].got is None and "clocks (MHz)" in proofs[k].note
+        for k in ("gpu_power_fraction", "gpu_clock_fraction")
+    )
     assert machine.as_before
 
 
@@ -193,10 +222,15 @@ def test_a_folder_that_takes_no_journal_keeps_everything_as_it_is(
     monkeypatch.setenv("GREENBENCH_STATE", str(tmp_path / "file" / "state"))
     _, proofs, inside = held(V7, root)
     assert (inside["limit"], inside["sm"]) == (650, 0)
-    assert "cannot be made (Not a directory): nothing is set without a journal there" in proofs["gpu_power_fraction"].note
+    assert (
+        "cannot be made (Not a directory): nothing is set without a journal there"
+        in proofs["gpu_power_fraction"].note
+    )
 
 
-def test_a_baseline_without_a_lease_runs_and_says_so(root: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_baseline_without_a_lease_runs_and_says_so(
+    root: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It sets nothing, so nothing is lost; but another session might cap the card meanwhile."""
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setenv("GREENBENCH_STATE", str(tmp_path / "file" / "state"))
@@ -227,7 +261,9 @@ def test_what_somebody_else_set_meanwhile_stays(root: Machine) -> None:
     assert root.gpu.power_limit_w == 300
     assert not root.sysfs.changed
     (doubt,) = circumstances.doubts
-    assert "is 300000, which somebody else set after 490000 was set here: left; it was 650000" in doubt
+    assert (
+        "is 300000, which somebody else set after 490000 was set here: left; it was 650000" in doubt
+    )
 
 
 @pytest.mark.parametrize(
@@ -273,7 +309,9 @@ def test_a_small_step_is_a_step(root: Machine) -> None:
     assert root.as_before
 
 
-def test_a_setter_that_ignores_a_small_step_is_found_out(root: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_setter_that_ignores_a_small_step_is_found_out(
+    root: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What reads as before was not set, however near it lies."""
     monkeypatch.setattr(controls.PowerLimit, "write", lambda _self, _value: None)
     _, proofs, _ = held(SystemOptions(gpu_power_w=640.0), root)
@@ -333,7 +371,9 @@ def test_a_power_cap_that_is_switched_off_caps_nothing(root: Machine) -> None:
     assert "power cap is switched off (powercap, enabled is 0)" in proofs["cpu_power_fraction"].note
 
 
-def test_a_daemon_with_other_cards_sets_none(machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_daemon_with_other_cards_sets_none(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It counts cards by numbers: in a container that sees some of them, ours would be another's."""
     machine.gpu.privileged = False
     daemon = Zeusd(tmp_path / "zeusd.sock", lambda: 0, [*machine.nvml.gpus, *machine.nvml.gpus])
@@ -347,7 +387,9 @@ def test_a_daemon_with_other_cards_sets_none(machine: Machine, tmp_path: Path, m
 def test_without_control_nothing_is_restored_either(root: Machine) -> None:
     """What a killed session left stays until somebody says restore."""
     root.gpu.power_limit_w = 490
-    journals.new([Entry(control=controls.PowerLimit(root.gpu.uuid), before=650000, after=490000)]).write()
+    journals.new(
+        [Entry(control=controls.PowerLimit(root.gpu.uuid), before=650000, after=490000)]
+    ).write()
     circumstances = Circumstances(SystemOptions(), devices.gpus(), control=False)
     circumstances.reserve()
     circumstances.release()
@@ -364,7 +406,10 @@ def test_without_control_nothing_is_set(root: Machine) -> None:
 
 def test_a_limit_that_another_changes_during_the_round_is_seen(root: Machine) -> None:
     """Read back right after it was set, it held; the samples say that it did not last."""
-    circumstances, watch = Circumstances(SystemOptions(gpu_power_fraction=0.7), devices.gpus()), Watch(devices.gpus())
+    circumstances, watch = (
+        Circumstances(SystemOptions(gpu_power_fraction=0.7), devices.gpus()),
+        Watch(devices.gpus()),
+    )
     with circumstances:
         watch.begin()
         root.gpu.power_limit_w = 700
@@ -375,7 +420,9 @@ def test_a_limit_that_another_changes_during_the_round_is_seen(root: Machine) ->
     assert note == "490 W were set, and the limit in force was between 490 and 700 W"
 
 
-def test_files_outside_the_kernels_trees_are_never_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_outside_the_kernels_trees_are_never_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whatever a journal says, and through a link neither."""
     monkeypatch.setenv("GREENBENCH_SYSFS", str(tmp_path / "sys"))
     (tmp_path / "sys").mkdir()

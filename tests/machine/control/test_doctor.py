@@ -20,24 +20,38 @@ if TYPE_CHECKING:
 def test_root_may_set_cards_and_processors(machine: Machine) -> None:
     """Each with what it takes."""
     limit, clock, cap, clocks = doctor.settable(abilities(devices.gpus()))
-    assert limit == f"- power limit of Simulated H200 ({machine.gpu.uuid}): may be set by root (200 to 700 W)"
-    assert clock == f"- SM clock of Simulated H200 ({machine.gpu.uuid}): may be set by root (up to 1980 MHz)"
+    assert (
+        limit
+        == f"- power limit of Simulated H200 ({machine.gpu.uuid}): may be set by root (200 to 700 W)"
+    )
+    assert (
+        clock
+        == f"- SM clock of Simulated H200 ({machine.gpu.uuid}): may be set by root (up to 1980 MHz)"
+    )
     assert cap == "- power cap of processors: may be set by this user (of 200 W)"
-    assert clocks.endswith("may be set by this user (800 to 4000 MHz; governors performance, powersave, schedutil)")
+    assert clocks.endswith(
+        "may be set by this user (800 to 4000 MHz; governors performance, powersave, schedutil)"
+    )
     assert machine.as_before
 
 
-def test_others_are_told_what_would_grant_it(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_others_are_told_what_would_grant_it(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A remedy a line, each once."""
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.setattr(os, "access", lambda _path, _mode: False)
     lines = doctor.settable(abilities(devices.gpus()))
-    assert [line for line in lines if ZEUSD in line] == [f"  to grant it: run as root (CAP_SYS_ADMIN), or: {ZEUSD}"]
+    assert [line for line in lines if ZEUSD in line] == [
+        f"  to grant it: run as root (CAP_SYS_ADMIN), or: {ZEUSD}"
+    ]
     assert sum("chmod a+w" in line for line in lines) == 1
     assert machine.as_before
 
 
-def test_the_zeus_daemon_sets_for_everybody(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_zeus_daemon_sets_for_everybody(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It is named."""
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.setenv("ZEUSD_SOCK_PATH", "/run/zeusd.sock")
@@ -46,19 +60,28 @@ def test_the_zeus_daemon_sets_for_everybody(machine: Machine, monkeypatch: pytes
 
 
 @pytest.mark.parametrize(
-    ("changed", "why"), [({"mig": True}, "partitioned by MIG"), ({"default_power_limit_w": None}, "tells no power limit")]
+    ("changed", "why"),
+    [
+        ({"mig": True}, "partitioned by MIG"),
+        ({"default_power_limit_w": None}, "tells no power limit"),
+    ],
 )
-def test_cards_that_cannot_be_set_say_why(changed: dict[str, object], why: str, machine: Machine) -> None:
+def test_cards_that_cannot_be_set_say_why(
+    changed: dict[str, object], why: str, machine: Machine
+) -> None:
     """One line for the card."""
     (gpu,) = devices.gpus()
     first, *_ = doctor.settable(abilities([replace(gpu, **changed)]))
     assert (
-        first == f"- power limit of Simulated H200 ({machine.gpu.uuid}): cannot be set: it is partitioned by MIG"
+        first
+        == f"- power limit of Simulated H200 ({machine.gpu.uuid}): cannot be set: it is partitioned by MIG"
         or why in first
     )
 
 
-def test_a_machine_without_either_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
+def test_a_machine_without_either_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: object
+) -> None:
     """Virtual machines show neither power caps nor clocks."""
     monkeypatch.setenv("GREENBENCH_SYSFS", str(tmp_path))
     assert doctor.settable(abilities(())) == [

@@ -24,7 +24,9 @@ ENDINGS = ("normal", "failure", "exit", "segfault", "worker", *SIGNALS)
 
 
 @pytest.fixture
-def controlled(request: pytest.FixtureRequest, machine: Machine, tmp_path: Path) -> Iterator[Machine]:
+def controlled(
+    request: pytest.FixtureRequest, machine: Machine, tmp_path: Path
+) -> Iterator[Machine]:
     """Give the machine to root, or to a user who may set the GPU through the Zeus daemon alone."""
     if request.getfixturevalue("user") == "root":
         machine.gpu.privileged = True
@@ -38,7 +40,12 @@ def controlled(request: pytest.FixtureRequest, machine: Machine, tmp_path: Path)
 
 
 CASES = [
-    pytest.param(user, ending, marks=[] if user == "root" or ending == "SIGKILL" else [pytest.mark.slow], id=f"{user}-{ending}")
+    pytest.param(
+        user,
+        ending,
+        marks=[] if user == "root" or ending == "SIGKILL" else [pytest.mark.slow],
+        id=f"{user}-{ending}",
+    )
     for user in ("root", "zeusd")
     for ending in ENDINGS
 ]
@@ -62,7 +69,11 @@ def test_settings_from_before_are_back(user: str, ending: str, controlled: Machi
 
 def guard_of(pid: int) -> int:
     """Return the pid of the guard of a session."""
-    guards = [p.pid for p in psutil.process_iter(["cmdline"]) if {GUARD, str(pid)} <= set(p.info["cmdline"] or ())]
+    guards = [
+        p.pid
+        for p in psutil.process_iter(["cmdline"])
+        if {GUARD, str(pid)} <= set(p.info["cmdline"] or ())
+    ]
     assert len(guards) == 1
     return guards[0]
 

@@ -37,7 +37,11 @@ def abandoned(machine: Machine) -> Machine:
     machine.sysfs.set(GOVERNOR, "powersave")
     entries = [
         Entry(control=PowerLimit(machine.gpu.uuid), before=650000, after=490000),
-        Entry(control=KernelFile(str(machine.sysfs.root / GOVERNOR)), before="schedutil", after="powersave"),
+        Entry(
+            control=KernelFile(str(machine.sysfs.root / GOVERNOR)),
+            before="schedutil",
+            after="powersave",
+        ),
     ]
     journals.new(entries).write()
     return machine
@@ -50,7 +54,9 @@ def rewritten(machine: Machine, **changed: Any) -> Path:
     return path
 
 
-def test_restore_puts_back_and_says_whose_it_was(abandoned: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+def test_restore_puts_back_and_says_whose_it_was(
+    abandoned: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Exit code 0; a second time there is nothing to do."""
     assert main(["restore"]) == 0
     said = capsys.readouterr().out
@@ -62,13 +68,17 @@ def test_restore_puts_back_and_says_whose_it_was(abandoned: Machine, capsys: pyt
     assert capsys.readouterr().out == "no session left a setting of this machine changed\n"
 
 
-def test_restore_that_cannot_exits_with_1_and_keeps_the_journal(abandoned: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+def test_restore_that_cannot_exits_with_1_and_keeps_the_journal(
+    abandoned: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A card that is lost is still owed; the rest is back."""
     abandoned.gpu.lose()
     assert main(["restore"]) == 1
     assert "could not be put back to 650000" in capsys.readouterr().out
     assert not abandoned.sysfs.changed
-    assert [e["control"]["kind"] for e in json.loads(abandoned.journals[0].read_text())["entries"]] == ["gpu_power_limit"]
+    assert [
+        e["control"]["kind"] for e in json.loads(abandoned.journals[0].read_text())["entries"]
+    ] == ["gpu_power_limit"]
     abandoned.gpu.find()
     assert main(["restore"]) == 0
     assert abandoned.as_before
@@ -138,7 +148,13 @@ def test_a_session_that_lives_is_left_alone(abandoned: Machine) -> None:
 @pytest.mark.usefixtures("state")
 @pytest.mark.parametrize(
     "content",
-    ["", "{", "[]", '{"version": 1}', '{"boot": "x", "pid": 1, "uid": 0, "command": "", "entries": [{"control": {}}]}'],
+    [
+        "",
+        "{",
+        "[]",
+        '{"version": 1}',
+        '{"boot": "x", "pid": 1, "uid": 0, "command": "", "entries": [{"control": {}}]}',
+    ],
 )
 def test_a_journal_that_is_not_whole_is_left_where_it_is(content: str) -> None:
     """Nothing is guessed, and nothing is lost."""
@@ -147,7 +163,9 @@ def test_a_journal_that_is_not_whole_is_left_where_it_is(content: str) -> None:
     said: list[str] = []
     assert restore.recover(said.append) == 0
     assert broken.read_text() == content
-    assert said == [f"{broken} cannot be read as a journal, and may hold what is owed; see what it says, and remove it"]
+    assert said == [
+        f"{broken} cannot be read as a journal, and may hold what is owed; see what it says, and remove it"
+    ]
 
 
 def test_another_users_journal_is_told_and_not_believed(
@@ -158,7 +176,10 @@ def test_another_users_journal_is_told_and_not_believed(
     os.chown(path.parent, 4711, -1)
     assert main(["restore"]) == 1
     said = capsys.readouterr().out
-    assert "says that user 0 left settings changed; greenbench restore, run by that user, puts them back" in said
+    assert (
+        "says that user 0 left settings changed; greenbench restore, run by that user, puts them back"
+        in said
+    )
     assert len(abandoned.journals) == 1
     assert abandoned.gpu.power_limit_w == 490
     monkeypatch.undo()
@@ -168,7 +189,9 @@ def test_a_shared_folder_where_all_may_remove_files_is_not_used(state: Path) -> 
     """Another user could take the journal away."""
     state.mkdir()
     state.chmod(0o777)
-    with pytest.raises(UnavailableError, match="all may remove what is there: nothing is set without it"):
+    with pytest.raises(
+        UnavailableError, match="all may remove what is there: nothing is set without it"
+    ):
         journals.folder()
     state.chmod(0o1777)
     assert journals.own_folder().stat().st_mode & 0o022 == 0
@@ -213,7 +236,9 @@ def test_what_is_free_is_restored_though_another_device_is_at_work(abandoned: Ma
     assert abandoned.as_before
 
 
-def test_one_device_that_fails_oddly_does_not_cost_the_others(abandoned: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_device_that_fails_oddly_does_not_cost_the_others(
+    abandoned: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whatever it raises."""
     monkeypatch.setattr(KernelFile, "read", lambda _self: 1 / 0)
     said: list[str] = []

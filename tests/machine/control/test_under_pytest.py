@@ -53,14 +53,28 @@ def test_something(capped, number):
 """
 
 
-def run(machine: Machine, folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(
+    machine: Machine, folder: Path, *arguments: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """Run the tests above, or a suite that lies there, in a process of its own."""
     variables = {**os.environ, **machine.nvml.environment(), "PYTHONPATH": str(ROOT), **environment}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
-    return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False, timeout=180)
+    return subprocess.run(
+        command, cwd=folder, env=variables, capture_output=True, text=True, check=False, timeout=180
+    )
 
 
-ENDINGS = ("normal", "failure", "teardown", "exit", "segfault", "SIGINT", "SIGTERM", "SIGHUP", "SIGKILL")
+ENDINGS = (
+    "normal",
+    "failure",
+    "teardown",
+    "exit",
+    "segfault",
+    "SIGINT",
+    "SIGTERM",
+    "SIGHUP",
+    "SIGKILL",
+)
 CASES = [
     pytest.param(
         user,
@@ -94,7 +108,9 @@ def test_a_session_of_pytest_gives_the_machine_back(
     assert ("4 passed" in done.stdout) == (ending in {"normal", "teardown"})
 
 
-def test_a_benchmark_restores_what_a_killed_one_left_and_says_so(machine: Machine, suite: pytest.Pytester) -> None:
+def test_a_benchmark_restores_what_a_killed_one_left_and_says_so(
+    machine: Machine, suite: pytest.Pytester
+) -> None:
     """``pytest bench`` looks before its first cell; with --green-control off it says how to restore."""
     machine.gpu.privileged = True
     machine.gpu.power_limit_w = 490
@@ -103,11 +119,16 @@ def test_a_benchmark_restores_what_a_killed_one_left_and_says_so(machine: Machin
     real = "@pytest.fixture\ndef toggles(cell, pytestconfig):\n    from greenbench.plugin.hooks import session_of\n"
     real += "    session_of(pytestconfig)._recover()\n    return StubToggles(cell)\n"
     (suite.path / "conftest.py").write_text(
-        conftest.replace("@pytest.fixture\ndef toggles(cell):\n    return StubToggles(cell)\n", real)
+        conftest.replace(
+            "@pytest.fixture\ndef toggles(cell):\n    return StubToggles(cell)\n", real
+        )
     )
     command = ("bench", "-k", "V0 and T2", "--green-gpus", "none")
     done = run(machine, suite.path, *command, "--green-control", "off")
-    assert "left settings of this machine changed; --green-control off leaves it so: greenbench restore" in done.stdout
+    assert (
+        "left settings of this machine changed; --green-control off leaves it so: greenbench restore"
+        in done.stdout
+    )
     assert machine.gpu.power_limit_w == 490
     done = run(machine, suite.path, *command)
     assert "1 passed" in done.stdout

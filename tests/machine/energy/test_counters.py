@@ -156,7 +156,10 @@ def test_nested_windows_each_have_their_joules(meter: Meter, package: Zone) -> N
         package.use(1)
         with meter.window("inner"):
             package.use(2)
-    assert [w.energy.cpu_j for w in meter.take()] == [pytest.approx(2, abs=1e-3), pytest.approx(3, abs=1e-3)]
+    assert [w.energy.cpu_j for w in meter.take()] == [
+        pytest.approx(2, abs=1e-3),
+        pytest.approx(3, abs=1e-3),
+    ]
 
 
 @pytest.mark.usefixtures("package")
@@ -172,7 +175,9 @@ def test_nothing_is_left_behind() -> None:
     assert threading.active_count() == before
 
 
-def test_forbidden_counters_are_an_estimate_with_a_remedy(powercap: Powercap, package: Zone) -> None:
+def test_forbidden_counters_are_an_estimate_with_a_remedy(
+    powercap: Powercap, package: Zone
+) -> None:
     """RAPL that only root may read: the CPU is estimated, and the reason says how to measure it."""
     for folder in (powercap.root, *powercap.root.parents):
         if folder.owner() == Path.home().owner() and folder.is_relative_to("/tmp/"):
@@ -225,7 +230,9 @@ if __name__ == "__main__":
 
 @pytest.mark.usefixtures("package")
 @pytest.mark.parametrize(("end", "code"), [("exit", 0), ("kill", -9)])
-def test_no_process_outlives_its_owner(powercap: Powercap, tmp_path: Path, end: str, code: int) -> None:
+def test_no_process_outlives_its_owner(
+    powercap: Powercap, tmp_path: Path, end: str, code: int
+) -> None:
     """A forked child's end leaves the meter alone; a run that ends without ``close``, or is killed, leaves no process."""
     script = tmp_path / "life.py"
     script.write_text(LIFE)
@@ -236,7 +243,9 @@ def test_no_process_outlives_its_owner(powercap: Powercap, tmp_path: Path, end: 
         start_new_session=True,
     )
     assert owner.wait(timeout=120) == code
-    _, left = psutil.wait_procs([p for p in psutil.process_iter() if _session(p.pid) == owner.pid], timeout=20)
+    _, left = psutil.wait_procs(
+        [p for p in psutil.process_iter() if _session(p.pid) == owner.pid], timeout=20
+    )
     assert left == []
 
 

@@ -10,7 +10,13 @@ from typing import IO, TYPE_CHECKING
 import pytest
 
 from greenbench.machine.energy import open_meter
-from greenbench.machine.energy.estimate import DEFAULT_WATTS, CoreWatts, CpuEstimate, estimated, watts_per_core
+from greenbench.machine.energy.estimate import (
+    DEFAULT_WATTS,
+    CoreWatts,
+    CpuEstimate,
+    estimated,
+    watts_per_core,
+)
 from greenbench.machine.energy.readings import Reading
 
 if TYPE_CHECKING:
@@ -36,7 +42,9 @@ class Burner:
 
     def __init__(self) -> None:
         """Start it."""
-        self._child = subprocess.Popen([sys.executable, "-c", BURN], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._child = subprocess.Popen(
+            [sys.executable, "-c", BURN], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
 
     def burn(self, seconds: float) -> float:
         """Burn ``seconds`` and return all that were burnt so far."""
@@ -144,11 +152,15 @@ def test_given_watts_win() -> None:
 
 def test_an_estimate_states_its_uncertainty() -> None:
     """The relative uncertainty of the watts is the joules' own."""
-    assert estimated(10, watts_per_core("", 5.0)) == Reading(joules=50.0, uncertainty={"model": 10.0})
+    assert estimated(10, watts_per_core("", 5.0)) == Reading(
+        joules=50.0, uncertainty={"model": 10.0}
+    )
 
 
 @pytest.mark.parametrize("true_watts", [1.3, 1.96, 2.9])
-def test_the_truth_lies_within_the_estimate_s_uncertainty(powercap: Powercap, true_watts: float) -> None:
+def test_the_truth_lies_within_the_estimate_s_uncertainty(
+    powercap: Powercap, true_watts: float
+) -> None:
     """Against simulated RAPL, whose package draws ``true_watts`` for each second that a core of it is busy.
 
     A CPU of the table's Milan generation (1.96 W), as it is and by a third off either way: the estimate's 95 % interval

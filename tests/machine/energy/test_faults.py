@@ -34,7 +34,9 @@ def nothing() -> None:
     """Let the device run as it does."""
 
 
-def measured(meter: Meter, true_j: Callable[[], float], act: Callable[[], None], seconds: float = 0.6) -> tuple[Energy, float]:
+def measured(
+    meter: Meter, true_j: Callable[[], float], act: Callable[[], None], seconds: float = 0.6
+) -> tuple[Energy, float]:
     """Return a window in which ``act`` happens after a third of ``seconds``, and its true joules."""
     with meter.window("stage"):
         before = true_j()
@@ -83,7 +85,11 @@ def test_a_healthy_counter_is_right(meter: Meter, gpu: SimulatedGpu) -> None:
     energy, true = measured(meter, lambda: gpu.true_j, nothing)
     assert holds(energy, "gpu", true)
     assert math.hypot(*gross_causes(energy, ("gpu",)).values()) < 0.05 * true
-    assert (energy.sources["gpu"], energy.doubts, energy.coarse) == ("simulated:nvml-counter", (), ())
+    assert (energy.sources["gpu"], energy.doubts, energy.coarse) == (
+        "simulated:nvml-counter",
+        (),
+        (),
+    )
     assert meter.facts["counters"][0]["update_seconds"] == pytest.approx(0.02, rel=0.2)
 
 
@@ -109,7 +115,9 @@ def test_a_window_shorter_than_the_counter_moves_is_none(gpu: SimulatedGpu) -> N
 
 
 @pytest.mark.parametrize(("before", "within"), [(650.0, 80.0), (80.0, 650.0)])
-def test_what_came_before_a_window_is_in_its_uncertainty(meter: Meter, gpu: SimulatedGpu, before: float, within: float) -> None:
+def test_what_came_before_a_window_is_in_its_uncertainty(
+    meter: Meter, gpu: SimulatedGpu, before: float, within: float
+) -> None:
     """A quiet stage after a hot one, and the other way round: the lagging edge belongs to the neighbour's watts."""
     gpu.power_w = before
     time.sleep(0.3)
@@ -247,7 +255,9 @@ def test_any_number_of_wraps_anywhere_is_mended(powercap: Powercap, start: float
     with open_meter((), calibrate_s=0.1) as meter, package.driven(900):
         energy, true = measured(meter, lambda: package.true_j, nothing, 2.4)
     assert true > 3 * 700
-    assert energy.cpu_j == pytest.approx(true, abs=200)  # the thread that moves the file may be late; a wrap is 700 J
+    assert energy.cpu_j == pytest.approx(
+        true, abs=200
+    )  # the thread that moves the file may be late; a wrap is 700 J
 
 
 @pytest.mark.parametrize("fault", ["stuck", "glitch", "unit", "backwards"])
@@ -273,7 +283,9 @@ def test_rapl_that_is_taken_away_in_mid_window_has_no_joules(powercap: Powercap)
     """A container that loses the mount, a permission that is withdrawn: the files are gone."""
     package = powercap.zone(0, "package-0")
     with open_meter((), calibrate_s=0) as meter:
-        energy, _ = measured(meter, lambda: 0.0, lambda: os.unlink(package.folder / "energy_uj"), 0.1)  # noqa: PTH108
+        energy, _ = measured(
+            meter, lambda: 0.0, lambda: os.unlink(package.folder / "energy_uj"), 0.1
+        )  # noqa: PTH108
     assert energy.cpu_j is None
     assert "could not be read at the window's end" in energy.reasons["cpu"]
 
@@ -290,7 +302,9 @@ def test_dies_that_show_one_counter_count_once(powercap: Powercap) -> None:
     assert energy.cpu_j == pytest.approx(2 * 100 * 0.6, rel=0.1)
 
 
-def test_gpu_package_and_memory_are_measured_side_by_side(powercap: Powercap, nvml: SimulatedNvml) -> None:
+def test_gpu_package_and_memory_are_measured_side_by_side(
+    powercap: Powercap, nvml: SimulatedNvml
+) -> None:
     """Three channels with their own counters, and psys in none of them."""
     (gpu,) = nvml.plug()
     gpu.update_s, gpu.power_w = 0.02, 200

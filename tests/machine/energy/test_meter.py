@@ -38,7 +38,11 @@ class RecordingCounters:
         """Note it."""
         assert seconds > 0
         self.events.append(f"end {key}")
-        return {"cpu": Reading(joules=5.0, uncertainty={"resolution": 1.0}, coarse=seconds < self.shortest_s)}
+        return {
+            "cpu": Reading(
+                joules=5.0, uncertainty={"resolution": 1.0}, coarse=seconds < self.shortest_s
+            )
+        }
 
     def cancel(self, key: str) -> None:
         """Note it."""
@@ -58,7 +62,9 @@ def events() -> list[str]:
 @pytest.fixture
 def meter(events: list[str]) -> Meter:
     """Give a meter over counters that record."""
-    return Meter(cast("Counters", RecordingCounters(events)), None, {"gpu": "no GPU", "dram": "no DRAM"})
+    return Meter(
+        cast("Counters", RecordingCounters(events)), None, {"gpu": "no GPU", "dram": "no DRAM"}
+    )
 
 
 def test_the_device_is_waited_for_before_anything_is_read(meter: Meter, events: list[str]) -> None:
@@ -73,7 +79,10 @@ def test_windows_are_taken_once_in_the_order_they_closed(meter: Meter) -> None:
     with meter.window("outer", state="warm"), meter.window("inner"):
         pass
     windows = meter.take()
-    assert [(w.stage, w.state, w.energy.cpu_j) for w in windows] == [("inner", "cold", 5.0), ("outer", "warm", 5.0)]
+    assert [(w.stage, w.state, w.energy.cpu_j) for w in windows] == [
+        ("inner", "cold", 5.0),
+        ("outer", "warm", 5.0),
+    ]
     assert windows[1].seconds >= windows[0].seconds > 0
     assert meter.take() == ()
 
@@ -97,7 +106,10 @@ def test_a_device_that_fails_at_the_end_cancels_the_window(meter: Meter, events:
         if (error := next(answers)) is not None:
             raise error
 
-    with pytest.raises(RuntimeError, match="out of memory"), meter.window("training", synchronize=synchronize):
+    with (
+        pytest.raises(RuntimeError, match="out of memory"),
+        meter.window("training", synchronize=synchronize),
+    ):
         pass
     assert events[-1] == "cancel training"
     assert meter.take() == ()
@@ -135,7 +147,11 @@ def test_without_counters_the_cpu_is_estimated() -> None:
         with meter.window("data"):
             sum(range(100_000))
         (window,) = meter.take()
-    assert window.energy.sources == {"gpu": "none", "cpu": "estimated:cpu-seconds*5W/core(given)", "dram": "none"}
+    assert window.energy.sources == {
+        "gpu": "none",
+        "cpu": "estimated:cpu-seconds*5W/core(given)",
+        "dram": "none",
+    }
     assert window.energy.cpu_j is not None
     assert window.energy.cpu_j > 0
     assert (window.energy.gpu_j, window.energy.dram_j) == (None, None)

@@ -16,7 +16,12 @@ def checked(trace: PowerTrace, times: list[float], watts: float, joules: float) 
     start = trace.mark(times[0])
     for at in times[1:]:
         trace.sample(at, watts)
-    return cross_checked(Reading(joules=joules), trace.between(start, trace.mark(times[-1])), times[-1] - times[0], GPU)
+    return cross_checked(
+        Reading(joules=joules),
+        trace.between(start, trace.mark(times[-1])),
+        times[-1] - times[0],
+        GPU,
+    )
 
 
 def every(seconds: float, start: float = 0.0) -> list[float]:
@@ -58,4 +63,9 @@ def test_a_sensor_that_is_silent_at_the_edge_does_not_check_it() -> None:
     start = trace.mark(0.0)
     for at in every(1.5)[1:]:
         trace.sample(at, 300)
-    assert "cross_sensor" not in cross_checked(Reading(joules=900), trace.between(start, trace.mark(3.0)), 3, GPU).uncertainty
+    assert (
+        "cross_sensor"
+        not in cross_checked(
+            Reading(joules=900), trace.between(start, trace.mark(3.0)), 3, GPU
+        ).uncertainty
+    )

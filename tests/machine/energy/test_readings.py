@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from greenbench.machine.energy.readings import EDGE_S, Counter, Reading, resolution, step, total
 
 RANGE_J = 262143.32885
-PACKAGE = Counter(name="RAPL counter of package-0", max_watts=1000, update_s=0.001, wraps_at_j=RANGE_J)
+PACKAGE = Counter(
+    name="RAPL counter of package-0", max_watts=1000, update_s=0.001, wraps_at_j=RANGE_J
+)
 GPU = Counter(name="energy counter of H200", max_watts=1500, update_s=0.1)
 
 seconds = st.floats(0.01, 200)
@@ -33,7 +35,9 @@ def test_a_wrap_is_mended(s: float, w: float) -> None:
 
 
 @given(st.floats(-1e6, 1e6), st.floats(0.001, 10_000), st.sampled_from([PACKAGE, GPU]))
-def test_no_reading_is_impossible_or_without_reason(joules: float, s: float, counter: Counter) -> None:
+def test_no_reading_is_impossible_or_without_reason(
+    joules: float, s: float, counter: Counter
+) -> None:
     """A reading is either within [0, what the watts allow], or None with a reason that names the counter."""
     reading = step(joules, s, counter)
     if reading.joules is None:
@@ -46,7 +50,9 @@ def test_no_reading_is_impossible_or_without_reason(joules: float, s: float, cou
 @pytest.mark.parametrize("s", [1, 200])
 def test_a_small_step_back_is_no_wrap(s: float) -> None:
     """A counter that fell by 12.3 J cannot have gone through its whole range within minutes."""
-    assert step(-12.3, s, PACKAGE) == Reading(reason="RAPL counter of package-0 went backwards by 12.3 J")
+    assert step(-12.3, s, PACKAGE) == Reading(
+        reason="RAPL counter of package-0 went backwards by 12.3 J"
+    )
 
 
 def test_a_pause_in_which_a_whole_range_may_pass_is_refused() -> None:
@@ -56,12 +62,17 @@ def test_a_pause_in_which_a_whole_range_may_pass_is_refused() -> None:
 
 def test_a_gpu_counter_is_never_unwrapped() -> None:
     """NVML's counter has no range: backwards is refused."""
-    assert step(-RANGE_J + 100, 1, GPU).reason == "energy counter of H200 went backwards by 262043.3 J"
+    assert (
+        step(-RANGE_J + 100, 1, GPU).reason == "energy counter of H200 went backwards by 262043.3 J"
+    )
 
 
 def test_too_many_watts_are_refused() -> None:
     """More than 1500 W for a GPU is a wrong reading; the reason shows the numbers."""
-    assert step(3000, 1, GPU).reason == "energy counter of H200 moved by 3000.0 J in 1.000 s, more than 1500 W allow"
+    assert (
+        step(3000, 1, GPU).reason
+        == "energy counter of H200 moved by 3000.0 J in 1.000 s, more than 1500 W allow"
+    )
 
 
 @pytest.mark.parametrize(("before", "within"), [(300.0, 300.0), (70.0, 600.0), (600.0, 70.0)])

@@ -12,7 +12,9 @@ from greenbench.machine.energy.readings import Counter, Reading
 from greenbench.machine.energy.track import Track
 
 RANGE_J = 262143.32885
-PACKAGE = Counter(name="RAPL counter of package-0", max_watts=1000, update_s=0.001, wraps_at_j=RANGE_J)
+PACKAGE = Counter(
+    name="RAPL counter of package-0", max_watts=1000, update_s=0.001, wraps_at_j=RANGE_J
+)
 SMALL = Counter(name="RAPL counter of package-0", max_watts=1000, update_s=0.001, wraps_at_j=500)
 GPU = Counter(name="energy counter of H200", max_watts=1500, update_s=0.1)
 
@@ -31,7 +33,9 @@ def followed(counter: Counter, samples: list[tuple[float, float]]) -> Reading:
     return track.between(start, track.mark(), seconds)
 
 
-def shown(watts: list[float], start_j: float, size: float | None, gap_s: float = 0.1) -> list[tuple[float, float]]:
+def shown(
+    watts: list[float], start_j: float, size: float | None, gap_s: float = 0.1
+) -> list[tuple[float, float]]:
     """Return what a perfect counter shows every ``gap_s``, while the device draws ``watts`` in each gap."""
     joules = [start_j + gap_s * sum(watts[:i]) for i in range(len(watts) + 1)]
     return [(i * gap_s, j % size if size else j) for i, j in enumerate(joules)]
@@ -41,13 +45,17 @@ def shown(watts: list[float], start_j: float, size: float | None, gap_s: float =
 def test_a_wrap_anywhere_is_mended(watts: list[float], start_j: float) -> None:
     """A counter of usual size that starts again at 0 somewhere in the window gives the true joules."""
     near_the_end = RANGE_J - 0.5 * start_j / RANGE_J
-    assert followed(PACKAGE, shown(watts, near_the_end, RANGE_J)).joules == pytest.approx(0.1 * sum(watts), rel=1e-6)
+    assert followed(PACKAGE, shown(watts, near_the_end, RANGE_J)).joules == pytest.approx(
+        0.1 * sum(watts), rel=1e-6
+    )
 
 
 @given(powers, st.floats(0, 499))
 def test_any_number_of_wraps_is_mended(watts: list[float], start_j: float) -> None:
     """A counter of 500 J that wraps again and again gives the true joules, at either edge too."""
-    assert followed(SMALL, shown(watts, start_j, 500)).joules == pytest.approx(0.1 * sum(watts), rel=1e-6)
+    assert followed(SMALL, shown(watts, start_j, 500)).joules == pytest.approx(
+        0.1 * sum(watts), rel=1e-6
+    )
 
 
 def test_wraps_that_nobody_can_count_have_no_joules() -> None:
@@ -64,7 +72,9 @@ def test_a_single_wrong_reading_is_left_out(watts: list[float], where: int, fall
     """One reading too low between right ones changes nothing, and is told."""
     samples = shown(watts, 5000, None)
     where = min(where, len(samples) - 2)
-    reading = followed(GPU, [(at, raw - fall * (i == where) * 10) for i, (at, raw) in enumerate(samples)])
+    reading = followed(
+        GPU, [(at, raw - fall * (i == where) * 10) for i, (at, raw) in enumerate(samples)]
+    )
     assert reading.joules == pytest.approx(0.1 * sum(watts), rel=1e-6)
     assert "1 reading(s) of the energy counter of H200 were impossible" in reading.doubts[0]
 
@@ -78,7 +88,9 @@ def test_a_counter_that_starts_again_has_no_joules() -> None:
 
 def test_an_edge_that_stays_impossible_has_no_joules() -> None:
     """A last reading that fits nothing cannot be told from a broken counter."""
-    assert followed(GPU, [(0, 1000.0), (0.1, 1030.0), (0.2, 900.0)]).reason.endswith("went backwards by 130.0 J")
+    assert followed(GPU, [(0, 1000.0), (0.1, 1030.0), (0.2, 900.0)]).reason.endswith(
+        "went backwards by 130.0 J"
+    )
 
 
 def test_too_many_watts_have_no_joules() -> None:
@@ -110,12 +122,17 @@ def test_a_counter_that_did_not_move_measured_nothing() -> None:
 
 
 @given(st.floats(30, 900), st.floats(0, 0.1), st.floats(0, 0.1), st.floats(0.15, 5))
-def test_the_resolution_covers_what_a_slow_counter_hides(watts: float, lag_a: float, lag_b: float, seconds: float) -> None:
+def test_the_resolution_covers_what_a_slow_counter_hides(
+    watts: float, lag_a: float, lag_b: float, seconds: float
+) -> None:
     """Whatever moments the two edges show, a steady device's true joules lie within 2.5 standard uncertainties."""
     reading = followed(GPU, [(0, 1e4 - watts * lag_a), (seconds, 1e4 + watts * (seconds - lag_b))])
     assert reading.joules is not None
     allowed = 2.5 * reading.uncertainty["resolution"]
-    assert abs(reading.joules - watts * seconds) <= allowed * max(1.0, watts * seconds / reading.joules) + 1e-6
+    assert (
+        abs(reading.joules - watts * seconds)
+        <= allowed * max(1.0, watts * seconds / reading.joules) + 1e-6
+    )
 
 
 def test_short_windows_are_coarse() -> None:

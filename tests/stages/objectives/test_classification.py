@@ -22,9 +22,14 @@ from greenbench.stages.toggles import Toggles
 class Fixed(nn.Module):
     """A classifier whose logits are the first two token ids of each row."""
 
-    def forward(self, input_ids: torch.Tensor, labels: torch.Tensor | None = None, **_: Any) -> SimpleNamespace:
+    def forward(
+        self, input_ids: torch.Tensor, labels: torch.Tensor | None = None, **_: Any
+    ) -> SimpleNamespace:
         logits = input_ids[:, :2].float()
-        return SimpleNamespace(logits=logits, loss=None if labels is None else nn.functional.cross_entropy(logits, labels))
+        return SimpleNamespace(
+            logits=logits,
+            loss=None if labels is None else nn.functional.cross_entropy(logits, labels),
+        )
 
 
 def goal(*, weighted: bool) -> Classification:
@@ -34,7 +39,9 @@ def goal(*, weighted: bool) -> Classification:
 
 def unbalanced() -> list[Example]:
     """Give 12 functions of which 3 are vulnerable."""
-    return [Example(text=f"int f{i}(void) {{ return {i}; }}", label=int(i % 4 == 0)) for i in range(12)]
+    return [
+        Example(text=f"int f{i}(void) {{ return {i}; }}", label=int(i % 4 == 0)) for i in range(12)
+    ]
 
 
 ROWS = [([3, 1], 0), ([1, 2], 1), ([0, 4], 0), ([2, 2], 1)]
@@ -46,10 +53,16 @@ def test_weights_are_those_of_scikit_learn() -> None:
 
     objective, labels = goal(weighted=True), [e.label for e in unbalanced()]
     objective.training_rows(unbalanced())
-    weights = torch.tensor(compute_class_weight("balanced", classes=np.unique(labels), y=labels)).float()
+    weights = torch.tensor(
+        compute_class_weight("balanced", classes=np.unique(labels), y=labels)
+    ).float()
     batch = objective.training_batch(ROWS)
-    each = nn.functional.cross_entropy(batch["input_ids"].float(), batch["labels"], reduction="none")
-    assert objective.loss(Fixed(), batch, []).item() == pytest.approx((each * weights[batch["labels"]]).mean().item())
+    each = nn.functional.cross_entropy(
+        batch["input_ids"].float(), batch["labels"], reduction="none"
+    )
+    assert objective.loss(Fixed(), batch, []).item() == pytest.approx(
+        (each * weights[batch["labels"]]).mean().item()
+    )
 
 
 def test_micro_batches_add_up_to_the_weighted_batch() -> None:
@@ -57,8 +70,13 @@ def test_micro_batches_add_up_to_the_weighted_batch() -> None:
     objective = goal(weighted=True)
     objective.training_rows(unbalanced())
     rows = [ROWS[0], ROWS[2], ROWS[1], ROWS[3]]
-    halves = [objective.loss(Fixed(), objective.training_batch(part), []).item() for part in (rows[:2], rows[2:])]
-    assert sum(halves) / 2 == pytest.approx(objective.loss(Fixed(), objective.training_batch(rows), []).item())
+    halves = [
+        objective.loss(Fixed(), objective.training_batch(part), []).item()
+        for part in (rows[:2], rows[2:])
+    ]
+    assert sum(halves) / 2 == pytest.approx(
+        objective.loss(Fixed(), objective.training_batch(rows), []).item()
+    )
 
 
 def test_without_weights_the_loss_is_the_models_own() -> None:
@@ -75,14 +93,18 @@ def test_texts_that_are_cut_are_counted_and_told() -> None:
     long = Example(text="x = y + 1; " * 30_000, label=0)
     rows = objective.inference_rows([*functions(3), long])
     assert len(rows[3][0]) == SIZE.max_tokens
-    assert objective.doubts() == ("1 of 4 test functions fill the 256 tokens that are kept: what lies behind is not read",)
+    assert objective.doubts() == (
+        "1 of 4 test functions fill the 256 tokens that are kept: what lies behind is not read",
+    )
     objective.inference_rows(functions(3))
     assert objective.doubts() == ()
 
 
 def test_answers_for_other_examples_are_those_of_inference() -> None:
     """What the judging asks for on validation rows is what inference would have said."""
-    stages = Toggles(replace(Options(), data=DataOptions(tokenizer="rust", batch_size=4)), SIZE, "cpu")
+    stages = Toggles(
+        replace(Options(), data=DataOptions(tokenizer="rust", batch_size=4)), SIZE, "cpu"
+    )
     stages.reset(0)
     train, other = functions(8), functions(10, seed=1)
     batches = stages.data(train, other, START, 0)

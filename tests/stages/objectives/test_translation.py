@@ -10,7 +10,19 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stages.small_decoders import BOS, EOS, INSTRUCTION, PAD, SIZE, Told, learnt, pairs, questions, saved, written
+from stages.small_decoders import (
+    BOS,
+    EOS,
+    INSTRUCTION,
+    PAD,
+    SIZE,
+    Told,
+    learnt,
+    pairs,
+    questions,
+    saved,
+    written,
+)
 from stages.small_runs import CPU
 
 from greenbench.data.pairs import Pair
@@ -36,7 +48,9 @@ def decoder(request: pytest.FixtureRequest) -> Checkpoint:
     return request.getfixturevalue(request.param)
 
 
-def goal(checkpoint: Checkpoint, kind: str = "rust", *, max_tokens: int = 40, longest: int = 12) -> Translation:
+def goal(
+    checkpoint: Checkpoint, kind: str = "rust", *, max_tokens: int = 40, longest: int = 12
+) -> Translation:
     """Return the objective with one of the two tokenizers."""
     return Translation(data.encoder(kind, checkpoint.tokenizer_file, max_tokens), PAD, EOS, longest)
 
@@ -78,7 +92,9 @@ def test_answers_stop_at_the_end_token_and_it_is_counted(llama: Checkpoint) -> N
     assert 0 < sum(end in row for row in whole) < len(whole)
     batches = questions(llama, some, eos=end)
     assert written(net, batches) == cut
-    assert batches.objective.tokens_generated == sum(map(len, cut)) + sum(end in row for row in whole)
+    assert batches.objective.tokens_generated == sum(map(len, cut)) + sum(
+        end in row for row in whole
+    )
 
 
 def test_work_is_counted_anew_for_each_answer(llama: Checkpoint) -> None:
@@ -89,11 +105,24 @@ def test_work_is_counted_anew_for_each_answer(llama: Checkpoint) -> None:
         assert batches.objective.tokens_generated == 2 * SIZE.max_new_tokens
 
 
-def test_a_checkpoint_s_own_generation_settings_change_nothing(llama: Checkpoint, tmp_path: Path) -> None:
+def test_a_checkpoint_s_own_generation_settings_change_nothing(
+    llama: Checkpoint, tmp_path: Path
+) -> None:
     """Neither temperature nor penalties, lengths, banned or other end tokens that a checkpoint brings are used."""
     plain, some = written(llama.load(), questions(llama, pairs(6))), pairs(6)
-    own = {"temperature": 9.0, "do_sample": True, "repetition_penalty": 5.0, "max_length": 5, "min_new_tokens": 3}
-    more = {"suppress_tokens": [plain[0][0]], "eos_token_id": [plain[1][1]], "num_beams": 3, "no_repeat_ngram_size": 1}
+    own = {
+        "temperature": 9.0,
+        "do_sample": True,
+        "repetition_penalty": 5.0,
+        "max_length": 5,
+        "min_new_tokens": 3,
+    }
+    more = {
+        "suppress_tokens": [plain[0][0]],
+        "eos_token_id": [plain[1][1]],
+        "num_beams": 3,
+        "no_repeat_ngram_size": 1,
+    }
     other = saved(tmp_path)
     (tmp_path / "generation_config.json").write_text(json.dumps({**own, **more}))
     assert written(other.load(), questions(other, some)) == plain
@@ -124,10 +153,15 @@ def test_both_tokenizers_decode_alike(llama: Checkpoint, rows: list[list[int]]) 
 
 @untimed
 @given(max_tokens=st.integers(10, 60), which=st.integers(0, 30))
-def test_sources_are_cut_and_the_instruction_stays_whole(llama: Checkpoint, max_tokens: int, which: int) -> None:
+def test_sources_are_cut_and_the_instruction_stays_whole(
+    llama: Checkpoint, max_tokens: int, which: int
+) -> None:
     """A prompt is at most ``max_tokens`` ids: of the source what has room, then the whole instruction; what is cut is told."""
     (one,) = pairs(1, first=which)
-    objective, whole = goal(llama, max_tokens=max_tokens), data.encoder("rust", llama.tokenizer_file, 1000)
+    objective, whole = (
+        goal(llama, max_tokens=max_tokens),
+        data.encoder("rust", llama.tokenizer_file, 1000),
+    )
     source, (_, *instruction) = whole.encode_batch([one.source, INSTRUCTION])
     read = objective.inference_rows([one])
     assert read[0] == [*source[: max_tokens - len(instruction)], *instruction]
@@ -141,19 +175,28 @@ def test_sources_are_cut_and_the_instruction_stays_whole(llama: Checkpoint, max_
 
 def test_each_pair_is_asked_for_in_its_own_language(llama: Checkpoint) -> None:
     """The instruction behind a source is that of its pair, whatever the neighbours ask for."""
-    one, two = (replace(p, language=language) for p, language in zip(pairs(2), ("python", "go"), strict=True))
+    one, two = (
+        replace(p, language=language)
+        for p, language in zip(pairs(2), ("python", "go"), strict=True)
+    )
     texts = data.encoder("rust", llama.tokenizer_file, 1000).decode_batch(
         list(goal(llama, max_tokens=500).inference_rows([one, two, one]))
     )
-    assert texts == [f"{p.source}\n// {name}:\n" for p, name in ((one, "Python"), (two, "Go"), (one, "Python"))]
+    assert texts == [
+        f"{p.source}\n// {name}:\n" for p, name in ((one, "Python"), (two, "Go"), (one, "Python"))
+    ]
 
 
 @pytest.mark.parametrize("kind", ["python", "rust"])
-def test_a_first_token_of_the_tokenizer_stands_once_before_the_prompt(llama: Checkpoint, qwen2: Checkpoint, kind: str) -> None:
+def test_a_first_token_of_the_tokenizer_stands_once_before_the_prompt(
+    llama: Checkpoint, qwen2: Checkpoint, kind: str
+) -> None:
     """Where the tokenizer begins every text with ``<s>``, the prompt does, and neither instruction nor target; else nothing."""
     for checkpoint, first in ((llama, [BOS]), (qwen2, [])):
         bare = data.encoder("rust", qwen2.tokenizer_file, 1000)
-        for one, (prompt, target) in zip(pairs(3), goal(checkpoint, kind, max_tokens=500).training_rows(pairs(3)), strict=True):
+        for one, (prompt, target) in zip(
+            pairs(3), goal(checkpoint, kind, max_tokens=500).training_rows(pairs(3)), strict=True
+        ):
             source, instruction, answer = bare.encode_batch([one.source, INSTRUCTION, one.target])
             assert prompt == [*first, *source, *instruction]
             assert target == ([*answer, EOS] if len(answer) < 12 else answer[:12])
@@ -164,10 +207,15 @@ def test_a_first_token_of_the_tokenizer_stands_once_before_the_prompt(llama: Che
 
 @untimed
 @given(longest=st.integers(1, 60), max_tokens=st.integers(2, 60), which=st.integers(0, 30))
-def test_only_a_whole_target_gets_an_end_token(llama: Checkpoint, longest: int, max_tokens: int, which: int) -> None:
+def test_only_a_whole_target_gets_an_end_token(
+    llama: Checkpoint, longest: int, max_tokens: int, which: int
+) -> None:
     """A target is cut at the model's and at the tokenizer's length; one that is cut does not teach the model to stop there."""
     (one,) = pairs(1, first=which)
-    (_, *whole), room = data.encoder("rust", llama.tokenizer_file, 1000).encode_batch([one.target])[0], max_tokens - 1
+    (_, *whole), room = (
+        data.encoder("rust", llama.tokenizer_file, 1000).encode_batch([one.target])[0],
+        max_tokens - 1,
+    )
     _, target = goal(llama, max_tokens=max_tokens, longest=longest).training_rows([one])[0]
     if len(whole) < min(longest, room):
         assert target == [*whole, EOS]
@@ -177,12 +225,18 @@ def test_only_a_whole_target_gets_an_end_token(llama: Checkpoint, longest: int, 
 
 @untimed
 @given(rows=st.lists(st.tuples(IDS, IDS), min_size=1, max_size=6))
-def test_the_loss_is_on_targets_alone(llama: Checkpoint, rows: list[tuple[list[int], list[int]]]) -> None:
+def test_the_loss_is_on_targets_alone(
+    llama: Checkpoint, rows: list[tuple[list[int], list[int]]]
+) -> None:
     """Labels are the target's ids in their places, and are ignored on prompt and padding; the padding is masked."""
     batch, longest = goal(llama).training_batch(rows), max(len(p) + len(t) for p, t in rows)
     rest = [longest - len(p) - len(t) for p, t in rows]
-    assert batch["input_ids"].tolist() == [[*p, *t, *[PAD] * n] for (p, t), n in zip(rows, rest, strict=True)]
-    assert batch["labels"].tolist() == [[*[IGNORED] * len(p), *t, *[IGNORED] * n] for (p, t), n in zip(rows, rest, strict=True)]
+    assert batch["input_ids"].tolist() == [
+        [*p, *t, *[PAD] * n] for (p, t), n in zip(rows, rest, strict=True)
+    ]
+    assert batch["labels"].tolist() == [
+        [*[IGNORED] * len(p), *t, *[IGNORED] * n] for (p, t), n in zip(rows, rest, strict=True)
+    ]
     assert batch["attention_mask"].tolist() == [[1] * (longest - n) + [0] * n for n in rest]
 
 
@@ -192,7 +246,9 @@ def test_prompts_end_side_by_side(llama: Checkpoint, rows: list[list[int]]) -> N
     """At inference the padding is on the left and masked, so that every next token stands in the same place."""
     batch, longest = goal(llama).inference_batch(rows), max(map(len, rows))
     assert batch["input_ids"].tolist() == [[PAD] * (longest - len(row)) + row for row in rows]
-    assert batch["attention_mask"].tolist() == [[0] * (longest - len(row)) + [1] * len(row) for row in rows]
+    assert batch["attention_mask"].tolist() == [
+        [0] * (longest - len(row)) + [1] * len(row) for row in rows
+    ]
 
 
 def lengths(batches: Batches) -> list[int]:
@@ -207,7 +263,10 @@ def test_the_parts_of_a_step_make_the_loss_of_the_whole(llama: Checkpoint) -> No
     loss = goal(llama).loss
     with torch.no_grad():
         found = [float(loss(net, batch, parts)) for batch in parts]
-        alone, naive = float(loss(net, whole[0], whole)), sum(float(net(**b).loss) for b in parts) / 4
+        alone, naive = (
+            float(loss(net, whole[0], whole)),
+            sum(float(net(**b).loss) for b in parts) / 4,
+        )
         expected = float(net(**whole[0]).loss)
     assert [alone, sum(found) / 4] == pytest.approx([expected] * 2, abs=1e-5)
     assert abs(naive - expected) > 1e-3
@@ -216,7 +275,10 @@ def test_the_parts_of_a_step_make_the_loss_of_the_whole(llama: Checkpoint) -> No
 def finetuned(checkpoint: Checkpoint, steps: int) -> tuple[nn.Module, dict[str, Any]]:
     """Take two optimizer steps over 32 pairs each, in ``steps`` micro-batches."""
     isolation.reset(0)
-    options, size = TrainingOptions(optimizer="sgd", accumulation_steps=steps), replace(SIZE, epochs=1, learning_rate=0.1)
+    options, size = (
+        TrainingOptions(optimizer="sgd", accumulation_steps=steps),
+        replace(SIZE, epochs=1, learning_rate=0.1),
+    )
     net, batches = checkpoint.load(), learnt(checkpoint, pairs(64), micro=32 // steps)
     seen = training.finetune(net, batches, options, size, CPU)
     assert (seen.steps, seen.micro_batches, seen.examples) == (2, 2 * steps, 64)
@@ -224,12 +286,16 @@ def finetuned(checkpoint: Checkpoint, steps: int) -> tuple[nn.Module, dict[str, 
 
 
 @pytest.mark.usefixtures("as_new")
-def test_accumulating_over_targets_of_different_lengths_gives_the_weights_of_the_whole_batch(decoder: Checkpoint) -> None:
+def test_accumulating_over_targets_of_different_lengths_gives_the_weights_of_the_whole_batch(
+    decoder: Checkpoint,
+) -> None:
     """Two steps of 4 x 8 pairs end in the weights of two steps of 32, and lose the same."""
     start = {k: v.clone() for k, v in decoder.load().state_dict().items()}
     (whole, seen), (parts, seen_in_parts) = (finetuned(decoder, steps) for steps in (1, 4))
     assert len(set(seen_in_parts["lengths"])) > 2
-    assert [sum(seen_in_parts["losses"][i : i + 4]) / 4 for i in (0, 4)] == pytest.approx(seen["losses"], abs=1e-5)
+    assert [sum(seen_in_parts["losses"][i : i + 4]) / 4 for i in (0, 4)] == pytest.approx(
+        seen["losses"], abs=1e-5
+    )
     held, other = whole.state_dict(), parts.state_dict()
     assert max(float((held[k] - start[k]).abs().max()) for k in held) > 1e-3
     assert max(float((held[k] - other[k]).abs().max()) for k in held) < 1e-5

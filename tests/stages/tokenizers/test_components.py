@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 PRE_TOKENIZERS = [
     [pre_tokenizers.Digits(individual_digits=True)],
     [pre_tokenizers.Digits(individual_digits=False)],
-    [pre_tokenizers.Split(" ", "isolated"), pre_tokenizers.Split(Regex(r"[\r\n]|\p{Lu}\p{Ll}++"), "isolated")],
+    [
+        pre_tokenizers.Split(" ", "isolated"),
+        pre_tokenizers.Split(Regex(r"[\r\n]|\p{Lu}\p{Ll}++"), "isolated"),
+    ],
 ]
 
 
@@ -29,10 +32,14 @@ PRE_TOKENIZERS = [
 @untimed
 @given(text=CODE | st.text("0123456789²½ ax", max_size=30))
 @example(text="1024 4096")
-def test_pre_tokenizers(tmp_path_factory: pytest.TempPathFactory, before: list[Any], text: str, *, prefix: bool) -> None:
+def test_pre_tokenizers(
+    tmp_path_factory: pytest.TempPathFactory, before: list[Any], text: str, *, prefix: bool
+) -> None:
     """Each supported pre-tokenizer cuts as in the Rust library, under merges that go across its cuts."""
     tokenizer = Tokenizer.from_str(plain())
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([*before, pre_tokenizers.ByteLevel(add_prefix_space=prefix)])
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [*before, pre_tokenizers.ByteLevel(add_prefix_space=prefix)]
+    )
     agree(load(tokenizer, tmp_path_factory.mktemp("pre")), text)
 
 
@@ -62,7 +69,12 @@ POST_PROCESSORS = [
     processors.BertProcessing(SEP, CLS),
     processors.RobertaProcessing(SEP, CLS),
     processors.TemplateProcessing(single="$A [SEP] [SEP]", special_tokens=[SEP]),
-    processors.Sequence([processors.ByteLevel(), processors.TemplateProcessing(single="[CLS] $A", special_tokens=[CLS])]),
+    processors.Sequence(
+        [
+            processors.ByteLevel(),
+            processors.TemplateProcessing(single="[CLS] $A", special_tokens=[CLS]),
+        ]
+    ),
 ]
 
 
@@ -79,10 +91,20 @@ def test_post_processors(tmp_path: Path, processor: Any, max_length: int | None)
     assert max_length is None or len(ids) == max_length
 
 
-@pytest.mark.parametrize("expression", [r"\h+", r"^x", r"[a&&b]", r"[[:alpha:]]", r"(a)", r"\w+", r"a{2}+", r"\p{Foo}", "(?:a"])
-def test_a_regular_expression_that_means_something_else_in_python_is_refused(tmp_path: Path, expression: str) -> None:
+@pytest.mark.parametrize(
+    "expression",
+    [r"\h+", r"^x", r"[a&&b]", r"[[:alpha:]]", r"(a)", r"\w+", r"a{2}+", r"\p{Foo}", "(?:a"],
+)
+def test_a_regular_expression_that_means_something_else_in_python_is_refused(
+    tmp_path: Path, expression: str
+) -> None:
     """Rather no ids than other ids."""
-    split = {"type": "Split", "pattern": {"Regex": expression}, "behavior": "Isolated", "invert": False}
+    split = {
+        "type": "Split",
+        "pattern": {"Regex": expression},
+        "behavior": "Isolated",
+        "invert": False,
+    }
     spec = json.loads(tiny().to_str())
     spec["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": [split, spec["pre_tokenizer"]]}
     path = tmp_path / "tokenizer.json"

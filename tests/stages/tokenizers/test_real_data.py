@@ -34,6 +34,8 @@ def test_ids_are_identical_on_every_example(task: str) -> None:
         texts = list({t for name in names for t in table[name].to_pylist() if t})
         for first in range(0, len(texts), 500):
             part = texts[first : first + 500]
-            assert python.encode_batch(part) == rust.encode_batch(part), f"{file.name}: from text {first} on"
+            assert python.encode_batch(part) == rust.encode_batch(part), (
+                f"{file.name}: from text {first} on"
+            )
         seen += len(texts)
     assert seen > 30_000

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from greenbench.data.pairs import Pair
 from greenbench.tasks.translation.cleaning import clean, clean_all, told
 
-PAIR = Pair(source="int f(int a) { return a; }", target="def f(a):\n    return a", language="python")
+PAIR = Pair(
+    source="int f(int a) { return a; }", target="def f(a):\n    return a", language="python"
+)
 PROGRAM = "def f(a):\n    return a"
 
 

@@ -20,7 +20,9 @@ CODEXGLUE = Path(__file__).parents[3].parent / "shared/datasets/codexglue_java_c
 SMALL = (20, 6, 8)
 
 
-def rows(count: int, start: int = 0, names: tuple[str, str] = ("java", "cs")) -> list[dict[str, str]]:
+def rows(
+    count: int, start: int = 0, names: tuple[str, str] = ("java", "cs")
+) -> list[dict[str, str]]:
     """Make ``count`` different pairs."""
     return [
         {names[0]: f"int f{i}() {{ return 1; }}", names[1]: f"int F{i}() {{\n\treturn 1;\n}}"}
@@ -121,7 +123,11 @@ def test_unknown_languages_are_refused(direction: str, tmp_path: Path) -> None:
     "names",
     [
         ("train.parquet", "valid.parquet", "test.parquet"),
-        ("train-00000-of-00001.parquet", "validation-00000-of-00001.parquet", "test-00000-of-00001.parquet"),
+        (
+            "train-00000-of-00001.parquet",
+            "validation-00000-of-00001.parquet",
+            "test-00000-of-00001.parquet",
+        ),
         ("train.jsonl", "dev.jsonl", "test.jsonl"),
         ("data/Train_java.csv", "data/valid_java.csv", "data/TEST_java.csv"),
     ],
@@ -134,9 +140,17 @@ def test_the_authors_split_stays_as_it_is(tmp_path: Path, names: tuple[str, str,
     splits = load(tmp_path)
     assert sources(splits) == [{row["java"] for row in side} for side in made]
     facts = splits.facts
-    assert (facts["split_rule"], facts["duplicates_removed"], facts["rows"]) == (AUTHORS_RULE, 0, 17)
+    assert (facts["split_rule"], facts["duplicates_removed"], facts["rows"]) == (
+        AUTHORS_RULE,
+        0,
+        17,
+    )
     assert facts["split_sizes"] == {"train": 10, "valid": 3, "test": 4}
-    assert (facts["test_sources_in_train"], facts["direction"], facts["tests"]) == (2, "java:cs", False)
+    assert (facts["test_sources_in_train"], facts["direction"], facts["tests"]) == (
+        2,
+        "java:cs",
+        False,
+    )
 
 
 def test_two_shards_of_a_side_are_one_side(tmp_path: Path) -> None:
@@ -155,11 +169,16 @@ def test_folders_tell_the_side_too(tmp_path: Path) -> None:
     """Shards below folders called train, validation and test are the authors' sides, and so are names that end in them."""
     for number, name in enumerate(("train/0000.jsonl", "validation/0000.jsonl", "test/0000.jsonl")):
         write(tmp_path / "hub" / name, rows(3 + number, start=10 * number))
-    for number, name in enumerate(("java-cs-train.jsonl", "java-cs-valid.jsonl", "java-cs-test.jsonl")):
+    for number, name in enumerate(
+        ("java-cs-train.jsonl", "java-cs-valid.jsonl", "java-cs-test.jsonl")
+    ):
         write(tmp_path / "names" / name, rows(3 + number, start=10 * number))
     for folder in ("hub", "names"):
         facts = load(tmp_path / folder).facts
-        assert (facts["split_rule"], facts["split_sizes"]) == (AUTHORS_RULE, {"train": 3, "valid": 4, "test": 5})
+        assert (facts["split_rule"], facts["split_sizes"]) == (
+            AUTHORS_RULE,
+            {"train": 3, "valid": 4, "test": 5},
+        )
 
 
 def test_a_file_of_no_side_is_refused(tmp_path: Path) -> None:
@@ -172,7 +191,9 @@ def test_a_file_of_no_side_is_refused(tmp_path: Path) -> None:
 def test_half_a_split_is_refused(tmp_path: Path) -> None:
     """A folder that has a side and lacks another is not split anew in silence; the sentence names what is missing."""
     write(tmp_path / "train.jsonl", rows(50))
-    assert "none for valid, test; add files whose names begin with valid, test" in sentence(tmp_path)
+    assert "none for valid, test; add files whose names begin with valid, test" in sentence(
+        tmp_path
+    )
     write(tmp_path / "test.jsonl", rows(5, 50))
     assert "none for valid; add" in sentence(tmp_path)
 
@@ -188,7 +209,10 @@ def test_a_single_file_is_split_here(tmp_path: Path, name: str) -> None:
     assert (splits.facts["split_rule"], splits.facts["duplicates_removed"]) == (RANDOM_RULE, 7)
     assert set.union(*sources(splits)) == {row["java"] for row in rows(100)}
     number = splits.test[0].source.split("(")[0].removeprefix("int f")
-    assert (splits.test[0].target, splits.test[0].language) == (f"int F{number}() {{\n\treturn 1;\n}}", "cs")
+    assert (splits.test[0].target, splits.test[0].language) == (
+        f"int F{number}() {{\n\treturn 1;\n}}",
+        "cs",
+    )
     assert splits.test[0].tests is None
 
 
@@ -197,7 +221,8 @@ def test_the_order_of_rows_is_no_matter(tmp_path: Path) -> None:
     mixed = rows(100)
     Random(0).shuffle(mixed)
     one, other = (
-        load(write(tmp_path / name, made), sizes=(30, 5, 5)) for name, made in (("a.csv", rows(100)), ("b.csv", mixed))
+        load(write(tmp_path / name, made), sizes=(30, 5, 5))
+        for name, made in (("a.csv", rows(100)), ("b.csv", mixed))
     )
     assert (one.train, one.valid, one.test) == (other.train, other.valid, other.test)
 
@@ -213,7 +238,11 @@ def test_long_pairs_are_counted(tmp_path: Path) -> None:
 def test_facts_name_the_file_and_not_its_folder(tmp_path: Path) -> None:
     """A results file is shared: it holds the file's name and digest, and not where it lay."""
     facts = load(write(tmp_path / "a.jsonl", rows(50))).facts
-    assert (facts["source"], facts["revision"], bool(facts["revision_reason"])) == ("a.jsonl", None, True)
+    assert (facts["source"], facts["revision"], bool(facts["revision_reason"])) == (
+        "a.jsonl",
+        None,
+        True,
+    )
     assert len(facts["sha256"]) == 64
     assert str(tmp_path) not in json.dumps(facts)
 
@@ -237,7 +266,12 @@ def test_hub_out_of_reach_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize(
-    ("names", "direction"), [(("cs", "java"), "cs:java"), (("Python", "C++"), "python:cpp"), (("js", "go"), "javascript:go")]
+    ("names", "direction"),
+    [
+        (("cs", "java"), "cs:java"),
+        (("Python", "C++"), "python:cpp"),
+        (("js", "go"), "javascript:go"),
+    ],
 )
 def test_columns_tell_the_direction(tmp_path: Path, names: tuple[str, str], direction: str) -> None:
     """The language that stands first is the source."""
@@ -250,11 +284,17 @@ def test_columns_tell_the_direction(tmp_path: Path, names: tuple[str, str], dire
 def test_the_option_turns_the_columns_around(tmp_path: Path) -> None:
     """What is asked for wins over the order of the columns."""
     splits = load(write(tmp_path / "a.csv", rows(50)), direction="cs:java")
-    assert (splits.test[0].source[:5], splits.test[0].language, splits.facts["direction"]) == ("int F", "java", "cs:java")
+    assert (splits.test[0].source[:5], splits.test[0].language, splits.facts["direction"]) == (
+        "int F",
+        "java",
+        "cs:java",
+    )
 
 
 @pytest.mark.parametrize("names", [("source", "target"), ("java", "translation")])
-def test_columns_that_do_not_tell_ask_for_the_option(tmp_path: Path, names: tuple[str, str]) -> None:
+def test_columns_that_do_not_tell_ask_for_the_option(
+    tmp_path: Path, names: tuple[str, str]
+) -> None:
     """The sentence lists the columns and gives an example."""
     found = sentence(write(tmp_path / "a.csv", rows(50, names=names)))
     assert f"({', '.join(names)}); say it with --green-direction SRC:DST, e.g. java:cs" in found
@@ -263,7 +303,13 @@ def test_columns_that_do_not_tell_ask_for_the_option(tmp_path: Path, names: tupl
 def test_columns_of_no_layout_list_what_was_looked_for(tmp_path: Path) -> None:
     """The sentence names every layout by what it looks like, and the option that tells the columns."""
     found = sentence(write(tmp_path / "a.csv", rows(50, names=("before", "after"))))
-    for looked_for in ("a column for each language", "canonical_solution", "base_input", "Java/Code", "--green-columns T1="):
+    for looked_for in (
+        "a column for each language",
+        "canonical_solution",
+        "base_input",
+        "Java/Code",
+        "--green-columns T1=",
+    ):
         assert looked_for in found
 
 
@@ -276,7 +322,12 @@ def test_three_languages_ask_for_the_option(tmp_path: Path) -> None:
 
 def test_source_and_target_columns_with_the_option(tmp_path: Path) -> None:
     """Columns called source and target are found once the languages are told, others where they are named."""
-    assert load(write(tmp_path / "a.csv", rows(50, names=("source", "target"))), direction="java:cs").facts["rows"] == 50
+    assert (
+        load(
+            write(tmp_path / "a.csv", rows(50, names=("source", "target"))), direction="java:cs"
+        ).facts["rows"]
+        == 50
+    )
     other = write(tmp_path / "b.csv", rows(50, names=("before", "after")))
     splits = load(other, {"source": "before", "target": "after"}, direction="java:cs")
     assert (splits.test[0].source[:5], splits.test[0].target[:5]) == ("int f", "int F")
@@ -302,9 +353,16 @@ def test_the_public_pairs_are_read_whole(direction: str | None) -> None:
     splits = load(CODEXGLUE, direction=direction)
     assert splits.facts["split_sizes"] == {"train": 10_295, "valid": 499, "test": 1_000}
     assert splits.facts["direction"] == (direction or "java:cs")
-    assert (splits.facts["split_rule"], splits.facts["rows"], splits.facts["tests"]) == (AUTHORS_RULE, 11_794, False)
+    assert (splits.facts["split_rule"], splits.facts["rows"], splits.facts["tests"]) == (
+        AUTHORS_RULE,
+        11_794,
+        False,
+    )
     assert 40 <= splits.facts["test_sources_in_train"] <= 60
     boolean = [
-        sum(" bool " in text for text in texts) for texts in zip(*((p.source, p.target) for p in splits.test), strict=True)
+        sum(" bool " in text for text in texts)
+        for texts in zip(*((p.source, p.target) for p in splits.test), strict=True)
     ]
-    assert boolean[direction is None] > 10 * boolean[direction is not None]  # C# says bool, Java boolean
+    assert (
+        boolean[direction is None] > 10 * boolean[direction is not None]
+    )  # C# says bool, Java boolean

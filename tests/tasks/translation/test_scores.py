@@ -20,7 +20,15 @@ from greenbench.tasks.translation import load as translation
 from greenbench.tasks.translation.dummies import most_similar, rivals
 from greenbench.tasks.translation.execution import run_tests as judging
 from greenbench.tasks.translation.execution.run_tests import FAILURES, Verdict
-from greenbench.tasks.translation.scores import NO_TARGETS, NO_TESTS, chrf, few, primary, scored, tidy
+from greenbench.tasks.translation.scores import (
+    NO_TARGETS,
+    NO_TESTS,
+    chrf,
+    few,
+    primary,
+    scored,
+    tidy,
+)
 from greenbench.tasks.translation.scores import judge as judge_splits
 
 if TYPE_CHECKING:
@@ -30,7 +38,12 @@ if TYPE_CHECKING:
 
 WRITTEN = st.text("ab (;\n", max_size=30)
 TEXTS = st.lists(st.tuples(WRITTEN, WRITTEN.filter(str.strip)), min_size=1, max_size=6)
-PLAIN = [Pair(source=f"int f{n}();", target=f"public virtual int F{n}() {{ return {n}; }}", language="cs") for n in range(40)]
+PLAIN = [
+    Pair(
+        source=f"int f{n}();", target=f"public virtual int F{n}() {{ return {n}; }}", language="cs"
+    )
+    for n in range(40)
+]
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +91,10 @@ def bleu(outputs: Sequence[str], wanted: Sequence[str]) -> float:
 def test_text_scores_are_sacrebleus(pairs: list[tuple[str, str]]) -> None:
     """BLEU over tokens between white space and chrF are those of sacrebleu's own functions."""
     outputs, wanted = ([one for one, _ in pairs], [other for _, other in pairs])
-    assert math.isclose(bleu(outputs, wanted), sacrebleu.corpus_bleu(outputs, [wanted], tokenize="none", force=True).score)
+    assert math.isclose(
+        bleu(outputs, wanted),
+        sacrebleu.corpus_bleu(outputs, [wanted], tokenize="none", force=True).score,
+    )
     assert math.isclose(chrf(outputs, wanted), sacrebleu.corpus_chrf(outputs, [wanted]).score)
 
 
@@ -94,7 +110,10 @@ def test_bleu_of_a_short_output_pays_for_its_brevity() -> None:
 
 def test_scores_of_equal_and_of_disjoint_texts() -> None:
     """The ends of both scales."""
-    assert (round(bleu(targets(PLAIN), targets(PLAIN)), 6), round(chrf(targets(PLAIN), targets(PLAIN)), 6)) == (100, 100)
+    assert (
+        round(bleu(targets(PLAIN), targets(PLAIN)), 6),
+        round(chrf(targets(PLAIN), targets(PLAIN)), 6),
+    ) == (100, 100)
     assert (bleu(["a b c d e"], ["v w x y z"]), chrf(["a b c d e"], ["v w x y z"])) == (0, 0)
 
 
@@ -129,7 +148,9 @@ def test_without_tests_the_texts_count() -> None:
     assert judged.quality["bleu"].value == pytest.approx(
         sacrebleu.corpus_bleu(outputs, [targets(PLAIN)], tokenize="none", force=True).score
     )
-    assert judged.quality["chrf"].value == pytest.approx(sacrebleu.corpus_chrf(outputs, [targets(PLAIN)]).score)
+    assert judged.quality["chrf"].value == pytest.approx(
+        sacrebleu.corpus_chrf(outputs, [targets(PLAIN)]).score
+    )
     assert (judged.failures, primary(judged.quality)) == ({}, "bleu")
     assert {m.n for m in judged.quality.values()} == {40}
 
@@ -140,9 +161,13 @@ def test_one_pair_without_tests_leaves_all_unrun(splits: PairSplits) -> None:
     assert judge(pairs, targets(pairs)).quality["pass_at_1"].reason == NO_TESTS
 
 
-def test_programs_that_cannot_be_run_here_say_why(splits: PairSplits, monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+def test_programs_that_cannot_be_run_here_say_why(
+    splits: PairSplits, monkeypatch: pytest.MonkeyPatch, tmp_path
+) -> None:
     """Without Java, translations into Java have text scores only, and the reason names what is lacking."""
-    back = translation.load("generated", columns={}, sizes=(4, 2, 3), seed=0, direction="python:java")
+    back = translation.load(
+        "generated", columns={}, sizes=(4, 2, 3), seed=0, direction="python:java"
+    )
     monkeypatch.setenv("PATH", str(tmp_path))
     judged = judge(back.test, targets(back.test))
     assert judged.quality["pass_at_1"].value is None
@@ -164,10 +189,14 @@ def test_the_true_targets_reach_everything(splits: PairSplits) -> None:
     assert primary(judged.quality) == "pass_at_1"
 
 
-@pytest.mark.skipif(judging.unavailable("java") is not None, reason=str(judging.unavailable("java")))
+@pytest.mark.skipif(
+    judging.unavailable("java") is not None, reason=str(judging.unavailable("java"))
+)
 def test_the_true_targets_reach_everything_in_java(splits: PairSplits) -> None:
     """So do the Java texts of a few programs."""
-    back = translation.load("generated", columns={}, sizes=(4, 2, 3), seed=0, direction="python:java")
+    back = translation.load(
+        "generated", columns={}, sizes=(4, 2, 3), seed=0, direction="python:java"
+    )
     judged = judge(back.test, targets(back.test))
     assert (judged.quality["pass_at_1"].value, judged.quality["exact_match"].value) == (1, 1)
     assert splits.test
@@ -175,9 +204,19 @@ def test_the_true_targets_reach_everything_in_java(splits: PairSplits) -> None:
 
 def test_failures_are_counted_by_kind(splits: PairSplits) -> None:
     """Each output that fails is one of its kind, and the shares follow from the counts."""
-    bad = ["def (", "", "raise ValueError", "def " + splits.test[3].tests.entry + "(*_):\n    return None"]
+    bad = [
+        "def (",
+        "",
+        "raise ValueError",
+        "def " + splits.test[3].tests.entry + "(*_):\n    return None",
+    ]
     judged = judge(splits.test, [*bad, *targets(splits.test)[4:]])
-    assert judged.failures == {"does_not_compile": 1, "runtime_error": 2, "wrong_output": 1, "timeout": 0}
+    assert judged.failures == {
+        "does_not_compile": 1,
+        "runtime_error": 2,
+        "wrong_output": 1,
+        "timeout": 0,
+    }
     assert (judged.quality["pass_at_1"].value, judged.quality["compile_rate"].value) == (0.6, 0.9)
     assert judged.quality["exact_match"].value == 0.6
 
@@ -197,7 +236,9 @@ def test_references_without_tests_have_text_scores() -> None:
     found = rivals(sides(PLAIN)).scores["copy_source"]
     assert found["pass_at_1"] is None
     assert found["bleu"] == pytest.approx(
-        sacrebleu.corpus_bleu([p.source for p in PLAIN], [targets(PLAIN)], tokenize="none", force=True).score
+        sacrebleu.corpus_bleu(
+            [p.source for p in PLAIN], [targets(PLAIN)], tokenize="none", force=True
+        ).score
     )
 
 
@@ -262,13 +303,20 @@ def test_references_that_do_as_well_are_doubted() -> None:
     assert best.references["copy_source"]["bleu_lead"] > 0
     assert best.references["copy_source"]["bleu_lead_low"] > 0
     told = judge(PLAIN, [p.source for p in PLAIN], references).doubts
-    assert [d for d in told if d.startswith("giving the source back scores bleu") and d.endswith("as the model does")]
+    assert [
+        d
+        for d in told
+        if d.startswith("giving the source back scores bleu") and d.endswith("as the model does")
+    ]
 
 
 def test_passing_no_test_is_not_better_than_writing_nothing(splits: PairSplits) -> None:
     """The share of passed programs has to be shown to be above that of an empty text."""
     references = rivals(splits)
-    none, all_ = (judge_splits(splits, o, references) for o in (["x = 1"] * 9 + ["y = 2"], targets(splits.test)))
+    none, all_ = (
+        judge_splits(splits, o, references)
+        for o in (["x = 1"] * 9 + ["y = 2"], targets(splits.test))
+    )
     assert (none.quality["pass_at_1"].decides, none.quality["pass_at_1"].constant) == (True, 0)
     assert none.quality["pass_at_1"].low == 0
     assert all_.quality["pass_at_1"].low > 0.5
@@ -282,7 +330,11 @@ def test_pairs_without_a_target_are_scored_by_their_tests_alone(splits: PairSpli
     for name in ("exact_match", "bleu", "chrf"):
         assert (judged.quality[name].value, judged.quality[name].reason) == (None, NO_TARGETS)
     mixed = judge([lone[0], *splits.test[1:]], targets(splits.test))
-    assert (mixed.quality["bleu"].n, mixed.quality["exact_match"].n, mixed.quality["pass_at_1"].n) == (9, 9, 10)
+    assert (
+        mixed.quality["bleu"].n,
+        mixed.quality["exact_match"].n,
+        mixed.quality["pass_at_1"].n,
+    ) == (9, 9, 10)
 
 
 def test_what_is_kept_of_an_answer_gives_the_same_scores(splits: PairSplits) -> None:
@@ -298,14 +350,21 @@ def test_what_is_kept_of_an_answer_gives_the_same_scores(splits: PairSplits) -> 
     assert int(kept.right.sum()) == judged.correct == 9
 
 
-def test_programs_that_ran_without_protection_are_told(monkeypatch: pytest.MonkeyPatch, splits: PairSplits) -> None:
+def test_programs_that_ran_without_protection_are_told(
+    monkeypatch: pytest.MonkeyPatch, splits: PairSplits
+) -> None:
     """Where the network could not be shut off, the score says so, once."""
     from greenbench import sandbox
 
     line = "not isolated: no namespaces here"
     weak = Verdict(
-        outcome="passed", isolation=sandbox.Isolation(wall="none", network=line, processes="", user="", files="", sums="")
+        outcome="passed",
+        isolation=sandbox.Isolation(
+            wall="none", network=line, processes="", user="", files="", sums=""
+        ),
     )
     monkeypatch.setattr(judging, "judge", lambda _language, programs, **_: [weak for _ in programs])
     judged = judge(splits.test, targets(splits.test))
-    assert [d for d in judged.doubts if "network" in d] == [f"translations ran with the network {line}"]
+    assert [d for d in judged.doubts if "network" in d] == [
+        f"translations ran with the network {line}"
+    ]

@@ -59,7 +59,9 @@ def seen(seed: int) -> Iterator[Method]:
 def make_tokenizer() -> Tokenizer:
     """Train the byte-level BPE on prompts in all languages."""
     methods = islice(seen(TOKENIZER_SEED), TOKENIZER_METHODS)
-    texts = (prompt(write(m, language), language.title()) for m in methods for language in LANGUAGES)
+    texts = (
+        prompt(write(m, language), language.title()) for m in methods for language in LANGUAGES
+    )
     return bpe.train(texts, vocabulary=VOCABULARY, special=SPECIAL, frame="<s> $A")
 
 
@@ -86,7 +88,10 @@ def rows(rng: Random, tokenizer: Tokenizer) -> Iterator[tuple[list[int], list[in
     for method in seen(PRETRAINING_SEED):
         source, target = rng.choice(PAIRS)
         asked = tokenizer.encode(prompt(write(method, source), UNNAMED)).ids
-        yield asked, [*tokenizer.encode(write(method, target).rstrip(), add_special_tokens=False).ids, EOS]
+        yield (
+            asked,
+            [*tokenizer.encode(write(method, target).rstrip(), add_special_tokens=False).ids, EOS],
+        )
 
 
 def batches(rng: Random, tokenizer: Tokenizer) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
@@ -106,11 +111,19 @@ def batches(rng: Random, tokenizer: Tokenizer) -> Iterator[tuple[torch.Tensor, t
 
 def pretrain(model: LlamaForCausalLM, tokenizer: Tokenizer, steps: int, folder: Path) -> None:
     """Learn to write the answers with AdamW under a one-cycle learning rate, saving as it goes."""
-    optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=0.01, betas=(0.9, 0.98))
-    cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps, pct_start=WARMUP)
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=LEARNING_RATE, weight_decay=0.01, betas=(0.9, 0.98)
+    )
+    cycle = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, LEARNING_RATE, total_steps=steps, pct_start=WARMUP
+    )
     model.train()
-    for step, (ids, labels) in enumerate(islice(batches(Random(PRETRAINING_SEED), tokenizer), steps), start=1):
-        loss = model(input_ids=ids, labels=labels).loss  # padding stands behind, where no token looks
+    for step, (ids, labels) in enumerate(
+        islice(batches(Random(PRETRAINING_SEED), tokenizer), steps), start=1
+    ):
+        loss = model(
+            input_ids=ids, labels=labels
+        ).loss  # padding stands behind, where no token looks
         optimizer.zero_grad()
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -124,7 +137,9 @@ def pretrain(model: LlamaForCausalLM, tokenizer: Tokenizer, steps: int, folder: 
 def save(model: LlamaForCausalLM, tokenizer: Tokenizer, folder: Path) -> None:
     """Write the folder."""
     model.save_pretrained(folder)
-    (folder / "generation_config.json").unlink(missing_ok=True)  # it would say no more than config.json does
+    (folder / "generation_config.json").unlink(
+        missing_ok=True
+    )  # it would say no more than config.json does
     tokenizer.save(str(folder / "tokenizer.json"))
 
 

@@ -20,7 +20,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 from torch.nn.utils.rnn import pad_sequence
-from transformers import ModernBertConfig, ModernBertForMaskedLM, ModernBertForSequenceClassification
+from transformers import (
+    ModernBertConfig,
+    ModernBertForMaskedLM,
+    ModernBertForSequenceClassification,
+)
 
 from greenbench.data import tables
 from greenbench.data.models import bpe
@@ -98,13 +102,23 @@ def masked(rows: Sequence[Sequence[int]]) -> dict[str, torch.Tensor]:
     return {"input_ids": seen, "attention_mask": (ids != PAD).long(), "labels": labels}
 
 
-def pretrain(model: ModernBertForMaskedLM, tokenizer: Tokenizer, texts: Sequence[str], steps: int, folder: Path) -> None:
+def pretrain(
+    model: ModernBertForMaskedLM,
+    tokenizer: Tokenizer,
+    texts: Sequence[str],
+    steps: int,
+    folder: Path,
+) -> None:
     """Pretrain with AdamW under a one-cycle learning rate, saving as it goes."""
     tokenizer.enable_truncation(LONGEST)
     rows = [encoding.ids for encoding in tokenizer.encode_batch_fast(texts)]
     tokenizer.no_truncation()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=0.01, betas=(0.9, 0.98))
-    cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps, pct_start=WARMUP)
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=LEARNING_RATE, weight_decay=0.01, betas=(0.9, 0.98)
+    )
+    cycle = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, LEARNING_RATE, total_steps=steps, pct_start=WARMUP
+    )
     model.train()
     for step, batch in enumerate(islice(batches(Random(SEED), rows), steps), start=1):
         loss = model(**masked(batch)).loss
@@ -131,9 +145,15 @@ def save(model: ModernBertForMaskedLM, tokenizer: Tokenizer, folder: Path) -> No
 
 def main() -> None:
     """Read the command line and make the folder."""
-    parser = argparse.ArgumentParser(description="Make the ModernBERT that is pretrained on open C sources.")
-    parser.add_argument("--sources", type=Path, required=True, help="folder of unpacked source trees")
-    parser.add_argument("--apart", type=Path, required=True, help="table whose functions must not be pretrained on")
+    parser = argparse.ArgumentParser(
+        description="Make the ModernBERT that is pretrained on open C sources."
+    )
+    parser.add_argument(
+        "--sources", type=Path, required=True, help="folder of unpacked source trees"
+    )
+    parser.add_argument(
+        "--apart", type=Path, required=True, help="table whose functions must not be pretrained on"
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     parser.add_argument("--steps", type=int, default=STEPS, help="pretraining steps")
     given = parser.parse_args()
@@ -143,7 +163,9 @@ def main() -> None:
     apart = tables.read(given.apart, {"text": ("func", "func_before")}, {}).columns["text"]
     texts = functions([given.sources], apart, FUNCTIONS, SEED)
     log.info("%d functions", len(texts))
-    pretrain(make_model(), make_tokenizer(texts[:TOKENIZER_FUNCTIONS]), texts, given.steps, given.out)
+    pretrain(
+        make_model(), make_tokenizer(texts[:TOKENIZER_FUNCTIONS]), texts, given.steps, given.out
+    )
 
 
 if __name__ == "__main__":

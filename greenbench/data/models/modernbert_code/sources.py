@@ -23,7 +23,9 @@ SHORTEST, LONGEST = 60, 6000
 """Characters of a function that is taken."""
 NEAR = 0.5
 """Similarity (of MinHash) from which on a function lies near another one."""
-_FUNCTION = re.compile(r"^[A-Za-z_][^;{}#]*?\([^;{}#]*\)[^;{}#]*?\{\n.*?^\}", re.MULTILINE | re.DOTALL)
+_FUNCTION = re.compile(
+    r"^[A-Za-z_][^;{}#]*?\([^;{}#]*\)[^;{}#]*?\{\n.*?^\}", re.MULTILINE | re.DOTALL
+)
 
 
 def functions(trees: Sequence[Path], apart: Sequence[str], count: int, seed: int) -> list[str]:
@@ -31,7 +33,9 @@ def functions(trees: Sequence[Path], apart: Sequence[str], count: int, seed: int
 
     Every second one comes without its layout.
     """
-    found = list(dict.fromkeys(text for tree in trees for file in _files(tree) for text in _cut(file)))
+    found = list(
+        dict.fromkeys(text for tree in trees for file in _files(tree) for text in _cut(file))
+    )
     Random(seed).shuffle(found)
     sample = found[:count]
     near = near_any(signatures(sample), signatures(apart), NEAR)

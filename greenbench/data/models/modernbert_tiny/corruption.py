@@ -73,13 +73,17 @@ def _matches(rng: Random, text: str, pattern: re.Pattern[str]) -> tuple[Span, Sp
         return None
     left = rng.choice(found)
     right = rng.choice([match for match in found if match.group() != left.group()])
-    return (left.span(), right.span()) if left.start() < right.start() else (right.span(), left.span())
+    return (
+        (left.span(), right.span()) if left.start() < right.start() else (right.span(), left.span())
+    )
 
 
 def _order(rng: Random, text: str) -> tuple[Span, Span] | None:
     """Choose two statements that mention a common name and are neither declarations nor the last one."""
     movable = [span for span in statements(text)[:-1] if not _DECLARATION.match(text[slice(*span)])]
-    names = {span: set(_NAME.findall(_STRING.sub("", text[slice(*span)]))) - _COMMON for span in movable}
+    names = {
+        span: set(_NAME.findall(_STRING.sub("", text[slice(*span)]))) - _COMMON for span in movable
+    }
     pairs = [pair for pair in combinations(movable, 2) if names[pair[0]] & names[pair[1]]]
     return rng.choice(pairs) if pairs else None
 

@@ -102,10 +102,14 @@ def pretrain(
     heads = Heads(model.config.hidden_size, VOCABULARY)
     weights = [*model.model.parameters(), *model.head.parameters(), *heads.parameters()]
     optimizer = torch.optim.AdamW(weights, lr=LEARNING_RATE, weight_decay=0.01, betas=(0.9, 0.98))
-    cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps, pct_start=WARMUP)
+    cycle = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, LEARNING_RATE, total_steps=steps, pct_start=WARMUP
+    )
     rng = Random(PRETRAINING_SEED)
     model.train()
-    for step, texts in enumerate(islice(batches(rng, unlabelled(PRETRAINING_SEED)), steps), start=1):
+    for step, texts in enumerate(
+        islice(batches(rng, unlabelled(PRETRAINING_SEED)), steps), start=1
+    ):
         parts = losses(model, heads, draw_batch(rng, tokenizer, texts, masked_rows), MASK)
         optimizer.zero_grad()
         torch.autograd.backward(torch.stack(list(parts.values())).sum())
@@ -114,7 +118,9 @@ def pretrain(
         cycle.step()
         if step % LOG_EVERY == 0 or step == steps:
             save(model, tokenizer, folder)
-            log.info("step %d: %s", step, {name: round(part.item(), 3) for name, part in parts.items()})
+            log.info(
+                "step %d: %s", step, {name: round(part.item(), 3) for name, part in parts.items()}
+            )
 
 
 def _restart(part: nn.Module) -> None:
@@ -154,7 +160,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Make the small pretrained ModernBERT.")
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     parser.add_argument("--steps", type=int, default=STEPS, help="pretraining steps")
-    parser.add_argument("--masked-only", action="store_true", help="leave out every objective but masked tokens")
+    parser.add_argument(
+        "--masked-only", action="store_true", help="leave out every objective but masked tokens"
+    )
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.manual_seed(PRETRAINING_SEED)

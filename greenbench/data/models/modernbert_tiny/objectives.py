@@ -84,7 +84,10 @@ def previous_mentions(encoding: Encoding, text: str) -> list[Mention]:
 def draw_batch(rng: Random, tokenizer: Tokenizer, texts: Sequence[str], masked_rows: int) -> Batch:
     """Disturb about half of the rows after the first `masked_rows` and tokenise them all."""
     rows = [Corrupted(text, ()) for text in texts[:masked_rows]]
-    rows += [corrupt(rng, text) if rng.randrange(2) else Corrupted(text, ()) for text in texts[masked_rows:]]
+    rows += [
+        corrupt(rng, text) if rng.randrange(2) else Corrupted(text, ())
+        for text in texts[masked_rows:]
+    ]
     encodings = tokenizer.encode_batch([row.text for row in rows])
     ids = pad_sequence([torch.tensor(encoding.ids) for encoding in encodings], batch_first=True)
     return Batch(ids, encodings, rows, masked_rows)
@@ -97,17 +100,25 @@ def _mask(batch: Batch, mask_id: int) -> tuple[Tensor, Tensor]:
     return batch.ids.masked_fill(chosen, mask_id), chosen
 
 
-def _masked_loss(hidden: Tensor, batch: Batch, chosen: Tensor, heads: Heads, embeddings: Tensor) -> Tensor:
+def _masked_loss(
+    hidden: Tensor, batch: Batch, chosen: Tensor, heads: Heads, embeddings: Tensor
+) -> Tensor:
     logits = heads.transform(hidden[chosen]) @ embeddings.T + heads.bias
     return functional.cross_entropy(logits, batch.ids[chosen])
 
 
 def _mention_loss(hidden: Tensor, batch: Batch, heads: Heads) -> Tensor:
     pairs = zip(batch.encodings, batch.rows, strict=True)
-    found = [(row, *item) for row, (code, text) in enumerate(pairs) for item in previous_mentions(code, text.text)]
+    found = [
+        (row, *item)
+        for row, (code, text) in enumerate(pairs)
+        for item in previous_mentions(code, text.text)
+    ]
     row, position, before, after = torch.tensor(found).unbind(1)
     states = hidden[row, position]
-    return functional.cross_entropy(heads.before(states), before) + functional.cross_entropy(heads.after(states), after)
+    return functional.cross_entropy(heads.before(states), before) + functional.cross_entropy(
+        heads.after(states), after
+    )
 
 
 def _moved_labels(batch: Batch) -> Tensor:
@@ -115,11 +126,15 @@ def _moved_labels(batch: Batch) -> Tensor:
     labels = torch.zeros(batch.ids.shape)
     for row, (encoding, text) in enumerate(zip(batch.encodings, batch.rows, strict=True)):
         for place, (first, last) in enumerate(encoding.offsets):
-            labels[row, place] = float(any(left <= first < last <= right for left, right in text.moved))
+            labels[row, place] = float(
+                any(left <= first < last <= right for left, right in text.moved)
+            )
     return labels
 
 
-def _order_loss(hidden: Tensor, batch: Batch, heads: Heads, model: ModernBertForSequenceClassification) -> Tensor:
+def _order_loss(
+    hidden: Tensor, batch: Batch, heads: Heads, model: ModernBertForSequenceClassification
+) -> Tensor:
     """Judge tokens (was this one moved) and whole functions (was anything moved) on the rows that are not masked."""
     rows = slice(batch.masked_rows, None)
     real, states = (batch.ids[rows] != 0), hidden[rows]
@@ -130,7 +145,9 @@ def _order_loss(hidden: Tensor, batch: Batch, heads: Heads, model: ModernBertFor
     return tokens + judge(heads.disturbed(model.head(pooled)).squeeze(-1), disturbed)
 
 
-def losses(model: ModernBertForSequenceClassification, heads: Heads, batch: Batch, mask_id: int) -> dict[str, Tensor]:
+def losses(
+    model: ModernBertForSequenceClassification, heads: Heads, batch: Batch, mask_id: int
+) -> dict[str, Tensor]:
     """Return the loss of each objective on one batch; with only masked rows, masked-language modelling alone."""
     inputs, chosen = _mask(batch, mask_id)
     hidden = model.model(input_ids=inputs, attention_mask=(batch.ids != 0).long()).last_hidden_state

@@ -16,8 +16,34 @@ from greenbench.data.synthetic.methods.tree import Expr, Method, Statement, lite
 if TYPE_CHECKING:
     from random import Random
 
-_VERBS = ("count", "find", "make", "get", "sum", "check", "build", "merge", "scan", "rate", "pick", "fold")
-_NOUNS = ("Items", "Total", "Value", "Level", "Parts", "Score", "Words", "Cells", "Steps", "Codes", "Marks", "Range")
+_VERBS = (
+    "count",
+    "find",
+    "make",
+    "get",
+    "sum",
+    "check",
+    "build",
+    "merge",
+    "scan",
+    "rate",
+    "pick",
+    "fold",
+)
+_NOUNS = (
+    "Items",
+    "Total",
+    "Value",
+    "Level",
+    "Parts",
+    "Score",
+    "Words",
+    "Cells",
+    "Steps",
+    "Codes",
+    "Marks",
+    "Range",
+)
 _PARAMETERS = {
     "int": ("a", "b", "n", "x", "y", "k", "low", "high"),
     "String": ("s", "t", "text", "word", "line"),
@@ -38,7 +64,11 @@ _SIGNATURES = (
 )
 _RETURNS = ("int", "int", "int", "String", "boolean", "int[]")
 _LOCALS = ("r", "total", "result", "out", "best")
-_START: dict[str, tuple[int | bool | str, ...]] = {"int": (0, 0, 1, -1), "String": ("", "", "x"), "boolean": (True, False)}
+_START: dict[str, tuple[int | bool | str, ...]] = {
+    "int": (0, 0, 1, -1),
+    "String": ("", "", "x"),
+    "boolean": (True, False),
+}
 
 
 @dataclass(slots=True)
@@ -57,7 +87,9 @@ def draw_method(rng: Random) -> Method:
     """Draw one method."""
     types = rng.choice(_SIGNATURES)
     params = tuple(zip(types, _distinct(rng, types), strict=True))
-    returns = rng.choice(_RETURNS if {"String", "int[]"} & {*types} else ("int", "int", "String", "boolean"))
+    returns = rng.choice(
+        _RETURNS if {"String", "int[]"} & {*types} else ("int", "int", "String", "boolean")
+    )
     names = Names(tuple(name_of(type_, name) for type_, name in params))
     answer = name_of(returns, rng.choice(_LOCALS))
     draft = _Draft(rng, names, answer)
@@ -80,14 +112,23 @@ def _guard(d: _Draft) -> tuple[Statement, ...]:
     """Leave early, as methods that check their arguments do."""
     if d.answer.type == "int[]":
         return ()
-    return (tree.If(draw(d.rng, d.names, "boolean", 1), (tree.Return(draw(d.rng, d.names, d.answer.type, 0)),)),)
+    return (
+        tree.If(
+            draw(d.rng, d.names, "boolean", 1),
+            (tree.Return(draw(d.rng, d.names, d.answer.type, 0)),),
+        ),
+    )
 
 
 def _first(d: _Draft) -> Statement:
     type_, name = d.answer.type, str(d.answer.value)
     if type_ == "int[]":
         arrays = d.names.of("int[]")
-        size = Expr("size", (d.rng.choice(arrays),), "int", natural=True) if arrays else literal(d.rng.randint(2, 6), "int")
+        size = (
+            Expr("size", (d.rng.choice(arrays),), "int", natural=True)
+            if arrays
+            else literal(d.rng.randint(2, 6), "int")
+        )
         return tree.NewArray(name, size)
     if d.rng.random() < 0.3:  # noqa: PLR2004
         return tree.Declare(type_, name, draw(d.rng, d.names, type_, 1))
@@ -107,7 +148,12 @@ def _block(d: _Draft) -> tuple[Statement, ...]:
     """Draw a loop or a condition around updates of the answer."""
     if d.answer.type == "int[]":
         return (_fill_loop(d),)
-    kinds = [_condition, _count_loop, _count_loop, _digits_loop if d.names.of("int") else _condition]
+    kinds = [
+        _condition,
+        _count_loop,
+        _count_loop,
+        _digits_loop if d.names.of("int") else _condition,
+    ]
     if d.names.of("int[]") or d.names.of("String"):
         kinds += [_each_loop, _each_loop, _index_loop]
     return d.rng.choice(kinds)(d)
@@ -137,7 +183,11 @@ def _counter(d: _Draft) -> Expr:
 def _count_loop(d: _Draft) -> tuple[Statement, ...]:
     """Count from a small number to another one, or to a parameter."""
     params = [e for e in d.names.of("int") if e.value != d.answer.value]
-    stop = d.rng.choice(params) if params and d.rng.random() < 0.6 else literal(d.rng.randint(3, 9), "int")  # noqa: PLR2004
+    stop = (
+        d.rng.choice(params)
+        if params and d.rng.random() < 0.6
+        else literal(d.rng.randint(3, 9), "int")
+    )  # noqa: PLR2004
     i = _counter(d)
     start = literal(d.rng.choice((0, 0, 1, 2)), "int")
     return (tree.Count(str(i.value), start, stop, _body(d, i), down=d.rng.random() < 0.25),)  # noqa: PLR2004
@@ -145,17 +195,27 @@ def _count_loop(d: _Draft) -> tuple[Statement, ...]:
 
 def _index_loop(d: _Draft) -> tuple[Statement, ...]:
     """Walk over the indices of an array or a text, whose items are in sight."""
-    over = d.rng.choice([*d.names.of("int[]"), *[s for s in d.names.of("String") if s.value != d.answer.value]] or [d.answer])
+    over = d.rng.choice(
+        [*d.names.of("int[]"), *[s for s in d.names.of("String") if s.value != d.answer.value]]
+        or [d.answer]
+    )
     if over is d.answer:
         return _condition(d)
     array, i = over.type == "int[]", _counter(d)
     stop = Expr("size" if array else "length", (over,), "int", natural=True)
     item = Expr("item" if array else "char_at", (over, i), "int" if array else "char")
-    return (tree.Count(str(i.value), literal(0, "int"), stop, _body(d, i, item), down=d.rng.random() < 0.25),)  # noqa: PLR2004
+    return (
+        tree.Count(
+            str(i.value), literal(0, "int"), stop, _body(d, i, item), down=d.rng.random() < 0.25
+        ),
+    )  # noqa: PLR2004
 
 
 def _each_loop(d: _Draft) -> tuple[Statement, ...]:
-    choices = [*d.names.of("int[]"), *[s for s in d.names.of("String") if s.value != d.answer.value]]
+    choices = [
+        *d.names.of("int[]"),
+        *[s for s in d.names.of("String") if s.value != d.answer.value],
+    ]
     if not choices:
         return _condition(d)
     over = d.rng.choice(choices)
@@ -170,9 +230,19 @@ def _digits_loop(d: _Draft) -> tuple[Statement, ...]:
     left = replace(name_of("int", d.digits.pop()), natural=True)
     base = literal(d.rng.choice((2, 3, 10, 10)), "int")
     digit = Expr("wrap", (left, base), "int", natural=True)
-    begin = tree.Declare("int", str(left.value), Expr("abs", (d.rng.choice(d.names.of("int")),), "int", natural=True))
-    body = (*_body(d, digit), tree.Assign(str(left.value), Expr("halve", (left, base), "int", natural=True)))
-    if any(isinstance(s, tree.If) and isinstance(s.then[0], tree.Leave) and s.then[0].word == "continue" for s in body):
+    begin = tree.Declare(
+        "int", str(left.value), Expr("abs", (d.rng.choice(d.names.of("int")),), "int", natural=True)
+    )
+    body = (
+        *_body(d, digit),
+        tree.Assign(str(left.value), Expr("halve", (left, base), "int", natural=True)),
+    )
+    if any(
+        isinstance(s, tree.If)
+        and isinstance(s.then[0], tree.Leave)
+        and s.then[0].word == "continue"
+        for s in body
+    ):
         return _condition(d)  # it would never come to the division
     return begin, tree.While(Expr("more", (left, literal(0, "int")), "boolean"), body)
 
@@ -189,7 +259,9 @@ def _fill_loop(d: _Draft) -> Statement:
     other = tree.SetItem(str(out.value), i, draw(d.rng, within, "int", 1))
     body: tuple[Statement, ...] = (put,)
     if d.rng.random() < 0.5:  # noqa: PLR2004
-        body = (tree.If(draw(d.rng, within, "boolean", 1, prefer=(*items, i)[0]), (put,), (other,)),)
+        body = (
+            tree.If(draw(d.rng, within, "boolean", 1, prefer=(*items, i)[0]), (put,), (other,)),
+        )
     return tree.Count(str(i.value), literal(0, "int"), stop, body, down=d.rng.random() < 0.2)  # noqa: PLR2004
 
 

@@ -73,7 +73,12 @@ def _combine(op: str) -> Callable[[Random, Names, Expr], Expr]:
     def combined(rng: Random, names: Names, first: Expr) -> Expr:
         second = number(rng, names, 0)
         both = first.natural and second.natural and op in {"add", "multiply"}
-        return Expr(op, (first, second), "int", natural=both or (op == "max" and (first.natural or second.natural)))
+        return Expr(
+            op,
+            (first, second),
+            "int",
+            natural=both or (op == "max" and (first.natural or second.natural)),
+        )
 
     return combined
 
@@ -136,7 +141,9 @@ def truth(rng: Random, names: Names, depth: int, prefer: Expr | None = None) -> 
 def _about_char(rng: Random, char: Expr) -> Expr:
     if rng.random() < 0.25:  # noqa: PLR2004
         return Expr("digit", (char,), "boolean")
-    return Expr(rng.choice(("equal", "differ")), (char, literal(rng.choice(_CHARS), "char")), "boolean")
+    return Expr(
+        rng.choice(("equal", "differ")), (char, literal(rng.choice(_CHARS), "char")), "boolean"
+    )
 
 
 def _about_text(rng: Random, text: Expr, texts: list[Expr]) -> Expr:
@@ -144,7 +151,11 @@ def _about_text(rng: Random, text: Expr, texts: list[Expr]) -> Expr:
     if op == "empty":
         return Expr(op, (text,), "boolean")
     others = [t for t in texts if t != text]
-    second = rng.choice(others) if others and rng.random() < 0.5 else literal(rng.choice(_WORDS), "String")  # noqa: PLR2004
+    second = (
+        rng.choice(others)
+        if others and rng.random() < 0.5
+        else literal(rng.choice(_WORDS), "String")
+    )  # noqa: PLR2004
     return Expr(op, (text, second), "boolean")
 
 
@@ -170,13 +181,21 @@ def words(rng: Random, names: Names, depth: int, prefer: Expr | None = None) -> 
 
 _TEXTS: dict[str, Callable[[Random, Names, Expr], Expr]] = {
     "join": lambda rng, names, first: Expr("join", (first, words(rng, names, 0)), "String"),
-    "number": lambda rng, names, first: Expr("join_number", (first, number(rng, names, rng.choice((0, 1)))), "String"),
+    "number": lambda rng, names, first: Expr(
+        "join_number", (first, number(rng, names, rng.choice((0, 1)))), "String"
+    ),
     "before": lambda rng, names, first: Expr("join", (words(rng, names, 0), first), "String"),
-    "rest": lambda rng, _names, first: Expr("rest", (first, literal(rng.choice((1, 1, 2)), "int")), "String"),
-    "part": lambda rng, _names, first: Expr("part", (first, literal(0, "int"), literal(rng.choice((1, 2)), "int")), "String"),
+    "rest": lambda rng, _names, first: Expr(
+        "rest", (first, literal(rng.choice((1, 1, 2)), "int")), "String"
+    ),
+    "part": lambda rng, _names, first: Expr(
+        "part", (first, literal(0, "int"), literal(rng.choice((1, 2)), "int")), "String"
+    ),
     "case": lambda rng, _names, first: Expr(rng.choice(("upper", "lower")), (first,), "String"),
     "replace": lambda rng, _names, first: Expr(
-        "replace", (first, literal(rng.choice(_WORDS), "String"), literal(rng.choice(_WORDS), "String")), "String"
+        "replace",
+        (first, literal(rng.choice(_WORDS), "String"), literal(rng.choice(_WORDS), "String")),
+        "String",
     ),
 }
 

@@ -92,7 +92,12 @@ class _State:
         if s.operator and isinstance(before, str):
             self._put(s.name, before + value)
         elif s.operator:
-            self._put(s.name, bounded({"+": before + value, "-": before - value, "*": before * value}[s.operator]))
+            self._put(
+                s.name,
+                bounded(
+                    {"+": before + value, "-": before - value, "*": before * value}[s.operator]
+                ),
+            )
         else:
             self._put(s.name, value)
 

@@ -118,7 +118,9 @@ OPERATIONS: dict[str, Operation] = {
         Form("Math.floor({0} / {1})", ATOM, (MULTIPLY, UNARY)),
         truncated,
     ),
-    "remainder": Operation(infix("%", MULTIPLY), Form("int(math.fmod({0}, {1}))"), infix("%", MULTIPLY), remainder),
+    "remainder": Operation(
+        infix("%", MULTIPLY), Form("int(math.fmod({0}, {1}))"), infix("%", MULTIPLY), remainder
+    ),
     "wrap": same(infix("%", MULTIPLY), remainder),
     "divides": Operation(
         Form("{0} % {1} == 0", COMPARE, (MULTIPLY, UNARY)),
@@ -128,8 +130,12 @@ OPERATIONS: dict[str, Operation] = {
     ),
     "negate": same(Form("-{0}", UNARY, (ATOM,)), lambda a: bounded(-a)),
     "abs": Operation(Form("Math.abs({0})"), Form("abs({0})"), Form("Math.abs({0})"), abs),
-    "max": Operation(Form("Math.max({0}, {1})"), Form("max({0}, {1})"), Form("Math.max({0}, {1})"), max),
-    "min": Operation(Form("Math.min({0}, {1})"), Form("min({0}, {1})"), Form("Math.min({0}, {1})"), min),
+    "max": Operation(
+        Form("Math.max({0}, {1})"), Form("max({0}, {1})"), Form("Math.max({0}, {1})"), max
+    ),
+    "min": Operation(
+        Form("Math.min({0}, {1})"), Form("min({0}, {1})"), Form("Math.min({0}, {1})"), min
+    ),
     # truth
     "less": _compare("<", "<", lambda a, b: a < b),
     "at_most": _compare("<=", "<=", lambda a, b: a <= b),
@@ -138,7 +144,10 @@ OPERATIONS: dict[str, Operation] = {
     "equal": _compare("==", "==", lambda a, b: a == b),
     "differ": _compare("!=", "!=", lambda a, b: a != b),
     "not": Operation(
-        Form("!{0}", UNARY, (UNARY,)), Form("not {0}", NOT, (NOT,)), Form("!{0}", UNARY, (UNARY,)), lambda a: not a
+        Form("!{0}", UNARY, (UNARY,)),
+        Form("not {0}", NOT, (NOT,)),
+        Form("!{0}", UNARY, (UNARY,)),
+        lambda a: not a,
     ),
     # arrays
     "size": Operation(on("{0}.length"), Form("len({0})"), on("{0}.length"), len),
@@ -146,7 +155,9 @@ OPERATIONS: dict[str, Operation] = {
     # text
     "length": Operation(on("{0}.length()"), Form("len({0})"), on("{0}.length"), len),
     "char_at": Operation(on("{0}.charAt({1})"), on("{0}[{1}]"), on("{0}.charAt({1})"), item),
-    "part": Operation(on("{0}.substring({1}, {2})"), on("{0}[{1}:{2}]"), on("{0}.slice({1}, {2})"), part),
+    "part": Operation(
+        on("{0}.substring({1}, {2})"), on("{0}[{1}:{2}]"), on("{0}.slice({1}, {2})"), part
+    ),
     "rest": Operation(on("{0}.substring({1})"), on("{0}[{1}:]"), on("{0}.slice({1})"), part),
     "join": same(infix("+", ADD), lambda a, b: a + b),
     "join_number": Operation(
@@ -163,21 +174,35 @@ OPERATIONS: dict[str, Operation] = {
         lambda a: a == "",
     ),
     "contains": Operation(
-        on("{0}.contains({1})"), Form("{1} in {0}", COMPARE, (ADD, ADD)), on("{0}.includes({1})"), lambda a, b: b in a
+        on("{0}.contains({1})"),
+        Form("{1} in {0}", COMPARE, (ADD, ADD)),
+        on("{0}.includes({1})"),
+        lambda a, b: b in a,
     ),
     "starts": Operation(
-        on("{0}.startsWith({1})"), on("{0}.startswith({1})"), on("{0}.startsWith({1})"), lambda a, b: a.startswith(b)
+        on("{0}.startsWith({1})"),
+        on("{0}.startswith({1})"),
+        on("{0}.startsWith({1})"),
+        lambda a, b: a.startswith(b),
     ),
-    "find": Operation(on("{0}.indexOf({1})"), on("{0}.find({1})"), on("{0}.indexOf({1})"), lambda a, b: a.find(b)),
-    "upper": Operation(on("{0}.toUpperCase()"), on("{0}.upper()"), on("{0}.toUpperCase()"), str.upper),
-    "lower": Operation(on("{0}.toLowerCase()"), on("{0}.lower()"), on("{0}.toLowerCase()"), str.lower),
+    "find": Operation(
+        on("{0}.indexOf({1})"), on("{0}.find({1})"), on("{0}.indexOf({1})"), lambda a, b: a.find(b)
+    ),
+    "upper": Operation(
+        on("{0}.toUpperCase()"), on("{0}.upper()"), on("{0}.toUpperCase()"), str.upper
+    ),
+    "lower": Operation(
+        on("{0}.toLowerCase()"), on("{0}.lower()"), on("{0}.toLowerCase()"), str.lower
+    ),
     "replace": Operation(
         on("{0}.replace({1}, {2})"),
         on("{0}.replace({1}, {2})"),
         on("{0}.replaceAll({1}, {2})"),
         lambda a, b, c: a.replace(b, c),
     ),
-    "digit": Operation(Form("Character.isDigit({0})"), on("{0}.isdigit()"), Form("!isNaN({0})", UNARY), str.isdigit),
+    "digit": Operation(
+        Form("Character.isDigit({0})"), on("{0}.isdigit()"), Form("!isNaN({0})", UNARY), str.isdigit
+    ),
     # evaluated lazily, see `meaning`
     "and": Operation(infix("&&", AND), infix("and", AND), infix("&&", AND), lambda a, b: a and b),
     "or": Operation(infix("||", OR), infix("or", OR), infix("||", OR), lambda a, b: a or b),

@@ -141,7 +141,9 @@ def similarity(a: str, b: str) -> float:
 # --- splits -------------------------------------------------------------------------------------------------------------
 
 
-def make_splits(sizes: Sequence[int], seed: int) -> tuple[list[Program], list[Program], list[Program]]:
+def make_splits(
+    sizes: Sequence[int], seed: int
+) -> tuple[list[Program], list[Program], list[Program]]:
     """Return train, valid and test of the given sizes.
 
     No shape occurs twice, and no method of one side is a near-duplicate of one on another side. Shapes are dealt to the
@@ -157,7 +159,11 @@ def make_splits(sizes: Sequence[int], seed: int) -> tuple[list[Program], list[Pr
 
 
 def _take(
-    source: Iterator[Program], size: int, buckets: range, shapes: set[tuple[str, ...]], others: Sequence[str]
+    source: Iterator[Program],
+    size: int,
+    buckets: range,
+    shapes: set[tuple[str, ...]],
+    others: Sequence[str],
 ) -> list[Program]:
     taken: list[Program] = []
     while len(taken) < size:

@@ -30,7 +30,9 @@ def text(expr: Expr, language: str, at_least: int = 0) -> str:
     if expr.op == "literal":
         return _literal(expr, language, at_least)
     form: Form = getattr(OPERATIONS[expr.op], language)
-    written = form.template.format(*(text(a, language, b) for a, b in zip(expr.args, form.slots, strict=False)))
+    written = form.template.format(
+        *(text(a, language, b) for a, b in zip(expr.args, form.slots, strict=False))
+    )
     return f"({written})" if form.binds < at_least else written
 
 
@@ -99,7 +101,9 @@ def _declaration(s: tree.Declare | tree.NewArray, language: str) -> str:
     if isinstance(s, tree.Declare):
         return f"{s.type if java else 'let'} {s.name} = {text(s.value, language)}"
     size = text(s.size, language)
-    return f"int[] {s.name} = new int[{size}]" if java else f"let {s.name} = new Array({size}).fill(0)"
+    return (
+        f"int[] {s.name} = new int[{size}]" if java else f"let {s.name} = new Array({size}).fill(0)"
+    )
 
 
 def _each(s: tree.Each, language: str) -> str:
@@ -170,11 +174,19 @@ def _python_loop(s: tree.Count | tree.Each | tree.While) -> str:
     start, stop = text(s.start, "python", ADD), text(s.stop, "python", ADD)
     if s.down:
         return f"for {s.name} in range({stop} - 1, {_before(s.start)}, -1)"
-    return f"for {s.name} in range({stop})" if start == "0" else f"for {s.name} in range({start}, {stop})"
+    return (
+        f"for {s.name} in range({stop})"
+        if start == "0"
+        else f"for {s.name} in range({start}, {stop})"
+    )
 
 
 def _before(start: Expr) -> str:
     return str(start.value - 1) if start.op == "literal" else f"{text(start, 'python', ADD)} - 1"
 
 
-_WRITERS: dict[str, Callable[[Method], Iterator[str]]] = {"java": _java, "python": _python, "javascript": _javascript}
+_WRITERS: dict[str, Callable[[Method], Iterator[str]]] = {
+    "java": _java,
+    "python": _python,
+    "javascript": _javascript,
+}

@@ -15,7 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from greenbench import sandbox
-from greenbench.tasks.translation.execution.toolchains import ENTRY, LIBRARY, MADE, SOURCES, TOOLCHAINS
+from greenbench.tasks.translation.execution.toolchains import (
+    ENTRY,
+    LIBRARY,
+    MADE,
+    SOURCES,
+    TOOLCHAINS,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -60,7 +66,12 @@ class Built:
     def run(self, stdin: str = "") -> sandbox.Ran:
         """Run it on what it reads."""
         return sandbox.run(
-            self.command, files=self.files, stdin=stdin, limits=self.limits, shown=self.shown, unsafe=self.unsafe
+            self.command,
+            files=self.files,
+            stdin=stdin,
+            limits=self.limits,
+            shown=self.shown,
+            unsafe=self.unsafe,
         )
 
 
@@ -90,8 +101,15 @@ def build(language: str, sources: Sources, *, unsafe: bool = False) -> Built | N
     run = _filled(chain.run, chain, sources)
     if not chain.makes:
         shown = tuple(_library() / name for name in chain.packages if (_library() / name).exists())
-        return Built(command=run, files=sources.files, limits=chain.run_limits, shown=shown, unsafe=unsafe)
-    return Built(command=("sh", "-c", _RUN, "sh", *run), files={_PACKED: ran.stdout}, limits=chain.run_limits, unsafe=unsafe)
+        return Built(
+            command=run, files=sources.files, limits=chain.run_limits, shown=shown, unsafe=unsafe
+        )
+    return Built(
+        command=("sh", "-c", _RUN, "sh", *run),
+        files={_PACKED: ran.stdout},
+        limits=chain.run_limits,
+        unsafe=unsafe,
+    )
 
 
 def _filled(command: Sequence[str], chain: Toolchain, sources: Sources) -> tuple[str, ...]:
@@ -115,11 +133,18 @@ def _refusal(ran: sandbox.Ran) -> str:
         return f"the compiler was ended by {ran.end} after {ran.seconds:.1f} s"
     if told := _COMPILER_SAYS.search(ran.stderr):
         return told[0]
-    return next((line for line in ran.stderr.splitlines() if line and not line.startswith("#")), f"exit code {ran.exit_code}")
+    return next(
+        (line for line in ran.stderr.splitlines() if line and not line.startswith("#")),
+        f"exit code {ran.exit_code}",
+    )
 
 
 def complaint(ran: sandbox.Ran) -> str:
     """Return the line in which a program that failed says why, or how it ended."""
-    how = f"ended by {ran.signal or ran.end}" if ran.exit_code is None else f"exit code {ran.exit_code}"
+    how = (
+        f"ended by {ran.signal or ran.end}"
+        if ran.exit_code is None
+        else f"exit code {ran.exit_code}"
+    )
     told = _PROGRAM_SAYS.search(ran.stderr)
     return told[0] if told else (ran.stderr.strip().splitlines() or [how])[-1]

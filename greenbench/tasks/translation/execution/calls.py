@@ -11,7 +11,13 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 from greenbench import sandbox
-from greenbench.tasks.translation.execution.building import Built, NotBuilt, Sources, build, complaint
+from greenbench.tasks.translation.execution.building import (
+    Built,
+    NotBuilt,
+    Sources,
+    build,
+    complaint,
+)
 from greenbench.tasks.translation.execution.outcome import refused, verdict
 from greenbench.tasks.translation.execution.outputs_equal import same
 from greenbench.tasks.translation.execution.toolchains import ISOLATED_PYTHON
@@ -25,13 +31,23 @@ if TYPE_CHECKING:
 
 def judge_calls(language: str, program: str, tests: Calls, *, unsafe: bool = False) -> Verdict:
     """Call a function of ``program`` once a case, all in one run."""
-    mark = secrets.token_hex(8)  # lines of the harness begin with it, whatever else the program prints
-    built = _python(program, unsafe=unsafe) if language == "python" else _java(program, tests, mark, unsafe=unsafe)
+    mark = secrets.token_hex(
+        8
+    )  # lines of the harness begin with it, whatever else the program prints
+    built = (
+        _python(program, unsafe=unsafe)
+        if language == "python"
+        else _java(program, tests, mark, unsafe=unsafe)
+    )
     if isinstance(built, NotBuilt):
         return refused(built)
     asked = {"mark": mark, "entry": tests.entry, "calls": [case.arguments for case in tests.cases]}
     ran = built.run(json.dumps(asked) if language == "python" else "")
-    said = [json.loads(line[len(mark) :], strict=False) for line in ran.stdout.split("\n") if _whole(line, mark)]
+    said = [
+        json.loads(line[len(mark) :], strict=False)
+        for line in ran.stdout.split("\n")
+        if _whole(line, mark)
+    ]
     outcome, note = _outcome(ran, said, tests)
     return verdict(outcome, note, ran)
 
@@ -46,7 +62,9 @@ def _whole(line: str, mark: str) -> bool:
         return False
 
 
-def _outcome(ran: sandbox.Ran, said: Sequence[Mapping[str, Any]], tests: Calls) -> tuple[Outcome, str]:
+def _outcome(
+    ran: sandbox.Ran, said: Sequence[Mapping[str, Any]], tests: Calls
+) -> tuple[Outcome, str]:
     if any("compile" in line for line in said):
         return "does_not_compile", str(said[-1].get("compile"))
     if ran.end == "timeout":
@@ -57,7 +75,10 @@ def _outcome(ran: sandbox.Ran, said: Sequence[Mapping[str, Any]], tests: Calls) 
         return "runtime_error", str(failed or complaint(ran))
     for case, answer in zip(tests.cases, answers, strict=False):
         if not same(answer, case.expected):
-            return "wrong_output", f"{tests.entry}{case.arguments} gave {answer!r}, expected {case.expected!r}"
+            return (
+                "wrong_output",
+                f"{tests.entry}{case.arguments} gave {answer!r}, expected {case.expected!r}",
+            )
     return "passed", ""
 
 
@@ -88,7 +109,9 @@ except BaseException as error:
 def _python(program: str, *, unsafe: bool) -> Built:
     """Leave compiling to the harness; the sandbox's own limits are enough for one function."""
     files = {"translation.py": program, "harness.py": _PYTHON_HARNESS}
-    return Built(command=(*ISOLATED_PYTHON, "harness.py"), files=files, limits=sandbox.LIMITS, unsafe=unsafe)
+    return Built(
+        command=(*ISOLATED_PYTHON, "harness.py"), files=files, limits=sandbox.LIMITS, unsafe=unsafe
+    )
 
 
 _JAVA_HARNESS = """\
@@ -118,13 +141,23 @@ public class Main {{
 
 
 def _java(program: str, tests: Calls, mark: str, *, unsafe: bool) -> Built | NotBuilt:
-    calls = [f'            say("value", show({tests.entry}({_java_arguments(tests, c.arguments)})));' for c in tests.cases]
+    calls = [
+        f'            say("value", show({tests.entry}({_java_arguments(tests, c.arguments)})));'
+        for c in tests.cases
+    ]
     text = _JAVA_HARNESS.format(mark=mark, calls="\n".join(calls), program=program)
-    return build("java", Sources(files={"Main.java": text}, compiled=("Main.java",), entry="Main"), unsafe=unsafe)
+    return build(
+        "java",
+        Sources(files={"Main.java": text}, compiled=("Main.java",), entry="Main"),
+        unsafe=unsafe,
+    )
 
 
 def _java_arguments(tests: Calls, arguments: Sequence[Any]) -> str:
-    return ", ".join(_java_literal(type_, value) for type_, value in zip(tests.parameters, arguments, strict=True))
+    return ", ".join(
+        _java_literal(type_, value)
+        for type_, value in zip(tests.parameters, arguments, strict=True)
+    )
 
 
 def _java_literal(type_: str, value: Any) -> str:

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 _FAILED = {
     "python": re.compile(r"^AssertionError\b", re.MULTILINE),
-    "java": re.compile(r"^Exception in thread \"main\" java\.lang\.(?:AssertionError|Exception)\b", re.MULTILINE),
+    "java": re.compile(
+        r"^Exception in thread \"main\" java\.lang\.(?:AssertionError|Exception)\b", re.MULTILINE
+    ),
     "c": re.compile(r"\bAssertion `?"),
     "cpp": re.compile(r"\bAssertion `?"),
     "go": re.compile(r"^\s*wrong: ", re.MULTILINE),
@@ -61,7 +63,9 @@ def _python(program: str, tests: Checks, mark: str) -> Sources:
     return Sources(files={"Main.py": _text(program, tests) + end}, compiled=("Main.py",))
 
 
-_JS_MD5 = 'module.exports = (text) => require("crypto").createHash("md5").update(text).digest("hex");\n'
+_JS_MD5 = (
+    'module.exports = (text) => require("crypto").createHash("md5").update(text).digest("hex");\n'
+)
 """What HumanEval-X uses of the package js-md5, which is not part of Node.js."""
 
 
@@ -70,7 +74,9 @@ def _javascript(program: str, tests: Checks, mark: str) -> Sources:
     throwing = 'console.assert = (holds, ...said) => { require("assert").ok(holds, said.join(" ") || "console.assert"); };\n'
     packages = {"node_modules/js-md5/index.js": _JS_MD5}
     end = f';require("fs").writeSync(1, "\\n{mark}\\n");\n'
-    return Sources(files={"Main.js": throwing + _text(program, tests) + end} | packages, compiled=("Main.js",))
+    return Sources(
+        files={"Main.js": throwing + _text(program, tests) + end} | packages, compiled=("Main.js",)
+    )
 
 
 def _java(program: str, tests: Checks, mark: str) -> Sources:

@@ -24,7 +24,11 @@ _FRACTION = re.compile(r"[+-]?[0-9]*\.([0-9]+)")
 def same(found: Any, expected: Any) -> bool:
     """Whether two values are equal and of one type, items of lists too."""
     if isinstance(expected, list):
-        return isinstance(found, list) and len(found) == len(expected) and all(map(same, found, expected))
+        return (
+            isinstance(found, list)
+            and len(found) == len(expected)
+            and all(map(same, found, expected))
+        )
     return type(found) is type(expected) and found == expected
 
 
@@ -55,7 +59,9 @@ def _same_word(found: str, expected: str) -> bool:
 def _same_when_rounded(found: str, expected: str) -> bool:
     """Whether both are one number with a fraction, and equal with as many digits as the shorter one has."""
     ours, theirs = _FRACTION.fullmatch(found), _FRACTION.fullmatch(expected)
-    if not (ours and theirs) or not (math.isfinite(float(found)) and math.isfinite(float(expected))):
+    if not (ours and theirs) or not (
+        math.isfinite(float(found)) and math.isfinite(float(expected))
+    ):
         return False
     digits = min(len(ours[1]), len(theirs[1]))
     return round(float(found), digits) == round(float(expected), digits)

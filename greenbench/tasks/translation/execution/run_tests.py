@@ -30,7 +30,9 @@ MOST_AT_ONCE = 8
 """Programs that run side by side at most: a container may have fewer processors than it sees, and wall clocks run on."""
 
 
-def unavailable(language: str, kind: type[Tests] | None = None, *, unsafe: bool = False) -> str | None:
+def unavailable(
+    language: str, kind: type[Tests] | None = None, *, unsafe: bool = False
+) -> str | None:
     """Say why programs in ``language`` cannot be run here (on tests of a ``kind``), or None where they can.
 
     A right program is tried first.
@@ -61,7 +63,9 @@ def _refused(language: str, *, unsafe: bool) -> str | None:
     return f"a right program in {language} does not pass here ({verdict.outcome}: {verdict.note}){remedy}"
 
 
-def judge(language: str, programs: Iterable[tuple[str, Tests]], *, unsafe: bool = False) -> list[Verdict]:
+def judge(
+    language: str, programs: Iterable[tuple[str, Tests]], *, unsafe: bool = False
+) -> list[Verdict]:
     """Run each program on its tests, as many at a time as this process has processors; the verdicts are in order.
 
     ``unsafe`` runs them also where no sandbox can be had.

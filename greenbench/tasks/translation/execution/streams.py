@@ -48,10 +48,16 @@ def _sources(language: str, program: str) -> Sources:
 
 def _judge_case(ran: Ran, case: Stream, which: str) -> Verdict:
     if wrong := failed(ran):
-        return Verdict(outcome=wrong.outcome, note=f"{which}: {wrong.note}", isolation=wrong.isolation)
+        return Verdict(
+            outcome=wrong.outcome, note=f"{which}: {wrong.note}", isolation=wrong.isolation
+        )
     if same_text(ran.stdout, case.stdout):
         return verdict("passed", "", ran)
-    return verdict("wrong_output", f"{which}: printed {_start(ran.stdout)}, expected {_start(case.stdout)}", ran)
+    return verdict(
+        "wrong_output",
+        f"{which}: printed {_start(ran.stdout)}, expected {_start(case.stdout)}",
+        ran,
+    )
 
 
 def _start(text: str) -> str:

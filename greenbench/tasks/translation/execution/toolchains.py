@@ -41,16 +41,25 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """As if the file itself were run, with the ``exit`` and ``quit`` that -S leaves out together with installed packages.
 
 NumPy's library of linear algebra would start a thread for each processor, and reserve memory for each."""
-_CHECK_PYTHON = (
-    'import sys\nwith open(sys.argv[1], "rb") as file:\n    compile(file.read(), sys.argv[1], "exec", dont_inherit=True)'
-)
+_CHECK_PYTHON = 'import sys\nwith open(sys.argv[1], "rb") as file:\n    compile(file.read(), sys.argv[1], "exec", dont_inherit=True)'
 
 RUN = Limits(
-    cpu_seconds=10, wall_seconds=20, memory_bytes=1 << 30, output_bytes=1 << 20, file_bytes=32 << 20, scratch_bytes=128 << 20
+    cpu_seconds=10,
+    wall_seconds=20,
+    memory_bytes=1 << 30,
+    output_bytes=1 << 20,
+    file_bytes=32 << 20,
+    scratch_bytes=128 << 20,
 )
 """Output is far above what tests expect; files may be as large as what a compiler makes, which is unpacked under this limit."""
 COMPILE = replace(
-    RUN, cpu_seconds=30, wall_seconds=60, output_bytes=32 << 20, processes=64, open_files=256, scratch_bytes=256 << 20
+    RUN,
+    cpu_seconds=30,
+    wall_seconds=60,
+    output_bytes=32 << 20,
+    processes=64,
+    open_files=256,
+    scratch_bytes=256 << 20,
 )
 """A compiler starts others, keeps intermediate files, and gives back, as its output, what it made."""
 RUN_MACHINE = replace(RUN, cpu_seconds=15, wall_seconds=30, memory_bytes=None, processes=128)
@@ -58,9 +67,18 @@ RUN_MACHINE = replace(RUN, cpu_seconds=15, wall_seconds=30, memory_bytes=None, p
 COMPILE_MACHINE = replace(COMPILE, memory_bytes=None, processes=128)
 """A compiler that runs in a virtual machine."""
 
-_C_CHECKS = ("-Wl,--wrap=main",)  # the linker lets another function run before and after the program's main
+_C_CHECKS = (
+    "-Wl,--wrap=main",
+)  # the linker lets another function run before and after the program's main
 _JAVA = ("-Xmx256m", "-Xss64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData")
-_JAVAC = ("javac", "-J-Xmx512m", "-J-Xss16m", "-J-XX:+UseSerialGC", "-J-XX:TieredStopAtLevel=1", "-J-XX:-UsePerfData")
+_JAVAC = (
+    "javac",
+    "-J-Xmx512m",
+    "-J-Xss16m",
+    "-J-XX:+UseSerialGC",
+    "-J-XX:TieredStopAtLevel=1",
+    "-J-XX:-UsePerfData",
+)
 _GO = ("env", "CGO_ENABLED=0", "GO111MODULE=off", "GOFLAGS=", "GOMAXPROCS=2", "go")
 
 
@@ -145,10 +163,21 @@ TOOLCHAINS: dict[str, Toolchain] = {
     "go": Toolchain(
         file="Main.go",
         compile=(*_GO, "build", "-ldflags=-s -w", "-o", f"{MADE}/program", SOURCES),
-        compile_checks=(*_GO, "test", "-c", "-vet=off", "-ldflags=-s -w", "-o", f"{MADE}/program", SOURCES),
+        compile_checks=(
+            *_GO,
+            "test",
+            "-c",
+            "-vet=off",
+            "-ldflags=-s -w",
+            "-o",
+            f"{MADE}/program",
+            SOURCES,
+        ),
         run=("env", "GOMEMLIMIT=256MiB", "GOMAXPROCS=2", f"{MADE}/program"),
         compile_limits=COMPILE_MACHINE,
-        run_limits=replace(RUN, processes=128),  # a thread for each processor and for each call that waits
+        run_limits=replace(
+            RUN, processes=128
+        ),  # a thread for each processor and for each call that waits
         tools=("go",),
         install="Debian's package golang-go would compile the translations",
         probe='package main\nimport "fmt"\nfunc main() { fmt.Println(1) }\n',

@@ -46,7 +46,13 @@ def tree(folder: Path, **files: str) -> Path:
 
 def test_functions_are_cut_out_whole_and_nothing_else(tmp_path: Path) -> None:
     """Two functions in C and C++ among declarations; headers and other files are not read."""
-    tree(tmp_path, a__c=f"{NOISE}\n{ADD}\n", b__cpp=f"{GROW}\n\n{ADD}\n", c__h=GROW.replace("grow", "other"), d__txt=ADD)
+    tree(
+        tmp_path,
+        a__c=f"{NOISE}\n{ADD}\n",
+        b__cpp=f"{GROW}\n\n{ADD}\n",
+        c__h=GROW.replace("grow", "other"),
+        d__txt=ADD,
+    )
     found = sources.functions([tmp_path], [], 10, 0)
     assert {sources.flat(text) for text in found} == {sources.flat(ADD), sources.flat(GROW)}
 
@@ -63,7 +69,9 @@ def test_functions_near_those_that_are_scored_are_left_out(tmp_path: Path) -> No
     """A copy in another layout and one with a renamed variable are both gone; another function stays."""
     tree(tmp_path, a__c=f"{ADD}\n{GROW}\n")
     near = sources.flat(ADD).replace("more", "extra")
-    assert [sources.flat(t) for t in sources.functions([tmp_path], [near], 10, 0)] == [sources.flat(GROW)]
+    assert [sources.flat(t) for t in sources.functions([tmp_path], [near], 10, 0)] == [
+        sources.flat(GROW)
+    ]
 
 
 def test_masking_guesses_a_share_and_shows_nothing_of_it() -> None:

@@ -47,7 +47,11 @@ def names(node: object) -> set[str]:
 
 def written(body: tuple[Statement, ...]) -> set[str]:
     """Return the names that a body gives new values."""
-    return {s.name for s in inside(body) if isinstance(s, (tree.Assign, tree.SetItem, tree.Declare, tree.NewArray))}
+    return {
+        s.name
+        for s in inside(body)
+        if isinstance(s, (tree.Assign, tree.SetItem, tree.Declare, tree.NewArray))
+    }
 
 
 def methods(seed: int, count: int) -> list[Method]:
@@ -92,7 +96,10 @@ def test_loops_end_because_nothing_in_them_moves_their_bounds(seed: int) -> None
     for s in inside(method.body):
         match s:
             case tree.Count():
-                assert not written(s.body) & {s.name, *names(s.stop), *names(s.start)} or s.stop.op == "size"
+                assert (
+                    not written(s.body) & {s.name, *names(s.stop), *names(s.start)}
+                    or s.stop.op == "size"
+                )
                 assert s.name not in written(s.body)
             case tree.Each():
                 assert not written(s.body) & {s.name, *names(s.over)}
@@ -113,7 +120,13 @@ def test_names_are_declared_once_and_before_they_are_read(seed: int) -> None:
     def check(body: tuple[Statement, ...], sight: set[str]) -> None:
         sight = set(sight)
         for s in body:
-            read = names(tuple(getattr(s, part.name) for part in fields(s) if isinstance(getattr(s, part.name), Expr)))
+            read = names(
+                tuple(
+                    getattr(s, part.name)
+                    for part in fields(s)
+                    if isinstance(getattr(s, part.name), Expr)
+                )
+            )
             assert read <= sight
             match s:
                 case tree.Declare() | tree.NewArray():
@@ -141,7 +154,9 @@ def test_every_kind_of_statement_type_and_operation_is_drawn() -> None:
     drawn = methods(0, 4000)
     seen = [*inside(tuple(s for m in drawn for s in m.body))]
     assert {type(s) for s in seen if not isinstance(s, Expr)} == set(tree.Statement.__args__)
-    assert {e.op for e in seen if isinstance(e, Expr)} == {*OPERATIONS, "name", "literal"} - {"negate"}
+    assert {e.op for e in seen if isinstance(e, Expr)} == {*OPERATIONS, "name", "literal"} - {
+        "negate"
+    }
     assert {m.returns for m in drawn} == {"int", "boolean", "String", "int[]"}
     assert {type_ for m in drawn for type_, _ in m.params} == {"int", "boolean", "String", "int[]"}
     assert {s.down for s in seen if isinstance(s, tree.Count)} == {True, False}
@@ -149,10 +164,18 @@ def test_every_kind_of_statement_type_and_operation_is_drawn() -> None:
 
 # --- expressions ------------------------------------------------------------------------------------------------------
 
-SIGHT = Names(tuple(name_of(*one) for one in (("int", "a"), ("boolean", "b"), ("char", "c"), ("String", "s"), ("int[]", "xs"))))
+SIGHT = Names(
+    tuple(
+        name_of(*one)
+        for one in (("int", "a"), ("boolean", "b"), ("char", "c"), ("String", "s"), ("int[]", "xs"))
+    )
+)
 NUMBERS, TEXTS, ARRAYS = {"int"}, {"String"}, {"int[]"}
 TAKES = {
-    **dict.fromkeys(("length", "part", "rest", "empty", "upper", "lower", "char_at", "find", "replace"), TEXTS | NUMBERS),
+    **dict.fromkeys(
+        ("length", "part", "rest", "empty", "upper", "lower", "char_at", "find", "replace"),
+        TEXTS | NUMBERS,
+    ),
     **dict.fromkeys(("join", "same_text", "contains", "starts"), TEXTS),
     **dict.fromkeys(("size", "item"), ARRAYS | NUMBERS),
     **dict.fromkeys(("and", "or", "not"), frozenset({"boolean"})),
@@ -165,7 +188,9 @@ TAKES = {
 
 @given(SEEDS, st.sampled_from(["int", "boolean", "String", "char"]), st.integers(0, 3))
 @settings(max_examples=300, deadline=None)
-def test_an_expression_has_the_asked_type_and_uses_what_is_in_sight(seed: int, type_: str, depth: int) -> None:
+def test_an_expression_has_the_asked_type_and_uses_what_is_in_sight(
+    seed: int, type_: str, depth: int
+) -> None:
     """Types fit at every place, and no name is made up."""
     expr = draw(Random(seed), SIGHT, type_, depth)
     assert expr.type == type_

@@ -34,7 +34,10 @@ from greenbench.data.synthetic.methods.tree import (
     literal,
 )
 
-A, R, K, XS, S, OUT = (name_of(*one) for one in zip(("int", "int", "int", "int[]", "String", "int[]"), "ariXSo", strict=True))
+A, R, K, XS, S, OUT = (
+    name_of(*one)
+    for one in zip(("int", "int", "int", "int[]", "String", "int[]"), "ariXSo", strict=True)
+)
 TRUE, FALSE = literal(True, "boolean"), literal(False, "boolean")  # noqa: FBT003
 TYPES = {"int": int, "boolean": bool, "String": str, "char": str, "int[]": list}
 
@@ -62,31 +65,52 @@ def adding(value: Expr, *more: Statement) -> tuple[Statement, ...]:
 @pytest.mark.parametrize("down", [False, True])
 def test_a_counting_loop_sees_start_to_stop_without_stop(down: bool) -> None:  # noqa: FBT001
     """Both ways of counting see the same numbers."""
-    assert call(of_a(Count("i", n(1), A, adding(op("multiply", K, K)), down=down)), [5]) == 1 + 4 + 9 + 16
+    assert (
+        call(of_a(Count("i", n(1), A, adding(op("multiply", K, K)), down=down)), [5])
+        == 1 + 4 + 9 + 16
+    )
 
 
 def test_counting_down_starts_at_the_last_number() -> None:
     """The first one that is kept is stop - 1."""
     body = (Assign("r", K), Leave("break"))
-    assert [call(of_a(Count("i", n(0), A, body, down=down)), [5]) for down in (False, True)] == [0, 4]
+    assert [call(of_a(Count("i", n(0), A, body, down=down)), [5]) for down in (False, True)] == [
+        0,
+        4,
+    ]
 
 
 def test_break_leaves_and_continue_goes_on() -> None:
     """One ends the loop, the other only the round."""
     at_three = op("equal", K, n(3), type_="boolean")
-    found = [call(of_a(Count("i", n(0), A, adding(K, If(at_three, (Leave(word),))))), [6]) for word in ("break", "continue")]
+    found = [
+        call(of_a(Count("i", n(0), A, adding(K, If(at_three, (Leave(word),))))), [6])
+        for word in ("break", "continue")
+    ]
     assert found == [0 + 1 + 2, 0 + 1 + 2 + 4 + 5]
 
 
 def test_a_return_inside_a_loop_ends_the_call() -> None:
     """What stands behind it is not run."""
-    assert call(of_a(Count("i", n(0), n(9), (If(op("more", K, A, type_="boolean"), (Return(K),)),))), [4]) == 5
+    assert (
+        call(
+            of_a(Count("i", n(0), n(9), (If(op("more", K, A, type_="boolean"), (Return(K),)),))),
+            [4],
+        )
+        == 5
+    )
 
 
 def test_walking_over_text_and_arrays() -> None:
     """Each item is seen once, in order."""
-    joined = (Declare("String", "r", literal("", "String")), Each("char", "c", S, (Assign("r", name_of("char", "c"), "+"),)))
-    assert call(Method("copied", (("String", "S"),), "String", (*joined, Return(R))), ["ab-a"]) == "ab-a"
+    joined = (
+        Declare("String", "r", literal("", "String")),
+        Each("char", "c", S, (Assign("r", name_of("char", "c"), "+"),)),
+    )
+    assert (
+        call(Method("copied", (("String", "S"),), "String", (*joined, Return(R))), ["ab-a"])
+        == "ab-a"
+    )
     total = (Declare("int", "r", n(0)), Each("int", "i", XS, adding(K)))
     assert call(Method("summed", (("int[]", "X"),), "int", (*total, Return(R))), [[3, -5, 9]]) == 7
 
@@ -101,8 +125,18 @@ def test_arguments_stay_as_they_are() -> None:
 @pytest.mark.parametrize(
     "condition",
     [
-        op("and", FALSE, op("equal", op("divide", n(1), n(0)), n(1), type_="boolean"), type_="boolean"),
-        op("or", op("more", A, n(0), type_="boolean"), op("divides", n(1), n(0), type_="boolean"), type_="boolean"),
+        op(
+            "and",
+            FALSE,
+            op("equal", op("divide", n(1), n(0)), n(1), type_="boolean"),
+            type_="boolean",
+        ),
+        op(
+            "or",
+            op("more", A, n(0), type_="boolean"),
+            op("divides", n(1), n(0), type_="boolean"),
+            type_="boolean",
+        ),
     ],
 )
 def test_the_second_operand_is_looked_at_only_where_java_does(condition: Expr) -> None:
@@ -112,7 +146,10 @@ def test_the_second_operand_is_looked_at_only_where_java_does(condition: Expr) -
 
 def test_the_branch_not_taken_is_not_computed() -> None:
     """Neither branch of a choice is computed for the other."""
-    for pick, branches in ((TRUE, (A, op("divide", n(1), n(0)))), (FALSE, (op("divide", n(1), n(0)), A))):
+    for pick, branches in (
+        (TRUE, (A, op("divide", n(1), n(0)))),
+        (FALSE, (op("divide", n(1), n(0)), A)),
+    ):
         assert call(of_a(Assign("r", op("choose", pick, *branches))), [6]) == 6
 
 
@@ -144,7 +181,9 @@ def test_what_java_would_not_finish_has_no_value(body: tuple[Statement, ...]) ->
 def test_text_that_doubles_has_no_value() -> None:
     """Growth is stopped at LONGEST, long before it fills the memory."""
     double = Count("i", n(0), n(60), (Assign("r", op("join", R, R, type_="String")),))
-    method = Method("grown", (), "String", (Declare("String", "r", literal("x", "String")), double, Return(R)))
+    method = Method(
+        "grown", (), "String", (Declare("String", "r", literal("x", "String")), double, Return(R))
+    )
     with pytest.raises(Undefined):
         call(method, [])
 
@@ -189,7 +228,9 @@ def test_drawn_methods_keep_to_types_and_bounds(seed: int) -> None:
                 continue
             assert type(returned) is TYPES[method.returns]
             assert state.left >= 0
-            assert all(len(v) <= LONGEST for v in state.variables.values() if isinstance(v, (str, list)))
+            assert all(
+                len(v) <= LONGEST for v in state.variables.values() if isinstance(v, (str, list))
+            )
 
 
 @given(st.integers(0, 10**6), st.sampled_from([LARGEST, -LARGEST, 10**9, -(10**6)]))
@@ -198,7 +239,10 @@ def test_drawn_methods_end_soon_on_extreme_numbers(seed: int, extreme: int) -> N
     """An argument of two thousand million makes no call long: it has a value or none within the bound of steps."""
     for method in itertools.islice(stream(seed), 5):
         begun = time.process_time()
-        arguments = [extreme if type_ == "int" else _argument(Random(seed), type_) for type_, _ in method.params]
+        arguments = [
+            extreme if type_ == "int" else _argument(Random(seed), type_)
+            for type_, _ in method.params
+        ]
         with contextlib.suppress(Undefined):
             assert type(call(method, arguments)) is TYPES[method.returns]
         assert time.process_time() - begun < 1

@@ -26,8 +26,13 @@ from greenbench.data.synthetic.methods.operations import (
 INTS = st.integers(-LARGEST, LARGEST)
 TEXTS = st.text("abxz019-AB", max_size=6)
 ARGUMENTS: dict[str, st.SearchStrategy[Any]] = {
-    **dict.fromkeys(("add", "subtract", "multiply", "max", "min", "divide", "remainder", "divides"), st.tuples(INTS, INTS)),
-    **dict.fromkeys(("less", "at_most", "more", "at_least", "equal", "differ"), st.tuples(INTS, INTS)),
+    **dict.fromkeys(
+        ("add", "subtract", "multiply", "max", "min", "divide", "remainder", "divides"),
+        st.tuples(INTS, INTS),
+    ),
+    **dict.fromkeys(
+        ("less", "at_most", "more", "at_least", "equal", "differ"), st.tuples(INTS, INTS)
+    ),
     **dict.fromkeys(("halve", "wrap"), st.tuples(st.integers(0, LARGEST), st.integers(0, LARGEST))),
     **dict.fromkeys(("abs", "negate"), st.tuples(INTS)),
     **dict.fromkeys(("length", "empty", "upper", "lower"), st.tuples(TEXTS)),
@@ -56,7 +61,9 @@ def test_division_truncates_and_the_remainder_has_the_sign_of_the_dividend(a: in
     assert rest == 0 or (rest < 0) == (a < 0)
 
 
-@pytest.mark.parametrize(("a", "b", "quotient", "rest"), [(-7, 2, -3, -1), (7, -2, -3, 1), (-7, -2, 3, -1), (7, 2, 3, 1)])
+@pytest.mark.parametrize(
+    ("a", "b", "quotient", "rest"), [(-7, 2, -3, -1), (7, -2, -3, 1), (-7, -2, 3, -1), (7, 2, 3, 1)]
+)
 def test_division_by_hand(a: int, b: int, quotient: int, rest: int) -> None:
     """The values that the Java language specification gives its operators / and %."""
     assert (truncated(a, b), remainder(a, b)) == (quotient, rest)
@@ -136,6 +143,10 @@ def test_a_form_takes_as_many_arguments_in_each_language(op: str, language: str)
     """No form forgets an argument, and each argument has a slot that says when it needs parentheses."""
     form = getattr(OPERATIONS[op], language)
     used = {int(name) for _, name, _, _ in Formatter().parse(form.template) if name is not None}
-    expected = {int(name) for _, name, _, _ in Formatter().parse(OPERATIONS[op].java.template) if name is not None}
+    expected = {
+        int(name)
+        for _, name, _, _ in Formatter().parse(OPERATIONS[op].java.template)
+        if name is not None
+    }
     assert used == expected == set(range(len(used)))
     assert len(form.slots) >= len(used)

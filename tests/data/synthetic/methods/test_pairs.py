@@ -45,13 +45,17 @@ def test_every_program_has_its_cases_with_different_outputs(seed: int) -> None:
         assert len({repr(c.expected) for c in program.cases}) >= 2
         assert len(write(program.method, "java")) <= pairs.LONGEST_JAVA
         for case in program.cases:
-            assert [type(a) for a in case.arguments] == [TYPES[type_] for type_, _ in program.method.params]
+            assert [type(a) for a in case.arguments] == [
+                TYPES[type_] for type_, _ in program.method.params
+            ]
             assert type(case.expected) is TYPES[program.method.returns]
             assert case.expected == call(program.method, case.arguments)
             if isinstance(case.expected, int):
                 assert abs(case.expected) <= LARGEST
             else:
-                assert len(case.expected) <= 2 * LONGEST  # a returned value may be put together of two
+                assert (
+                    len(case.expected) <= 2 * LONGEST
+                )  # a returned value may be put together of two
 
 
 def test_a_method_that_always_gives_the_same_is_not_used() -> None:
@@ -71,7 +75,13 @@ def test_a_method_that_is_hardly_defined_is_not_used() -> None:
 
 def test_names_and_constants_do_not_make_another_shape() -> None:
     """Renaming everything and changing constants leaves shape, bucket and similarity as they are."""
-    other = PLAIN.replace("f(", "sumUp(").replace("a", "x1").replace("stx1tic", "static").replace("3", "77").replace("b", "low")
+    other = (
+        PLAIN.replace("f(", "sumUp(")
+        .replace("a", "x1")
+        .replace("stx1tic", "static")
+        .replace("3", "77")
+        .replace("b", "low")
+    )
     assert other != PLAIN
     assert (shape(other), bucket(other)) == (shape(PLAIN), bucket(PLAIN))
     assert similarity(other, PLAIN) == 1
@@ -79,7 +89,13 @@ def test_names_and_constants_do_not_make_another_shape() -> None:
 
 @pytest.mark.parametrize(
     ("old", "new"),
-    [("a > b", "b > a"), ("a > b", "a < b"), ("r += a", "r += b"), ("r += a", "r -= a"), ("return r", "return a")],
+    [
+        ("a > b", "b > a"),
+        ("a > b", "a < b"),
+        ("r += a", "r += b"),
+        ("r += a", "r -= a"),
+        ("return r", "return a"),
+    ],
 )
 def test_what_a_method_does_makes_its_shape(old: str, new: str) -> None:
     """Another operator or another variable is another shape."""
@@ -144,7 +160,9 @@ def test_what_is_alike_is_passed_over() -> None:
 @pytest.mark.parametrize("seed", [0, 9])
 def test_train_never_holds_a_held_out_bucket(seed: int) -> None:
     """Whatever the seed, held-out methods are of other buckets than those that training, and pretraining, may see."""
-    train, valid, test = ({bucket(text) for text in java(side)} for side in make_splits((60, 15, 25), seed))
+    train, valid, test = (
+        {bucket(text) for text in java(side)} for side in make_splits((60, 15, 25), seed)
+    )
     assert not train & {*pairs.HELD_OUT}
     assert (valid | test) <= {*pairs.HELD_OUT}
     assert not valid & test

@@ -62,8 +62,13 @@ DRAWN: dict[str, dict[str, tuple[str, ...]]] = {
 def wild(rng: Random, type_: str, depth: int) -> Expr:
     """Draw a deeply nested expression of all operations, also of such that methods never hold."""
     if depth == 0:
-        leaves = {"int": (A, B, NEGATIVE, literal(2, "int")), "boolean": (FLAG, literal(False, "boolean"))}  # noqa: FBT003
-        return rng.choice({**leaves, "String": (S, literal("ab", "String"), literal("", "String"))}[type_])
+        leaves = {
+            "int": (A, B, NEGATIVE, literal(2, "int")),
+            "boolean": (FLAG, literal(False, "boolean")),
+        }  # noqa: FBT003
+        return rng.choice(
+            {**leaves, "String": (S, literal("ab", "String"), literal("", "String"))}[type_]
+        )
     name, types = rng.choice([*DRAWN[type_].items()])
     args = tuple(wild(rng, one, depth - 1) for one in types)
     if name in {"halve", "wrap"}:
@@ -80,7 +85,12 @@ def wild_programs(seed: int, count: int) -> list[Program]:
         method = Method("tried", params, type_, (Return(wild(rng, type_, rng.choice((2, 3, 4)))),))
         cases = []
         for _ in range(6):
-            arguments = (rng.randint(-9, 9), rng.randint(-3, 3), rng.random() < 0.5, rng.choice(("", "ab", "xabz", "B-")))
+            arguments = (
+                rng.randint(-9, 9),
+                rng.randint(-3, 3),
+                rng.random() < 0.5,
+                rng.choice(("", "ab", "xabz", "B-")),
+            )
             try:
                 cases.append(Case(arguments=arguments, expected=call(method, arguments)))
             except Undefined:
@@ -114,7 +124,10 @@ def run_python(program: Program) -> list[Any]:
     space: dict[str, Any] = {"math": math}
     exec(compile(write(program.method, "python"), "translation.py", "exec"), space)
     function = space[snake(program.method.name)]
-    return [function(*(list(a) if isinstance(a, list) else a for a in case.arguments)) for case in program.cases]
+    return [
+        function(*(list(a) if isinstance(a, list) else a for a in case.arguments))
+        for case in program.cases
+    ]
 
 
 @given(st.integers(0, 10**6))
@@ -152,10 +165,19 @@ def test_the_javascript_text_computes_the_meaning() -> None:
     chosen = sample(11)
     lines = ["const found = [];"]
     for program in chosen:
-        calls = ", ".join(f"{program.method.name}({json.dumps(case.arguments)[1:-1]})" for case in program.cases)
+        calls = ", ".join(
+            f"{program.method.name}({json.dumps(case.arguments)[1:-1]})" for case in program.cases
+        )
         lines.append(f"{{\n{write(program.method, 'javascript')}found.push([{calls}]);\n}}")
     lines.append("console.log(JSON.stringify(found));")
-    ran = subprocess.run(["node", "-"], input="\n".join(lines), capture_output=True, text=True, check=False, timeout=60)
+    ran = subprocess.run(
+        ["node", "-"],
+        input="\n".join(lines),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
     assert ran.returncode == 0, ran.stderr[:2000]
     found = json.loads(ran.stdout)
     assert explain(chosen, found, "javascript") == ""
@@ -180,7 +202,9 @@ def java_literal(type_: str, value: Any) -> str:
     return f"new int[]{{{', '.join(map(str, value))}}}" if type_ == "int[]" else json.dumps(value)
 
 
-@pytest.mark.skipif(shutil.which("javac") is None or shutil.which("java") is None, reason="no JDK on this machine")
+@pytest.mark.skipif(
+    shutil.which("javac") is None or shutil.which("java") is None, reason="no JDK on this machine"
+)
 def test_the_java_text_compiles_and_computes_the_meaning(tmp_path: Path) -> None:
     """One javac compiles some two hundred programs as nested classes, and one java runs them all."""
     chosen = sample(12)
@@ -193,8 +217,13 @@ def test_the_java_text_compiles_and_computes_the_meaning(tmp_path: Path) -> None
         classes.append(f"static class P{number} {{\n{write(program.method, 'java')}{run}\n}}")
         calls.append(f"P{number}.run();")
     (tmp_path / "Main.java").write_text(JAVA % ("\n".join(classes), "\n".join(calls)))
-    for command in (["javac", "-J-XX:TieredStopAtLevel=1", "Main.java"], ["java", "-XX:TieredStopAtLevel=1", "Main"]):
-        ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+    for command in (
+        ["javac", "-J-XX:TieredStopAtLevel=1", "Main.java"],
+        ["java", "-XX:TieredStopAtLevel=1", "Main"],
+    ):
+        ran = subprocess.run(
+            command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120
+        )
         assert ran.returncode == 0, ran.stderr[:2000]
     found = json.loads(ran.stdout)[:-1]
     assert explain(chosen, found, "java") == ""

@@ -12,7 +12,13 @@ import pytest
 from greenbench.data.program_tests import Calls
 from greenbench.data.synthetic.methods.pairs import Case
 from greenbench.errors import UnavailableError
-from greenbench.tasks.translation.execution.run_tests import FAILURES, Verdict, judge, judge_one, unavailable
+from greenbench.tasks.translation.execution.run_tests import (
+    FAILURES,
+    Verdict,
+    judge,
+    judge_one,
+    unavailable,
+)
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the sandbox is made of util-linux")
 
@@ -29,7 +35,10 @@ TWICE = asked(((1,), 2), ((2,), 4), ((-3,), -6))
 RIGHT = "def f(a):\n    return 2 * a\n"
 PYTHON = {
     "right": (RIGHT, "passed"),
-    "right with helpers and text of its own": ("import math\ndef two():\n    return int(math.sqrt(4))\n" + RIGHT, "passed"),
+    "right with helpers and text of its own": (
+        "import math\ndef two():\n    return int(math.sqrt(4))\n" + RIGHT,
+        "passed",
+    ),
     "prints": (
         "print('hello')\ndef f(a):\n    print({'value': 7}, flush=True)\n    print('no newline', end='')\n    return 2 * a",
         "passed",
@@ -56,12 +65,24 @@ PYTHON = {
     "raises on the last case": ("def f(a):\n    assert a > 0\n    return 2 * a", "runtime_error"),
     "leaves": ("import sys\ndef f(a):\n    sys.exit(0)", "runtime_error"),
     "leaves at once": ("import os\ndef f(a):\n    os._exit(0)", "runtime_error"),
-    "kills itself": ("import os, signal\ndef f(a):\n    os.kill(os.getpid(), signal.SIGKILL)", "runtime_error"),
+    "kills itself": (
+        "import os, signal\ndef f(a):\n    os.kill(os.getpid(), signal.SIGKILL)",
+        "runtime_error",
+    ),
     "recurses without end": ("def f(a):\n    return f(a)", "runtime_error"),
     "allocates 10 GB": ("def f(a):\n    return len(bytearray(10 << 30))", "runtime_error"),
-    "forks without end": ("import os\ndef f(a):\n    while True:\n        os.fork()", "runtime_error"),
-    "prints without end": ("def f(a):\n    while True:\n        print('x' * 1000)", "runtime_error"),
-    "shuts its output": ("import os\ndef f(a):\n    os.close(1)\n    return 2 * a", "runtime_error"),
+    "forks without end": (
+        "import os\ndef f(a):\n    while True:\n        os.fork()",
+        "runtime_error",
+    ),
+    "prints without end": (
+        "def f(a):\n    while True:\n        print('x' * 1000)",
+        "runtime_error",
+    ),
+    "shuts its output": (
+        "import os\ndef f(a):\n    os.close(1)\n    return 2 * a",
+        "runtime_error",
+    ),
     "returns what cannot be read": (
         "import sys\ndef f(a):\n    sys.setrecursionlimit(10**5)\n    for _ in range(3000):\n        a = [a]\n    return a",
         "runtime_error",
@@ -131,17 +152,27 @@ def test_every_kind_of_failure_occurs_here(python_verdicts: dict[str, Verdict]) 
         (0, "float('nan')", "wrong_output"),
     ],
 )
-def test_types_count(expected: Any, returned: str, outcome: str, python_verdicts: dict[str, Verdict]) -> None:
+def test_types_count(
+    expected: Any, returned: str, outcome: str, python_verdicts: dict[str, Verdict]
+) -> None:
     """What equals in Python is not the same to Java: truth is no number, and a whole fraction no int."""
     assert python_verdicts  # where nothing can be run, this is skipped too
-    assert judge_one("python", f"def f(a):\n    return {returned}", asked(((1,), expected))).outcome == outcome
+    assert (
+        judge_one("python", f"def f(a):\n    return {returned}", asked(((1,), expected))).outcome
+        == outcome
+    )
 
 
-def test_a_case_does_not_see_what_another_did_to_its_argument(python_verdicts: dict[str, Verdict]) -> None:
+def test_a_case_does_not_see_what_another_did_to_its_argument(
+    python_verdicts: dict[str, Verdict],
+) -> None:
     """Arguments are given anew to each call."""
     assert python_verdicts
     text = "def f(xs):\n    xs.append(1)\n    return len(xs)"
-    assert judge_one("python", text, asked((([0],), 2), (([0],), 2), parameters=("int[]",))).outcome == "passed"
+    assert (
+        judge_one("python", text, asked((([0],), 2), (([0],), 2), parameters=("int[]",))).outcome
+        == "passed"
+    )
 
 
 SEARCH = """
@@ -166,21 +197,34 @@ def f(a):
 
 
 @pytest.mark.parametrize("visible", [True, False])
-def test_expected_outputs_are_not_there_to_be_found(visible: bool, python_verdicts: dict[str, Verdict]) -> None:  # noqa: FBT001
+def test_expected_outputs_are_not_there_to_be_found(
+    visible: bool, python_verdicts: dict[str, Verdict]
+) -> None:  # noqa: FBT001
     """A program that searches frames, objects, files and pipes finds its arguments, but not what it should return."""
     assert python_verdicts
     secret = "secret" + secrets.token_hex(8)
     program = f"DIGEST = {hashlib.sha256(secret.encode()).hexdigest()!r}\n{SEARCH}"
-    verdict = judge_one("python", program, asked(((secret if visible else "",), secret), parameters=("String",)))
+    verdict = judge_one(
+        "python", program, asked(((secret if visible else "",), secret), parameters=("String",))
+    )
     assert verdict.outcome == ("passed" if visible else "wrong_output"), verdict
 
 
-def test_a_program_that_speaks_for_the_harness_gains_nothing(python_verdicts: dict[str, Verdict]) -> None:
+def test_a_program_that_speaks_for_the_harness_gains_nothing(
+    python_verdicts: dict[str, Verdict],
+) -> None:
     """Even one that finds the harness's mark can only answer for itself: junk under the mark is passed over."""
     assert python_verdicts
     steal = "import os, sys\ndef f(a):\n    mark = sys._getframe(1).f_globals['asked']['mark']\n"
-    for line, outcome in (("5", "passed"), ("[1]", "passed"), ('{"val', "passed"), ('{"value": 9}', "wrong_output")):
-        text = f"{steal}    os.write(1, ('\\n' + mark + {line!r} + '\\n').encode())\n    return 2 * a"
+    for line, outcome in (
+        ("5", "passed"),
+        ("[1]", "passed"),
+        ('{"val', "passed"),
+        ('{"value": 9}', "wrong_output"),
+    ):
+        text = (
+            f"{steal}    os.write(1, ('\\n' + mark + {line!r} + '\\n').encode())\n    return 2 * a"
+        )
         assert judge_one("python", text, TWICE).outcome == outcome, line
 
 
@@ -203,8 +247,14 @@ JAVA = {
     "is wrong": ("static int f(int a) { return 2 * Math.abs(a); }", "wrong_output"),
     "returns a fraction": ("static double f(int a) { return 2 * a; }", "wrong_output"),
     "returns a character": ("static char f(int a) { return 'c'; }", "wrong_output"),
-    "returns odd text": ('static String f(int a) { return "\\t\\r\\"\\\\\\u2028"; }', "wrong_output"),
-    "returns an array of texts": ('static String[] f(int a) { return new String[]{"a"}; }', "wrong_output"),
+    "returns odd text": (
+        'static String f(int a) { return "\\t\\r\\"\\\\\\u2028"; }',
+        "wrong_output",
+    ),
+    "returns an array of texts": (
+        'static String[] f(int a) { return new String[]{"a"}; }',
+        "wrong_output",
+    ),
     "returns null": ("static String f(int a) { return null; }", "wrong_output"),
 }
 
@@ -230,10 +280,16 @@ def test_java_gets_and_gives_every_type() -> None:
     """Arguments and results of all types arrive as they are."""
     given = ('a"\\\né', [1, -2], True, -5)
     text = "static {type} f(String s, int[] xs, boolean p, int a) {{ return {value}; }}"
-    ask = [("String", "s", given[0]), ("int[]", "xs", [1, -2]), ("int", "p ? a : xs[0]", -5), ("boolean", "!p", False)]
+    ask = [
+        ("String", "s", given[0]),
+        ("int[]", "xs", [1, -2]),
+        ("int", "p ? a : xs[0]", -5),
+        ("boolean", "!p", False),
+    ]
     types = ("String", "int[]", "boolean", "int")
     programs = [
-        (text.format(type=type_, value=value), asked((given, expected), parameters=types)) for type_, value, expected in ask
+        (text.format(type=type_, value=value), asked((given, expected), parameters=types))
+        for type_, value, expected in ask
     ]
     assert [v.outcome for v in judge("java", programs)] == ["passed"] * 4
 
@@ -242,11 +298,19 @@ def test_java_gets_and_gives_every_type() -> None:
 @pytest.mark.skipif(NO_JAVA is not None, reason=str(NO_JAVA))
 def test_java_that_does_not_end() -> None:
     """An endless loop in Java is a timeout, after its fifteen seconds."""
-    assert judge_one("java", "static int f(int a) { while (true) { a++; } }", TWICE).outcome == "timeout"
+    assert (
+        judge_one("java", "static int f(int a) { while (true) { a++; } }", TWICE).outcome
+        == "timeout"
+    )
 
 
 def test_a_tuple_is_no_array() -> None:
     """Python's tuples look like arrays in JSON, and are none."""
     tests = asked(((), [1, 2]))
-    assert judge_one("python", f"def {tests.entry}():\n    return (1, 2)\n", tests).outcome == "wrong_output"
-    assert judge_one("python", f"def {tests.entry}():\n    return [1, 2]\n", tests).outcome == "passed"
+    assert (
+        judge_one("python", f"def {tests.entry}():\n    return (1, 2)\n", tests).outcome
+        == "wrong_output"
+    )
+    assert (
+        judge_one("python", f"def {tests.entry}():\n    return [1, 2]\n", tests).outcome == "passed"
+    )

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from greenbench.tasks.translation.execution.outputs_equal import TOLERANCE, same, same_text
 
-WORDS = st.lists(st.text(st.characters(categories=("L", "N", "P")), min_size=1, max_size=8), max_size=8)
+WORDS = st.lists(
+    st.text(st.characters(categories=("L", "N", "P")), min_size=1, max_size=8), max_size=8
+)
 BLANKS = st.sampled_from([" ", "\n", "  ", " \n", "\t"])
 FRACTIONS = st.floats(-1e6, 1e6).map(lambda x: f"{x:.9f}")
 
@@ -19,7 +21,11 @@ def test_white_space_between_words_does_not_count(words: list[str], one: str, ot
     assert same_text(one.join(words) + one, other + other.join(words))
 
 
-@given(words=WORDS, extra=st.text(st.characters(categories=("L",)), min_size=1, max_size=5), place=st.integers(0, 8))
+@given(
+    words=WORDS,
+    extra=st.text(st.characters(categories=("L",)), min_size=1, max_size=5),
+    place=st.integers(0, 8),
+)
 def test_a_word_more_is_another_output(words: list[str], extra: str, place: int) -> None:
     """Wherever it stands."""
     assert not same_text(" ".join([*words[:place], extra, *words[place:]]), " ".join(words))

@@ -10,7 +10,10 @@ from greenbench.tasks.translation import load as translation
 from greenbench.tasks.translation.execution import run_tests as judging
 
 DATA = Path(__file__).parents[4].parent / "shared/datasets"
-AVATAR, HUMANEVAL_X = DATA / "avatar_codenet/avatar.parquet", DATA / "humaneval_x/humaneval_x.parquet"
+AVATAR, HUMANEVAL_X = (
+    DATA / "avatar_codenet/avatar.parquet",
+    DATA / "humaneval_x/humaneval_x.parquet",
+)
 COUNT = 20
 TWICE = """\
 public class Twice {
@@ -39,19 +42,34 @@ def test_references_pass(data: Path, direction: str) -> None:
         pytest.skip(f"{data.name} is not here")
     if reason := judging.unavailable(direction.split(":")[1]):
         pytest.skip(reason)
-    pairs = translation.load(data, columns={}, sizes=None, seed=0, direction=direction).train[:COUNT]
-    verdicts = judging.judge(direction.split(":")[1], [(str(p.target), p.tests) for p in pairs if p.tests])
-    assert {p.problem: v for p, v in zip(pairs, verdicts, strict=True) if v.outcome != "passed"} == {}
+    pairs = translation.load(data, columns={}, sizes=None, seed=0, direction=direction).train[
+        :COUNT
+    ]
+    verdicts = judging.judge(
+        direction.split(":")[1], [(str(p.target), p.tests) for p in pairs if p.tests]
+    )
+    assert {
+        p.problem: v for p, v in zip(pairs, verdicts, strict=True) if v.outcome != "passed"
+    } == {}
     assert len(verdicts) == COUNT
 
 
 @pytest.mark.parametrize(
     ("language", "program"),
     [
-        ("c", '#include <stdio.h>\nint main(void) { int a; scanf("%d", &a); printf("%d\\n", 2 * a); }\n'),
+        (
+            "c",
+            '#include <stdio.h>\nint main(void) { int a; scanf("%d", &a); printf("%d\\n", 2 * a); }\n',
+        ),
         ("cpp", "#include <iostream>\nint main() { int a; std::cin >> a; std::cout << 2 * a; }\n"),
-        ("cs", "using System; class P { static void Main() { Console.WriteLine(2 * int.Parse(Console.ReadLine())); } }"),
-        ("go", 'package main\nimport "fmt"\nfunc main() { var a int; fmt.Scan(&a); fmt.Println(2 * a) }\n'),
+        (
+            "cs",
+            "using System; class P { static void Main() { Console.WriteLine(2 * int.Parse(Console.ReadLine())); } }",
+        ),
+        (
+            "go",
+            'package main\nimport "fmt"\nfunc main() { var a int; fmt.Scan(&a); fmt.Println(2 * a) }\n',
+        ),
         ("javascript", "console.log(2 * Number(require('fs').readFileSync(0, 'utf8')))"),
         ("java", TWICE),
         ("python", "print(2 * int(input()))"),
@@ -66,7 +84,10 @@ def test_each_language_reads_computes_and_prints(language: str, program: str) ->
     right, wrong = (Streams(cases=(Stream(stdin="21\n", stdout=out),)) for out in ("42", "43"))
     found = [judging.judge_one(language, program, tests).outcome for tests in (right, wrong)]
     assert found == ["passed", "wrong_output"]
-    assert judging.judge_one(language, "no program in any language {", right).outcome == "does_not_compile"
+    assert (
+        judging.judge_one(language, "no program in any language {", right).outcome
+        == "does_not_compile"
+    )
 
 
 @pytest.mark.parametrize(
@@ -77,7 +98,10 @@ def test_each_language_reads_computes_and_prints(language: str, program: str) ->
         ("cs", 'class P { static void Main() { throw new System.Exception("no"); } }'),
         ("go", 'package main\nfunc main() { panic("no") }\n'),
         ("javascript", "throw new Error('no')"),
-        ("java", "class P { public static void main(String[] given) { int[] none = {}; System.out.println(none[1]); } }"),
+        (
+            "java",
+            "class P { public static void main(String[] given) { int[] none = {}; System.out.println(none[1]); } }",
+        ),
         ("python", "print(42)\nraise SystemExit(3)"),
     ],
 )
@@ -125,7 +149,10 @@ def test_leaving_before_the_checks_does_not_pass(language: str) -> None:
         pytest.skip(reason)
     program, checks = LEAVING[language]
     verdict = judging.judge_one(language, program, Checks(after=checks))
-    assert (verdict.outcome, verdict.note) == ("runtime_error", "the program left before its checks were over")
+    assert (verdict.outcome, verdict.note) == (
+        "runtime_error",
+        "the program left before its checks were over",
+    )
 
 
 def test_a_failing_assertion_of_javascript_counts() -> None:

@@ -40,7 +40,9 @@ def test_languages_that_are_not_run_are_named() -> None:
 
 
 @pytest.mark.parametrize("language", [name for name, chain in TOOLCHAINS.items() if chain.tools])
-def test_without_its_tools_a_language_says_what_to_install(language: str, monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+def test_without_its_tools_a_language_says_what_to_install(
+    language: str, monkeypatch: pytest.MonkeyPatch, tmp_path
+) -> None:
     """An empty PATH has no compiler."""
     monkeypatch.setenv("PATH", str(tmp_path))
     chain = TOOLCHAINS[language]
@@ -48,11 +50,15 @@ def test_without_its_tools_a_language_says_what_to_install(language: str, monkey
 
 
 @pytest.mark.usefixtures("nothing_known")
-def test_a_compiler_that_does_not_work_judges_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+def test_a_compiler_that_does_not_work_judges_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path
+) -> None:
     """A right program is tried first: where it does not pass, that is the reason, and no translation is called wrong."""
     for name in ("java", "javac"):
         fake = tmp_path / name
-        fake.write_text("#!/bin/sh\necho 'FindException: Module jdk.compiler not found' >&2\nexit 1\n")
+        fake.write_text(
+            "#!/bin/sh\necho 'FindException: Module jdk.compiler not found' >&2\nexit 1\n"
+        )
         fake.chmod(0o755)
     tmp_path.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
