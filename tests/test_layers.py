@@ -69,7 +69,7 @@ def imported_names(path: Path) -> frozenset[str]:
 
 
 def imported_modules(path: Path) -> set[str]:
-    """The modules of greenbench that a file imports; a package where a name is taken from it."""
+    """Return the modules of greenbench that a file imports; a package only if it gives a name."""
     modules = set()
     for name in imported_names(path):
         if name in MODULES:
@@ -91,7 +91,7 @@ def entry_of(module: str) -> str:
 
 
 def layer_of(entry: str) -> int:
-    """The number of the entry's layer, from 0."""
+    """Return the number of the entry's layer, from 0."""
     for number, entries in enumerate(LAYERS):
         if entry in entries:
             return number
