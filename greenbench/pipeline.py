@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from greenbench.machine.memory import peak_memory_bytes, reset_peak_memory
-from greenbench.machine.watch import Seen
+from greenbench.machine.watch import MachineObservation
 from greenbench.types import Applied, Cell, Judged, Round, Window
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class Pipeline:
         self.seed = cell.seed
         self._batches = self._net = self._outputs = None
         self._peak_is_ours = False
-        self._seen = Seen()
+        self._observation = MachineObservation()
 
     def prepare(self, seed: int) -> None:
         """Before the timer: find data and model, make the process as new."""
@@ -141,16 +141,16 @@ class Pipeline:
                     net = stages.conversion(net)
             with self._window("inference"):
                 outputs = stages.inference(net, batches)
-            self._seen = self.energy.watch.end()
+            self._observation = self.energy.watch.end()
         self._batches, self._net, self._outputs = batches, net, outputs
 
     def finish(self, whole: Window, windows: tuple[Window, ...]) -> Round:
         """After the timer: repeat what was too short to measure, score, and put together what the round showed."""
         peak = peak_memory_bytes() if self._peak_is_ours else None
         work = {**self.toggles.work(self._net, self._batches), "peak_memory_bytes": peak}
-        applied = (*self.toggles.applied(), *self.power.proofs(self._seen.record))
+        applied = (*self.toggles.applied(), *self.power.proofs(self._observation.record))
         told = (
-            *self._seen.doubts,
+            *self._observation.doubts,
             *self.toggles.doubts(),
             *([] if peak is not None else [NO_PEAK]),
         )
@@ -173,7 +173,7 @@ class Pipeline:
             outcomes=judged.outcomes,
             degenerate=judged.degenerate,
             work=work,
-            machine=self._seen.record,
+            machine=self._observation.record,
             applied=applied,
             doubts=(*told, *self.power.doubts, *unrepeated, *judged.doubts),
         )

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from greenbench.machine.energy import open_meter
-from greenbench.machine.watch import Seen
+from greenbench.machine.watch import MachineObservation
 from greenbench.options import Options
 from greenbench.pipeline import NO_PEAK, Pipeline
 from greenbench.types import Applied, Cell, Energy, Judged, Metric, Window
@@ -34,7 +34,8 @@ class Log:
         self.deciding = ()
         self.folder, self.source = "folder", "log"
         self.watch = SimpleNamespace(
-            begin=lambda: None, end=lambda: Seen(record={"cpu": 1}, doubts=("a busy machine",))
+            begin=lambda: None,
+            end=lambda: MachineObservation(record={"cpu": 1}, doubts=("a busy machine",)),
         )
 
     def __getattr__(self, name: str) -> Any:

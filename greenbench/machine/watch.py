@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """The state of the machine over a round."""
+class MachineObservation:
+    """The machine's state over a round, and what about it a reader of the result should know."""
 
     record: Mapping[str, Any] = field(default_factory=dict)
     """For the results file: ``cpu`` and ``gpus``."""
@@ -59,18 +59,20 @@ class Watch:
             if self._start is not None:
                 self._look()
 
-    def end(self) -> Seen:
+    def end(self) -> MachineObservation:
         """Return what was seen since ``begin``; nothing where no round had begun."""
         with self._lock:  # to the end: a late tick would come after the looks that are counted here
             if self._start is None:
-                return Seen()
+                return MachineObservation()
             record, told = cpu.between(self._start, cpu.snapshot())
             self._start = None
             self._look()
             self._crowds.append(self._ask_who())
             cards = self._cards()
         doubts = (*told, *(d for _, doubts in cards for d in doubts))
-        return Seen(record={"cpu": record, "gpus": [r for r, _ in cards]}, doubts=doubts)
+        return MachineObservation(
+            record={"cpu": record, "gpus": [r for r, _ in cards]}, doubts=doubts
+        )
 
     def close(self) -> None:
         """Let go of NVML. Harmless when called twice, and in a forked child, whose lock nobody may ever open."""

@@ -26,7 +26,7 @@ from greenbench.machine.gpu_state import (
     neighbours,
     state,
 )
-from greenbench.machine.watch import Seen, Watch
+from greenbench.machine.watch import MachineObservation, Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -202,7 +202,7 @@ def test_the_end_waits_for_a_look_that_a_sampler_is_taking(
         return state(handle)
 
     monkeypatch.setattr("greenbench.machine.gpu_state.state", slow)
-    ends: list[Seen] = []
+    ends: list[MachineObservation] = []
     sampler, measuring = (
         threading.Thread(target=watch.tick),
         threading.Thread(target=lambda: ends.append(watch.end())),
@@ -263,10 +263,10 @@ def test_without_a_round_nothing_is_seen() -> None:
     """An end without a beginning, and a tick between rounds, are harmless."""
     quiet = Watch(())
     quiet.tick()
-    assert quiet.end() == Seen()
+    assert quiet.end() == MachineObservation()
     quiet.begin()
     assert set(quiet.end().record) == {"cpu", "gpus"}
-    assert quiet.end() == Seen()
+    assert quiet.end() == MachineObservation()
 
 
 @given(st.sets(st.sampled_from(sorted(REASONS))))
