@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 import torch
 
 from greenbench.errors import UsageError
-from greenbench.machine.control.context import Circumstances
+from greenbench.machine.control.context import DeviceSettings
 from greenbench.types import Applied
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class System:
     ) -> None:
         """Prepare; nothing changes before the context is entered. Without ``control`` no limit or clock is touched."""
         self._options = options
-        self._machine = Circumstances(options, gpus, control=control, say=say)
+        self._machine = DeviceSettings(options, gpus, control=control, say=say)
         self._open = contextlib.ExitStack()
         self._own: tuple[Applied, ...] = ()
 

@@ -92,7 +92,7 @@ def test_every_knob_leaves_a_proof() -> None:
     }
     assert {(a.stage, a.knob): a.asked for a in applied} == asked
     assert len(applied) == len(asked)
-    assert {a.knob for a in applied if not a.holds} == set(requests.TABLE)
+    assert {a.knob for a in applied if not a.holds} == set(requests.KNOBS)
 
 
 def test_baseline_leaves_a_proof_of_every_knob_that_holds() -> None:
@@ -159,7 +159,7 @@ def test_every_knob_of_a_translation_leaves_a_proof(
     }
     assert {(a.stage, a.knob): a.asked for a in applied} == asked
     assert len(applied) == len(asked)
-    assert {a.knob for a in applied if not a.holds} == set(requests.TABLE)
+    assert {a.knob for a in applied if not a.holds} == set(requests.KNOBS)
     assert [type(text) for text in answers] == [str] * 6
     assert (work["samples_trained"], work["samples_scored"], work["optimizer_steps"]) == (32, 6, 2)
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from greenbench.errors import UnavailableError
 from greenbench.machine.control.controls import denied
-from greenbench.machine.control.requests import TABLE, requests
-from greenbench.machine.control.transaction import Guarded, Refused
+from greenbench.machine.control.requests import KNOBS, requests
+from greenbench.machine.control.transaction import SettingRefusedError, Transaction
 from greenbench.types import Applied
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ SEEN = 1.01
 """How far above what was asked a sampled clock may lie: NVML tells whole megahertz, and clocks go in steps."""
 
 
-class Circumstances:
+class DeviceSettings:
     """Context of one pipeline run."""
 
     def __init__(
@@ -57,7 +57,7 @@ class Circumstances:
         self._options, self._gpus, self._control, self._say = options, tuple(gpus), control, say
         self._requests: tuple[Request, ...] = ()
         self._entries: tuple[Entry, ...] = ()
-        self._guarded = Guarded(())
+        self._transaction = Transaction(())
         self._failure = ""
         self._unleased: tuple[str, ...] = ()
         self._reserved = self._in_force = self._until_exit = False
@@ -78,9 +78,9 @@ class Circumstances:
         self._reserved, self._unleased = True, ()
         wishes = [w for r in self._requests for w in r.wishes]
         devices = [f"gpu {g.uuid}" for g in self._gpus]
-        self._guarded = Guarded(wishes, self._say, devices=devices, restores=self._control)
+        self._transaction = Transaction(wishes, self._say, devices=devices, restores=self._control)
         try:
-            self._guarded.reserve()
+            self._transaction.reserve()
         except UnavailableError as error:
             self._fail(error)
             self._unleased = (
@@ -90,7 +90,7 @@ class Circumstances:
     def release(self) -> None:
         """Let others have the devices."""
         self._reserved = False
-        self._guarded.release()
+        self._transaction.release()
 
     def __enter__(self) -> Self:
         """Set what can be set, all or nothing.
@@ -102,18 +102,18 @@ class Circumstances:
             self.reserve()
         if not self._failure:
             try:
-                self._guarded.__enter__()
+                self._transaction.__enter__()
             except UnavailableError as error:
                 if self._in_force:
                     raise
                 self._fail(error)
-        self._entries = () if self._failure else self._guarded.entries
+        self._entries = () if self._failure else self._transaction.entries
         self._in_force = not self._failure
         return self
 
     def __exit__(self, *_: object) -> None:
         """Put everything back; a lease that entering took goes with it."""
-        self._guarded.__exit__()
+        self._transaction.__exit__()
         if self._until_exit:
             self.release()
 
@@ -124,7 +124,7 @@ class Circumstances:
     @property
     def doubts(self) -> tuple[str, ...]:
         """What happened to the settings that a reader should know."""
-        return (*self._guarded.told, *self._unleased)
+        return (*self._transaction.told, *self._unleased)
 
     def proofs(self, machine: Mapping[str, Any]) -> tuple[Applied, ...]:
         """Return a proof of each knob; ``machine`` is what was sampled while the round ran."""
@@ -133,7 +133,7 @@ class Circumstances:
             self._proof(asked[knob], machine)
             if knob in asked
             else self._unasked(knob, getattr(self._options, knob))
-            for knob in TABLE
+            for knob in KNOBS
         )
 
     def _unasked(self, knob: str, value: Any) -> Applied:
@@ -227,7 +227,7 @@ def _moved(request: Request, mine: Sequence[Entry], sampled: Sequence[Mapping[st
 
 def _remedy(error: UnavailableError) -> str:
     """Return what would let a device take what it refused for lack of permission."""
-    if not isinstance(error, Refused) or not denied(error):
+    if not isinstance(error, SettingRefusedError) or not denied(error):
         return ""
     if error.control.device == "cpu":
         return f"; {GRANT_CPU}"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from greenbench.errors import UsageError
 from greenbench.machine.control import cpu_files as processors
 from greenbench.machine.control.controls import Clocks, KernelFile, PowerLimit, card, errors
-from greenbench.machine.control.transaction import Wish
+from greenbench.machine.control.transaction import Setting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,7 +31,7 @@ class Request:
 
     knob: str
     asked: Any
-    wishes: tuple[Wish, ...] = ()
+    wishes: tuple[Setting, ...] = ()
     scale: dict[str, float] = field(default_factory=dict)
     """Control's title to the number that its values are divided by, so that they compare with what was asked."""
     note: str = ""
@@ -46,9 +46,9 @@ class Request:
 
 def requests(options: SystemOptions, gpus: Sequence[Gpu]) -> tuple[Request, ...]:
     """Return a request for every knob that is turned; raises UsageError for a value that a device does not take."""
-    asked = {knob: getattr(options, knob) for knob in TABLE}
+    asked = {knob: getattr(options, knob) for knob in KNOBS}
     return tuple(
-        TABLE[knob](knob, value, gpus) for knob, value in asked.items() if value is not None
+        KNOBS[knob](knob, value, gpus) for knob, value in asked.items() if value is not None
     )
 
 
@@ -66,7 +66,9 @@ def _gpu_power(knob: str, asked: float, gpus: Sequence[Gpu]) -> Request:
     return Request(
         knob=knob,
         asked=asked,
-        wishes=tuple(Wish(control=limits[g.uuid], value=round(watts[g.uuid] * 1000)) for g in able),
+        wishes=tuple(
+            Setting(control=limits[g.uuid], value=round(watts[g.uuid] * 1000)) for g in able
+        ),
         scale={
             limits[g.uuid].title: 1000 * ((g.default_power_limit_w or 0) if fractions else 1)
             for g in able
@@ -97,7 +99,7 @@ def _clocks(kind: str) -> Callable[[str, float, Sequence[Gpu]], Request]:
                 raise UsageError(
                     f"system.{knob}: {asked:g} of {max(clocks)} MHz on {gpu.name} is below its lowest clock, {min(clocks)} MHz"
                 )
-            locks.append(Wish(control=Clocks(gpu.uuid, kind), value=[min(clocks), max(fitting)]))
+            locks.append(Setting(control=Clocks(gpu.uuid, kind), value=[min(clocks), max(fitting)]))
         return Request(
             knob=knob,
             asked=asked,
@@ -159,7 +161,7 @@ def _cpu_power(knob: str, asked: float, _gpus: Sequence[Gpu]) -> Request:
                 number == 0 or limit > cap
             ):  # a short-term limit above the cap would let bursts through
                 control = KernelFile(path)
-                wishes.append(Wish(control=control, value=str(cap)))
+                wishes.append(Setting(control=control, value=str(cap)))
                 scale[control.title] = zone.reference_uw
     return Request(
         knob=knob,
@@ -188,7 +190,7 @@ def _cpu_clock(knob: str, asked: float, _gpus: Sequence[Gpu]) -> Request:
         knob=knob,
         asked=asked,
         wishes=tuple(
-            Wish(control=c, value=str(round(asked * p.max_khz))) for p, c in controls.items()
+            Setting(control=c, value=str(round(asked * p.max_khz))) for p, c in controls.items()
         ),
         scale={c.title: p.max_khz for p, c in controls.items()},
         how="cpufreq's scaling_max_freq over cpuinfo_max_freq",
@@ -209,12 +211,12 @@ def _governor(knob: str, asked: str, _gpus: Sequence[Gpu]) -> Request:
     return Request(
         knob=knob,
         asked=asked,
-        wishes=tuple(Wish(control=f, value=asked) for f in files),
+        wishes=tuple(Setting(control=f, value=asked) for f in files),
         how="cpufreq's scaling_governor",
     )
 
 
-TABLE: dict[str, Callable[[str, Any, Sequence[Gpu]], Request]] = {
+KNOBS: dict[str, Callable[[str, Any, Sequence[Gpu]], Request]] = {
     "gpu_power_fraction": _gpu_power,
     "gpu_power_w": _gpu_power,
     "gpu_clock_fraction": _clocks("sm"),

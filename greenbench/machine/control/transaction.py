@@ -28,14 +28,14 @@ GUARD = Guard()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class Setting:
     """A control and what it is to be set to."""
 
     control: Control
     value: Value
 
 
-class Refused(UnavailableError):
+class SettingRefusedError(UnavailableError):
     """A device did not take a setting."""
 
     def __init__(self, control: Control, sentence: str) -> None:
@@ -44,12 +44,12 @@ class Refused(UnavailableError):
         self.control = control
 
 
-class Guarded:
+class Transaction:
     """Context in which ``wishes`` are in force; all of them, or none. The lease is held from ``reserve`` to ``release``."""
 
     def __init__(
         self,
-        wishes: Sequence[Wish],
+        wishes: Sequence[Setting],
         say: Callable[[str], None] = lambda _text: None,
         *,
         devices: Collection[str] = (),
@@ -112,7 +112,7 @@ class Guarded:
         """Put everything back."""
         self._put_back()
 
-    def _set(self, wishes: Sequence[Wish]) -> None:
+    def _set(self, wishes: Sequence[Setting]) -> None:
         """Journal what ``wishes`` would change, then change it, one by one."""
         if not wishes:
             return
@@ -134,7 +134,7 @@ class Guarded:
                 # A refused lock was not set, and letting go of it would undo somebody else's; what can be read is looked at.
                 tried = place + (entry.control.readable or not denied(error))
                 self._keep(replace(journal, entries=(*done, *entries[:tried])))
-                raise Refused(
+                raise SettingRefusedError(
                     entry.control,
                     f"{entry.control.title} cannot be set to {entry.after}: {_line(error)}",
                 ) from error
@@ -158,7 +158,7 @@ class Guarded:
             asked = wanted[entry.control.title]
             ignored = entry.after == entry.before and str(asked) != str(entry.before)
             if entry.control.readable and (ignored or not same(entry.after, asked)):
-                raise Refused(
+                raise SettingRefusedError(
                     entry.control,
                     f"{entry.control.title} was set to {asked} and reads {entry.after}",
                 )

@@ -50,11 +50,11 @@ ENDINGS = {
 
 def main() -> None:
     """Set, say so, and end."""
-    circumstances = context.Circumstances(
+    device_settings = context.DeviceSettings(
         OPTIONS, devices.gpus(), say=lambda text: sys.stderr.write(f"{text}\n")
     )
-    with circumstances:
-        proofs = [p for p in circumstances.proofs({}) if p.asked is not None]
+    with device_settings:
+        proofs = [p for p in device_settings.proofs({}) if p.asked is not None]
         refused = [p.note for p in proofs if p.note.startswith("not applied")]
         sys.stdout.write(f"{refused[0] if refused else 'in force'}\n")
         sys.stdout.flush()

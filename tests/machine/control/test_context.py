@@ -12,7 +12,7 @@ from greenbench.errors import UnavailableError, UsageError
 from greenbench.machine import gpus as devices
 from greenbench.machine.control import controls, requests
 from greenbench.machine.control import journal as journals
-from greenbench.machine.control.context import Circumstances
+from greenbench.machine.control.context import DeviceSettings
 from greenbench.machine.control.journal import Entry
 from greenbench.machine.watch import Watch
 from greenbench.options import Options, SystemOptions, differences
@@ -49,11 +49,14 @@ def root(machine: Machine) -> Machine:
 
 def held(
     options: SystemOptions, machine: Machine, **changed: Any
-) -> tuple[Circumstances, dict[str, Applied], dict[str, Any]]:
+) -> tuple[DeviceSettings, dict[str, Applied], dict[str, Any]]:
     """Hold ``options`` for a round under load; return the context, its proofs, and the settings that were in force."""
-    circumstances, watch = Circumstances(options, devices.gpus(), **changed), Watch(devices.gpus())
-    circumstances.reserve()
-    with circumstances:
+    device_settings, watch = (
+        DeviceSettings(options, devices.gpus(), **changed),
+        Watch(devices.gpus()),
+    )
+    device_settings.reserve()
+    with device_settings:
         watch.begin()
         machine.gpu.load = 1
         machine.gpu.sm_clock_mhz, machine.gpu.memory_clock_mhz = 1980, 3201
@@ -66,12 +69,12 @@ def held(
             **machine.sysfs.changed,
         }
     watch.close()
-    return circumstances, {p.knob: p for p in circumstances.proofs(seen.record)}, inside
+    return device_settings, {p.knob: p for p in device_settings.proofs(seen.record)}, inside
 
 
 def test_every_knob_of_the_machine_is_listed_above() -> None:
     """A new one joins."""
-    assert EVERY.keys() == requests.TABLE.keys()
+    assert EVERY.keys() == requests.KNOBS.keys()
 
 
 def test_v7_caps_the_card_relative_to_what_it_is(root: Machine) -> None:
@@ -177,7 +180,7 @@ def test_what_a_device_does_not_take_is_refused_before_anything_is_set(
 ) -> None:
     """The sentence gives the device's own bounds."""
     with pytest.raises(UsageError, match=sentence):
-        Circumstances(options, devices.gpus()).reserve()
+        DeviceSettings(options, devices.gpus()).reserve()
     assert root.as_before
 
 
@@ -234,20 +237,20 @@ def test_a_baseline_without_a_lease_runs_and_says_so(
     """It sets nothing, so nothing is lost; but another session might cap the card meanwhile."""
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setenv("GREENBENCH_STATE", str(tmp_path / "file" / "state"))
-    circumstances, proofs, _ = held(SystemOptions(), root)
+    device_settings, proofs, _ = held(SystemOptions(), root)
     assert all(p.holds for p in proofs.values())
-    assert circumstances.doubts[0].startswith("no other session is kept from these devices: ")
+    assert device_settings.doubts[0].startswith("no other session is kept from these devices: ")
 
 
 def test_a_card_that_is_lost_meanwhile_is_owed(root: Machine) -> None:
     """What cannot be put back stays in the journal, for whoever comes when the card is there again."""
-    circumstances = Circumstances(SystemOptions(gpu_power_fraction=0.7), devices.gpus())
-    with circumstances:
+    device_settings = DeviceSettings(SystemOptions(gpu_power_fraction=0.7), devices.gpus())
+    with device_settings:
         root.gpu.lose()
-    assert any("could not be put back to 650000" in doubt for doubt in circumstances.doubts)
+    assert any("could not be put back to 650000" in doubt for doubt in device_settings.doubts)
     assert len(root.journals) == 1
     root.gpu.find()
-    with Circumstances(V7, devices.gpus()):
+    with DeviceSettings(V7, devices.gpus()):
         pass
     assert root.as_before
     assert root.journals == []
@@ -255,12 +258,12 @@ def test_a_card_that_is_lost_meanwhile_is_owed(root: Machine) -> None:
 
 def test_what_somebody_else_set_meanwhile_stays(root: Machine) -> None:
     """It is told, and theirs is left; the rest goes back."""
-    circumstances = Circumstances(replace(V7, cpu_governor="powersave"), devices.gpus())
-    with circumstances:
+    device_settings = DeviceSettings(replace(V7, cpu_governor="powersave"), devices.gpus())
+    with device_settings:
         root.gpu.power_limit_w = 300
     assert root.gpu.power_limit_w == 300
     assert not root.sysfs.changed
-    (doubt,) = circumstances.doubts
+    (doubt,) = device_settings.doubts
     assert (
         "is 300000, which somebody else set after 490000 was set here: left; it was 650000" in doubt
     )
@@ -277,34 +280,34 @@ def test_cards_that_cannot_be_capped_get_a_sentence(trait: str, said: str, root:
     """No traceback, nothing set, the cell is partial."""
     changed = {"mig": True} if trait == "mig" else {"default_power_limit_w": None}
     gpus = [replace(g, **changed) for g in devices.gpus()]
-    circumstances = Circumstances(SystemOptions(gpu_power_fraction=0.7), gpus)
-    with circumstances:
+    device_settings = DeviceSettings(SystemOptions(gpu_power_fraction=0.7), gpus)
+    with device_settings:
         assert root.as_before
-    note = next(p.note for p in circumstances.proofs({}) if p.knob == "gpu_power_fraction")
+    note = next(p.note for p in device_settings.proofs({}) if p.knob == "gpu_power_fraction")
     assert said in note
 
 
 def test_the_lease_is_kept_until_it_is_released(root: Machine) -> None:
     """Nobody slips in between the rounds of a cell, and waiting is never timed; afterwards others may have the card."""
-    circumstances = Circumstances(V7, devices.gpus())
-    circumstances.reserve()
-    taken = circumstances._guarded._lease
+    device_settings = DeviceSettings(V7, devices.gpus())
+    device_settings.reserve()
+    taken = device_settings._transaction._lease
     for _ in range(2):
-        with circumstances:
+        with device_settings:
             assert root.gpu.power_limit_w == 490
         assert root.as_before
-        circumstances.reserve()
-        assert circumstances._guarded._lease is taken is not None
-    circumstances.release()
-    assert circumstances._guarded._lease is None
-    with Circumstances(V7, devices.gpus()) as unreserved:
-        assert unreserved._guarded._lease is not None
-    assert unreserved._guarded._lease is None
+        device_settings.reserve()
+        assert device_settings._transaction._lease is taken is not None
+    device_settings.release()
+    assert device_settings._transaction._lease is None
+    with DeviceSettings(V7, devices.gpus()) as unreserved:
+        assert unreserved._transaction._lease is not None
+    assert unreserved._transaction._lease is None
 
 
 def test_a_small_step_is_a_step(root: Machine) -> None:
     """A limit 10 W below the administrator's is undone, and a setter that ignores it is found out."""
-    with Circumstances(SystemOptions(gpu_power_w=640.0), devices.gpus()):
+    with DeviceSettings(SystemOptions(gpu_power_w=640.0), devices.gpus()):
         assert root.gpu.power_limit_w == 640
     assert root.as_before
 
@@ -320,7 +323,7 @@ def test_a_setter_that_ignores_a_small_step_is_found_out(
 
 def test_a_journal_that_vanishes_costs_nothing(root: Machine) -> None:
     """What is in memory is put back all the same."""
-    with Circumstances(V7, devices.gpus()):
+    with DeviceSettings(V7, devices.gpus()):
         root.journals[0].unlink()
     assert root.as_before
 
@@ -343,21 +346,21 @@ def test_refused_clocks_leave_no_debt(machine: Machine) -> None:
 
 def test_a_repeated_stage_that_cannot_have_the_settings_is_not_measured(root: Machine) -> None:
     """The proof is of the round: what runs under other settings must not pass for it."""
-    circumstances = Circumstances(V7, devices.gpus())
-    circumstances.reserve()
-    with circumstances:
+    device_settings = DeviceSettings(V7, devices.gpus())
+    device_settings.reserve()
+    with device_settings:
         pass
     root.gpu.privileged = False
-    with pytest.raises(UnavailableError, match="cannot be set"), circumstances:
+    with pytest.raises(UnavailableError, match="cannot be set"), device_settings:
         pass
 
 
 def test_a_forked_child_gives_nothing_back(root: Machine) -> None:
     """A worker that unwinds its parent's context leaves the parent's settings in force."""
-    with Circumstances(V7, devices.gpus()) as circumstances:
+    with DeviceSettings(V7, devices.gpus()) as device_settings:
         child = os.fork()
         if child == 0:
-            circumstances.__exit__()
+            device_settings.__exit__()
             os._exit(0)
         os.waitpid(child, 0)
         assert (root.gpu.power_limit_w, len(root.journals)) == (490, 1)
@@ -390,9 +393,9 @@ def test_without_control_nothing_is_restored_either(root: Machine) -> None:
     journals.new(
         [Entry(control=controls.PowerLimit(root.gpu.uuid), before=650000, after=490000)]
     ).write()
-    circumstances = Circumstances(SystemOptions(), devices.gpus(), control=False)
-    circumstances.reserve()
-    circumstances.release()
+    device_settings = DeviceSettings(SystemOptions(), devices.gpus(), control=False)
+    device_settings.reserve()
+    device_settings.release()
     assert root.gpu.power_limit_w == 490
     assert len(root.journals) == 1
 
@@ -406,17 +409,19 @@ def test_without_control_nothing_is_set(root: Machine) -> None:
 
 def test_a_limit_that_another_changes_during_the_round_is_seen(root: Machine) -> None:
     """Read back right after it was set, it held; the samples say that it did not last."""
-    circumstances, watch = (
-        Circumstances(SystemOptions(gpu_power_fraction=0.7), devices.gpus()),
+    device_settings, watch = (
+        DeviceSettings(SystemOptions(gpu_power_fraction=0.7), devices.gpus()),
         Watch(devices.gpus()),
     )
-    with circumstances:
+    with device_settings:
         watch.begin()
         root.gpu.power_limit_w = 700
         seen = watch.end()
         root.gpu.power_limit_w = 490
     watch.close()
-    note = next(p.note for p in circumstances.proofs(seen.record) if p.knob == "gpu_power_fraction")
+    note = next(
+        p.note for p in device_settings.proofs(seen.record) if p.knob == "gpu_power_fraction"
+    )
     assert note == "490 W were set, and the limit in force was between 490 and 700 W"
 
 

@@ -31,8 +31,8 @@ OPTIONS = SystemOptions(gpu_power_fraction=0.7, gpu_clock_fraction=0.8, cpu_gove
 
 @pytest.fixture
 def capped():
-    with power.Circumstances(OPTIONS, devices.gpus()) as circumstances:
-        assert not [p for p in circumstances.proofs({}) if p.note.startswith("not applied")]
+    with power.DeviceSettings(OPTIONS, devices.gpus()) as device_settings:
+        assert not [p for p in device_settings.proofs({}) if p.note.startswith("not applied")]
         yield
         if os.environ["ENDING"] == "teardown":
             raise RuntimeError("teardown failed")
