@@ -1,307 +1,287 @@
 """The kinds of flaw that the generated C functions carry, each next to its repaired twin.
 
-Does: for a kind of flaw, build a `Sketch`: the statements of one C function in a safe and in a flawed arrangement.
-Both arrangements are made of the same tokens; what differs is what the code does (a check after the use instead of
-before it, memory freed before its last use, the wrong variable guarded). Weakness names follow MITRE's CWE list.
-Does not: choose fillers, layout or splits (`c_functions`), and does not claim that a safe twin is free of *every* flaw:
-it is free of the planted one.
+Does: for a kind of flaw, build a `Sketch`: the statements of one C function in a safe and in a
+flawed arrangement. Both are made of the same tokens; what differs is what the code does (a check
+after the use instead of before it, memory freed before its last use, the wrong variable guarded).
+Weakness names follow MITRE's CWE list. Statements are templates: `{array}` stands for the
+identifier that is drawn for that role (`c_sketches`).
+Does not: choose fillers, layout or splits (`c_functions`), and does not claim that a safe twin is
+free of *every* flaw: it is free of the planted one.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from greenbench.data.synthetic.c_sketches import Block, Names, Node, Sketch
+from greenbench.data.synthetic.c_sketches import Block, Node, Sketch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
 
-NUL = r"'\0'"
+ARRAY = ("int *{array}", "size_t {bound}", "size_t {index}")
+OBJECT = "struct {struct} *{obj}"
+SOURCE = "const char *{source}"
+BUFFER = "char *{obj};"
+MEMBERS = ("{obj}->{first}", "{obj}->{second}")
+RETURN_NULL = ("return NULL;",)
 
 
-def _leave(rng: Random, answer: str) -> str:
-    return "return NULL;" if answer == "NULL" else f"return {rng.choice(('-1', '0', '1', '-2'))};"
+def _early_return(rng: Random) -> str:
+    answer = rng.choice(("-1", "0", "1", "-2"))
+    return f"return {answer};"
 
 
-def _is_null(rng: Random, name: str) -> str:
-    return rng.choice((f"!{name}", f"{name} == NULL", f"NULL == {name}"))
+def _is_null(rng: Random) -> str:
+    return rng.choice(("!{obj}", "{obj} == NULL", "NULL == {obj}"))
 
 
 def _outside(rng: Random, index: str, bound: str) -> str:
     return rng.choice((f"{index} >= {bound}", f"{bound} <= {index}", f"!({index} < {bound})"))
 
 
-def _array_params(names: Names) -> tuple[str, ...]:
-    return (f"int *{names.array}", f"size_t {names.bound}", f"size_t {names.index}")
-
-
-def _object(names: Names) -> str:
-    return f"struct {names.struct} *{names.obj}"
-
-
 def _late_check(
     rng: Random, cwe: str, params: tuple[str, ...], condition: str, use: Node
 ) -> Sketch:
     """Sketch a function whose guard stands before (safe) or after (flawed) what it guards."""
-    guard = Block(f"if ({condition})", (_leave(rng, "int"),))
+    guard = Block(f"if ({condition})", (_early_return(rng),))
     return Sketch(cwe=cwe, returns="int", params=params, safe=(guard, use), flawed=(use, guard))
 
 
-def _write_bounds(rng: Random, names: Names) -> Sketch:
+def _write_bounds(rng: Random) -> Sketch:
     if rng.randrange(2):
-        use = f"{names.array}[{names.index}] {rng.choice(('=', '^=', '|='))} {names.value};"
-        params = (*_array_params(names), f"int {names.value}")
-        return _late_check(rng, "CWE-787", params, _outside(rng, names.index, names.bound), use)
-    use = f"{names.obj}->{names.text}[{names.index}] = {rng.choice(('0', str(names.number)))};"
-    condition = _outside(rng, names.index, f"{names.obj}->{names.size}")
-    return _late_check(rng, "CWE-787", (_object(names), f"size_t {names.index}"), condition, use)
+        operator = rng.choice(("=", "^=", "|="))
+        use = "{array}[{index}] " + operator + " {value};"
+        condition = _outside(rng, "{index}", "{bound}")
+        return _late_check(rng, "CWE-787", (*ARRAY, "int {value}"), condition, use)
+    use = rng.choice(("{obj}->{text}[{index}] = 0;", "{obj}->{text}[{index}] = {number};"))
+    condition = _outside(rng, "{index}", "{obj}->{size}")
+    return _late_check(rng, "CWE-787", (OBJECT, "size_t {index}"), condition, use)
 
 
-def _read_bounds(rng: Random, names: Names) -> Sketch:
-    cell = f"{names.array}[{names.index}]"
-    condition = _outside(rng, names.index, names.bound)
-    use = f"{names.result} {rng.choice(('=', '^='))} {cell};"
-    return _late_check(rng, "CWE-125", _array_params(names), condition, use)
+def _read_bounds(rng: Random) -> Sketch:
+    condition = _outside(rng, "{index}", "{bound}")
+    use = rng.choice(("{result} = {array}[{index}];", "{result} ^= {array}[{index}];"))
+    return _late_check(rng, "CWE-125", ARRAY, condition, use)
 
 
-def _scan_bounds(rng: Random, names: Names) -> Sketch:
-    inside, differs = (
-        f"{names.index} < {names.bound}",
-        f"{names.array}[{names.index}] != {names.value}",
-    )
-    step = (rng.choice((f"{names.index}++;", f"{names.index} += 1;", f"++{names.index};")),)
-    last = rng.choice(
-        (
-            f"{names.result} = {names.index} == {names.bound};",
-            f"{names.result} = (int){names.index};",
-        )
-    )
+def _scan_bounds(rng: Random) -> Sketch:
+    step = (rng.choice(("{index}++;", "{index} += 1;", "++{index};")),)
+    last = rng.choice(("{result} = {index} == {bound};", "{result} = (int){index};"))
+    inside_first = Block("while ({index} < {bound} && {array}[{index}] != {value})", step)
+    item_first = Block("while ({array}[{index}] != {value} && {index} < {bound})", step)
     return Sketch(
         cwe="CWE-125",
         returns="int",
-        params=(*_array_params(names), f"int {names.value}"),
-        safe=(Block(f"while ({inside} && {differs})", step), last),
-        flawed=(Block(f"while ({differs} && {inside})", step), last),
+        params=(*ARRAY, "int {value}"),
+        safe=(inside_first, last),
+        flawed=(item_first, last),
     )
 
 
-def _null_check(rng: Random, names: Names) -> Sketch:
-    member = f"{names.obj}->{rng.choice((names.first, names.second))}"
-    use = rng.choice((f"{names.result} = {member};", f"{member} = {names.number};", f"{member}++;"))
-    return _late_check(rng, "CWE-476", (_object(names),), _is_null(rng, names.obj), use)
+def _null_check(rng: Random) -> Sketch:
+    member = rng.choice(MEMBERS)
+    read = "{result} = " + member + ";"
+    write = member + " = {number};"
+    use = rng.choice((read, write, member + "++;"))
+    return _late_check(rng, "CWE-476", (OBJECT,), _is_null(rng), use)
 
 
-def _null_condition(rng: Random, names: Names) -> Sketch:
-    present = rng.choice((names.obj, f"{names.obj} != NULL"))
-    member = f"{names.obj}->{names.first} {rng.choice(('>', '<', '=='))} {names.number}"
-    then = (f"{names.result} = {rng.choice(('1', '2', f'{names.number}'))};",)
+def _null_condition(rng: Random) -> Sketch:
+    present = rng.choice(("{obj}", "{obj} != NULL"))
+    operator = rng.choice((">", "<", "=="))
+    member = "{obj}->{first} " + operator + " {number}"
+    then = (rng.choice(("{result} = 1;", "{result} = 2;", "{result} = {number};")),)
     return Sketch(
         cwe="CWE-476",
         returns="int",
-        params=(_object(names),),
+        params=(OBJECT,),
         safe=(Block(f"if ({present} && {member})", then),),
         flawed=(Block(f"if ({member} && {present})", then),),
     )
 
 
-def _unchecked_allocation(rng: Random, names: Names) -> Sketch:
-    text = names.obj
-    take = f"{text} = malloc({names.bound});"
-    guard = Block(f"if ({_is_null(rng, text)})", ("return NULL;",))
-    use = rng.choice(
-        (f"memset({text}, 0, {names.bound});", f"memcpy({text}, {names.source}, {names.bound});")
-    )
+def _unchecked_allocation(rng: Random) -> Sketch:
+    take = "{obj} = malloc({bound});"
+    guard = Block(f"if ({_is_null(rng)})", RETURN_NULL)
+    use = rng.choice(("memset({obj}, 0, {bound});", "memcpy({obj}, {source}, {bound});"))
     return Sketch(
         cwe="CWE-476",
         returns="char *",
-        params=(f"const char *{names.source}", f"size_t {names.bound}"),
-        variables=(f"char *{text};",),
+        params=(SOURCE, "size_t {bound}"),
+        variables=(BUFFER,),
         safe=(take, guard, use),
         flawed=(take, use, guard),
-        answer=text,
+        answer="{obj}",
         holds=True,
     )
 
 
-def _use_after_free(rng: Random, names: Names) -> Sketch:
-    member = f"{names.obj}->{rng.choice((names.first, names.second))}"
-    show, update = f'printf("%d\\n", {member});', f"{names.result} ^= {member} & {names.number};"
-    use = rng.choice(
-        (f"{names.result} = {member};", show, update, f"puts({names.obj}->{names.text});")
-    )
-    release = f"free({names.obj});"
-    params = (_object(names),)
+def _use_after_free(rng: Random) -> Sketch:
+    member = rng.choice(MEMBERS)
+    read = "{result} = " + member + ";"
+    show = 'printf("%d\\n", ' + member + ");"
+    update = "{result} ^= " + member + " & {number};"
+    use = rng.choice((read, show, update, "puts({obj}->{text});"))
+    release = "free({obj});"
     return Sketch(
         cwe="CWE-416",
         returns="int",
-        params=params,
+        params=(OBJECT,),
         safe=(use, release),
         flawed=(release, use),
         holds=True,
     )
 
 
-def _double_free(rng: Random, names: Names) -> Sketch:
-    member = f"{names.obj}->{names.text}"
-    release, clear = f"free({member});", f"{member} = NULL;"
-    again = Block(
-        f"if ({names.obj}->{names.first} {rng.choice(('>', '==', '<'))} {names.number})", (release,)
-    )
+def _double_free(rng: Random) -> Sketch:
+    release = "free({obj}->{text});"
+    clear = "{obj}->{text} = NULL;"
+    operator = rng.choice((">", "==", "<"))
+    again = Block("if ({obj}->{first} " + operator + " {number})", (release,))
     return Sketch(
         cwe="CWE-415",
         returns="int",
-        params=(_object(names),),
+        params=(OBJECT,),
         safe=(release, clear, again),
         flawed=(release, again, clear),
         holds=True,
     )
 
 
-def _leak(rng: Random, names: Names) -> Sketch:
-    text = names.obj
-    take = f"{text} = {rng.choice((f'malloc({names.bound})', f'calloc({names.bound}, 1)'))};"
-    refuse = Block(f"if ({names.bound} > {names.number * 16})", ("return NULL;",))
-    guard = Block(f"if ({_is_null(rng, text)})", ("return NULL;",))
+def _leak(rng: Random) -> Sketch:
+    take = rng.choice(("{obj} = malloc({bound});", "{obj} = calloc({bound}, 1);"))
+    refuse = Block("if ({bound} > {large})", RETURN_NULL)
+    guard = Block(f"if ({_is_null(rng)})", RETURN_NULL)
     return Sketch(
         cwe="CWE-401",
         returns="char *",
-        params=(f"size_t {names.bound}",),
-        variables=(f"char *{text};",),
+        params=("size_t {bound}",),
+        variables=(BUFFER,),
         safe=(refuse, take, guard),
         flawed=(take, guard, refuse),
-        answer=text,
+        answer="{obj}",
         holds=True,
     )
 
 
-def _overflow(rng: Random, names: Names) -> Sketch:
-    product = f"{names.bound} * {names.other}"
-    use = f"{names.obj} = malloc({product});"
+def _overflow(rng: Random) -> Sketch:
+    use = "{obj} = malloc({bound} * {other});"
     limit = rng.choice(("SIZE_MAX", "UINT32_MAX"))
-    guard = Block(
-        f"if ({names.other} != 0 && {names.bound} > {limit} / {names.other})", ("return NULL;",)
-    )
+    guard = Block("if ({other} != 0 && {bound} > " + limit + " / {other})", RETURN_NULL)
     return Sketch(
         cwe="CWE-190",
         returns="char *",
-        params=(f"size_t {names.bound}", f"size_t {names.other}"),
-        variables=(f"char *{names.obj};",),
+        params=("size_t {bound}", "size_t {other}"),
+        variables=(BUFFER,),
         safe=(guard, use),
         flawed=(use, guard),
-        answer=names.obj,
+        answer="{obj}",
         holds=True,
     )
 
 
-def _late_widening(rng: Random, names: Names) -> Sketch:
-    left, right = rng.sample((names.bound, names.other), 2)
+def _late_widening(rng: Random) -> Sketch:
+    left, right = rng.sample(("{bound}", "{other}"), 2)
     return Sketch(
         cwe="CWE-190",
         returns="char *",
-        params=(f"unsigned {names.bound}", f"unsigned {names.other}"),
-        variables=(f"char *{names.obj};",),
-        safe=(f"{names.obj} = malloc(((size_t){left}) * {right});",),
-        flawed=(f"{names.obj} = malloc((size_t)({left} * {right}));",),
-        answer=names.obj,
+        params=("unsigned {bound}", "unsigned {other}"),
+        variables=(BUFFER,),
+        safe=("{obj} = " + f"malloc(((size_t){left}) * {right});",),
+        flawed=("{obj} = " + f"malloc((size_t)({left} * {right}));",),
+        answer="{obj}",
         holds=True,
     )
 
 
-def _format_string(rng: Random, names: Names) -> Sketch:
-    text = f"{names.obj}->{names.text}"
-    head = rng.choice(
-        ("printf(", "fprintf(stderr, ", f"snprintf({text}, {names.obj}->{names.size}, ")
-    )
-    tail = f"{names.obj}->{names.first} {rng.choice(('=', '+=', '|='))} {names.number};"
+def _format_string(rng: Random) -> Sketch:
+    head = rng.choice(("printf(", "fprintf(stderr, ", "snprintf({obj}->{text}, {obj}->{size}, "))
+    operator = rng.choice(("=", "+=", "|="))
+    tail = "{obj}->{first} " + operator + " {number};"
     return Sketch(
         cwe="CWE-134",
         returns="int",
-        params=(_object(names), f"const char *{names.source}"),
-        safe=(f'{head}"%s", {names.source});', tail),
-        flawed=(f'{head}{names.source}, "%s");', tail),
+        params=(OBJECT, SOURCE),
+        safe=(head + '"%s", {source});', tail),
+        flawed=(head + '{source}, "%s");', tail),
     )
 
 
-def _zero_divisor(rng: Random, names: Names) -> Sketch:
-    use = f"{names.result} = {names.value} {rng.choice(('/', '%'))} {names.other};"
-    condition = rng.choice((f"{names.other} == 0", f"!{names.other}", f"{names.other} <= 0"))
-    return _late_check(rng, "CWE-369", (f"int {names.value}", f"int {names.other}"), condition, use)
+def _zero_divisor(rng: Random) -> Sketch:
+    use = rng.choice(("{result} = {value} / {other};", "{result} = {value} % {other};"))
+    condition = rng.choice(("{other} == 0", "!{other}", "{other} <= 0"))
+    return _late_check(rng, "CWE-369", ("int {value}", "int {other}"), condition, use)
 
 
-def _terminator(rng: Random, names: Names) -> Sketch:
-    text = f"{names.obj}->{names.text}"
-    end = f"{text}[{names.obj}->{names.size} - 1]"
-    copy = f"strncpy({text}, {names.source}, {names.obj}->{names.size});"
-    close = f"{end} = {rng.choice(('0', NUL))};"
+def _terminator(rng: Random) -> Sketch:
+    copy = "strncpy({obj}->{text}, {source}, {obj}->{size});"
+    zero = rng.choice(("0", r"'\0'"))
+    close = "{obj}->{text}[{obj}->{size} - 1] = " + zero + ";"
     return Sketch(
         cwe="CWE-170",
         returns="int",
-        params=(_object(names), f"const char *{names.source}"),
+        params=(OBJECT, SOURCE),
         safe=(copy, close),
         flawed=(close, copy),
     )
 
 
-def _copy_bounds(rng: Random, names: Names) -> Sketch:
-    condition = _outside(rng, f"strlen({names.source})", f"{names.obj}->{names.size}")
-    use = f"strcpy({names.obj}->{names.text}, {names.source});"
-    return _late_check(
-        rng, "CWE-120", (_object(names), f"const char *{names.source}"), condition, use
-    )
+def _copy_bounds(rng: Random) -> Sketch:
+    condition = _outside(rng, "strlen({source})", "{obj}->{size}")
+    use = "strcpy({obj}->{text}, {source});"
+    return _late_check(rng, "CWE-120", (OBJECT, SOURCE), condition, use)
 
 
-def _unlocked(rng: Random, names: Names) -> Sketch:
-    lock, unlock = (f"pthread_mutex_{verb}(&{names.obj}->guard);" for verb in ("lock", "unlock"))
-    use = f"{names.obj}->{names.second}{rng.choice(('++', '--', f' = {names.number}'))};"
+def _unlocked(rng: Random) -> Sketch:
+    lock = "pthread_mutex_lock(&{obj}->guard);"
+    unlock = "pthread_mutex_unlock(&{obj}->guard);"
+    change = rng.choice(("++", "--", " = {number}"))
+    use = "{obj}->{second}" + change + ";"
     return Sketch(
         cwe="CWE-362",
         returns="int",
-        params=(_object(names),),
+        params=(OBJECT,),
         safe=(lock, use, unlock),
         flawed=rng.choice(((lock, unlock, use), (use, lock, unlock))),
         holds=True,
     )
 
 
-def _off_by_one(rng: Random, names: Names) -> Sketch:
-    use = rng.choice(
-        (f"{names.result} ^= {names.array}[{names.other}];", f"{names.array}[{names.other}] = 0;")
-    )
-
-    def body(in_loop: str, elsewhere: str) -> tuple[Node, ...]:
-        loop = f"for (size_t {names.other} = 0; {names.other} {in_loop} {names.bound}; {names.other}++)"
-        return Block(loop, (use,)), Block(
-            f"if ({names.result} {elsewhere} {names.number})", (f"{names.result}++;",)
-        )
-
-    params = _array_params(names)[:2]
+def _off_by_one(rng: Random) -> Sketch:
+    use = rng.choice(("{result} ^= {array}[{other}];", "{array}[{other}] = 0;"))
+    below = Block("for (size_t {other} = 0; {other} < {bound}; {other}++)", (use,))
+    beyond = Block("for (size_t {other} = 0; {other} <= {bound}; {other}++)", (use,))
+    step = ("{result}++;",)
+    # The last condition takes the other comparison, so that both arrangements have the same tokens.
+    at_most = Block("if ({result} <= {number})", step)
+    less = Block("if ({result} < {number})", step)
     return Sketch(
-        cwe="CWE-193", returns="int", params=params, safe=body("<", "<="), flawed=body("<=", "<")
+        cwe="CWE-193",
+        returns="int",
+        params=("int *{array}", "size_t {bound}"),
+        safe=(below, at_most),
+        flawed=(beyond, less),
     )
 
 
-def _wrong_variable(rng: Random, names: Names) -> Sketch:
-    use, answer = f"{names.array}[{names.index}] = {names.number};", _leave(rng, "int")
-
-    def body(guarded: str, last: str) -> tuple[Node, ...]:
-        return (
-            Block(f"if ({guarded} >= {names.bound})", (answer,)),
-            use,
-            f"{names.result} = (int){last};",
-        )
-
+def _wrong_variable(rng: Random) -> Sketch:
+    leave = (_early_return(rng),)
+    use = "{array}[{index}] = {number};"
+    right_guard = Block("if ({index} >= {bound})", leave)
+    wrong_guard = Block("if ({other} >= {bound})", leave)
     return Sketch(
         cwe="CWE-129",
         returns="int",
-        params=(*_array_params(names), f"size_t {names.other}"),
-        safe=body(names.index, names.other),
-        flawed=body(names.other, names.index),
+        params=(*ARRAY, "size_t {other}"),
+        safe=(right_guard, use, "{result} = (int){other};"),
+        flawed=(wrong_guard, use, "{result} = (int){index};"),
     )
 
 
-# (kind, weight): order kinds dominate; the last three need more than order and keep the task from being trivial
-KINDS: tuple[tuple[Callable[[Random, Names], Sketch], int], ...] = (
+# kind to weight: order kinds dominate; the last three need more than order and keep the task from
+# being trivial
+KINDS: tuple[tuple[Callable[[Random], Sketch], int], ...] = (
     (_write_bounds, 14),
     (_read_bounds, 10),
     (_scan_bounds, 6),
@@ -323,8 +303,9 @@ KINDS: tuple[tuple[Callable[[Random, Names], Sketch], int], ...] = (
 )
 
 
-def draw_sketch(rng: Random, names: Names) -> Sketch:
-    """Draw a kind of flaw by its weight and sketch it with `names`."""
-    kinds, weights = zip(*KINDS, strict=True)
-    build: Callable[[Random, Names], Sketch] = rng.choices(kinds, weights=weights)[0]
-    return build(rng, names)
+def draw_sketch(rng: Random) -> Sketch:
+    """Draw a kind of flaw by its weight and sketch a function that carries it."""
+    kinds = [kind for kind, _ in KINDS]
+    weights = [weight for _, weight in KINDS]
+    (sketch,) = rng.choices(kinds, weights=weights)
+    return sketch(rng)

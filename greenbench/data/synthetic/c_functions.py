@@ -1,68 +1,46 @@
-"""Generated C functions with and without a flaw: the offline, seconds-long data of the vulnerability task.
+"""Generated C functions with and without a flaw: the offline data of the vulnerability task.
 
-Does: turn the sketches of `c_flaws` into complete C functions with fillers and a random layout, normalise them for
-comparison, and split them so that no held-out function equals a training function after normalisation.
-Does not: stand for real vulnerable code. A score here says whether a pipeline still learns, not how well a model finds
-flaws in the wild.
+Does: turn the sketches of `c_flaws` into complete C functions with fillers and a random layout,
+normalise them for comparison, and split them so that no held-out function equals a training
+function after normalisation.
+Does not: stand for real vulnerable code. A score here says whether a pipeline still learns, not how
+well a model finds flaws in the wild.
 """
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import dataclass
+from itertools import islice
 from random import Random
 from typing import TYPE_CHECKING
 
+from greenbench.data.synthetic.buckets import (
+    TEST_BUCKETS,
+    TRAIN_BUCKETS,
+    VALID_BUCKETS,
+    bucket_of,
+)
 from greenbench.data.synthetic.c_flaws import draw_sketch
-from greenbench.data.synthetic.c_sketches import PRELUDE, Block, Names, Node, Sketch, draw_names
+from greenbench.data.synthetic.c_sketches import Block, Node, Sketch, draw_identifiers, fill
+from greenbench.data.synthetic.randomness import happens
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = [
-    "BUCKETS",
-    "HELD_OUT",
-    "PRELUDE",
-    "CFunction",
-    "bucket",
-    "generate",
-    "make_splits",
-    "normalised",
-    "stream",
-]
-
-BUCKETS = 16
-TEST_BUCKETS = range(4)
-VALID_BUCKETS = range(4, 6)
-TRAIN_BUCKETS = range(6, BUCKETS)
-HELD_OUT = range(6)
 _KEYWORDS = frozenset(
-    re.findall(
-        r"\w+",
-        "break case char const continue default do else for if int long return short signed sizeof static struct "
-        "switch unsigned void while",
-    ),
+    {
+        *("break", "case", "char", "const", "continue", "default", "do", "else", "for", "if"),
+        *("int", "long", "return", "short", "signed", "sizeof", "static", "struct", "switch"),
+        *("unsigned", "void", "while"),
+    }
 )
 _TOKEN = re.compile(
     r"""//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[A-Za-z_]\w*|\d[\w.]*"""
     r"""|->|\+\+|--|<<=|>>=|<<|>>|[-+*/%&|^<>=!]=|&&|\|\||\S""",
     re.DOTALL,
 )
-_VERBS = (
-    "get",
-    "set",
-    "read",
-    "load",
-    "put",
-    "update",
-    "parse",
-    "store",
-    "check",
-    "handle",
-    "init",
-    "find",
-)
+_VERBS = tuple("get set read load put update parse store check handle init find".split())
 _COMMENTS = (
     "fast path",
     "see spec",
@@ -73,38 +51,45 @@ _COMMENTS = (
     "not reentrant",
     "step",
 )
-# Fillers work on two numbers that no flaw depends on: {s} is unsigned, {r} the int result; {a} and {b} are constants.
+# Fillers work on two numbers that no flaw depends on: {spare} is unsigned, {result} the int result;
+# {a} and {b} are constants.
 _FILLERS: tuple[Node, ...] = (
-    "{s} += {a};",
-    "{s} = {s} * {a} + {b};",
-    "{s} ^= {s} >> {a};",
-    "{s} <<= 1;",
-    "{s} = {s} % {a};",
-    "{s} = ({s} + {a}) / {b};",
-    "{s} = {s} > {a} ? {a} : {s};",
-    "{r} = (int)({s} & {a});",
-    "{r} ^= {a};",
-    "{r} = {s} == {a};",
-    "{s}++;",
-    "{s} |= {a};",
-    'puts("{w}");',
-    'printf("%u\\n", {s});',
-    'fprintf(stderr, "{w} %d\\n", {r});',
-    Block("if ({s} > {a})", ("{s} -= {b};",)),
-    Block("if ({s} & {a})", ('puts("{w}");',)),
-    Block("if ({s} == {a})", ("{r} = {b};",)),
-    Block("while ({s} > {a})", ("{s} /= {b};",)),
-    Block("for (int t = 0; t < {a}; t++)", ("{s} += {b};",)),
-    Block("if ({r} < {a} && {s} > {b})", ("{s} = 0;",)),
-    Block("if (!{s})", ("{s} = {a};",)),
+    "{spare} += {a};",
+    "{spare} = {spare} * {a} + {b};",
+    "{spare} ^= {spare} >> {a};",
+    "{spare} <<= 1;",
+    "{spare} = {spare} % {a};",
+    "{spare} = ({spare} + {a}) / {b};",
+    "{spare} = {spare} > {a} ? {a} : {spare};",
+    "{result} = (int)({spare} & {a});",
+    "{result} ^= {a};",
+    "{result} = {spare} == {a};",
+    "{spare}++;",
+    "{spare} |= {a};",
+    'puts("{word}");',
+    'printf("%u\\n", {spare});',
+    'fprintf(stderr, "{word} %d\\n", {result});',
+    Block("if ({spare} > {a})", ("{spare} -= {b};",)),
+    Block("if ({spare} & {a})", ('puts("{word}");',)),
+    Block("if ({spare} == {a})", ("{result} = {b};",)),
+    Block("while ({spare} > {a})", ("{spare} /= {b};",)),
+    Block("for (int t = 0; t < {a}; t++)", ("{spare} += {b};",)),
+    Block("if ({result} < {a} && {spare} > {b})", ("{spare} = 0;",)),
+    Block("if (!{spare})", ("{spare} = {a};",)),
 )
-_EXITS = (Block("if ({s} > {a})", ("return {q};",)), Block("if ({s} == {a})", ("return {q};",)))
+_EXITS = (
+    Block("if ({spare} > {a})", ("return {answer};",)),
+    Block("if ({spare} == {a})", ("return {answer};",)),
+)
 _WORDS = ("ok", "done", "retry", "start", "busy", "skip")
 
 
 @dataclass(frozen=True, slots=True)
 class CFunction:
-    """One C function, whether it carries the flaw, and the flaw's CWE name (the kind it was repaired from if safe)."""
+    """One C function, whether it carries the flaw, and the flaw's CWE name.
+
+    A safe function has the name of the kind that it was repaired from.
+    """
 
     text: str
     vulnerable: bool
@@ -126,128 +111,156 @@ class _Layout:
 def _draw_layout(rng: Random) -> _Layout:
     return _Layout(
         indent=rng.choice(("  ", "    ", "\t", "        ")),
-        own_line=rng.random() < 0.3,  # noqa: PLR2004
-        braces=rng.random() < 0.4,  # noqa: PLR2004
+        own_line=happens(rng, 0.3),
+        braces=happens(rng, 0.4),
         gap=rng.choice((" ", " ", "")),
         blanks=rng.choice((0.0, 0.1, 0.25)),
         comments=rng.choice((0.0, 0.0, 0.1)),
     )
 
 
-def _fill(rng: Random, names: Names, text: str, leave: str) -> str:
-    """Complete one filler template with the function's names and fresh constants."""
-    values = {"s": names.spare, "r": names.result, "q": leave, "w": rng.choice(_WORDS)}
-    return text.format(a=rng.randint(2, 30), b=rng.randint(2, 9), **values)
+def _fill_filler(rng: Random, template: str, roles: Mapping[str, str], answer: str) -> str:
+    """Complete one template of a filler with the function's names and fresh constants."""
+    word = rng.choice(_WORDS)
+    a = rng.randint(2, 30)
+    b = rng.randint(2, 9)
+    return template.format(a=a, b=b, word=word, answer=answer, **roles)
 
 
-def _filler(rng: Random, names: Names, sketch: Sketch, *, early: bool) -> Node:
+def _filler(rng: Random, roles: Mapping[str, str], sketch: Sketch, *, early: bool) -> Node:
     """Draw one harmless statement; one that returns only where the function holds nothing yet."""
-    leave = "NULL" if sketch.returns != "int" else rng.choice(("-1", "0", "1"))
-    node = rng.choice(_EXITS if early and rng.random() < 0.4 else _FILLERS)  # noqa: PLR2004
+    answer = "NULL"
+    if sketch.returns == "int":
+        answer = rng.choice(("-1", "0", "1"))
+    leaves = early and happens(rng, 0.4)
+    node: Node = rng.choice(_EXITS if leaves else _FILLERS)
     if isinstance(node, str):
-        return _fill(rng, names, node, leave)
-    return Block(
-        _fill(rng, names, node.header, leave),
-        tuple(_fill(rng, names, part, leave) for part in node.body),
-    )
+        return _fill_filler(rng, node, roles, answer)
+    header = _fill_filler(rng, node.header, roles, answer)
+    body = [_fill_filler(rng, part, roles, answer) for part in node.body]
+    return Block(header, tuple(body))
 
 
-def _statements(rng: Random, names: Names, sketch: Sketch, *, vulnerable: bool) -> list[Node]:
-    """Mix one to three fillers into the chosen arrangement, at places drawn without looking at the label."""
-    nodes = list(sketch.flawed if vulnerable else sketch.safe)
+def _statements(
+    rng: Random, roles: Mapping[str, str], sketch: Sketch, *, vulnerable: bool
+) -> list[Node]:
+    """Mix one to three fillers into the arrangement, at places drawn without seeing the label."""
+    arrangement = sketch.flawed if vulnerable else sketch.safe
+    nodes = [fill(node, roles) for node in arrangement]
     for _ in range(rng.randint(1, 3)):
         place = rng.randint(0, len(nodes))
-        nodes.insert(place, _filler(rng, names, sketch, early=place == 0 or not sketch.holds))
+        early = place == 0 or not sketch.holds
+        nodes.insert(place, _filler(rng, roles, sketch, early=early))
     return nodes
 
 
-def _render(rng: Random, layout: _Layout, node: Node) -> Iterator[str]:
+def _lines(rng: Random, layout: _Layout, node: Node) -> Iterator[str]:
     """Yield the lines of one statement, with an occasional comment or blank line before it."""
-    if rng.random() < layout.blanks:
+    if happens(rng, layout.blanks):
         yield ""
-    if rng.random() < layout.comments:
+    if happens(rng, layout.comments):
         yield f"{layout.indent}/* {rng.choice(_COMMENTS)} */"
     if isinstance(node, str):
         yield layout.indent + node
         return
-    yield (
-        layout.indent
-        + node.header.replace(" (", f"{layout.gap}(", 1)
-        + (" {" if layout.braces else "")
-    )
-    yield from (layout.indent * 2 + part for part in node.body)
+    header = node.header.replace(" (", f"{layout.gap}(", 1)
+    brace = " {" if layout.braces else ""
+    yield layout.indent + header + brace
+    for statement in node.body:
+        yield layout.indent * 2 + statement
     if layout.braces:
         yield layout.indent + "}"
 
 
+def _opening(rng: Random, roles: Mapping[str, str], sketch: Sketch, layout: _Layout) -> str:
+    """Write the function's first line, or two lines where the brace has one of its own."""
+    params = [param.format_map(roles) for param in sketch.params]
+    params.append("unsigned " + roles["spare"])
+    rng.shuffle(params)
+    verb = rng.choice(_VERBS)
+    storage = "static " if happens(rng, 0.4) else ""
+    gap = "" if sketch.returns.endswith("*") else " "
+    brace = "\n{" if layout.own_line else " {"
+    name = f"{verb}_{roles['struct']}"
+    return f"{storage}{sketch.returns}{gap}{name}({', '.join(params)}){brace}"
+
+
 def _function(rng: Random, *, vulnerable: bool) -> CFunction:
     """Draw one whole function; the generator's state decides everything but the label."""
-    names = draw_names(rng)
-    sketch, layout = draw_sketch(rng, names), _draw_layout(rng)
-    params = [*sketch.params, f"unsigned {names.spare}"]
-    rng.shuffle(params)
-    title = f"{rng.choice(_VERBS)}_{names.struct}"
-    head = f"{'static ' * (rng.random() < 0.4)}{sketch.returns}{' ' * (sketch.returns[-1] != '*')}{title}"  # noqa: PLR2004
-    lines = [f"{head}({', '.join(params)})" + ("\n{" if layout.own_line else " {")]
-    lines += [layout.indent + part for part in (f"int {names.result} = 0;", *sketch.variables)]
-    for node in _statements(rng, names, sketch, vulnerable=vulnerable):
-        lines.extend(_render(rng, layout, node))
-    lines += [f"{layout.indent}return {sketch.answer or names.result};", "}"]
-    return CFunction("\n".join(lines) + "\n", vulnerable, sketch.cwe)
+    roles = draw_identifiers(rng)
+    sketch = draw_sketch(rng)
+    layout = _draw_layout(rng)
+    lines = [_opening(rng, roles, sketch, layout)]
+    for declaration in ("int {result} = 0;", *sketch.variables):
+        lines.append(layout.indent + declaration.format_map(roles))
+    for node in _statements(rng, roles, sketch, vulnerable=vulnerable):
+        lines.extend(_lines(rng, layout, node))
+    answer = sketch.answer.format_map(roles)
+    lines.append(f"{layout.indent}return {answer};")
+    lines.append("}\n")
+    return CFunction("\n".join(lines), vulnerable, sketch.cwe)
 
 
 def twins(seed: int) -> tuple[CFunction, CFunction]:
-    """Return the safe and the vulnerable form of one function: same seed, same tokens, another arrangement."""
-    return (
-        _function(Random(f"twin-{seed}"), vulnerable=False),
-        _function(Random(f"twin-{seed}"), vulnerable=True),
-    )
+    """Return the safe and the vulnerable form of one function.
+
+    Both come of the same seed and have the same tokens in another arrangement.
+    """
+    safe = _function(Random(f"twin-{seed}"), vulnerable=False)
+    flawed = _function(Random(f"twin-{seed}"), vulnerable=True)
+    return safe, flawed
 
 
 def stream(seed: int, *, vulnerable_share: float = 0.5) -> Iterator[CFunction]:
-    """Yield functions without end; the same seed gives the same functions on every Python and machine."""
+    """Yield functions without end; a seed gives the same ones on every Python and machine."""
     rng = Random(f"c-functions-{seed}")  # a text seed is hashed with SHA-512, not with hash()
     while True:
-        yield _function(rng, vulnerable=rng.random() < vulnerable_share)
+        vulnerable = happens(rng, vulnerable_share)
+        yield _function(rng, vulnerable=vulnerable)
 
 
 def generate(count: int, seed: int) -> list[CFunction]:
-    """Return `count` functions, about half of them vulnerable."""
-    functions = stream(seed)
-    return [next(functions) for _ in range(count)]
+    """Return ``count`` functions, about half of them vulnerable."""
+    return list(islice(stream(seed), count))
 
 
 def normalised(text: str) -> str:
-    """Return the function's shape: names numbered by first use, constants blanked, comments, braces and layout gone."""
-    seen: dict[str, str] = {}
+    """Return the function's shape.
+
+    Names are numbered by first use, constants blanked, and comments, braces and layout are gone.
+    """
+    numbers: dict[str, str] = {}
     shape = []
-    for word in _TOKEN.findall(text):
-        if word.startswith(("//", "/*")) or word in "{}":
+    for token in _TOKEN.findall(text):
+        if token.startswith(("//", "/*")) or token in "{}":
             continue
-        if word[0].isalpha() and word not in _KEYWORDS:
-            shape.append(seen.setdefault(word, f"v{len(seen)}"))
+        if token[0].isdigit() or token[0] in "'\"":
+            shape.append("0")
+        elif token[0].isalpha() and token not in _KEYWORDS:
+            shape.append(numbers.setdefault(token, f"v{len(numbers)}"))
         else:
-            shape.append("0" if word[0].isdigit() or word[0] in "'\"" else word)
+            shape.append(token)
     return " ".join(shape)
 
 
 def bucket(text: str) -> int:
-    """Return the bucket (0 to 15) of a function's shape: equal shapes always fall into the same one."""
-    return hashlib.sha256(normalised(text).encode()).digest()[0] % BUCKETS
+    """Return the bucket (0 to 15) of a function's shape."""
+    return bucket_of(normalised(text))
 
 
 def _take(functions: Iterator[CFunction], size: int, buckets: range) -> tuple[CFunction, ...]:
-    """Take `size` functions of different shapes from `buckets`, half of them vulnerable (one more if odd)."""
-    wanted = {True: size - size // 2, False: size // 2}
+    """Take functions of different shapes from ``buckets``; half, rounded up, are vulnerable."""
+    lacking = {True: size - size // 2, False: size // 2}
     shapes: set[str] = set()
     taken: list[CFunction] = []
     while len(taken) < size:
         function = next(functions)
         shape = normalised(function.text)
-        if bucket(function.text) in buckets and wanted[function.vulnerable] and shape not in shapes:
-            wanted[function.vulnerable] -= 1
-            shapes.add(shape)
-            taken.append(function)
+        if not lacking[function.vulnerable] or shape in shapes or bucket_of(shape) not in buckets:
+            continue
+        lacking[function.vulnerable] -= 1
+        shapes.add(shape)
+        taken.append(function)
     return tuple(taken)
 
 
@@ -255,10 +268,11 @@ def make_splits(
     sizes: Sequence[int],
     seed: int,
 ) -> tuple[tuple[CFunction, ...], tuple[CFunction, ...], tuple[CFunction, ...]]:
-    """Return train, valid and test of the given three sizes; no shape occurs twice, within a split or across them.
+    """Return train, valid and test of the given three sizes.
 
-    Shapes are dealt to the splits by their SHA-256, so the promise also holds against the pretraining functions of
-    `greenbench.data.models.modernbert_tiny`, which come from training buckets only.
+    No shape occurs twice, within a split or across them. Shapes are dealt to the splits by
+    `buckets`, so the promise also holds for the pretraining functions of
+    `greenbench.data.models.modernbert_tiny`.
     """
     train, valid, test = sizes
     functions = stream(seed)

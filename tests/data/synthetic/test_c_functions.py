@@ -1,4 +1,4 @@
-"""What holds for the generated C functions of the vulnerability task: labels, twins, splits, references, real C."""
+"""Generated C functions: labels, twins, splits, what simple predictors learn, and real C."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 
 from greenbench.data.synthetic.c_flaws import KINDS
 from greenbench.data.synthetic.c_functions import (
-    PRELUDE,
     CFunction,
     bucket,
     generate,
@@ -25,6 +24,7 @@ from greenbench.data.synthetic.c_functions import (
     stream,
     twins,
 )
+from greenbench.data.synthetic.c_sketches import PRELUDE
 
 _WORD = re.compile(r"\w+|[^\w\s]")
 _LAYOUT = re.compile(r"\s+|/\*.*?\*/")
@@ -56,12 +56,12 @@ def test_a_seed_gives_the_same_functions_in_another_process_with_another_hash_se
 
 
 def test_another_seed_gives_other_functions() -> None:
-    """Seeds are not ignored."""
+    """Two seeds give two lists."""
     assert generate(20, 1) != generate(20, 2)
 
 
 def test_a_longer_draw_starts_with_the_shorter_one() -> None:
-    """`count` only says where to stop."""
+    """The first functions of a seed do not depend on how many are drawn."""
     assert generate(30, 3)[:10] == generate(10, 3)
 
 
@@ -144,7 +144,7 @@ def test_no_shape_occurs_twice_within_or_across_splits(
     assert len(set(shapes)) == len(shapes) == sum(_SIZES)
 
 
-def test_splits_have_the_asked_sizes_and_are_balanced(
+def test_splits_have_the_requested_sizes_and_are_balanced(
     splits: tuple[tuple[CFunction, ...], ...],
 ) -> None:
     """Each split is half vulnerable."""
@@ -155,7 +155,7 @@ def test_splits_have_the_asked_sizes_and_are_balanced(
 
 
 def test_splits_of_other_seeds_still_share_no_buckets() -> None:
-    """Training and held-out buckets are disjoint whatever the seed: so is the pretraining data."""
+    """Training and held-out buckets are disjoint for any seed; so is the pretraining data."""
     train, valid, test = make_splits((40, 20, 20), 5)
     seen = [{bucket(item.text) for item in split} for split in (train, valid, test)]
     assert sum(len(buckets) for buckets in seen) == len(set.union(*seen))
@@ -171,8 +171,8 @@ def test_a_class_is_not_recognised_by_where_it_stands(
         assert abs(first - half / 2) < half * 0.25
 
 
-def _reference(splits: tuple[tuple[CFunction, ...], ...], features: str) -> float:
-    """Fit logistic regression on tokens, lengths or layout and return its MCC on the test split."""
+def _baseline(splits: tuple[tuple[CFunction, ...], ...], features: str) -> float:
+    """Return the MCC on the test split of logistic regression on tokens, lengths or layout."""
     text = pytest.importorskip("sklearn.feature_extraction.text")
     linear = pytest.importorskip("sklearn.linear_model")
     metrics = pytest.importorskip("sklearn.metrics")
@@ -192,8 +192,8 @@ def _reference(splits: tuple[tuple[CFunction, ...], ...], features: str) -> floa
 
 
 @pytest.mark.parametrize("features", ["tokens", "length", "layout"])
-def test_reference_predictors_learn_next_to_nothing(
+def test_dummy_baselines_learn_next_to_nothing(
     splits: tuple[tuple[CFunction, ...], ...], features: str
 ) -> None:
     """A bag of words, the length and the layout do not tell a flaw: MCC stays at or below 0.3."""
-    assert _reference(splits, features) <= 0.3
+    assert _baseline(splits, features) <= 0.3

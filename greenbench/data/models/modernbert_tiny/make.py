@@ -25,7 +25,8 @@ from transformers import ModernBertConfig, ModernBertForSequenceClassification
 
 from greenbench.data.models import bpe
 from greenbench.data.models.modernbert_tiny.objectives import Heads, draw_batch, losses
-from greenbench.data.synthetic.c_functions import HELD_OUT, bucket, stream
+from greenbench.data.synthetic.buckets import HELD_OUT
+from greenbench.data.synthetic.c_functions import bucket, stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
