@@ -1,1 +1,4 @@
-"""The state of the machine: its energy, its settings, its GPUs and processes. Empty, so that the guard stays light."""
+"""The state of the machine: its energy, its settings, its GPUs and processes.
+
+Empty, so that the guard process imports neither pynvml nor Zeus.
+"""

@@ -1,7 +1,7 @@
 """What this machine is: everything that two results must share to be comparable, as plain builtins.
 
-Reads ``/proc``, package metadata and git; imports none of the packages that it lists and starts no benchmark. None or
-an absent key means that it could not be told.
+Reads ``/proc``, package metadata and git; imports none of the packages that it lists and starts no
+benchmark. None or an absent key means that the value could not be determined.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sys
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import psutil
 
@@ -47,7 +47,7 @@ PACKAGES = (
     "transformers",
     "zeus",
 )
-"""The distributions whose version can move a number of ours."""
+"""The distributions whose version can change a result."""
 
 _CPUINFO = Path("/proc/cpuinfo")
 _CONTAINER_FILES = {"docker": Path("/.dockerenv"), "podman": Path("/run/.containerenv")}
@@ -56,8 +56,11 @@ _CGROUP_MARKS = ("docker", "kubepods", "containerd", "libpod", "lxc")
 _GIT_SECONDS = 30
 
 
-def describe(root: Path, gpus: Sequence[Gpu]) -> dict[str, Any]:
-    """Return the environment of a results file: host, processors, memory, system, packages, git state of ``root``."""
+def describe(root: Path, gpus: Sequence[Gpu]) -> dict[str, object]:
+    """Return the environment of a results file.
+
+    It holds host, processors, memory, system, packages, and the git state of ``root``.
+    """
     return {
         "host": socket.gethostname(),
         "cpu": _cpu(),
@@ -74,88 +77,104 @@ def describe(root: Path, gpus: Sequence[Gpu]) -> dict[str, Any]:
 
 
 def cpu_model() -> str:
-    """Return the processor's name as the kernel prints it, or the architecture where it prints none (ARM)."""
-    names = (line.partition(":")[2].strip() for line in _cpuinfo() if line.startswith("model name"))
-    return next(names, "") or platform.processor() or platform.machine()
+    """Return the processor's name as the kernel prints it; on ARM, the architecture."""
+    for line in _cpuinfo():
+        if line.startswith("model name"):
+            name = line.partition(":")[2].strip()
+            return name or _architecture()
+    return _architecture()
 
 
 def package_versions() -> dict[str, str]:
     """Return the versions of ``PACKAGES`` that are installed; what is not installed is left out."""
-    found: dict[str, str] = {}
+    versions: dict[str, str] = {}
     for name in PACKAGES:
         try:
-            found[name] = metadata.version(name)
+            versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
-def git_state(root: Path) -> dict[str, Any]:
-    """Return ``commit`` of the checkout around ``root`` and whether tracked files differ from it (``dirty``).
+def git_state(root: Path) -> dict[str, object]:
+    """Return the ``commit`` around ``root``, and whether tracked files differ from it (``dirty``).
 
-    Both are None with a ``reason`` where there is no commit to be had. Untracked files do not make it dirty: every run
-    adds a results file.
+    Both are None with a ``reason`` if there is no commit to be had. Untracked files do not make it
+    dirty: every run adds a results file.
     """
     try:
         commit = _git(root, "rev-parse", "--verify", "HEAD")
-        dirty = bool(_git(root, "status", "--porcelain", "--untracked-files=no"))
+        changes = _git(root, "status", "--porcelain", "--untracked-files=no")
     except FileNotFoundError:
-        return {
-            "commit": None,
-            "dirty": None,
-            "reason": "git is not installed, or the folder does not exist",
-        }
+        return _no_commit("git is not installed, or the folder does not exist")
     except subprocess.CalledProcessError as error:
-        return {
-            "commit": None,
-            "dirty": None,
-            "reason": f"git: {error.stderr.strip().partition(chr(10))[0]}",
-        }
+        first_line = error.stderr.strip().partition("\n")[0]
+        return _no_commit(f"git: {first_line}")
     except subprocess.TimeoutExpired:
-        return {
-            "commit": None,
-            "dirty": None,
-            "reason": f"git did not answer within {_GIT_SECONDS} s",
-        }
-    return {"commit": commit, "dirty": dirty}
+        return _no_commit(f"git did not answer within {_GIT_SECONDS} s")
+    return {"commit": commit, "dirty": bool(changes)}
+
+
+def _no_commit(reason: str) -> dict[str, object]:
+    return {"commit": None, "dirty": None, "reason": reason}
 
 
 def container() -> str | None:
-    """Return the kind of container that this process runs in (``docker``, ``podman``, ...), or None outside one."""
-    if (kind := _detect_virt("--container")) is not None:
+    """Return the kind of container around this process (``docker``, ...), or None outside one."""
+    kind = _detect_virt("--container")
+    if kind is not None:
         return kind
-    if (
-        kind := next((k for k, path in _CONTAINER_FILES.items() if path.exists()), None)
-    ) is not None:
-        return kind
+    for kind, mark_file in _CONTAINER_FILES.items():
+        if mark_file.exists():
+            return kind
     try:
         groups = _CGROUP.read_text()
-    except OSError:  # absent, or not ours to read: then it tells nothing
-        groups = ""
-    return next((mark for mark in _CGROUP_MARKS if mark in groups), None)
+    except OSError:  # absent, or not readable: then it shows no container
+        return None
+    for mark in _CGROUP_MARKS:
+        if mark in groups:
+            return mark
+    return None
 
 
 def virtual_machine() -> str | None:
-    """Return the hypervisor, ``unknown hypervisor`` where only the CPU's flag betrays one, or None on bare metal."""
-    if (kind := _detect_virt("--vm")) is not None:
+    """Return the hypervisor's name, or None on bare metal.
+
+    ``unknown hypervisor`` stands for one that only the CPU's flag shows.
+    """
+    kind = _detect_virt("--vm")
+    if kind is not None:
         return kind
-    flags = next((line.split() for line in _cpuinfo() if line.startswith("flags")), [])
-    return "unknown hypervisor" if "hypervisor" in flags else None
+    for line in _cpuinfo():
+        if line.startswith("flags"):
+            return "unknown hypervisor" if "hypervisor" in line.split() else None
+    return None
 
 
-def _cpu() -> dict[str, Any]:
+def _cpu() -> dict[str, object]:
     return {
         "model": cpu_model(),
         "physical_cores": psutil.cpu_count(logical=False),
         "logical_cores": psutil.cpu_count(),
-        "usable_cores": len(psutil.Process().cpu_affinity() or ()) or None
-        if sys.platform == "linux"
-        else None,
+        "usable_cores": _usable_cores(),
     }
 
 
+def _usable_cores() -> int | None:
+    if sys.platform != "linux":
+        return None
+    cores = psutil.Process().cpu_affinity()
+    return len(cores) if cores else None
+
+
 def _cpuinfo() -> list[str]:
-    return _CPUINFO.read_text().splitlines() if _CPUINFO.exists() else []
+    if not _CPUINFO.exists():
+        return []
+    return _CPUINFO.read_text().splitlines()
+
+
+def _architecture() -> str:
+    return platform.processor() or platform.machine()
 
 
 def _os_name() -> str:
@@ -167,16 +186,22 @@ def _os_name() -> str:
 
 def _git(root: Path, *arguments: str) -> str:
     command = ["git", "-C", str(root), *arguments]
-    return subprocess.run(
+    finished = subprocess.run(  # noqa: S603  git, with arguments of ours
         command, capture_output=True, text=True, check=True, timeout=_GIT_SECONDS
-    ).stdout.strip()  # noqa: S603 - git, with words of ours
+    )
+    return finished.stdout.strip()
 
 
 def _detect_virt(kind: str) -> str | None:
-    """Ask systemd, which knows far more of them than we do; it prints ``none`` and exits 1 where it finds nothing."""
-    if (tool := shutil.which("systemd-detect-virt")) is None:
+    """Return systemd's answer, which recognises far more kinds than the files here; None without.
+
+    ``systemd-detect-virt`` prints ``none`` and exits 1 if it finds nothing.
+    """
+    tool = shutil.which("systemd-detect-virt")
+    if tool is None:
         return None
-    answer = subprocess.run(
+    finished = subprocess.run(  # noqa: S603  found on the PATH
         [tool, kind], capture_output=True, text=True, check=False
-    ).stdout.strip()  # noqa: S603 - found on the PATH
-    return answer if answer not in {"", "none"} else None
+    )
+    answer = finished.stdout.strip()
+    return None if answer in {"", "none"} else answer

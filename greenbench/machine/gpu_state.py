@@ -1,20 +1,25 @@
-"""The GPUs' side: temperature, clocks, what holds them back, their power limit, and who else is on them.
+"""The GPUs' state over a round: temperature, clocks, throttling, power limit.
 
-Every question that NVML cannot answer is None; a card that is lost in mid-round ends its samples, and is told.
+A question that NVML cannot answer is None. A card that is lost during a round ends its samples, and
+a warning says so.
 """
 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import psutil
 import pynvml
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+from greenbench.machine.gpu_processes import sharing_warning
+from greenbench.machine.nvml import query, watts
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from greenbench.machine.gpu_processes import OtherProcess
     from greenbench.machine.gpus import Gpu
 
 REASONS = {
@@ -35,14 +40,16 @@ DISTURBING = (
     "hw_thermal_slowdown",
     "hw_power_brake_slowdown",
 )
-"""Reasons that make a round unlike another. The others are how a card works: at its power limit (``sw_power_cap``) it always
-lowers its clocks, and V7 asks for just that; they are recorded and not doubted."""
-MEBIBYTE = 1 << 20
+"""Reasons that make one round unlike another.
+
+The others are how a card works: at its power limit (``sw_power_cap``) it always lowers its clocks,
+which is what a power cap is for; they are recorded without a warning.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GpuState:
-    """One card at one moment. None stands for what NVML cannot tell."""
+    """One card at one moment. None stands for what NVML cannot report."""
 
     at: float
     """Seconds of ``time.perf_counter``."""
@@ -50,173 +57,155 @@ class GpuState:
     sm_clock_mhz: int | None = None
     memory_clock_mhz: int | None = None
     throttle: frozenset[str] | None = None
-    """Names of what holds its clocks back."""
+    """Names of the reasons for a lower clock."""
     enforced_power_limit_w: float | None = None
 
     @property
     def known(self) -> bool:
-        """Whether the card answered anything."""
+        """Whether the card answered any question."""
         return self != GpuState(at=self.at)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Neighbour:
-    """Another process on a card."""
-
-    pid: int
-    name: str | None
-    memory_bytes: int | None
-    here: bool
-    """Whether the pid exists here; in a container those of NVML are the host's, and need not."""
+def handle_of(uuid: str) -> object:
+    """Return NVML's handle of a card; None if it is lost already."""
+    return query(pynvml.nvmlDeviceGetHandleByUUID, uuid)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Crowd:
-    """Who was on a card when it was asked."""
-
-    ours: bool
-    """Whether a process of our own was."""
-    others: tuple[Neighbour, ...]
-
-
-def handle_of(uuid: str) -> Any:
-    """Return NVML's handle of a card; None where it is lost already."""
-    return _ask(pynvml.nvmlDeviceGetHandleByUUID, uuid)
-
-
-def state(handle: Any) -> GpuState:
-    """Ask NVML for the state of a card; without a handle nothing is known of it."""
+def read_state(handle: object) -> GpuState:
+    """Read the state of a card from NVML; without a handle nothing is known of it."""
     at = time.perf_counter()
     if handle is None:
         return GpuState(at=at)
-    limit = _ask(pynvml.nvmlDeviceGetEnforcedPowerLimit, handle)
-    reasons = _ask(pynvml.nvmlDeviceGetCurrentClocksThrottleReasons, handle)
+    reasons = query(pynvml.nvmlDeviceGetCurrentClocksThrottleReasons, handle)
+    thermometer = pynvml.NVML_TEMPERATURE_GPU
     return GpuState(
         at=at,
-        temperature_c=_ask(pynvml.nvmlDeviceGetTemperatureV, handle, pynvml.NVML_TEMPERATURE_GPU),
-        sm_clock_mhz=_ask(pynvml.nvmlDeviceGetClockInfo, handle, pynvml.NVML_CLOCK_SM),
-        memory_clock_mhz=_ask(pynvml.nvmlDeviceGetClockInfo, handle, pynvml.NVML_CLOCK_MEM),
+        temperature_c=query(pynvml.nvmlDeviceGetTemperatureV, handle, thermometer),
+        sm_clock_mhz=query(pynvml.nvmlDeviceGetClockInfo, handle, pynvml.NVML_CLOCK_SM),
+        memory_clock_mhz=query(pynvml.nvmlDeviceGetClockInfo, handle, pynvml.NVML_CLOCK_MEM),
         throttle=None if reasons is None else decoded(reasons),
-        enforced_power_limit_w=None if limit is None else limit / 1000,
+        enforced_power_limit_w=watts(query(pynvml.nvmlDeviceGetEnforcedPowerLimit, handle)),
     )
 
 
 def decoded(mask: int) -> frozenset[str]:
-    """Return the names of the reasons in ``mask``; bits of newer drivers are named by their value."""
-    bits = [1 << i for i in range(mask.bit_length()) if mask >> i & 1]
-    return frozenset(REASONS.get(bit, f"0x{bit:x}") for bit in bits)
-
-
-def crowd(handle: Any, own: frozenset[int]) -> Crowd:
-    """Return who computes or draws on a card, ``own`` pids told from others'."""
-    if handle is None:
-        return Crowd(ours=False, others=())
-    asked = (
-        pynvml.nvmlDeviceGetComputeRunningProcesses,
-        pynvml.nvmlDeviceGetGraphicsRunningProcesses,
-    )
-    running = [p for question in asked for p in _ask(question, handle) or ()]
-    others = (
-        Neighbour(
-            pid=p.pid,
-            name=_name(p.pid),
-            memory_bytes=p.usedGpuMemory,
-            here=psutil.pid_exists(p.pid),
-        )
-        for p in running
-        if p.pid not in own
-    )
-    return Crowd(ours=any(p.pid in own for p in running), others=tuple(others))
-
-
-def neighbours(crowds: Sequence[Crowd]) -> list[Neighbour]:
-    """Return the strangers in any of ``crowds``, each once and with the most memory it had.
-
-    In a container NVML names processes by the host's numbers, which are nobody's here: where none of ours was seen, one such
-    unknown process is taken for ourselves and left out. Which of several it is cannot be known, nor whether it is one.
-    """
-    each = sorted((n for c in crowds for n in c.others), key=lambda n: n.memory_bytes or 0)
-    others = {n.pid: n for n in each}
-    unknown = [n.pid for n in others.values() if not n.here]
-    if unknown and not any(c.ours for c in crowds):
-        del others[unknown[0]]
-    return list(others.values())
-
-
-def _ask(question: Callable[..., Any], *arguments: Any) -> Any:
-    try:
-        return question(*arguments)
-    except pynvml.NVMLError:  # an older card, or a lost one: not known, and told as such
-        return None
-
-
-def _name(pid: int) -> str | None:
-    try:
-        return psutil.Process(pid).name()
-    except psutil.Error:
-        return None
+    """Return the names of the reasons in ``mask``; an unknown bit is named by its value."""
+    names = set()
+    for position in range(mask.bit_length()):
+        bit = 1 << position
+        if mask & bit:
+            names.add(REASONS.get(bit, f"0x{bit:x}"))
+    return frozenset(names)
 
 
 def summary(
-    gpu: Gpu, states: Sequence[GpuState], others: Sequence[Neighbour]
-) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Return a card's states over a round, oldest first, as plain builtins, and what a reader should know of them."""
-    seen = [s for s in states if s.known]
-    limits = [s.enforced_power_limit_w for s in seen if s.enforced_power_limit_w is not None]
-    reasons = [s.throttle for s in seen if s.throttle is not None]
-    counts = {name: sum(name in r for r in reasons) for name in sorted(set().union(*reasons))}
-    record = {
+    gpu: Gpu, states: Sequence[GpuState], others: Sequence[OtherProcess]
+) -> tuple[dict[str, object], tuple[str, ...]]:
+    """Return a card's states over a round as plain builtins, and the warnings about them.
+
+    ``states`` are ordered from the oldest to the newest; ``others`` are foreign processes on it.
+    """
+    known = [state for state in states if state.known]
+    limits = _power_limits(known)
+    counts, samples = _throttling(known)
+    record: dict[str, object] = {
         "uuid": gpu.uuid,
-        "samples": len(seen),
-        "temperature_c": _span([s.temperature_c for s in seen]),
-        "sm_clock_mhz": _span([s.sm_clock_mhz for s in seen]),
-        "memory_clock_mhz": _span([s.memory_clock_mhz for s in seen]),
+        "samples": len(known),
+        "temperature_c": _range([state.temperature_c for state in known]),
+        "sm_clock_mhz": _range([state.sm_clock_mhz for state in known]),
+        "memory_clock_mhz": _range([state.memory_clock_mhz for state in known]),
         "max_sm_clock_mhz": gpu.max_sm_clock_mhz,
         "max_memory_clock_mhz": gpu.max_memory_clock_mhz,
-        "throttle": {name: count / len(reasons) for name, count in counts.items()}
-        if reasons
-        else None,
-        "enforced_power_limit_w": {**_span(limits), "start": limits[0], "end": limits[-1]}
-        if limits
-        else None,
-        "other_processes": [
-            {"pid": n.pid, "name": n.name, "memory_bytes": n.memory_bytes} for n in others
-        ],
+        "throttle": _shares(counts, samples),
+        "enforced_power_limit_w": _limit_record(limits),
+        "other_processes": [_process_record(process) for process in others],
     }
-    name = f"{gpu.name} ({gpu.uuid[:12]})"
-    told = [f"{name} was slowed down by {reason} in {counts[reason]} of {len(reasons)} looks"
-            for reason in DISTURBING if reason in counts]  # fmt: skip
-    if limits and min(limits) != max(limits):
-        moved = f"from {limits[0]:g} to {limits[-1]:g} W (between {min(limits):g} and {max(limits):g} W)"
-        told.append(f"the power limit of {name} changed during the round {moved}")
-    return record, (*told, *_silence(name, states), *_strangers(name, others))
+    card = f"{gpu.name} ({gpu.uuid[:12]})"
+    warnings = (
+        *_throttle_warnings(card, counts, samples),
+        _limit_warning(card, limits),
+        _silence_warning(card, states),
+        sharing_warning(card, others),
+    )
+    return record, tuple(filter(None, warnings))
 
 
-def _silence(name: str, states: Sequence[GpuState]) -> list[str]:
-    silent = [i for i, s in enumerate(states) if not s.known]
-    if not silent:
-        return []
-    looks = f"({len(silent)} of {len(states)} looks)"
-    if len(silent) == len(states):
-        return [f"NVML gave no state of {name} during the whole round {looks}"]
-    since = f"{states[silent[0]].at - states[0].at:.1f} s into the round"
-    lost = silent[-1] - silent[0] + 1 == len(silent) and silent[-1] == len(states) - 1
-    return [f"NVML gave no state of {name} from {since} on {looks}" if lost else
-            f"NVML gave no state of {name} for a while, first {since} {looks}"]  # fmt: skip
+def _power_limits(states: Sequence[GpuState]) -> list[float]:
+    limits = []
+    for state in states:
+        if state.enforced_power_limit_w is not None:
+            limits.append(state.enforced_power_limit_w)
+    return limits
 
 
-def _span(values: Sequence[float | None]) -> dict[str, float | None]:
-    known = [v for v in values if v is not None]
+def _throttling(states: Sequence[GpuState]) -> tuple[Counter[str], int]:
+    """Return how many samples showed each reason, and how many samples know their reasons."""
+    counts: Counter[str] = Counter()
+    samples = 0
+    for state in states:
+        if state.throttle is not None:
+            counts.update(state.throttle)
+            samples += 1
+    return counts, samples
+
+
+def _shares(counts: Counter[str], samples: int) -> dict[str, float] | None:
+    if not samples:
+        return None
+    return {reason: counts[reason] / samples for reason in sorted(counts)}
+
+
+def _range(values: Sequence[float | None]) -> dict[str, float | None]:
+    known = [value for value in values if value is not None]
     if not known:
         return {"min": None, "mean": None, "max": None}
     return {"min": min(known), "mean": sum(known) / len(known), "max": max(known)}
 
 
-def _strangers(name: str, others: Sequence[Neighbour]) -> list[str]:
-    if not others:
-        return []
-    each = ", ".join(
-        f"{n.name or 'unknown'} (pid {n.pid}{'' if n.memory_bytes is None else f', {n.memory_bytes // MEBIBYTE} MiB'})"
-        for n in others
-    )
-    return [f"{len(others)} other process(es) on {name}, whose joules are in its counter: {each}"]
+def _limit_record(limits: Sequence[float]) -> dict[str, float | None] | None:
+    if not limits:
+        return None
+    return _range(limits) | {"start": limits[0], "end": limits[-1]}
+
+
+def _process_record(process: OtherProcess) -> dict[str, object]:
+    return {"pid": process.pid, "name": process.name, "memory_bytes": process.memory_bytes}
+
+
+def _throttle_warnings(card: str, counts: Counter[str], samples: int) -> list[str]:
+    warnings = []
+    for reason in DISTURBING:
+        count = counts[reason]
+        if count:
+            frequency = f"in {count} of {samples} samples"
+            warnings.append(f"{card} was slowed down by {reason} {frequency}")
+    return warnings
+
+
+def _limit_warning(card: str, limits: Sequence[float]) -> str:
+    if not limits:
+        return ""
+    lowest, highest = min(limits), max(limits)
+    if lowest == highest:
+        return ""
+    change = f"from {limits[0]:g} to {limits[-1]:g} W"
+    extremes = f"between {lowest:g} and {highest:g} W"
+    return f"the power limit of {card} changed during the round {change} ({extremes})"
+
+
+def _silence_warning(card: str, states: Sequence[GpuState]) -> str:
+    silent = [number for number, state in enumerate(states) if not state.known]
+    if not silent:
+        return ""
+    missing = f"NVML reported no state of {card}"
+    samples = f"({len(silent)} of {len(states)} samples)"
+    if len(silent) == len(states):
+        return f"{missing} during the whole round {samples}"
+    first, last = silent[0], silent[-1]
+    seconds = states[first].at - states[0].at
+    since = f"{seconds:.1f} s into the round"
+    uninterrupted = last - first + 1 == len(silent)
+    to_the_end = last == len(states) - 1
+    if uninterrupted and to_the_end:
+        return f"{missing} from {since} on {samples}"
+    return f"{missing} for a while, first {since} {samples}"

@@ -1,7 +1,8 @@
 """The NVIDIA GPUs of this machine as NVML describes them, and which of them a cell's energy counts.
 
-Only looks: limits and clocks are set elsewhere. Sees NVIDIA cards alone, knows no CUDA context and imports neither
-torch nor Zeus, so that listing is instant. Positions follow ``CUDA_VISIBLE_DEVICES`` as torch and Zeus count them.
+Reads only: limits and clocks are set elsewhere. Sees NVIDIA cards alone, knows no CUDA context and
+imports neither torch nor Zeus, so that listing is instant. Positions follow
+``CUDA_VISIBLE_DEVICES`` as torch and Zeus count them.
 """
 
 from __future__ import annotations
@@ -9,26 +10,27 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pynvml
 
 from greenbench.errors import UnavailableError, UsageError
+from greenbench.machine.nvml import query, watts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gpu:
-    """One card. None stands for what NVML cannot tell about it."""
+    """One card. None stands for what NVML cannot report about it."""
 
     index: int
     """Its number in torch (``cuda:N``) and in Zeus, after ``CUDA_VISIBLE_DEVICES``."""
     nvml_index: int
-    """Its number in NVML and nvidia-smi, which know nothing of ``CUDA_VISIBLE_DEVICES``."""
+    """Its number in NVML and nvidia-smi, which ignore ``CUDA_VISIBLE_DEVICES``."""
     uuid: str
     name: str
     driver: str
@@ -37,7 +39,7 @@ class Gpu:
     energy_counter: bool
     """Whether it counts its energy itself (Volta and newer)."""
     mig: bool = False
-    """Whether it is partitioned: its counter then holds the joules of other people's partitions too."""
+    """Whether it is partitioned: its counter then includes the joules of all partitions."""
     power_limit_w: float | None = None
     default_power_limit_w: float | None = None
     min_power_limit_w: float | None = None
@@ -52,101 +54,120 @@ class Gpu:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Survey:
-    """The GPUs that a process may use, and why there is none where there is none."""
+    """The GPUs that a process may use; if there is none, the reason."""
 
     gpus: tuple[Gpu, ...] = ()
     reason: str = ""
 
 
 def survey() -> Survey:
-    """Look at every GPU that ``CUDA_VISIBLE_DEVICES`` leaves visible; a sick driver becomes a reason."""
-    if "MIG-" in (asked := os.environ.get(VISIBLE, "")):
-        return Survey(
-            reason=f"{VISIBLE}={asked} names MIG partitions, whose energy NVML cannot count: name whole GPUs"
-        )
+    """Describe every GPU that ``CUDA_VISIBLE_DEVICES`` leaves visible.
+
+    A driver that fails raises nothing: its error is the survey's reason.
+    """
+    setting = os.environ.get(VISIBLE, "")
+    if "MIG-" in setting:
+        limit = "names MIG partitions, whose energy NVML cannot count: name whole GPUs"
+        return Survey(reason=f"{VISIBLE}={setting} {limit}")
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError as error:
-        return Survey(reason=f"NVML answers '{error}': no usable NVIDIA driver here")
+        return Survey(reason=f"NVML reports '{error}': no usable NVIDIA driver here")
     try:
         return _visible_gpus()
     except pynvml.NVMLError as error:
-        return Survey(
-            reason=f"NVML answers '{error}' when asked for the GPUs: see nvidia-smi and the kernel's log"
-        )
+        advice = "see nvidia-smi and the kernel's log"
+        return Survey(reason=f"NVML reports '{error}' when listing the GPUs: {advice}")
     finally:
         pynvml.nvmlShutdown()
 
 
 def gpus() -> tuple[Gpu, ...]:
-    """Return the GPUs that this process may use, in torch's order; empty where there is none (``survey`` knows why)."""
+    """Return the GPUs that this process may use, in torch's order; ``survey`` has the reason."""
     return survey().gpus
 
 
 def counted(selection: str, device: str) -> tuple[Gpu, ...]:
-    """Return the GPUs whose energy counts: what ``--green-gpus`` says, for a cell on torch device ``device``.
+    """Return the GPUs whose energy counts, by ``--green-gpus``, for a cell on ``device``.
 
-    ``auto`` is the GPU that ``device`` names (none for ``cpu``), ``none`` none, ``all`` every visible one; else UUIDs,
-    or the beginnings of UUIDs, separated by commas. Raises UsageError for an unknown UUID or an ambiguous device, and
-    UnavailableError where a GPU is asked for and cannot be had.
+    ``auto`` is the GPU that the torch device names (none for ``cpu``), ``none`` none, ``all`` every
+    visible one; otherwise UUIDs, or their beginnings, separated by commas. Raises UsageError for an
+    unknown UUID or an ambiguous device, and UnavailableError for a GPU that cannot be counted.
     """
-    if selection == "none" or (selection == "auto" and not device.startswith("cuda")):
+    if selection == "none":
         return ()
-    found = survey()
-    if not found.gpus:
-        message = (
-            f"--green-gpus {selection} on {device}: no GPU can be counted, because {found.reason}"
-        )
-        raise UnavailableError(message)
+    if selection == "auto" and not device.startswith("cuda"):
+        return ()
+    machine = survey()
+    if not machine.gpus:
+        request = f"--green-gpus {selection} on {device}"
+        raise UnavailableError(f"{request}: no GPU can be counted, because {machine.reason}")
     if selection == "all":
-        return _whole(found.gpus)
-    return (
-        (_of_device(device, found.gpus),)
-        if selection == "auto"
-        else _of_uuids(selection, found.gpus)
-    )
+        return _whole_cards(machine.gpus)
+    if selection == "auto":
+        return (_card_of_device(device, machine.gpus),)
+    return _cards_of_uuids(selection, machine.gpus)
 
 
-def visible(uuids: Sequence[str], asked: str | None) -> tuple[int, ...]:
-    """Return the NVML numbers that ``CUDA_VISIBLE_DEVICES=asked`` leaves visible, in CUDA's order.
+def visible(uuids: Sequence[str], setting: str | None) -> tuple[int, ...]:
+    """Return the NVML numbers that ``CUDA_VISIBLE_DEVICES`` leaves, in CUDA's order.
 
-    CUDA's rule (CUDA C++ programming guide, environment variables): numbers or beginnings of UUIDs; the list ends at
-    the first entry that is invalid, and naming a device twice shows none.
+    CUDA's rule (CUDA C++ programming guide, environment variables): numbers or beginnings of UUIDs;
+    the list ends at the first invalid entry, and naming a device twice shows none.
     """
-    if asked is None:
+    if setting is None:
         return tuple(range(len(uuids)))
     chosen: list[int] = []
-    for entry in asked.split(","):
-        matches = [i for i, uuid in enumerate(uuids) if _names(entry.strip(), i, uuid)]
+    for entry in setting.split(","):
+        matches = _matching_numbers(entry.strip(), uuids)
         if len(matches) != 1:
             break
-        if matches[0] in chosen:
+        number = matches[0]
+        if number in chosen:
             return ()
-        chosen += matches
+        chosen.append(number)
     return tuple(chosen)
 
 
-def _names(entry: str, number: int, uuid: str) -> bool:
-    by_uuid = entry.startswith("GPU-") and uuid.lower().startswith(entry.lower())
-    return by_uuid or (re.fullmatch(r"\+?[0-9]+", entry) is not None and int(entry) == number)
+def _matching_numbers(entry: str, uuids: Sequence[str]) -> list[int]:
+    if re.fullmatch(r"\+?[0-9]+", entry):
+        number = int(entry)
+        return [number] if number < len(uuids) else []
+    if not entry.startswith("GPU-"):
+        return []
+    matches = []
+    for number, uuid in enumerate(uuids):
+        if uuid.lower().startswith(entry.lower()):
+            matches.append(number)
+    return matches
 
 
 def _visible_gpus() -> Survey:
-    handles = [pynvml.nvmlDeviceGetHandleByIndex(i) for i in range(pynvml.nvmlDeviceGetCount())]
-    asked = os.environ.get(VISIBLE)
-    numbers = visible([pynvml.nvmlDeviceGetUUID(h) for h in handles], asked)
+    handles = []
+    uuids = []
+    for number in range(pynvml.nvmlDeviceGetCount()):
+        handle = pynvml.nvmlDeviceGetHandleByIndex(number)
+        handles.append(handle)
+        uuids.append(pynvml.nvmlDeviceGetUUID(handle))
+    if not handles:
+        return Survey(reason="NVML lists none")
+    setting = os.environ.get(VISIBLE)
+    numbers = visible(uuids, setting)
+    if not numbers:
+        return Survey(reason=f"{VISIBLE}={setting} leaves none of {len(handles)} visible")
     driver = pynvml.nvmlSystemGetDriverVersion()
-    found = tuple(
-        _gpu(position, number, handles[number], driver) for position, number in enumerate(numbers)
-    )
-    hidden = (
-        f"{VISIBLE}={asked} leaves none of {len(handles)} visible" if handles else "NVML lists none"
-    )
-    return Survey(gpus=found, reason="" if found else hidden)
+    cards = []
+    for position, number in enumerate(numbers):
+        cards.append(_card(position, number, handles[number], driver))
+    return Survey(gpus=tuple(cards))
 
 
-def _gpu(position: int, number: int, handle: Any, driver: str) -> Gpu:
-    limits = _ask(pynvml.nvmlDeviceGetPowerManagementLimitConstraints, handle) or (None, None)
+def _card(position: int, number: int, handle: object, driver: str) -> Gpu:
+    lowest, highest = _power_limit_range(handle)
+    limit = query(pynvml.nvmlDeviceGetPowerManagementLimit, handle)
+    default_limit = query(pynvml.nvmlDeviceGetPowerManagementDefaultLimit, handle)
+    sm, memory = pynvml.NVML_CLOCK_SM, pynvml.NVML_CLOCK_MEM
+    thermometer = pynvml.NVML_TEMPERATURE_GPU
     return Gpu(
         index=position,
         nvml_index=number,
@@ -155,90 +176,119 @@ def _gpu(position: int, number: int, handle: Any, driver: str) -> Gpu:
         driver=driver,
         simulated=driver.endswith("-sim"),
         energy_counter=_counts_energy(handle),
-        mig=(_ask(pynvml.nvmlDeviceGetMigMode, handle) or [0])[0] == pynvml.NVML_DEVICE_MIG_ENABLE,
-        power_limit_w=_watts(_ask(pynvml.nvmlDeviceGetPowerManagementLimit, handle)),
-        default_power_limit_w=_watts(_ask(pynvml.nvmlDeviceGetPowerManagementDefaultLimit, handle)),
-        min_power_limit_w=_watts(limits[0]),
-        max_power_limit_w=_watts(limits[1]),
-        sm_clock_mhz=_ask(pynvml.nvmlDeviceGetClockInfo, handle, pynvml.NVML_CLOCK_SM),
-        max_sm_clock_mhz=_ask(pynvml.nvmlDeviceGetMaxClockInfo, handle, pynvml.NVML_CLOCK_SM),
-        memory_clock_mhz=_ask(pynvml.nvmlDeviceGetClockInfo, handle, pynvml.NVML_CLOCK_MEM),
-        max_memory_clock_mhz=_ask(pynvml.nvmlDeviceGetMaxClockInfo, handle, pynvml.NVML_CLOCK_MEM),
-        temperature_c=_ask(pynvml.nvmlDeviceGetTemperatureV, handle, pynvml.NVML_TEMPERATURE_GPU),
-        persistence=None
-        if (mode := _ask(pynvml.nvmlDeviceGetPersistenceMode, handle)) is None
-        else bool(mode),
+        mig=_is_partitioned(handle),
+        power_limit_w=watts(limit),
+        default_power_limit_w=watts(default_limit),
+        min_power_limit_w=watts(lowest),
+        max_power_limit_w=watts(highest),
+        sm_clock_mhz=query(pynvml.nvmlDeviceGetClockInfo, handle, sm),
+        max_sm_clock_mhz=query(pynvml.nvmlDeviceGetMaxClockInfo, handle, sm),
+        memory_clock_mhz=query(pynvml.nvmlDeviceGetClockInfo, handle, memory),
+        max_memory_clock_mhz=query(pynvml.nvmlDeviceGetMaxClockInfo, handle, memory),
+        temperature_c=query(pynvml.nvmlDeviceGetTemperatureV, handle, thermometer),
+        persistence=_persistence(handle),
     )
 
 
-def _ask(question: Callable[..., Any], *arguments: Any) -> Any:
-    """Return NVML's answer, or None: older cards and drivers know fewer questions, and that is no fault."""
-    try:
-        return question(*arguments)
-    except pynvml.NVMLError:
-        return None
+def _power_limit_range(handle: object) -> tuple[int | None, int | None]:
+    """Return the lowest and the highest power limit in milliwatts."""
+    constraints = query(pynvml.nvmlDeviceGetPowerManagementLimitConstraints, handle)
+    if not constraints:
+        return None, None
+    lowest, highest = constraints
+    return lowest, highest
 
 
-def _counts_energy(handle: Any) -> bool:
-    # Before Volta Zeus polls power in a process of its own and reports 0 J for a steady load: no counter at all.
-    volta = (_ask(pynvml.nvmlDeviceGetArchitecture, handle) or 0) >= pynvml.NVML_DEVICE_ARCH_VOLTA
-    return volta and _ask(pynvml.nvmlDeviceGetTotalEnergyConsumption, handle) is not None
+def _is_partitioned(handle: object) -> bool:
+    modes = query(pynvml.nvmlDeviceGetMigMode, handle)
+    if not modes:
+        return False
+    current = modes[0]
+    return bool(current == pynvml.NVML_DEVICE_MIG_ENABLE)
 
 
-def _watts(milliwatts: int | None) -> float | None:
-    return None if milliwatts is None else milliwatts / 1000
+def _persistence(handle: object) -> bool | None:
+    mode = query(pynvml.nvmlDeviceGetPersistenceMode, handle)
+    return None if mode is None else bool(mode)
 
 
-def _of_device(device: str, found: Sequence[Gpu]) -> Gpu:
+def _counts_energy(handle: object) -> bool:
+    """Whether the card counts its energy itself.
+
+    Before Volta, Zeus polls the power in a process of its own and reports 0 J for a steady load:
+    that is no counter at all.
+    """
+    architecture = query(pynvml.nvmlDeviceGetArchitecture, handle) or 0
+    if architecture < pynvml.NVML_DEVICE_ARCH_VOLTA:
+        return False
+    return query(pynvml.nvmlDeviceGetTotalEnergyConsumption, handle) is not None
+
+
+def _card_of_device(device: str, cards: Sequence[Gpu]) -> Gpu:
     number = device.partition(":")[2] or "0"
-    chosen = next((gpu for gpu in found if str(gpu.index) == number), None)
-    if chosen is None:
-        message = f"{device} does not exist: torch sees {len(found)} GPU(s), cuda:0 to cuda:{len(found) - 1}"
-        raise UsageError(message)
-    _refuse_ambiguous(device, found)
-    if chosen.mig:
+    for card in cards:
+        if str(card.index) == number:
+            break
+    else:
+        available = f"{len(cards)} GPU(s), cuda:0 to cuda:{len(cards) - 1}"
+        raise UsageError(f"{device} does not exist: torch sees {available}")
+    _refuse_ambiguous(device, cards)
+    if card.mig:
         message = (
-            f"{device} ({chosen.name}) is partitioned by MIG, and its counter holds all partitions: "
-            f"say --green-gpus none, or --green-gpus {chosen.uuid} to count the whole card"
+            f"{device} ({card.name}) is partitioned by MIG, and its counter holds all partitions: "
+            f"say --green-gpus none, or --green-gpus {card.uuid} to count the whole card"
         )
         raise UnavailableError(message)
-    return chosen
+    return card
 
 
-def _refuse_ambiguous(device: str, found: Sequence[Gpu]) -> None:
-    """Refuse unlike cards in CUDA's own order, the fastest first: NVML counts by slot, and we might read another."""
-    by_uuid = os.environ.get(VISIBLE, "").startswith("GPU-")
-    if (
-        by_uuid
-        or os.environ.get("CUDA_DEVICE_ORDER") == "PCI_BUS_ID"
-        or len({gpu.name for gpu in found}) == 1
-    ):
+def _refuse_ambiguous(device: str, cards: Sequence[Gpu]) -> None:
+    """Raise UsageError for unlike cards in CUDA's own order.
+
+    CUDA lists the fastest card first, NVML counts by slot, and the two would disagree.
+    """
+    if os.environ.get(VISIBLE, "").startswith("GPU-"):
         return
-    cards = ", ".join(sorted({gpu.name for gpu in found}))
-    message = f"{device} may be any of {cards}: set CUDA_DEVICE_ORDER=PCI_BUS_ID, so that CUDA counts as NVML does"
-    raise UsageError(message)
+    if os.environ.get("CUDA_DEVICE_ORDER") == "PCI_BUS_ID":
+        return
+    models = sorted({card.name for card in cards})
+    if len(models) == 1:
+        return
+    remedy = "set CUDA_DEVICE_ORDER=PCI_BUS_ID, so that CUDA counts as NVML does"
+    raise UsageError(f"{device} may be any of {', '.join(models)}: {remedy}")
 
 
-def _whole(found: Sequence[Gpu]) -> tuple[Gpu, ...]:
-    """Return all cards; raises UnavailableError where one is partitioned: who wants its tenants' joules names it."""
-    shared = [f"{gpu.name} ({gpu.uuid})" for gpu in found if gpu.mig]
-    if shared:
+def _whole_cards(cards: Sequence[Gpu]) -> tuple[Gpu, ...]:
+    """Return all cards; raises UnavailableError if one is partitioned.
+
+    A partitioned card counts only when it is named: its counter includes other users' partitions.
+    """
+    partitioned = [f"{card.name} ({card.uuid})" for card in cards if card.mig]
+    if partitioned:
         message = (
-            f"--green-gpus all: {', '.join(shared)} is partitioned by MIG, and its counter holds all partitions; name the "
-            "cards to count by their UUIDs"
+            f"--green-gpus all: {', '.join(partitioned)} is partitioned by MIG, and its counter "
+            "holds all partitions; name the cards to count by their UUIDs"
         )
         raise UnavailableError(message)
-    return tuple(found)
+    return tuple(cards)
 
 
-def _of_uuids(selection: str, found: Sequence[Gpu]) -> tuple[Gpu, ...]:
+def _cards_of_uuids(selection: str, cards: Sequence[Gpu]) -> tuple[Gpu, ...]:
     chosen: dict[str, Gpu] = {}
-    for entry in filter(None, (part.strip() for part in selection.split(","))):
-        matches = [gpu for gpu in found if gpu.uuid.lower().startswith(entry.lower())]
-        if len(matches) != 1:
-            present = ", ".join(gpu.uuid for gpu in found)
-            which = "several GPUs" if matches else "no GPU"
-            message = f"--green-gpus: '{entry}' names {which} here; allowed are auto, none, all or UUIDs of: {present}"
-            raise UsageError(message)
-        chosen[matches[0].uuid] = matches[0]
+    for part in selection.split(","):
+        entry = part.strip()
+        if entry:
+            card = _card_of_uuid(entry, cards)
+            chosen[card.uuid] = card
     return tuple(chosen.values())
+
+
+def _card_of_uuid(entry: str, cards: Sequence[Gpu]) -> Gpu:
+    beginning = entry.lower()
+    matches = [card for card in cards if card.uuid.lower().startswith(beginning)]
+    if len(matches) == 1:
+        return matches[0]
+    matched = "several GPUs" if matches else "no GPU"
+    uuids = ", ".join(card.uuid for card in cards)
+    allowed = f"allowed are auto, none, all or UUIDs of: {uuids}"
+    raise UsageError(f"--green-gpus: '{entry}' names {matched} here; {allowed}")

@@ -1,7 +1,8 @@
-"""The peak resident memory of this process (Linux), resettable between cells.
+"""The peak resident memory of this process (Linux), which can be reset between cells.
 
-Counts this process alone, no children and no GPU memory. The kernel's ``ru_maxrss`` never falls, so a cell after a big
-one would inherit its peak: hence ``/proc/self/clear_refs`` and ``VmHWM`` (proc(5)).
+Counts this process alone: no children and no GPU memory. The kernel's ``ru_maxrss`` never falls, so
+that a cell after a big one would inherit its peak: hence ``/proc/self/clear_refs`` and ``VmHWM``
+(proc(5)).
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ _RESET_PEAK = "5"
 
 
 def reset_peak_memory() -> bool:
-    """Start a new peak from the memory held now; False where the kernel does not allow it (the old peak then stays).
+    """Start a new peak from the memory held now; False if the kernel does not allow it.
 
-    What was freed goes back to the system first: glibc keeps it otherwise, and the next peak would start from there.
+    Freed memory is returned to the system first: glibc keeps it otherwise, and the next peak would
+    start from there. Where False is returned, the old peak stays.
     """
-    with contextlib.suppress(
-        OSError, AttributeError
-    ):  # another C library has no malloc_trim, and may not need it
+    # Another C library has no malloc_trim, and may not need it.
+    with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
     try:
         (_PROCESS / "clear_refs").write_text(_RESET_PEAK)
@@ -31,10 +32,13 @@ def reset_peak_memory() -> bool:
 
 
 def peak_memory_bytes() -> int | None:
-    """Return the highest resident memory since the last reset in bytes, or None where there is no ``/proc``."""
+    """Return the highest resident memory since the last reset in bytes; None without ``/proc``."""
     try:
         lines = (_PROCESS / "status").read_text().splitlines()
     except OSError:
         return None
-    kibibytes = next((line.split()[1] for line in lines if line.startswith("VmHWM:")), None)
-    return None if kibibytes is None else int(kibibytes) * 1024
+    for line in lines:
+        if line.startswith("VmHWM:"):
+            kibibytes = line.split()[1]
+            return int(kibibytes) * 1024
+    return None

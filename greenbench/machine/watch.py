@@ -1,6 +1,7 @@
-"""Watches the machine while a round runs: at its edges, and now and then in between where a sampler calls.
+"""Watches the machine during a round: at its edges, and in between whenever a sampler calls.
 
-It opens nothing but NVML, and only for counted GPUs. ``begin`` and ``end`` are the measuring thread's, ``tick`` a sampler's.
+It opens nothing but NVML, and only for counted GPUs. The measuring thread calls ``begin`` and
+``end``; a sampler's thread calls ``tick``.
 """
 
 from __future__ import annotations
@@ -8,17 +9,19 @@ from __future__ import annotations
 import os
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pynvml
 
-from greenbench.machine import cpu_state as cpu
-from greenbench.machine import gpu_state as gpu
+from greenbench.machine import cpu_state, gpu_processes, gpu_state
 from greenbench.machine.processes import own_pids
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from greenbench.machine.cpu_state import Snapshot
+    from greenbench.machine.gpu_processes import GpuProcesses
+    from greenbench.machine.gpu_state import GpuState
     from greenbench.machine.gpus import Gpu
 
 
@@ -26,85 +29,103 @@ if TYPE_CHECKING:
 class MachineObservation:
     """The machine's state over a round, and what about it a reader of the result should know."""
 
-    record: Mapping[str, Any] = field(default_factory=dict)
+    record: Mapping[str, object] = field(default_factory=dict)
     """For the results file: ``cpu`` and ``gpus``."""
     doubts: tuple[str, ...] = ()
-    """What makes the round unlike one on a quiet, cool machine."""
+    """Warnings: what makes the round unlike one on a quiet, cool machine."""
 
 
 class Watch:
-    """Notes the machine's state between ``begin`` and ``end``. Close it where it watches GPUs."""
+    """Notes the machine's state between ``begin`` and ``end``. Close it if it watches GPUs."""
 
     def __init__(self, gpus: Sequence[Gpu]) -> None:
-        """Watch the processors, and ``gpus``; raises nothing: a card that cannot be asked gives no state."""
+        """Watch the processors and ``gpus``.
+
+        Raises nothing: a card that cannot be read has no state.
+        """
         self._gpus = tuple(gpus)
-        self._lock, self._owner = threading.Lock(), os.getpid()
-        self._states: dict[str, list[gpu.GpuState]] = {}
-        self._crowds: list[list[gpu.Crowd]] = []
-        self._start: cpu.Snapshot | None = None
+        self._lock = threading.Lock()
+        self._owner = os.getpid()
+        self._states: dict[str, list[GpuState]] = {}
+        self._processes: dict[str, list[GpuProcesses]] = {}
+        self._start: Snapshot | None = None
         self._open = bool(self._gpus) and _initialised()
-        self._handles = {g.uuid: gpu.handle_of(g.uuid) if self._open else None for g in self._gpus}
+        self._handles: dict[str, object] = {}
+        for gpu in self._gpus:
+            self._handles[gpu.uuid] = gpu_state.handle_of(gpu.uuid) if self._open else None
 
     def begin(self) -> None:
         """Start watching a round, and forget what an earlier one left unfinished."""
         with self._lock:
-            self._states = {g.uuid: [] for g in self._gpus}
-            self._crowds = [self._ask_who()]
-            self._look()
-            self._start = cpu.snapshot()
+            self._states = {gpu.uuid: [] for gpu in self._gpus}
+            self._processes = {gpu.uuid: [] for gpu in self._gpus}
+            self._list_processes()
+            self._read_states()
+            self._start = cpu_state.snapshot()
 
     def tick(self) -> None:
-        """Look at the GPUs, if a round is running."""
+        """Read the GPUs' states, if a round is running."""
         with self._lock:
             if self._start is not None:
-                self._look()
+                self._read_states()
 
     def end(self) -> MachineObservation:
-        """Return what was seen since ``begin``; nothing where no round had begun."""
-        with self._lock:  # to the end: a late tick would come after the looks that are counted here
+        """Return what was observed since ``begin``; nothing if no round had begun."""
+        # Locked to the end: a late tick would add states after those that are summarised here.
+        with self._lock:
             if self._start is None:
                 return MachineObservation()
-            record, told = cpu.between(self._start, cpu.snapshot())
+            cpu_record, cpu_warnings = cpu_state.between(self._start, cpu_state.snapshot())
             self._start = None
-            self._look()
-            self._crowds.append(self._ask_who())
-            cards = self._cards()
-        doubts = (*told, *(d for _, doubts in cards for d in doubts))
+            self._read_states()
+            self._list_processes()
+            gpu_records, gpu_warnings = self._summaries()
         return MachineObservation(
-            record={"cpu": record, "gpus": [r for r, _ in cards]}, doubts=doubts
+            record={"cpu": cpu_record, "gpus": gpu_records},
+            doubts=(*cpu_warnings, *gpu_warnings),
         )
 
     def close(self) -> None:
-        """Let go of NVML. Harmless when called twice, and in a forked child, whose lock nobody may ever open."""
+        """Close NVML.
+
+        Harmless when called twice, and in a forked child, whose copy of the lock may stay locked.
+        """
         if os.getpid() != self._owner:
             return
         with self._lock:
             if self._open:
-                self._open, self._handles = False, dict.fromkeys(self._handles)
+                self._open = False
+                self._handles = dict.fromkeys(self._handles)
                 pynvml.nvmlShutdown()
 
-    def _look(self) -> None:
+    def _read_states(self) -> None:
         for uuid, states in self._states.items():
-            states.append(gpu.state(self._handles[uuid]))
+            state = gpu_state.read_state(self._handles[uuid])
+            states.append(state)
 
-    def _ask_who(self) -> list[gpu.Crowd]:
-        """Ask who is on the cards: at both edges of a round, because who is there at one may be gone at the other."""
+    def _list_processes(self) -> None:
+        """List the processes on the cards, at both edges of a round: some are there at only one."""
         own = own_pids() if self._open else frozenset()
-        return [gpu.crowd(self._handles[g.uuid], own) for g in self._gpus]
+        for uuid, observations in self._processes.items():
+            processes = gpu_processes.processes_on(self._handles[uuid], own)
+            observations.append(processes)
 
-    def _cards(self) -> list[tuple[dict[str, Any], tuple[str, ...]]]:
-        crowds = zip(*self._crowds, strict=True)
-        return [
-            gpu.summary(g, self._states[g.uuid], gpu.neighbours(c))
-            for g, c in zip(self._gpus, crowds, strict=True)
-        ]
+    def _summaries(self) -> tuple[list[dict[str, object]], list[str]]:
+        """Return a record for each card, and the warnings about all of them."""
+        records = []
+        warnings: list[str] = []
+        for gpu in self._gpus:
+            others = gpu_processes.other_processes(self._processes[gpu.uuid])
+            record, gpu_warnings = gpu_state.summary(gpu, self._states[gpu.uuid], others)
+            records.append(record)
+            warnings.extend(gpu_warnings)
+        return records, warnings
 
 
 def _initialised() -> bool:
+    """Open NVML, or return False: the counters give the reason, and no card has a state."""
     try:
         pynvml.nvmlInit()
-    except (
-        pynvml.NVMLError
-    ):  # the counters give the reason; here every look at a card says that it gave no state
+    except pynvml.NVMLError:
         return False
     return True

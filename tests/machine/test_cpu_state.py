@@ -152,7 +152,7 @@ def test_others_are_told_from_a_tenth_on(seconds: float, own: float, others: flo
         ),
         (
             later(stolen_s=3.0),
-            "the hypervisor gave 3.00 CPU seconds to somebody else while 20.00 were used here",
+            "the hypervisor gave 3.00 CPU seconds to other virtual machines while 20.00 were used here",
         ),
         (
             later(throttled=9),

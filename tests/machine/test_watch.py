@@ -17,15 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from greenbench.machine import gpus as devices
-from greenbench.machine.gpu_state import (
-    REASONS,
-    Crowd,
-    GpuState,
-    Neighbour,
-    decoded,
-    neighbours,
-    state,
-)
+from greenbench.machine.gpu_processes import GpuProcesses, OtherProcess, other_processes
+from greenbench.machine.gpu_state import REASONS, GpuState, decoded, read_state
 from greenbench.machine.watch import MachineObservation, Watch
 
 if TYPE_CHECKING:
@@ -63,7 +56,7 @@ def seen(watch: Watch, act: Callable[[], None]) -> tuple[dict, list[str]]:
 
 
 def test_a_cool_and_quiet_card_gives_no_doubt(watch: Watch, gpu: SimulatedGpu) -> None:
-    """Its state is in the record: three looks, all alike."""
+    """Its state is in the record: three samples, all alike."""
     record, doubts = seen(watch, lambda: None)
     assert doubts == []
     assert (record["uuid"], record["samples"], record["throttle"]) == (gpu.uuid, 3, {})
@@ -80,13 +73,13 @@ def test_a_cool_and_quiet_card_gives_no_doubt(watch: Watch, gpu: SimulatedGpu) -
 
 
 def test_heat_that_slows_a_card_down_is_doubted(watch: Watch, gpu: SimulatedGpu) -> None:
-    """The share of looks in which it did, and the clocks that came of it."""
+    """The share of samples in which it did, and the clocks that came of it."""
 
     def overheat() -> None:
         gpu.throttle, gpu.temperature_c, gpu.sm_clock_mhz = 0x40, 91, 1200
 
     record, (doubt,) = seen(watch, overheat)
-    assert "was slowed down by hw_thermal_slowdown in 2 of 3 looks" in doubt
+    assert "was slowed down by hw_thermal_slowdown in 2 of 3 samples" in doubt
     assert (record["temperature_c"]["max"], record["sm_clock_mhz"]["min"]) == (91, 1200)
 
 
@@ -139,7 +132,7 @@ def test_a_card_that_is_lost_ends_its_samples(watch: Watch, gpu: SimulatedGpu) -
     record, (doubt,) = seen(watch, lose)
     assert record["samples"] == 1
     told = re.search(
-        r"gave no state of Simulated.* from (\d\.\d) s into the round on \(2 of 3 looks\)", doubt
+        r"reported no state of Simulated.* from (\d\.\d) s into the round on \(2 of 3 samples\)", doubt
     )
     assert told is not None
     assert 0.3 <= float(told[1]) < 2
@@ -156,7 +149,7 @@ def test_a_card_that_comes_back_is_told(watch: Watch, gpu: SimulatedGpu) -> None
     record, (doubt,) = seen(watch, blink)
     assert record["samples"] == 3
     assert "for a while, first" in doubt
-    assert "(1 of 4 looks)" in doubt
+    assert "(1 of 4 samples)" in doubt
 
 
 def test_a_card_that_was_never_found_is_told_and_the_others_are_watched(
@@ -171,8 +164,8 @@ def test_a_card_that_was_never_found_is_told_and_the_others_are_watched(
     opened.close()
     assert [card["samples"] for card in end.record["gpus"]] == [0, 2]
     (doubt,) = [d for d in end.doubts if "Simulated" in d]
-    assert "NVML gave no state of" in doubt
-    assert "during the whole round (2 of 2 looks)" in doubt
+    assert "NVML reported no state of" in doubt
+    assert "during the whole round (2 of 2 samples)" in doubt
     assert pynvml._nvmlLib_refcount == 0
 
 
@@ -199,9 +192,9 @@ def test_the_end_waits_for_a_look_that_a_sampler_is_taking(
         if threading.current_thread() is sampler:
             asking.set()
             assert answer.wait(10)
-        return state(handle)
+        return read_state(handle)
 
-    monkeypatch.setattr("greenbench.machine.gpu_state.state", slow)
+    monkeypatch.setattr("greenbench.machine.gpu_state.read_state", slow)
     ends: list[MachineObservation] = []
     sampler, measuring = (
         threading.Thread(target=watch.tick),
@@ -241,21 +234,21 @@ def test_strangers_are_counted_once(drawn: list[list[tuple[int, int | None, bool
     """Each pid once with the most memory it had; without one of ours among them, at most one unknown is left out."""
     alive = {pid: here for crowd in drawn for pid, _, here in crowd}
     crowds = [
-        Crowd(
+        GpuProcesses(
             ours=False,
             others=tuple(
-                Neighbour(pid=p, name=None, memory_bytes=m, here=alive[p]) for p, m, _ in crowd
+                OtherProcess(pid=p, name=None, memory_bytes=m, here=alive[p]) for p, m, _ in crowd
             ),
         )
         for crowd in drawn
     ]
-    found = neighbours(crowds)
+    found = other_processes(crowds)
     pids = [n.pid for n in found]
     assert len(pids) == len(set(pids)) == len(alive) - (not all(alive.values()))
     assert {pid for pid, here in alive.items() if here} <= set(pids)
     most = {pid: max(m or 0 for crowd in drawn for p, m, _ in crowd if p == pid) for pid in alive}
     assert all((n.memory_bytes or 0) == most[n.pid] for n in found)
-    ours = neighbours([*crowds, Crowd(ours=True, others=())])
+    ours = other_processes([*crowds, GpuProcesses(ours=True, others=())])
     assert len(ours) == len(alive)
 
 
