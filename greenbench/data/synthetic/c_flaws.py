@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 ARRAY = ("int *{array}", "size_t {bound}", "size_t {index}")
 OBJECT = "struct {struct} *{obj}"
 SOURCE = "const char *{source}"
-BUFFER = "char *{obj};"
 MEMBERS = ("{obj}->{first}", "{obj}->{second}")
 RETURN_NULL = ("return NULL;",)
 
@@ -45,7 +44,23 @@ def _late_check(
 ) -> Sketch:
     """Sketch a function whose guard stands before (safe) or after (flawed) what it guards."""
     guard = Block(f"if ({condition})", (_early_return(rng),))
-    return Sketch(cwe=cwe, returns="int", params=params, safe=(guard, use), flawed=(use, guard))
+    return Sketch(cwe, params, safe=(guard, use), flawed=(use, guard))
+
+
+def _allocating(
+    cwe: str, params: tuple[str, ...], *, safe: tuple[Node, ...], flawed: tuple[Node, ...]
+) -> Sketch:
+    """Sketch a function that returns a buffer which it has allocated."""
+    return Sketch(
+        cwe,
+        params,
+        safe=safe,
+        flawed=flawed,
+        returns="char *",
+        variables=("char *{obj};",),
+        answer="{obj}",
+        holds=True,
+    )
 
 
 def _write_bounds(rng: Random) -> Sketch:
@@ -71,9 +86,8 @@ def _scan_bounds(rng: Random) -> Sketch:
     inside_first = Block("while ({index} < {bound} && {array}[{index}] != {value})", step)
     item_first = Block("while ({array}[{index}] != {value} && {index} < {bound})", step)
     return Sketch(
-        cwe="CWE-125",
-        returns="int",
-        params=(*ARRAY, "int {value}"),
+        "CWE-125",
+        (*ARRAY, "int {value}"),
         safe=(inside_first, last),
         flawed=(item_first, last),
     )
@@ -93,9 +107,8 @@ def _null_condition(rng: Random) -> Sketch:
     member = "{obj}->{first} " + operator + " {number}"
     then = (rng.choice(("{result} = 1;", "{result} = 2;", "{result} = {number};")),)
     return Sketch(
-        cwe="CWE-476",
-        returns="int",
-        params=(OBJECT,),
+        "CWE-476",
+        (OBJECT,),
         safe=(Block(f"if ({present} && {member})", then),),
         flawed=(Block(f"if ({member} && {present})", then),),
     )
@@ -105,15 +118,11 @@ def _unchecked_allocation(rng: Random) -> Sketch:
     take = "{obj} = malloc({bound});"
     guard = Block(f"if ({_is_null(rng)})", RETURN_NULL)
     use = rng.choice(("memset({obj}, 0, {bound});", "memcpy({obj}, {source}, {bound});"))
-    return Sketch(
-        cwe="CWE-476",
-        returns="char *",
-        params=(SOURCE, "size_t {bound}"),
-        variables=(BUFFER,),
+    return _allocating(
+        "CWE-476",
+        (SOURCE, "size_t {bound}"),
         safe=(take, guard, use),
         flawed=(take, use, guard),
-        answer="{obj}",
-        holds=True,
     )
 
 
@@ -125,9 +134,8 @@ def _use_after_free(rng: Random) -> Sketch:
     use = rng.choice((read, show, update, "puts({obj}->{text});"))
     release = "free({obj});"
     return Sketch(
-        cwe="CWE-416",
-        returns="int",
-        params=(OBJECT,),
+        "CWE-416",
+        (OBJECT,),
         safe=(use, release),
         flawed=(release, use),
         holds=True,
@@ -140,9 +148,8 @@ def _double_free(rng: Random) -> Sketch:
     operator = rng.choice((">", "==", "<"))
     again = Block("if ({obj}->{first} " + operator + " {number})", (release,))
     return Sketch(
-        cwe="CWE-415",
-        returns="int",
-        params=(OBJECT,),
+        "CWE-415",
+        (OBJECT,),
         safe=(release, clear, again),
         flawed=(release, again, clear),
         holds=True,
@@ -153,15 +160,11 @@ def _leak(rng: Random) -> Sketch:
     take = rng.choice(("{obj} = malloc({bound});", "{obj} = calloc({bound}, 1);"))
     refuse = Block("if ({bound} > {large})", RETURN_NULL)
     guard = Block(f"if ({_is_null(rng)})", RETURN_NULL)
-    return Sketch(
-        cwe="CWE-401",
-        returns="char *",
-        params=("size_t {bound}",),
-        variables=(BUFFER,),
+    return _allocating(
+        "CWE-401",
+        ("size_t {bound}",),
         safe=(refuse, take, guard),
         flawed=(take, guard, refuse),
-        answer="{obj}",
-        holds=True,
     )
 
 
@@ -169,29 +172,21 @@ def _overflow(rng: Random) -> Sketch:
     use = "{obj} = malloc({bound} * {other});"
     limit = rng.choice(("SIZE_MAX", "UINT32_MAX"))
     guard = Block("if ({other} != 0 && {bound} > " + limit + " / {other})", RETURN_NULL)
-    return Sketch(
-        cwe="CWE-190",
-        returns="char *",
-        params=("size_t {bound}", "size_t {other}"),
-        variables=(BUFFER,),
+    return _allocating(
+        "CWE-190",
+        ("size_t {bound}", "size_t {other}"),
         safe=(guard, use),
         flawed=(use, guard),
-        answer="{obj}",
-        holds=True,
     )
 
 
 def _late_widening(rng: Random) -> Sketch:
     left, right = rng.sample(("{bound}", "{other}"), 2)
-    return Sketch(
-        cwe="CWE-190",
-        returns="char *",
-        params=("unsigned {bound}", "unsigned {other}"),
-        variables=(BUFFER,),
+    return _allocating(
+        "CWE-190",
+        ("unsigned {bound}", "unsigned {other}"),
         safe=("{obj} = " + f"malloc(((size_t){left}) * {right});",),
         flawed=("{obj} = " + f"malloc((size_t)({left} * {right}));",),
-        answer="{obj}",
-        holds=True,
     )
 
 
@@ -200,9 +195,8 @@ def _format_string(rng: Random) -> Sketch:
     operator = rng.choice(("=", "+=", "|="))
     tail = "{obj}->{first} " + operator + " {number};"
     return Sketch(
-        cwe="CWE-134",
-        returns="int",
-        params=(OBJECT, SOURCE),
+        "CWE-134",
+        (OBJECT, SOURCE),
         safe=(head + '"%s", {source});', tail),
         flawed=(head + '{source}, "%s");', tail),
     )
@@ -219,9 +213,8 @@ def _terminator(rng: Random) -> Sketch:
     zero = rng.choice(("0", r"'\0'"))
     close = "{obj}->{text}[{obj}->{size} - 1] = " + zero + ";"
     return Sketch(
-        cwe="CWE-170",
-        returns="int",
-        params=(OBJECT, SOURCE),
+        "CWE-170",
+        (OBJECT, SOURCE),
         safe=(copy, close),
         flawed=(close, copy),
     )
@@ -239,9 +232,8 @@ def _unlocked(rng: Random) -> Sketch:
     change = rng.choice(("++", "--", " = {number}"))
     use = "{obj}->{second}" + change + ";"
     return Sketch(
-        cwe="CWE-362",
-        returns="int",
-        params=(OBJECT,),
+        "CWE-362",
+        (OBJECT,),
         safe=(lock, use, unlock),
         flawed=rng.choice(((lock, unlock, use), (use, lock, unlock))),
         holds=True,
@@ -257,9 +249,8 @@ def _off_by_one(rng: Random) -> Sketch:
     at_most = Block("if ({result} <= {number})", step)
     less = Block("if ({result} < {number})", step)
     return Sketch(
-        cwe="CWE-193",
-        returns="int",
-        params=("int *{array}", "size_t {bound}"),
+        "CWE-193",
+        ("int *{array}", "size_t {bound}"),
         safe=(below, at_most),
         flawed=(beyond, less),
     )
@@ -271,9 +262,8 @@ def _wrong_variable(rng: Random) -> Sketch:
     right_guard = Block("if ({index} >= {bound})", leave)
     wrong_guard = Block("if ({other} >= {bound})", leave)
     return Sketch(
-        cwe="CWE-129",
-        returns="int",
-        params=(*ARRAY, "size_t {other}"),
+        "CWE-129",
+        (*ARRAY, "size_t {other}"),
         safe=(right_guard, use, "{result} = (int){other};"),
         flawed=(wrong_guard, use, "{result} = (int){index};"),
     )

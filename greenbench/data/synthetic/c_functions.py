@@ -40,7 +40,10 @@ _TOKEN = re.compile(
     r"""|->|\+\+|--|<<=|>>=|<<|>>|[-+*/%&|^<>=!]=|&&|\|\||\S""",
     re.DOTALL,
 )
-_VERBS = tuple("get set read load put update parse store check handle init find".split())
+_VERBS = (
+    *("get", "set", "read", "load", "put", "update"),
+    *("parse", "store", "check", "handle", "init", "find"),
+)
 _COMMENTS = (
     "fast path",
     "see spec",
@@ -231,15 +234,15 @@ def normalised(text: str) -> str:
     """
     numbers: dict[str, str] = {}
     shape = []
-    for token in _TOKEN.findall(text):
-        if token.startswith(("//", "/*")) or token in "{}":
+    for word in _TOKEN.findall(text):
+        if word.startswith(("//", "/*")) or word in "{}":
             continue
-        if token[0].isdigit() or token[0] in "'\"":
+        if word[0].isdigit() or word[0] in "'\"":
             shape.append("0")
-        elif token[0].isalpha() and token not in _KEYWORDS:
-            shape.append(numbers.setdefault(token, f"v{len(numbers)}"))
+        elif word[0].isalpha() and word not in _KEYWORDS:
+            shape.append(numbers.setdefault(word, f"v{len(numbers)}"))
         else:
-            shape.append(token)
+            shape.append(word)
     return " ".join(shape)
 
 

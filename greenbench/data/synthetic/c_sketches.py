@@ -7,7 +7,7 @@ Does not: know any flaw (`c_flaws`) or lay out text (`c_functions`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Block(NamedTuple):
 Node = str | Block
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Sketch:
     """One function before fillers and layout: its signature, its locals and its two arrangements.
 
@@ -69,10 +69,11 @@ class Sketch:
     """
 
     cwe: str
-    returns: str
     params: tuple[str, ...]
+    _: KW_ONLY
     safe: tuple[Node, ...]
     flawed: tuple[Node, ...]
+    returns: str = "int"
     variables: tuple[str, ...] = ()
     answer: str = "{result}"
     holds: bool = False

@@ -24,7 +24,8 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from greenbench.data.languages import prompt
 from greenbench.data.models import bpe
 from greenbench.data.synthetic.methods.operations import LANGUAGES
-from greenbench.data.synthetic.methods.pairs import HELD_OUT, bucket, stream
+from greenbench.data.synthetic.buckets import HELD_OUT
+from greenbench.data.synthetic.methods.pairs import bucket, stream
 from greenbench.data.synthetic.methods.printing import write
 
 if TYPE_CHECKING:

@@ -1,1 +1,1 @@
-"""Generated methods as small trees: one tree is drawn, given its meaning, and written down in several languages."""
+"""Generated Java methods with Python and JavaScript translations and tests."""

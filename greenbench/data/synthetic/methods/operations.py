@@ -1,20 +1,24 @@
-"""What the expressions can do: one row an operation, with its form in each language and its meaning in Java.
+"""The operations of expressions: one row each, with forms in each language and a meaning in Java.
 
-A form is a template, how tightly it binds, and how tightly each argument must bind to stand there without parentheses.
-The meaning is the ground truth: expected outputs come from it and from no printed program. It raises ``Undefined`` where
-Java would throw, or where a number leaves 32 bits.
+A form is a template, how tightly it binds, and how tightly each argument must bind to stand there
+without parentheses. The meaning is the ground truth: expected outputs come from it and from no
+printed program. It raises ``Undefined`` where Java would throw, or where a number leaves 32 bits.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    from greenbench.data.synthetic.methods.tree import Value
+
+T = TypeVar("T")
 
 CHOICE, OR, AND, NOT, COMPARE, ADD, MULTIPLY, UNARY, ATOM = range(1, 10)
-"""How tightly a form binds, loosest first; Python's ``not`` binds more loosely than a comparison."""
+"""How tightly a form binds, loosest first; Python's ``not`` is looser than a comparison."""
 LARGEST = 2**31 - 1
 LANGUAGES = ("java", "python", "javascript")
 
@@ -39,7 +43,7 @@ class Operation:
     java: Form
     python: Form
     javascript: Form
-    meaning: Callable[..., Any]
+    meaning: Callable[..., Value]
 
 
 def infix(symbol: str, binds: int) -> Form:
@@ -52,7 +56,7 @@ def on(template: str) -> Form:
     return Form(template, ATOM, (ATOM, 0, 0))
 
 
-def same(form: Form, meaning: Callable[..., Any]) -> Operation:
+def same(form: Form, meaning: Callable[..., Value]) -> Operation:
     """Return an operation that all languages write alike."""
     return Operation(form, form, form, meaning)
 
@@ -77,7 +81,7 @@ def remainder(a: int, b: int) -> int:
     return a - b * truncated(a, b)
 
 
-def item(sequence: Any, index: int) -> Any:
+def item(sequence: Sequence[T], index: int) -> T:
     """Return the item at ``index``; raises Undefined outside, also for a negative index."""
     if not 0 <= index < len(sequence):
         raise Undefined
@@ -92,7 +96,7 @@ def part(text: str, start: int, stop: int | None = None) -> str:
     return text[start:end]
 
 
-def _compare(java: str, python: str, meaning: Callable[[Any, Any], bool]) -> Operation:
+def _compare(java: str, python: str, meaning: Callable[[int, int], bool]) -> Operation:
     javascript = {"==": "===", "!=": "!=="}.get(java, java)
     written = Form(f"{{0}} {python} {{1}}", COMPARE, (ADD, ADD))  # Python would chain: a == b == c
     return Operation(infix(java, COMPARE), written, infix(javascript, COMPARE), meaning)

@@ -1,32 +1,52 @@
-"""The tree of a generated method: typed expressions and statements, common to all languages that it is written in.
+"""The tree of a generated method: typed expressions and statements, common to all languages.
 
-Types are Java's: ``int``, ``boolean``, ``char``, ``String`` and ``int[]``. Nothing here prints, runs or draws.
+Types are Java's: ``int``, ``boolean``, ``char``, ``String`` and ``int[]``. Nothing here prints,
+runs or draws.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 Value = int | bool | str | list[int]
 
 
 @dataclass(frozen=True, slots=True)
 class Expr:
-    """An operation of ``operations.OPERATIONS`` on arguments, a literal (``op`` is "literal") or a variable ("name")."""
+    """An operation of ``operations.OPERATIONS`` on arguments, or a leaf without arguments.
+
+    The ``op`` of a leaf is "literal" or, for a variable, "name".
+    """
 
     op: str
     args: tuple[Expr, ...]
     type: str
-    value: Any = None
-    """The literal's value, or the variable's name."""
+    value: int | str = ""
+    """The literal's value (a truth value is an int here), or the variable's name."""
     natural: bool = False
     """Whether an int is known never to be negative: Java's and Python's division agree on it."""
 
+    @property
+    def name(self) -> str:
+        """The variable's name."""
+        return str(self.value)
 
-def literal(value: int | bool | str, type_: str) -> Expr:  # noqa: FBT001  a literal may be a truth value
+
+def literal(value: int | str, type_: str) -> Expr:
     """Return a literal of ``type_``."""
-    return Expr("literal", (), type_, value, natural=type_ == "int" and int(value) >= 0)
+    natural = type_ == "int" and int(value) >= 0
+    return Expr("literal", (), type_, value, natural=natural)
+
+
+def variable(type_: str, name: str, *, natural: bool = False) -> Expr:
+    """Return a variable of ``type_``."""
+    return Expr("name", (), type_, name, natural=natural)
+
+
+def size_of(sequence: Expr) -> Expr:
+    """Return the length of a text, or the size of an array."""
+    op = "length" if sequence.type == "String" else "size"
+    return Expr(op, (sequence,), "int", natural=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +95,7 @@ class If:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """A loop over ``name`` = start, ..., stop - 1; ``down`` runs through the same numbers from the last to the first."""
+    """A loop over ``name`` = start, ..., stop - 1; ``down`` takes the numbers in reverse."""
 
     name: str
     start: Expr
@@ -121,7 +141,7 @@ Statement = Declare | NewArray | Assign | SetItem | If | Count | Each | While | 
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """One method: its name in camel case, its parameters as (type, name), the type it returns, its body."""
+    """One method: a name in camel case, parameters as (type, name), the type it returns, a body."""
 
     name: str
     params: tuple[tuple[str, str], ...]

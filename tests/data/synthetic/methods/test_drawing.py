@@ -1,4 +1,4 @@
-"""Drawing methods and expressions: by the seed alone, from names in sight, with loops that end, and of every kind."""
+"""Drawn methods depend on the seed alone, read variables in scope, and have loops that end."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 
 from greenbench.data.synthetic.methods import tree
 from greenbench.data.synthetic.methods.drawing import draw_method
-from greenbench.data.synthetic.methods.expressions import Names, draw, name_of
+from greenbench.data.synthetic.methods.expressions import Scope, draw
 from greenbench.data.synthetic.methods.operations import OPERATIONS
 from greenbench.data.synthetic.methods.pairs import programs
-from greenbench.data.synthetic.methods.tree import Expr, Method, Statement, literal
+from greenbench.data.synthetic.methods.tree import Expr, Method, Statement, literal, variable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,7 +83,7 @@ def test_a_seed_gives_the_same_methods_in_another_process_with_another_hash_seed
 
 
 def test_seeds_decide() -> None:
-    """The same seed gives the same methods, another one others; a longer draw starts with the shorter one."""
+    """A seed gives the same methods, another seed others; a longer draw starts with the shorter."""
     assert methods(3, 20) == methods(3, 40)[:20]
     assert methods(3, 20) != methods(4, 20)
 
@@ -91,7 +91,7 @@ def test_seeds_decide() -> None:
 @given(SEEDS)
 @settings(max_examples=200, deadline=None)
 def test_loops_end_because_nothing_in_them_moves_their_bounds(seed: int) -> None:
-    """A loop's body writes neither its variable nor what it runs to or over; a while loop's last line brings it nearer."""
+    """No loop's body writes its variable or bounds; a while loop's last line nears its end."""
     (method,) = methods(seed, 1)
     for s in inside(method.body):
         match s:
@@ -113,12 +113,12 @@ def test_loops_end_because_nothing_in_them_moves_their_bounds(seed: int) -> None
 
 @given(SEEDS)
 @settings(max_examples=200, deadline=None)
-def test_names_are_declared_once_and_before_they_are_read(seed: int) -> None:
-    """No method reads a name that is not in sight, or declares one that is."""
+def test_variables_are_declared_once_and_before_they_are_read(seed: int) -> None:
+    """No method reads a variable that is not in scope, or declares one that is."""
     (method,) = methods(seed, 1)
 
-    def check(body: tuple[Statement, ...], sight: set[str]) -> None:
-        sight = set(sight)
+    def check(body: tuple[Statement, ...], scope: set[str]) -> None:
+        scope = set(scope)
         for s in body:
             read = names(
                 tuple(
@@ -127,21 +127,21 @@ def test_names_are_declared_once_and_before_they_are_read(seed: int) -> None:
                     if isinstance(getattr(s, part.name), Expr)
                 )
             )
-            assert read <= sight
+            assert read <= scope
             match s:
                 case tree.Declare() | tree.NewArray():
-                    assert s.name not in sight
-                    sight.add(s.name)
+                    assert s.name not in scope
+                    scope.add(s.name)
                 case tree.Assign() | tree.SetItem():
-                    assert s.name in sight
+                    assert s.name in scope
                 case tree.Count() | tree.Each():
-                    assert s.name not in sight
-                    check(s.body, sight | {s.name})
+                    assert s.name not in scope
+                    check(s.body, scope | {s.name})
                 case tree.If():
-                    check(s.then, sight)
-                    check(s.otherwise, sight)
+                    check(s.then, scope)
+                    check(s.otherwise, scope)
                 case tree.While():
-                    check(s.body, sight)
+                    check(s.body, scope)
 
     check(method.body, {name for _, name in method.params})
     assert len({name for _, name in method.params}) == len(method.params)
@@ -150,7 +150,7 @@ def test_names_are_declared_once_and_before_they_are_read(seed: int) -> None:
 
 
 def test_every_kind_of_statement_type_and_operation_is_drawn() -> None:
-    """No line of the tables is dead: of some thousand methods, each statement, type and operation is in one."""
+    """Some thousand methods hold each kind of statement, each type and each operation."""
     drawn = methods(0, 4000)
     seen = [*inside(tuple(s for m in drawn for s in m.body))]
     assert {type(s) for s in seen if not isinstance(s, Expr)} == set(tree.Statement.__args__)
@@ -162,12 +162,18 @@ def test_every_kind_of_statement_type_and_operation_is_drawn() -> None:
     assert {s.down for s in seen if isinstance(s, tree.Count)} == {True, False}
 
 
-# --- expressions ------------------------------------------------------------------------------------------------------
+# --- expressions ----------------------------------------------------------------------------------
 
-SIGHT = Names(
+SCOPE = Scope(
     tuple(
-        name_of(*one)
-        for one in (("int", "a"), ("boolean", "b"), ("char", "c"), ("String", "s"), ("int[]", "xs"))
+        variable(type_, name)
+        for type_, name in (
+            ("int", "a"),
+            ("boolean", "b"),
+            ("char", "c"),
+            ("String", "s"),
+            ("int[]", "xs"),
+        )
     )
 )
 NUMBERS, TEXTS, ARRAYS = {"int"}, {"String"}, {"int[]"}
@@ -188,11 +194,11 @@ TAKES = {
 
 @given(SEEDS, st.sampled_from(["int", "boolean", "String", "char"]), st.integers(0, 3))
 @settings(max_examples=300, deadline=None)
-def test_an_expression_has_the_asked_type_and_uses_what_is_in_sight(
+def test_an_expression_has_the_requested_type_and_uses_variables_in_scope(
     seed: int, type_: str, depth: int
 ) -> None:
-    """Types fit at every place, and no name is made up."""
-    expr = draw(Random(seed), SIGHT, type_, depth)
+    """Types fit at every place, and every variable is in scope."""
+    expr = draw(Random(seed), SCOPE, type_, depth)
     assert expr.type == type_
     assert names(expr) <= {"a", "b", "c", "s", "xs"}
     for one in inside(expr):
@@ -200,29 +206,29 @@ def test_an_expression_has_the_asked_type_and_uses_what_is_in_sight(
 
 
 @pytest.mark.parametrize("type_", ["int", "boolean", "String"])
-def test_without_names_there_are_still_constants(type_: str) -> None:
-    """Nothing is asked of names that do not exist."""
+def test_an_empty_scope_gives_constants(type_: str) -> None:
+    """Without variables an expression reads none."""
     rng = Random(0)
-    assert not any(names(draw(rng, Names(()), type_, 2)) for _ in range(300))
+    assert not any(names(draw(rng, Scope(()), type_, 2)) for _ in range(300))
 
 
 def test_a_preferred_operand_takes_part_mostly() -> None:
-    """A loop's item is used in the loop: in more than half of the numbers around it."""
-    rng, item = Random(0), name_of("int", "v")
-    assert sum("v" in names(draw(rng, SIGHT, "int", 1, prefer=item)) for _ in range(400)) > 200
+    """A loop's item is part of more than half of the numbers drawn around it."""
+    rng, item = Random(0), variable("int", "v")
+    assert sum("v" in names(draw(rng, SCOPE, "int", 1, prefer=item)) for _ in range(400)) > 200
 
 
-def test_names_can_be_added_and_hidden() -> None:
-    """What is put out of sight is not drawn; what is put in sight is found by its type."""
-    more = SIGHT.plus(name_of("int", "z"))
+def test_variables_can_be_added_and_hidden() -> None:
+    """A hidden variable is gone from the scope; an added one is found by its type."""
+    more = SCOPE.plus(variable("int", "z"))
     assert [e.value for e in more.of("int")] == ["a", "z"]
-    assert [e.value for e in more.without(name_of("int", "a")).of("int")] == ["z"]
+    assert [e.value for e in more.without(variable("int", "a")).of("int")] == ["z"]
 
 
 @given(SEEDS)
 @settings(max_examples=200, deadline=None)
 def test_divisors_are_constants_other_than_zero(seed: int) -> None:
-    """No drawn method can divide by zero; the forms of Python's own division stand on natural numbers only."""
+    """No drawn method divides by zero; Python's own division is used on natural numbers only."""
     (method,) = methods(seed, 1)
     for e in inside(method.body):
         if isinstance(e, Expr) and e.op in {"divide", "halve", "remainder", "wrap", "divides"}:

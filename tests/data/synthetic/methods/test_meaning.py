@@ -13,10 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from greenbench.data.synthetic.methods import meaning
-from greenbench.data.synthetic.methods.expressions import name_of
 from greenbench.data.synthetic.methods.meaning import LONGEST, STEPS, call
 from greenbench.data.synthetic.methods.operations import LARGEST, Undefined
-from greenbench.data.synthetic.methods.pairs import _argument, stream
+from greenbench.data.synthetic.methods.pairs import draw_argument, stream
 from greenbench.data.synthetic.methods.tree import (
     Assign,
     Count,
@@ -32,10 +31,11 @@ from greenbench.data.synthetic.methods.tree import (
     Statement,
     While,
     literal,
+    variable,
 )
 
 A, R, K, XS, S, OUT = (
-    name_of(*one)
+    variable(*one)
     for one in zip(("int", "int", "int", "int[]", "String", "int[]"), "ariXSo", strict=True)
 )
 TRUE, FALSE = literal(True, "boolean"), literal(False, "boolean")  # noqa: FBT003
@@ -72,7 +72,7 @@ def test_a_counting_loop_sees_start_to_stop_without_stop(down: bool) -> None:  #
 
 
 def test_counting_down_starts_at_the_last_number() -> None:
-    """The first one that is kept is stop - 1."""
+    """The first number of a loop that counts down is stop - 1."""
     body = (Assign("r", K), Leave("break"))
     assert [call(of_a(Count("i", n(0), A, body, down=down)), [5]) for down in (False, True)] == [
         0,
@@ -81,7 +81,7 @@ def test_counting_down_starts_at_the_last_number() -> None:
 
 
 def test_break_leaves_and_continue_goes_on() -> None:
-    """One ends the loop, the other only the round."""
+    """``break`` ends the loop, ``continue`` only the current pass."""
     at_three = op("equal", K, n(3), type_="boolean")
     found = [
         call(of_a(Count("i", n(0), A, adding(K, If(at_three, (Leave(word),))))), [6])
@@ -91,7 +91,7 @@ def test_break_leaves_and_continue_goes_on() -> None:
 
 
 def test_a_return_inside_a_loop_ends_the_call() -> None:
-    """What stands behind it is not run."""
+    """Statements after it do not run."""
     assert (
         call(
             of_a(Count("i", n(0), n(9), (If(op("more", K, A, type_="boolean"), (Return(K),)),))),
@@ -105,7 +105,7 @@ def test_walking_over_text_and_arrays() -> None:
     """Each item is seen once, in order."""
     joined = (
         Declare("String", "r", literal("", "String")),
-        Each("char", "c", S, (Assign("r", name_of("char", "c"), "+"),)),
+        Each("char", "c", S, (Assign("r", variable("char", "c"), "+"),)),
     )
     assert (
         call(Method("copied", (("String", "S"),), "String", (*joined, Return(R))), ["ab-a"])
@@ -171,7 +171,7 @@ def test_the_branch_not_taken_is_not_computed() -> None:
     ],
 )
 def test_what_java_would_not_finish_has_no_value(body: tuple[Statement, ...]) -> None:
-    """Endless loops, numbers out of range, places outside of an array, a division by zero: all end soon and undefined."""
+    """Endless loops, overflow, bad indices and division by zero raise Undefined soon."""
     begun = time.process_time()
     with pytest.raises(Undefined):
         call(of_a(*body), [1])
@@ -193,37 +193,37 @@ def test_a_call_within_its_steps_has_a_value() -> None:
     assert call(of_a(Count("i", n(0), n(STEPS - 10), adding(n(1)))), [1]) == STEPS - 10
 
 
-def test_a_method_without_return_is_a_mistake_of_ours() -> None:
-    """Drawing always returns; a tree that does not is refused, and not given None."""
+def test_a_method_without_return_is_refused() -> None:
+    """Drawn methods always return; a tree that does not raises instead of giving None."""
     with pytest.raises(AssertionError, match="tried ends without a return"):
         call(Method("tried", (), "int", (Declare("int", "r", n(0)),)), [])
 
 
-class Watching(meaning._State):
-    """A call that holds what each expression says of itself against the value it has."""
+class Watching(meaning._Frame):
+    """A call that compares what each expression claims of itself with the value it has."""
 
     def value(self, expr: Expr) -> Any:
         """Look at each value on the way."""
-        found = super().value(expr)
-        assert type(found) is TYPES[expr.type], expr
+        value = super().value(expr)
+        assert type(value) is TYPES[expr.type], expr
         if expr.type == "int":
-            assert abs(found) <= LARGEST
-            assert found >= 0 or not expr.natural, expr
-        return found
+            assert abs(value) <= LARGEST
+            assert value >= 0 or not expr.natural, expr
+        return value
 
 
 @given(st.integers(0, 10**6))
 @settings(max_examples=40, deadline=None)
 def test_drawn_methods_keep_to_types_and_bounds(seed: int) -> None:
-    """No value leaves its type or 32 bits, no variable is longer than LONGEST, what is called natural is never negative."""
+    """Values keep their types, 32 bits and LONGEST; what is called natural is never negative."""
     rng = Random(seed)
     for method in itertools.islice(stream(seed), 10):
         for _ in range(4):
-            state = Watching({name: _argument(rng, type_) for type_, name in method.params})
+            state = Watching({name: draw_argument(rng, type_) for type_, name in method.params})
             try:
                 state.run(method.body)
-            except meaning._Return as found:
-                returned = found.value
+            except meaning._Returned as signal:
+                returned = signal.value
             except Undefined:
                 continue
             assert type(returned) is TYPES[method.returns]
@@ -236,11 +236,11 @@ def test_drawn_methods_keep_to_types_and_bounds(seed: int) -> None:
 @given(st.integers(0, 10**6), st.sampled_from([LARGEST, -LARGEST, 10**9, -(10**6)]))
 @settings(max_examples=40, deadline=None)
 def test_drawn_methods_end_soon_on_extreme_numbers(seed: int, extreme: int) -> None:
-    """An argument of two thousand million makes no call long: it has a value or none within the bound of steps."""
+    """A call with an argument of two thousand million ends within the bound of steps."""
     for method in itertools.islice(stream(seed), 5):
         begun = time.process_time()
         arguments = [
-            extreme if type_ == "int" else _argument(Random(seed), type_)
+            extreme if type_ == "int" else draw_argument(Random(seed), type_)
             for type_, _ in method.params
         ]
         with contextlib.suppress(Undefined):

@@ -1,4 +1,4 @@
-"""What an operation means is what Java computes, and it has no value where Java would throw or leave 32 bits."""
+"""Operations mean what Java computes; where Java would throw or overflow they have no value."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ ARGUMENTS: dict[str, st.SearchStrategy[Any]] = {
 
 @given(INTS, INTS.filter(bool))
 def test_division_truncates_and_the_remainder_has_the_sign_of_the_dividend(a: int, b: int) -> None:
-    """The quotient is the exact one without its fraction; a == b * q + r, r is smaller than b and never against a's sign."""
+    """The quotient drops its fraction; a == b * q + r with |r| < |b| and r of the sign of a."""
     quotient, rest = truncated(a, b), remainder(a, b)
     assert quotient == math.trunc(Fraction(a, b))
     assert a == b * quotient + rest
@@ -140,7 +140,7 @@ def test_the_python_form_computes_the_meaning(op: str, data: st.DataObject) -> N
 @pytest.mark.parametrize("op", OPERATIONS)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_form_takes_as_many_arguments_in_each_language(op: str, language: str) -> None:
-    """No form forgets an argument, and each argument has a slot that says when it needs parentheses."""
+    """Forms use all arguments, and each has a slot that says when it needs parentheses."""
     form = getattr(OPERATIONS[op], language)
     used = {int(name) for _, name, _, _ in Formatter().parse(form.template) if name is not None}
     expected = {

@@ -1,4 +1,4 @@
-"""What is printed computes what the tree means, in each language: run in this process, by node, and by Java."""
+"""Printed programs compute what the tree means, run as Python, JavaScript and Java."""
 
 from __future__ import annotations
 
@@ -15,18 +15,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from greenbench.data.synthetic.methods.expressions import name_of
 from greenbench.data.synthetic.methods.meaning import call
 from greenbench.data.synthetic.methods.operations import Undefined
 from greenbench.data.synthetic.methods.pairs import Case, Program, programs
 from greenbench.data.synthetic.methods.printing import snake, write
-from greenbench.data.synthetic.methods.tree import Expr, Method, Return, literal
+from greenbench.data.synthetic.methods.tree import Expr, Method, Return, literal, variable
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-NEGATIVE, A, B = literal(-3, "int"), name_of("int", "a"), name_of("int", "b")
-FLAG, S = name_of("boolean", "p"), name_of("String", "s")
+NEGATIVE, A, B = literal(-3, "int"), variable("int", "a"), variable("int", "b")
+FLAG, S = variable("boolean", "p"), variable("String", "s")
 COMPARISONS = ("less", "at_most", "more", "at_least", "equal", "differ")
 NUMBERS = ("add", "subtract", "multiply", "divide", "remainder", "max", "min", "halve", "wrap")
 TWO_INTS, TWO_TRUTHS, TWO_TEXTS = ("int",) * 2, ("boolean",) * 2, ("String",) * 2
@@ -64,11 +63,10 @@ def wild(rng: Random, type_: str, depth: int) -> Expr:
     if depth == 0:
         leaves = {
             "int": (A, B, NEGATIVE, literal(2, "int")),
-            "boolean": (FLAG, literal(False, "boolean")),
-        }  # noqa: FBT003
-        return rng.choice(
-            {**leaves, "String": (S, literal("ab", "String"), literal("", "String"))}[type_]
-        )
+            "boolean": (FLAG, literal(False, "boolean")),  # noqa: FBT003
+            "String": (S, literal("ab", "String"), literal("", "String")),
+        }
+        return rng.choice(leaves[type_])
     name, types = rng.choice([*DRAWN[type_].items()])
     args = tuple(wild(rng, one, depth - 1) for one in types)
     if name in {"halve", "wrap"}:
@@ -77,7 +75,7 @@ def wild(rng: Random, type_: str, depth: int) -> Expr:
 
 
 def wild_programs(seed: int, count: int) -> list[Program]:
-    """Make methods that return a deeply nested expression, on arguments for which it has a value."""
+    """Make methods that return a deeply nested expression, with arguments that give it a value."""
     rng, made = Random(seed), []
     params = (("int", "a"), ("int", "b"), ("boolean", "p"), ("String", "s"))
     while len(made) < count:
@@ -110,9 +108,9 @@ def expected(chosen: list[Program]) -> list[list[Any]]:
     return [[case.expected for case in program.cases] for program in chosen]
 
 
-def explain(chosen: list[Program], found: list[list[Any]], language: str) -> str:
+def explain(chosen: list[Program], results: list[list[Any]], language: str) -> str:
     """Return the first program that computes something else, with what it gave."""
-    for program, values in zip(chosen, found, strict=True):
+    for program, values in zip(chosen, results, strict=True):
         for case, value in zip(program.cases, values, strict=True):
             if value != case.expected or type(value) is not type(case.expected):
                 return f"{write(program.method, language)}{case} gave {value!r}"
@@ -163,13 +161,13 @@ def test_python_imports_what_it_needs_and_no_more() -> None:
 def test_the_javascript_text_computes_the_meaning() -> None:
     """One node process runs some two hundred programs, each in a scope of its own."""
     chosen = sample(11)
-    lines = ["const found = [];"]
+    lines = ["const results = [];"]
     for program in chosen:
         calls = ", ".join(
             f"{program.method.name}({json.dumps(case.arguments)[1:-1]})" for case in program.cases
         )
-        lines.append(f"{{\n{write(program.method, 'javascript')}found.push([{calls}]);\n}}")
-    lines.append("console.log(JSON.stringify(found));")
+        lines.append(f"{{\n{write(program.method, 'javascript')}results.push([{calls}]);\n}}")
+    lines.append("console.log(JSON.stringify(results));")
     ran = subprocess.run(
         ["node", "-"],
         input="\n".join(lines),
@@ -179,9 +177,9 @@ def test_the_javascript_text_computes_the_meaning() -> None:
         timeout=60,
     )
     assert ran.returncode == 0, ran.stderr[:2000]
-    found = json.loads(ran.stdout)
-    assert explain(chosen, found, "javascript") == ""
-    assert found == expected(chosen)
+    results = json.loads(ran.stdout)
+    assert explain(chosen, results, "javascript") == ""
+    assert results == expected(chosen)
 
 
 JAVA = """public class Main {
@@ -206,7 +204,7 @@ def java_literal(type_: str, value: Any) -> str:
     shutil.which("javac") is None or shutil.which("java") is None, reason="no JDK on this machine"
 )
 def test_the_java_text_compiles_and_computes_the_meaning(tmp_path: Path) -> None:
-    """One javac compiles some two hundred programs as nested classes, and one java runs them all."""
+    """One javac compiles some two hundred programs as nested classes, and one java runs them."""
     chosen = sample(12)
     classes, calls = [], []
     for number, program in enumerate(chosen):
@@ -225,6 +223,6 @@ def test_the_java_text_compiles_and_computes_the_meaning(tmp_path: Path) -> None
             command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120
         )
         assert ran.returncode == 0, ran.stderr[:2000]
-    found = json.loads(ran.stdout)[:-1]
-    assert explain(chosen, found, "java") == ""
-    assert found == expected(chosen)
+    results = json.loads(ran.stdout)[:-1]
+    assert explain(chosen, results, "java") == ""
+    assert results == expected(chosen)

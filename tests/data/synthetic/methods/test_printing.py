@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from greenbench.data.synthetic.methods.expressions import name_of
 from greenbench.data.synthetic.methods.operations import LANGUAGES
 from greenbench.data.synthetic.methods.printing import snake, text, write
 from greenbench.data.synthetic.methods.tree import (
@@ -21,14 +20,15 @@ from greenbench.data.synthetic.methods.tree import (
     SetItem,
     While,
     literal,
+    variable,
 )
 
 NEGATIVE, A, B, FLAG, S = (
     literal(-3, "int"),
-    name_of("int", "a"),
-    name_of("int", "b"),
-    name_of("boolean", "p"),
-    name_of("String", "s"),
+    variable("int", "a"),
+    variable("int", "b"),
+    variable("boolean", "p"),
+    variable("String", "s"),
 )
 
 
@@ -42,7 +42,7 @@ def test_snake_case() -> None:
     assert [snake(n) for n in ("countItems", "f", "aB")] == ["count_items", "f", "a_b"]
 
 
-# --- parentheses ------------------------------------------------------------------------------------------------------
+# --- parentheses ----------------------------------------------------------------------------------
 
 LESS = op("less", A, B, type_="boolean")
 CHOOSE = op("choose", FLAG, A, B)
@@ -132,7 +132,7 @@ def test_every_statement_in_each_language() -> None:
     """One method with each kind of statement, word by word."""
     n = lambda value: literal(value, "int")  # noqa: E731
     out, c, left, i = (
-        name_of(*one) for one in (("int[]", "out"), ("char", "c"), ("int", "left"), ("int", "i"))
+        variable(*one) for one in (("int[]", "out"), ("char", "c"), ("int", "left"), ("int", "i"))
     )
     body = (
         NewArray("out", op("length", S)),
@@ -161,14 +161,16 @@ def test_every_statement_in_each_language() -> None:
         "        if (c == 'x') {",
         "            break;",
     ]
-    assert (
-        "    for (int i = a - 1; i >= 2; i--) {\n        if (p) {\n            continue;\n        } else {\n"
-        in write(method, "java")
+    counting_down = (
+        "    for (int i = a - 1; i >= 2; i--) {\n        if (p) {\n            continue;\n"
+        "        } else {\n"
     )
+    assert counting_down in write(method, "java")
     assert write(method, "python") == (
         "import math\ndef make_all(s, a, p):\n    out = [0] * len(s)\n    left = a\n"
         '    for c in s:\n        if c == "x":\n            break\n'
         "    for i in range(len(out)):\n        out[i] = int(a / 2)\n"
-        "    for i in range(a - 1, 1, -1):\n        if p:\n            continue\n        else:\n            left -= i\n"
+        "    for i in range(a - 1, 1, -1):\n        if p:\n            continue\n"
+        "        else:\n            left -= i\n"
         "    while left > 0:\n        left = int(math.fmod(left, 3))\n    return out\n"
     )
