@@ -1,8 +1,9 @@
-"""The command line around the suite: ``run`` measures, ``list`` shows the matrix, ``doctor`` the instruments.
+"""The command line around the suite: measure, list, check and compare variants; see the machine.
 
-``restore`` puts back what a killed session left behind.
+Exit codes: 0 fine, 1 ``compare`` found a failure or ``restore`` could not restore everything, 2 the
+call or a file is wrong; ``run`` passes pytest's own on.
 
-Exit codes: 0 fine, 1 ``compare`` found a regression, 2 the call or a file is wrong; ``run`` passes pytest's own on.
+A command imports what it needs itself, so that ``--help``, ``list`` and ``check`` start at once.
 """
 
 from __future__ import annotations
@@ -14,291 +15,396 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias
 
 from greenbench.errors import UsageError
-from greenbench.experiment import matrix
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-RESTORED = "no session left a setting of this machine changed"
+    from greenbench.experiment.matrix import Experiment
+    from greenbench.run.compare import Comparison
+
+    Commands: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001
+
 PLAN = ("--collect-only", "--green-plan", "-qq")
+NOT_FOR_SWEEPS = ("allow", "gate", "plan", "require", "strict")
+"""Options that a power sweep has no use for."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code."""
-    parser, commands = _parser()
-    asked, rest = parser.parse_known_args(arguments)
-    if rest and asked.run not in {run, sweep_power}:
-        commands[asked.command].error(f"unrecognized arguments: {' '.join(rest)}")
+    """Run the command that ``arguments`` (by default the process's) name; return its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="greenbench",
+        description="Energy, time and quality of pipeline variants; `pytest bench` measures.",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
+    for add_command in COMMANDS:
+        add_command(commands)
+    options, rest = parser.parse_known_args(arguments)
+    if options.command == "run":
+        options.pytest_arguments = rest
+    elif rest:
+        commands.choices[options.command].error(f"unrecognized arguments: {' '.join(rest)}")
     try:
-        return int(asked.run(asked, rest))
+        return int(options.execute(options))
     except UsageError as error:
         print(error, file=sys.stderr)  # noqa: T201  a command answers on the terminal
         return 2
 
 
-def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
-    parser = argparse.ArgumentParser(
-        prog="greenbench",
-        description="Energy, time and quality of pipeline variants; `pytest bench` measures.",
-    )
-    known = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
-    measure = known.add_parser(
+def add_run(commands: Commands) -> None:
+    """Add ``greenbench run``, whose further arguments are pytest's."""
+    parser = commands.add_parser(
         "run",
         help="the same as `pytest bench`; what follows goes to pytest",
         epilog="e.g. greenbench run -k V7 --plan",
+        allow_abbrev=False,
     )
-    measure.add_argument(
+    parser.add_argument(
         "--plan", action="store_true", help="print what it would do and cost; run nothing"
     )
-    measure.set_defaults(run=run)
-    shown = known.add_parser(
+    parser.set_defaults(execute=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run ``pytest bench`` and return pytest's exit code; raises UsageError without a suite."""
+    if not Path("bench").is_dir():
+        where = f"there is no folder bench in {Path.cwd()}"
+        raise UsageError(f"greenbench run: {where}; run it where the suite's experiment.md is")
+    command = [sys.executable, "-m", "pytest", "bench"]
+    if options.plan:
+        command += PLAN
+    command += options.pytest_arguments
+    return subprocess.run(command, check=False).returncode  # noqa: S603  the user's own call
+
+
+def add_list(commands: Commands) -> None:
+    """Add ``greenbench list``."""
+    parser = commands.add_parser(
         "list", help="the matrix, resolved: what each variant changes against the baseline"
     )
-    shown.add_argument(
+    _add_folder(parser)
+    _add_json(parser)
+    parser.set_defaults(execute=list_variants)
+
+
+def _add_folder(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
         "folder",
         nargs="?",
         type=Path,
         default=Path(),
-        help="where experiment.md stands (default: here)",
+        help="the folder of experiment.md and variants/ (default: here)",
     )
-    shown.add_argument("--json", action="store_true", help="print it as JSON")
-    shown.set_defaults(run=list_variants)
-    look = known.add_parser(
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print it as JSON")
+
+
+def list_variants(options: argparse.Namespace) -> int:
+    """Print the knobs that each variant changes, as in its results; raises Disagreements."""
+    from greenbench.report import variants
+
+    known = load_experiment(options.folder).variants
+    if options.json:
+        print(json.dumps([variants.record(variant) for variant in known], indent=1))  # noqa: T201
+        return 0
+    from rich.console import Console
+
+    variants.show(Console(highlight=False), known)
+    return 0
+
+
+def load_experiment(folder: Path) -> Experiment:
+    """Load the experiment in ``folder``; raises Disagreements."""
+    from greenbench.experiment import matrix
+
+    return matrix.load(folder / "experiment.md", folder / "variants")
+
+
+def add_doctor(commands: Commands) -> None:
+    """Add ``greenbench doctor``."""
+    parser = commands.add_parser(
         "doctor", help="what can be measured here, with which instrument, and how to get the rest"
     )
-    look.add_argument("--json", action="store_true", help="print it as JSON")
-    look.set_defaults(run=doctor)
-    fresh = known.add_parser(
+    _add_json(parser)
+    parser.set_defaults(execute=doctor)
+
+
+def doctor(options: argparse.Namespace) -> int:
+    """Examine the machine for some seconds and print what it can measure and control.
+
+    It changes no setting, except that it restores those that a killed run left changed.
+    """
+    from greenbench.machine import gpus
+    from greenbench.machine.control.doctor import abilities
+    from greenbench.machine.control.restore import recover
+    from greenbench.machine.energy import examine
+
+    recover(_print_to_stderr)
+    survey = gpus.survey()
+    findings = examine(survey)
+    controls = abilities(survey.gpus)
+    if options.json:
+        records = [dataclasses.asdict(finding) for finding in findings]
+        records += [{"channel": "control", **dataclasses.asdict(c)} for c in controls]
+        print(json.dumps(records, indent=1))  # noqa: T201
+        return 0
+    from rich.console import Console
+
+    from greenbench.report import doctor as report
+
+    report.show(Console(highlight=False), findings, controls)
+    return 0
+
+
+def _print_to_stderr(text: str) -> None:
+    print(text, file=sys.stderr)  # noqa: T201
+
+
+def add_new(commands: Commands) -> None:
+    """Add ``greenbench new``."""
+    parser = commands.add_parser(
         "new", help="make a variant: a folder, its row in experiment.md and a changelog line"
     )
-    fresh.add_argument("name", help="the folder's name, like V8_arch_system")
-    fresh.add_argument(
+    parser.add_argument("name", help="the folder's name, like V8_arch_system")
+    parser.add_argument(
         "--in",
         dest="folder",
         type=Path,
         default=Path(),
         metavar="FOLDER",
-        help="where experiment.md stands (default: here)",
+        help="the folder of experiment.md (default: here)",
     )
-    fresh.add_argument(
+    parser.add_argument(
         "--from",
         dest="origin",
         default="V0",
         metavar="VARIANT",
-        help="what it starts from (default: V0)",
+        help="the variant that it starts from (default: V0)",
     )
-    fresh.add_argument(
+    parser.add_argument(
         "--set",
         dest="knobs",
         action="append",
         default=[],
         metavar="STAGE.KNOB=VALUE",
-        help="a knob to turn; repeatable",
+        help="a knob to set; repeatable",
     )
-    fresh.add_argument("--title", help="its name in the table (default: from the folder's name)")
-    fresh.set_defaults(run=new)
-    swept = known.add_parser(
-        "sweep-power",
-        help="energy and time of a cell over power limits and clocks; what follows are --green-* options",
-        epilog="e.g. greenbench sweep-power T2-V0_baseline --knobs gpu_power_fraction --fractions 0.9,0.7,0.5",
-    )
-    swept.add_argument("cell", help="the cell's id, like T2-V0_baseline")
-    swept.add_argument(
-        "--knobs",
-        type=_listed,
-        help="of the system stage (default: the GPU's, where a GPU is counted)",
-    )
-    swept.add_argument(
-        "--fractions", type=_fractions, help="to try for each knob (default: 0.9,0.8,0.7,0.6,0.5)"
-    )
-    swept.set_defaults(run=sweep_power)
-    _add_compare(known)
-    again = known.add_parser(
-        "restore", help="put back power limits, clocks and governors that a killed run left behind"
-    )
-    again.set_defaults(run=restore)
-    command = known.add_parser("check", help="hold experiment.md against variants/")
-    command.add_argument(
-        "folder", nargs="?", type=Path, default=Path(), help="where both stand (default: here)"
-    )
-    command.set_defaults(run=check)
-    return parser, dict(known.choices)
+    parser.add_argument("--title", help="its name in the table (default: from the folder's name)")
+    parser.set_defaults(execute=new)
 
 
-def _add_compare(known: Any) -> None:
-    held = known.add_parser(
-        "compare",
-        help="hold runs against a first one, with verdicts; exits with 1 where one regressed",
-        epilog="e.g. greenbench compare main.json pr.json --gate 'energy <= 1.05*saved' --markdown",
-    )
-    held.add_argument(
-        "baseline",
-        type=Path,
-        help="a results file, a folder of them, or a saved run (--benchmark-json)",
-    )
-    held.add_argument(
-        "runs", nargs="+", type=Path, help="the same; each is held against the baseline"
-    )
-    held.add_argument(
-        "--gate", action="append", default=[], metavar="EXPR", help="as --green-gate; repeatable"
-    )
-    held.add_argument(
-        "--allow", type=_listed, default=(), metavar="DIFFERENCE,...", help="as --green-allow"
-    )
-    held.add_argument("--strict", action="store_true", help="fail open verdicts too")
-    shape = held.add_mutually_exclusive_group()
-    shape.add_argument("--json", action="store_true", help="print the verdicts as JSON")
-    shape.add_argument(
-        "--markdown", action="store_true", help="print them as Markdown, e.g. for a job's summary"
-    )
-    held.set_defaults(run=compare)
+def new(options: argparse.Namespace) -> int:
+    """Make a variant, print what it changes and what to run next.
 
-
-def run(asked: argparse.Namespace, rest: Sequence[str]) -> int:
-    """Run ``pytest bench`` with the arguments ``rest`` and return pytest's exit code; raises UsageError without a suite."""
-    if not Path("bench").is_dir():
-        raise UsageError(
-            f"greenbench run: there is no folder bench in {Path.cwd()}; run it where the suite's experiment.md is"
-        )
-    command = [sys.executable, "-m", "pytest", "bench", *(PLAN if asked.plan else ()), *rest]
-    return subprocess.run(command, check=False).returncode  # noqa: S603  the user's own arguments, for the user's own pytest
-
-
-def list_variants(asked: argparse.Namespace, _rest: Sequence[str]) -> int:
-    """Print what each variant changes, knob by knob, as it is stored with its results; raises Disagreements."""
-    from rich.console import Console
-
-    from greenbench.report import variants
-
-    found = matrix.load(asked.folder / "experiment.md", asked.folder / "variants").variants
-    if asked.json:
-        print(json.dumps([variants.record(v) for v in found], indent=1))  # noqa: T201
-    else:
-        variants.show(Console(highlight=False), found)
-    return 0
-
-
-def new(asked: argparse.Namespace, _rest: Sequence[str]) -> int:
-    """Make a variant and print what it changes, and what to run next; raises UsageError, and nothing has changed then."""
+    Raises UsageError; then nothing has changed.
+    """
     from greenbench.experiment import new_variant
-    from greenbench.experiment.knobs import changes, told
+    from greenbench.experiment.knobs import changes, in_words
 
     made = new_variant.make(
-        asked.folder, asked.name, origin=asked.origin, settings=asked.knobs, title=asked.title
+        options.folder,
+        options.name,
+        origin=options.origin,
+        settings=options.knobs,
+        title=options.title,
     )
+    variant = made.variant
     lines = [
-        f"made {made.variant.folder} from {made.origin.name}; what it changes against the baseline:",
-        *(f"  {d.knob}: {told(d.baseline)} -> {told(d.here)}" for d in changes(made.variant)),
-        f"{asked.folder / 'experiment.md'} has its row, a line in the checklist and one in the changelog",
-        f'next: say in its README.md what to expect, then pytest bench -k "V0_ or {made.variant.name}"',
+        f"made {variant.folder} from {made.origin.name}; what it changes against the baseline:"
     ]
+    for difference in changes(variant):
+        before, here = in_words(difference.baseline), in_words(difference.here)
+        lines.append(f"  {difference.knob}: {before} -> {here}")
+    experiment = options.folder / "experiment.md"
+    lines.append(f"{experiment} has its row, a line in the checklist and one in the changelog")
+    lines.append(
+        "next: write in its README.md what to expect, then run "
+        f'pytest bench -k "V0_ or {variant.name}"'
+    )
     print("\n".join(lines))  # noqa: T201
     return 0
 
 
-def compare(asked: argparse.Namespace, _rest: Sequence[str]) -> int:
-    """Print how runs compare with the first one, and return 1 where a gate fails; raises UsageError."""
-    from rich.console import Console
+def add_sweep_power(commands: Commands) -> None:
+    """Add ``greenbench sweep-power``, with the session's own options."""
+    from greenbench.experiment.settings import OPTIONS
 
-    from greenbench.experiment import option_parsers as values
-    from greenbench.gates.expression import ALLOWED
-    from greenbench.report import verdicts as gates
-    from greenbench.run import compare as comparing
-
-    gc.disable()  # thousands of cells are millions of objects, none of which goes before the end
-    allow = values.allow(ALLOWED)(asked.allow)
-    paths = [asked.baseline, *asked.runs]
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 132)
-    found = comparing.compare(paths, asked.gate, allow=allow, strict=asked.strict, root=Path())
-    if asked.json:
-        print(json.dumps([one.record() for one in found]))  # noqa: T201
-    for one in () if asked.json else found:
-        title = f"{one.run} against {one.baseline}: {'failed' if one.failed else 'passed'}"
-        if asked.markdown:
-            print(gates.markdown(one.verdicts, title))  # noqa: T201
-        else:
-            gates.tell(console, one.verdicts, title)
-    return int(any(one.failed for one in found))
-
-
-def doctor(asked: argparse.Namespace, _rest: Sequence[str]) -> int:
-    """Examine the machine for some seconds and print what was found; nothing is set but what a killed run left behind."""
-    from rich.console import Console
-
-    from greenbench.machine import gpus as devices
-    from greenbench.machine.control.doctor import abilities
-    from greenbench.machine.control.restore import recover
-    from greenbench.machine.energy import examine
-    from greenbench.report import doctor as report
-
-    recover(lambda text: print(text, file=sys.stderr))  # noqa: T201  killed runs leave what nobody wants
-    survey = devices.survey()
-    found, able = examine(survey), abilities(survey.gpus)
-    if asked.json:
-        settable = [{"channel": "control", **dataclasses.asdict(a)} for a in able]
-        print(json.dumps([*(dataclasses.asdict(f) for f in found), *settable], indent=1))  # noqa: T201
-    else:
-        report.show(Console(highlight=False), found, able)
-    return 0
+    parser = commands.add_parser(
+        "sweep-power",
+        help="energy and time of a cell over power limits and clocks",
+        epilog="e.g. greenbench sweep-power T2-V0_baseline --knobs gpu_power_fraction "
+        "--fractions 0.9,0.7,0.5",
+        allow_abbrev=False,
+    )
+    parser.add_argument("cell", help="the cell's id, like T2-V0_baseline")
+    parser.add_argument(
+        "--knobs",
+        type=_listed,
+        help="of the system stage (default: the GPU's if a GPU is counted, else the CPU's)",
+    )
+    parser.add_argument(
+        "--fractions", type=_fractions, help="to try for each knob (default: 0.9,0.8,0.7,0.6,0.5)"
+    )
+    session_options = parser.add_argument_group("options of the session, as for pytest")
+    for option in OPTIONS:
+        if option.name not in NOT_FOR_SWEEPS:
+            session_options.add_argument(option.flag, dest=option.flag, **option.keywords())
+    parser.set_defaults(execute=sweep_power)
 
 
 def _listed(text: str) -> tuple[str, ...]:
-    return tuple(filter(None, map(str.strip, text.split(","))))
+    words = [word.strip() for word in text.split(",")]
+    return tuple(word for word in words if word)
 
 
 def _fractions(text: str) -> tuple[float, ...]:
-    found = tuple(map(float, _listed(text)))
-    if not found or not all(0 < f <= 1 for f in found):
+    try:
+        fractions = tuple(float(word) for word in _listed(text))
+    except ValueError:
+        fractions = ()
+    if not fractions or not all(0 < fraction <= 1 for fraction in fractions):
         raise argparse.ArgumentTypeError(
             f"{text}: give fractions above 0 and up to 1, like 0.9,0.7,0.5"
         )
-    return found
+    return fractions
 
 
-def sweep_power(asked: argparse.Namespace, rest: Sequence[str]) -> int:
-    """Measure a cell over power limits and clocks, and print the curve and the lines to paste; raises UsageError."""
+def sweep_power(options: argparse.Namespace) -> int:
+    """Measure a cell over power limits and clocks, print the curve and the lines to paste.
+
+    Raises UsageError.
+    """
     from rich.console import Console
 
     from greenbench.report import sweep as report
-    from greenbench.run import sweep as sweeping
+    from greenbench.run import sweep
     from greenbench.run.session import Session
     from greenbench.stats import curve
 
-    given = dict(zip(rest[::2], rest[1::2], strict=False))
-    if len(rest) % 2 or not all(flag.startswith("--green-") for flag in given):
-        raise UsageError(
-            f"greenbench sweep-power: {' '.join(rest)}: what follows are pairs like --green-rounds 3"
-        )
-    session = Session(given.get, Path(), Path("experiment.md"), Path("variants"))
-    cell = sweeping.chosen(session, asked.cell)
-    tried = curve.settings(
-        sweeping.knobs(session, asked.knobs), asked.fractions or sweeping.FRACTIONS
-    )
-    points = sweeping.sweep(session, cell, list(tried), lambda text: print(text, file=sys.stderr))  # noqa: T201
+    session = Session(vars(options).get, Path(), Path("experiment.md"), Path("variants"))
+    cell = sweep.chosen(session, options.cell)
+    knobs = sweep.knobs(session, options.knobs)
+    tried = curve.settings(knobs, options.fractions or sweep.FRACTIONS)
+    points = sweep.sweep(session, cell, list(tried), _print_to_stderr)
     wide = Console(highlight=False, width=max(100, Console().width))
     report.show(wide, points, curve.least(points), curve.least_without_loss(points))
     return 0
 
 
-def restore(_asked: argparse.Namespace, _rest: Sequence[str]) -> int:
-    """Put back what killed sessions left, and say what; exit code 1 where something could not be."""
+def add_compare(commands: Commands) -> None:
+    """Add ``greenbench compare``."""
+    parser = commands.add_parser(
+        "compare",
+        help="compare runs with a first one, with verdicts; exits with 1 if one regressed",
+        epilog="e.g. greenbench compare main.json pr.json --gate 'energy <= 1.05*saved' --markdown",
+    )
+    parser.add_argument(
+        "baseline",
+        type=Path,
+        help="a results file, a folder of them, or a saved run (--benchmark-json)",
+    )
+    parser.add_argument(
+        "runs", nargs="+", type=Path, help="the same; each is compared with the baseline"
+    )
+    parser.add_argument(
+        "--gate", action="append", default=[], metavar="EXPR", help="as --green-gate; repeatable"
+    )
+    parser.add_argument("--allow", default="", metavar="DIFFERENCE,...", help="as --green-allow")
+    parser.add_argument("--strict", action="store_true", help="fail inconclusive verdicts too")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print the verdicts as JSON")
+    form.add_argument(
+        "--markdown", action="store_true", help="print them as Markdown, e.g. for a job's summary"
+    )
+    parser.set_defaults(execute=compare)
+
+
+def compare(options: argparse.Namespace) -> int:
+    """Print how runs compare with the first one; return 1 if a gate fails. Raises UsageError."""
+    from greenbench.experiment.option_parsers import RawOption, words
+    from greenbench.gates.expression import ALLOWED
+    from greenbench.run.compare import compare as compare_runs
+
+    gc.disable()  # thousands of cells are millions of objects, all of which live until the end
+    comparisons = compare_runs(
+        [options.baseline, *options.runs],
+        options.gate,
+        allow=words(ALLOWED)(RawOption("--green-allow", options.allow)),
+        strict=options.strict,
+        root=Path(),
+    )
+    if options.json:
+        print(json.dumps([comparison.record() for comparison in comparisons]))  # noqa: T201
+    else:
+        for comparison in comparisons:
+            _print_comparison(comparison, markdown=options.markdown)
+    return int(any(comparison.failed for comparison in comparisons))
+
+
+def _print_comparison(comparison: Comparison, *, markdown: bool) -> None:
+    from rich.console import Console
+
+    from greenbench.report import verdicts
+
+    result = "failed" if comparison.failed else "passed"
+    title = f"{comparison.run} against {comparison.baseline}: {result}"
+    if markdown:
+        print(verdicts.markdown(comparison.verdicts, title))  # noqa: T201
+        return
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 132)
+    verdicts.tell(console, comparison.verdicts, title)
+
+
+def add_restore(commands: Commands) -> None:
+    """Add ``greenbench restore``."""
+    parser = commands.add_parser(
+        "restore", help="restore power limits, clocks and governors that a killed run left changed"
+    )
+    parser.set_defaults(execute=restore)
+
+
+def restore(_options: argparse.Namespace) -> int:
+    """Restore what killed runs left changed and print it; return 1 if something could not be."""
     from greenbench.machine.control.restore import left_behind, recover
 
-    said: list[str] = []
-    recover(said.append)
-    for text in said or [RESTORED]:
-        print(text)  # noqa: T201
+    messages: list[str] = []
+    recover(messages.append)
+    if not messages:
+        messages.append("no session left a setting of this machine changed")
+    print("\n".join(messages))  # noqa: T201
     return 1 if left_behind() else 0
 
 
-def check(asked: argparse.Namespace, _rest: Sequence[str]) -> int:
+def add_check(commands: Commands) -> None:
+    """Add ``greenbench check``."""
+    parser = commands.add_parser("check", help="compare experiment.md with variants/")
+    _add_folder(parser)
+    parser.set_defaults(execute=check)
+
+
+def check(options: argparse.Namespace) -> int:
     """Print one line that says what agrees; raises Disagreements."""
-    found = matrix.load(asked.folder / "experiment.md", asked.folder / "variants")
-    tasks = ", ".join(t.name for t in found.tasks)
-    print(
-        f"{asked.folder / 'experiment.md'} and {len(found.variants)} folders of variants/ agree; tasks: {tasks}"
-    )  # noqa: T201
+    experiment = load_experiment(options.folder)
+    tasks = ", ".join(task.name for task in experiment.tasks)
+    folders = f"{len(experiment.variants)} folders of variants/"
+    print(f"{options.folder / 'experiment.md'} and {folders} agree; tasks: {tasks}")  # noqa: T201
     return 0
+
+
+COMMANDS: tuple[Callable[[Commands], None], ...] = (
+    add_run,
+    add_list,
+    add_doctor,
+    add_new,
+    add_sweep_power,
+    add_compare,
+    add_restore,
+    add_check,
+)
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,71 +1,125 @@
 """Every knob of the five stages. The defaults *are* the baseline: ``Options()`` is V0.
 
-A variant's ``config.yaml`` states only what differs from here. A list in place of a value makes one cell of each (a
-sweep). Nothing in this module reads a file or touches a device.
+A variant's ``config.yaml`` states only what differs from here. A list in place of a value makes one
+cell of each (a sweep). Nothing in this module reads a file or touches a device.
+
+A knob's annotation is its whole definition: its kind, and the ``Range`` or ``TextForm`` of its
+values. ``greenbench.experiment.knobs`` validates against it. The module imports the standard
+library alone, because every command and every pytest session imports it.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, fields
-from typing import Annotated, Any, Literal
-
-from pydantic import ConfigDict, Field
+from math import isnan
+from typing import Annotated, Literal, TypeAlias
 
 STAGES = ("data", "architecture", "training", "system", "inference")
 
-_STRICT = ConfigDict(extra="forbid", strict=True)
-Fraction = Annotated[float, Field(gt=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
-Positive = Annotated[float, Field(gt=0)]
-GOVERNOR = r"^[a-z_]+$"
-CPU_LIST = r"^\d+(-\d+)?(,\d+(-\d+)?)*$"
-LAYER_CHOICE = r"^(deepest|top|bottom|alternate|influence|\d+(,\d+)*)$"
+KnobValue: TypeAlias = str | int | float | bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Range:
+    """The numbers that a knob takes; a bound that is None does not bound."""
+
+    least: float | None = None
+    above: float | None = None
+    most: float | None = None
+    below: float | None = None
+
+    def __contains__(self, number: object) -> bool:
+        """Whether ``number`` is a number within the bounds; NaN is not."""
+        if not isinstance(number, int | float) or isnan(number):
+            return False
+        return (
+            (self.least is None or number >= self.least)
+            and (self.above is None or number > self.above)
+            and (self.most is None or number <= self.most)
+            and (self.below is None or number < self.below)
+        )
+
+    def __str__(self) -> str:
+        """Describe it: ``above 0 and up to 1``."""
+        bounds = {"from": self.least, "above": self.above, "up to": self.most, "below": self.below}
+        words = [f"{word} {bound:g}" for word, bound in bounds.items() if bound is not None]
+        return " and ".join(words)
+
+
+@dataclass(frozen=True, slots=True)
+class TextForm:
+    """The texts that a knob takes."""
+
+    pattern: str
+    """Regular expression that a whole text matches."""
+    meaning: str
+    """The same in words."""
+
+    def __contains__(self, text: object) -> bool:
+        """Whether ``text`` is a text of this form."""
+        return isinstance(text, str) and re.fullmatch(self.pattern, text) is not None
+
+    def __str__(self) -> str:
+        """Describe it: ``processors like 0-3,8``."""
+        return self.meaning
+
+
+Fraction = Annotated[float, Range(above=0, most=1)]
+Count = Annotated[int, Range(least=1)]
+Positive = Annotated[float, Range(above=0)]
+Governor = Annotated[str, TextForm(r"[a-z_]+", "a governor that the kernel has, like powersave")]
+CpuList = Annotated[str, TextForm(r"\d+(-\d+)?(,\d+(-\d+)?)*", "processors like 0-3,8")]
+LayerChoice = Annotated[
+    str,
+    TextForm(
+        r"(deepest|top|bottom|alternate|influence|\d+(,\d+)*)",
+        "deepest, top, bottom, alternate, influence, or layers like 3,4",
+    ),
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataOptions:
     """How text becomes batches."""
 
-    __pydantic_config__ = _STRICT
-
     tokenizer: Literal["python", "rust"] = "python"
-    """Who runs the byte-level BPE: our pure-Python one, or the Rust library ``tokenizers``. Both give the same ids."""
+    """Implementation of the byte-level BPE: greenbench's own in pure Python, or the Rust library
+    ``tokenizers``. Both give the same ids."""
     batch_size: Count = 32
-    """Examples per batch, in training (per optimizer step, see ``accumulation_steps``) and inference."""
+    """Examples per batch, in inference and in training (there per optimizer step, see
+    ``accumulation_steps``)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchitectureOptions:
-    """In what format the weights are held."""
-
-    __pydantic_config__ = _STRICT
+    """The format in which the weights are held."""
 
     weight_format: Literal["fp32", "int8", "fp8", "auto"] = "fp32"
-    """Format of the linear layers during inference; ``auto`` takes FP8 where the chip has it and INT8 elsewhere."""
+    """Format of the linear layers during inference; ``auto`` is FP8 if the chip supports it, else
+    INT8."""
     quantizer: Literal["auto", "bitsandbytes", "torchao"] = "auto"
-    """Library that converts and multiplies; ``auto`` takes bitsandbytes for INT8 where it is installed, torchao for FP8."""
+    """Library that converts and multiplies; ``auto`` is bitsandbytes for INT8 if it is installed,
+    and torchao for FP8."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingOptions:
-    """How the model is fine-tuned. How long is the profile's to say."""
-
-    __pydantic_config__ = _STRICT
+    """How the model is fine-tuned. The profile says for how long."""
 
     finetune: bool = True
-    """Whether the stage runs at all; without it the pretrained start is scored as it is."""
+    """Whether the stage runs; without it the pretrained checkpoint is scored as it is."""
     optimizer: Literal["adamw", "sgd"] = "adamw"
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
-    """Autocast's type; ``fp16`` brings a gradient scaler where the device has one."""
+    """Autocast's type; ``fp16`` adds a gradient scaler if the device has one."""
     accumulation_steps: Count = 1
-    """Micro-batches per optimizer step. They divide ``batch_size``: the effective batch stays what it is."""
+    """Micro-batches per optimizer step. They divide ``batch_size``, which stays the effective batch
+    size."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SystemOptions:
-    """Circumstances around the other stages. ``None`` leaves the machine's own setting alone."""
-
-    __pydantic_config__ = _STRICT
+    """Device settings during the other stages. ``None`` leaves the machine's own setting alone."""
 
     gpu_power_fraction: Fraction | None = None
     """Power cap of the cell's GPUs, as a fraction of each card's default limit."""
@@ -76,14 +130,16 @@ class SystemOptions:
     gpu_memory_clock_fraction: Fraction | None = None
     """Cap of the memory clock, as a fraction of each card's highest."""
     cpu_power_fraction: Fraction | None = None
-    """Power cap of each processor package, as a fraction of the highest that the kernel tells."""
+    """Power cap of each processor package, as a fraction of the highest that the kernel
+    reports."""
     cpu_clock_fraction: Fraction | None = None
     """Cap of the processors' clocks, as a fraction of their highest."""
-    cpu_governor: Annotated[str, Field(pattern=GOVERNOR)] | None = None
-    """Who chooses the processors' clocks below that cap: ``performance``, ``powersave``, ``schedutil``, ..."""
+    cpu_governor: Governor | None = None
+    """The kernel's policy for the clocks below that cap: ``performance``, ``powersave``,
+    ``schedutil``, ..."""
     cpu_threads: Count | None = None
     """Threads that torch may use within one operation."""
-    cpu_affinity: Annotated[str, Field(pattern=CPU_LIST)] | None = None
+    cpu_affinity: CpuList | None = None
     """Processors that the process may run on, as a list like ``0-3,8``."""
 
 
@@ -91,12 +147,11 @@ class SystemOptions:
 class InferenceOptions:
     """How the fine-tuned model is run."""
 
-    __pydantic_config__ = _STRICT
-
-    skip_layers: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    skip_layers: Annotated[float, Range(least=0, below=1)] = 0.0
     """Fraction of the transformer's layers left out of every forward pass."""
-    layer_choice: Annotated[str, Field(pattern=LAYER_CHOICE)] = "influence"
-    """Rule that picks those layers (see ``stages.layers``), or the layers themselves, counted from 0, without a fraction."""
+    layer_choice: LayerChoice = "influence"
+    """Rule that picks those layers (see ``stages.layers``), or the layers themselves, counted from
+    0; then ``skip_layers`` stays 0."""
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     """Autocast's type, independent of the one in training."""
 
@@ -104,8 +159,6 @@ class InferenceOptions:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """All knobs of a cell, stage by stage."""
-
-    __pydantic_config__ = _STRICT
 
     data: DataOptions = field(default_factory=DataOptions)
     architecture: ArchitectureOptions = field(default_factory=ArchitectureOptions)
@@ -116,25 +169,28 @@ class Options:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """One knob that does not stand at its baseline value."""
+    """A knob whose value is not the baseline's."""
 
     knob: str
     """``stage.name``"""
-    baseline: Any
-    here: Any
+    baseline: KnobValue
+    here: KnobValue | list[KnobValue]
+    """The value, or all the values of a sweep."""
 
 
 def knobs(stage: str) -> tuple[str, ...]:
-    """Names of the knobs of ``stage``, in the order they are written above."""
-    return tuple(f.name for f in fields(getattr(Options(), stage)))
+    """Return the names of the knobs of ``stage``, in the order in which they are declared."""
+    return tuple(knob.name for knob in fields(getattr(Options(), stage)))
 
 
 def differences(options: Options) -> tuple[Difference, ...]:
-    """Return what ``options`` change against the baseline, knob by knob."""
+    """Return the knobs of ``options`` that differ from the baseline, in their declared order."""
     baseline = Options()
-    pairs = (
-        (s, k, getattr(getattr(baseline, s), k), getattr(getattr(options, s), k))
-        for s in STAGES
-        for k in knobs(s)
-    )
-    return tuple(Difference(knob=f"{s}.{k}", baseline=a, here=b) for s, k, a, b in pairs if a != b)
+    found = []
+    for stage in STAGES:
+        for name in knobs(stage):
+            before = getattr(getattr(baseline, stage), name)
+            here = getattr(getattr(options, stage), name)
+            if here != before:
+                found.append(Difference(knob=f"{stage}.{name}", baseline=before, here=here))
+    return tuple(found)

@@ -27,6 +27,35 @@ def greenbench(*arguments: str, cwd: Path = ROOT, **variables: str) -> subproces
     )
 
 
+@pytest.mark.parametrize("module", ["greenbench", "greenbench.cli"])
+def test_the_module_is_the_command_line(module: str) -> None:
+    """``python -m`` runs the same commands, with the same exit codes."""
+    command = [sys.executable, "-m", module]
+    checked = subprocess.run([*command, "check"], capture_output=True, text=True, cwd=ROOT)
+    assert (checked.returncode, checked.stderr) == (0, "")
+    assert "agree; tasks: T1, T2" in checked.stdout
+    refused = subprocess.run([*command, "nonsense"], capture_output=True, text=True, cwd=ROOT)
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("usage: greenbench ")
+
+
+@pytest.mark.parametrize(
+    ("command", "more"),
+    [("--help", {"yaml", "markdown_it"}), ("check", {"rich.console"}), ("list --json", set())],
+)
+def test_quick_commands_import_little(command: str, more: set[str]) -> None:
+    """What they do not need would be most of their time."""
+    code = "import sys, greenbench.cli\ntry:\n    greenbench.cli.main(sys.argv[1:])\n"
+    code += "finally:\n    print(*sys.modules, sep='\\n')"
+    arguments = command.split()
+    listed = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, cwd=ROOT
+    )
+    slow = {"pydantic", "numpy", "torch", "pynvml", "zeus", "rich.table", "pytest", "psutil"}
+    assert set(listed.stdout.splitlines()) & (slow | more) == set()
+    assert "greenbench.cli" in listed.stdout.splitlines()
+
+
 def test_check_passes_on_the_project_itself() -> None:
     """experiment.md and variants/ agree."""
     done = greenbench("check")

@@ -108,7 +108,7 @@ def test_imports_point_down_only() -> None:
     """A module imports from lower layers and from its own entry, and from nowhere else."""
     wrong = []
     for path in FILES:
-        if path.parent == PACKAGE and path.name == "__init__.py":
+        if path.parent == PACKAGE and path.name in {"__init__.py", "__main__.py"}:
             continue
         entry = entry_of(module_name(path))
         for module in imported_modules(path):

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from greenbench.data.models.checkpoints import Checkpoint
-from greenbench.experiment import settings
 from greenbench.experiment.profiles import profile
+from greenbench.experiment.settings import resolve_settings
 from greenbench.options import DataOptions, Options
 from greenbench.run.inputs import dataset
 from greenbench.stages import layers
@@ -41,7 +41,7 @@ class Trained:
     def __init__(self, asked: argparse.Namespace, seed: int) -> None:
         """Find the data and fine-tune."""
         given = {"--green-data": asked.data, "--green-profile": asked.profile, "--green-seed": seed}
-        self.settings = settings.settings(
+        self.settings = resolve_settings(
             given.get, Path("/nonexistent"), tasks=tuple(TASKS), models=("M1", "M2")
         )
         self.task, size = TASKS[asked.task], profile(asked.profile).tasks[asked.task]

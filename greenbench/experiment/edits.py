@@ -1,26 +1,30 @@
-"""Adds a variant to the text of an ``experiment.md``: a row of the variants table, one of the checklist, a changelog line.
+"""Adds a variant to the text of an ``experiment.md``: a row, a checklist row, a changelog line.
 
-Whatever a person wrote stays as it is, to the byte: comments, the columns' order, further columns (their cells stay empty),
-the way that folders are written, the line endings. What the cells claim is not judged here.
+All that is there stays as it is, to the byte: comments, the order of columns, further columns
+(whose new cells stay empty), the form in which folders are written, the line endings. ``matrix``
+judges what the cells claim.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from markdown_it import MarkdownIt
 
 from greenbench.experiment.markdown import column_key, lines_of, read_sections, written_cells
-from greenbench.experiment.tables import ALIASES, VARIANT_FILES, cell, mark, tables_of
+from greenbench.experiment.tables import VARIANT_FILES, cell, mark, table_key, tables_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from greenbench.experiment.markdown import Table
+    from greenbench.experiment.markdown import MarkdownTable, Section
+
+    Edit: TypeAlias = tuple[int, str]
+    """A number of lines, and the text that goes below them."""
 
 _CHANGELOG = re.compile(r"[\W\d_]*(?:changelog|change log)\b", re.IGNORECASE)
-_OTHERWISE = re.compile(r"[\W\d_]*(?:changes|history)\W*$", re.IGNORECASE)
+_CHANGES = re.compile(r"[\W\d_]*(?:changes|history)\W*$", re.IGNORECASE)
 _BULLET = re.compile(r"\s*(?:[-*+]|\d+[.)])\s+")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
@@ -28,23 +32,19 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 def with_variant(text: str, name: str, row: Mapping[str, str], change: tuple[str, str]) -> str:
     """Return ``text`` with a row for the folder ``name`` and a line in the changelog.
 
-    ``row`` holds the cells of the variants table by column, as in ``COLUMNS``; ``change`` is an ISO date and a sentence.
+    ``row`` holds the cells of the variants table by column, as in ``COLUMNS``; ``change`` is an ISO
+    date and a sentence.
     """
     lines = re.split(r"(?<=\n)|(?<=\r)(?!\n)", text)
-    found = tables_of(text)
-    edits = [_change(text, lines, *change)]
-    if "Directory checklist" in found:
-        edits.append(
-            _row(
-                lines,
-                found["Directory checklist"],
-                {"Folder": name, **dict.fromkeys(VARIANT_FILES, "✓")},
-            )
-        )
-    edits.append(_row(lines, found["Variants"], {**row, "Folder": name}))
-    for place, line in sorted(
-        edits, key=lambda edit: edit[0], reverse=True
-    ):  # from the end: places above stay true
+    tables = tables_of(text)
+    edits = [_changelog_edit(text, lines, *change)]
+    checklist = tables.get("Directory checklist")
+    if checklist:
+        checks = dict.fromkeys(VARIANT_FILES, "✓")
+        edits.append(_row_edit(lines, checklist, {"Folder": name, **checks}))
+    edits.append(_row_edit(lines, tables["Variants"], {**row, "Folder": name}))
+    # From the end to the start, so that the places of the remaining edits stay true.
+    for place, line in sorted(edits, key=lambda edit: edit[0], reverse=True):
         _insert(lines, place, line)
     return "".join(lines)
 
@@ -53,41 +53,37 @@ def written_row(text: str, name: str) -> dict[str, str]:
     """Return the cells of a variant's row as they are written, by column key."""
     table = tables_of(text)["Variants"]
     line = next(r.line for r in table.rows if name in cell(r, "Folder").split("/"))
-    cells = [c.strip() for c in written_cells(lines_of(text)[line - 1])]
-    return dict(zip(map(_key, table.columns), cells, strict=True))
+    cells = [written.strip() for written in written_cells(lines_of(text)[line - 1])]
+    return dict(zip(_keys(table), cells, strict=True))
 
 
-def _key(column: str) -> str:
-    key = column_key(column)
-    return ALIASES.get(key, key)
+def _keys(table: MarkdownTable) -> list[str]:
+    return [table_key(column) for column in table.columns]
 
 
-def _row(lines: Sequence[str], table: Table, cells: Mapping[str, str]) -> tuple[int, str]:
-    """Return where a row goes, and the row: below the last one and in its manner."""
-    wanted = {column_key(column): text for column, text in cells.items()}
+def _row_edit(lines: Sequence[str], table: MarkdownTable, cells: Mapping[str, str]) -> Edit:
+    """Return the edit that adds a row to ``table``, formatted like its last row."""
+    texts = {column_key(column): text for column, text in cells.items()}
     if not table.rows:
-        return table.line + 1, _joined([wanted.get(_key(c), "") for c in table.columns], "|")
+        return table.line + 1, _joined([texts.get(key, "") for key in _keys(table)], "|")
     last = table.rows[-1]
-    model = lines[last.line - 1]
-    before = dict(zip(map(_key, table.columns), written_cells(model), strict=True))
-    named = cell(last, "Folder").strip("/").rpartition("/")[2]
-    manner = before["folder"].strip()
-    texts = {
-        **wanted,
-        "folder": manner.replace(named, wanted["folder"])
-        if named in manner
-        else f"`{wanted['folder']}`",
-    }
-    texts |= {
-        key: before[key].strip()
-        for key in map(column_key, VARIANT_FILES)
-        if key in texts and mark(before[key])
-    }
-    return last.line, _joined([texts.get(_key(c), "") for c in table.columns], model)
+    last_line = lines[last.line - 1]
+    last_cells = dict(zip(_keys(table), written_cells(last_line), strict=True))
+    last_folder = cell(last, "Folder").strip("/").rpartition("/")[2]
+    texts["folder"] = _like(last_cells["folder"].strip(), last_folder, texts["folder"])
+    for key in (column_key(file) for file in VARIANT_FILES):
+        if key in texts and mark(last_cells[key]):
+            texts[key] = last_cells[key].strip()
+    return last.line, _joined([texts.get(key, "") for key in _keys(table)], last_line)
+
+
+def _like(written: str, name: str, new_name: str) -> str:
+    """Return ``new_name`` written as ``name`` is in ``written``, in code marks if it is not."""
+    return written.replace(name, new_name) if name in written else f"`{new_name}`"
 
 
 def _joined(cells: Sequence[str], model: str) -> str:
-    """Join cells with borders at the ends where the line ``model`` has them, indented as it is."""
+    """Join cells, with the borders and the indentation of the line ``model``."""
     bare = model.strip()
     indent = model[: len(model) - len(model.lstrip(" \t"))]
     left = "| " if bare.startswith("|") or not cells[0] else ""
@@ -95,51 +91,77 @@ def _joined(cells: Sequence[str], model: str) -> str:
     return f"{indent}{left}{' | '.join(cells)}{right}"
 
 
-def _change(text: str, lines: Sequence[str], date: str, sentence: str) -> tuple[int, str]:
-    """Return where a changelog line goes, and the line: in its table, else in its list, else under a heading of its own."""
-    sections = read_sections(text)
-    section = next(
-        (s for kind in (_CHANGELOG, _OTHERWISE) for s in sections if kind.match(s.heading)), None
-    )
+def _changelog_edit(text: str, lines: Sequence[str], date: str, sentence: str) -> Edit:
+    """Return the edit of the changelog's table, else of its list, else one that begins a table."""
+    section = _changelog(read_sections(text))
     if section is None:
-        return len(
-            lines
-        ), f"\n## Changelog\n\n| Date | Change |\n|---|---|\n| {date} | {sentence} |"
+        table = f"| Date | Change |\n|---|---|\n| {date} | {sentence} |"
+        return len(lines), f"\n## Changelog\n\n{table}"
     if section.tables:
-        return _change_row(lines, section.tables[0], date, sentence)
-    return _change_item(text, lines, section.line, f"{date}: {sentence}")
+        return _changelog_row_edit(lines, section.tables[0], date, sentence)
+    return _changelog_item_edit(text, lines, section.line, f"{date}: {sentence}")
 
 
-def _change_row(lines: Sequence[str], table: Table, date: str, sentence: str) -> tuple[int, str]:
-    keys = [_key(c) for c in table.columns]
-    told = "change" if "change" in keys else next((k for k in keys if k != "date"), keys[-1])
-    said = {"date": date, told: sentence} if "date" in keys else {told: f"{date}: {sentence}"}
-    line = _joined([said.get(k, "") for k in keys], lines[table.line - 1])
-    dates = [_DATE.findall(" ".join(r.cells.values())) for r in table.rows]
-    known = [d[0] for d in dates if d]
-    oldest_first = known != sorted(known, reverse=True)
-    return (table.rows[-1].line if oldest_first else table.line + 1), line
+def _changelog(sections: Sequence[Section]) -> Section | None:
+    for heading in (_CHANGELOG, _CHANGES):
+        for section in sections:
+            if heading.match(section.heading):
+                return section
+    return None
 
 
-def _change_item(text: str, lines: Sequence[str], heading: int, sentence: str) -> tuple[int, str]:
-    """Put an item on top of the list below the heading on line ``heading``; without a list there, start one."""
+def _changelog_row_edit(
+    lines: Sequence[str], table: MarkdownTable, date: str, sentence: str
+) -> Edit:
+    keys = _keys(table)
+    if "date" in keys:
+        cells = {"date": date, _change_key(keys): sentence}
+    else:
+        cells = {_change_key(keys): f"{date}: {sentence}"}
+    line = _joined([cells.get(key, "") for key in keys], lines[table.line - 1])
+    if _is_oldest_first(table):
+        return table.rows[-1].line, line
+    return table.line + 1, line
+
+
+def _change_key(keys: Sequence[str]) -> str:
+    """Return the key of the column for the sentence."""
+    if "change" in keys:
+        return "change"
+    others = [key for key in keys if key != "date"]
+    return others[0] if others else keys[-1]
+
+
+def _is_oldest_first(table: MarkdownTable) -> bool:
+    dates = []
+    for row in table.rows:
+        row_dates = _DATE.findall(" ".join(row.cells.values()))
+        dates += row_dates[:1]
+    return dates != sorted(dates, reverse=True)
+
+
+def _changelog_item_edit(text: str, lines: Sequence[str], heading: int, sentence: str) -> Edit:
+    """Return the edit that puts an item first in the list below the heading on line ``heading``.
+
+    Without a list there it starts one.
+    """
     below = heading
     for token in MarkdownIt("commonmark").parse(text):
         if token.map is None or token.map[0] < heading - 1:
             continue
         if token.type == "heading_open" and token.map[0] == heading - 1:
-            below = token.map[1]  # an underlined heading takes two lines
+            below = token.map[1]  # an underlined heading has two lines
         elif token.type == "heading_open":
             break
         elif token.type == "list_item_open":
-            found = _BULLET.match(lines[token.map[0]])
-            return token.map[0], f"{found[0] if found else '- '}{sentence}"
-    rest = lines[below].strip() if below < len(lines) else ""
-    return below, f"\n- {sentence}" + ("\n" if rest else "")
+            bullet = _BULLET.match(lines[token.map[0]])
+            return token.map[0], f"{bullet[0] if bullet else '- '}{sentence}"
+    followed = below < len(lines) and lines[below].strip()
+    return below, f"\n- {sentence}\n" if followed else f"\n- {sentence}"
 
 
 def _insert(lines: list[str], place: int, line: str) -> None:
-    """Put ``line`` after the first ``place`` lines, with the file's line ending, at the end of a file too."""
+    """Put ``line`` below the first ``place`` lines, with the file's own line ending."""
     ending = "\r\n" if lines and lines[0].endswith("\r\n") else "\n"
     if place and lines[place - 1] and not lines[place - 1].endswith(("\n", "\r")):
         lines[place - 1] += ending

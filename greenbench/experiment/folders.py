@@ -1,6 +1,6 @@
-"""Lists the folders under ``variants/`` and says which of their files are missing, too long or nobody's.
+"""Lists the folders under ``variants/`` and checks their names and files.
 
-What ``config.yaml`` says is read by ``variants``; whether ``experiment.md`` agrees is for ``matrix`` to find out.
+``config`` reads what ``config.yaml`` says, and ``matrix`` compares it with ``experiment.md``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from greenbench.errors import UsageError
-from greenbench.experiment.config import read_text
+from greenbench.experiment.texts import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,62 +18,68 @@ if TYPE_CHECKING:
 
 FOLDER_NAME = re.compile(r"V\d+_\w+", re.ASCII)
 README_LINES = 100
-"""Longest README.md a variant may have: one that is read, not skimmed."""
+"""The most lines of a variant's README.md, short enough to be read in full."""
 
 
 def list_folders(variants_dir: Path) -> dict[str, Path]:
-    """Return the folders by name, sorted; hidden ones and caches (``.git``, ``__pycache__``) are nobody's variants."""
+    """Return the folders by name, sorted, without hidden ones and caches (``__pycache__``)."""
     if not variants_dir.is_dir():
         return {}
-    return {
-        p.name: p
-        for p in sorted(variants_dir.iterdir())
-        if p.is_dir() and not p.name.startswith((".", "__"))
-    }
+    folders = {}
+    for path in sorted(variants_dir.iterdir()):
+        if path.is_dir() and not path.name.startswith((".", "__")):
+            folders[path.name] = path
+    return folders
 
 
-def shown(folder: Path) -> str:
+def short_path(path: Path) -> str:
     """Return how messages name a variant's folder: ``variants/V1_data``."""
-    return f"{folder.parent.name}/{folder.name}"
+    return f"{path.parent.name}/{path.name}"
 
 
 def folder_problems(variants_dir: Path) -> Iterator[str]:
-    """Yield what is wrong with the folders' names and with their files, ``config.yaml``'s content aside."""
+    """Yield what is wrong with folders' names and files, except for the content of config.yaml."""
     if not variants_dir.is_dir():
-        yield f"{variants_dir.name}: there is no such folder; make it, with a folder for each row of the variants table"
+        remedy = "make it, with a folder for each row of the variants table"
+        yield f"{variants_dir.name}: there is no such folder; {remedy}"
     for name, folder in list_folders(variants_dir).items():
         if FOLDER_NAME.fullmatch(name):
-            yield from _script_problems(folder / "run.sh")
-            yield from _readme_problems(folder / "README.md")
-            yield from _stray_problems(folder)
+            yield from _script_problems(folder)
+            yield from _readme_problems(folder)
+            yield from _misnamed_config_problems(folder)
         else:
-            yield f"{shown(folder)}: no variant's folder name; name it V<number>_<name>, like V8_arch_system"
+            remedy = "name it V<number>_<name>, like V8_arch_system"
+            yield f"{short_path(folder)}: is not a variant's folder name; {remedy}"
 
 
-def _script_problems(path: Path) -> Iterator[str]:
-    where = f"{shown(path.parent)}/{path.name}"
-    if not path.is_file():
-        yield f"{where}: is missing; copy it from another variant, it is the same in all"
-    elif not path.stat().st_mode & stat.S_IXUSR:
+def _script_problems(folder: Path) -> Iterator[str]:
+    script = folder / "run.sh"
+    where = f"{short_path(folder)}/run.sh"
+    if not script.is_file():
+        yield f"{where}: is missing; copy it from another variant, all have the same"
+    elif not script.stat().st_mode & stat.S_IXUSR:
         yield f"{where}: is not executable; run chmod +x on it"
 
 
-def _readme_problems(path: Path) -> Iterator[str]:
-    where = f"{shown(path.parent)}/{path.name}"
-    if not path.is_file():
-        yield f"{where}: is missing; say in it what the variant turns on and what to expect"
+def _readme_problems(folder: Path) -> Iterator[str]:
+    readme = folder / "README.md"
+    where = f"{short_path(folder)}/README.md"
+    if not readme.is_file():
+        yield f"{where}: is missing; describe what the variant turns on and what to expect"
         return
     try:
-        lines = len(read_text(path, where).splitlines())
+        lines = len(read_text(readme, where).splitlines())
     except UsageError as error:
         yield str(error)
         return
     if lines > README_LINES:
-        yield f"{where}:{README_LINES + 1}: has {lines} lines; at most {README_LINES} are allowed: shorten it"
+        allowed = f"at most {README_LINES} are allowed: shorten it"
+        yield f"{where}:{README_LINES + 1}: has {lines} lines; {allowed}"
 
 
-def _stray_problems(folder: Path) -> Iterator[str]:
-    """Yield the files that would leave the variant at the baseline without a word, like ``config.yml``."""
+def _misnamed_config_problems(folder: Path) -> Iterator[str]:
+    """Yield files like ``config.yml``, which would silently leave the variant at the baseline."""
     for path in sorted(folder.iterdir()):
         if path.suffix in {".yaml", ".yml"} and path.name != "config.yaml":
-            yield f"{shown(folder)}/{path.name}: nobody reads it; name it config.yaml or remove it"
+            remedy = "name it config.yaml or remove it"
+            yield f"{short_path(folder)}/{path.name}: is not read; {remedy}"

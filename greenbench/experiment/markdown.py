@@ -1,8 +1,8 @@
 """Finds the tables of a Markdown text: section by section, with the line of every row.
 
-It reads GitHub's table syntax through ``markdown-it-py``, so what a browser shows as a table is what is found here:
-tables inside HTML comments or code fences are none. A cell comes as plain text, without backticks, emphasis, link
-targets or HTML. It neither opens files nor knows what any of the tables mean.
+It reads GitHub's table syntax with ``markdown-it-py``: what a browser shows as a table is one here,
+and a table inside an HTML comment or a code fence is none. A cell is plain text, without backticks,
+emphasis, link targets or HTML. The module opens no file and does not know what a table means.
 """
 
 from __future__ import annotations
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from markdown_it.token import Token
 
-_SHOWN = frozenset({"text", "code_inline"})
-_BREAKS = frozenset({"softbreak", "hardbreak", "html_inline"})
 _CELL_BORDER = re.compile(r"(?<!\\)\|")
 
 
@@ -32,11 +30,11 @@ class Row:
     cells: Mapping[str, str]
     """Column (as ``column_key`` writes it) to the plain text of the cell."""
     width: int
-    """Cells the line really has; the syntax pads a short row and cuts a long one without a word."""
+    """Cells on the line. The syntax pads a short row and cuts a long one silently."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
+class MarkdownTable:
     """A table: the names of its columns and its rows."""
 
     line: int
@@ -51,86 +49,103 @@ class Section:
 
     line: int
     heading: str
-    tables: tuple[Table, ...]
+    tables: tuple[MarkdownTable, ...]
     broken: tuple[int, ...]
-    """First lines of paragraphs that start with a ``|``: tables with a mistake in their second line."""
+    """First lines of paragraphs that start with a ``|``: tables with a wrong second line."""
 
 
 def column_key(name: str) -> str:
-    """Write a column's name so that case, spaces, hyphens and underscores do not count: ``Data set`` is ``dataset``."""
+    """Return ``name`` without case, spaces, hyphens, underscores: ``Data set`` is ``dataset``."""
     return re.sub(r"[\W_]+", "", name.casefold()) or name
 
 
 def lines_of(text: str) -> list[str]:
-    """Return the lines as Markdown counts them: a form feed or Unicode's separators end none."""
+    """Return the lines as Markdown counts them: a form feed or a Unicode separator ends none."""
     return re.split(r"\r\n|\r|\n", text)
 
 
 def read_sections(text: str) -> tuple[Section, ...]:
-    """Return the sections of ``text`` in order; what precedes the first heading has the heading ``""``."""
+    """Return the sections of ``text``; the heading of what precedes the first one is ``""``."""
     tokens = MarkdownIt("commonmark").enable("table").parse(text)
     lines = lines_of(text)
-    starts = [i for i, t in enumerate(tokens) if t.type == "heading_open" and t.level == 0]
-    bounds = zip([0, *starts], [*starts, len(tokens)], strict=True)
-    return tuple(_section(tokens[a:b], lines) for a, b in bounds if b > a)
+    sections = []
+    start = 0
+    for place, token in enumerate(tokens):
+        if token.type == "heading_open" and token.level == 0 and place > start:
+            sections.append(_section(tokens[start:place], lines))
+            start = place
+    if start < len(tokens):
+        sections.append(_section(tokens[start:], lines))
+    return tuple(sections)
 
 
 def _section(tokens: Sequence[Token], lines: Sequence[str]) -> Section:
-    titled = tokens[0].type == "heading_open"
+    has_heading = tokens[0].type == "heading_open"
+    broken = []
+    for paragraph in _blocks(tokens, "paragraph", level=0):
+        if paragraph[1].content.startswith("|"):
+            broken.append(_line(paragraph[0]))
     return Section(
         line=_line(tokens[0]),
-        heading=_plain(tokens[1]) if titled else "",
-        tables=tuple(_table(part, lines) for part in _parts(tokens, "table", level=0)),
-        broken=tuple(
-            _line(part[0])
-            for part in _parts(tokens, "paragraph", level=0)
-            if part[1].content.startswith("|")
-        ),
+        heading=_plain_text(tokens[1]) if has_heading else "",
+        tables=tuple(_table(block, lines) for block in _blocks(tokens, "table", level=0)),
+        broken=tuple(broken),
     )
 
 
-def _table(tokens: Sequence[Token], lines: Sequence[str]) -> Table:
-    header, *body = _parts(tokens, "tr", level=2)
+def _table(tokens: Sequence[Token], lines: Sequence[str]) -> MarkdownTable:
+    header, *body = _blocks(tokens, "tr", level=2)
     columns = _cells(header)
-    return Table(
-        line=_line(header[0]),
-        columns=columns,
-        rows=tuple(_row(part, columns, lines) for part in body),
-    )
+    rows = tuple(_row(block, columns, lines) for block in body)
+    return MarkdownTable(line=_line(header[0]), columns=columns, rows=rows)
 
 
 def _row(tokens: Sequence[Token], columns: Sequence[str], lines: Sequence[str]) -> Row:
     line = _line(tokens[0])
-    cells = dict(zip(map(column_key, columns), _cells(tokens), strict=True))
+    keys = [column_key(column) for column in columns]
+    cells = dict(zip(keys, _cells(tokens), strict=True))
     return Row(line=line, cells=cells, width=len(written_cells(lines[line - 1])))
 
 
 def written_cells(line: str) -> list[str]:
-    """Return the cells of a row as written, spaces included: borders at both ends are optional, an escaped ``|`` is text."""
-    parts = _CELL_BORDER.split(line.strip())
-    first = len(parts) > 1 and not parts[0]
-    last = len(parts) > 1 and not parts[-1]
-    return parts[first : len(parts) - last]
+    """Return the cells of a row as they are written, with spaces.
+
+    The borders at both ends are optional, and an escaped ``|`` is text.
+    """
+    cells = _CELL_BORDER.split(line.strip())
+    if len(cells) == 1:
+        return cells
+    if not cells[-1]:
+        cells.pop()
+    if not cells[0]:
+        cells.pop(0)
+    return cells
 
 
-def _parts(tokens: Sequence[Token], kind: str, *, level: int) -> Iterator[Sequence[Token]]:
-    """Yield the runs of tokens from each ``<kind>_open`` at ``level`` to its ``<kind>_close``."""
+def _blocks(tokens: Sequence[Token], kind: str, *, level: int) -> Iterator[Sequence[Token]]:
+    """Yield the tokens from each ``<kind>_open`` at ``level`` to its ``<kind>_close``."""
     start = 0
-    for i, token in enumerate(tokens):
-        if token.level == level and token.type == f"{kind}_open":
-            start = i
-        elif token.level == level and token.type == f"{kind}_close":
-            yield tokens[start : i + 1]
+    for place, token in enumerate(tokens):
+        if token.level != level:
+            continue
+        if token.type == f"{kind}_open":
+            start = place
+        elif token.type == f"{kind}_close":
+            yield tokens[start : place + 1]
 
 
 def _cells(tokens: Sequence[Token]) -> tuple[str, ...]:
-    return tuple(_plain(t) for t in tokens if t.type == "inline")
+    return tuple(_plain_text(token) for token in tokens if token.type == "inline")
 
 
-def _plain(inline: Token) -> str:
-    children = inline.children or []
-    shown = (t.content if t.type in _SHOWN else " " if t.type in _BREAKS else "" for t in children)
-    return " ".join("".join(shown).split())
+def _plain_text(inline: Token) -> str:
+    text = ""
+    for token in inline.children or []:
+        if token.type in {"text", "code_inline"}:
+            text += token.content
+        elif token.type in {"softbreak", "hardbreak", "html_inline"}:
+            text += " "
+    return " ".join(text.split())
 
 
 def _line(token: Token) -> int:

@@ -1,7 +1,7 @@
 """Makes a variant: its folder (config.yaml, README.md, run.sh) and its lines in ``experiment.md``.
 
-Everything is put together beside the experiment and held against itself by ``matrix.load`` before a file of the user's is
-touched: a variant that would not pass ``greenbench check`` is not made.
+The new experiment is put together in a scratch folder and validated by ``matrix.load`` before any
+of the user's files changes: a variant that would not pass ``greenbench check`` is not made.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import yaml
 
@@ -22,60 +22,67 @@ from greenbench.experiment import matrix
 from greenbench.experiment.config import parse_config, parse_value
 from greenbench.experiment.edits import with_variant, written_row
 from greenbench.experiment.folders import FOLDER_NAME
-from greenbench.experiment.knobs import changes, told, value_of
+from greenbench.experiment.knobs import changes, in_words, value_of
 from greenbench.experiment.markdown import column_key
 from greenbench.options import STAGES, Options
 from greenbench.types import Variant
 
-BOM = b"\xef\xbb\xbf"
-LONGEST = 100
-"""Characters of a folder's name."""
-
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import TypeAlias
 
-    from greenbench.options import Difference
+    from greenbench.options import Difference, KnobValue
+
+    Knobs: TypeAlias = Mapping[str, KnobValue | list[KnobValue]]
+    """Knob (``stage.name``) to its value, or to the values of a sweep."""
+
+BOM = b"\xef\xbb\xbf"
+LONGEST_NAME = 100
+"""Characters of a folder's name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
-    """A variant that was made."""
+class NewVariant:
+    """A variant that was made, and the one that it was made from."""
 
     variant: Variant
     origin: Variant
-    """What it was made from."""
 
 
-def make(root: Path, name: str, *, origin: str, settings: Sequence[str], title: str | None) -> Made:
-    """Make the variant ``name`` in the experiment at ``root`` from ``origin``, with ``settings`` (``stage.knob=value``).
+def make(
+    root: Path, name: str, *, origin: str, settings: Sequence[str], title: str | None
+) -> NewVariant:
+    """Make the variant ``name`` in the experiment at ``root`` from the variant ``origin``.
 
-    Raises UsageError, and Disagreements where the experiment is at odds with itself already; nothing has changed then.
+    ``settings`` are texts ``stage.knob=value``. Raises UsageError, and Disagreements if the
+    experiment is inconsistent already; then nothing has changed.
     """
-    found = matrix.load(root / "experiment.md", root / "variants").variants
-    _check_name(name, found)
-    if os.path.lexists(root / "variants" / name):
+    known = matrix.load(root / "experiment.md", root / "variants").variants
+    _check_name(name, known)
+    folder = root / "variants" / name
+    if os.path.lexists(folder):
         raise UsageError(
-            f"greenbench new: {root / 'variants' / name} is there already, and is no variant; move it away"
+            f"greenbench new: {folder} exists already, and is not a variant; move it away"
         )
-    start = _origin(origin, found)
-    knobs = {**{d.knob: d.here for d in changes(start)}, **_settings(settings)}
-    knobs = {k: v for k, v in knobs.items() if v != value_of(Options(), k)}
-    made = _variant(root, name, title, knobs)
-    _check_new(made, found)
-    _write(root, made, start, knobs)
-    return Made(variant=made, origin=start)
+    start = _find(origin, known)
+    knobs = _knobs_off_baseline(start, _parse_settings(settings))
+    variant = _variant(folder, title, knobs)
+    _check_new(variant, known)
+    _write(root, variant, start, knobs)
+    return NewVariant(variant=variant, origin=start)
 
 
 def _check_name(name: str, known: Sequence[Variant]) -> None:
-    free = f"V{max((_number(v.name) for v in known), default=-1) + 1}"
-    if not FOLDER_NAME.fullmatch(name) or len(name) > LONGEST:
-        raise UsageError(
-            f"greenbench new: '{name}' is no variant's name; it is V<number>_<name>, like {free}_{_stem(name)[:20]}"
-        )
+    numbers = [_number(variant.name) for variant in known]
+    free = f"V{max(numbers, default=-1) + 1}"
+    if not FOLDER_NAME.fullmatch(name) or len(name) > LONGEST_NAME:
+        form = f"V<number>_<name>, like {free}_{_stem(name)[:20]}"
+        raise UsageError(f"greenbench new: '{name}' is not a variant's name; it is {form}")
     for variant in known:
         if _number(variant.name) == _number(name):
             raise UsageError(
-                f"greenbench new: V{_number(name)} is {variant.name} already; take the next free number, {free}_{_stem(name)}"
+                f"greenbench new: V{_number(name)} is {variant.name} already; "
+                f"take the next free number, {free}_{_stem(name)}"
             )
 
 
@@ -84,111 +91,130 @@ def _number(name: str) -> int:
 
 
 def _stem(name: str) -> str:
-    """Return what follows the number in a name, or what may stand there."""
-    return re.sub(r"\W+", "_", re.sub(r"^[Vv]?\d*_?", "", name)).strip("_") or "name"
+    """Return what follows the number in a name, in letters that a name may have."""
+    stem = re.sub(r"^[Vv]?\d*_?", "", name)
+    return re.sub(r"\W+", "_", stem).strip("_") or "name"
 
 
-def _origin(asked: str, known: Sequence[Variant]) -> Variant:
-    """Return the variant called ``asked``, by its name or its number alone."""
+def _find(name: str, known: Sequence[Variant]) -> Variant:
+    """Return the variant called ``name``, which may be its number alone."""
     for variant in known:
-        if asked in {variant.name, variant.name.partition("_")[0]}:
+        if name in {variant.name, variant.name.partition("_")[0]}:
             return variant
-    names = [v.name for v in known]
-    raise UsageError(
-        f"greenbench new: --from {asked}: there is no such variant; there are {', '.join(names)}"
-    )
+    names = ", ".join(variant.name for variant in known)
+    raise UsageError(f"greenbench new: --from {name}: there is no such variant; there are {names}")
 
 
-def _settings(given: Sequence[str]) -> dict[str, Any]:
-    """Return knob to value, checked as a line of ``config.yaml`` would be; a value of the baseline's is one."""
-    found: dict[str, Any] = {}
-    for text in given:
-        knob, equals, value = text.partition("=")
+def _parse_settings(settings: Sequence[str]) -> Knobs:
+    """Return the knobs of ``stage.knob=value`` texts, validated like lines of ``config.yaml``."""
+    knobs = {}
+    for setting in settings:
+        where = f"greenbench new: --set {setting}"
+        knob, equals, value = (part.strip() for part in setting.partition("="))
         if not equals or "." not in knob:
-            raise UsageError(
-                f"greenbench new: --set {text}: say it as stage.knob=value, like system.cpu_threads=1"
-            )
-        found[knob.strip()] = parse_value(
-            knob.strip(), value.strip(), f"greenbench new: --set {text}"
-        )
-    return found
+            raise UsageError(f"{where}: write stage.knob=value, like system.cpu_threads=1")
+        knobs[knob] = parse_value(knob, value, where)
+    return knobs
 
 
-def _variant(root: Path, name: str, title: str | None, knobs: Mapping[str, Any]) -> Variant:
-    folder = root / "variants" / name
-    config = parse_config(_yaml(knobs), f"{name}/config.yaml")
+def _knobs_off_baseline(origin: Variant, settings: Knobs) -> Knobs:
+    """Return what ``origin`` changes, overridden by ``settings``, without baseline values."""
+    knobs = {difference.knob: difference.here for difference in changes(origin)}
+    knobs.update(settings)
+    baseline = Options()
+    return {k: value for k, value in knobs.items() if value != value_of(baseline, k)}
+
+
+def _variant(folder: Path, title: str | None, knobs: Knobs) -> Variant:
+    config = parse_config(_as_yaml(knobs), f"{folder.name}/config.yaml")
     if config.problems:
-        raise UsageError("\n".join(f"greenbench new: {p}" for p in config.problems))
-    words = " ".join((title or _stem(name).replace("_", " ").capitalize()).split())
+        raise UsageError("\n".join(f"greenbench new: {problem}" for problem in config.problems))
+    words = title or _stem(folder.name).replace("_", " ").capitalize()
     return Variant(
-        name=name, title=words, options=config.options, folder=folder, sweep=config.sweep
+        name=folder.name,
+        title=" ".join(words.split()),
+        options=config.options,
+        folder=folder,
+        sweep=config.sweep,
     )
 
 
-def _yaml(knobs: Mapping[str, Any]) -> str:
-    tree = {
-        s: {k.partition(".")[2]: v for k, v in knobs.items() if k.startswith(f"{s}.")}
-        for s in STAGES
-    }
-    written = yaml.safe_dump({s: part for s, part in tree.items() if part}, sort_keys=False)
-    return written if knobs else ""
+def _as_yaml(knobs: Knobs) -> str:
+    """Return the text of a ``config.yaml`` that sets ``knobs``."""
+    stages: dict[str, dict[str, object]] = {}
+    for stage in STAGES:
+        for knob, value in knobs.items():
+            owner, _, name = knob.partition(".")
+            if owner == stage:
+                stages.setdefault(stage, {})[name] = value
+    return yaml.safe_dump(stages, sort_keys=False) if stages else ""
 
 
 def _check_new(made: Variant, known: Sequence[Variant]) -> None:
     for variant in known:
-        if (variant.options, dict(variant.sweep)) == (made.options, dict(made.sweep)):
+        if variant.options == made.options and dict(variant.sweep) == dict(made.sweep):
             raise UsageError(
-                f"greenbench new: {made.name} would be {variant.name} over again; say what differs, like "
-                "--set system.cpu_threads=1 (greenbench list shows what the others change)"
+                f"greenbench new: {made.name} would be a copy of {variant.name}; set what differs, "
+                "like --set system.cpu_threads=1 (greenbench list shows what the others change)"
             )
 
 
-def _write(root: Path, made: Variant, origin: Variant, knobs: Mapping[str, Any]) -> None:
-    """Put folder and file together beside the experiment, check them, and move them to their place; raises UsageError."""
-    experiment, variants = (root / "experiment.md").resolve(), (root / "variants").resolve()
+def _write(root: Path, made: Variant, origin: Variant, knobs: Knobs) -> None:
+    """Build folder and file in a scratch folder, validate them, and move them to their places.
+
+    Raises UsageError; then nothing has changed.
+    """
+    experiment = (root / "experiment.md").resolve()
+    variants = (root / "variants").resolve()
     try:
         raw = experiment.read_bytes()
-        with tempfile.TemporaryDirectory(prefix=".new_variant_", dir=variants) as scratch:
-            tried = Path(scratch)
-            written = _experiment(raw, made, origin)
-            (tried / "experiment.md").write_bytes(written)
-            (tried / "variants").mkdir()
+        with tempfile.TemporaryDirectory(prefix=".new_variant_", dir=variants) as name:
+            scratch = Path(name)
+            written = _with_new_rows(raw, made, origin)
+            (scratch / "experiment.md").write_bytes(written)
+            (scratch / "variants").mkdir()
             for folder in variants.iterdir():
-                (tried / "variants" / folder.name).symlink_to(folder)
-            _fill(tried / "variants" / made.name, made, origin, knobs)
-            _try(tried)
-            _move(tried / "variants" / made.name, variants / made.name, experiment, raw, written)
+                (scratch / "variants" / folder.name).symlink_to(folder)
+            _fill(scratch / "variants" / made.name, made, origin, knobs)
+            _validate(scratch)
+            place = variants / made.name
+            _move(scratch / "variants" / made.name, place, experiment, raw, written)
     except OSError as error:
+        where = error.filename or root
         raise UsageError(
-            f"greenbench new: {error.filename or root}: {error.strerror}; nothing has changed"
+            f"greenbench new: {where}: {error.strerror}; nothing has changed"
         ) from error
 
 
-def _experiment(raw: bytes, made: Variant, origin: Variant) -> bytes:
-    mark = BOM if raw.startswith(BOM) else b""
-    text = raw.removeprefix(mark).decode("utf-8")
-    change = (
-        dt.datetime.now(dt.UTC).date().isoformat(),
-        f"Variant `{made.name}`, from `{origin.name}`",
-    )
-    return mark + with_variant(text, made.name, _row(text, made, origin), change).encode("utf-8")
+def _with_new_rows(raw: bytes, made: Variant, origin: Variant) -> bytes:
+    """Return the bytes ``raw`` of an ``experiment.md`` with the rows of ``made``."""
+    bom = BOM if raw.startswith(BOM) else b""
+    text = raw.removeprefix(bom).decode("utf-8")
+    today = dt.datetime.now(dt.UTC).date().isoformat()
+    change = (today, f"Variant `{made.name}`, from `{origin.name}`")
+    edited = with_variant(text, made.name, _row(text, made, origin), change)
+    return bom + edited.encode("utf-8")
 
 
-def _try(tried: Path) -> None:
-    """Check what would be there; raises UsageError, whose lines are not the user's."""
+def _validate(scratch: Path) -> None:
+    """Check the new experiment; raises UsageError, without lines of files the user cannot see."""
     try:
-        matrix.load(tried / "experiment.md", tried / "variants")
+        matrix.load(scratch / "experiment.md", scratch / "variants")
     except Disagreements as error:
-        said = "; ".join(p.partition(": ")[2] for p in error.problems)
+        problems = "; ".join(problem.partition(": ")[2] for problem in error.problems)
         raise UsageError(
-            f"greenbench new: with the new row experiment.md would not pass greenbench check: {said}"
+            "greenbench new: with the new row experiment.md would not pass greenbench check: "
+            f"{problems}"
         ) from error
 
 
 def _move(made: Path, place: Path, experiment: Path, raw: bytes, written: bytes) -> None:
-    """Move folder and file to their places, or neither; raises OSError, and UsageError where somebody was faster."""
+    """Move folder and file to their places, or neither.
+
+    Raises OSError, and UsageError if ``experiment`` is no longer ``raw``.
+    """
     fresh = experiment.with_name(f".{experiment.name}.new")
-    place.mkdir()  # fails where something is there by now, and is ours from here on
+    place.mkdir()  # fails if something is there by now; from here on the folder is ours
     try:
         fresh.write_bytes(written)
         shutil.copymode(experiment, fresh)
@@ -204,51 +230,63 @@ def _move(made: Path, place: Path, experiment: Path, raw: bytes, written: bytes)
 def _refuse_if_changed(experiment: Path, raw: bytes) -> None:
     if experiment.read_bytes() != raw:
         raise UsageError(
-            "greenbench new: experiment.md was changed meanwhile; nothing has changed here: say it again"
+            "greenbench new: experiment.md was changed meanwhile; nothing has changed here: "
+            "run the command again"
         )
 
 
 def _row(text: str, made: Variant, origin: Variant) -> dict[str, str]:
-    """Return the cells of the new row: a stage that is as in ``origin`` keeps its words, another one names its knobs."""
-    old, words = written_row(text, origin.name), {}
-    mine, theirs = (
-        {s: [d for d in changes(v) if d.knob.startswith(f"{s}.")] for s in STAGES}
-        for v in (made, origin)
-    )
+    """Return the cells of the new row, by column.
+
+    A stage that is as in ``origin`` keeps the words there; another one lists its knobs.
+    """
+    origin_cells = written_row(text, origin.name)
+    cells = {"Variant": made.title.replace("|", r"\|")}
     for stage in STAGES:
-        kept = (
-            old[column_key(stage)]
-            if mine[stage] == theirs[stage]
-            else ", ".join(map(_named, mine[stage]))
-        )
-        words[stage.capitalize()] = kept if mine[stage] else "-"
-    return {"Variant": made.title.replace("|", r"\|"), **words}
+        differences = _changes_in(stage, made)
+        if not differences:
+            words = "-"
+        elif differences == _changes_in(stage, origin):
+            words = origin_cells[column_key(stage)]
+        else:
+            words = ", ".join(_knob_cell(difference) for difference in differences)
+        cells[stage.capitalize()] = words
+    return cells
 
 
-def _named(difference: Difference) -> str:
-    return f"`{difference.knob.partition('.')[2]}` {told(difference.here)}".replace("|", r"\|")
+def _changes_in(stage: str, variant: Variant) -> list[Difference]:
+    return [d for d in changes(variant) if d.knob.startswith(f"{stage}.")]
 
 
-def _fill(folder: Path, made: Variant, origin: Variant, knobs: Mapping[str, Any]) -> None:
+def _knob_cell(difference: Difference) -> str:
+    name = difference.knob.partition(".")[2]
+    return f"`{name}` {in_words(difference.here)}".replace("|", r"\|")
+
+
+def _fill(folder: Path, made: Variant, origin: Variant, knobs: Knobs) -> None:
     folder.mkdir()
     shutil.copy(origin.folder / "run.sh", folder / "run.sh")
-    (folder / "config.yaml").write_text(_yaml(knobs), "utf-8")
+    (folder / "config.yaml").write_text(_as_yaml(knobs), "utf-8")
     (folder / "README.md").write_text(_readme(made, origin), "utf-8")
 
 
 def _readme(made: Variant, origin: Variant) -> str:
-    rows = "\n".join(f"| `{d.knob}` | {told(d.baseline)} | {told(d.here)} |" for d in changes(made))
+    rows = []
+    for difference in changes(made):
+        baseline, here = in_words(difference.baseline), in_words(difference.here)
+        rows.append(f"| `{difference.knob}` | {baseline} | {here} |")
+    table = "\n".join(rows)
     return f"""# {made.name.partition("_")[0]}: {made.title}
 
 Made from `{origin.name}`. What differs from the baseline:
 
 | Knob | Baseline | Here |
 |---|---|---|
-{rows}
+{table}
 
 ## What to expect
 
-Say here, before it is measured, what this should save, why, and what it may cost in quality.
+Write here, before it is measured, what this should save, why, and what it may cost in quality.
 
 ## Run
 

@@ -1,22 +1,27 @@
-"""Parse what a person wrote for an option; a wrong value is one sentence: the option, what was found, what is allowed.
+"""Parsers of option values: each takes a ``RawOption`` and returns its value, or raises UsageError.
 
-A parser takes the raw text (or what pyproject.toml holds) and returns the value, or raises UsageError.
+A message is one sentence: the option, what was found, and what is allowed.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
+from greenbench.data.places import local_path
 from greenbench.errors import UsageError
-from greenbench.gates.expression import parse as gate
-from greenbench.types import CHANNELS
+from greenbench.gates.expression import parse as parse_gate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from greenbench.gates.expression import Gate
 
+LARGEST = 10**9
+"""The largest number that an option takes: NumPy refuses seeds above 2**32."""
 SIZES: Mapping[str, tuple[type[int | float], float]] = {
     "train": (int, 1),
     "valid": (int, 1),
@@ -27,201 +32,205 @@ SIZES: Mapping[str, tuple[type[int | float], float]] = {
     "max_tokens": (int, 8),
     "max_new_tokens": (int, 1),
 }
-"""What of a profile's sizes a person may change: its kind of number, and the least."""
-MOST = 10**9
-"""Largest number that an option takes; seeds above 2**32 are none to NumPy."""
-
-
-def optional(parse: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Return a parser that lets None pass."""
-    return lambda value: None if value is None else parse(value)
-
-
-def number(name: str, kind: type[int | float], least: float) -> Callable[[Any], Any]:
-    """Return a parser of numbers from ``least`` to ``MOST``."""
-
-    def parse(value: Any) -> Any:
-        try:
-            found = kind(value)
-        except (ValueError, TypeError):
-            found = kind(-1)
-        if not least <= found <= MOST:
-            what = "a whole number" if kind is int else "a number"
-            raise UsageError(
-                f"--green-{name}: found {value!r}; give {what} from {least:g} to {MOST}"
-            )
-        return found
-
-    return parse
-
-
-def one_of(name: str, allowed: Sequence[str]) -> Callable[[Any], Any]:
-    """Return a parser that takes one of the ``allowed`` words."""
-
-    def parse(value: Any) -> Any:
-        if value not in allowed:
-            raise UsageError(f"--green-{name}: found {value!r}; it is one of {', '.join(allowed)}")
-        return value
-
-    return parse
-
-
-def switch(name: str) -> Callable[[Any], bool]:
-    """Return a parser of what is given without a value."""
-
-    def parse(value: Any) -> bool:
-        if not isinstance(value, bool):
-            raise UsageError(
-                f"--green-{name}: found {value!r}; it takes no value, and in pyproject.toml true or false"
-            )
-        return value
-
-    return parse
-
-
-def device(value: Any) -> str:
-    """Parse where torch runs."""
-    if not re.fullmatch(r"auto|cpu|cuda(:(0|[1-9][0-9]*))?", str(value)):
-        raise UsageError(f"--green-device: found {value!r}; it is auto, cpu, cuda or cuda:N")
-    return str(value)
-
-
-def channels(value: Any) -> tuple[str, ...]:
-    """Parse channels of energy, with commas between."""
-    named, allowed = _words(value), (*CHANNELS, "measured")
-    if unknown := [name for name in named if name not in allowed]:
-        raise UsageError(
-            f"--green-require: found {unknown[0]!r}; it takes {', '.join(allowed)}, with commas between"
-        )
-    return named
-
-
+"""What of a profile's sizes can be changed: the kind of number, and the least one."""
 STRICT = ("partial", "inconclusive")
 
 
-def strict(value: Any) -> tuple[str, ...]:
-    """Parse what ``--green-strict`` fails; ``true`` in pyproject.toml is both."""
-    if isinstance(value, bool):
-        return STRICT if value else ()
-    named = _words(value)
-    if unknown := [name for name in named if name not in STRICT]:
-        raise UsageError(
-            f"--green-strict: found {unknown[0]!r}; it takes {' and '.join(STRICT)}, with a comma between: "
-            "write --green-strict=partial, or put it last"
-        )
-    return named
+@dataclass(frozen=True, slots=True)
+class RawOption:
+    """The value of an option as it was written, and the names that it may refer to."""
+
+    flag: str
+    value: object
+    """A text, the texts of a repeatable option, or what TOML makes of pyproject.toml."""
+    tasks: Sequence[str] = ()
+    models: Sequence[str] = ()
+    root: Path = Path()
+    """The folder that relative paths start from."""
+
+    def error(self, remedy: str) -> UsageError:
+        """Return the error that says what was found and, by ``remedy``, what is allowed."""
+        return UsageError(f"{self.flag}: found {self.value!r}; {remedy}")
 
 
-def _words(value: Any) -> tuple[str, ...]:
-    """Return words with commas between, or those of a list."""
-    parts = value if isinstance(value, list | tuple) else [value or ""]
-    return tuple(
-        word for part in parts for word in (w.strip() for w in str(part).split(",")) if word
-    )
+T = TypeVar("T")
+Parser: TypeAlias = Callable[[RawOption], T]
 
 
-def allow(allowed: Sequence[str]) -> Callable[[Any], tuple[str, ...]]:
-    """Return a parser of the differences that are let pass."""
-
-    def parse(value: Any) -> tuple[str, ...]:
-        named = _words(value)
-        if unknown := [name for name in named if name not in allowed]:
-            raise UsageError(
-                f"--green-allow: found {unknown[0]!r}; it takes {', '.join(allowed)}, with commas between"
-            )
-        return named
-
-    return parse
+def optional(parse: Parser[T]) -> Parser[T | None]:
+    """Return a parser that leaves None alone and gives all else to ``parse``."""
+    return lambda raw: None if raw.value is None else parse(raw)
 
 
-def gates(tasks: Sequence[str]) -> Callable[[Any], tuple[Gate, ...]]:
-    """Return a parser of gates, a text each."""
-
-    def parse(value: Any) -> tuple[Gate, ...]:
-        listed = [value] if isinstance(value, str) else value or []
-        if not isinstance(listed, list | tuple):
-            raise UsageError(
-                f"--green-gate: found {value!r}; in pyproject.toml give a list of texts"
-            )
-        return tuple(gate(str(text), tasks) for text in listed)
-
-    return parse
+def text(raw: RawOption) -> str:
+    """Return the value as text."""
+    return str(raw.value)
 
 
-def direction(value: Any) -> str:
-    """Parse ``java:python``."""
-    if not re.fullmatch(r"[a-z]+:[a-z]+", str(value)):
-        raise UsageError(
-            f"--green-direction: found {value!r}; write SRC:DST in small letters, e.g. java:python or java:cs"
-        )
-    return str(value)
+def path(raw: RawOption) -> Path:
+    """Return the value as a path, ``~`` expanded; a relative one starts from the root."""
+    return raw.root / local_path(str(raw.value))
 
 
-def pairs(name: str, what: str, allowed: Sequence[str]) -> Callable[[Any], dict[str, str]]:
-    """Parse ``KEY=VALUE`` entries whose keys are among ``allowed``."""
-
-    def parse(values: Any) -> dict[str, str]:
-        listed = [values] if isinstance(values, str) else values or []
-        if not isinstance(listed, list | tuple):
-            raise UsageError(
-                f"--green-{name}: found {values!r}; in pyproject.toml give a list of {what.upper()}=VALUE texts"
-            )
-        entries = [str(v).partition("=") for v in listed]
-        for key, equals, value in entries:
-            if not equals or not value:
-                raise UsageError(
-                    f"--green-{name}: found {key!r}; write {what.upper()}=VALUE, e.g. {allowed[0] if allowed else 'T2'}=..."
-                )
-            if key not in allowed:
-                raise UsageError(
-                    f"--green-{name}: there is no {what} {key!r}; experiment.md has {', '.join(allowed)}"
-                )
-        return {key: value for key, _, value in entries}
-
-    return parse
+def whole_number(least: int) -> Parser[int]:
+    """Return a parser of whole numbers from ``least`` to ``LARGEST``."""
+    return lambda raw: _number(raw, int, least)
 
 
-def each(
-    name: str, tasks: Sequence[str], parse: Callable[[Any], Any]
-) -> Callable[[Any], dict[str, Any]]:
-    """Parse ``TASK=VALUE`` entries, each value by ``parse``."""
-    return lambda values: {
-        task: parse(value) for task, value in pairs(name, "task", tasks)(values).items()
-    }
+def number(least: float) -> Parser[float]:
+    """Return a parser of numbers from ``least`` to ``LARGEST``."""
+    return lambda raw: _number(raw, float, least)
 
 
-def share(value: Any) -> float:
-    """Parse a share of positive examples."""
+N = TypeVar("N", int, float)
+
+
+def _number(raw: RawOption, kind: type[N], least: float) -> N:
+    found = _converted(raw.value, kind)
+    if found is None or not least <= found <= LARGEST:
+        name = "a whole number" if kind is int else "a number"
+        raise raw.error(f"give {name} from {least:g} to {LARGEST}")
+    return found
+
+
+def _converted(value: object, kind: type[N]) -> N | None:
+    if not isinstance(value, str | int | float):
+        return None
     try:
-        found = float(value)
-    except ValueError:
-        found = -1.0
-    if not 0 < found < 1:
-        raise UsageError(
-            f"--green-prevalence: found {value!r}; give a share between 0 and 1, e.g. T2=0.056"
-        )
+        return kind(value)
+    except (ValueError, OverflowError):
+        return None
+
+
+def share(raw: RawOption) -> float:
+    """Return a share of positive examples, a number between 0 and 1."""
+    found = _converted(raw.value, float)
+    if found is None or not 0 < found < 1:
+        raise raw.error("give a share between 0 and 1, e.g. T2=0.056")
     return found
 
 
-def sizes(value: Any) -> dict[str, float]:
-    """Parse ``train:24,max_chars:900``: other numbers than a profile's."""
-    found: dict[str, float] = {}
-    for part in str(value).split(","):
-        key, colon, text = (piece.strip() for piece in part.partition(":"))
-        if not colon or key not in SIZES:
-            raise UsageError(
-                f"--green-size: found {part.strip()!r}; write KEY:N,... with keys of {', '.join(SIZES)}"
-            )
+def one_of(allowed: Iterable[str]) -> Parser[str]:
+    """Return a parser that takes one of the ``allowed`` words."""
+    words = tuple(allowed)
+
+    def parse(raw: RawOption) -> str:
+        if raw.value not in words:
+            raise raw.error(f"it is one of {', '.join(words)}")
+        return str(raw.value)
+
+    return parse
+
+
+def matching(pattern: str, remedy: str) -> Parser[str]:
+    """Return a parser of texts that match ``pattern``; ``remedy`` says in words what they are."""
+
+    def parse(raw: RawOption) -> str:
+        if not re.fullmatch(pattern, str(raw.value)):
+            raise raw.error(remedy)
+        return str(raw.value)
+
+    return parse
+
+
+def switch(raw: RawOption) -> bool:
+    """Return the value of an option that takes none on the command line."""
+    if not isinstance(raw.value, bool):
+        raise raw.error("it takes no value, and in pyproject.toml true or false")
+    return raw.value
+
+
+def words(allowed: Sequence[str]) -> Parser[tuple[str, ...]]:
+    """Return a parser of any number of the ``allowed`` words, with commas between."""
+    return lambda raw: _words(raw, allowed, f"it takes {', '.join(allowed)}, with commas between")
+
+
+def strictness(raw: RawOption) -> tuple[str, ...]:
+    """Return what fails beside regressions; ``true`` in pyproject.toml is all of ``STRICT``."""
+    if isinstance(raw.value, bool):
+        return STRICT if raw.value else ()
+    allowed = f"it takes {' and '.join(STRICT)}, with a comma between"
+    return _words(raw, STRICT, f"{allowed}: write --green-strict=partial, or put it last")
+
+
+def _words(raw: RawOption, allowed: Sequence[str], remedy: str) -> tuple[str, ...]:
+    parts = raw.value if isinstance(raw.value, list | tuple) else [raw.value or ""]
+    found = []
+    for part in parts:
+        for piece in str(part).split(","):
+            word = piece.strip()
+            if word and word not in allowed:
+                raise replace(raw, value=word).error(remedy)
+            if word:
+                found.append(word)
+    return tuple(found)
+
+
+def _texts(raw: RawOption, form: str) -> list[str]:
+    """Return the texts of a repeatable option; pyproject.toml may hold a single one too."""
+    if isinstance(raw.value, str):
+        return [raw.value]
+    entries = raw.value or []
+    if not isinstance(entries, list | tuple):
+        raise raw.error(f"in pyproject.toml give a list of {form}")
+    return [str(entry) for entry in entries]
+
+
+def gates(raw: RawOption) -> tuple[Gate, ...]:
+    """Return the gates of a list of expressions."""
+    return tuple(parse_gate(expression, raw.tasks) for expression in _texts(raw, "texts"))
+
+
+def by_task(parse: Parser[T]) -> Parser[dict[str, T]]:
+    """Return a parser of ``TASK=VALUE`` entries; ``parse`` reads each value."""
+
+    def parse_entries(raw: RawOption) -> dict[str, T]:
+        entries = _entries(raw, "task", raw.tasks)
+        return {task: parse(replace(raw, value=value)) for task, value in entries.items()}
+
+    return parse_entries
+
+
+def by_model(raw: RawOption) -> dict[str, str]:
+    """Return the values of ``MODEL=VALUE`` entries by model."""
+    return _entries(raw, "model", raw.models)
+
+
+def _entries(raw: RawOption, kind: str, names: Sequence[str]) -> dict[str, str]:
+    """Return the values of ``NAME=VALUE`` entries, whose names are among ``names``."""
+    form = f"{kind.upper()}=VALUE"
+    example = names[0] if names else "T2"
+    entries = {}
+    for entry in _texts(raw, f"{form} texts"):
+        name, _, value = entry.partition("=")
+        if not value:
+            raise replace(raw, value=name).error(f"write {form}, e.g. {example}=...")
+        if name not in names:
+            known = ", ".join(names)
+            raise UsageError(f"{raw.flag}: there is no {kind} {name!r}; experiment.md has {known}")
+        entries[name] = value
+    return entries
+
+
+def sizes(raw: RawOption) -> dict[str, float]:
+    """Return the numbers of ``train:24,max_chars:900`` by key, one of ``SIZES``."""
+    numbers: dict[str, float] = {}
+    for part in str(raw.value).split(","):
+        key, _, value = (piece.strip() for piece in part.partition(":"))
+        if ":" not in part or key not in SIZES:
+            remedy = f"write KEY:N,... with keys of {', '.join(SIZES)}"
+            raise replace(raw, value=part.strip()).error(remedy)
         kind, least = SIZES[key]
-        found[key] = number(f"size {key}", kind, least)(text)
-    return found
+        numbers[key] = _number(replace(raw, flag=f"{raw.flag} {key}", value=value), kind, least)
+    return numbers
 
 
-def roles(text: str) -> dict[str, str]:
-    """Parse ``text:func,label:vul``."""
-    parts = [p.strip().partition(":") for p in text.split(",")]
-    if any(not role or not column for role, _, column in parts):
-        raise UsageError(
-            f"--green-columns: found {text!r}; write ROLE:COLUMN,..., e.g. text:func,label:vul"
-        )
-    return {role.strip(): column.strip() for role, _, column in parts}
+def roles(raw: RawOption) -> dict[str, str]:
+    """Return the columns of ``text:func,label:vul`` by role."""
+    columns = {}
+    for part in str(raw.value).split(","):
+        role, _, column = part.strip().partition(":")
+        if not role or not column:
+            raise raw.error("write ROLE:COLUMN,..., e.g. text:func,label:vul")
+        columns[role.strip()] = column.strip()
+    return columns

@@ -1,4 +1,4 @@
-"""How big a run is: one literal table of profiles. What a variant changes is none of its business."""
+"""The profiles: how big a run is. Nothing here depends on the variant."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from greenbench.types import Profile, TaskSize
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SIDES = ("train", "valid", "test")
+SPLIT_NAMES = ("train", "valid", "test")
 
 PROFILES = {
     "tiny": Profile(
@@ -71,10 +71,11 @@ PROFILES = {
                 model="Qwen/Qwen2.5-Coder-0.5B",
                 model_revision="8123ea2e9354afb7ffcc6c8641d1b2f5ecf18301",
                 data="google/code_x_glue_cc_code_to_code_trans",
-                data_revision="946dd8dff11a705b83836687d2051d8429c23844",  # the conversion to parquet: no script is run
+                # The conversion to parquet, which runs no script.
+                data_revision="946dd8dff11a705b83836687d2051d8429c23844",
                 epochs=3,
                 learning_rate=2e-5,
-                max_tokens=320,  # as CodeXGLUE's own baselines cut sources and targets
+                max_tokens=320,  # where CodeXGLUE's own baselines truncate sources and targets
                 max_new_tokens=256,
                 parameters=494_032_768,
                 vocabulary=151_936,
@@ -94,24 +95,25 @@ PROFILES = {
 }
 
 
-def sized(size: TaskSize, wanted: Mapping[str, Any]) -> TaskSize:
-    """Return ``size`` with the numbers that a person wants instead; a side that is not named keeps the profile's."""
-    fields = {key: value for key, value in wanted.items() if key not in SIDES}
-    sides: dict[str, Any] = {
-        name: tuple(
-            wanted.get(side, known)
-            for side, known in zip(SIDES, getattr(size, name) or (None,) * 3, strict=True)
-        )
-        for name in ("sizes", "local_sizes")
-    }
-    changed = sides if set(wanted) & set(SIDES) else {}
-    return replace(size, **fields, **changed)
+def sized(size: TaskSize, changes: Mapping[str, float]) -> TaskSize:
+    """Return ``size`` with the numbers of ``changes``, by key; other splits keep their sizes."""
+    fields: dict[str, Any] = {k: v for k, v in changes.items() if k not in SPLIT_NAMES}
+    if any(split in changes for split in SPLIT_NAMES):
+        fields["sizes"] = _split_sizes(size.sizes, changes)
+        fields["local_sizes"] = _split_sizes(size.local_sizes, changes)
+    return replace(size, **fields)
+
+
+def _split_sizes(
+    sizes: tuple[int, int, int] | None, changes: Mapping[str, float]
+) -> tuple[float | None, ...]:
+    known = sizes or (None, None, None)
+    return tuple(changes.get(s, n) for s, n in zip(SPLIT_NAMES, known, strict=True))
 
 
 def profile(name: str) -> Profile:
-    """Return the profile called ``name``; raises UsageError where there is none."""
+    """Return the profile called ``name``; raises UsageError if there is none."""
     if name not in PROFILES:
-        raise UsageError(
-            f"--green-profile: there is no profile {name!r}; it is one of {', '.join(PROFILES)}"
-        )
+        known = ", ".join(PROFILES)
+        raise UsageError(f"--green-profile: there is no profile {name!r}; it is one of {known}")
     return PROFILES[name]

@@ -1,271 +1,277 @@
-"""The ``--green-*`` options: from the command line, else from ``[tool.greenbench]`` in pyproject.toml, else the default.
+"""The options of a session: the command line goes before ``[tool.greenbench]`` and the defaults.
 
-One literal table names every option; what is not in it is refused. Nothing here opens data, models or devices.
+A field of ``Settings`` is the whole definition of an option: its name, type, parser and help. The
+plugin and ``greenbench sweep-power`` offer all of them. A wrong value is a sentence that names the
+option, what was found and what is allowed. Nothing here knows of models or devices.
 """
 
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from greenbench.data.places import local_path
 from greenbench.errors import Disagreements, UsageError
-from greenbench.experiment import option_parsers as values
+from greenbench.experiment.option_parsers import (
+    SIZES,
+    RawOption,
+    by_model,
+    by_task,
+    gates,
+    matching,
+    number,
+    one_of,
+    optional,
+    path,
+    roles,
+    share,
+    sizes,
+    strictness,
+    switch,
+    text,
+    whole_number,
+    words,
+)
 from greenbench.experiment.profiles import PROFILES
 from greenbench.gates.expression import ALLOWED
+from greenbench.types import CHANNELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from greenbench.experiment.option_parsers import Parser
     from greenbench.gates.expression import Gate
+
+SPLITS = ("random", "project", "time")
+BALANCES = ("none", "weights", "undersample")
+DIRECTION = r"[a-z]+:[a-z]+"
+DIRECTION_FORM = "write SRC:DST in small letters, e.g. java:python or java:cs"
+DEVICE = r"auto|cpu|cuda(:(0|[1-9][0-9]*))?"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
-    """One option: how it is asked for, and what it means."""
+    """One option: how it is written, how it is read, and what it means."""
 
-    name: str
+    field: str = ""
+    """The name of the field of ``Settings`` that holds its value."""
     metavar: str
+    """What stands for its value in the help; empty for a switch, which takes none."""
+    parse: Parser[object]
     help: str
-    default: Any = None
+    default: object = None
     repeatable: bool = False
-    switch: bool = False
-    """Given without a value."""
-    alone: str = ""
-    """What it means without a value, where it may have one."""
+    bare: str = ""
+    """What it means without a value, if it may have none."""
+
+    @property
+    def name(self) -> str:
+        """Its key in ``[tool.greenbench]``."""
+        return self.field.replace("_", "-")
 
     @property
     def flag(self) -> str:
-        """As it stands on the command line."""
+        """Its name on the command line."""
         return f"--green-{self.name}"
 
+    def keywords(self) -> dict[str, Any]:
+        """Return the keyword arguments that declare it, for argparse and for pytest."""
+        keywords: dict[str, Any] = {"help": self.help.replace("%", "%%"), "default": None}
+        if not self.metavar:
+            return {**keywords, "action": "store_true"}
+        keywords["metavar"] = self.metavar
+        if self.repeatable:
+            keywords["action"] = "append"
+        elif self.bare:
+            keywords["nargs"] = "?"
+            keywords["const"] = self.bare
+        return keywords
 
-SPLITS = ("random", "project", "time")
-BALANCES = ("none", "weights", "undersample")
-OPTIONS = (
-    Option(
-        name="profile",
-        metavar="NAME",
-        default="tiny",
-        help=f"how big: {', '.join(PROFILES)} (default: tiny)",
-    ),
-    Option(
-        name="rounds",
-        metavar="N",
-        help="measured rounds per cell, each a whole pipeline run (default: the profile's)",
-    ),
-    Option(name="seed", metavar="N", default=0, help="first seed; round i uses N + i (default: 0)"),
-    Option(
-        name="data",
-        metavar="TASK=PATH",
-        repeatable=True,
-        help="local parquet / jsonl / csv file or folder, e.g. T2=bigvul.parquet",
-    ),
-    Option(
-        name="columns",
-        metavar="TASK=ROLE:COLUMN,...",
-        repeatable=True,
-        help="its columns, e.g. T2=text:func,label:vul",
-    ),
-    Option(
-        name="split",
-        metavar="TASK=RULE",
-        repeatable=True,
-        help=f"how data of yours are split: {', '.join(SPLITS)}, e.g. T2=project (default: random)",
-    ),
-    Option(
-        name="balance",
-        metavar="TASK=HOW",
-        repeatable=True,
-        help="what is done about a rare class in training: none, weights or undersample, e.g. T2=weights (default: none)",
-    ),
-    Option(
-        name="prevalence",
-        metavar="TASK=SHARE",
-        repeatable=True,
-        help="weight the scores to this share of positive examples, e.g. T2=0.056 (default: the test split's own)",
-    ),
-    Option(
-        name="size",
-        metavar="TASK=KEY:N,...",
-        repeatable=True,
-        help=f"other sizes than the profile's, of {', '.join(values.SIZES)}, e.g. T1=train:24,max_chars:900",
-    ),
-    Option(
-        name="direction",
-        metavar="SRC:DST",
-        help="languages of T1, e.g. java:python (default: the data's)",
-    ),
-    Option(
-        name="model",
-        metavar="MODEL=ID_OR_PATH",
-        repeatable=True,
-        help="another checkpoint, e.g. M2=answerdotai/ModernBERT-base",
-    ),
-    Option(
-        name="device",
-        metavar="auto|cpu|cuda[:N]",
-        default="auto",
-        help="where torch runs (default: auto)",
-    ),
-    Option(
-        name="gpus",
-        metavar="auto|none|all|UUID,...",
-        default="auto",
-        help="whose energy counts (default: the cell's CUDA device)",
-    ),
-    Option(
-        name="control",
-        metavar="on|off",
-        default="on",
-        help="may power limits, clocks and governors be set? off: those knobs are reported as not applied (default: on)",
-    ),
-    Option(
-        name="require",
-        metavar="CHANNELS",
-        help="gpu, cpu, dram or measured: fail a cell whose energy lacks it or only estimates it, e.g. gpu,cpu",
-    ),
-    Option(
-        name="strict",
-        metavar="partial,inconclusive",
-        alone="partial",
-        help="fail cells that are partial (a knob did not do what was asked), verdicts of gates that are open, or both",
-    ),
-    Option(
-        name="gate",
-        metavar="EXPR",
-        repeatable=True,
-        help="[TASK.][STAGE.]METRIC OP VALUE, e.g. 'energy <= 1.05*saved' or 'T2.mcc >= V0-0.02'; a regression fails the run",
-    ),
-    Option(
-        name="allow",
-        metavar="DIFFERENCE,...",
-        repeatable=True,
-        help=f"compare although these differ, of {', '.join(ALLOWED)} (default: none)",
-    ),
-    Option(
-        name="results",
-        metavar="DIR",
-        default="results",
-        help="where the JSON goes (default: results)",
-    ),
-    Option(
-        name="unsafe-exec",
-        metavar="",
-        default=False,
-        switch=True,
-        help="run generated programs even where no sandbox can be had (default: they are not run, and their scores are null)",
-    ),
-    Option(
-        name="plan",
-        metavar="",
-        default=False,
-        switch=True,
-        help="print what would run and cost; run nothing",
-    ),
-    Option(
-        name="cpu-watts",
-        metavar="W",
-        help="watts per busy core for the CPU estimate (default: looked up)",
-    ),
-)
+
+def option(metavar: str, parse: Parser[object], help: str, **more: Any) -> Any:  # noqa: A002  argparse's word
+    """Return a field of ``Settings``; ``more`` are other fields of ``Option``."""
+    return field(metadata={"option": Option(metavar=metavar, parse=parse, help=help, **more)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What the person asked for, validated."""
+    """The options of a session, validated. A mapping is keyed by task, or by model."""
 
-    profile: str
-    rounds: int | None
-    seed: int
-    data: Mapping[str, str]
-    columns: Mapping[str, Mapping[str, str]]
-    split: Mapping[str, str]
-    balance: Mapping[str, str]
-    prevalence: Mapping[str, float]
-    size: Mapping[str, Mapping[str, float]]
-    """What of the profile's sizes is another, by task."""
-    direction: str | None
-    model: Mapping[str, str]
-    device: str
-    gpus: str
-    control: str
-    require: tuple[str, ...]
-    strict: tuple[str, ...]
-    """What fails: cells that are ``partial``, verdicts that are ``inconclusive``."""
-    gate: tuple[Gate, ...]
-    allow: tuple[str, ...]
-    results: Path
-    cpu_watts: float | None
-    unsafe_exec: bool
-    plan: bool
+    profile: str = option(
+        "NAME", one_of(PROFILES), f"how big: {', '.join(PROFILES)} (default: tiny)", default="tiny"
+    )
+    rounds: int | None = option(
+        "N",
+        optional(whole_number(1)),
+        "measured rounds per cell, each a whole pipeline run (default: the profile's)",
+    )
+    seed: int = option(
+        "N", whole_number(0), "first seed; round i uses N + i (default: 0)", default=0
+    )
+    data: Mapping[str, str] = option(
+        "TASK=PATH",
+        by_task(text),
+        "local parquet / jsonl / csv file or folder, e.g. T2=bigvul.parquet",
+        repeatable=True,
+    )
+    columns: Mapping[str, Mapping[str, str]] = option(
+        "TASK=ROLE:COLUMN,...",
+        by_task(roles),
+        "its columns, e.g. T2=text:func,label:vul",
+        repeatable=True,
+    )
+    split: Mapping[str, str] = option(
+        "TASK=RULE",
+        by_task(one_of(SPLITS)),
+        f"how data of yours are split: {', '.join(SPLITS)}, e.g. T2=project (default: random)",
+        repeatable=True,
+    )
+    balance: Mapping[str, str] = option(
+        "TASK=HOW",
+        by_task(one_of(BALANCES)),
+        "class-imbalance handling in training: none, weights or undersample, e.g. T2=weights "
+        "(default: none)",
+        repeatable=True,
+    )
+    prevalence: Mapping[str, float] = option(
+        "TASK=SHARE",
+        by_task(share),
+        "weight the scores to this share of positive examples, e.g. T2=0.056 "
+        "(default: the test split's own)",
+        repeatable=True,
+    )
+    size: Mapping[str, Mapping[str, float]] = option(
+        "TASK=KEY:N,...",
+        by_task(sizes),
+        f"sizes other than the profile's, of {', '.join(SIZES)}, e.g. T1=train:24,max_chars:900",
+        repeatable=True,
+    )
+    direction: str | None = option(
+        "SRC:DST",
+        optional(matching(DIRECTION, DIRECTION_FORM)),
+        "languages of T1, e.g. java:python (default: the data's)",
+    )
+    model: Mapping[str, str] = option(
+        "MODEL=ID_OR_PATH",
+        by_model,
+        "another checkpoint, e.g. M2=answerdotai/ModernBERT-base",
+        repeatable=True,
+    )
+    device: str = option(
+        "auto|cpu|cuda[:N]",
+        matching(DEVICE, "it is auto, cpu, cuda or cuda:N"),
+        "where torch runs (default: auto)",
+        default="auto",
+    )
+    gpus: str = option(
+        "auto|none|all|UUID,...",
+        text,
+        "whose energy counts (default: the cell's CUDA device)",
+        default="auto",
+    )
+    control: str = option(
+        "on|off",
+        one_of(("on", "off")),
+        "may power limits, clocks and governors be set? off: those knobs are reported as not "
+        "applied (default: on)",
+        default="on",
+    )
+    require: tuple[str, ...] = option(
+        "CHANNELS",
+        words((*CHANNELS, "measured")),
+        "gpu, cpu, dram or measured: fail a cell whose energy lacks it or only estimates it, "
+        "e.g. gpu,cpu",
+    )
+    strict: tuple[str, ...] = option(
+        "partial,inconclusive",
+        strictness,
+        "fail cells that are partial (a knob did not take the requested value), inconclusive "
+        "verdicts of gates, or both",
+        bare="partial",
+    )
+    gate: tuple[Gate, ...] = option(
+        "EXPR",
+        gates,
+        "[TASK.][STAGE.]METRIC OP VALUE, e.g. 'energy <= 1.05*saved' or 'T2.mcc >= V0-0.02'; "
+        "a regression fails the run",
+        repeatable=True,
+    )
+    allow: tuple[str, ...] = option(
+        "DIFFERENCE,...",
+        words(ALLOWED),
+        f"compare although these differ, of {', '.join(ALLOWED)} (default: none)",
+        repeatable=True,
+    )
+    results: Path = option(  # noqa: RUF009  a field
+        "DIR", path, "where the JSON goes (default: results)", default="results"
+    )
+    unsafe_exec: bool = option(
+        "",
+        switch,
+        "run generated programs even if there is no sandbox (default: they are not run, and their "
+        "scores are null)",
+        default=False,
+    )
+    plan: bool = option("", switch, "print what would run and cost; run nothing", default=False)
+    cpu_watts: float | None = option(
+        "W",
+        optional(number(0.01)),
+        "watts per busy core for the CPU estimate (default: looked up)",
+    )
 
 
-def read_pyproject(root: Path) -> dict[str, Any]:
-    """Return ``[tool.greenbench]`` of ``root``'s pyproject.toml (empty without one); raises UsageError for unknown keys."""
+OPTIONS: tuple[Option, ...] = tuple(
+    replace(entry.metadata["option"], field=entry.name) for entry in fields(Settings)
+)
+
+
+def read_pyproject(root: Path) -> dict[str, object]:
+    """Return ``[tool.greenbench]`` of the pyproject.toml in ``root``, empty if there is none.
+
+    Raises UsageError if the file is not valid TOML or the table has an unknown key.
+    """
     file = root / "pyproject.toml"
     if not file.is_file():
         return {}
     try:
-        table: dict[str, Any] = (
-            tomllib.loads(file.read_text("utf-8")).get("tool", {}).get("greenbench", {})
-        )
+        document = tomllib.loads(file.read_text("utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{file.name}: not valid TOML ({error})") from error
+    table: dict[str, object] = document.get("tool", {}).get("greenbench", {})
     known = [o.name for o in OPTIONS]
-    if unknown := sorted(set(table) - set(known)):
+    unknown = sorted(set(table) - set(known))
+    if unknown:
+        keys = ", ".join(repr(key) for key in unknown)
         raise UsageError(
-            f"{file.name}: [tool.greenbench] has no {', '.join(map(repr, unknown))}; it has: {', '.join(known)}"
+            f"{file.name}: [tool.greenbench] has no {keys}; it has: {', '.join(known)}"
         )
     return table
 
 
-def settings(
-    given: Callable[[str], Any], root: Path, *, tasks: Sequence[str], models: Sequence[str]
+def resolve_settings(
+    command_line: Callable[[str], object],
+    root: Path,
+    *,
+    tasks: Sequence[str],
+    models: Sequence[str],
 ) -> Settings:
-    """Resolve every option. ``given`` returns what the command line says of a flag (None or empty: nothing).
+    """Return every option's value: the command line's, else pyproject.toml's, else the default.
 
-    Raises Disagreements, one sentence for each option that is wrong.
+    ``command_line`` returns the value of a flag, None or an empty one if it was not given.
+    ``tasks`` and ``models`` are the names that options may refer to, and relative paths start
+    from ``root``. Raises Disagreements, with a sentence for each option that is wrong.
     """
-    file = read_pyproject(root)
-    raw = {o.name: given(o.flag) or file.get(o.name, o.default) for o in OPTIONS}
-    problems: list[str] = []
-
-    def checked(name: str, parse: Callable[[Any], Any]) -> Any:
+    table = read_pyproject(root)
+    values: dict[str, Any] = {}
+    problems = []
+    for known in OPTIONS:
+        value = command_line(known.flag) or table.get(known.name, known.default)
+        raw = RawOption(known.flag, value, tasks=tasks, models=models, root=root)
         try:
-            return parse(raw[name])
+            values[known.field] = known.parse(raw)
         except UsageError as error:
             problems.append(str(error))
-            return None
-
-    resolved = {
-        "profile": checked("profile", values.one_of("profile", tuple(PROFILES))),
-        "rounds": checked("rounds", values.optional(values.number("rounds", int, 1))),
-        "seed": checked("seed", values.number("seed", int, 0)),
-        "data": checked("data", values.pairs("data", "task", tasks)),
-        "columns": checked("columns", values.each("columns", tasks, values.roles)),
-        "split": checked("split", values.each("split", tasks, values.one_of("split", SPLITS))),
-        "balance": checked(
-            "balance", values.each("balance", tasks, values.one_of("balance", BALANCES))
-        ),
-        "prevalence": checked("prevalence", values.each("prevalence", tasks, values.share)),
-        "size": checked("size", values.each("size", tasks, values.sizes)),
-        "direction": checked("direction", values.optional(values.direction)),
-        "model": checked("model", values.pairs("model", "model", models)),
-        "device": checked("device", values.device),
-        "gpus": str(raw["gpus"]),
-        "control": checked("control", values.one_of("control", ("on", "off"))),
-        "require": checked("require", values.channels),
-        "strict": checked("strict", values.strict),
-        "gate": checked("gate", values.gates(tasks)),
-        "allow": checked("allow", values.allow(ALLOWED)),
-        "results": root / local_path(str(raw["results"])),
-        "cpu_watts": checked("cpu-watts", values.optional(values.number("cpu-watts", float, 0.01))),
-        "unsafe_exec": checked("unsafe-exec", values.switch("unsafe-exec")),
-        "plan": checked("plan", values.switch("plan")),
-    }
     if problems:
         raise Disagreements(problems)
-    return Settings(**resolved)
+    return Settings(**values)

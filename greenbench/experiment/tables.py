@@ -1,22 +1,26 @@
-"""Finds the four tables of ``experiment.md`` and says what is wrong with their form.
+"""Finds the four tables of ``experiment.md`` and checks their form.
 
-A table is found by the heading right above it and its columns by their names: their order, further columns, further
-tables and further sections are free. What the cells claim is not judged here; ``matrix`` holds it against the folders.
+A table is found by the heading right above it, and a column by its name: the order of columns,
+further columns, further tables and further sections are free. ``matrix`` compares the cells with
+the variants' folders.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from greenbench.errors import UsageError
-from greenbench.experiment.config import did_you_mean, read_text
-from greenbench.experiment.markdown import Row, Section, Table, column_key, read_sections
+from greenbench.experiment.markdown import MarkdownTable, Row, Section, column_key, read_sections
+from greenbench.experiment.texts import did_you_mean, read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
+
+    Problem: TypeAlias = tuple[int, str]
+    """A line and a sentence."""
 
 VARIANT_FILES = ("run.sh", "README.md", "config.yaml")
 
@@ -26,7 +30,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "Variants": ("Folder", "Variant", "Data", "Architecture", "Training", "System", "Inference"),
     "Directory checklist": ("Folder", *VARIANT_FILES),
 }
-"""Table to the columns it must have; the first one tells the rows apart."""
+"""Table to the columns it must have; the first one identifies the rows."""
 
 _HEADINGS = {
     "Tasks": r"tasks?",
@@ -34,7 +38,7 @@ _HEADINGS = {
     "Variants": r"variants?",
     "Directory checklist": r"(?:directory\W+)?checklist",
 }
-ALIASES = {"dir": "folder", "directory": "folder"}
+_SYNONYMS = {"dir": "folder", "directory": "folder"}
 
 _DASHES = "-\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
 _CHECKS = frozenset("✓✔✅☑🗸√") | {"[x]", "yes"}
@@ -48,12 +52,12 @@ class Tables:
 
     where: str
     """How messages name the file."""
-    found: Mapping[str, Table]
-    """Name (a key of ``COLUMNS``) to table; one that is missing or lacks a column is absent."""
+    found: Mapping[str, MarkdownTable]
+    """Name (a key of ``COLUMNS``) to table, without those that are missing or lack a column."""
     problems: tuple[str, ...] = ()
 
     def rows(self, name: str) -> tuple[Row, ...]:
-        """Return the rows of a table, none where the table is absent."""
+        """Return the rows of a table, none if it was not found."""
         return self.found[name].rows if name in self.found else ()
 
 
@@ -64,21 +68,22 @@ def read_tables(path: Path) -> Tables:
     except UsageError as error:
         return Tables(where=path.name, found={}, problems=(str(error),))
     if not text.strip():
-        needed = ", ".join(COLUMNS)
-        return Tables(
-            where=path.name,
-            found={},
-            problems=(f"{path.name}:1: the file is empty; it needs the tables {needed}",),
-        )
-    found, problems = _pick_all(read_sections(text))
-    return Tables(
-        where=path.name, found=found, problems=tuple(f"{path.name}:{n}: {s}" for n, s in problems)
-    )
+        problem = f"{path.name}:1: the file is empty; it needs the tables {', '.join(COLUMNS)}"
+        return Tables(where=path.name, found={}, problems=(problem,))
+    tables, problems = _find_tables(read_sections(text))
+    sentences = tuple(f"{path.name}:{line}: {sentence}" for line, sentence in problems)
+    return Tables(where=path.name, found=tables, problems=sentences)
 
 
-def tables_of(text: str) -> dict[str, Table]:
-    """Return the tables that ``text`` holds in good form, by name; their columns as they are written."""
-    return _pick_all(read_sections(text))[0]
+def tables_of(text: str) -> dict[str, MarkdownTable]:
+    """Return the tables of ``text`` that are in good form, by name; columns as they are written."""
+    return _find_tables(read_sections(text))[0]
+
+
+def table_key(column: str) -> str:
+    """Return the key of a column, the same for all names that a column may have."""
+    key = column_key(column)
+    return _SYNONYMS.get(key, key)
 
 
 def cell(row: Row, column: str) -> str:
@@ -87,98 +92,109 @@ def cell(row: Row, column: str) -> str:
 
 
 def mark(text: str) -> bool | None:
-    """Return True for a check mark, False for a cross, a dash or nothing at all, None for any other text."""
+    """Return True for a check mark, False for a cross, a dash or nothing, None for other text."""
     bare = text.strip(_INVISIBLE).casefold()
     if bare in _CHECKS:
         return True
-    return False if bare in _CROSSES or not bare.strip(_DASHES) else None
+    if bare in _CROSSES or not bare.strip(_DASHES):
+        return False
+    return None
 
 
 def inherits(text: str) -> bool:
-    """Say whether a stage's cell claims the baseline: a dash of any kind, a cross or nothing."""
+    """Whether a stage's cell claims the baseline: a dash of any kind, a cross or nothing."""
     return mark(text) is False
 
 
-def _pick_all(sections: Sequence[Section]) -> tuple[dict[str, Table], list[tuple[int, str]]]:
-    found: dict[str, Table] = {}
-    problems: list[tuple[int, str]] = []
+def _find_tables(
+    sections: Sequence[Section],
+) -> tuple[dict[str, MarkdownTable], list[Problem]]:
+    tables: dict[str, MarkdownTable] = {}
+    problems: list[Problem] = []
     for name in COLUMNS:
-        own = [s for s in sections if _is_about(s.heading, name)]
-        problems += [(n, _not_a_table(name)) for s in own for n in s.broken]
-        tables = [_renamed(t) for s in own for t in s.tables]
-        keyed = [t for t in tables if column_key(COLUMNS[name][0]) in _keys(t)] or tables[:1]
-        objections = list(_objections(name, own, keyed))
-        if keyed and not objections:
-            found[name] = keyed[0]
-            problems += _row_objections(keyed[0])
-        problems += objections
-    return found, problems
+        own = [section for section in sections if _is_about(section.heading, name)]
+        problems += _broken_table_problems(name, own)
+        candidates = _candidates(name, own)
+        form_problems = list(_form_problems(name, own, candidates))
+        if candidates and not form_problems:
+            tables[name] = candidates[0]
+            problems += _width_problems(candidates[0])
+        problems += form_problems
+    return tables, problems
 
 
 def _is_about(heading: str, name: str) -> bool:
-    """Say whether ``heading`` starts with the table's name, after numbers and signs: ``2. Variants (variant map)``."""
+    """Whether ``heading`` starts with the table's name, or after numbers: ``2. Variants``."""
     return re.match(rf"[\W\d_]*{_HEADINGS[name]}\b", heading, re.IGNORECASE) is not None
 
 
-def _renamed(table: Table) -> Table:
-    """Give the columns known under two names the one used here."""
-    rows = tuple(
-        replace(r, cells={ALIASES.get(k, k): v for k, v in r.cells.items()}) for r in table.rows
-    )
-    return replace(table, rows=rows)
+def _candidates(name: str, sections: Sequence[Section]) -> list[MarkdownTable]:
+    """Return the tables of ``sections`` with the column that identifies rows, else the first."""
+    tables = []
+    for section in sections:
+        for table in section.tables:
+            tables.append(_with_known_keys(table))
+    key = column_key(COLUMNS[name][0])
+    keyed = [table for table in tables if key in _keys(table)]
+    return keyed or tables[:1]
 
 
-def _keys(table: Table) -> list[str]:
-    return [ALIASES.get(k, k) for k in map(column_key, table.columns)]
+def _with_known_keys(table: MarkdownTable) -> MarkdownTable:
+    """Return ``table`` with the cells of a column that has a second name under its first one."""
+    rows = []
+    for row in table.rows:
+        cells = {_SYNONYMS.get(key, key): text for key, text in row.cells.items()}
+        rows.append(replace(row, cells=cells))
+    return replace(table, rows=tuple(rows))
 
 
-def _not_a_table(name: str) -> str:
-    return (
-        f"starts like a row but belongs to no table, so '{name}' lacks it; close the gap above it, "
-        "or give the line under the header one '---' for each column"
-    )
+def _keys(table: MarkdownTable) -> list[str]:
+    return [table_key(column) for column in table.columns]
 
 
-def _objections(
-    name: str, sections: Sequence[Section], tables: Sequence[Table]
-) -> Iterator[tuple[int, str]]:
-    """Yield what keeps the table ``name`` from being read: it is missing, is there twice, or lacks a column."""
-    if not tables and not any(s.broken for s in sections):
-        line = sections[0].line if sections else 1
-        yield (
-            line,
-            f"there is no table '{name}'; under a heading of that name put the columns: {', '.join(COLUMNS[name])}",
-        )
-    for table in tables[1:]:
-        yield (
-            table.line,
-            f"a second table '{name}' (the first is on line {tables[0].line}); join them",
-        )
-    for table in tables[:1]:
-        yield from ((table.line, s) for s in _column_objections(name, table))
+def _broken_table_problems(name: str, sections: Sequence[Section]) -> Iterator[Problem]:
+    stray = f"starts like a row but belongs to no table, so '{name}' lacks it"
+    remedy = "close the gap above it, or give the line under the header one '---' for each column"
+    for section in sections:
+        for line in section.broken:
+            yield line, f"{stray}; {remedy}"
 
 
-def _column_objections(name: str, table: Table) -> Iterator[str]:
+def _form_problems(
+    name: str, sections: Sequence[Section], tables: Sequence[MarkdownTable]
+) -> Iterator[Problem]:
+    """Yield why ``name`` cannot be read: it is missing, is there twice, or lacks a column."""
+    if not tables:
+        if not any(section.broken for section in sections):
+            line = sections[0].line if sections else 1
+            remedy = f"under a heading of that name put the columns: {', '.join(COLUMNS[name])}"
+            yield line, f"there is no table '{name}'; {remedy}"
+        return
+    first, *others = tables
+    for table in others:
+        where = f"the first is on line {first.line}"
+        yield table.line, f"a second table '{name}' ({where}); join them"
+    for sentence in _column_problems(name, first):
+        yield first.line, sentence
+
+
+def _column_problems(name: str, table: MarkdownTable) -> Iterator[str]:
     keys = _keys(table)
+    required = [column_key(column) for column in COLUMNS[name]]
+    others = [column for column in table.columns if column_key(column) not in required]
     for column in COLUMNS[name]:
         times = keys.count(column_key(column))
         if times > 1:
             yield f"the table '{name}' has the column '{column}' {times} times; keep one"
         if not times:
-            spare = [
-                c for c in table.columns if column_key(c) not in map(column_key, COLUMNS[name])
-            ]
-            has = ", ".join(c or "(no name)" for c in table.columns)
-            yield f"the table '{name}' has no column '{column}'; it has: {has}{did_you_mean(column, spare)}"
+            columns = ", ".join(c or "(no name)" for c in table.columns)
+            hint = did_you_mean(column, others)
+            yield f"the table '{name}' has no column '{column}'; it has: {columns}{hint}"
 
 
-def _row_objections(table: Table) -> Iterable[tuple[int, str]]:
+def _width_problems(table: MarkdownTable) -> Iterator[Problem]:
     columns = len(table.columns)
-    return (
-        (
-            r.line,
-            f"the row has {r.width} cells where the table has {columns} columns; mend its '|' signs",
-        )
-        for r in table.rows
-        if r.width != columns
-    )
+    for row in table.rows:
+        if row.width != columns:
+            widths = f"the row has {row.width} cells where the table has {columns} columns"
+            yield row.line, f"{widths}; fix its '|' signs"

@@ -34,23 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "greenbench", "energy, time and quality of pipeline variants (greenbench)"
     )
     for option in OPTIONS:
-        text = option.help.replace("%", "%%")
-        if option.alone:
-            group.addoption(
-                option.flag,
-                metavar=option.metavar,
-                help=text,
-                nargs="?",
-                const=option.alone,
-                default=None,
-            )
-        elif option.switch:
-            group.addoption(option.flag, help=text, action="store_true", default=None)
-        else:
-            action = "append" if option.repeatable else "store"
-            group.addoption(
-                option.flag, metavar=option.metavar, help=text, action=action, default=None
-            )
+        group.addoption(option.flag, **option.keywords())
 
 
 def pytest_configure(config: pytest.Config) -> None:

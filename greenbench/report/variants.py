@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from greenbench.experiment.knobs import changes, told
+from greenbench.experiment.knobs import changes, in_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +38,7 @@ def show(console: Console, variants: Sequence[Variant]) -> None:
     table.add_column("variant", no_wrap=True)
     table.add_column("changes: baseline -> here", overflow="fold")
     for variant in variants:
-        lines = [f"{d.knob}: {told(d.baseline)} -> {told(d.here)}" for d in changes(variant)] or [
+        lines = [f"{d.knob}: {in_words(d.baseline)} -> {in_words(d.here)}" for d in changes(variant)] or [
             NOTHING
         ]
         for place, line in enumerate(lines):

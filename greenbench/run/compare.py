@@ -6,7 +6,8 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from greenbench import gates as verdicts
-from greenbench.experiment import option_parsers as values
+from greenbench.experiment import option_parsers
+from greenbench.experiment.option_parsers import RawOption
 from greenbench.experiment.settings import read_pyproject
 from greenbench.gates import Against, runs
 from greenbench.gates.comparability import scope
@@ -50,9 +51,12 @@ def compare(
     """
     baseline, *others = (runs.read(path) for path in paths)
     table = read_pyproject(root)
-    asked = values.gates(())(gates or table.get("gate") or defaults([baseline, *others]))
-    allowed = (*allow, *values.allow(ALLOWED)(table.get("allow")))
-    strictly = strict or "inconclusive" in values.strict(table.get("strict"))
+    expressions = gates or table.get("gate") or defaults([baseline, *others])
+    asked = option_parsers.gates(RawOption("--green-gate", expressions))
+    also_allowed = option_parsers.words(ALLOWED)(RawOption("--green-allow", table.get("allow")))
+    allowed = (*allow, *also_allowed)
+    failing = option_parsers.strictness(RawOption("--green-strict", table.get("strict")))
+    strictly = strict or "inconclusive" in failing
     return [_compared(run, baseline, asked, allow=allowed, strict=strictly) for run in others]
 
 

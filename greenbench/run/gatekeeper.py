@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from greenbench import gates as verdicts
 from greenbench.errors import UsageError
-from greenbench.experiment import cells as plan
+from greenbench.experiment.cells import cells_of
 from greenbench.gates import Against, Measured, runs
 from greenbench.gates.expression import SAVED
 from greenbench.gates.judging import is_named
@@ -105,7 +105,7 @@ class Gatekeeper:
         cells = [
             c
             for t in names
-            for c in plan.cells(t, session.matrix.variants, session.profile, seed=0, rounds=None)
+            for c in cells_of(t, session.matrix.variants, session.profile, seed=0, rounds=None)
         ]
         return [(c.id, c.task, c.variant) for c in cells]
 

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from greenbench.data.models.checkpoints import REVISIONS, Checkpoint
 from greenbench.errors import UsageError
-from greenbench.experiment import cells as plan
 from greenbench.experiment import matrix, profiles
-from greenbench.experiment.settings import settings
+from greenbench.experiment.cells import cells_of
+from greenbench.experiment.settings import resolve_settings
 from greenbench.machine.control import restore
 from greenbench.results import files as store
 from greenbench.results import forecast, record
@@ -56,7 +56,9 @@ class Session:
         self.root = root
         self.matrix = matrix.load(experiment, variants) if experiment and variants else NOTHING
         names = [t.name for t in self.matrix.tasks], [m.name for m in self.matrix.models]
-        self.settings: Settings = settings(asked, root, tasks=names[0], models=names[1])
+        self.settings: Settings = resolve_settings(
+            asked, root, tasks=names[0], models=names[1]
+        )
         self.profile = profiles.profile(self.settings.profile)
         self.started = store.now_stamp()
         self.asked: tuple[Cell, ...] = ()
@@ -77,7 +79,7 @@ class Session:
             raise UsageError(
                 f"there is no task {task!r}; experiment.md and greenbench have: {', '.join(known) or 'none'}"
             )
-        cells = plan.cells(
+        cells = cells_of(
             task,
             self.matrix.variants,
             self.profile,

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from greenbench.errors import UsageError
-from greenbench.experiment import cells as plan
 from greenbench.experiment import matrix, profiles
+from greenbench.experiment.cells import cells_of
 from greenbench.options import Options, TrainingOptions, differences
 from greenbench.results.forecast import Like, forecast
 
@@ -19,7 +19,7 @@ EXPERIMENT = matrix.load(ROOT / "experiment.md", ROOT / "variants")
 
 def test_ids_are_a_promise() -> None:
     """Saved baselines are matched by these ids."""
-    cells = plan.cells("T2", EXPERIMENT.variants, profiles.profile("tiny"), seed=0, rounds=None)
+    cells = cells_of("T2", EXPERIMENT.variants, profiles.profile("tiny"), seed=0, rounds=None)
     assert [c.id for c in cells] == [
         "T2-V0_baseline",
         "T2-V1_data-b16",
@@ -36,7 +36,7 @@ def test_ids_are_a_promise() -> None:
 
 def test_a_swept_value_stands_in_the_options() -> None:
     """Each cell of V1 has its own batch size and the Rust tokenizer."""
-    cells = plan.cells("T2", EXPERIMENT.variants, profiles.profile("tiny"), seed=3, rounds=2)
+    cells = cells_of("T2", EXPERIMENT.variants, profiles.profile("tiny"), seed=3, rounds=2)
     swept = [c.options.data for c in cells if c.variant == "V1_data"]
     assert [(d.tokenizer, d.batch_size) for d in swept] == [
         ("rust", 16),
@@ -86,7 +86,7 @@ def earlier(
 
 def test_a_forecast_sums_medians_over_earlier_rounds() -> None:
     """Cells never seen, failed, of other profiles, hosts, data or models do not count; several rounds multiply."""
-    cells = plan.cells("T2", EXPERIMENT.variants[:3], profiles.profile("tiny"), seed=0, rounds=2)
+    cells = cells_of("T2", EXPERIMENT.variants[:3], profiles.profile("tiny"), seed=0, rounds=2)
     runs = [
         *(earlier("T2-V0_baseline", s, 10 * s) for s in (1.0, 2.0, 30.0)),
         earlier("T2-V2_training", 5.0, None),
@@ -104,5 +104,5 @@ def test_a_forecast_sums_medians_over_earlier_rounds() -> None:
 
 def test_without_earlier_results_there_is_no_forecast() -> None:
     """No number is invented."""
-    cells = plan.cells("T2", EXPERIMENT.variants, profiles.profile("tiny"), seed=0, rounds=None)
+    cells = cells_of("T2", EXPERIMENT.variants, profiles.profile("tiny"), seed=0, rounds=None)
     assert forecast(cells, [], LIKE) is None

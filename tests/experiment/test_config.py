@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from greenbench.errors import UsageError
-from greenbench.experiment.config import Config, did_you_mean, read_config, read_text
+from greenbench.experiment.config import Config, read_config
+from greenbench.experiment.texts import did_you_mean, read_text
 from greenbench.options import (
     STAGES,
     DataOptions,
@@ -246,12 +247,12 @@ ONE_PROBLEM = {
     "key twice": (
         "data:\n  tokenizer: rust\n  tokenizer: rust\n",
         3,
-        "data.tokenizer stands on line 2 already; keep one of the two",
+        "data.tokenizer is already set on line 2; keep one of the two",
     ),
     "stage twice": (
         "data: {tokenizer: rust}\ntraining: {optimizer: sgd}\ndata: {batch_size: 8}\n",
         3,
-        "data stands on line 1 already",
+        "data is already set on line 1",
     ),
     "a key that is a list": ("? [data]\n: 1\n", 1, "there is no stage 'a list or mapping'"),
     "a list": (
@@ -277,7 +278,7 @@ ONE_PROBLEM = {
     "uneven micro-batches": (
         "training:\n  accumulation_steps: 3\n",
         2,
-        "training.accumulation_steps 3 does not divide data.batch_size 32; take a divisor of 32",
+        "training.accumulation_steps 3 does not divide data.batch_size 32; choose a divisor of 32",
     ),
     "uneven micro-batches in a sweep": (
         "data: {batch_size: [16, 30]}\ntraining: {accumulation_steps: 4}\n",

@@ -52,11 +52,11 @@ FOLDER_PROBLEMS: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "config.yml": (
         lambda f: (f / "config.yml").touch(),
-        "variants/V2_training/config.yml: nobody reads it",
+        "variants/V2_training/config.yml: is not read; name it config.yaml",
     ),
     "folder of another name": (
         lambda f: (f.parent / "mine").mkdir(),
-        "variants/mine: no variant's folder name",
+        "variants/mine: is not a variant's folder name",
     ),
     "no folders at all": (lambda f: shutil.rmtree(f.parent), "variants: there is no such folder"),
 }

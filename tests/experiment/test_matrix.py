@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from greenbench.errors import Disagreements
-from greenbench.experiment.matrix import Experiment, Model, Task, ambiguous_keyword, load
+from greenbench.experiment.matrix import Experiment, ModelRow, TaskRow, ambiguous_keyword, load
 from greenbench.experiment.tables import COLUMNS, VARIANT_FILES
 from greenbench.options import STAGES, Options, TrainingOptions
 
@@ -106,9 +106,9 @@ def test_the_repository_agrees_with_itself() -> None:
     )
     assert found.variants[7].title == "All-optimised"
     assert found.variants[7].folder == REPO / "variants" / "V7_all_optimised"
-    assert Task.__name__ == type(found.tasks[0]).__name__
+    assert isinstance(found.tasks[0], TaskRow)
     assert [(t.name, t.model) for t in found.tasks] == [("T1", "M1"), ("T2", "M2")]
-    assert isinstance(found.models[0], Model)
+    assert isinstance(found.models[0], ModelRow)
     assert [m.tasks for m in found.models] == [("T1",), ("T2",)]
 
 
@@ -177,7 +177,7 @@ MD_PROBLEMS: dict[str, tuple[str, str, str]] = {
         V2_ROW.replace("V2_training", "V2_trainig"),
         "did you mean 'V2_training'?",
     ),
-    "duplicated row": (V2_ROW, f"{V2_ROW}\n{V2_ROW}", "V2_training has a row already on line"),
+    "duplicated row": (V2_ROW, f"{V2_ROW}\n{V2_ROW}", "V2_training already has a row on line"),
     "a dash over a change": (
         V2_ROW,
         V2_ROW.replace("**gradient accumulation + AMP**", "-"),
@@ -198,17 +198,17 @@ MD_PROBLEMS: dict[str, tuple[str, str, str]] = {
     "a name of another form": (
         V2_ROW,
         V2_ROW.replace("V2_training", "V2-training"),
-        "'V2-training' is no variant's",
+        "'V2-training' is not a variant's",
     ),
     "no folder named": (
         V2_ROW,
         V2_ROW.replace("`V2_training`", ""),
-        "'' is no variant's folder name",
+        "'' is not a variant's folder name",
     ),
     "a path elsewhere": (
         V2_ROW,
         V2_ROW.replace("V2_training", "../.."),
-        "'..' is no variant's folder name",
+        "'..' is not a variant's folder name",
     ),
     "a cell too few": (
         V2_ROW,
@@ -282,16 +282,16 @@ MD_PROBLEMS: dict[str, tuple[str, str, str]] = {
         "| M1 | any | T2 | |\n| **M2** |",
         "T2 has 2 models (M1, M2)",
     ),
-    "task twice": ("| **T2** |", "| T2 | a | b | c |\n| **T2** |", "T2 has a row already on line"),
+    "task twice": ("| **T2** |", "| T2 | a | b | c |\n| **T2** |", "T2 already has a row on line"),
     "a task of another name": (
         "| **T2** |",
         "| Two | a | b | c |\n| **T2** |",
-        "'Two' is no task's name; a name is T<n",
+        "'Two' is not a task's name; a name is T<n",
     ),
     "a model of another name": (
         "| **M2** |",
         "| BERT | a | - | c |\n| **M2** |",
-        "'BERT' is no model's name",
+        "'BERT' is not a model's name",
     ),
     "checklist: there is one": (
         V2_CHECKS,
@@ -311,7 +311,7 @@ MD_PROBLEMS: dict[str, tuple[str, str, str]] = {
     "checklist: row twice": (
         V2_CHECKS,
         f"{V2_CHECKS}\n{V2_CHECKS}",
-        "V2_training has a row already",
+        "V2_training already has a row",
     ),
 }
 

@@ -100,8 +100,8 @@ def test_titles_and_layers_are_taken_as_they_are_typed(here: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("V8_x",), "V8_x would be V0_baseline over again; say what differs"),
-        (("V8_x", "--from", "V4"), "V8_x would be V4_architecture over again"),
+        (("V8_x",), "V8_x would be a copy of V0_baseline; set what differs"),
+        (("V8_x", "--from", "V4"), "V8_x would be a copy of V4_architecture"),
         (
             ("V8_x", "--from", "V44"),
             "--from V44: there is no such variant; there are V0_baseline, V1_data",
@@ -112,11 +112,11 @@ def test_titles_and_layers_are_taken_as_they_are_typed(here: Path) -> None:
         ),
         (
             ("fast one", "--set", "system.cpu_threads=1"),
-            "'fast one' is no variant's name; it is V<number>_<name>, like V8_fast",
+            "'fast one' is not a variant's name; it is V<number>_<name>, like V8_fast",
         ),
         (
             ("V8_" + "x" * 300, "--set", "system.cpu_threads=1"),
-            "is no variant's name; it is V<number>_<name>, like V8_xxx",
+            "is not a variant's name; it is V<number>_<name>, like V8_xxx",
         ),
         (
             ("V8_x", "--set", "system.cpu_thread=1"),
@@ -129,11 +129,11 @@ def test_titles_and_layers_are_taken_as_they_are_typed(here: Path) -> None:
         ),
         (
             ("V8_x", "--set", "system.cpu_threads="),
-            "no value stands there; allowed: a whole number from 1, or null",
+            "it gives no value; allowed: a whole number from 1, or null",
         ),
         (
             ("V8_x", "--set", "system.cpu_threads"),
-            "say it as stage.knob=value, like system.cpu_threads=1",
+            "write stage.knob=value, like system.cpu_threads=1",
         ),
         (
             ("V8_x", "--set", "training.accumulation_steps=5"),
@@ -193,7 +193,7 @@ def test_what_is_there_already_is_nobodys_to_remove(
     """A file or a link of that name stays."""
     (here / "variants/V8_x").symlink_to("nowhere")
     assert new(here, "V8_x", "--set", "system.cpu_threads=1") == 2
-    assert "V8_x is there already, and is no variant; move it away" in capsys.readouterr().err
+    assert "V8_x exists already, and is not a variant; move it away" in capsys.readouterr().err
     assert (here / "variants/V8_x").is_symlink()
 
 
@@ -202,7 +202,7 @@ def test_who_was_faster_keeps_everything(
     faster: str, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another session's folder of the same name, or another's edit of experiment.md, is neither removed nor overwritten."""
-    attempt = new_variant._try
+    attempt = new_variant._validate
 
     def meanwhile(tried: Path) -> None:
         attempt(tried)
@@ -213,7 +213,7 @@ def test_who_was_faster_keeps_everything(
             with (here / "experiment.md").open("a") as file:
                 file.write("\nedited\n")
 
-    monkeypatch.setattr(new_variant, "_try", meanwhile)
+    monkeypatch.setattr(new_variant, "_validate", meanwhile)
     with pytest.raises(UsageError, match="nothing has changed"):
         new_variant.make(here, "V8_x", origin="V0", settings=["system.cpu_threads=1"], title=None)
     if faster == "a folder":

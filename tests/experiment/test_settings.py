@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from greenbench.errors import Disagreements, UsageError
-from greenbench.experiment.settings import OPTIONS, settings
+from greenbench.experiment.settings import OPTIONS, resolve_settings
 
 
 def resolve(root: Path, **given: object):
     """Resolve settings as the command line ``given`` has them."""
-    return settings(
+    return resolve_settings(
         lambda flag: given.get(flag.removeprefix("--green-").replace("-", "_")),
         root,
         tasks=["T2"],
@@ -98,6 +98,7 @@ def test_seed_zero_on_the_command_line_is_a_word(tmp_path: Path) -> None:
             {"prevalence": ["T9=0.05"]},
             "--green-prevalence: there is no task 'T9'; experiment.md has T2",
         ),
+        ({"cpu_watts": "inf"}, "--green-cpu-watts: found 'inf'; give a number from 0.01"),
         ({"plan": "yes"}, "--green-plan: found 'yes'; it takes no value"),
         ({"cpu_watts": "nan"}, "--green-cpu-watts: found 'nan'"),
         ({"cpu_watts": "0"}, "--green-cpu-watts: found '0'"),
@@ -180,6 +181,15 @@ def test_columns_become_roles(tmp_path: Path) -> None:
     assert resolve(tmp_path, columns=["T2=text:func,label:vul"]).columns == {
         "T2": {"text": "func", "label": "vul"}
     }
+
+
+@pytest.mark.parametrize("name", ["rounds", "seed", "cpu-watts"])
+@pytest.mark.parametrize("value", ["inf", "nan", "[2]", "2000-01-01"])
+def test_a_number_in_the_file_is_a_usual_one(tmp_path: Path, name: str, value: str) -> None:
+    """Infinity, which TOML has, a list and a date are refused in a sentence."""
+    (tmp_path / "pyproject.toml").write_text(f"[tool.greenbench]\n{name} = {value}\n")
+    with pytest.raises(Disagreements, match=f"--green-{name}: found"):
+        resolve(tmp_path)
 
 
 @given(

@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 
 from greenbench.cli import main
+from greenbench.errors import UsageError
 from greenbench.report import sweep as report
 from greenbench.run import sweep as sweeping
 from greenbench.stats import curve
@@ -19,6 +20,7 @@ from greenbench.stats.curve import Point
 from greenbench.types import Quantity
 
 if TYPE_CHECKING:
+    from greenbench.run.session import Session
     from tests.simulators.nvml import SimulatedNvml
 
 ROOT = Path(__file__).parents[2]
@@ -105,20 +107,65 @@ def test_a_difference_within_the_uncertainty_is_told() -> None:
             ("T2-V0_baseline", "--knobs", "cpu_threads"),
             "--knobs cpu_threads: it is none of gpu_power_fraction",
         ),
-        (("T2-V0_baseline", "--green-rounds"), "what follows are pairs like --green-rounds 3"),
-        (("T2-V0_baseline", "-k", "V0"), "what follows are pairs like --green-rounds 3"),
+        (
+            ("T2-V0_baseline", "--green-rounds", "none"),
+            "--green-rounds: found 'none'; give a whole number from 1",
+        ),
+        (
+            ("T2-V0_baseline", "--green-data", "T2=a.csv", "--green-data", "T8=b.csv"),
+            "--green-data: there is no task 'T8'",
+        ),
     ],
 )
-def test_wrong_words_get_a_sentence(
+def test_a_wrong_argument_is_an_error_of_one_sentence(
     arguments: tuple[str, ...],
     sentence: str,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Exit code 2, before anything is loaded."""
+    """The exit code is 2, and nothing was loaded."""
     monkeypatch.chdir(ROOT)
     assert main(["sweep-power", *arguments]) == 2
     assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--green-rounds",), "argument --green-rounds: expected one argument"),
+        (("-k", "V0"), "unrecognized arguments: -k V0"),
+        (("--green-round", "3"), "unrecognized arguments: --green-round 3"),
+        (("--green-gate", "energy <= 5"), "unrecognized arguments: --green-gate energy <= 5"),
+        (("--fractions", "half"), "argument --fractions: half: give fractions above 0"),
+        (("--fractions", "1.5"), "argument --fractions: 1.5: give fractions above 0"),
+    ],
+)
+def test_an_unknown_option_is_refused(
+    arguments: tuple[str, ...], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A misspelt option, one of pytest's, and one that a sweep would ignore end with exit code 2."""
+    with pytest.raises(SystemExit) as caught:
+        main(["sweep-power", "T2-V0_baseline", *arguments])
+    assert caught.value.code == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_options_of_the_session_arrive(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All values of a repeated option reach the settings, and the last of one that is not."""
+    taken = []
+
+    def stop(session: Session, _cell: str) -> None:
+        taken.append(session.settings)
+        raise UsageError("enough")
+
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr("greenbench.run.sweep.chosen", stop)
+    data = ("--green-data", "T2=a.csv", "--green-data=T1=b.csv")
+    rounds = ("--green-rounds", "2", "--green-rounds", "3")
+    assert main(["sweep-power", "T2-V0_baseline", *data, *rounds, "--green-unsafe-exec"]) == 2
+    (settings,) = taken
+    assert settings.data == {"T2": "a.csv", "T1": "b.csv"}
+    assert (settings.rounds, settings.unsafe_exec) == (3, True)
 
 
 @pytest.mark.slow

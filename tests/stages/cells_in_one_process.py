@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from greenbench.data.models.checkpoints import Checkpoint
-from greenbench.experiment import cells as plan
 from greenbench.experiment import matrix
+from greenbench.experiment.cells import cells_of
 from greenbench.experiment.profiles import PROFILES
 from greenbench.machine.watch import Watch
 from greenbench.pipeline import Pipeline
@@ -23,6 +23,7 @@ from greenbench.stages.system import System
 from greenbench.stages.toggles import Toggles
 from greenbench.tasks import TASKS
 from greenbench.tasks.dataset import Dataset
+from greenbench.types import Cell
 
 ROOT = Path(__file__).parents[2]
 SIZE = PROFILES["tiny"].tasks["T2"]
@@ -42,7 +43,7 @@ class Unmetered:
         return ()
 
 
-def predictions(cells: dict[str, plan.Cell], name: str, data: Dataset) -> list[float]:
+def predictions(cells: dict[str, Cell], name: str, data: Dataset) -> list[float]:
     """Run one cell as a session does and return the probability of each test function."""
     cell = cells["V0" if name == "one-thread" else name]
     system = (
@@ -60,7 +61,7 @@ def predictions(cells: dict[str, plan.Cell], name: str, data: Dataset) -> list[f
 def main() -> None:
     """Run the cells that the command line names, in its order, on 64 training and 32 test functions."""
     variants = matrix.load(ROOT / "experiment.md", ROOT / "variants").variants
-    planned = plan.cells("T2", variants, PROFILES["tiny"], seed=0, rounds=1)
+    planned = cells_of("T2", variants, PROFILES["tiny"], seed=0, rounds=1)
     cells = {cell.variant[:2]: cell for cell in planned}
     data = Dataset(task=TASKS["T2"], source="generated", columns={}, sizes=(64, 16, 32), seed=0)
     sys.stdout.write(json.dumps([predictions(cells, name, data) for name in sys.argv[1:]]))

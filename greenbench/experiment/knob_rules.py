@@ -1,0 +1,53 @@
+"""Rules that involve several knobs of a variant; each yields lines and what is wrong there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    Values: TypeAlias = Callable[[str], tuple[Any, ...]]
+    """Knob to the values that it takes in the cells of the variant."""
+
+
+def micro_batch_problems(lines: Mapping[str, int], values: Values) -> Iterator[tuple[int, str]]:
+    """Yield a problem if a batch cannot be cut into equal micro-batches.
+
+    Equal ones keep the effective batch what it is. ``lines`` are those of the knobs that are set.
+    """
+    for size in values("data.batch_size"):
+        for steps in values("training.accumulation_steps"):
+            if size % steps:
+                line = lines.get("training.accumulation_steps") or lines["data.batch_size"]
+                divides = f"accumulation_steps {steps} does not divide data.batch_size {size}"
+                yield line, f"training.{divides}; choose a divisor of {size}"
+                return
+
+
+def unused_knob_problems(lines: Mapping[str, int], values: Values) -> Iterator[tuple[int, str]]:
+    """Yield a problem for each knob that would do nothing, or would override another one."""
+    line = lines.get("architecture.quantizer")
+    if line and "fp32" in values("architecture.weight_format"):
+        unused = "architecture.quantizer does nothing while weight_format is fp32"
+        yield line, f"{unused}; set int8, fp8 or auto there"
+    line = lines.get("system.gpu_power_w")
+    if line and "system.gpu_power_fraction" in lines:
+        conflict = "system.gpu_power_w and gpu_power_fraction set the same limit"
+        yield line, f"{conflict}; keep one of the two"
+    line = lines.get("inference.layer_choice")
+    if line:
+        problem = _layer_choice_problem(values)
+        if problem:
+            yield line, problem
+
+
+def _layer_choice_problem(values: Values) -> str:
+    choices = values("inference.layer_choice")
+    fractions = values("inference.skip_layers")
+    layers = [choice for choice in choices if choice[0].isdigit()]
+    if len(layers) < len(choices) and 0 in fractions:
+        return "inference.layer_choice picks nothing while skip_layers is 0; set the fraction there"
+    if layers and any(fractions):
+        return f"inference.layer_choice names the layers {layers[0]} itself; remove skip_layers"
+    return ""
