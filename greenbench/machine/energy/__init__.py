@@ -1,6 +1,7 @@
-"""Joules of a stretch of code: counters through Zeus where there are any, an estimate for the CPU where there is none.
+"""Joules of a stretch of code: from hardware counters through Zeus, or estimated for the CPU.
 
-``open_meter`` is the door. Nothing here sets a limit or a clock, and nothing that was not measured is ever 0.
+``open_meter`` is the entry point. Nothing here sets a limit or a clock, and what was not measured
+is None with a reason, never 0.
 """
 
 from greenbench.machine.energy.doctor import Finding, examine

@@ -1,7 +1,8 @@
 """How often a counter moves, measured: the update period decides how short a window may be.
 
-NVML's counters move every 20 to 100 ms, by card and driver, and RAPL's about every millisecond; some virtual machines
-show ones that move once a second. So it is measured when the session starts, by reading as fast as the counter answers.
+NVML's counters move every 20 to 100 ms, by card and driver, and RAPL's about every millisecond;
+some virtual machines show ones that move once a second. So the period is measured when the session
+starts, by reading as fast as the counter answers.
 """
 
 from __future__ import annotations
@@ -20,47 +21,52 @@ if TYPE_CHECKING:
     from greenbench.machine.energy.sensors import Sensor
 
 LONGEST_S = 1.5
-"""A counter that moves rarely is watched for so long."""
+"""A counter that moves rarely is watched for this long."""
 ENOUGH = 10
 """Changes after which the period is known well enough."""
-FEWEST, SLOW_S = 3, 6.0
-"""Two changes give one interval, and that may be an outlier; a slow counter is waited for so long."""
+FEWEST = 3
+"""Two changes give one interval, and that may be an outlier."""
+SLOW_S = 6.0
+"""A slow counter, which has moved less than ``FEWEST`` times, is watched for this long."""
 PAUSE_S = 0.0002
 
 
 def calibrated(sensor: Sensor, longest_s: float = LONGEST_S) -> Sensor:
-    """Return ``sensor`` with the update period that was seen; unchanged where it moved less than three times.
+    """Return ``sensor`` with its measured update period; unchanged if it moved less than 3 times.
 
-    One that has moved once or twice within ``longest_s`` is watched for longer: it is slow, not dead.
+    A counter that has moved once or twice within ``longest_s`` is watched for longer: it is slow,
+    and not dead.
     """
     try:
-        changes, reading_s = _watch(sensor.read, longest_s)
+        changes, read_s = _observe(sensor.read, longest_s)
     except read_errors():
-        return sensor  # the windows will say what is wrong with it
-    counter = replace(sensor.counter, read_s=reading_s)
+        return sensor  # the windows will report what is wrong with it
+    counter = replace(sensor.counter, read_s=read_s)
     if len(changes) < FEWEST:
         return replace(sensor, counter=counter)
-    period = statistics.median(b - a for a, b in itertools.pairwise(changes))
+    period = statistics.median(later - earlier for earlier, later in itertools.pairwise(changes))
     return replace(sensor, counter=replace(counter, update_s=period), calibrated=True)
 
 
-def _patience(changes: int, longest_s: float) -> float:
-    return SLOW_S if 0 < changes < FEWEST else longest_s
-
-
-def _watch(read: Callable[[], float], longest_s: float) -> tuple[list[float], float]:
-    """Return the times at which the counter was seen to have moved, and the median seconds of one reading."""
+def _observe(read: Callable[[], float], longest_s: float) -> tuple[list[float], float]:
+    """Return the moments at which the counter had moved, and the median seconds of one reading."""
     changes: list[float] = []
-    took: list[float] = []
-    last, started = read(), time.perf_counter()
-    while (before := time.perf_counter()) - started < _patience(len(changes), longest_s) and len(
-        changes
-    ) < ENOUGH:
+    read_times: list[float] = []
+    last = read()
+    started = time.perf_counter()
+    while len(changes) < ENOUGH:
+        before = time.perf_counter()
+        if before - started >= _patience(len(changes), longest_s):
+            break
         now = read()
         after = time.perf_counter()
-        took.append(after - before)
+        read_times.append(after - before)
         if now != last:
             changes.append(after)
             last = now
         time.sleep(PAUSE_S)
-    return changes, statistics.median(took or [0.0])
+    return changes, statistics.median(read_times or [0.0])
+
+
+def _patience(changes: int, longest_s: float) -> float:
+    return SLOW_S if 0 < changes < FEWEST else longest_s

@@ -1,6 +1,7 @@
-"""What can be measured on this machine, channel by channel, and how to get the rest: the ground of ``greenbench doctor``.
+"""What can be measured on this machine, channel by channel, and how to get the rest.
 
-Opens the counters for a few seconds, measures how often they move and what the machine draws meanwhile, and closes them.
+The data behind ``greenbench doctor``. Opens the counters for a few seconds, measures how often they
+move and what the machine draws meanwhile, and closes them.
 """
 
 from __future__ import annotations
@@ -12,15 +13,17 @@ from typing import TYPE_CHECKING
 from greenbench.machine.control.context import ZEUSD
 from greenbench.machine.energy.calibration import calibrated
 from greenbench.machine.energy.counters import Counters
+from greenbench.machine.energy.discovery import find_sensors
 from greenbench.machine.energy.estimate import watts_per_core
-from greenbench.machine.energy.sensors import GRANT_RAPL, NO_PERMISSION, NO_RAPL, find_sensors
+from greenbench.machine.energy.idle import measure_idle
+from greenbench.machine.energy.rapl_sensors import GRANT_RAPL, NO_PERMISSION, NO_RAPL
 from greenbench.machine.environment import cpu_model, virtual_machine
 from greenbench.types import CHANNELS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from greenbench.machine.energy.sensors import Sensor, Sensors
+    from greenbench.machine.energy.sensors import Sensor
     from greenbench.machine.gpus import Gpu, Survey
 
 PAUSE_S = 3.0
@@ -36,7 +39,7 @@ class Finding:
     device: str
     available: bool
     source: str
-    """``none`` where nothing is known of the channel; an estimate is not available as a measurement."""
+    """``none`` if nothing is known of the channel; an estimate does not count as available."""
     update_seconds: float | None = None
     shortest_window_seconds: float | None = None
     """Window in which one update period is 5 %."""
@@ -50,52 +53,76 @@ class Finding:
 
 
 def examine(survey: Survey, pause_s: float = PAUSE_S) -> list[Finding]:
-    """Look at every GPU of ``survey``, at RAPL, and at the estimate that stands in; takes up to two pauses."""
+    """Examine every GPU of ``survey``, RAPL, and the estimate that replaces it.
+
+    Takes the time to calibrate each counter, and a pause of ``pause_s`` for each.
+    """
+    findings = []
+    for gpu in survey.gpus:
+        if not gpu.energy_counter:
+            findings.append(_gpu_without_counter(gpu))
     sensors = find_sensors([gpu for gpu in survey.gpus if gpu.energy_counter])
-    found = [_counted(sensor, pause_s, survey.gpus) for sensor in sensors.found]
+    counted = [_counted(sensor, pause_s, survey.gpus) for sensor in sensors.available]
     sensors.close()
-    silent = [_silent(gpu) for gpu in survey.gpus if not gpu.energy_counter]
-    missing = [_missing(c, sensors, survey) for c in CHANNELS if c in sensors.missing]
-    return sorted([*found, *silent, *missing], key=lambda f: CHANNELS.index(f.channel))
+    for channel, reason in sensors.missing.items():
+        if channel == "gpu" and not survey.gpus:
+            findings.append(_missing(channel, survey.reason))
+        else:
+            findings.append(_missing(channel, reason))
+    return sorted([*counted, *findings], key=lambda finding: CHANNELS.index(finding.channel))
 
 
 def _counted(sensor: Sensor, pause_s: float, gpus: Sequence[Gpu]) -> Finding:
-    from greenbench.machine.energy.idle import measure_idle
-
-    known = calibrated(sensor)
-    counters = Counters([known])
+    """Return a counter's update period and idle power, and what may be done with its device."""
+    sensor = calibrated(sensor)
+    counters = Counters([sensor])
     idle = measure_idle(counters, pause_s)
     counters.close()
-    channel, counter = sensor.channel, known.counter
-    gpu = next((g for g in gpus if g.uuid == sensor.uuid), None)
+    channel, counter = sensor.channel, sensor.counter
+    device = counter.name.removeprefix("RAPL counter of ")
+    permission, remedy = "read", ""
+    gpu = _gpu_of(sensor, gpus)
+    if gpu is not None:
+        device = f"{gpu.name} ({gpu.uuid})"
+        permission = f"read; {_control(gpu)}"
+        remedy = "" if _may_control() else ZEUSD
+    uncertainty_w = idle.uncertainty_w.get(channel)
     return Finding(
         channel=channel,
-        device=f"{gpu.name} ({gpu.uuid})"
-        if gpu is not None
-        else counter.name.removeprefix("RAPL counter of "),
+        device=device,
         available=channel in idle.watts,
         source=sensor.source,
-        update_seconds=counter.update_s if known.calibrated else None,
-        shortest_window_seconds=counters.shortest_s if known.calibrated else None,
+        update_seconds=counter.update_s if sensor.calibrated else None,
+        shortest_window_seconds=counters.shortest_s if sensor.calibrated else None,
         idle_w=idle.watts.get(channel),
-        idle_uncertainty_w=None if channel not in idle.watts else 2 * idle.uncertainty_w[channel],
-        permission=f"read; {_control(gpu)}" if gpu is not None else "read",
+        idle_uncertainty_w=None if uncertainty_w is None else 2 * uncertainty_w,
+        permission=permission,
         reason=idle.reasons.get(channel, ""),
-        remedy=ZEUSD if gpu is not None and not _may_control() else "",
+        remedy=remedy,
     )
+
+
+def _gpu_of(sensor: Sensor, gpus: Sequence[Gpu]) -> Gpu | None:
+    for gpu in gpus:
+        if gpu.uuid == sensor.uuid:
+            return gpu
+    return None
 
 
 def _control(gpu: Gpu) -> str:
     limits = f"{gpu.min_power_limit_w} to {gpu.max_power_limit_w} W, now {gpu.power_limit_w} W"
-    return f"power limit {limits}" if _may_control() else f"power limit read only ({limits})"
+    if _may_control():
+        return f"power limit {limits}"
+    return f"power limit read only ({limits})"
 
 
 def _may_control() -> bool:
-    """Whether limits may be settable: by root, or through the daemon; only setting one would prove it."""
-    return os.geteuid() == 0 or "ZEUSD_SOCK_PATH" in os.environ or "ZEUSD_HOST_PORT" in os.environ
+    """Whether root or the daemon may set limits; only setting one would prove it."""
+    daemon = "ZEUSD_SOCK_PATH" in os.environ or "ZEUSD_HOST_PORT" in os.environ
+    return daemon or os.geteuid() == 0
 
 
-def _silent(gpu: Gpu) -> Finding:
+def _gpu_without_counter(gpu: Gpu) -> Finding:
     return Finding(
         channel="gpu",
         device=f"{gpu.name} ({gpu.uuid})",
@@ -105,22 +132,24 @@ def _silent(gpu: Gpu) -> Finding:
     )
 
 
-def _missing(channel: str, sensors: Sensors, survey: Survey) -> Finding:
-    """Say why a channel has no counter, what stands in, and what to do."""
-    reason = survey.reason if channel == "gpu" and not survey.gpus else sensors.missing[channel]
-    forbidden = reason.startswith(NO_PERMISSION)
+def _missing(channel: str, reason: str) -> Finding:
+    """Return why a channel has no counter, what replaces it, and the remedy."""
+    source = "none"
+    if channel == "cpu":
+        source = f"estimated:cpu-seconds*{watts_per_core(cpu_model()).label}"
+    permission = remedy = ""
+    if reason.startswith(NO_PERMISSION):
+        reason = NO_PERMISSION
+        permission = "none"
+        remedy = GRANT_RAPL
+    elif reason == NO_RAPL and virtual_machine() is None:
+        remedy = LOAD_RAPL
     return Finding(
         channel=channel,
         device="-",
         available=False,
-        source=f"estimated:cpu-seconds*{watts_per_core(cpu_model()).label}"
-        if channel == "cpu"
-        else "none",
-        permission="none" if forbidden else "",
-        reason=NO_PERMISSION if forbidden else reason,
-        remedy=GRANT_RAPL
-        if forbidden
-        else LOAD_RAPL
-        if reason == NO_RAPL and virtual_machine() is None
-        else "",
+        source=source,
+        permission=permission,
+        reason=reason,
+        remedy=remedy,
     )

@@ -1,7 +1,7 @@
-"""CPU joules without a counter: CPU seconds of this process and its children, times the watts of a busy core.
+"""CPU joules without a counter: CPU seconds of the process tree times the watts of a busy core.
 
-An estimate, and labelled one: it knows no clock speed, no vector units, no idle watts and no neighbours. It is good for
-comparing like with like on one machine, and never counts as measured.
+An estimate, and labelled as one: it ignores clock speed, vector units, idle power and other
+processes. It is good for comparing like with like on one machine, and never counts as measured.
 """
 
 from __future__ import annotations
@@ -30,30 +30,37 @@ WATTS: tuple[tuple[str, float], ...] = (
     (r"Xeon.* (Platinum|Gold|Silver|Bronze) \d5\d\d", 4.48),  # Emerald Rapids
     (r"Xeon.* 6\d{3}P\b", 2.53),  # Granite Rapids
 )
-"""Watts of one fully busy logical core, by pattern of the CPU's name, first match wins.
+"""Watts of one fully busy logical core, by pattern of the CPU's name; the first match wins.
 
-Source: Cloud Carbon Footprint, ccf-coefficients, output/coefficients-aws-use.csv of 2026-03 ("Max Watts"), which
-averages SPECpower_ssj2008 results per generation: wall power of whole servers, divided by their hardware threads. Its
-value for the EPYC of the fifth generation (8.96 W, four times its predecessor's) is left out.
+Source: Cloud Carbon Footprint, ccf-coefficients, output/coefficients-aws-use.csv of 2026-03 ("Max
+Watts"), which averages SPECpower_ssj2008 results per generation: wall power of whole servers,
+divided by their hardware threads. Its value for the EPYC of the fifth generation (8.96 W, four
+times its predecessor's) is left out.
 """
 DEFAULT_WATTS = statistics.median(watts for _, watts in WATTS)
 """For unknown CPUs: the median over the known ones, as Cloud Carbon Footprint does it."""
 
 
 LOAD = 0.20
-"""Relative standard uncertainty that is left where a person gives the watts: clocks and kinds of work differ."""
+"""Relative standard uncertainty that remains if a person gives the watts.
+
+Clocks and kinds of work differ.
+"""
 GENERATION = 0.22
-"""The same for what a generation's average hides: its models, their cooling, and whole servers' power beside a socket's."""
+"""Relative standard uncertainty of a generation's average.
+
+It hides the generation's models, their cooling, and whole servers' power beside a socket's.
+"""
 UNKNOWN = statistics.pstdev(watts for _, watts in WATTS) / DEFAULT_WATTS
-"""The same for a CPU whose generation is not known: how the generations differ (0.3)."""
+"""Relative standard uncertainty for a CPU of unknown generation: how they differ (0.3)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoreWatts:
-    """Watts of one busy logical core, the label that names them, and their relative standard uncertainty.
+    """Watts of one busy logical core, the label that names them, and their relative uncertainty.
 
-    The uncertainty is a judgement and no measurement (type B, JCGM 100:2008, 4.3). It is common to all of a machine's
-    windows, so that it does not disturb a ratio between two of them.
+    The standard uncertainty is a judgement and no measurement (type B, JCGM 100:2008, 4.3). It is
+    common to all of a machine's windows, so that it does not disturb a ratio between two of them.
     """
 
     watts: float
@@ -62,46 +69,45 @@ class CoreWatts:
 
 
 def watts_per_core(model: str, given: float | None = None) -> CoreWatts:
-    """Return the watts of one busy logical core of the CPU called ``model``; ``given`` overrides the table.
+    """Return the watts of a busy logical core of the CPU ``model``; ``given`` overrides the table.
 
     Labels: ``1.96W/core``, ``3.76W/core(default)``, ``5W/core(given)``.
     """
     if given is not None:
         return CoreWatts(watts=given, label=f"{given:g}W/core(given)", relative=LOAD)
-    plain = re.sub(r"\((R|TM)\)|CPU", "", model)
-    watts = next(
-        (watts for pattern, watts in WATTS if re.search(pattern, plain, re.IGNORECASE)), None
-    )
-    if watts is not None:
-        return CoreWatts(
-            watts=watts, label=f"{watts:.2f}W/core", relative=math.hypot(LOAD, GENERATION)
-        )
+    plain_model = re.sub(r"\((R|TM)\)|CPU", "", model)
+    for pattern, watts in WATTS:
+        if re.search(pattern, plain_model, re.IGNORECASE):
+            relative = math.hypot(LOAD, GENERATION)
+            return CoreWatts(watts=watts, label=f"{watts:.2f}W/core", relative=relative)
+    label = f"{DEFAULT_WATTS:.2f}W/core(default)"
     relative = math.hypot(LOAD, GENERATION, UNKNOWN)
-    return CoreWatts(
-        watts=DEFAULT_WATTS, label=f"{DEFAULT_WATTS:.2f}W/core(default)", relative=relative
-    )
+    return CoreWatts(watts=DEFAULT_WATTS, label=label, relative=relative)
 
 
 class CpuEstimate:
-    """Estimates the CPU channel of any number of open windows. Starts nothing, so there is nothing to close."""
+    """Estimates the CPU channel of any number of open windows.
+
+    It starts nothing, so that there is nothing to close.
+    """
 
     def __init__(self, given_watts: float | None = None) -> None:
-        """Look up the watts per busy core, unless they are given."""
+        """Look up the watts of a busy core, unless they are given."""
         self.core = watts_per_core(cpu_model(), given_watts)
-        self._started: dict[str, float] = {}
         self.source = f"estimated:cpu-seconds*{self.core.label}"
+        self._started: dict[str, float] = {}
 
     def begin(self, key: str) -> None:
         """Open window ``key``."""
-        others = (
-            descendants_cpu_seconds()
-        )  # first, so that looking at the children is not part of the window
-        self._started[key] = time.process_time() + others
+        # The descendants first: looking at them is not part of the window.
+        descendants = descendants_cpu_seconds()
+        self._started[key] = time.process_time() + descendants
 
     def end(self, key: str) -> Reading:
         """Close window ``key`` and return its joules."""
         own = time.process_time()
-        return estimated(own + descendants_cpu_seconds() - self._started.pop(key), self.core)
+        cpu_seconds = own + descendants_cpu_seconds() - self._started.pop(key)
+        return estimated(cpu_seconds, self.core)
 
     def cancel(self, key: str) -> None:
         """Forget window ``key``."""
@@ -109,10 +115,9 @@ class CpuEstimate:
 
 
 def estimated(cpu_seconds: float, core: CoreWatts) -> Reading:
-    """Return CPU seconds times watts; None where the seconds fell: a child's went with it, so they are not known."""
+    """Return CPU seconds times watts; None if the seconds fell: an ended child took its own away."""
     if cpu_seconds < 0:
-        return Reading(
-            reason="the CPU seconds of a child process were lost: it ended and nobody waited for it"
-        )
+        cause = "it ended and nobody waited for it"
+        return Reading(reason=f"the CPU seconds of a child process were lost: {cause}")
     joules = cpu_seconds * core.watts
     return Reading(joules=joules, uncertainty={"model": core.relative * joules})

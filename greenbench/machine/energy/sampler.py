@@ -1,6 +1,6 @@
-"""The thread that reads counters between the edges of windows, and knows what it costs itself.
+"""The thread that reads counters between the edges of windows, and counts its own CPU seconds.
 
-A thread and no process: it ends with the run, however that ends, and leaves nothing behind.
+A thread and not a process: it ends with the run, however that ends, and leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -13,14 +13,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 OFTEN_S = 0.1
-"""Between two readings where a power sensor is integrated: a GPU's cell leaves the CPU room for that."""
+"""Between two readings if a power sensor is integrated: a GPU's cell leaves the CPU room for it."""
 SELDOM_S = 0.5
-"""Between two readings of RAPL alone, and of temperatures and clocks. A wrap takes minutes; and on a CPU whose every core
-computes each wake-up holds all of them up: ten a second cost 2 to 3 % on two cores, two about 1 %."""
+"""Between two readings of RAPL alone, and of temperatures and clocks.
+
+A wrap takes minutes; and if every core computes, each wake-up holds all of them up: ten a second
+cost 2 to 3 % on two cores, two a second about 1 %.
+"""
 
 
 class Sampler(threading.Thread):
-    """Calls a function again and again until it is told to end."""
+    """Calls a function again and again until it is stopped."""
 
     def __init__(
         self, tick: Callable[[], None], also: Callable[[], None], interval_s: float
@@ -31,38 +34,41 @@ class Sampler(threading.Thread):
         """CPU seconds that the thread itself has used."""
         self.ticks = 0
         self.since = time.perf_counter()
-        self._tick, self._also, self.interval_s = tick, also, interval_s
-        self._stop_asked = threading.Event()
+        self.interval_s = interval_s
+        self._tick = tick
+        self._also = also
+        self._ticks_between_also = round(SELDOM_S / interval_s)
+        self._stop_requested = threading.Event()
         self._error: Exception | None = None
 
     @property
     def ended(self) -> bool:
-        """Whether it was told to end."""
-        return self._stop_asked.is_set()
+        """Whether the thread was stopped."""
+        return self._stop_requested.is_set()
 
     def run(self) -> None:
-        """Tick until the end."""
+        """Tick until the thread is stopped."""
         due = time.perf_counter()
-        while not self._stop_asked.wait(max(0.0, due - time.perf_counter())):
+        while not self._stop_requested.wait(max(0.0, due - time.perf_counter())):
             try:
                 self._tick()
-                if self.ticks % round(SELDOM_S / self.interval_s) == 0:
+                if self.ticks % self._ticks_between_also == 0:
                     self._also()
-            except Exception as error:  # noqa: BLE001  raised again in the measuring thread, at the next window's edge
+            except Exception as error:  # noqa: BLE001  check() raises it in the measuring thread
                 self._error = error
                 return
             self.ticks += 1
             self.cpu_seconds = time.thread_time()
-            # A late tick is not made up for: two at once would tell nothing more.
+            # A late tick is not made up for: two at once would show nothing more.
             due = max(due + self.interval_s, time.perf_counter())
 
     def check(self) -> None:
-        """Raise what ended the thread, if something did: windows without samples would be judged as if nothing had been."""
+        """Raise the exception that ended the thread, if any: windows would lack their samples."""
         if self._error is not None:
             raise self._error
 
     def end(self) -> None:
-        """Stop, and wait for it."""
-        self._stop_asked.set()
+        """Stop the thread, and wait for it."""
+        self._stop_requested.set()
         if self.is_alive():
             self.join()

@@ -1,6 +1,7 @@
-"""Follows one cumulative counter through all its readings, so that wraps and faults are seen where they happen.
+"""Follows one cumulative counter through all its readings, so that wraps and faults are located.
 
-Readings come from windows' edges and, in between, from the sampler. A track holds no clock and reads nothing itself.
+Readings come from the edges of windows and, in between, from the sampler. A track holds no clock
+and reads nothing itself.
 """
 
 from __future__ import annotations
@@ -16,17 +17,23 @@ if TYPE_CHECKING:
     from greenbench.machine.energy.readings import Counter
 
 MEMORY = 64
-"""Readings that are remembered for the watts at an edge."""
+"""Readings that are remembered to compute the watts at an edge."""
 STILL_S = 0.3
-"""A counter that stands still so long, and for five update periods, is stuck: every machine draws power all the time."""
+"""A counter that stands still this long, and for five update periods, is stuck.
+
+Every machine draws power all the time.
+"""
 STILL_PERIODS = 5
 UNREAD_S = 1.0
-"""Readings come at least twice a second; where one is so late, what lies between was not followed."""
+"""Readings come at least twice a second; a longer pause means that the counter was not followed."""
+RECENT_S = 0.2
+"""The watts at an edge are a mean over at least this long, and over three update periods."""
+RECENT_PERIODS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """Where a track stood at a window's edge."""
+    """The state of a track at a window's edge."""
 
     at: float
     joules: float
@@ -35,9 +42,9 @@ class Mark:
     stalled_s: float
     """Seconds so far in which the counter stood still longer than it should."""
     unread_s: float
-    """Seconds so far that lay between two readings much too far apart."""
+    """Seconds so far between readings that were too far apart."""
     watts: float | None
-    """Over the last moments; None where too little was seen."""
+    """Over the last moments; None if there were too few readings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,44 +53,57 @@ class _Sample:
     raw: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Suspect:
+    """A reading that looked impossible, until the next one shows whether it was wrong."""
+
+    sample: _Sample
+    reason: str
+
+
 class Track:
-    """The joules of one counter since its first reading, and what went wrong on the way."""
+    """The joules of one counter since its first reading, and its faults on the way."""
 
     def __init__(self, counter: Counter) -> None:
-        """Nothing was read yet."""
+        """Start without any reading."""
         self.counter = counter
         self.joules = 0.0
         self.faults: list[str] = []
         self.dropped = 0
-        """Readings that the next ones showed to be wrong: they were left out."""
-        self.unsure = False
-        """Whether the last reading looked impossible: the next one tells whether it or the counter was wrong."""
+        """Readings that were left out because the next ones showed them to be wrong."""
         self._last: _Sample | None = None
-        self._odd: tuple[_Sample, str] | None = None
+        self._suspect: _Suspect | None = None
         self._moved_at = -math.inf
-        self._stalled_s = self._unread_s = 0.0
+        self._stalled_s = 0.0
+        self._unread_s = 0.0
         self._recent: deque[tuple[float, float]] = deque(maxlen=MEMORY)
 
+    @property
+    def unsure(self) -> bool:
+        """Whether the last reading looked impossible; the next one shows which of them failed."""
+        return self._suspect is not None
+
     def sample(self, at: float, raw: float) -> None:
-        """Take in that the counter stood at ``raw`` joules at ``at`` seconds."""
+        """Add the reading that the counter stood at ``raw`` joules at ``at`` seconds."""
         new = _Sample(at, raw)
         if self._last is None:
             self._accept(new, 0.0)
             return
-        if (reading := self._step(self._last, new)).joules is not None:
-            self.dropped += self._odd is not None
+        reading = self._step(self._last, new)
+        if reading.joules is not None:
+            if self._suspect is not None:
+                self.dropped += 1
             self._accept(new, reading.joules)
-        elif self._odd is not None and self._step(self._odd[0], new).joules is not None:
-            self.faults.append(
-                self._odd[1]
-            )  # it goes on from where it jumped to: what it did meanwhile is lost
+        elif self._suspect is not None and self._continues(self._suspect.sample, new):
+            # The counter goes on from where it jumped to: what it counted meanwhile is lost.
+            self.faults.append(self._suspect.reason)
             self._moved_at = new.at
             self._accept(new, 0.0)
         else:
-            self._odd, self.unsure = (new, reading.reason), True
+            self._suspect = _Suspect(new, reading.reason)
 
     def mark(self) -> Mark:
-        """Note where the track stands."""
+        """Return the state of the track; raises ValueError before the first reading."""
         if self._last is None:
             raise ValueError(f"{self.counter.name} was never read")
         return Mark(
@@ -91,98 +111,109 @@ class Track:
             joules=self.joules,
             faults=len(self.faults),
             dropped=self.dropped,
-            stalled_s=self._stalled_s + self._standing(),
+            stalled_s=self._stalled_s + self._standing_s(),
             unread_s=self._unread_s,
             watts=self._watts(),
         )
 
     def between(self, start: Mark, end: Mark, seconds: float) -> Reading:
-        """Judge a window of ``seconds`` between two marks.
+        """Return the joules of the window of ``seconds`` between two marks.
 
-        ``edges`` is what the counter ran longer or shorter than the clock, because reading both takes its time: up to that
-        much lies on the wrong side. ``stall`` is what a counter that paused may have lost.
+        The uncertainty ``edges`` is what the counter ran longer or shorter than the clock, because
+        reading both takes time: up to that much lies on the wrong side. ``stall`` is what a counter
+        that paused may have lost.
         """
-        joules = end.joules - start.joules
-        reasons = self.faults[start.faults : end.faults] + (
-            [self._odd[1]] if self._odd is not None else []
-        )
+        reasons = self.faults[start.faults : end.faults]
+        if self._suspect is not None:
+            reasons.append(self._suspect.reason)
         if reasons:
             return Reading(reason="; ".join(dict.fromkeys(reasons)))
+        joules = end.joules - start.joules
         if joules <= 0:
-            return Reading(
-                reason=f"{self.counter.name} did not move in {seconds:.3f} s (it moves about every {self._period})"
-            )
-        mean = joules / max(seconds, self.counter.quantum_s)
-        before, ending = (mean if w is None else w for w in (start.watts, end.watts))
-        apart = abs((end.at - start.at) - seconds)
-        uncertainty = {
-            "resolution": resolution(self.counter.quantum_s, before, ending),
-            "edges": apart * mean / math.sqrt(3),
-        }
-        if (still := max(0.0, end.stalled_s - start.stalled_s)) > 0:
-            uncertainty["stall"] = (
-                still * joules / max(seconds - still, self.counter.quantum_s) / math.sqrt(3)
-            )
-        coarse = self.counter.quantum_s > FINE * seconds
+            period = f"it moves about every {self.counter.update_s:.3g} s"
+            reason = f"{self.counter.name} did not move in {seconds:.3f} s ({period})"
+            return Reading(reason=reason)
         return Reading(
             joules=joules,
-            uncertainty=uncertainty,
-            coarse=coarse,
-            doubts=self._doubts(start, end, seconds),
+            uncertainty=self._uncertainty(start, end, seconds),
+            coarse=self.counter.quantum_s > FINE * seconds,
+            doubts=self._warnings(start, end, seconds),
         )
 
-    def _doubts(self, start: Mark, end: Mark, seconds: float) -> tuple[str, ...]:
-        """Say what was seen of the counter in the window that a reader should know."""
+    def _uncertainty(self, start: Mark, end: Mark, seconds: float) -> dict[str, float]:
+        """Return the standard uncertainties in joules of a window, by cause."""
+        quantum_s = self.counter.quantum_s
+        joules = end.joules - start.joules
+        mean_w = joules / max(seconds, quantum_s)
+        before_w = mean_w if start.watts is None else start.watts
+        end_w = mean_w if end.watts is None else end.watts
+        edges_s = abs((end.at - start.at) - seconds)
+        uncertainty = {
+            "resolution": resolution(quantum_s, before_w, end_w),
+            "edges": edges_s * mean_w / math.sqrt(3),
+        }
+        stalled_s = max(0.0, end.stalled_s - start.stalled_s)
+        if stalled_s > 0:
+            moving_s = max(seconds - stalled_s, quantum_s)
+            uncertainty["stall"] = stalled_s * joules / moving_s / math.sqrt(3)
+        return uncertainty
+
+    def _warnings(self, start: Mark, end: Mark, seconds: float) -> tuple[str, ...]:
+        """Return what a reader should know of the counter in the window."""
         name = self.counter.name
-        dropped, still = end.dropped - start.dropped, end.stalled_s - start.stalled_s
-        unread = end.unread_s - start.unread_s
-        told = (
-            f"{dropped} reading(s) of the {name} were impossible and were left out"
-            if dropped
-            else "",
-            f"the {name} stood still for {still:.1f} of {seconds:.1f} s, now and then"
-            if still > FINE * seconds
-            else "",
-            f"the {name} could not be followed for {unread:.1f} of {seconds:.1f} s"
-            if unread
-            else "",
-        )
-        return tuple(filter(None, told))
+        warnings = []
+        dropped = end.dropped - start.dropped
+        if dropped:
+            warnings.append(f"{dropped} reading(s) of the {name} were impossible and were left out")
+        stalled_s = end.stalled_s - start.stalled_s
+        if stalled_s > FINE * seconds:
+            pauses = f"{stalled_s:.1f} of {seconds:.1f} s, now and then"
+            warnings.append(f"the {name} stood still for {pauses}")
+        unread_s = end.unread_s - start.unread_s
+        if unread_s:
+            warnings.append(f"the {name} was not read for {unread_s:.1f} of {seconds:.1f} s")
+        return tuple(warnings)
 
-    @property
-    def _period(self) -> str:
-        return f"{self.counter.update_s:.3g} s"
+    def _step(self, earlier: _Sample, later: _Sample) -> Reading:
+        return step(later.raw - earlier.raw, later.at - earlier.at, self.counter)
 
-    def _step(self, one: _Sample, other: _Sample) -> Reading:
-        return step(other.raw - one.raw, other.at - one.at, self.counter)
+    def _continues(self, earlier: _Sample, later: _Sample) -> bool:
+        """Whether ``later`` is a plausible successor of ``earlier``."""
+        return self._step(earlier, later).joules is not None
 
     def _accept(self, new: _Sample, joules: float) -> None:
-        if self._last is not None and new.at - self._last.at > UNREAD_S:
-            self._unread_s += new.at - self._last.at
+        if self._last is not None:
+            pause_s = new.at - self._last.at
+            if pause_s > UNREAD_S:
+                self._unread_s += pause_s
         if joules > 0 or self._last is None:
-            self._stalled_s += self._standing()
+            self._stalled_s += self._standing_s()
             self._moved_at = new.at
-        elif new.at - self._moved_at > self._stuck_after:
-            self.faults.append(
-                f"{self.counter.name} stood still for {new.at - self._moved_at:.1f} s"
-            )
-            self._moved_at = new.at  # told; it counts from anew
-        self._last, self._odd, self.unsure = new, None, False
+        else:
+            self._note_standstill(new.at)
+        self._last = new
+        self._suspect = None
         self.joules += joules
         self._recent.append((new.at, self.joules))
 
-    @property
-    def _stuck_after(self) -> float:
-        return max(STILL_S, STILL_PERIODS * self.counter.update_s)
+    def _note_standstill(self, now: float) -> None:
+        still_s = now - self._moved_at
+        if still_s > max(STILL_S, STILL_PERIODS * self.counter.update_s):
+            self.faults.append(f"{self.counter.name} stood still for {still_s:.1f} s")
+            self._moved_at = now  # this standstill is noted: the next one begins here
 
-    def _standing(self) -> float:
-        """Return for how long the counter has been seen not to move, where that is longer than it should be."""
-        still = self._last.at - self._moved_at if self._last is not None else 0.0
-        return still if still > 2 * self.counter.update_s else 0.0
+    def _standing_s(self) -> float:
+        """Return for how long the counter has not moved, if that is longer than it should be."""
+        if self._last is None:
+            return 0.0
+        still_s = self._last.at - self._moved_at
+        return still_s if still_s > 2 * self.counter.update_s else 0.0
 
     def _watts(self) -> float | None:
-        """Mean watts over the last moments, long enough for a few updates of the counter."""
+        """Return the mean watts over the last few updates of the counter."""
         at, joules = self._recent[-1]
-        enough = max(0.2, 3 * self.counter.quantum_s)
-        then = next(((t, j) for t, j in reversed(self._recent) if at - t >= enough), None)
-        return None if then is None else (joules - then[1]) / (at - then[0])
+        span_s = max(RECENT_S, RECENT_PERIODS * self.counter.quantum_s)
+        for earlier_at, earlier_joules in reversed(self._recent):
+            if at - earlier_at >= span_s:
+                return (joules - earlier_joules) / (at - earlier_at)
+        return None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -198,7 +199,9 @@ def test_a_counter_and_a_sensor_that_disagree_are_doubted(meter: Meter, gpu: Sim
     assert energy.gpu_j is not None
     standard = math.hypot(*gross_causes(energy, ("gpu",)).values())
     assert abs(energy.gpu_j - 1.3 * true) <= WIDEST * standard
-    assert "they differ by 3" in energy.doubts[0]
+    percent = re.search(r"they differ by (\d+) %", energy.doubts[0])
+    assert percent is not None
+    assert 20 <= int(percent[1]) <= 40  # a busy machine delays readings by a part of the window
 
 
 def test_a_counter_a_hundred_times_too_slow_is_doubted(meter: Meter, gpu: SimulatedGpu) -> None:

@@ -12,6 +12,7 @@ import pytest
 from greenbench.errors import UsageError
 from greenbench.machine.energy import Meter, open_meter
 from greenbench.machine.energy.readings import Reading
+from greenbench.machine.energy.sources import EnergySources
 from greenbench.types import CHANNELS
 
 if TYPE_CHECKING:
@@ -62,9 +63,9 @@ def events() -> list[str]:
 @pytest.fixture
 def meter(events: list[str]) -> Meter:
     """Give a meter over counters that record."""
-    return Meter(
-        cast("Counters", RecordingCounters(events)), None, {"gpu": "no GPU", "dram": "no DRAM"}
-    )
+    counters = cast("Counters", RecordingCounters(events))
+    missing = {"gpu": "no GPU", "dram": "no DRAM"}
+    return Meter(EnergySources(counters, None, missing))
 
 
 def test_the_device_is_waited_for_before_anything_is_read(meter: Meter, events: list[str]) -> None:

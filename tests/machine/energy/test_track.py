@@ -155,4 +155,4 @@ def test_a_counter_that_was_not_read_for_long_is_a_doubt() -> None:
     """Something held the interpreter for three seconds: wraps are still counted, standstills were not seen."""
     reading = followed(PACKAGE, [(0, 0.0), (0.1, 30.0), (3.1, 930.0), (3.2, 960.0)])
     assert reading.joules == pytest.approx(960)
-    assert "could not be followed for 3.0 of 3.2 s" in reading.doubts[0]
+    assert "was not read for 3.0 of 3.2 s" in reading.doubts[0]

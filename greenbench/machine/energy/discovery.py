@@ -1,0 +1,43 @@
+"""Finds the energy counters of this machine: of GPUs, CPU packages and their memory.
+
+Opens what there is and says why the rest is missing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from greenbench.machine.energy.gpu_sensors import gpu_sensors
+from greenbench.machine.energy.rapl_sensors import NO_DRAM, rapl_sensors
+from greenbench.machine.energy.sensors import nothing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from greenbench.machine.energy.sensors import Sensor
+    from greenbench.machine.gpus import Gpu
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sensors:
+    """The counters that can be read, and by channel why one is missing."""
+
+    available: tuple[Sensor, ...] = ()
+    missing: dict[str, str]
+    close: Callable[[], None] = nothing
+
+
+def find_sensors(gpus: Sequence[Gpu]) -> Sensors:
+    """Open the counters of ``gpus`` and of this machine's CPUs."""
+    cards = gpu_sensors(gpus)
+    zones = rapl_sensors()
+    missing: dict[str, str] = {}
+    if zones.reason:
+        missing["cpu"] = missing["dram"] = zones.reason
+    elif not any(sensor.channel == "dram" for sensor in zones.sensors):
+        missing["dram"] = NO_DRAM
+    if cards.reason:
+        missing["gpu"] = cards.reason
+    available = (*cards.sensors, *zones.sensors)
+    return Sensors(available=available, missing=missing, close=cards.close)

@@ -1,0 +1,84 @@
+"""The energy counters of GPUs, read through Zeus."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Protocol
+
+from greenbench.machine.energy.readings import GPU_WATTS, NVML_UPDATE_S, Counter
+from greenbench.machine.energy.sensors import Sensor, SensorGroup, read_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from greenbench.machine.gpus import Gpu
+
+NO_GPU = "no GPU is counted (CPU cell)"
+
+
+class ZeusGpu(Protocol):
+    """The part of Zeus's GPU class that is used here."""
+
+    def get_total_energy_consumption(self) -> int:
+        """Return the energy counter in millijoules."""
+
+    def get_instant_power_usage(self) -> int:
+        """Return the power in milliwatts."""
+
+
+def gpu_sensors(gpus: Sequence[Gpu]) -> SensorGroup:
+    """Open the counters of all ``gpus``; if one of them cannot be read, none is."""
+    if not gpus:
+        return SensorGroup(reason=NO_GPU)
+    without_counter = [f"{gpu.name} ({gpu.uuid})" for gpu in gpus if not gpu.energy_counter]
+    if without_counter:
+        return SensorGroup(reason=f"no energy counter in {', '.join(without_counter)}")
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError as error:
+        return SensorGroup(reason=f"NVML reports '{error}'")
+    try:
+        sensors = tuple(_gpu_sensor(gpu) for gpu in gpus)
+    except read_errors() as error:
+        pynvml.nvmlShutdown()
+        return SensorGroup(reason=f"the GPU's counter cannot be read: {error}")
+    return SensorGroup(sensors=sensors, close=pynvml.nvmlShutdown)
+
+
+def _gpu_sensor(gpu: Gpu) -> Sensor:
+    card = _zeus_gpu(gpu.uuid)
+    card.get_total_energy_consumption()  # raises here, and not in the first window
+    name = f"energy counter of {gpu.name} ({gpu.uuid})"
+    return Sensor(
+        channel="gpu",
+        source="simulated:nvml-counter" if gpu.simulated else "zeus:nvml-counter",
+        counter=Counter(name=name, max_watts=GPU_WATTS, update_s=NVML_UPDATE_S),
+        read=lambda: card.get_total_energy_consumption() / 1000,
+        power=_power_reader(card),
+        uuid=gpu.uuid,
+    )
+
+
+def _zeus_gpu(uuid: str) -> ZeusGpu:
+    """Find the card by its UUID.
+
+    Numbers may have changed since the survey, and are CUDA's in some places and NVML's in others.
+    """
+    import pynvml
+    from zeus.device.gpu.nvidia import NVIDIAGPU
+
+    logging.getLogger("zeus").setLevel(logging.ERROR)
+    handle = pynvml.nvmlDeviceGetHandleByUUID(uuid)
+    card: ZeusGpu = NVIDIAGPU(pynvml.nvmlDeviceGetIndex(handle))
+    return card
+
+
+def _power_reader(card: ZeusGpu) -> Callable[[], float] | None:
+    """Return what reads the power sensor, or None: cards before Ampere have no momentary watts."""
+    try:
+        card.get_instant_power_usage()
+    except read_errors():
+        return None
+    return lambda: card.get_instant_power_usage() / 1000
