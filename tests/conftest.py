@@ -23,11 +23,28 @@ settings.register_profile("greenbench", deadline=None, suppress_health_check=[He
 settings.load_profile("greenbench")
 
 
+@pytest.fixture(scope="session")
+def libraries() -> None:
+    """Import what sessions inside this process share."""
+    stub_suite.load_libraries()
+
+
+@pytest.fixture
+def pytester(
+    libraries: None,  # noqa: ARG001  before pytester notes which modules there are
+    pytester: pytest.Pytester,
+    monkeypatch: pytest.MonkeyPatch,
+) -> pytest.Pytester:
+    """Let the sessions of pytest's own pytester load no plugin that they do not need."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", stub_suite.LEAN)
+    return pytester
+
+
 @pytest.fixture
 def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
-    """Return a suite in miniature, torch-free; run it with ``suite.runpytest_subprocess("bench", ...)``."""
+    """Write a suite in miniature; run it by ``stub_suite.run_here`` or in a process of its own."""
     monkeypatch.delenv("STUB", raising=False)
-    stub_suite.write(pytester)
+    stub_suite.write(pytester.path)
     return pytester
 
 
@@ -47,7 +64,7 @@ def nvml_driver(tmp_path_factory: pytest.TempPathFactory) -> nvml_simulator.Simu
 def nvml(
     nvml_driver: nvml_simulator.SimulatedNvml, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[nvml_simulator.SimulatedNvml]:
-    """Give the simulated driver with no card plugged in; afterwards the machine has no driver again."""
+    """Give the simulated driver without a card; afterwards the machine has no driver again."""
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     nvml_driver.reset()
     yield nvml_driver

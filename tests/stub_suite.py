@@ -1,12 +1,42 @@
-"""A suite in miniature for tests from outside: two variants on a task whose pipeline needs no torch.
+"""A suite in miniature for scenario tests: three variants of a task whose pipeline needs no torch.
 
-``write(pytester)`` puts experiment.md, variants/, a conftest.py that overrides ``dataset``, ``model`` and ``toggles``, and a
-bench test into a fresh folder. The stages burn a little CPU and answer with fixed probabilities; the environment variable
-``STUB`` names a cell and what goes wrong in it: ``T2-V1_fast=raise``; ``STUB_SCORING`` holds the seconds that scoring takes;
-``STUB_ROWS`` how many test rows there are, ``STUB_RIGHT`` which share of them a cell gets right: ``T2-V1_fast=0.95``.
+``write(folder)`` writes experiment.md, variants/, a bench test and a conftest.py that overrides
+``dataset``, ``model``, ``toggles`` and ``power``. The stages burn a little CPU and answer with
+fixed probabilities. Environment variables change what a cell does:
+
+- ``STUB`` names a cell and its fault, one of raise, kill, interrupt, assert: ``T2-V1_fast=raise``
+- ``STUB_ROWS`` is the number of test rows, ``STUB_RIGHT`` the share of them that a cell gets right:
+  ``T2-V1_fast=0.95``
+- ``STUB_SCORING`` is how many seconds scoring takes
+- ``STUB_NAN`` and ``STUB_CONSTANT`` name a variant whose score is NaN or whose outputs are equal
+- ``STUB_ECHO`` gives all cells the same outputs; with ``STUB_TEXTS`` these are texts, not classes
 """
 
 from __future__ import annotations
+
+import importlib
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LEAN = "-p no:anyio -p no:typeguard -p no:hypothesispytest"
+"""Options that leave out plugins of dependencies: importing them takes longer than a session."""
+
+LIBRARIES = (
+    "numpy",
+    "scipy.special",
+    "zeus.device",
+    "greenbench.plugin.gates",
+    "greenbench.report.summary",
+    "greenbench.run.session",
+)
+"""Imports of a session that take long, or that a process cannot make twice."""
 
 EXPERIMENT = """
 # Experiment
@@ -50,7 +80,7 @@ CONFIGS = {
 }
 
 CONFTEST = """
-import contextlib, os, signal, time
+import contextlib, os, signal, sys, time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -60,6 +90,7 @@ from greenbench.stats import bootstrap, classification_answers as outcomes
 from greenbench.types import Applied, Judged, Metric
 
 HERE = Path(__file__).parent
+TORCH_WAS_LOADED = "torch" in sys.modules  # by the process that runs this session inside itself
 
 
 def pytest_configure(config):
@@ -108,7 +139,8 @@ class StubToggles:
         return net
 
     def inference(self, net, batches):
-        rounded = 0.01 * (self.cell.options.training.precision == "bf16" and "STUB_ECHO" not in os.environ)
+        reduced = self.cell.options.training.precision == "bf16" and "STUB_ECHO" not in os.environ
+        rounded = 0.01 if reduced else 0
         right = round(batches * float(named("STUB_RIGHT").get(self.cell.id, 1)))
         answers = [0.9 + rounded, 0.1] * (batches // 2)
         return answers[:right] + [1 - p for p in answers[right:]]
@@ -132,9 +164,13 @@ class StubData:
         self.variant = variant
 
     train = valid = test = tuple(range(int(os.environ.get("STUB_ROWS", "10"))))
-    facts = {"asked": "generated", "source": "stub", "sha256": "0" * 64, "split_sizes": {"test": len(test)}}
-
     deciding = ()
+    facts = {
+        "asked": "generated",
+        "source": "stub",
+        "sha256": "0" * 64,
+        "split_sizes": {"test": len(test)},
+    }
 
     def mcc(self, answers):
         rows = len(answers.labels)
@@ -148,7 +184,8 @@ class StubData:
     def judge(self, outputs, deciding):
         time.sleep(float(os.environ.get("STUB_SCORING", "0")))
         reasons = ("one output for all",) if os.environ.get("STUB_CONSTANT") == self.variant else ()
-        answers = outcomes.of([1, 0] * (len(outputs) // 2), outputs, threshold=0.5, rows=["row"] * len(outputs))
+        labels = [1, 0] * (len(outputs) // 2)
+        answers = outcomes.of(labels, outputs, threshold=0.5, rows=["row"] * len(outputs))
         return Judged(
             quality={"mcc": self.mcc(answers)},
             references={"majority": {"mcc": 0.0}},
@@ -161,7 +198,16 @@ class StubPower:
     def __init__(self, cell):
         asked = cell.options.system.gpu_power_fraction
         note = "" if asked is None else "not applied: a stub sets nothing"
-        self.applied = (Applied(stage="system", knob="gpu_power_fraction", asked=asked, got=None, how="stub", note=note),)
+        self.applied = (
+            Applied(
+                stage="system",
+                knob="gpu_power_fraction",
+                asked=asked,
+                got=None,
+                how="stub",
+                note=note,
+            ),
+        )
         self.doubts = ()
 
     def reserve(self):
@@ -203,8 +249,7 @@ def power(cell):
 @pytest.fixture(scope="session", autouse=True)
 def torch_free():
     yield
-    import sys
-    assert "torch" not in sys.modules
+    assert TORCH_WAS_LOADED or "torch" not in sys.modules
 """
 
 BENCH = """
@@ -221,9 +266,8 @@ def test_vulnerability(cell, dataset, model, toggles, energy, power, measure):
 """
 
 
-def write(pytester) -> None:
-    """Put the suite into the pytester's folder."""
-    folder = pytester.path
+def write(folder: Path) -> None:
+    """Write the suite into ``folder``."""
     (folder / "experiment.md").write_text(EXPERIMENT)
     for name, config in CONFIGS.items():
         variant = folder / "variants" / name
@@ -236,5 +280,35 @@ def write(pytester) -> None:
     (folder / "bench").mkdir()
     (folder / "bench" / "test_vulnerability.py").write_text(BENCH)
     (folder / "pyproject.toml").write_text(
-        '[tool.pytest.ini_options]\naddopts = "--import-mode=importlib"\n'
+        f'[tool.pytest.ini_options]\naddopts = "--import-mode=importlib {LEAN}"\n'
     )
+
+
+def run(folder: Path, *arguments: str, **variables: str) -> pytest.RunResult:
+    """Run the benchmarks of ``folder`` in a process of their own, for fixtures that tests share."""
+    command = [sys.executable, "-m", "pytest", "bench", "-p", "no:cacheprovider", *arguments]
+    process = subprocess.run(
+        command,
+        cwd=folder,
+        env={**os.environ, **variables},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    output, errors = process.stdout.splitlines(), process.stderr.splitlines()
+    return pytest.RunResult(process.returncode, output, errors, duration=0)
+
+
+def load_libraries() -> None:
+    """Import once what a session inside this process would import again and again.
+
+    After its test pytester drops the modules that were imported in it, and extension modules cannot
+    be imported a second time.
+    """
+    for library in LIBRARIES:
+        importlib.import_module(library)
+
+
+def run_here(suite: pytest.Pytester, *arguments: str) -> pytest.RunResult:
+    """Run the benchmarks inside this process, at a quarter of the CPU time of a process."""
+    return suite.runpytest_inprocess("bench", "-p", "no:cacheprovider", *arguments)

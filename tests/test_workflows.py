@@ -38,7 +38,7 @@ def gitlab(event: str) -> list[str]:
 @pytest.fixture
 def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     """Write the stub suite with a V7, and let a job's variables be set."""
-    stub_suite.write(pytester)
+    stub_suite.write(pytester.path)
     (pytester.path / "variants/V1_fast").rename(pytester.path / "variants/V7_fast")
     text = (pytester.path / "experiment.md").read_text()
     (pytester.path / "experiment.md").write_text(text.replace("V1_fast", "V7_fast"))
