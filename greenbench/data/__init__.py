@@ -1,1 +1,1 @@
-"""Rows of data sets: read, split and written out, without torch."""
+"""Data sets and models: read, split and written, without torch where no weights are loaded."""

@@ -1,4 +1,4 @@
-"""Labelled examples of a data set."""
+"""The labelled example of a classification data set."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
-    """One function with its label: 1 vulnerable, 0 not."""
+    """One function with its label: 1 is vulnerable, 0 is not."""
 
     text: str
     label: int
     group: int | None = None
-    """Its cluster of near-duplicates; None where nobody looked."""
+    """Its cluster of near-duplicates; None before clustering."""
     project: str | None = None
     time: float | None = None
     """Seconds since 1970."""
 
 
 def normalised(text: str) -> str:
-    """Return ``text`` with each run of white space as one blank, none at the ends."""
+    """Return ``text`` with each run of white space as one blank, and none at the ends."""
     return " ".join(text.split())

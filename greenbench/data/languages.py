@@ -1,4 +1,4 @@
-"""How a translation is asked for: the source, then a comment line that names the language of what follows."""
+"""The translation prompt: the source, then a comment line that names the target language."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ LANGUAGES = {
     "go": "Go",
     "javascript": "JavaScript",
 }
-"""Languages of ``--green-direction``, and how a prompt names them."""
+"""Languages of ``--green-direction``, and their names in a prompt."""
 
 
 def instruction(language: str) -> str:
-    """Return what stands behind the source; ``language`` as people write it."""
+    """Return the line that follows the source; ``language`` is a value of ``LANGUAGES``."""
     return f"\n// {language}:\n"
 
 
 def prompt(source: str, language: str) -> str:
-    """Return what the model reads before it writes."""
+    """Return the text that the model continues with a translation."""
     return source.rstrip() + instruction(language)

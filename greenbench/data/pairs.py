@@ -1,7 +1,8 @@
-"""Texts with their translations, in three sides; where a table brings no sides of its own, a seeded split makes them.
+"""Programs with their translations in train, valid and test.
 
-Duplicates (sources equal up to white space) are removed before a split that is made here. A split that the data's authors
-made stays as it is, and what stands on two of its sides is counted.
+If a table brings no split of its own, a seeded one is made here, after duplicates (sources equal up
+to white space) are removed. A split that the data's authors made stays as it is, and test sources
+that are in train too are counted.
 """
 
 from __future__ import annotations
@@ -21,127 +22,149 @@ if TYPE_CHECKING:
     from greenbench.data.program_tests import Tests
     from greenbench.data.splits import Sizes
 
-AUTHORS_RULE, RANDOM_RULE = (
-    "the authors' train / valid / test",
-    "random 80/10/10 after exact deduplication",
-)
+AUTHORS_RULE = "the authors' train / valid / test"
+RANDOM_RULE = "random 80/10/10 after exact deduplication"
 FEWEST = 20
-"""Pairs below which a tenth for validation and one for the test are too few to speak of."""
+"""Pairs below which a tenth for validation and one for the test mean nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """A source text, its translation, and the tests that a translation has to pass (None: there are none)."""
+    """A source program, its translation, and the tests that a translation has to pass."""
 
     source: str
     target: str | None
-    """None where there are only tests to tell whether a translation is right; such a pair cannot be trained on."""
+    """None if only tests tell whether a translation is right; such a pair cannot be trained on."""
     language: str
-    """Of the translation, a key of ``prompts.LANGUAGES``."""
+    """Of the translation, a key of ``languages.LANGUAGES``."""
     problem: str = ""
-    """Which task of the data set it is about; empty where the data do not say."""
+    """The problem of the data set that it solves; empty if the data do not say."""
     tests: Tests | None = None
+    """None if there are none."""
 
     @property
     def instruction(self) -> str:
-        """What follows the source in the prompt."""
+        """The line that follows the source in the prompt."""
         return instruction(LANGUAGES[self.language])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairSplits:
-    """The three sides of a data set of pairs, and what is known of where they come from."""
+    """Train, valid and test pairs of a data set, and where they come from."""
 
     train: tuple[Pair, ...]
     valid: tuple[Pair, ...]
     test: tuple[Pair, ...]
     facts: Mapping[str, Any] = field(default_factory=dict)
+    """For the results file: source, revision, digest, rows, removed rows, sizes, rule, seed."""
     unsafe: bool = False
-    """Whether translations may be run where no sandbox can be had."""
+    """Whether translations may be run without a sandbox."""
 
 
-Sides = tuple[list[Pair], list[Pair], list[Pair]]
+PairLists = tuple[list[Pair], list[Pair], list[Pair]]
+"""Train, valid and test."""
 
 
-def split(pairs: Sequence[Pair], *, seed: int, origin: str) -> tuple[Sides, dict[str, Any]]:
-    """De-duplicate, shuffle by ``seed`` and cut 80 / 10 / 10. Raises UsageError where hardly any are left."""
-    distinct = list(
-        {
-            normalised(p.source): p for p in sorted(pairs, key=lambda p: (p.source, p.target or ""))
-        }.values()
-    )
+def split(pairs: Sequence[Pair], *, seed: int, origin: str) -> tuple[PairLists, dict[str, Any]]:
+    """De-duplicate, shuffle by ``seed`` and divide 80 / 10 / 10.
+
+    Raises UsageError if fewer than ``FEWEST`` distinct pairs remain.
+    """
+    ordered = sorted(pairs, key=lambda p: (p.source, p.target or ""))
+    distinct = distinct_sources(ordered)
     if len(distinct) < FEWEST:
         raise UsageError(
-            f"{origin}: {len(distinct)} distinct pairs are left of {len(pairs)} rows, too few for an 80 / 10 / 10 split; "
-            f"at least {FEWEST} are needed: give more rows"
+            f"{origin}: {len(distinct)} distinct pairs are left of {len(pairs)} rows, too few for "
+            f"an 80 / 10 / 10 split; at least {FEWEST} are needed: give more rows"
         )
-    train, valid, test = (list(side) for side in cut(shuffled(distinct, seed)))
-    return (train, valid, test), {
-        "split_rule": RANDOM_RULE,
-        "duplicates_removed": len(pairs) - len(distinct),
-    }
+    train, valid, test = cut(shuffled(distinct, seed))
+    facts = {"split_rule": RANDOM_RULE, "duplicates_removed": len(pairs) - len(distinct)}
+    return (list(train), list(valid), list(test)), facts
+
+
+def distinct_sources(pairs: Sequence[Pair]) -> list[Pair]:
+    """Return the last pair of each source, at the place of the first; white space is ignored."""
+    by_source = {normalised(pair.source): pair for pair in pairs}
+    return list(by_source.values())
 
 
 def shuffled(pairs: Sequence[Pair], seed: int) -> list[Pair]:
-    """Order by a hash of seed and source: random, the same on every platform, and blind to the order of the file."""
-    return sorted(
-        pairs,
-        key=lambda p: hashlib.sha256(f"{seed}\0{p.source}\0{p.target or ''}".encode()).digest(),
-    )
+    """Order by a hash of seed and text: a random order that ignores the platform and the file's."""
+
+    def draw(pair: Pair) -> bytes:
+        text = f"{seed}\0{pair.source}\0{pair.target or ''}"
+        return hashlib.sha256(text.encode()).digest()
+
+    return sorted(pairs, key=draw)
 
 
 def assemble(
-    sides: Sides, *, seed: int, sizes: Sizes | None, longest: int | None, origin: str, facts: Any
+    parts: PairLists,
+    *,
+    seed: int,
+    sizes: Sizes | None,
+    longest: int | None,
+    origin: str,
+    facts: Mapping[str, Any],
 ) -> PairSplits:
-    """Leave out pairs of more than ``longest`` characters, then keep at most ``sizes`` of each side, drawn by ``seed``.
+    """Leave out pairs of more than ``longest`` characters, then keep at most ``sizes`` of each.
 
-    Raises UsageError where a side is left without pairs.
+    ``parts`` are train, valid and test; which pairs are kept is drawn by ``seed``. Raises
+    UsageError if one of them is left without pairs.
     """
-    short = [
-        [p for p in side if longest is None or len(p.source) + len(p.target or "") <= longest]
-        for side in sides
-    ]
-    kept = [
-        shuffled(side, seed)[:size]
-        for side, size in zip(short, sizes or (None, None, None), strict=True)
-    ]
-    for name, side, given in zip(NAMES, kept, sides, strict=True):
-        if not side:
+    removed = 0
+    available: dict[str, int] = {}
+    kept: dict[str, tuple[Pair, ...]] = {}
+    limits = sizes or (None, None, None)
+    for name, part, limit in zip(NAMES, parts, limits, strict=True):
+        short = _not_longer(part, longest)
+        removed += len(part) - len(short)
+        available[name] = len(short)
+        kept[name] = tuple(shuffled(short, seed)[:limit])
+        if not kept[name]:
             raise UsageError(
-                f"{origin}: of {len(given)} {name} pairs none is left (at most {longest} characters in all); "
-                "give shorter ones, or another profile with --green-profile"
+                f"{origin}: of {len(part)} {name} pairs none is left (at most {longest} characters "
+                "in total); give shorter ones, or another profile with --green-profile"
             )
-    train, valid, test = (tuple(side) for side in kept)
     counts = {
-        "too_long_removed": sum(map(len, sides)) - sum(map(len, short)),
+        "too_long_removed": removed,
         "longest_chars": longest,
-        "available": {name: len(side) for name, side in zip(NAMES, short, strict=True)},
+        "available": available,
         "split_seed": seed,
-        "split_sizes": {name: len(side) for name, side in zip(NAMES, kept, strict=True)},
-        "test_sources_in_train": overlap(train, test),
-        "tests": all(p.tests is not None for p in test),
+        "split_sizes": {name: len(pairs) for name, pairs in kept.items()},
+        "test_sources_in_train": overlap(kept["train"], kept["test"]),
+        "tests": all(p.tests for p in kept["test"]),
     }
+    train, valid, test = kept.values()
     return PairSplits(train=train, valid=valid, test=test, facts={**facts, **counts})
 
 
+def _not_longer(pairs: Sequence[Pair], longest: int | None) -> list[Pair]:
+    if longest is None:
+        return list(pairs)
+    return [p for p in pairs if len(p.source) + len(p.target or "") <= longest]
+
+
 def doubts(facts: Mapping[str, Any]) -> tuple[str, ...]:
-    """Say where a score on these sides is not one on the whole data set, or is flattered by pairs that were trained on."""
-    kept, there = facts["split_sizes"]["test"], facts["available"]["test"]
-    found = []
+    """Return warnings: a score is not that of the whole data set, or trained pairs flatter it."""
+    used = facts["split_sizes"]["test"]
+    available = facts["available"]["test"]
+    warnings = []
     if facts["too_long_removed"]:
-        found.append(
-            f"only pairs of at most {facts['longest_chars']} characters are used: scores of the whole data set would be others"
+        warnings.append(
+            f"only pairs of at most {facts['longest_chars']} characters are used: scores of the "
+            "whole data set would be others"
         )
-    if kept < there:
-        found.append(f"scored on {kept} of {there} test pairs")
+    if used < available:
+        warnings.append(f"scored on {used} of {available} test pairs")
     if facts["test_sources_in_train"]:
-        found.append(
-            f"{facts['test_sources_in_train']} of {kept} test sources stand in the training data too"
+        warnings.append(
+            f"{facts['test_sources_in_train']} of {used} test sources are in the training data too"
         )
-    return tuple(found)
+    return tuple(warnings)
 
 
 def overlap(train: Sequence[Pair], test: Sequence[Pair]) -> int:
-    """Count the test pairs whose source stands in train too."""
+    """Count the test pairs whose source is in train too."""
     known = {normalised(p.source) for p in train}
     return sum(normalised(p.source) in known for p in test)

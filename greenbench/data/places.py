@@ -1,4 +1,4 @@
-"""Where a person's files and the user's cache lie."""
+"""Paths that a user gives, and greenbench's folder in the user's cache."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from pathlib import Path
 
 
 def local_path(text: str) -> Path:
-    """Return the path that a person wrote, ``~`` expanded where it names a home directory."""
+    """Return ``text`` as a path, with ``~`` expanded if it names a home directory."""
     try:
         return Path(text).expanduser()
-    except RuntimeError:  # there is no such user: then it is a name like any other
+    except RuntimeError:  # there is no such user, so the name is taken literally
         return Path(text)
 
 
 def cache() -> Path:
-    """Return the folder of greenbench in the user's cache, by the XDG base directory specification."""
+    """Return greenbench's cache folder, by the XDG Base Directory Specification."""
     chosen = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (chosen if chosen.is_absolute() else Path.home() / ".cache") / "greenbench"
+    # The specification has relative paths ignored
+    base = chosen if chosen.is_absolute() else Path.home() / ".cache"
+    return base / "greenbench"

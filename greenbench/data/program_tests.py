@@ -1,4 +1,4 @@
-"""What a translation has to do to count as right: three kinds of tests, as the public data sets have them."""
+"""The tests that a translation has to pass: three kinds, as the public data sets have them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calls:
-    """A function to call with arguments, and what it returns: the generated data's kind."""
+    """Calls of one function with the expected results, as the generated data have them."""
 
     entry: str
     """Name of the function."""
@@ -22,7 +22,7 @@ class Calls:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stream:
-    """One run of a whole program: what it reads and what it has to print."""
+    """One run of a whole program: its standard input and the expected standard output."""
 
     stdin: str
     stdout: str
@@ -30,18 +30,19 @@ class Stream:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Streams:
-    """Runs of a whole program, of which every one has to print what it should: the kind of AVATAR and CodeNet."""
+    """Runs of a whole program, which must all print as expected; AVATAR and CodeNet have them."""
 
     cases: tuple[Stream, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checks:
-    """Code that is set around a translation, in its language, and fails where it is wrong: HumanEval-X's kind."""
+    """Unit tests in the translation's language that are run with it; HumanEval-X has them."""
 
     after: str
+    """Code that follows the translation and fails if the translation is wrong."""
     before: str = ""
-    """Imports, for example, that a function takes for granted."""
+    """Code that precedes the translation, for example imports."""
 
 
 Tests = Calls | Streams | Checks

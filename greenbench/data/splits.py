@@ -1,8 +1,8 @@
-"""Labelled examples in three sides, and the checks that hold however the sides were made.
+"""Labelled examples in train, valid and test, and the checks that hold for every split.
 
-Duplicates are removed *before* a split (``deduplication``), and near-duplicates stay on one side (``split_rules``), so that no
-test function was seen in training. A split is a function of the *set* of rows and the seed: the order of the rows in a file
-does not matter.
+Duplicates are removed *before* a split (``deduplication``), and near-duplicates stay in one split
+(``split_rules``), so that no test function was seen in training. A split is a function of the *set*
+of rows and the seed: the order of the rows in a file does not matter.
 """
 
 from __future__ import annotations
@@ -18,54 +18,63 @@ from greenbench.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-T = TypeVar("T")
+Element = TypeVar("Element")
 
 Sizes = tuple[int, int, int]
-"""How many examples of train, valid and test."""
+"""Numbers of examples in train, valid and test."""
 
 NAMES = ("train", "valid", "test")
 REMEDIES = {
-    "random": "give more rows, or a larger sample (near-duplicates stay together), or check the label column",
-    "project": "split at random, or give functions of more projects: each stays on one side",
+    "random": (
+        "give more rows, or a larger sample (near-duplicates stay together), or check the label "
+        "column"
+    ),
+    "project": "split at random, or give functions of more projects: each stays in one split",
     "time": "split at random, or give data whose labels are mixed at all times",
 }
-"""Rule to what can be done where a side has one class."""
+"""Rule to what can be done about a split with one class."""
 FEWEST = 20
 """Rows below which valid or test (a tenth each) could not hold both classes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Splits:
-    """The three sides of a data set, and what is known of where they come from."""
+    """Train, valid and test examples of a data set, and where they come from."""
 
     train: tuple[Example, ...]
     valid: tuple[Example, ...]
     test: tuple[Example, ...]
     facts: Mapping[str, Any] = field(default_factory=dict)
-    """Plain builtins for the results file: source, revision, digest, rows, what was removed, sizes, rule, seed."""
+    """For the results file: source, revision, digest, rows, removed rows, sizes, rule, seed."""
     natural: float | None = None
-    """Share of vulnerable functions that the scores are to be weighted to; None leaves them as the test side is."""
+    """Share of vulnerable functions that scores are weighted to; None weights no row."""
 
     @property
     def groups(self) -> tuple[int, ...]:
-        """The cluster of each test example, numbered as they come; one without a cluster stands for itself."""
-        names: dict[tuple[str, int], int] = {}
-        keys = (
-            ("alone", place) if e.group is None else ("cluster", e.group)
-            for place, e in enumerate(self.test)
-        )
-        return tuple(names.setdefault(key, len(names)) for key in keys)
+        """The cluster of each test example, numbered by first occurrence.
+
+        An example without a cluster is a cluster of its own.
+        """
+        numbers: dict[tuple[str, int], int] = {}
+        groups: list[int] = []
+        for place, example in enumerate(self.test):
+            if example.group is None:
+                key = ("alone", place)
+            else:
+                key = ("cluster", example.group)
+            groups.append(numbers.setdefault(key, len(numbers)))
+        return tuple(groups)
 
     @property
     def class_weights(self) -> tuple[float, float]:
-        """What a test row of class 0, and one of class 1, counts, so that their shares are the natural ones."""
+        """Weights of a test row of class 0 and of class 1 that give the natural class shares."""
         return self.weights_on(self.test)
 
-    def weights_on(self, side: Sequence[Example]) -> tuple[float, float]:
-        """Return the same for the rows of another side."""
+    def weights_on(self, examples: Sequence[Example]) -> tuple[float, float]:
+        """Return the weights of a row of class 0 and of class 1 among ``examples``."""
         if self.natural is None:
             return (1.0, 1.0)
-        share = _positives(side) / len(side)
+        share = _positives(examples) / len(examples)
         return ((1 - self.natural) / (1 - share), self.natural / share)
 
 
@@ -75,11 +84,11 @@ class Wanted:
 
     seed: int
     sizes: Sizes | None = None
-    """At most so many examples of each side; None takes all."""
+    """The most examples of each split; None takes all."""
     rule: str = "random"
     """A key of ``split_rules.RULES``."""
     undersample: bool = False
-    """Whether the commoner class of the train side is thinned out to the number of the rarer one."""
+    """Whether the majority class of train is reduced to the size of the minority class."""
     natural: float | None = None
     """See ``Splits``."""
 
@@ -87,116 +96,139 @@ class Wanted:
 def split(
     examples: Sequence[Example], wanted: Wanted, *, origin: str, facts: Mapping[str, Any]
 ) -> Splits:
-    """De-duplicate, cluster, and cut 80 / 10 / 10 by the rule, then keep at most ``wanted.sizes`` examples of each side.
+    """De-duplicate, cluster, divide 80 / 10 / 10 by the rule, then keep at most ``wanted.sizes``.
 
-    ``origin`` names the data in error sentences; ``facts`` are carried over and completed. Raises UsageError where fewer than
-    ``FEWEST`` distinct examples are left, or where a side (after the cap) has one class only: no score is defined then.
+    ``origin`` names the data in error messages; ``facts`` are carried over and completed. Raises
+    UsageError if fewer than ``FEWEST`` distinct examples remain, or if a split (after the cap) has
+    one class only: no score is defined then.
     """
     distinct = deduplication.exact(examples)
     _refuse_hopeless(distinct.examples, len(examples), origin)
-    clustered, found = deduplication.near(distinct.examples)
-    sides, lost = fill(clustered, wanted.rule, wanted.seed, origin)
-    capped = (
-        list(sides)
-        if wanted.sizes is None
-        else [s[:n] for s, n in zip(sides, wanted.sizes, strict=True)]
-    )
-    _refuse_one_class(capped[0], f"{origin}: the train split", wanted.rule)
-    train = thinned(capped[0]) if wanted.undersample else capped[0]
-    told = {
-        "rows": len(examples),
-        **distinct.counts,
-        **found,
-        **lost,
-        "available": _counts(sides),
-        "split_rule": RULES[wanted.rule],
-        "split_seed": wanted.seed,
-        "undersampled_in_train": len(capped[0]) - len(train),
-    }
-    made = assemble([train, *capped[1:]], origin=origin, facts={**facts, **told}, rule=wanted.rule)
-    return weighted(made, wanted.natural)
+    clustered, cluster_facts = deduplication.near(distinct.examples)
+    available, left_out = fill(clustered, wanted.rule, wanted.seed, origin)
+    train, valid, test = _capped(available, wanted.sizes)
+    _refuse_one_class(train, f"{origin}: the train split", wanted.rule)
+    kept = thinned(train) if wanted.undersample else train
+    split_facts = {**facts, "rows": len(examples)}
+    split_facts.update(distinct.counts)
+    split_facts.update(cluster_facts)
+    split_facts.update(left_out)
+    split_facts["available"] = _counts(available)
+    split_facts["split_rule"] = RULES[wanted.rule]
+    split_facts["split_seed"] = wanted.seed
+    split_facts["undersampled_in_train"] = len(train) - len(kept)
+    parts = (kept, valid, test)
+    splits = assemble(parts, origin=origin, facts=split_facts, rule=wanted.rule)
+    return weighted(splits, wanted.natural)
+
+
+def _capped(parts: Sequence[list[Example]], sizes: Sizes | None) -> list[list[Example]]:
+    if sizes is None:
+        return list(parts)
+    return [part[:size] for part, size in zip(parts, sizes, strict=True)]
 
 
 def assemble(
-    sides: Sequence[Sequence[Example]],
+    parts: Sequence[Sequence[Example]],
     *,
     origin: str,
     facts: Mapping[str, Any],
     rule: str = "random",
 ) -> Splits:
-    """Build Splits of three ready-made sides and add their sizes to ``facts``.
+    """Return Splits of ready-made train, valid and test, with their sizes added to ``facts``.
 
-    Raises UsageError where a side has one class only, or where a text or a cluster stands on two sides.
+    Raises UsageError if one has one class only, or if a text or a cluster is in two of them.
     """
-    for name, side in zip(NAMES, sides, strict=True):
-        _refuse_one_class(side, f"{origin}: the {name} split", rule)
-    _refuse_overlap(sides, origin)
-    train, valid, test = (tuple(side) for side in sides)
-    positives = {name: _positives(side) for name, side in zip(NAMES, sides, strict=True)}
-    shares = {name: positives[name] / len(side) for name, side in zip(NAMES, sides, strict=True)}
-    counts = {
-        "split_sizes": _counts(sides),
-        "positives": positives,
-        "prevalence": {**shares, "natural": None},
-    }
+    positives: dict[str, int] = {}
+    prevalence: dict[str, float | None] = {}
+    for name, part in zip(NAMES, parts, strict=True):
+        _refuse_one_class(part, f"{origin}: the {name} split", rule)
+        positives[name] = _positives(part)
+        prevalence[name] = positives[name] / len(part)
+    _refuse_overlap(parts, origin)
+    prevalence["natural"] = None
+    counts = {"split_sizes": _counts(parts), "positives": positives, "prevalence": prevalence}
+    train, valid, test = (tuple(part) for part in parts)
     return Splits(train=train, valid=valid, test=test, facts={**facts, **counts})
 
 
 def weighted(splits: Splits, natural: float | None) -> Splits:
-    """Return ``splits`` with scores to be weighted to a ``natural`` share of vulnerable functions, which its facts state."""
-    facts = {**splits.facts, "prevalence": {**splits.facts["prevalence"], "natural": natural}}
-    return replace(splits, natural=natural, facts=facts)
+    """Return ``splits`` whose scores are weighted to a ``natural`` share of vulnerable functions.
+
+    The facts state that share.
+    """
+    prevalence = {**splits.facts["prevalence"], "natural": natural}
+    return replace(splits, natural=natural, facts={**splits.facts, "prevalence": prevalence})
 
 
-def cut(examples: Sequence[T]) -> tuple[Sequence[T], Sequence[T], Sequence[T]]:
-    """Cut 80 / 10 / 10, in order."""
-    tenth = round(len(examples) / 10)
-    border = len(examples) - 2 * tenth
-    return examples[:border], examples[border : border + tenth], examples[border + tenth :]
+def cut(
+    elements: Sequence[Element],
+) -> tuple[Sequence[Element], Sequence[Element], Sequence[Element]]:
+    """Divide 80 / 10 / 10, in order."""
+    tenth = round(len(elements) / 10)
+    valid_start = len(elements) - 2 * tenth
+    test_start = valid_start + tenth
+    return elements[:valid_start], elements[valid_start:test_start], elements[test_start:]
 
 
-def thinned(side: Sequence[Example]) -> list[Example]:
-    """Keep the first ones of the commoner class, as many as there are of the rarer; sides come shuffled."""
-    left = dict.fromkeys((0, 1), min(_positives(side), len(side) - _positives(side)))
+def thinned(examples: Sequence[Example]) -> list[Example]:
+    """Keep all of the minority class and the first as many of the majority class.
+
+    Examples come in random order, so the first ones are a random sample.
+    """
+    positives = _positives(examples)
+    smaller = min(positives, len(examples) - positives)
+    room = {0: smaller, 1: smaller}
     kept = []
-    for example in side:
-        left[example.label] -= 1
-        if left[example.label] >= 0:
+    for example in examples:
+        if room[example.label] > 0:
+            room[example.label] -= 1
             kept.append(example)
     return kept
 
 
-def _counts(sides: Sequence[Sequence[Example]]) -> dict[str, int]:
-    return {name: len(side) for name, side in zip(NAMES, sides, strict=True)}
+def _counts(parts: Sequence[Sequence[Example]]) -> dict[str, int]:
+    return {name: len(part) for name, part in zip(NAMES, parts, strict=True)}
 
 
-def _positives(side: Sequence[Example]) -> int:
-    return sum(e.label for e in side)
+def _positives(examples: Sequence[Example]) -> int:
+    return sum(e.label for e in examples)
 
 
 def _refuse_hopeless(distinct: Sequence[Example], rows: int, origin: str) -> None:
     if len(distinct) < FEWEST:
         raise UsageError(
-            f"{origin}: {len(distinct)} distinct functions are left of {rows} rows, too few for an 80 / 10 / 10 split; "
-            f"at least {FEWEST} are needed, and hundreds for a score that means something: give more rows"
+            f"{origin}: {len(distinct)} distinct functions are left of {rows} rows, too few for an "
+            f"80 / 10 / 10 split; at least {FEWEST} are needed, and hundreds for a meaningful "
+            "score: give more rows"
         )
     _refuse_one_class(distinct, f"{origin}: after deduplication the data")
 
 
-def _refuse_one_class(side: Sequence[Example], who: str, rule: str = "random") -> None:
-    positives = _positives(side)
-    if not 0 < positives < len(side):
+def _refuse_one_class(examples: Sequence[Example], who: str, rule: str = "random") -> None:
+    positives = _positives(examples)
+    if not 0 < positives < len(examples):
         raise UsageError(
-            f"{who} has {len(side)} rows, {positives} of them vulnerable; both labels, 0 and 1, are needed to train "
-            f"and score: {REMEDIES[rule]}"
+            f"{who} has {len(examples)} rows, {positives} of them vulnerable; both labels, 0 and "
+            f"1, are needed to train and score: {REMEDIES[rule]}"
         )
 
 
-def _refuse_overlap(sides: Sequence[Sequence[Example]], origin: str) -> None:
-    texts = [{normalised(e.text) for e in side} for side in sides]
-    groups = [{e.group for e in side if e.group is not None} for side in sides]
-    shared = sum(len(s[0] & s[1]) + len(s[0] & s[2]) + len(s[1] & s[2]) for s in (texts, groups))
+def _refuse_overlap(parts: Sequence[Sequence[Example]], origin: str) -> None:
+    texts: list[set[str]] = []
+    groups: list[set[int]] = []
+    for part in parts:
+        texts.append({normalised(e.text) for e in part})
+        groups.append({e.group for e in part if e.group is not None})
+    shared = _in_two(texts) + _in_two(groups)
     if shared:
         raise UsageError(
-            f"{origin}: {shared} functions stand on two sides of the split, which flatters the score; remove them there"
+            f"{origin}: {shared} functions are in two splits, which flatters the score; remove "
+            "them there"
         )
+
+
+def _in_two(sets: Sequence[set[Element]]) -> int:
+    """Count the elements that two of three sets share, for each two of them."""
+    train, valid, test = sets
+    return len(train & valid) + len(train & test) + len(valid & test)

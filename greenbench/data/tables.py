@@ -1,8 +1,8 @@
-"""Read a table (a parquet, jsonl, json or csv file, or a folder of them) into the columns that a task asks for.
+"""Read a table, or a folder of tables, into the columns that a task needs.
 
-Whatever is wrong becomes one sentence that names the file, what was found, what is allowed and what to do; no row is
-dropped, guessed or repaired here. This module does not know what a column means: a task names its *roles* (``text``,
-``label``) and the column names it recognises for each.
+Whatever is wrong becomes one sentence that names the file, what was found, what is allowed and what
+to do; no row is dropped, guessed or repaired here. This module does not know what a column means: a
+task names its *roles* (``text``, ``label``) and the column names that it recognises for each.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from greenbench.data.formats import ALLOWED, extension, read_columns
 from greenbench.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from greenbench.data.formats import Columns, Names
@@ -25,27 +26,35 @@ if TYPE_CHECKING:
 _METADATA = frozenset(
     {"dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json"}
 )
-"""Files that the ``datasets`` library puts beside its tables; they hold no rows."""
+"""Files that the ``datasets`` library puts beside its tables; they contain no rows."""
 _SHARD = re.compile(r"^(?P<stem>.+)-(?P<index>\d{5})-of-(?P<count>\d{5})\.")
 _SHOWN = 30
-"""Column names that an error sentence lists at most."""
+"""Column names that an error message lists at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """The asked columns of all files, row by row in file order."""
+    """The requested columns of all files, row by row in the order of the files."""
 
     columns: Mapping[str, tuple[Any, ...]]
-    """Role to values. CSV values are always ``str``; the other formats keep their own types. None where one may lack."""
+    """Role to values; None for a missing value that is allowed.
+
+    CSV values are always ``str``; the other formats keep their own types.
+    """
     names: Mapping[str, str]
     """Role to the name of the column that serves it."""
     parts: tuple[tuple[Path, int], ...]
-    """Each file and how many rows it gave."""
+    """Each file and its number of rows."""
     sha256: str
-    """Of the file's bytes; for a folder, of its ``sha256sum`` listing (``<digest>  <relative path>`` lines, sorted)."""
+    """Of the file's bytes; for a folder, of its sorted ``sha256sum`` listing: see ``digest``."""
+
+    def rows(self) -> Iterator[dict[str, object]]:
+        """Yield each row: role to value."""
+        for values in zip(*self.columns.values(), strict=True):
+            yield dict(zip(self.columns, values, strict=True))
 
     def where(self, index: int) -> str:
-        """Name the file and the row (counted from 1, without a header) of the ``index``-th value of a column."""
+        """Return the file and the row (from 1, without a header) of value ``index`` of a column."""
         for file, rows in self.parts:
             if index < rows:
                 return f"{file}: row {index + 1}"
@@ -60,90 +69,126 @@ def read(
     *,
     may_lack: Collection[str] = (),
 ) -> Table:
-    """Read the columns that serve ``roles`` from ``path``, a file or a folder of files of one format.
+    """Read the columns that serve ``roles`` from ``path``, a file or a folder of one format.
 
-    ``roles`` maps a role to the column names recognised for it, upper or lower case; ``chosen`` maps a role to the one
-    column the user named. Values of the roles that ``may_lack`` some are None where they are null or blank.
-    Raises UsageError for anything that would lose or mistake a row: a missing, empty, broken or
-    truncated file, lacking or ambiguous columns, rows without a value, missing shards.
+    ``roles`` maps a role to the column names recognised for it, upper or lower case; ``chosen``
+    maps a role to the one column that the user named. Null and blank values of the roles in
+    ``may_lack`` become None. Raises UsageError for anything that would lose or mistake a row: a
+    missing, empty, damaged or truncated file, lacking or ambiguous columns, rows without a value,
+    missing shards.
     """
     _refuse_unknown_roles(roles, chosen)
-    found = files(path)
-    parts = [(file, *_read_file(file, roles, chosen, may_lack)) for file in found]
-    _refuse_different_columns(path, [(file, names) for file, names, _ in parts])
-    return Table(
-        columns={
-            role: tuple(value for _, _, columns in parts for value in columns[role])
-            for role in roles
-        },
-        names=dict(parts[0][1]),
-        parts=tuple((file, len(next(iter(columns.values())))) for file, _, columns in parts),
-        sha256=digest(path, found),
-    )
+    tables = files(path)
+    values: dict[str, list[Any]] = {role: [] for role in roles}
+    names_of: dict[Path, Names] = {}
+    parts: list[tuple[Path, int]] = []
+    for file in tables:
+        names, columns = _read_file(file, roles, chosen, may_lack)
+        names_of[file] = names
+        rows = 0
+        for role, column in columns.items():
+            rows = len(column)
+            values[role] += column
+        parts.append((file, rows))
+    _refuse_different_columns(path, names_of)
+    joined = {role: tuple(column) for role, column in values.items()}
+    names = names_of[tables[0]]
+    return Table(columns=joined, names=names, parts=tuple(parts), sha256=digest(path, tables))
+
+
+def read_named(
+    file: Path,
+    required: Sequence[str],
+    optional: Sequence[str],
+    chosen: Mapping[str, str],
+    *,
+    may_lack: Collection[str] = (),
+) -> Table:
+    """Read a file whose columns have the names of their roles; ``optional`` ones may be absent.
+
+    Values of the optional columns and of those in ``may_lack`` may be null or blank.
+    """
+    present = {column.lower() for column in columns(file)}
+    available = [name for name in optional if name in present]
+    roles = {name: (name,) for name in (*required, *available)}
+    return read(file, roles, chosen, may_lack=(*may_lack, *available))
 
 
 def columns(file: Path) -> tuple[str, ...]:
-    """Return the names of the columns that ``file`` has; raises UsageError where it cannot be read."""
-
-    def note(found: Sequence[str]) -> Names:
-        raise _Seen(tuple(found))
-
+    """Return the column names of ``file``; raises UsageError if it cannot be read."""
     try:
-        read_columns(file, note)
-    except _Seen as seen:
-        return seen.columns
+        read_columns(file, _stop_at_header)
+    except _HeaderRead as header:
+        return header.columns
     raise AssertionError(f"{file}: no reader asked which columns to read")
 
 
-class _Seen(Exception):
+class _HeaderRead(Exception):
     """Ends the reading of a file."""
 
     def __init__(self, columns: tuple[str, ...]) -> None:
         self.columns = columns
 
 
-def files(path: Path) -> tuple[Path, ...]:
-    """List the tables at ``path``: the file itself, or every table below the folder, sorted by path.
+def _stop_at_header(columns: Sequence[str]) -> Names:
+    raise _HeaderRead(tuple(columns))
 
-    Raises UsageError where there is none, where a folder mixes formats, or where it lacks a shard
+
+# --- files ----------------------------------------------------------------------------------------
+
+
+def files(path: Path) -> tuple[Path, ...]:
+    """Return the tables at ``path``: the file itself, or every table below the folder, sorted.
+
+    Raises UsageError if there is none, if a folder mixes formats, or if it lacks a shard
     (``-00001-of-00003``).
     """
     if path.is_dir():
         return _tables_below(path)
     if not path.exists():
-        msg = f"{path}: no such file or folder; give the path of a table ({ALLOWED}) or of a folder of tables"
-        raise UsageError(msg)
+        raise UsageError(
+            f"{path}: no such file or folder; give the path of a table ({ALLOWED}) or of a folder "
+            "of tables"
+        )
     if not extension(path):
-        msg = f"{path}: '{''.join(path.suffixes[-2:])}' is no table that can be read; {ALLOWED}; convert it to one"
-        raise UsageError(msg)
+        ending = "".join(path.suffixes[-2:])
+        raise UsageError(
+            f"{path}: '{ending}' is no table that can be read; {ALLOWED}; convert it to one"
+        )
     return (path,)
 
 
 def _tables_below(folder: Path) -> tuple[Path, ...]:
-    below = sorted(p for p in folder.rglob("*") if p.is_file() and _is_table(p.relative_to(folder)))
-    formats = sorted({extension(p) for p in below})
-    if not below:
-        msg = f"{folder}: the folder holds no table; {ALLOWED}; put one there or give another path"
-        raise UsageError(msg)
+    tables = sorted(p for p in folder.rglob("*") if p.is_file() and _is_table(p, folder))
+    if not tables:
+        raise UsageError(
+            f"{folder}: the folder holds no table; {ALLOWED}; put one there or give another path"
+        )
+    formats = sorted({extension(file) for file in tables})
     if len(formats) > 1:
-        msg = f"{folder}: the folder mixes {' and '.join(formats)}, maybe the same rows twice; give one file of them"
-        raise UsageError(msg)
-    _refuse_missing_shards(folder, below)
-    return tuple(below)
+        raise UsageError(
+            f"{folder}: the folder mixes {' and '.join(formats)}, maybe the same rows twice; give "
+            "one file of them"
+        )
+    _refuse_missing_shards(folder, tables)
+    return tuple(tables)
 
 
-def _is_table(relative: Path) -> bool:
-    hidden = any(part.startswith(".") for part in relative.parts)
-    return not hidden and relative.name not in _METADATA and bool(extension(relative))
+def _is_table(file: Path, folder: Path) -> bool:
+    if any(part.startswith(".") for part in file.relative_to(folder).parts):
+        return False
+    return file.name not in _METADATA and extension(file) != ""
 
 
-def _refuse_missing_shards(folder: Path, below: Sequence[Path]) -> None:
-    """Refuse what an interrupted download leaves: the shards that are there would silently be another data set."""
-    for file in below:
+def _refuse_missing_shards(folder: Path, tables: Sequence[Path]) -> None:
+    """Refuse what an interrupted download leaves: the shards present are another data set."""
+    for file in tables:
         missing = _missing_sibling(file)
         if missing:
-            msg = f"{folder}: {file.name} is one of several shards and {missing} is missing; fetch the folder again"
-            raise UsageError(msg)
+            raise UsageError(
+                f"{folder}: {file.name} is one of several shards and {missing} is missing; fetch "
+                "the folder again"
+            )
 
 
 def _missing_sibling(file: Path) -> str | None:
@@ -151,10 +196,11 @@ def _missing_sibling(file: Path) -> str | None:
     if shard is None:
         return None
     ending = file.name[shard.end() :]
-    names = (
-        f"{shard['stem']}-{i:05d}-of-{shard['count']}.{ending}" for i in range(int(shard["count"]))
-    )
-    return next((name for name in names if not file.with_name(name).is_file()), None)
+    for index in range(int(shard["count"])):
+        name = f"{shard['stem']}-{index:05d}-of-{shard['count']}.{ending}"
+        if not file.with_name(name).is_file():
+            return name
+    return None
 
 
 def _read_file(
@@ -163,87 +209,110 @@ def _read_file(
     chosen: Mapping[str, str],
     may_lack: Collection[str],
 ) -> tuple[Names, Columns]:
-    names, columns = read_columns(file, lambda found: _pick(file, found, roles, chosen))
+    names, columns = read_columns(file, lambda present: _pick(file, present, roles, chosen))
     for role, values in columns.items():
-        if role not in may_lack or not values:
+        if not values:
+            raise UsageError(f"{file}: holds no rows; give a table that has some")
+        if role in may_lack:
+            columns[role] = [None if _is_missing(value) else value for value in values]
+        else:
             _refuse_missing_values(file, role, names[role], values)
-    for role in may_lack:
-        columns[role] = [None if _is_missing(value) else value for value in columns[role]]
     return names, columns
 
 
-# --- columns ----------------------------------------------------------------------------------------------------------
+# --- columns --------------------------------------------------------------------------------------
 
 
 def _refuse_unknown_roles(roles: Mapping[str, Sequence[str]], chosen: Mapping[str, str]) -> None:
     unknown = sorted(set(chosen) - set(roles))
     if unknown:
-        msg = f"--green-columns: there is no role '{unknown[0]}'; the roles are {', '.join(roles)}: use one of these"
-        raise UsageError(msg)
+        raise UsageError(
+            f"--green-columns: there is no role '{unknown[0]}'; the roles are {', '.join(roles)}: "
+            "use one of these"
+        )
 
 
 def _pick(
-    file: Path, found: Sequence[str], roles: Mapping[str, Sequence[str]], chosen: Mapping[str, str]
+    file: Path,
+    present: Sequence[str],
+    roles: Mapping[str, Sequence[str]],
+    chosen: Mapping[str, str],
 ) -> Names:
-    if not found:
-        msg = f"{file}: is empty, without columns or rows; give a table that has some"
-        raise UsageError(msg)
-    names = {
-        role: _column(file, found, role, known, chosen.get(role)) for role, known in roles.items()
-    }
+    """Return role to column. Raises UsageError if a role has none, several, or another role's."""
+    if not present:
+        raise UsageError(f"{file}: is empty, without columns or rows; give a table that has some")
+    names: dict[str, str] = {}
+    for role, recognised in roles.items():
+        if role in chosen:
+            names[role] = _chosen_column(file, present, role, chosen[role])
+        else:
+            names[role] = _recognised_column(file, present, role, recognised)
     if len(set(names.values())) < len(names):
-        msg = f"{file}: --green-columns gives one column to several roles ({names}); give each role its own"
-        raise UsageError(msg)
+        raise UsageError(
+            f"{file}: --green-columns gives one column to several roles ({names}); give each role "
+            "its own"
+        )
     return names
 
 
-def _column(
-    file: Path, found: Sequence[str], role: str, known: Sequence[str], chosen: str | None
-) -> str:
-    """Return the one column for ``role``: the chosen one by its exact name, else the only recognised one."""
-    wanted = {name.lower() for name in known}
-    fits = [
-        name for name in found if (name == chosen if chosen is not None else name.lower() in wanted)
-    ]
-    if len(fits) == 1:
-        return fits[0]
-    remedy = f"name one with --green-columns TASK={role}:COLUMN"
-    if fits and chosen is not None:
-        msg = f"{file}: {len(fits)} columns are called '{chosen}'; the {role} needs one: rename the others"
-    elif fits:
-        msg = f"{file}: several columns could be the {role} ({', '.join(fits)}); {remedy}"
-    else:
-        sought = (
-            f"'{chosen}' of --green-columns" if chosen is not None else f"any of {', '.join(known)}"
+def _chosen_column(file: Path, present: Sequence[str], role: str, name: str) -> str:
+    """Return the column ``name``, if there is exactly one."""
+    count = Counter(present)[name]
+    if count == 1:
+        return name
+    if count:
+        raise UsageError(
+            f"{file}: {count} columns are called '{name}'; the {role} needs one: rename the others"
         )
-        msg = f"{file}: no column for the {role} ({sought}) among {_listing(found)}; {remedy}"
-    raise UsageError(msg)
+    raise _no_column(file, present, role, f"'{name}' of --green-columns")
 
 
-def _listing(found: Sequence[str]) -> str:
-    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-    return ", ".join(found[:_SHOWN]) + more
+def _recognised_column(
+    file: Path, present: Sequence[str], role: str, recognised: Sequence[str]
+) -> str:
+    """Return the only column of a recognised name, upper or lower case."""
+    names = {name.lower() for name in recognised}
+    fitting = [column for column in present if column.lower() in names]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        raise UsageError(
+            f"{file}: several columns could be the {role} ({', '.join(fitting)}); "
+            f"{_naming_remedy(role)}"
+        )
+    raise _no_column(file, present, role, f"any of {', '.join(recognised)}")
 
 
-def _refuse_different_columns(path: Path, parts: Sequence[tuple[Path, Names]]) -> None:
-    first, names = parts[0]
-    for file, others in parts[1:]:
-        if others != names:
-            msg = f"{path}: {first.name} has {dict(names)} but {file.name} has {dict(others)}; give one file of them"
-            raise UsageError(msg)
+def _no_column(file: Path, present: Sequence[str], role: str, sought: str) -> UsageError:
+    listing = ", ".join(present[:_SHOWN])
+    if len(present) > _SHOWN:
+        listing += f" and {len(present) - _SHOWN} more"
+    return UsageError(
+        f"{file}: no column for the {role} ({sought}) among {listing}; {_naming_remedy(role)}"
+    )
 
 
-def _refuse_missing_values(file: Path, role: str, column: str, values: Sequence[Any]) -> None:
-    if not values:
-        msg = f"{file}: holds no rows; give a table that has some"
-        raise UsageError(msg)
+def _naming_remedy(role: str) -> str:
+    return f"name one with --green-columns TASK={role}:COLUMN"
+
+
+def _refuse_different_columns(path: Path, names_of: Mapping[Path, Names]) -> None:
+    (first, names), *others = names_of.items()
+    for file, other_names in others:
+        if other_names != names:
+            raise UsageError(
+                f"{path}: {first.name} has {dict(names)} but {file.name} has {dict(other_names)}; "
+                "give one file of them"
+            )
+
+
+def _refuse_missing_values(file: Path, role: str, column: str, values: Sequence[object]) -> None:
     missing = [row for row, value in enumerate(values, 1) if _is_missing(value)]
     if missing:
-        msg = (
-            f"{file}: {len(missing)} of {len(values)} rows have no {role} (column '{column}' is null or blank), "
-            f"the first is row {missing[0]}; fill them in or remove them"
+        raise UsageError(
+            f"{file}: {len(missing)} of {len(values)} rows have no {role} (column '{column}' is "
+            f"null or blank), the first is row {missing[0]}; fill them in or remove them"
         )
-        raise UsageError(msg)
 
 
 def _is_missing(value: object) -> bool:
@@ -253,15 +322,20 @@ def _is_missing(value: object) -> bool:
     return value is None or (isinstance(value, float) and math.isnan(value))
 
 
-# --- identity ---------------------------------------------------------------------------------------------------------
+# --- identity -------------------------------------------------------------------------------------
 
 
-def digest(path: Path, found: Sequence[Path]) -> str:
-    """Return the SHA-256 of a file, or of a folder's ``sha256sum`` listing (see ``Table.sha256``)."""
+def digest(path: Path, tables: Sequence[Path]) -> str:
+    """Return the SHA-256 of a file, or of a folder's ``sha256sum`` listing.
+
+    The listing has a line ``<digest>  <relative path>`` for each of ``tables``, in that order.
+    """
     if path.is_file():
         return _file_sha256(path)
-    lines = [f"{_file_sha256(file)}  {file.relative_to(path).as_posix()}\n" for file in found]
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+    listing = ""
+    for file in tables:
+        listing += f"{_file_sha256(file)}  {file.relative_to(path).as_posix()}\n"
+    return hashlib.sha256(listing.encode()).hexdigest()
 
 
 def _file_sha256(file: Path) -> str:

@@ -234,19 +234,19 @@ def test_the_threshold_decides(other_bands: int, threshold: float, count: int) -
 
 
 def test_a_crowd_stays_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A bucket of more than ``CROWD`` rows is one cluster unlooked at; a smaller one is looked at pair by pair."""
+    """A bucket of more than ``LARGEST_COMPARED`` rows is one cluster unlooked at; a smaller one is looked at pair by pair."""
     alike_in_one_band = np.stack(
         [row(**{f"b{i}": value for i in range(1, BANDS)}) for value in range(1, 6)]
     )
     assert len(set(clusters(alike_in_one_band).tolist())) == 5
-    monkeypatch.setattr(near_duplicates, "CROWD", 4)
+    monkeypatch.setattr(near_duplicates, "LARGEST_COMPARED", 4)
     assert len(set(clusters(alike_in_one_band).tolist())) == 1
     assert len(set(clusters(alike_in_one_band[:4]).tolist())) == 4
 
 
 def test_a_crowd_of_copies_is_one_cluster_beside_others(monkeypatch: pytest.MonkeyPatch) -> None:
     """Many copies of one function do not draw a stranger in."""
-    monkeypatch.setattr(near_duplicates, "CROWD", 4)
+    monkeypatch.setattr(near_duplicates, "LARGEST_COMPARED", 4)
     copies = [SIXTY.replace("ring", "ring", 1) + f"// {i}" for i in range(9)]
     assert together(*copies, function(8)) == {frozenset(range(9)), frozenset({9})}
 

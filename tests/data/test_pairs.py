@@ -175,5 +175,5 @@ def test_what_a_score_does_not_cover_is_a_doubt() -> None:
     assert [text.split(":")[0] for text in found] == [
         "only pairs of at most 50 characters are used",
         "scored on 8 of 90 test pairs",
-        "2 of 8 test sources stand in the training data too",
+        "2 of 8 test sources are in the training data too",
     ]

@@ -127,7 +127,7 @@ def test_cap_that_leaves_one_class_is_refused() -> None:
 def test_ready_made_sides_that_share_a_text_are_refused() -> None:
     """Sides made elsewhere are held to the same promise."""
     a, b, c = examples(10), examples(20)[10:], examples(30)[20:]
-    with pytest.raises(UsageError, match=r"2 functions stand on two sides"):
+    with pytest.raises(UsageError, match=r"2 functions are in two splits"):
         assemble(
             (a, [*b, a[0]], [*c, Example(text=f" {a[1].text}", label=0)]), origin="x", facts={}
         )
@@ -137,7 +137,7 @@ def test_ready_made_sides_that_share_a_cluster_are_refused() -> None:
     """A near-duplicate on two sides flatters a score as an exact one does."""
     a, b, c = examples(10), examples(20)[10:], examples(30)[20:]
     near_a, near_c = Example(text="x", label=0, group=7), Example(text="y", label=0, group=7)
-    with pytest.raises(UsageError, match=r"x: 1 functions stand on two sides"):
+    with pytest.raises(UsageError, match=r"x: 1 functions are in two splits"):
         assemble(([*a, near_a], b, [*c, near_c]), origin="x", facts={})
 
 

@@ -1,1 +1,1 @@
-"""How translation data lie on disk: a module for each layout, and what joins programs of any of them into pairs."""
+"""The layouts of translation data: a module for each, and those that pair and split programs."""

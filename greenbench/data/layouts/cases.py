@@ -1,9 +1,8 @@
-"""Tests of whole programs as tables hold them: a list of what is read and what has to be printed, parsed or as JSON."""
+"""Tests of whole programs in a table's cell: a list of inputs and outputs, parsed or as JSON."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from greenbench.data.layouts.records import plain
 from greenbench.data.program_tests import Stream, Streams
@@ -13,32 +12,35 @@ SHAPE = 'a list like [{"input": "1 2\\n", "output": "3\\n"}] is needed'
 
 
 def streams(value: object, where: str) -> Streams | None:
-    """Return the tests in one row's cell, None where there are none. Raises UsageError where they cannot be understood."""
-    found = parsed(value, where, "tests")
-    if not found:
+    """Return the tests in one row's cell, None if it is empty.
+
+    Raises UsageError if they are no list of inputs and outputs.
+    """
+    tests = parsed(value, where, "tests")
+    if not tests:
         return None
-    if not isinstance(found, list):
-        raise UsageError(f"{where}: the tests are a {type(found).__name__}; {SHAPE}: mend the row")
-    return Streams(
-        cases=tuple(_case(case, f"{where}, test {number}") for number, case in enumerate(found, 1))
-    )
+    if not isinstance(tests, list):
+        raise UsageError(f"{where}: the tests are a {type(tests).__name__}; {SHAPE}: mend the row")
+    cases = [_case(test, f"{where}, test {number}") for number, test in enumerate(tests, 1)]
+    return Streams(cases=tuple(cases))
 
 
-def parsed(value: object, where: str, what: str) -> Any:
-    """Return what a cell holds, parsed where it is JSON."""
+def parsed(value: object, where: str, what: str) -> object:
+    """Return the value of a cell, parsed if it is text. Raises UsageError if that is no JSON."""
     if not isinstance(value, str):
         return value
     try:
-        return json.loads(value)
+        content: object = json.loads(value)
     except (ValueError, RecursionError) as error:
         raise UsageError(
             f"{where}: the {what} are no JSON ({error or 'nested too deeply'}); mend the row"
         ) from error
+    return content
 
 
-def _case(case: object, where: str) -> Stream:
-    if not (isinstance(case, dict) and {"input", "output"} <= set(case)):
+def _case(test: object, where: str) -> Stream:
+    if not isinstance(test, dict) or "input" not in test or "output" not in test:
         raise UsageError(f"{where}: there is no input and output; {SHAPE}: mend the row")
-    return Stream(
-        stdin=plain(case["input"], where, "input"), stdout=plain(case["output"], where, "output")
-    )
+    stdin = plain(test["input"], where, "input")
+    stdout = plain(test["output"], where, "output")
+    return Stream(stdin=stdin, stdout=stdout)

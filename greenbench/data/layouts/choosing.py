@@ -1,4 +1,4 @@
-"""Look at files and folders, choose the layout that they are of, and read pairs from them."""
+"""Recognise the layout of translation data, and read pairs from them."""
 
 from __future__ import annotations
 
@@ -7,33 +7,33 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from greenbench.data import tables
-from greenbench.data.examples import normalised
 from greenbench.data.formats import extension
 from greenbench.data.layouts import evalplus, folders, humaneval_x, long, wide
 from greenbench.data.layouts.joining import direction_of, join, kind, refuse_unpaired
-from greenbench.data.layouts.records import Read
-from greenbench.data.layouts.sides import named
-from greenbench.data.pairs import AUTHORS_RULE, shuffled, split
+from greenbench.data.layouts.records import Solutions
+from greenbench.data.layouts.split_files import by_split
+from greenbench.data.pairs import AUTHORS_RULE, distinct_sources, shuffled, split
 from greenbench.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from greenbench.data.pairs import Pair, Sides
+    from greenbench.data.layouts.records import Solution
+    from greenbench.data.pairs import Pair, PairLists
 
 TENTH_RULE = "the authors' train / test, a random tenth of train as valid"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """Tables of programs."""
+    """A layout of tables with programs."""
 
     looks: str
-    """Its signature, for error sentences."""
+    """Its columns, for error messages."""
     fits: Callable[[Sequence[str], Mapping[str, str]], bool]
-    """Given the columns in lower case, and those that the user chose."""
-    read: Callable[[Path, Mapping[str, str]], Read]
+    """Takes the columns in lower case, and those that the user chose."""
+    read: Callable[[Path, Mapping[str, str]], Solutions]
 
 
 TABLES: Mapping[str, Layout] = {
@@ -43,35 +43,39 @@ TABLES: Mapping[str, Layout] = {
 }
 """The first one that fits is taken, and wide tables last."""
 TOGETHER = {evalplus.NAME, humaneval_x.NAME}
-"""Layouts whose problems have the same names: one's Java and the other one's Python are pairs."""
+"""Layouts whose problems have the same names: programs of both can be one pair."""
 LOOKED_FOR = "; ".join([wide.LOOKS, *(layout.looks for layout in TABLES.values()), folders.LOOKS])
+SHOWN = 30
+"""Column names that an error message lists at most."""
 
 
 def load(
     path: Path, chosen: Mapping[str, str], direction: str | None, seed: int
-) -> tuple[Sides, dict[str, Any]]:
-    """Read the pairs at ``path``, in the sides that names tell, else split here, and facts on them. Raises UsageError.
+) -> tuple[PairLists, dict[str, Any]]:
+    """Read the pairs at ``path`` in the splits that names tell, else split them, and the facts.
 
-    ``chosen`` maps roles to columns that the user named, ``direction`` is ``SRC:DST`` or None for the data's own.
+    ``chosen`` maps roles to columns that the user named; ``direction`` is ``SRC:DST``, or None for
+    the data's own. Raises UsageError for data that are damaged, ambiguous or of no known layout.
     """
     parts = folders.parts(path) if path.is_dir() else []
     if parts:
         _refuse_tables_beside(path, parts)
         _refuse_chosen(folders.NAME, chosen)
-        return _programs(path, dict.fromkeys(parts, folders.NAME), chosen, direction, seed)
+        return _load_programs(path, dict.fromkeys(parts, folders.NAME), chosen, direction, seed)
     layouts = {file: _layout(file, chosen) for file in _tables(path)}
     if set(layouts.values()) == {wide.NAME}:
         return wide.load(path, list(layouts), chosen, direction, seed)
-    return _programs(path, layouts, chosen, direction, seed)
+    return _load_programs(path, layouts, chosen, direction, seed)
 
 
-# --- looking ------------------------------------------------------------------------------------------------------------
+# --- recognising ----------------------------------------------------------------------------------
 
 
 def _tables(path: Path) -> tuple[Path, ...]:
     if path.is_dir() and not any(extension(p) for p in path.rglob("*")):
         raise UsageError(
-            f"{path}: the folder holds no translation data; looked for: {LOOKED_FOR}; give another path"
+            f"{path}: the folder holds no translation data; looked for: {LOOKED_FOR}; give another "
+            "path"
         )
     return tables.files(path)
 
@@ -79,18 +83,24 @@ def _tables(path: Path) -> tuple[Path, ...]:
 def _layout(file: Path, chosen: Mapping[str, str]) -> str:
     """Return the name of the layout that a table's columns tell."""
     columns = [c.lower() for c in tables.columns(file)]
-    fit = [name for name, layout in TABLES.items() if layout.fits(columns, chosen)]
-    if fit[:1] == [long.NAME] and wide.sure(columns, chosen):
-        fit = []
-    if not fit and columns and not wide.fits(columns, chosen):
+    name = _fitting_table(columns, chosen)
+    if name is None and columns and not wide.fits(columns, chosen):
         raise UsageError(
-            f"{file}: the columns ({', '.join(columns[:30])}) are of no layout; looked for: {LOOKED_FOR}; rename them, or say "
-            "which they are with --green-columns T1=source:COLUMN,target:COLUMN"
+            f"{file}: the columns ({', '.join(columns[:SHOWN])}) are of no layout; looked for: "
+            f"{LOOKED_FOR}; rename them, or say which they are with --green-columns "
+            "T1=source:COLUMN,target:COLUMN"
         )
-    name = (fit or [wide.NAME])[0]
     if name in TOGETHER:
         _refuse_chosen(name, chosen)
-    return name
+    return name or wide.NAME
+
+
+def _fitting_table(columns: Sequence[str], chosen: Mapping[str, str]) -> str | None:
+    for name, layout in TABLES.items():
+        if layout.fits(columns, chosen):
+            is_wide = name == long.NAME and wide.sure(columns, chosen)
+            return None if is_wide else name
+    return None
 
 
 def _refuse_chosen(layout: str, chosen: Mapping[str, str]) -> None:
@@ -104,95 +114,99 @@ def _refuse_tables_beside(path: Path, parts: Sequence[Path]) -> None:
     beside = sorted(p for p in path.iterdir() if p.is_file() and extension(p))
     if beside:
         raise UsageError(
-            f"{path}: holds the table {beside[0].name} and folders of programs ({parts[0].relative_to(path)}); which one is "
-            "meant cannot be known: give one of them"
+            f"{path}: holds the table {beside[0].name} and folders of programs "
+            f"({parts[0].relative_to(path)}); which one is meant cannot be known: give one of them"
         )
 
 
-# --- reading ------------------------------------------------------------------------------------------------------------
+# --- reading --------------------------------------------------------------------------------------
 
 
-def _programs(
+def _load_programs(
     path: Path,
     layouts: Mapping[Path, str],
     chosen: Mapping[str, str],
     direction: str | None,
     seed: int,
-) -> tuple[Sides, dict[str, Any]]:
-    by_side = named(path, list(layouts), may_lack=("valid",)) or {"": list(layouts)}
-    read = {
-        side: _side(path, {part: layouts[part] for part in parts}, chosen)
-        for side, parts in by_side.items()
-    }
-    every = [p for one in read.values() for p in one.programs]
-    direction = direction_of(path, every, direction)
-    joined = {
-        side: join(one.programs, direction, alone=side == "test") for side, one in read.items()
-    }
-    pairs = {side: made for side, (made, _) in joined.items()}
-    refuse_unpaired(path, pairs, direction)
-    sides, facts = _arranged(path, pairs, seed)
-    left_out = Counter(marked_unusable=sum(one.marked_unusable for one in read.values()))
-    for _, counts in joined.values():
-        left_out.update(counts)
-    return sides, {
-        **facts,
-        "sha256": tables.digest(
-            path, sorted({file for one in read.values() for file in one.files})
-        ),
-        "rows": sum(map(len, sides)),
-        "direction": direction,
-        "layout": " and ".join(sorted(set(layouts.values()))),
-        "test_kind": kind(sides[2]),
-        "programs": dict(Counter(p.language for p in every)),
-        **left_out,
-    }
+) -> tuple[PairLists, dict[str, Any]]:
+    parts_of = by_split(path, list(layouts), may_lack=("valid",)) or {"": list(layouts)}
+    solutions_of: dict[str, Solutions] = {}
+    programs: list[Solution] = []
+    files: set[Path] = set()
+    for name, parts in parts_of.items():
+        solutions = _read(path, {part: layouts[part] for part in parts}, chosen)
+        solutions_of[name] = solutions
+        programs += solutions.programs
+        files.update(solutions.files)
+    direction = direction_of(path, programs, direction)
+    pairs_of, left_out = _joined(solutions_of, direction)
+    refuse_unpaired(path, pairs_of, direction)
+    pair_lists, facts = _arranged(path, pairs_of, seed)
+    facts["sha256"] = tables.digest(path, sorted(files))
+    facts["rows"] = sum(map(len, pair_lists))
+    facts["direction"] = direction
+    facts["layout"] = " and ".join(sorted(set(layouts.values())))
+    facts["test_kind"] = kind(pair_lists[2])
+    facts["programs"] = dict(Counter(p.language for p in programs))
+    facts.update(left_out)
+    return pair_lists, facts
 
 
-def _side(path: Path, layouts: Mapping[Path, str], chosen: Mapping[str, str]) -> Read:
-    """Read the files or folders of one side."""
+def _read(path: Path, layouts: Mapping[Path, str], chosen: Mapping[str, str]) -> Solutions:
+    """Read the files or folders of one split."""
     _refuse_mixed(path, layouts)
-    read = {
-        part: folders.read(part, path) if name == folders.NAME else TABLES[name].read(part, chosen)
-        for part, name in layouts.items()
-    }
-    strict = [
-        p for part, one in read.items() if layouts[part] == evalplus.NAME for p in one.programs
-    ]
-    others = [
-        p for part, one in read.items() if layouts[part] != evalplus.NAME for p in one.programs
-    ]
-    return Read(
-        programs=evalplus.judging(others, strict),
-        marked_unusable=sum(one.marked_unusable for one in read.values()),
-        files=[file for one in read.values() for file in one.files],
-    )
+    strict: list[Solution] = []
+    others: list[Solution] = []
+    combined = Solutions()
+    for part, layout in layouts.items():
+        if layout == folders.NAME:
+            solutions = folders.read(part, path)
+        else:
+            solutions = TABLES[layout].read(part, chosen)
+        (strict if layout == evalplus.NAME else others).extend(solutions.programs)
+        combined.marked_unusable += solutions.marked_unusable
+        combined.files += solutions.files
+    combined.programs = evalplus.with_tests_of(others, strict)
+    return combined
 
 
 def _refuse_mixed(path: Path, layouts: Mapping[Path, str]) -> None:
-    """Refuse tables whose problems cannot be told to be the same or not."""
+    """Refuse tables of which it cannot be known whether they share problems."""
     (first, name), *others = layouts.items()
     for part, other in others:
         if other != name and {name, other} != TOGETHER:
             raise UsageError(
-                f"{path}: {first.name} is of the layout {name} and {part.name} of {other}; give tables of one layout "
-                f"({' and '.join(sorted(TOGETHER))} may stand together)"
+                f"{path}: {first.name} is of the layout {name} and {part.name} of {other}; give "
+                f"tables of one layout ({' and '.join(sorted(TOGETHER))} may stand together)"
             )
 
 
+def _joined(
+    solutions_of: Mapping[str, Solutions], direction: str
+) -> tuple[dict[str, list[Pair]], Counter[str]]:
+    """Return the pairs of each split, and counts of what was left out."""
+    pairs_of: dict[str, list[Pair]] = {}
+    left_out = Counter(marked_unusable=0)
+    for name, solutions in solutions_of.items():
+        pairs, counts = join(solutions.programs, direction, alone=name == "test")
+        pairs_of[name] = pairs
+        left_out.update(counts)
+        left_out["marked_unusable"] += solutions.marked_unusable
+    return pairs_of, left_out
+
+
 def _arranged(
-    path: Path, pairs: Mapping[str, list[Pair]], seed: int
-) -> tuple[Sides, dict[str, Any]]:
-    """Return train, valid and test: those that names tell, with a tenth of train as valid where none is named."""
-    if "" in pairs:
-        return split(pairs[""], seed=seed, origin=str(path))
-    if "valid" in pairs:
-        return (pairs["train"], pairs["valid"], pairs["test"]), {
-            "split_rule": AUTHORS_RULE,
-            "duplicates_removed": 0,
-        }
-    distinct = list({normalised(p.source): p for p in pairs["train"]}.values())
+    path: Path, pairs_of: Mapping[str, list[Pair]], seed: int
+) -> tuple[PairLists, dict[str, Any]]:
+    """Return train, valid and test as names tell them; valid may be a tenth of train."""
+    if "" in pairs_of:
+        return split(pairs_of[""], seed=seed, origin=str(path))
+    if "valid" in pairs_of:
+        facts: dict[str, Any] = {"split_rule": AUTHORS_RULE, "duplicates_removed": 0}
+        return (pairs_of["train"], pairs_of["valid"], pairs_of["test"]), facts
+    distinct = distinct_sources(pairs_of["train"])
     tenth = max(1, round(len(distinct) / 10))
     mixed = shuffled(distinct, seed)
-    told = {"split_rule": TENTH_RULE, "duplicates_removed": len(pairs["train"]) - len(distinct)}
-    return (mixed[tenth:], mixed[:tenth], pairs["test"]), told
+    removed = len(pairs_of["train"]) - len(distinct)
+    facts = {"split_rule": TENTH_RULE, "duplicates_removed": removed}
+    return (mixed[tenth:], mixed[:tenth], pairs_of["test"]), facts

@@ -1,7 +1,8 @@
-"""The folders of Pan et al., "Lost in Translation" (ICSE 2024): ``Java/Code/NAME.java`` beside ``Java/TestCases``.
+"""The folders of Pan et al., "Lost in Translation" (ICSE 2024).
 
-Tests are ``NAME_0.in`` and ``NAME_0.out`` (AVATAR's) or ``NAME_in.txt`` and ``NAME_out.txt`` (CodeNet's). EvalPlus's part has
-its Java programs in a Maven project, whose JUnit tests are not read.
+Programs are in ``Java/Code/NAME.java``, tests in ``Java/TestCases``: ``NAME_0.in`` and
+``NAME_0.out`` (AVATAR) or ``NAME_in.txt`` and ``NAME_out.txt`` (CodeNet). EvalPlus's part has its
+Java programs in a Maven project, whose JUnit tests are not read.
 """
 
 from __future__ import annotations
@@ -10,19 +11,19 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from greenbench.data.layouts.records import Program, Read, language
+from greenbench.data.layouts.records import Solution, Solutions, language
 from greenbench.data.program_tests import Stream, Streams
 from greenbench.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 NAME = "folders"
 LOOKS = "folders such as Java/Code with Java/TestCases"
 TESTS, MAVEN = "testcases", "evalplus_java/src/main/java/com/example"
 DEEPEST = 4
-"""Folders between the one that is given and ``Code``, at most."""
+"""The most folders between the given one and ``Code``."""
 ENDINGS: Mapping[str, Sequence[str]] = {
     "java": (".java",),
     "python": (".py",),
@@ -34,47 +35,63 @@ ENDINGS: Mapping[str, Sequence[str]] = {
 }
 _CASE = re.compile(r"(?P<program>.+)_(?:(?P<number>\d+)\.(?:in|out)|(?:in|out)\.txt)")
 
-Cases = dict[str, dict[int, dict[str, "Path"]]]
-"""Program to the number of a test to ``in`` and ``out``."""
+TestFiles = dict[int, dict[str, "Path"]]
+"""Number of a test to its files, ``in`` and ``out``."""
 
 
 def parts(root: Path) -> list[Path]:
-    """Find the folders of programs at most a few levels below ``root``, in order of their paths."""
-    levels = ["*/" * depth + "[cC][oO][dD][eE]" for depth in range(1, DEEPEST + 1)]
-    found = [
-        p
-        for level in levels
-        for p in root.glob(level)
-        if not any(n.startswith(".") for n in p.relative_to(root).parts)
-    ]
-    maven = {data / MAVEN for data in (p.parent.parent for p in found)}
-    return sorted(p for p in {*found, *maven} if p.is_dir() and _programs(p))
+    """Return the folders of programs at most a few levels below ``root``, sorted by path."""
+    candidates: set[Path] = set()
+    for folder in _code_folders(root):
+        candidates.add(folder)
+        candidates.add(folder.parent.parent / MAVEN)
+    return sorted(p for p in candidates if p.is_dir() and _programs(p))
 
 
-def read(part: Path, root: Path) -> Read:
-    """Read the programs and tests of one folder that ``parts`` found below ``root``. Raises UsageError."""
-    data, tongue = _place(part)
-    cases = _cases(part.parent)
-    read = Read()
+def _code_folders(root: Path) -> Iterator[Path]:
+    """Yield what is called ``Code`` below ``root`` and in no hidden folder."""
+    for depth in range(1, DEEPEST + 1):
+        for folder in root.glob("*/" * depth + "[cC][oO][dD][eE]"):
+            below = folder.relative_to(root)
+            if not any(name.startswith(".") for name in below.parts):
+                yield folder
+
+
+def read(part: Path, root: Path) -> Solutions:
+    """Read the programs and tests of a folder that ``parts`` found below ``root``.
+
+    Raises UsageError if a file is empty or not UTF-8, or if a test lacks its input or output.
+    """
+    dataset, name = _place(part)
+    tests_of = _test_files(part.parent)
+    solutions = Solutions()
     for file in _programs(part):
-        name, own = (data.relative_to(root) / file.stem).as_posix(), cases.get(file.stem, {})
-        read.programs.append(
-            Program(problem=name, language=tongue, text=_text(file), tests=_streams(own))
+        tests = tests_of.get(file.stem, {})
+        solution = Solution(
+            problem=(dataset.relative_to(root) / file.stem).as_posix(),
+            language=name,
+            text=_text(file),
+            tests=_streams(tests),
         )
-        read.files += [file, *(f for case in own.values() for f in case.values())]
-    return read
+        solutions.programs.append(solution)
+        solutions.files.append(file)
+        for case in tests.values():
+            solutions.files.extend(case.values())
+    return solutions
 
 
 def _programs(part: Path) -> list[Path]:
-    """List the programs of one folder, by the ending of its language; none where it has no language of ours."""
+    """Return the programs of one folder, by its language; none for an unknown language."""
     endings = tuple(ENDINGS.get(_place(part)[1], ()))
-    return sorted(
-        p for p in part.iterdir() if p.name.lower().endswith(endings) and not p.name.startswith(".")
-    )
+    programs = []
+    for file in part.iterdir():
+        if file.name.lower().endswith(endings) and not file.name.startswith("."):
+            programs.append(file)
+    return sorted(programs)
 
 
 def _place(part: Path) -> tuple[Path, str]:
-    """Return the folder of the data set, within which a program's name is one, and the language."""
+    """Return the data set's folder, within which program names are unique, and the language."""
     if part.as_posix().endswith(MAVEN):
         return part.parents[MAVEN.count("/")], "java"
     return part.parent.parent, language(part.parent.name)
@@ -96,25 +113,32 @@ def _decoded(file: Path) -> str:
         ) from error
 
 
-def _cases(folder: Path) -> Cases:
-    """Sort the files of the tests beside ``Code``, if there are any."""
-    found: Cases = defaultdict(lambda: defaultdict(dict))
-    for tests in (p for p in folder.iterdir() if p.name.lower() == TESTS and p.is_dir()):
+def _test_files(folder: Path) -> Mapping[str, TestFiles]:
+    """Return the files of the tests beside ``Code``, by program."""
+    files: dict[str, TestFiles] = defaultdict(lambda: defaultdict(dict))
+    for tests in folder.iterdir():
+        if tests.name.lower() != TESTS or not tests.is_dir():
+            continue
         for file in tests.iterdir():
-            if case := _CASE.fullmatch(file.name):
-                kind = "out" if file.stem.endswith("_out") or file.suffix == ".out" else "in"
-                found[case["program"]][int(case["number"] or 0)][kind] = file
-    return found
+            match = _CASE.fullmatch(file.name)
+            if match is None:
+                continue
+            is_output = file.stem.endswith("_out") or file.suffix == ".out"
+            number = int(match["number"] or 0)
+            files[match["program"]][number]["out" if is_output else "in"] = file
+    return files
 
 
-def _streams(cases: Mapping[int, Mapping[str, Path]]) -> Streams | None:
-    for case in cases.values():
+def _streams(tests: TestFiles) -> Streams | None:
+    for case in tests.values():
         if len(case) == 1:
+            (file,) = case.values()
             raise UsageError(
-                f"{next(iter(case.values()))}: is one half of a test, input or output; add the other, or remove it"
+                f"{file}: is one half of a test, input or output; add the other, or remove it"
             )
-    made = (
-        Stream(stdin=_decoded(case["in"]), stdout=_decoded(case["out"]))
-        for _, case in sorted(cases.items())
-    )
-    return Streams(cases=tuple(made)) if cases else None
+    cases = []
+    for number in sorted(tests):
+        stdin = _decoded(tests[number]["in"])
+        stdout = _decoded(tests[number]["out"])
+        cases.append(Stream(stdin=stdin, stdout=stdout))
+    return Streams(cases=tuple(cases)) if cases else None

@@ -1,7 +1,9 @@
-"""Programs of one problem in two languages become a pair; where the second one lacks, tests alone can make a test pair.
+"""Pairs of programs that solve one problem in two languages.
 
-As in Pan et al. (ICSE 2024), whole programs are judged by what the source program's tests say, else by those of its
-translation. Checks are code in the language of the translation, so those are its own.
+As in Pan et al. (ICSE 2024), a translated whole program is judged by the tests of its source, or
+else by those of the reference translation. Unit tests are code in the language of the translation,
+so the reference translation's are used. A source that has tests, without a reference translation,
+can be a test pair.
 """
 
 from __future__ import annotations
@@ -18,104 +20,125 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from greenbench.data.layouts.records import Program
+    from greenbench.data.layouts.records import Solution
     from greenbench.data.program_tests import Tests
 
 KINDS = {Calls: "calls", Streams: "stdin/stdout", Checks: "unit tests"}
-"""What the facts call a kind of tests."""
+"""Names of the kinds of tests in the facts."""
+REMEDIES = {
+    "": (
+        "put data with pairs and these into one folder, with names that begin with train and test "
+        "(train.parquet and test.parquet): a test program needs only a source and stdin/stdout "
+        "tests"
+    ),
+    "test": "a test program needs a source, and a translation or stdin/stdout tests: give others",
+}
+"""Split (empty if the files' names tell none) to what can be done if it has no pairs."""
 
 
-def direction_of(path: Path, programs: Iterable[Program], asked: str | None) -> str:
-    """Return the direction that is asked for, else the data's: two languages, in the order in which they first stand.
+def direction_of(path: Path, programs: Iterable[Solution], requested: str | None) -> str:
+    """Return the requested direction, else the data's two languages in order of appearance.
 
-    Raises UsageError where the data have not the languages, or more than two and nothing is asked for.
+    Raises UsageError if the data lack one of the languages, or if they have more than two and no
+    direction is requested.
     """
-    found = [name for name in dict.fromkeys(p.language for p in programs) if name in LANGUAGES]
-    there = ", ".join(found) or "none that is known"
-    if asked and not set(asked.split(":")) <= set(found):
+    languages = []
+    for name in dict.fromkeys(p.language for p in programs):
+        if name in LANGUAGES:
+            languages.append(name)
+    listing = ", ".join(languages) or "none that is known"
+    if requested and not set(requested.split(":")) <= set(languages):
         raise UsageError(
-            f"--green-direction: found {asked!r}, but the programs of {path} are in {there}; choose two of these"
+            f"--green-direction: found {requested!r}, but the programs of {path} are in {listing}; "
+            "choose two of these"
         )
-    if not asked and len(found) > 2:  # noqa: PLR2004  a translation is between two
+    if len(languages) < 2:  # noqa: PLR2004  a translation is between two
         raise UsageError(
-            f"{path}: there are programs in {there}; say which language is translated into which with --green-direction "
-            f"SRC:DST, e.g. {found[0]}:{found[1]}"
+            f"{path}: the languages of its programs are {listing}; two of {', '.join(LANGUAGES)} "
+            "are needed: add programs"
         )
-    if len(found) < 2:  # noqa: PLR2004
+    if requested:
+        return requested
+    if len(languages) > 2:  # noqa: PLR2004
         raise UsageError(
-            f"{path}: the languages of its programs are {there}; two of {', '.join(LANGUAGES)} are needed: add programs"
+            f"{path}: there are programs in {listing}; say which language is translated into which "
+            f"with --green-direction SRC:DST, e.g. {languages[0]}:{languages[1]}"
         )
-    return asked or ":".join(found)
+    return ":".join(languages)
 
 
 def join(
-    programs: Iterable[Program], direction: str, *, alone: bool
+    programs: Iterable[Solution], direction: str, *, alone: bool
 ) -> tuple[list[Pair], Counter[str]]:
     """Return the pairs of the problems, and counts of what was left out.
 
-    ``alone`` says whether a source with tests and without translation is a pair too. Of several programs of one problem in
-    one language the first one in the order of their texts is used.
+    ``alone`` says whether a source with tests and without translation is a pair too. Of several
+    programs for one problem in one language, the first in the order of their texts is used.
     """
     source, target = direction.split(":")
-    wanted = [p for p in programs if p.language in {source, target}]
-    first = {(p.problem, p.language): p for p in sorted(wanted, key=lambda p: p.text, reverse=True)}
-    problems = list(dict.fromkeys(p.problem for p in wanted))
-    made = [
-        _pair(first.get((name, source)), first.get((name, target)), target, alone=alone)
-        for name in problems
-    ]
-    pairs = [pair for pair in made if pair is not None]
-    counts = {
-        "further_programs": len(wanted) - len(first),
-        "unpaired_removed": len(problems) - len(pairs),
-    }
-    return pairs, Counter(counts)
+    first: dict[tuple[str, str], Solution] = {}
+    problems: dict[str, None] = {}
+    counts = Counter(further_programs=0, unpaired_removed=0)
+    for program in programs:
+        if program.language not in {source, target}:
+            continue
+        problems[program.problem] = None
+        key = (program.problem, program.language)
+        other = first.get(key)
+        if other is not None:
+            counts["further_programs"] += 1
+        if other is None or program.text <= other.text:
+            first[key] = program
+    pairs = []
+    for problem in problems:
+        pair = _pair(first.get((problem, source)), first.get((problem, target)), target)
+        if pair is None or (pair.target is None and not alone):
+            counts["unpaired_removed"] += 1
+        else:
+            pairs.append(pair)
+    return pairs, counts
 
 
-def _pair(
-    source: Program | None, target: Program | None, language: str, *, alone: bool
-) -> Pair | None:
-    if source is None or (target is None and not (alone and source.tests)):
+def _pair(source: Solution | None, target: Solution | None, language: str) -> Pair | None:
+    """Return the pair of two programs, None if there is neither a translation nor a test."""
+    if source is None:
         return None
     tests = _tests(source, target)
-    text = None if target is None else target.text.rstrip()
-    kept = target is not None or tests is not None
-    return (
-        Pair(
-            source=source.text.rstrip(),
-            target=text,
-            language=language,
-            problem=source.problem,
-            tests=tests,
-        )
-        if kept
-        else None
+    if target is None and tests is None:
+        return None
+    return Pair(
+        source=source.text.rstrip(),
+        target=None if target is None else target.text.rstrip(),
+        language=language,
+        problem=source.problem,
+        tests=tests,
     )
 
 
-def _tests(source: Program, target: Program | None) -> Tests | None:
-    streams = [p.tests for p in (source, target) if p is not None and isinstance(p.tests, Streams)]
-    return streams[0] if streams else (target.tests if target is not None else None)
+def _tests(source: Solution, target: Solution | None) -> Tests | None:
+    if isinstance(source.tests, Streams):
+        return source.tests
+    return None if target is None else target.tests
 
 
 def kind(pairs: Sequence[Pair]) -> str | None:
-    """Name the kinds of tests that pairs have, None where they have none."""
-    return (
-        " and ".join(dict.fromkeys(KINDS[type(p.tests)] for p in pairs if p.tests is not None))
-        or None
-    )
+    """Return the names of the kinds of tests that pairs have, None if they have none."""
+    kinds: dict[str, None] = {}
+    for pair in pairs:
+        if pair.tests is not None:
+            kinds[KINDS[type(pair.tests)]] = None
+    return " and ".join(kinds) or None
 
 
-def refuse_unpaired(path: Path, joined: Mapping[str, Sequence[Pair]], direction: str) -> None:
-    """Raise UsageError where a side has no pair at all; the side is "" where the files' names tell none."""
+def refuse_unpaired(path: Path, pairs_of: Mapping[str, Sequence[Pair]], direction: str) -> None:
+    """Raise UsageError if a split has no pair; it is called "" if the files' names tell none."""
     source, target = direction.split(":")
-    for side in (side for side, pairs in joined.items() if not pairs):
-        remedy = {
-            "": "put data with pairs and these into one folder, with names that begin with train and test (train.parquet and "
-            "test.parquet): a test program needs only a source and stdin/stdout tests",
-            "test": "a test program needs a source, and a translation or stdin/stdout tests: give others",
-        }.get(side, "what is trained on needs both: give others")
-        files = f"{side} files" if side else "files"
+    for split, pairs in pairs_of.items():
+        if pairs:
+            continue
+        files = f"{split} files" if split else "files"
+        remedy = REMEDIES.get(split, "what is trained on needs both: give others")
         raise UsageError(
-            f"{path}: no problem of its {files} has programs in both {source} and {target}; {remedy}"
+            f"{path}: no problem of its {files} has programs in both {source} and {target}; "
+            f"{remedy}"
         )

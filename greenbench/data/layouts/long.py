@@ -1,23 +1,21 @@
-"""Tables with one program in every row, which names its problem and its language: AVATAR and CodeNet as tables.
+"""Tables with one program a row, with its problem and language: AVATAR and CodeNet as tables.
 
-A cell of tests holds what whole programs read and have to print. Rows that the data mark as unusable, because a program fails
-its own tests for example, are left out and counted.
+A cell of tests contains the inputs and expected outputs of whole programs. Rows that the data mark
+as unusable, for example because a program fails its own tests, are left out and counted.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from greenbench.data import tables
 from greenbench.data.layouts.cases import streams
-from greenbench.data.layouts.records import Program, Read, code, language, plain
+from greenbench.data.layouts.records import Solution, Solutions, code, language, plain
 from greenbench.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
-
-    from greenbench.data.tables import Table
 
 NAME = "long"
 LOOKS = "a row for each program (problem_id, lang, source, perhaps tests)"
@@ -26,60 +24,69 @@ REQUIRED: Mapping[str, Sequence[str]] = {
     "language": ("language", "lang"),
     "text": ("source", "code", "program"),
 }
-"""Role to the columns that serve it. Of several for the problem the first one here counts: an ``id`` may be the row's."""
+"""Role to the columns that serve it.
+
+The first of several columns for the problem is taken: an ``id`` may be the row's.
+"""
 OPTIONAL: Mapping[str, Sequence[str]] = {
     "tests": ("tests", "test_cases", "testcases"),
     "usable": ("pair_ok",),
     "dataset": ("dataset",),
 }
-"""The same for what a table may lack: a problem's name is one within its data set."""
+"""The same for roles that a table may lack; a problem's name is unique within its ``dataset``."""
 
 
 def fits(columns: Sequence[str], chosen: Mapping[str, str]) -> bool:
     """Whether the columns (in lower case), or those that the user chose, are of this layout."""
-    return bool(set(chosen) & {*REQUIRED, *OPTIONAL}) or all(
-        set(names) & set(columns) for names in REQUIRED.values()
-    )
+    if not chosen.keys().isdisjoint({*REQUIRED, *OPTIONAL}):
+        return True
+    present = set(columns)
+    return all(not present.isdisjoint(names) for names in REQUIRED.values())
 
 
-def read(file: Path, chosen: Mapping[str, str]) -> Read:
+def read(file: Path, chosen: Mapping[str, str]) -> Solutions:
     """Read the programs of one file. Raises UsageError."""
     roles = _roles(file, chosen)
-    table = tables.read(file, roles, chosen, may_lack=[role for role in OPTIONAL if role in roles])
-    rows = [
-        dict(zip(table.columns, row, strict=True))
-        for row in zip(*table.columns.values(), strict=True)
-    ]
-    usable = [(index, row) for index, row in enumerate(rows) if not _marked(row.get("usable"))]
-    made = [_program(row, table, index) for index, row in usable]
-    return Read(programs=made, marked_unusable=len(rows) - len(made), files=[file])
+    optional = [role for role in OPTIONAL if role in roles]
+    table = tables.read(file, roles, chosen, may_lack=optional)
+    solutions = Solutions(files=[file])
+    for index, row in enumerate(table.rows()):
+        if _is_unusable(row.get("usable")):
+            solutions.marked_unusable += 1
+        else:
+            solutions.programs.append(_solution(row, table.where(index)))
+    return solutions
 
 
 def _roles(file: Path, chosen: Mapping[str, str]) -> dict[str, Sequence[str]]:
-    """Leave out the roles that nothing serves here and that may be lacking."""
+    """Return the required roles, and the optional ones that a column serves."""
     columns = {c.lower() for c in tables.columns(file)}
-    optional = {
-        role: names for role, names in OPTIONAL.items() if role in chosen or columns & set(names)
-    }
-    problem = [name for name in REQUIRED["problem"] if name in columns][:1] or REQUIRED["problem"]
-    return {**REQUIRED, "problem": problem, **optional}
+    roles = dict(REQUIRED)
+    for name in REQUIRED["problem"]:
+        if name in columns:
+            roles["problem"] = (name,)
+            break
+    for role, names in OPTIONAL.items():
+        if role in chosen or not columns.isdisjoint(names):
+            roles[role] = names
+    return roles
 
 
-def _marked(usable: object) -> bool:
-    """Whether a row is marked as unusable; csv knows no truth values."""
-    return usable is not None and str(usable).strip().lower() in {"false", "0", "no"}
+def _is_unusable(mark: object) -> bool:
+    """Whether a row is marked as unusable; csv has no truth values, only their names."""
+    return mark is not None and str(mark).strip().lower() in {"false", "0", "no"}
 
 
-def _program(row: Mapping[str, Any], table: Table, index: int) -> Program:
-    where = table.where(index)
+def _solution(row: Mapping[str, object], where: str) -> Solution:
     problem = row["problem"]
     if isinstance(problem, bool) or not isinstance(problem, str | int):
         raise UsageError(
-            f"{where}: the problem is {problem!r} and must be a name or a whole number; mend the row"
+            f"{where}: the problem is {problem!r} and must be a name or a whole number; mend the "
+            "row"
         )
-    return Program(
-        problem=f"{row['dataset']}/{problem}" if row.get("dataset") else str(problem),
-        language=language(plain(row["language"], where, "language")),
-        text=code(row["text"], where),
-        tests=streams(row.get("tests"), where),
-    )
+    name = plain(row["language"], where, "language")
+    text = code(row["text"], where)
+    tests = streams(row.get("tests"), where)
+    dataset = row.get("dataset")
+    unique = f"{dataset}/{problem}" if dataset else str(problem)
+    return Solution(problem=unique, language=language(name), text=text, tests=tests)

@@ -22,40 +22,43 @@ NAMES: Mapping[str, Sequence[str]] = {
     "go": ("go", "golang"),
     "javascript": ("javascript", "js"),
 }
-"""Language, a key of ``prompts.LANGUAGES``, to the names that data sets give it, upper or lower case."""
+"""Language, a key of ``languages.LANGUAGES``, to its names in data sets, in lower case."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Program:
-    """What solves one problem in one language."""
+class Solution:
+    """A program that solves one problem in one language."""
 
     problem: str
-    """The same for all programs that translate each other."""
+    """The same for all programs that are translations of each other."""
     language: str
-    """A key of ``NAMES``, or the data's own name in lower case where nothing is translated into it here."""
+    """A key of ``NAMES``, or the data's own name in lower case for any other language."""
     text: str
     tests: Tests | None = None
 
 
 @dataclass(slots=True, kw_only=True)
-class Read:
-    """What was read of a file or folder."""
+class Solutions:
+    """The programs of a file, a folder or a split."""
 
-    programs: list[Program] = field(default_factory=list)
+    programs: list[Solution] = field(default_factory=list)
     marked_unusable: int = 0
-    """Rows that the data themselves say are not to be used."""
+    """Rows that the data themselves mark as not to be used."""
     files: list[Path] = field(default_factory=list)
-    """All files that the programs and their tests stand in."""
+    """All files that contain the programs and their tests."""
 
 
 def language(name: str) -> str:
-    """Return the language that a data set calls ``name``, or ``name`` in lower case where it is none of ours."""
+    """Return the language that a data set calls ``name``, or ``name`` in lower case if unknown."""
     lower = name.strip().lower()
-    return next((key for key, names in NAMES.items() if lower in names), lower)
+    for key, names in NAMES.items():
+        if lower in names:
+            return key
+    return lower
 
 
 def plain(value: object, where: str, what: str) -> str:
-    """Return ``value``, which has to be text that can be written to a file. Raises UsageError."""
+    """Return ``value`` if it is text that can be written to a file. Raises UsageError."""
     if not isinstance(value, str):
         raise UsageError(
             f"{where}: the {what} is a {type(value).__name__} and must be text; mend the row"

@@ -1,1 +1,1 @@
-"""Small pretrained models that let the `tiny` profile run offline, each with the script that made it."""
+"""Where models come from; small pretrained ones for profile `tiny`, with their scripts."""

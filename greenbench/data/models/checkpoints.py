@@ -1,7 +1,8 @@
-"""Where a task's model comes from: a start shipped with greenbench, a local folder, or a hub id.
+"""Where a task's model comes from: shipped with greenbench, a package, a local folder, or the hub.
 
-Only safetensors are loaded, and no code that comes with a checkpoint is run. Finding (and, for a hub id, fetching) happens
-before the first window; loading the weights into a model happens in the architecture window.
+Only safetensors are loaded, and no code that comes with a checkpoint is run. Finding (and, for a
+hub id, fetching) a checkpoint happens before the first window; loading the weights into a model
+happens in the architecture window.
 """
 
 from __future__ import annotations
@@ -19,21 +20,21 @@ from greenbench.data.places import local_path
 from greenbench.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from torch import nn
+    from transformers import PreTrainedModel
 
 STARTS = Path(__file__).parent
+"""The folder of the shipped checkpoints."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """What a row of the models table can be."""
+    """The checkpoints that a row of the models table takes."""
 
     objective: str
     """``classification`` or ``translation``: see ``stages.objectives``."""
     model_types: tuple[str, ...]
-    """As ``config.json`` names them."""
+    """Values of ``model_type`` in ``config.json``."""
 
 
 KINDS = {
@@ -49,33 +50,32 @@ REVISIONS = {
     "HuggingFaceTB/SmolLM2-360M": "f8027fd0eaeea54caa13c31d31b9fdc459c38b49",
     "HuggingFaceTB/SmolLM2-1.7B": "effd688a12921b4cc83e3312b6feb579f70f9c71",
 }
-"""Revisions that ``--green-model`` takes of models named without one (``ID@REVISION`` names another)."""
+"""Commits used for models that ``--green-model`` names without one (``ID@REVISION``)."""
 
 
-def _load_translator(folder: Path) -> Any:
-    """Load a causal language model whose generation depends on nothing but what it is called with."""
+def _load_translator(folder: Path) -> PreTrainedModel:
+    """Load a causal language model with the default generation settings."""
     import torch
     from transformers import AutoModelForCausalLM, GenerationConfig
 
-    net: Any = AutoModelForCausalLM.from_pretrained(
+    net: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
         folder,
         dtype=torch.float32,
         use_safetensors=True,
         local_files_only=True,
         trust_remote_code=False,
     )
-    net.generation_config = (
-        GenerationConfig()
-    )  # checkpoints bring temperatures and penalties of their own
+    # Checkpoints bring temperatures and penalties of their own
+    net.generation_config = GenerationConfig()
     return net
 
 
-def _load_classifier(folder: Path) -> Any:
+def _load_classifier(folder: Path) -> PreTrainedModel:
     """Load a two-class sequence classifier."""
     import torch
     from transformers import AutoModelForSequenceClassification
 
-    return AutoModelForSequenceClassification.from_pretrained(
+    net: PreTrainedModel = AutoModelForSequenceClassification.from_pretrained(
         folder,
         dtype=torch.float32,
         ignore_mismatched_sizes=True,  # a head for other classes is replaced by a fresh one
@@ -84,13 +84,7 @@ def _load_classifier(folder: Path) -> Any:
         local_files_only=True,
         trust_remote_code=False,
     )
-
-
-LOADERS: dict[str, Callable[[Path], Any]] = {
-    "translation": _load_translator,
-    "classification": _load_classifier,
-}
-"""Objective to how the weights become a model, in FP32."""
+    return net
 
 
 @dataclass(frozen=True)
@@ -105,106 +99,128 @@ class Checkpoint:
 
     @functools.cached_property
     def folder(self) -> Path:
-        """The folder that holds config, weights and tokenizer; raises UsageError or UnavailableError with what to do."""
+        """The folder with config, weights and tokenizer, fetched if it is not on this machine.
+
+        Raises UsageError or UnavailableError, with the remedy.
+        """
+        folder = self._find()
+        _refuse_incomplete(folder, self.model)
+        _refuse_other_kinds(folder, self.model)
+        return folder
+
+    def _find(self) -> Path:
         if self.source in shipped():
-            return _complete(STARTS / self.source, self.model)
+            return STARTS / self.source
         if self.source in packaged.PACKAGED:
-            return _complete(packaged.folder(self.source), self.model)
-        if (place := local_path(self.source)).is_dir():
-            return _complete(place, self.model)
+            return packaged.folder(self.source)
+        folder = local_path(self.source)
+        if folder.is_dir():
+            return folder
         if self.source.startswith((".", "/", "~")) or self.source.count("/") != 1:
+            names = ", ".join((*shipped(), *packaged.PACKAGED))
             raise UsageError(
-                f"--green-model {self.model}={self.source}: there is no such folder, and it is no hub id (owner/name) "
-                f"nor one of {', '.join((*shipped(), *packaged.PACKAGED))}"
+                f"--green-model {self.model}={self.source}: there is no such folder, and it is no "
+                f"hub id (owner/name) nor one of {names}"
             )
         pinned = f"{self.source}@{self.revision}" if self.revision else self.source
-        return _complete(hub.fetch_model(pinned, model=self.model), self.model)
+        return hub.fetch_model(pinned, model=self.model)
 
     @property
     def local_folder(self) -> Path | None:
-        """The folder, if it lies here: nothing is fetched, converted or checked."""
+        """The folder if it is on this machine; nothing is fetched, converted or checked."""
         if self.source in shipped():
             return STARTS / self.source
-        place = (
-            packaged.kept(self.source)
-            if self.source in packaged.PACKAGED
-            else local_path(self.source)
-        )
-        return place if place is not None and place.is_dir() else None
+        if self.source in packaged.PACKAGED:
+            folder = packaged.kept(self.source)
+        else:
+            folder = local_path(self.source)
+        return folder if folder.is_dir() else None
 
     @property
     def tokenizer_file(self) -> Path:
-        """The ``tokenizer.json`` that both tokenizers read."""
+        """The ``tokenizer.json``."""
         return self.folder / "tokenizer.json"
 
     @functools.cached_property
     def facts(self) -> dict[str, str | None]:
-        """Which weights these are: source, the hub's commit (None for a folder), and SHA-256 over the safetensors."""
+        """The identity of the weights: source, the hub's commit, and a SHA-256 of the safetensors.
+
+        The commit is None for a folder that is not in the hub's cache.
+        """
         digest = hashlib.sha256()
         for file in sorted(self.folder.glob("*.safetensors")):
             with file.open("rb") as opened:
                 digest.update(hashlib.file_digest(opened, "sha256").digest())
-        commit = self.folder.name if self.folder.parent.name == "snapshots" else None
+        is_from_hub = self.folder.parent.name == "snapshots"
+        commit = self.folder.name if is_from_hub else None
         return {"source": self.source, "revision": commit, "sha256": digest.hexdigest()}
 
     @property
     def objective(self) -> str:
-        """What the model is trained for."""
+        """What the model is trained for: a key of ``stages.objectives``."""
         return KINDS[self.model].objective
 
     @functools.cached_property
     def config(self) -> dict[str, Any]:
         """The checkpoint's ``config.json``."""
-        read: dict[str, Any] = json.loads((self.folder / "config.json").read_text("utf-8"))
-        return read
+        config: dict[str, Any] = json.loads((self.folder / "config.json").read_text("utf-8"))
+        return config
 
     @property
     def pad_id(self) -> int:
-        """Id of the padding token; any id does where the model names none, as padding is masked."""
+        """Id of the padding token; 0 if the model names none, as padding is masked anyway."""
         return int(self.config.get("pad_token_id") or 0)
 
     @property
     def eos_id(self) -> int:
-        """Id of the token that ends a text, the first one where there are several; raises UsageError where there is none."""
-        found = self.config.get("eos_token_id")
-        first = found[0] if isinstance(found, list) and found else found
-        if not isinstance(first, int):
+        """Id of the token that ends a text, the first one of several.
+
+        Raises UsageError if the model names none.
+        """
+        eos_id = self.config.get("eos_token_id")
+        if isinstance(eos_id, list) and eos_id:
+            eos_id = eos_id[0]
+        if not isinstance(eos_id, int):
             raise UsageError(
-                f"{self.folder / 'config.json'}: it names no eos_token_id, without which no answer would end; add it"
+                f"{self.folder / 'config.json'}: it names no eos_token_id, without which no answer "
+                "would end; add it"
             )
-        return first
+        return eos_id
 
     def load(self) -> nn.Module:
         """Load the weights in FP32 into the kind of model that the objective needs."""
-        loaded: nn.Module = LOADERS[self.objective](self.folder)
-        return loaded
+        load = _load_translator if self.objective == "translation" else _load_classifier
+        net: nn.Module = load(self.folder)
+        return net
 
 
-def _complete(folder: Path, model: str) -> Path:
-    """Return ``folder`` if it holds a checkpoint of the kind that is measured here."""
-    lacking = [
-        name
-        for name in ("config.json", "tokenizer.json", "*.safetensors")
-        if not list(folder.glob(name))
-    ]
-    if lacking:
+def _refuse_incomplete(folder: Path, model: str) -> None:
+    missing = []
+    for pattern in ("config.json", "tokenizer.json", "*.safetensors"):
+        if not any(folder.glob(pattern)):
+            missing.append(pattern)
+    if missing:
         raise UsageError(
-            f"--green-model {model}={folder}: the folder lacks {', '.join(lacking)}; give a folder made by save_pretrained()"
+            f"--green-model {model}={folder}: the folder lacks {', '.join(missing)}; give a folder "
+            "made by save_pretrained()"
         )
+
+
+def _refuse_other_kinds(folder: Path, model: str) -> None:
+    """Refuse a checkpoint of another architecture than the row of the models table takes."""
+    file = folder / "config.json"
     try:
-        kind = json.loads((folder / "config.json").read_text("utf-8")).get("model_type")
+        model_type = json.loads(file.read_text("utf-8")).get("model_type")
     except (ValueError, AttributeError) as error:
-        raise UsageError(
-            f"{folder / 'config.json'}: not a JSON object ({error}); save the model again"
-        ) from error
+        raise UsageError(f"{file}: not a JSON object ({error}); save the model again") from error
     known = KINDS[model].model_types
-    if kind not in known:
+    if model_type not in known:
         raise UsageError(
-            f"--green-model {model}={folder}: it holds a {kind!r} model; {model} is a {' or '.join(known)} one"
+            f"--green-model {model}={folder}: it holds a {model_type!r} model; {model} is a "
+            f"{' or '.join(known)} one"
         )
-    return folder
 
 
 def shipped() -> tuple[str, ...]:
-    """Names of the starts that come with greenbench."""
+    """Return the names of the checkpoints that come with greenbench."""
     return tuple(sorted(p.parent.name for p in STARTS.glob("*/config.json")))

@@ -192,12 +192,12 @@ def test_processes_at_once_and_a_killed_one(
     """One is killed while it converts; of two that come after it, one converts and the other waits for it."""
     log = tmp_path / "log"
     assert _child(log, "killed", tiny).wait() == 9
-    assert [place for place in own_cache.iterdir() if packaged._whole(place, tiny)] == []
+    assert [place for place in own_cache.iterdir() if packaged._is_whole(place, tiny)] == []
     both = [_child(log, "slow", tiny) for _ in range(2)]
     said = {child.communicate()[0] for child in both}
     assert [child.returncode for child in both] == [0, 0]
     assert log.read_text().splitlines() == ["made", "made"]
-    assert packaged._whole(Path(said.pop().strip()), tiny)
+    assert packaged._is_whole(Path(said.pop().strip()), tiny)
     assert said == set()
     assert not list(own_cache.glob("*.making"))
 
