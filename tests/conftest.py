@@ -49,15 +49,20 @@ def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.
 
 
 @pytest.fixture(scope="session")
-def nvml_driver(tmp_path_factory: pytest.TempPathFactory) -> nvml_simulator.SimulatedNvml:
-    """Build and load the simulated NVIDIA driver, once."""
+def nvml_driver(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> nvml_simulator.SimulatedNvml:
+    """Build the simulated NVIDIA driver once a test run, and load it once a process."""
     if nvml_simulator.real_driver():
         pytest.skip("a real NVIDIA driver is loaded: it is not replaced by a simulated one")
-    folder = tmp_path_factory.mktemp("nvml")
-    library = nvml_simulator.build(folder)
+    run_folder = tmp_path_factory.getbasetemp()
+    if hasattr(request.config, "workerinput"):
+        run_folder = run_folder.parent  # an xdist worker's own folder lies below the run's
+    library = nvml_simulator.build_once(run_folder / "nvml-driver")
     if library is None:
         pytest.skip("there is no C compiler to build the simulated NVIDIA driver with")
-    return nvml_simulator.SimulatedNvml(library, folder / "state")
+    state = tmp_path_factory.mktemp("nvml") / "state"
+    return nvml_simulator.SimulatedNvml(library, state)
 
 
 @pytest.fixture

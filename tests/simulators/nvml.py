@@ -6,6 +6,7 @@ pynvml loads ``libnvidia-ml.so.1`` by name; where the process has loaded a libra
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import math
 import os
 import shutil
@@ -44,7 +45,7 @@ def build(folder: Path) -> Path | None:
     compiler = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
     if compiler is None:
         return None
-    library = folder / SONAME
+    fresh = folder / "fresh"
     options = [
         "-O2",
         "-Wall",
@@ -55,8 +56,17 @@ def build(folder: Path) -> Path | None:
         "-pthread",
         f"-Wl,-soname,{SONAME}",
     ]
-    subprocess.run([compiler, *options, "-o", library, *SOURCES, "-lm"], check=True)
-    return library
+    subprocess.run([compiler, *options, "-o", fresh, *SOURCES, "-lm"], check=True)
+    return fresh.replace(folder / SONAME)
+
+
+def build_once(folder: Path) -> Path | None:
+    """Compile the driver into ``folder``, unless another process has done so or is doing it."""
+    folder.mkdir(exist_ok=True)
+    library = folder / SONAME
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return library if library.exists() else build(folder)
 
 
 def real_driver() -> bool:

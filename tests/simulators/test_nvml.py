@@ -7,12 +7,14 @@ import subprocess
 import sys
 import time
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pynvml
 import pytest
 
 from tests.simulators.asking import counted, handle, refused, watts
+from tests.simulators.nvml import SONAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -178,3 +180,32 @@ def test_processes_read_at_the_same_time(nvml: SimulatedNvml, gpu: SimulatedGpu)
         reader.stdin.write("go\n")
         reader.stdin.flush()
     assert sum(int(reader.communicate()[0]) for reader in readers) == 400_000
+
+
+BUILD = """
+import sys
+from pathlib import Path
+from tests.simulators import nvml
+
+def build(folder):
+    print("compiled", flush=True)
+    return compile_driver(folder)
+
+compile_driver, nvml.build = nvml.build, build
+print(nvml.build_once(Path(sys.argv[1])))
+"""
+
+
+def test_processes_of_one_run_compile_the_driver_once(tmp_path: Path) -> None:
+    """Of processes that need it at the same time one compiles, and all use the same library."""
+    folder = tmp_path / "driver"
+    command = [sys.executable, "-c", BUILD, str(folder)]
+    root = Path(__file__).parents[2]
+    builders = [
+        subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) for _ in range(3)
+    ]
+    lines = "".join(builder.communicate()[0] for builder in builders).splitlines()
+    if "None" in lines:
+        pytest.skip("there is no C compiler to build the simulated NVIDIA driver with")
+    assert lines.count("compiled") == 1
+    assert lines.count(str(folder / SONAME)) == 3

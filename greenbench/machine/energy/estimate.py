@@ -115,7 +115,7 @@ class CpuEstimate:
 
 
 def estimated(cpu_seconds: float, core: CoreWatts) -> Reading:
-    """Return CPU seconds times watts; None if the seconds fell: an ended child took its own away."""
+    """Return CPU seconds times watts; None if they fell: an ended child took its own away."""
     if cpu_seconds < 0:
         cause = "it ended and nobody waited for it"
         return Reading(reason=f"the CPU seconds of a child process were lost: {cause}")

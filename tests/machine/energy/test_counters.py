@@ -63,7 +63,7 @@ def _used(meter: Meter, *uses: tuple[Zone, float]) -> Energy:
 
 def test_packages_are_added_and_psys_is_not(powercap: Powercap, package: Zone) -> None:
     """Two sockets add up; the board's zone, which holds them already, is left out."""
-    second = powercap.zone(2, "package-1")
+    second = powercap.zone(2, "package-1", 2000)
     board = Zone(powercap.root / "intel-rapl:3", "psys", 9000)
     with open_meter(()) as meter:
         energy = _used(meter, (package, 10), (second, 5.5), (board, 40))
@@ -86,7 +86,7 @@ def test_memory_is_a_channel_of_its_own(powercap: Powercap, package: Zone) -> No
 def test_memory_of_one_socket_of_two_is_not_the_memory(powercap: Powercap, package: Zone) -> None:
     """Where only some packages show their memory, the channel is unknown."""
     powercap.subzone(0, 0, "dram")
-    second = powercap.zone(2, "package-1")
+    second = powercap.zone(2, "package-1", 2000)
     with open_meter(()) as meter:
         energy = _used(meter, (package, 1), (second, 1))
     assert energy.dram_j is None
@@ -216,7 +216,7 @@ from greenbench.machine.energy import open_meter
 
 if __name__ == "__main__":
     rapl.RAPL_DIR = sys.argv[1]
-    meter = open_meter(())
+    meter = open_meter((), calibrate_s=0)
     child = os.fork()
     if child == 0:
         sys.exit(0)

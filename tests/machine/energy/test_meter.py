@@ -226,9 +226,9 @@ def test_idle_power_is_subtracted_once_it_is_known(meter: Meter) -> None:
 
 
 def test_idle_power_that_drifts_is_told(meter: Meter) -> None:
-    """The second pause is forty times longer and takes as many joules: a fraction of the watts."""
-    meter.rest(0.05)
-    (doubt,) = meter.rest(2.0)
+    """The second pause is 20 times longer and takes as many joules: a fraction of the watts."""
+    meter.rest(0.02)
+    (doubt,) = meter.rest(0.4)
     assert "cpu idle power drifted from" in doubt
 
 
