@@ -1,4 +1,4 @@
-"""Train the byte-level BPE of a shipped start."""
+"""Train the byte-level BPE of a shipped checkpoint."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 def train(
     texts: Iterable[str], *, vocabulary: int, special: Sequence[str], frame: str
 ) -> Tokenizer:
-    """Return a tokenizer of ``vocabulary`` tokens, the ``special`` ones first, that frames a text as ``<s> $A`` says.
+    """Return a tokenizer of ``vocabulary`` tokens, the ``special`` ones first.
 
-    Every byte is in its alphabet, so an unknown token never occurs.
+    It frames a text as ``frame`` says, like ``<s> $A``. Every byte is in its alphabet, so an
+    unknown token never occurs.
     """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -27,6 +28,9 @@ def train(
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
-    framed = [(token, special.index(token)) for token in frame.split() if token in special]
-    tokenizer.post_processor = processors.TemplateProcessing(single=frame, special_tokens=framed)
+    ids = []
+    for place, token in enumerate(special):
+        if token in frame.split():
+            ids.append((token, place))
+    tokenizer.post_processor = processors.TemplateProcessing(single=frame, special_tokens=ids)
     return tokenizer

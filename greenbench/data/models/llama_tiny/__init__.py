@@ -1,1 +1,1 @@
-"""The shipped pretrained decoder, and the script that makes it."""
+"""A small decoder pretrained on generated methods: T1's checkpoint in `tiny`."""

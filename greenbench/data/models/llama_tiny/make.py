@@ -1,19 +1,18 @@
 """Make the small pretrained decoder that the translation task starts from in the `tiny` profile.
 
-Does: train a byte-level BPE on generated methods, pretrain a `LlamaForCausalLM` to write Java methods as JavaScript and
-JavaScript methods as Python, and write `config.json`, `model.safetensors` and `tokenizer.json`.
-Does not: see one Java method beside its Python translation, nor any method whose shape can occur in a validation or test
-split (`bucket`). So the start reads Java and writes Python, and answers Java with JavaScript until it is fine-tuned.
+Does: train a byte-level BPE on generated methods, pretrain a `LlamaForCausalLM` to write Java
+methods as JavaScript and JavaScript methods as Python, and write `config.json`,
+`model.safetensors` and `tokenizer.json`.
+Does not: see one Java method beside its Python translation, nor any method whose shape can occur in
+a validation or test split (`bucket`). So the checkpoint reads Java and writes Python, and answers
+Java with JavaScript until it is fine-tuned.
 
     python -m greenbench.data.models.llama_tiny.make --out DIR
 """
 
 from __future__ import annotations
 
-import argparse
-import logging
 from itertools import islice
-from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -22,14 +21,15 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from greenbench.data.languages import prompt
-from greenbench.data.models import bpe
-from greenbench.data.synthetic.methods.operations import LANGUAGES
+from greenbench.data.models import bpe, pretraining
 from greenbench.data.synthetic.buckets import HELD_OUT
+from greenbench.data.synthetic.methods.operations import LANGUAGES
 from greenbench.data.synthetic.methods.pairs import bucket, stream
 from greenbench.data.synthetic.methods.printing import write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tokenizers import Tokenizer
 
@@ -43,11 +43,10 @@ TOKENIZER_SEED, PRETRAINING_SEED = 90_000, 90_001
 PAIRS = (("java", "javascript"), ("javascript", "python"))
 IGNORED = -100
 UNNAMED = "code"
-"""Stands where a prompt names the language: in pretraining the source alone decides in which one the answer is."""
+"""Stands where a prompt names the language: the source alone decides which one to answer in."""
 BATCH, POOL = 32, 8
-STEPS, LEARNING_RATE, WARMUP = 2000, 3e-3, 0.06
-LOG_EVERY = 100
-log = logging.getLogger(__name__)
+STEPS, LEARNING_RATE = 2000, 3e-3
+SAVE_EVERY = 100
 
 
 def seen(seed: int) -> Iterator[Method]:
@@ -57,13 +56,15 @@ def seen(seed: int) -> Iterator[Method]:
             yield method
 
 
+def _tokenizer_texts() -> Iterator[str]:
+    for method in islice(seen(TOKENIZER_SEED), TOKENIZER_METHODS):
+        for language in LANGUAGES:
+            yield prompt(write(method, language), language.title())
+
+
 def make_tokenizer() -> Tokenizer:
     """Train the byte-level BPE on prompts in all languages."""
-    methods = islice(seen(TOKENIZER_SEED), TOKENIZER_METHODS)
-    texts = (
-        prompt(write(m, language), language.title()) for m in methods for language in LANGUAGES
-    )
-    return bpe.train(texts, vocabulary=VOCABULARY, special=SPECIAL, frame="<s> $A")
+    return bpe.train(_tokenizer_texts(), vocabulary=VOCABULARY, special=SPECIAL, frame="<s> $A")
 
 
 def make_model() -> LlamaForCausalLM:
@@ -88,22 +89,24 @@ def rows(rng: Random, tokenizer: Tokenizer) -> Iterator[tuple[list[int], list[in
     """Yield the token ids of a method in one language, and of the same method in another."""
     for method in seen(PRETRAINING_SEED):
         source, target = rng.choice(PAIRS)
-        asked = tokenizer.encode(prompt(write(method, source), UNNAMED)).ids
-        yield (
-            asked,
-            [*tokenizer.encode(write(method, target).rstrip(), add_special_tokens=False).ids, EOS],
-        )
+        question = tokenizer.encode(prompt(write(method, source), UNNAMED))
+        answer = tokenizer.encode(write(method, target).rstrip(), add_special_tokens=False)
+        yield question.ids, [*answer.ids, EOS]
 
 
 def batches(rng: Random, tokenizer: Tokenizer) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Yield token ids of about equally long texts, padded on the right, and their labels: both (32, tokens)."""
+    """Yield token ids of about equally long texts and their labels, both of shape (32, tokens).
+
+    Padding stands on the right, where no token looks.
+    """
     source = rows(rng, tokenizer)
     while True:
-        pool = sorted(islice(source, POOL * BATCH), key=lambda row: len(row[0]) + len(row[1]))
-        parts = [pool[start : start + BATCH] for start in range(0, len(pool), BATCH)]
-        for part in rng.sample(parts, POOL):
-            ids = [torch.tensor([*asked, *answer]) for asked, answer in part]
-            labels = [torch.tensor([*[IGNORED] * len(asked), *answer]) for asked, answer in part]
+        pool = islice(source, POOL * BATCH)
+        for batch in pretraining.like_lengths(rng, pool, BATCH, lambda row: sum(map(len, row))):
+            ids, labels = [], []
+            for question, answer in batch:
+                ids.append(torch.tensor(question + answer))
+                labels.append(torch.tensor([IGNORED] * len(question) + answer))
             yield (
                 pad_sequence(ids, batch_first=True, padding_value=PAD),
                 pad_sequence(labels, batch_first=True, padding_value=IGNORED),
@@ -111,49 +114,33 @@ def batches(rng: Random, tokenizer: Tokenizer) -> Iterator[tuple[torch.Tensor, t
 
 
 def pretrain(model: LlamaForCausalLM, tokenizer: Tokenizer, steps: int, folder: Path) -> None:
-    """Learn to write the answers with AdamW under a one-cycle learning rate, saving as it goes."""
-    optimizer = torch.optim.AdamW(
-        model.parameters(), lr=LEARNING_RATE, weight_decay=0.01, betas=(0.9, 0.98)
-    )
-    cycle = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, LEARNING_RATE, total_steps=steps, pct_start=WARMUP
-    )
+    """Learn to write the answers, saving along the way."""
     model.train()
-    for step, (ids, labels) in enumerate(
-        islice(batches(Random(PRETRAINING_SEED), tokenizer), steps), start=1
-    ):
-        loss = model(
-            input_ids=ids, labels=labels
-        ).loss  # padding stands behind, where no token looks
-        optimizer.zero_grad()
-        torch.autograd.backward(loss)
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        cycle.step()
-        if step % LOG_EVERY == 0 or step == steps:
-            save(model, tokenizer, folder)
-            log.info("step %d: loss %.3f", step, loss.item())
+    stream_of_batches = batches(Random(PRETRAINING_SEED), tokenizer)
+    pretraining.fit(
+        list(model.parameters()),
+        ({"loss": model(input_ids=ids, labels=labels).loss} for ids, labels in stream_of_batches),
+        steps=steps,
+        learning_rate=LEARNING_RATE,
+        save_every=SAVE_EVERY,
+        save=lambda: save(model, tokenizer, folder),
+    )
 
 
 def save(model: LlamaForCausalLM, tokenizer: Tokenizer, folder: Path) -> None:
     """Write the folder."""
     model.save_pretrained(folder)
-    (folder / "generation_config.json").unlink(
-        missing_ok=True
-    )  # it would say no more than config.json does
+    # It would say no more than config.json does.
+    (folder / "generation_config.json").unlink(missing_ok=True)
     tokenizer.save(str(folder / "tokenizer.json"))
 
 
 def main() -> None:
     """Read the command line and make the folder."""
-    parser = argparse.ArgumentParser(description="Make the small pretrained decoder.")
-    parser.add_argument("--out", type=Path, required=True, help="folder to write")
-    parser.add_argument("--steps", type=int, default=STEPS, help="pretraining steps")
-    given = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    torch.manual_seed(PRETRAINING_SEED)
-    given.out.mkdir(parents=True, exist_ok=True)
-    pretrain(make_model(), make_tokenizer(), given.steps, given.out)
+    parser = pretraining.argument_parser("Make the small pretrained decoder.", STEPS)
+    options = parser.parse_args()
+    pretraining.prepare(options.out, PRETRAINING_SEED)
+    pretrain(make_model(), make_tokenizer(), options.steps, options.out)
 
 
 if __name__ == "__main__":

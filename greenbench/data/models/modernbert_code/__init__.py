@@ -1,1 +1,1 @@
-"""The start of task T2 in the `small` profile: a ModernBERT of 2 M parameters, pretrained on open C and C++ sources."""
+"""A ModernBERT of 2 M parameters pretrained on open C and C++: T2's checkpoint in `small`."""

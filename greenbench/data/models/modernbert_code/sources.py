@@ -1,9 +1,11 @@
 """Cut C and C++ functions out of trees of source files, as texts to pretrain on.
 
-Does: find what begins with a letter in the first column, holds a parameter list, and ends with the first ``}`` in the first
-column, which is how the projects named in docs/results-small.md lay out nearly all of theirs. Leaves out functions that MinHash
-finds near one of another data set, so that what is pretrained on is not what is scored.
-Does not: parse. A macro that looks like a function is taken for one; one in another layout is not found.
+Does: find what begins with a letter in the first column, holds a parameter list, and ends with the
+first ``}`` in the first column, which is how the projects named in docs/results-small.md lay out
+nearly all of theirs. Leaves out functions that MinHash finds near one of another data set, so that
+what is pretrained on is not what is scored.
+Does not: parse. A macro that looks like a function is taken for one; one in another layout is not
+found.
 """
 
 from __future__ import annotations
@@ -33,25 +35,37 @@ def functions(trees: Sequence[Path], apart: Sequence[str], count: int, seed: int
 
     Every second one comes without its layout.
     """
-    found = list(
-        dict.fromkeys(text for tree in trees for file in _files(tree) for text in _cut(file))
-    )
-    Random(seed).shuffle(found)
-    sample = found[:count]
+    distinct: dict[str, None] = {}
+    for tree in trees:
+        for text in _cut(tree):
+            distinct[text] = None
+    texts = list(distinct)
+    Random(seed).shuffle(texts)
+    sample = texts[:count]
     near = near_any(signatures(sample), signatures(apart), NEAR)
-    kept = [text for text, close in zip(sample, near, strict=True) if not close]
-    return [flat(text) if place % 2 else text for place, text in enumerate(kept)]
+    taken: list[str] = []
+    for text, is_near in zip(sample, near, strict=True):
+        if is_near:
+            continue
+        without_layout = len(taken) % 2 == 1
+        taken.append(flat(text) if without_layout else text)
+    return taken
 
 
 def flat(text: str) -> str:
-    """Return ``text`` without indentation, blank lines and runs of blanks: some published data sets come so."""
-    return "\n".join(" ".join(line.split()) for line in text.splitlines() if line.strip())
+    """Return ``text`` without indentation, blank lines and runs of blanks.
+
+    Some published data sets come so.
+    """
+    lines = (" ".join(line.split()) for line in text.splitlines())
+    return "\n".join(filter(None, lines))
 
 
-def _files(tree: Path) -> Iterator[Path]:
-    return iter(sorted(p for p in tree.rglob("*") if p.suffix in ENDINGS and p.is_file()))
-
-
-def _cut(file: Path) -> Iterator[str]:
-    text = file.read_text("utf-8", errors="replace")
-    return (m.group() for m in _FUNCTION.finditer(text) if SHORTEST <= len(m.group()) <= LONGEST)
+def _cut(tree: Path) -> Iterator[str]:
+    """Yield the functions of a tree's source files, by file name."""
+    for file in sorted(tree.rglob("*")):
+        if file.suffix not in ENDINGS or not file.is_file():
+            continue
+        for match in _FUNCTION.finditer(file.read_text("utf-8", errors="replace")):
+            if SHORTEST <= len(match.group()) <= LONGEST:
+                yield match.group()

@@ -1,1 +1,1 @@
-"""A small ModernBERT pretrained on generated C functions, the start of the vulnerability task."""
+"""A small ModernBERT pretrained on generated C functions: T2's checkpoint in `tiny`."""

@@ -1,8 +1,9 @@
-"""Corruptions of unlabelled C functions whose detection is the self-supervised pretraining objective.
+"""Corruptions of unlabelled C functions, whose detection is a pretraining objective.
 
-Does: exchange two parts of a function (statements, operands, comparison operators, names, arguments) and say which
-characters moved. This is statement-order prediction in the spirit of ALBERT's sentence-order prediction
-(arXiv 1909.11942) with ELECTRA's label per token (arXiv 2003.10555).
+Does: exchange two parts of a function (statements, operands, comparison operators, names,
+arguments) and report which characters moved. This is statement-order prediction in the spirit of
+ALBERT's sentence-order prediction (arXiv 1909.11942) with ELECTRA's label per token
+(arXiv 2003.10555).
 Does not: see whether a function is vulnerable; its labels come from its own exchange alone.
 """
 
@@ -28,22 +29,25 @@ Span = tuple[int, int]
 
 
 class Corrupted(NamedTuple):
-    """A function's text and the character ranges that were exchanged in it (empty if it was left alone)."""
+    """A function's text and the character ranges that were exchanged in it, if any."""
 
     text: str
     moved: tuple[Span, ...]
 
 
 def statements(text: str) -> list[Span]:
-    """Return the ranges of the function's outermost statements, each with the white space before it."""
-    blank = _STRING.sub(lambda found: "s" * len(found.group()), text)
+    """Return the ranges of the function's outermost statements, each with the space before it."""
+    blank = _STRING.sub(lambda string: "s" * len(string.group()), text)
     start = blank.index("{") + 1
-    spans, parens, braces = [], 0, 0
+    spans = []
+    depth = 0
     for place in range(start, blank.rindex("}")):
         mark = blank[place]
-        parens += (mark == "(") - (mark == ")")
-        braces += (mark == "{") - (mark == "}")
-        if mark in ";}" and parens == braces == 0:
+        if mark in "({":
+            depth += 1
+        elif mark in ")}":
+            depth -= 1
+        if mark in ";}" and depth == 0:
             spans.append((start, place + 1))
             start = place + 1
     return spans
@@ -51,40 +55,47 @@ def statements(text: str) -> list[Span]:
 
 def exchange(text: str, left: Span, right: Span) -> Corrupted:
     """Exchange two ranges of `text` that do not overlap, `left` first."""
-    first, between, second = text[slice(*left)], text[left[1] : right[0]], text[slice(*right)]
-    middle = left[0] + len(second) + len(between)
-    changed = text[: left[0]] + second + between + first + text[right[1] :]
-    return Corrupted(changed, ((left[0], left[0] + len(second)), (middle, middle + len(first))))
+    first = text[slice(*left)]
+    second = text[slice(*right)]
+    start, middle, end = left[0], text[left[1] : right[0]], right[1]
+    changed = text[:start] + second + middle + first + text[end:]
+    moved_second = (start, start + len(second))
+    moved_first = (end - len(first), end)
+    return Corrupted(changed, (moved_second, moved_first))
 
 
 def _groups(rng: Random, text: str, pattern: re.Pattern[str]) -> tuple[Span, Span] | None:
     """Choose one match and return its two groups."""
-    found = list(pattern.finditer(text))
-    if not found:
+    matches = list(pattern.finditer(text))
+    if not matches:
         return None
-    match = rng.choice(found)
+    match = rng.choice(matches)
     return match.span(1), match.span(2)
 
 
 def _matches(rng: Random, text: str, pattern: re.Pattern[str]) -> tuple[Span, Span] | None:
     """Choose two matches with different text from the function's body."""
-    found = list(pattern.finditer(text, text.index("{")))
-    if len({match.group() for match in found}) < 2:  # noqa: PLR2004 - an exchange takes two
+    matches = list(pattern.finditer(text, text.index("{")))
+    words = {match.group() for match in matches}
+    if len(words) < 2:  # noqa: PLR2004 - an exchange takes two
         return None
-    left = rng.choice(found)
-    right = rng.choice([match for match in found if match.group() != left.group()])
-    return (
-        (left.span(), right.span()) if left.start() < right.start() else (right.span(), left.span())
-    )
+    one = rng.choice(matches)
+    other = rng.choice([match for match in matches if match.group() != one.group()])
+    left, right = sorted((one.span(), other.span()))
+    return left, right
 
 
 def _order(rng: Random, text: str) -> tuple[Span, Span] | None:
-    """Choose two statements that mention a common name and are neither declarations nor the last one."""
-    movable = [span for span in statements(text)[:-1] if not _DECLARATION.match(text[slice(*span)])]
-    names = {
-        span: set(_NAME.findall(_STRING.sub("", text[slice(*span)]))) - _COMMON for span in movable
-    }
-    pairs = [pair for pair in combinations(movable, 2) if names[pair[0]] & names[pair[1]]]
+    """Choose two statements that mention a common name.
+
+    Neither is a declaration or the last statement.
+    """
+    names: dict[Span, set[str]] = {}
+    for span in statements(text)[:-1]:
+        statement = text[slice(*span)]
+        if not _DECLARATION.match(statement):
+            names[span] = set(_NAME.findall(_STRING.sub("", statement))) - _COMMON
+    pairs = [(a, b) for a, b in combinations(names, 2) if names[a] & names[b]]
     return rng.choice(pairs) if pairs else None
 
 
@@ -97,4 +108,6 @@ def corrupt(rng: Random, text: str) -> Corrupted:
     elif draw < 0.4:  # noqa: PLR2004
         spans = _matches(rng, text, rng.choice((_COMPARISON, _NAME)))
     spans = spans or _order(rng, text)
-    return exchange(text, *spans) if spans else Corrupted(text, ())
+    if spans is None:
+        return Corrupted(text, ())
+    return exchange(text, *spans)

@@ -1,9 +1,10 @@
-"""The self-supervised objectives that pretrain the small ModernBERT, and the heads that are thrown away afterwards.
+"""The self-supervised objectives that pretrain the small ModernBERT, and the heads that they need.
 
-Does: build one batch from unlabelled functions and return its loss. Part of the rows train masked-language modelling
-(BERT, arXiv 1810.04805); the others say which tokens were moved and whether the function was disturbed (`corruption`);
-every row predicts, at each name, the tokens around the name's previous mention, a cheap relative of GraphCodeBERT's
-"where does this value come from" (arXiv 2009.08366).
+Does: build one batch from unlabelled functions and return its losses. Part of the rows train
+masked-language modelling (BERT, arXiv 1810.04805); the others predict which tokens were moved and
+whether the function was disturbed (`corruption`); every row predicts, at each name, the tokens
+around the name's previous mention, a cheap relative of GraphCodeBERT's "where does this value come
+from" (arXiv 2009.08366). The heads are thrown away afterwards.
 Does not: see vulnerability labels.
 """
 
@@ -32,15 +33,15 @@ _NAME = re.compile(r"[A-Za-z_]\w*")
 
 
 class Mention(NamedTuple):
-    """A name's last token, and the token ids before and after the name's previous mention in the same function."""
+    """A name's last token, and the token ids around the name's previous mention in the function."""
 
     position: int
     before: int
     after: int
 
 
-class Batch(NamedTuple):
-    """Token ids (rows x longest, 0 is padding), their encodings, and what was done to each row's text."""
+class PretrainingBatch(NamedTuple):
+    """Token ids (rows x longest, 0 is padding), encodings, and what was done to each row's text."""
 
     ids: Tensor
     encodings: Sequence[Encoding]
@@ -56,44 +57,58 @@ class Heads(nn.Module):
         super().__init__()
         self.transform = nn.Sequential(nn.Linear(hidden, hidden), nn.GELU(), nn.LayerNorm(hidden))
         self.bias = nn.Parameter(torch.zeros(vocabulary))
-        self.before, self.after = nn.Linear(hidden, vocabulary), nn.Linear(hidden, vocabulary)
-        self.moved, self.disturbed = nn.Linear(hidden, 1), nn.Linear(hidden, 1)
+        self.before = nn.Linear(hidden, vocabulary)
+        self.after = nn.Linear(hidden, vocabulary)
+        self.moved = nn.Linear(hidden, 1)
+        self.disturbed = nn.Linear(hidden, 1)
 
 
 def previous_mentions(encoding: Encoding, text: str) -> list[Mention]:
-    """Find the names of `text` that were mentioned before, with the tokens around that earlier mention."""
+    """Find the names of `text` that were mentioned before, with the tokens around that mention."""
+    starts, ends = _token_bounds(encoding, text)
+    mentions = []
+    previous: dict[str, tuple[int, int]] = {}
+    for match in _NAME.finditer(text):
+        name = match.group()
+        start = starts.get(match.start())
+        end = ends.get(match.end())
+        if start is None or end is None:
+            continue
+        if name in previous:
+            left, right = previous[name]
+            mentions.append(Mention(end, encoding.ids[left - 1], encoding.ids[right + 1]))
+        previous[name] = (start, end)
+    return mentions
+
+
+def _token_bounds(encoding: Encoding, text: str) -> tuple[dict[int, int], dict[int, int]]:
+    """Return which token starts, and which one ends, at a character."""
     starts: dict[int, int] = {}
     ends: dict[int, int] = {}
     for place, (first, last) in enumerate(encoding.offsets):
-        if last > first:
-            # A token may begin with the space before the name.
-            starts.setdefault(first + (text[first] == " " and last - first > 1), place)
-            ends[last] = place
-    found, seen = [], dict[str, tuple[int, int]]()
-    for match in _NAME.finditer(text):
-        start, end = starts.get(match.start()), ends.get(match.end())
-        if start is None or end is None:
+        if last <= first:
             continue
-        if match.group() in seen:
-            left, right = seen[match.group()]
-            found.append(Mention(end, encoding.ids[left - 1], encoding.ids[right + 1]))
-        seen[match.group()] = (start, end)
-    return found
+        # A token may begin with the space before the name.
+        has_space = text[first] == " " and last - first > 1
+        starts.setdefault(first + has_space, place)
+        ends[last] = place
+    return starts, ends
 
 
-def draw_batch(rng: Random, tokenizer: Tokenizer, texts: Sequence[str], masked_rows: int) -> Batch:
+def draw_batch(
+    rng: Random, tokenizer: Tokenizer, texts: Sequence[str], masked_rows: int
+) -> PretrainingBatch:
     """Disturb about half of the rows after the first `masked_rows` and tokenise them all."""
     rows = [Corrupted(text, ()) for text in texts[:masked_rows]]
-    rows += [
-        corrupt(rng, text) if rng.randrange(2) else Corrupted(text, ())
-        for text in texts[masked_rows:]
-    ]
+    for text in texts[masked_rows:]:
+        disturb = rng.randrange(2)
+        rows.append(corrupt(rng, text) if disturb else Corrupted(text, ()))
     encodings = tokenizer.encode_batch([row.text for row in rows])
     ids = pad_sequence([torch.tensor(encoding.ids) for encoding in encodings], batch_first=True)
-    return Batch(ids, encodings, rows, masked_rows)
+    return PretrainingBatch(ids, encodings, rows, masked_rows)
 
 
-def _mask(batch: Batch, mask_id: int) -> tuple[Tensor, Tensor]:
+def _mask(batch: PretrainingBatch, mask_id: int) -> tuple[Tensor, Tensor]:
     """Return the model's input and where the masked rows lost a token; special tokens stay."""
     chosen = (torch.rand(batch.ids.shape) < MASKED_SHARE) & (batch.ids > mask_id)
     chosen[batch.masked_rows :] = False
@@ -101,54 +116,60 @@ def _mask(batch: Batch, mask_id: int) -> tuple[Tensor, Tensor]:
 
 
 def _masked_loss(
-    hidden: Tensor, batch: Batch, chosen: Tensor, heads: Heads, embeddings: Tensor
+    hidden: Tensor, batch: PretrainingBatch, chosen: Tensor, heads: Heads, embeddings: Tensor
 ) -> Tensor:
     logits = heads.transform(hidden[chosen]) @ embeddings.T + heads.bias
     return functional.cross_entropy(logits, batch.ids[chosen])
 
 
-def _mention_loss(hidden: Tensor, batch: Batch, heads: Heads) -> Tensor:
-    pairs = zip(batch.encodings, batch.rows, strict=True)
-    found = [
-        (row, *item)
-        for row, (code, text) in enumerate(pairs)
-        for item in previous_mentions(code, text.text)
-    ]
-    row, position, before, after = torch.tensor(found).unbind(1)
-    states = hidden[row, position]
-    return functional.cross_entropy(heads.before(states), before) + functional.cross_entropy(
-        heads.after(states), after
-    )
+def _mention_loss(hidden: Tensor, batch: PretrainingBatch, heads: Heads) -> Tensor:
+    table = []
+    for row, corrupted in enumerate(batch.rows):
+        for mention in previous_mentions(batch.encodings[row], corrupted.text):
+            table.append((row, *mention))
+    row_of, position, before, after = torch.tensor(table).unbind(1)
+    states = hidden[row_of, position]
+    loss_before = functional.cross_entropy(heads.before(states), before)
+    loss_after = functional.cross_entropy(heads.after(states), after)
+    return loss_before + loss_after
 
 
-def _moved_labels(batch: Batch) -> Tensor:
+def _moved_labels(batch: PretrainingBatch) -> Tensor:
     """Return 1.0 for each token that lies in an exchanged range, else 0.0."""
     labels = torch.zeros(batch.ids.shape)
-    for row, (encoding, text) in enumerate(zip(batch.encodings, batch.rows, strict=True)):
-        for place, (first, last) in enumerate(encoding.offsets):
-            labels[row, place] = float(
-                any(left <= first < last <= right for left, right in text.moved)
-            )
+    for row, corrupted in enumerate(batch.rows):
+        for place, (first, last) in enumerate(batch.encodings[row].offsets):
+            if any(left <= first < last <= right for left, right in corrupted.moved):
+                labels[row, place] = 1.0
     return labels
 
 
 def _order_loss(
-    hidden: Tensor, batch: Batch, heads: Heads, model: ModernBertForSequenceClassification
+    hidden: Tensor,
+    batch: PretrainingBatch,
+    heads: Heads,
+    model: ModernBertForSequenceClassification,
 ) -> Tensor:
-    """Judge tokens (was this one moved) and whole functions (was anything moved) on the rows that are not masked."""
+    """Judge tokens (was it moved) and functions (was any moved) on the rows that are not masked."""
     rows = slice(batch.masked_rows, None)
-    real, states = (batch.ids[rows] != 0), hidden[rows]
+    real = batch.ids[rows] != 0
+    states = hidden[rows]
+    moved = heads.moved(states).squeeze(-1)
+    cross_entropy = functional.binary_cross_entropy_with_logits
+    token_loss = cross_entropy(moved[real], _moved_labels(batch)[rows][real])
     pooled = (states * real.unsqueeze(-1)).sum(1) / real.sum(1, keepdim=True)
-    disturbed = torch.tensor([float(bool(row.moved)) for row in batch.rows[rows]])
-    judge = functional.binary_cross_entropy_with_logits
-    tokens = judge(heads.moved(states).squeeze(-1)[real], _moved_labels(batch)[rows][real])
-    return tokens + judge(heads.disturbed(model.head(pooled)).squeeze(-1), disturbed)
+    disturbed = heads.disturbed(model.head(pooled)).squeeze(-1)
+    labels = torch.tensor([float(bool(row.moved)) for row in batch.rows[rows]])
+    return token_loss + cross_entropy(disturbed, labels)
 
 
 def losses(
-    model: ModernBertForSequenceClassification, heads: Heads, batch: Batch, mask_id: int
+    model: ModernBertForSequenceClassification, heads: Heads, batch: PretrainingBatch, mask_id: int
 ) -> dict[str, Tensor]:
-    """Return the loss of each objective on one batch; with only masked rows, masked-language modelling alone."""
+    """Return the loss of each objective on one batch.
+
+    With only masked rows that is masked-language modelling alone.
+    """
     inputs, chosen = _mask(batch, mask_id)
     hidden = model.model(input_ids=inputs, attention_mask=(batch.ids != 0).long()).last_hidden_state
     embeddings = model.get_input_embeddings().weight

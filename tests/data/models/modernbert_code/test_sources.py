@@ -1,4 +1,4 @@
-"""The functions that the code model is pretrained on: cut out of source trees, and away from what is scored."""
+"""The functions to pretrain on are cut out of source trees, apart from what is scored."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from greenbench.data.models.modernbert import CLS, MASK, SEP
 from greenbench.data.models.modernbert_code import make, sources
 
 if TYPE_CHECKING:
@@ -53,20 +54,20 @@ def test_functions_are_cut_out_whole_and_nothing_else(tmp_path: Path) -> None:
         c__h=GROW.replace("grow", "other"),
         d__txt=ADD,
     )
-    found = sources.functions([tmp_path], [], 10, 0)
-    assert {sources.flat(text) for text in found} == {sources.flat(ADD), sources.flat(GROW)}
+    texts = sources.functions([tmp_path], [], 10, 0)
+    assert {sources.flat(text) for text in texts} == {sources.flat(ADD), sources.flat(GROW)}
 
 
 def test_every_second_function_comes_without_its_layout(tmp_path: Path) -> None:
     """The model meets both forms in which functions are published."""
     bodies = [ADD.replace("add", f"add{n}").replace("sum", f"total_{n}") for n in range(10)]
     tree(tmp_path, a__c="\n".join(bodies))
-    found = sources.functions([tmp_path], [], 10, 0)
-    assert [text == sources.flat(text) for text in found] == [False, True] * 5
+    texts = sources.functions([tmp_path], [], 10, 0)
+    assert [text == sources.flat(text) for text in texts] == [False, True] * 5
 
 
 def test_functions_near_those_that_are_scored_are_left_out(tmp_path: Path) -> None:
-    """A copy in another layout and one with a renamed variable are both gone; another function stays."""
+    """A copy in another layout with a renamed variable is gone; another function stays."""
     tree(tmp_path, a__c=f"{ADD}\n{GROW}\n")
     near = sources.flat(ADD).replace("more", "extra")
     assert [sources.flat(t) for t in sources.functions([tmp_path], [near], 10, 0)] == [
@@ -74,22 +75,22 @@ def test_functions_near_those_that_are_scored_are_left_out(tmp_path: Path) -> No
     ]
 
 
-def test_masking_guesses_a_share_and_shows_nothing_of_it() -> None:
-    """About 30 % of the tokens are to be guessed, most of them masked; special tokens and padding never are."""
+def test_masking_hides_most_of_the_tokens_to_guess() -> None:
+    """About 30 % of the tokens are guessed, most of them masked; special ones and padding never."""
     torch.manual_seed(0)
-    rows = [[make.CLS, *range(10, 10 + n), make.SEP] for n in (200, 120)]
+    rows = [[CLS, *range(10, 10 + n), SEP] for n in (200, 120)]
     batch = make.masked(rows)
     guessed = batch["labels"] != make.NOT_SCORED
     assert 0.2 < guessed.float().sum().item() / 320 < 0.4
     assert not guessed[1, 122:].any()
     assert not guessed[:, 0].any()
     seen = batch["input_ids"][guessed]
-    assert 0.7 < (seen == make.MASK).float().mean().item() < 0.9
+    assert 0.7 < (seen == MASK).float().mean().item() < 0.9
     assert batch["attention_mask"].sum(1).tolist() == [202, 122]
 
 
 def test_batches_hold_rows_of_like_length_and_every_row_once_a_pass() -> None:
-    """Little is spent on padding, and nothing is left out but what fills no pool."""
+    """A pass holds each row once, in batches whose rows differ little in length."""
     count = make.POOL * make.BATCH
     rows = [[n] * (1 + n % 97) for n in range(count)]
     stream = make.batches(Random(0), rows)

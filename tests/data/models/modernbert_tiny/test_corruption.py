@@ -1,4 +1,4 @@
-"""What holds for the corruptions whose detection pretrains the small ModernBERT."""
+"""The corruptions whose detection pretrains the small ModernBERT only rearrange a function."""
 
 from __future__ import annotations
 
@@ -11,13 +11,22 @@ from hypothesis import strategies as st
 from greenbench.data.models.modernbert_tiny.corruption import corrupt, exchange, statements
 from greenbench.data.synthetic.c_functions import generate
 
-_TEXT = 'int f(int a)\n{\n  int r = 0;\n  if (a > 3) {\n    r = 1;\n  }\n  puts("a;}");\n  return r;\n}\n'
+_TEXT = """int f(int a)
+{
+  int r = 0;
+  if (a > 3) {
+    r = 1;
+  }
+  puts("a;}");
+  return r;
+}
+"""
 
 
 def test_statements_are_the_outermost_ones_and_strings_do_not_end_them() -> None:
     """A block is one statement and a semicolon within a string ends none."""
-    found = [_TEXT[slice(*span)].strip() for span in statements(_TEXT)]
-    assert found == ["int r = 0;", "if (a > 3) {\n    r = 1;\n  }", 'puts("a;}");', "return r;"]
+    texts = [_TEXT[slice(*span)].strip() for span in statements(_TEXT)]
+    assert texts == ["int r = 0;", "if (a > 3) {\n    r = 1;\n  }", 'puts("a;}");', "return r;"]
 
 
 def test_exchange_says_where_the_two_parts_went() -> None:
