@@ -1,4 +1,4 @@
-"""What ``greenbench doctor`` shows: a line for each counter, then why something is missing and what would grant it."""
+"""What ``greenbench doctor`` shows: counters, what is missing, what grants it, what can be set."""
 
 from __future__ import annotations
 
@@ -7,19 +7,23 @@ from typing import TYPE_CHECKING
 from greenbench.report.numbers import plus_minus
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from rich.console import Console
 
-    from greenbench.machine.control.doctor import Ability
+    from greenbench.machine.control.doctor import Capability
     from greenbench.machine.energy.doctor import Finding
 
 COLUMNS = ("channel", "source", "updates", "windows", "idle")
-"""``updates``: how often the counter moves; ``windows``: from which length on that is at most 5 %."""
+"""``updates``: how often the counter changes; ``windows``: from which length on that is 5 %."""
+ESTIMATE = "estimated:"
+"""Beginning of the source of a channel without a counter."""
 
 
-def show(console: Console, findings: Sequence[Finding], abilities: Sequence[Ability] = ()) -> None:
-    """Print the table, then a line for each reason and remedy, then what can be set."""
+def show(
+    console: Console, findings: Sequence[Finding], abilities: Sequence[Capability] = ()
+) -> None:
+    """Print the table of counters, the reasons and remedies, and what can be set."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
@@ -27,65 +31,76 @@ def show(console: Console, findings: Sequence[Finding], abilities: Sequence[Abil
     for column in COLUMNS:
         table.add_column(column, overflow="fold", no_wrap=True)
     for finding in findings:
-        table.add_row(*row(finding))
+        table.add_row(*table_row(finding))
     console.print(table)
-    for line in (*advice(findings), *settable(abilities)):
+    lines = [*counter_lines(findings), *control_lines(abilities)]
+    for line in lines:
         console.print(line, soft_wrap=True, markup=False)
 
 
-def row(found: Finding) -> tuple[str, ...]:
-    """Return the entries of one line."""
-    return (
-        found.channel,
-        _source(found),
-        _time("every", found.update_seconds),
-        _time("from", found.shortest_window_seconds),
-        "-" if found.idle_w is None else plus_minus(found.idle_w, found.idle_uncertainty_w, "W"),
-    )
+def table_row(finding: Finding) -> tuple[str, ...]:
+    """Return the entries of ``COLUMNS`` for one counter or missing channel."""
+    idle = "-"
+    if finding.idle_w is not None:
+        idle = plus_minus(finding.idle_w, finding.idle_uncertainty_w, "W")
+    updates = _duration("every", finding.update_seconds)
+    windows = _duration("from", finding.shortest_window_seconds)
+    return finding.channel, _source(finding), updates, windows, idle
 
 
-def _source(found: Finding) -> str:
-    """Say how the channel is known; an estimate's formula stands below the table."""
-    if found.source.startswith("estimated:"):
+def _source(finding: Finding) -> str:
+    """Return the short name of a source; an estimate's formula is shown below the table."""
+    if finding.source.startswith(ESTIMATE):
         return "estimated"
-    return (
-        found.source
-        if found.available or found.source == "none"
-        else f"{found.source} (no reading)"
-    )
+    if finding.available or finding.source == "none":
+        return finding.source
+    return f"{finding.source} (no reading)"
 
 
-def advice(findings: Sequence[Finding]) -> list[str]:
-    """Return why channels are missing, each reason once, with the command that would help where there is one."""
-    lines: dict[str, None] = {}
-    for found in findings:
-        if found.available:
-            lines[f"- {found.channel}: {found.device}, may be {found.permission}"] = None
-        if found.reason:
-            channels = ", ".join(
-                dict.fromkeys(f.channel for f in findings if f.reason == found.reason)
-            )
-            lines[f"- {channels}: {found.reason}"] = None
-        if found.source.startswith("estimated:"):
-            lines[f"  instead: {found.source}"] = None
-        if found.remedy:
-            lines[f"  to grant it: {found.remedy}"] = None
-    return list(lines)
+def counter_lines(findings: Sequence[Finding]) -> list[str]:
+    """Return what each counter belongs to, and why channels have none, with the remedy."""
+    lines = []
+    for finding in findings:
+        if finding.available:
+            device, permission = finding.device, finding.permission
+            lines.append(f"- {finding.channel}: {device}, permission: {permission}")
+        if finding.reason:
+            channels = _channels_with(finding.reason, findings)
+            lines.append(f"- {channels}: {finding.reason}")
+        if finding.source.startswith(ESTIMATE):
+            lines.append(f"  instead: {finding.source}")
+        if finding.remedy:
+            lines.append(f"  to grant it: {finding.remedy}")
+    return _without_repeats(lines)
 
 
-def settable(abilities: Sequence[Ability]) -> list[str]:
-    """Return a line for each setting, each remedy once."""
-    lines: dict[str, None] = {}
-    for one in abilities:
-        takes = f" ({one.takes})" if one.takes else ""
-        said = f"may be set by {one.by}{takes}" if one.available else f"cannot be set: {one.reason}"
-        lines[f"- {one.setting} of {one.device}: {said}"] = None
-        if one.remedy:
-            lines[f"  to grant it: {one.remedy}"] = None
-    return list(lines)
+def _channels_with(reason: str, findings: Sequence[Finding]) -> str:
+    channels = [finding.channel for finding in findings if finding.reason == reason]
+    return ", ".join(_without_repeats(channels))
 
 
-def _time(word: str, seconds: float | None) -> str:
+def control_lines(abilities: Sequence[Capability]) -> list[str]:
+    """Return a line for each device setting, and each remedy once."""
+    lines = []
+    for ability in abilities:
+        title = f"{ability.setting} of {ability.device}"
+        if ability.available:
+            accepted = f" ({ability.takes})" if ability.takes else ""
+            lines.append(f"- {title}: can be set by {ability.by}{accepted}")
+        else:
+            lines.append(f"- {title}: cannot be set: {ability.reason}")
+        if ability.remedy:
+            lines.append(f"  to grant it: {ability.remedy}")
+    return _without_repeats(lines)
+
+
+def _without_repeats(lines: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(lines))
+
+
+def _duration(word: str, seconds: float | None) -> str:
     if seconds is None:
         return "-"
-    return f"{word} {seconds:.2g} s" if seconds >= 1 else f"{word} {seconds * 1000:.3g} ms"
+    if seconds >= 1:
+        return f"{word} {seconds:.2g} s"
+    return f"{word} {seconds * 1000:.3g} ms"

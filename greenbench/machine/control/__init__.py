@@ -1,1 +1,1 @@
-"""Power limits, clocks and governors: set in a context and restored. Empty, so that the guard stays light."""
+"""Power limits, clocks and governors: set in a context. Empty, so that the guard stays light."""

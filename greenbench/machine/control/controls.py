@@ -1,8 +1,9 @@
-"""One thing of a device that can be set: how it is read, how it is set, and how it is named on disk.
+"""The device settings that can be changed: how each one is read, written, and named on disk.
 
-A control is rebuilt from its name in another process, days later: a journal holds names and values, never code. GPUs
-are set through Zeus, which asks ``zeusd`` where that is configured and needs privilege elsewhere; processors through files.
-Nothing here decides what is set, or puts anything back.
+A control can be rebuilt from its identity by another process, days later: a journal holds names and
+values, never code. GPUs are set through Zeus, which asks ``zeusd`` if that is configured and needs
+privilege otherwise; CPUs are set through files of the kernel. Nothing here decides what is set, or
+restores anything.
 """
 
 from __future__ import annotations
@@ -11,42 +12,45 @@ import logging
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from greenbench.errors import UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from zeus.device.gpu.common import GPU
+
 Value = int | str | list[int] | None
-"""Milliwatts, the text of a file, or the lowest and highest megahertz of a locked range. None is "not locked"."""
+"""Milliwatts, a file's text, or the lowest and highest MHz of a locked range; None: unlocked."""
 ROOTS = ("/sys/class/powercap", "/sys/devices", "/zeus_sys/class/powercap")
-"""Where files may lie that are written; nothing that a journal says reaches further."""
+"""The only folders below which files are written, whatever a journal names."""
+REFUSAL_WORDS = ("permission", "not permitted", "read-only", "refused")
 
 
 class Control(Protocol):
-    """What can be set."""
+    """One setting of one device."""
 
     readable: bool
-    """Whether the device tells what it is set to: locked clocks are never told."""
+    """Whether the device reports its present value; it does not for locked clocks."""
 
     @property
     def device(self) -> str:
-        """What is leased while it is set: ``gpu GPU-...`` or ``cpu``."""
+        """The device to lease while this is set: ``gpu GPU-...`` or ``cpu``."""
 
     @property
     def title(self) -> str:
-        """How messages name it."""
+        """How messages name the setting."""
 
     @property
-    def name(self) -> dict[str, str]:
-        """What a journal holds."""
+    def identity(self) -> dict[str, str]:
+        """How a journal names the setting; ``control_from`` reads it."""
 
     def read(self) -> Value:
-        """Return what it is set to now; None where the device does not tell."""
+        """Return the present value; None if the device does not report it."""
 
     def write(self, value: Value) -> None:
-        """Set it; raises what ``errors`` names."""
+        """Set a value; raises one of ``device_errors``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,31 +62,34 @@ class PowerLimit:
 
     @property
     def device(self) -> str:
-        """See ``Control``."""
+        """The GPU."""
         return f"gpu {self.uuid}"
 
     @property
     def title(self) -> str:
-        """See ``Control``."""
+        """The quantity, its unit and the GPU."""
         return f"power limit (mW) of {self.uuid}"
 
     @property
-    def name(self) -> dict[str, str]:
-        """See ``Control``."""
+    def identity(self) -> dict[str, str]:
+        """Kind and UUID."""
         return {"kind": "gpu_power_limit", "uuid": self.uuid}
 
     def read(self) -> int:
-        """See ``Control``."""
-        return int(card(self.uuid).get_power_management_limit())
+        """Return the limit that is set."""
+        return int(zeus_gpu(self.uuid).get_power_management_limit())
 
     def write(self, value: Value) -> None:
-        """See ``Control``."""
-        card(self.uuid).set_power_management_limit(value)
+        """Set the limit."""
+        zeus_gpu(self.uuid).set_power_management_limit(value)
 
 
 @dataclass(frozen=True, slots=True)
 class Clocks:
-    """The range that a GPU's SM or memory clock is locked to. NVML does not tell it: what was locked before is not known."""
+    """The range that a GPU's SM or memory clock is locked to.
+
+    NVML does not report a lock, so one that was there before cannot be known.
+    """
 
     uuid: str
     kind: str
@@ -91,30 +98,31 @@ class Clocks:
 
     @property
     def device(self) -> str:
-        """See ``Control``."""
+        """The GPU."""
         return f"gpu {self.uuid}"
 
     @property
     def title(self) -> str:
-        """See ``Control``."""
-        return f"locked {'SM' if self.kind == 'sm' else 'memory'} clocks (MHz) of {self.uuid}"
+        """The quantity, its unit and the GPU."""
+        clock = "SM" if self.kind == "sm" else "memory"
+        return f"locked {clock} clocks (MHz) of {self.uuid}"
 
     @property
-    def name(self) -> dict[str, str]:
-        """See ``Control``."""
+    def identity(self) -> dict[str, str]:
+        """Kind and UUID."""
         return {"kind": f"gpu_{self.kind}_clocks", "uuid": self.uuid}
 
     def read(self) -> None:
-        """See ``Control``."""
+        """Return None: a lock cannot be read."""
         return
 
     def write(self, value: Value) -> None:
-        """Lock to the range, or let go of any lock."""
-        gpu = card(self.uuid)
-        lock, reset = {
-            "sm": (gpu.set_gpu_locked_clocks, gpu.reset_gpu_locked_clocks),
-            "memory": (gpu.set_memory_locked_clocks, gpu.reset_memory_locked_clocks),
-        }[self.kind]
+        """Lock the clock to the range ``[lowest, highest]``; reset any lock if it is none."""
+        gpu = zeus_gpu(self.uuid)
+        if self.kind == "sm":
+            lock, reset = gpu.set_gpu_locked_clocks, gpu.reset_gpu_locked_clocks
+        else:
+            lock, reset = gpu.set_memory_locked_clocks, gpu.reset_memory_locked_clocks
         if isinstance(value, list):
             lock(*value)
         else:
@@ -123,91 +131,103 @@ class Clocks:
 
 @dataclass(frozen=True, slots=True)
 class KernelFile:
-    """A file of the kernel's that holds one value."""
+    """A file of the kernel that holds one setting of the CPUs."""
 
     path: str
     readable = True
 
     @property
     def device(self) -> str:
-        """See ``Control``."""
+        """All CPUs, leased as one device."""
         return "cpu"
 
     @property
     def title(self) -> str:
-        """See ``Control``."""
+        """The path."""
         return self.path
 
     @property
-    def name(self) -> dict[str, str]:
-        """See ``Control``."""
+    def identity(self) -> dict[str, str]:
+        """Kind and path."""
         return {"kind": "file", "path": self.path}
 
     def read(self) -> str:
-        """See ``Control``."""
+        """Return what the file holds."""
         return Path(self.path).read_text("utf-8").strip()
 
     def write(self, value: Value) -> None:
-        """Set it, where it lies below ``ROOTS``; raises OSError."""
-        if not allowed(self.path):
-            raise PermissionError(1, f"{self.path} lies outside {', '.join(roots())}")
-        with Path(self.path).open(
-            "r+", encoding="utf-8"
-        ) as file:  # r+: a file that is gone is not made
+        """Write the file if it lies below one of ``writable_roots``; raises OSError."""
+        if not is_writable_place(self.path):
+            raise PermissionError(1, f"{self.path} lies outside {', '.join(writable_roots())}")
+        # r+ does not create a file that is gone.
+        with Path(self.path).open("r+", encoding="utf-8") as file:
             file.write(str(value))
             file.truncate()
 
 
-def rebuilt(name: Mapping[str, str]) -> Control:
-    """Return the control that a journal names; raises UnavailableError for one that this version does not know."""
-    kind = name.get("kind", "")
+def control_from(identity: Mapping[str, str]) -> Control:
+    """Return the control that a journal names; raises UnavailableError for an unknown kind."""
+    kind = identity.get("kind", "")
     if kind == "gpu_power_limit":
-        return PowerLimit(name["uuid"])
-    if kind in {"gpu_sm_clocks", "gpu_memory_clocks"}:
-        return Clocks(name["uuid"], kind.split("_")[1])
+        return PowerLimit(identity["uuid"])
+    if kind == "gpu_sm_clocks":
+        return Clocks(identity["uuid"], "sm")
+    if kind == "gpu_memory_clocks":
+        return Clocks(identity["uuid"], "memory")
     if kind == "file":
-        return KernelFile(name["path"])
-    raise UnavailableError(f"{kind!r} is nothing that this version of greenbench sets")
+        return KernelFile(identity["path"])
+    raise UnavailableError(f"{kind!r} is no setting that this version of greenbench knows")
 
 
-def roots() -> tuple[str, ...]:
-    """Return where files may be written: the kernel's trees, and a simulated one that ``GREENBENCH_SYSFS`` names."""
+def writable_roots() -> tuple[str, ...]:
+    """Return where files may be written: ``ROOTS``, or the simulation in ``GREENBENCH_SYSFS``."""
     simulated = os.environ.get("GREENBENCH_SYSFS")
     return (simulated,) if simulated else ROOTS
 
 
-def allowed(path: str) -> bool:
-    """Whether a file may be written, links followed."""
+def is_writable_place(path: str) -> bool:
+    """Whether a file, its links followed, lies below one of ``writable_roots``."""
     real = os.path.realpath(path)
-    return any(real.startswith(os.path.realpath(root).rstrip("/") + "/") for root in roots())
+    for root in writable_roots():
+        folder = os.path.realpath(root).rstrip("/") + "/"
+        if real.startswith(folder):
+            return True
+    return False
 
 
-def card(uuid: str) -> Any:
-    """Return Zeus's object of a GPU, found by its UUID; through zeusd where it is configured. Raises what ``errors`` names."""
+def zeus_gpu(uuid: str) -> GPU:
+    """Return Zeus's object of a GPU, which asks zeusd if that is configured.
+
+    Raises one of ``device_errors``; UnavailableError if zeusd counts other GPUs than this process,
+    because it knows them by number only.
+    """
     import pynvml
     from zeus.device.gpu.nvidia import NVIDIAGPU, ZeusdNVIDIAGPU
     from zeus.utils.zeusd import ZeusdClient, ZeusdConfig
 
     logging.getLogger("zeus").setLevel(logging.ERROR)
-    hold_driver()
+    keep_driver_open()
     number = pynvml.nvmlDeviceGetIndex(pynvml.nvmlDeviceGetHandleByUUID(uuid))
     config = ZeusdConfig.from_env()
     if config is None:
         gpu = NVIDIAGPU(number)
-        gpu._disable_sys_admin_warning = True  # noqa: SLF001 - what it warns of, a missing privilege, is our own sentence
+        # Zeus warns of a missing privilege here; greenbench says it with the remedy.
+        gpu._disable_sys_admin_warning = True  # noqa: SLF001
         return gpu
     client = ZeusdClient(config)
-    if len(client.gpus) != (here := pynvml.nvmlDeviceGetCount()):
+    visible_count = pynvml.nvmlDeviceGetCount()
+    if len(client.gpus) != visible_count:
         raise UnavailableError(
-            f"zeusd has {len(client.gpus)} GPUs and this process sees {here}: which is which cannot be told, so none is set"
+            f"zeusd has {len(client.gpus)} GPUs and this process sees {visible_count}: "
+            "they cannot be matched, so none is set"
         )
     return ZeusdNVIDIAGPU(number, client)
 
 
-def hold_driver(uuids: Sequence[str] = ()) -> None:
-    """Open NVML and these cards, and keep them open as long as the process lives.
+def keep_driver_open(uuids: Sequence[str] = ()) -> None:
+    """Open NVML and these GPUs, and keep them open until the process ends.
 
-    A driver that nobody holds, and whose persistence is off, forgets limits and clocks.
+    With persistence mode off, a driver that no process has open forgets limits and clocks.
     """
     import pynvml
 
@@ -219,16 +239,24 @@ def hold_driver(uuids: Sequence[str] = ()) -> None:
         pynvml.nvmlDeviceGetHandleByUUID(uuid)
 
 
-def denied(error: Exception) -> bool:
-    """Whether a device refused for lack of permission."""
-    words = ("permission", "not permitted", "read-only", "refused")
-    return isinstance(error, PermissionError) or any(word in str(error).lower() for word in words)
+def is_permission_error(error: Exception) -> bool:
+    """Whether a device refused a setting because this user lacks permission."""
+    if isinstance(error, PermissionError):
+        return True
+    message = str(error).lower()
+    return any(word in message for word in REFUSAL_WORDS)
 
 
-def errors() -> tuple[type[Exception], ...]:
-    """Return what reading and setting may raise: NVML's, Zeus's and zeusd's errors, and the kernel's."""
+def device_errors() -> tuple[type[Exception], ...]:
+    """Return what reading and writing raise: errors of NVML, Zeus, zeusd and the kernel."""
     import httpx
     import pynvml
     from zeus.exception import ZeusBaseError
 
     return (ZeusBaseError, pynvml.NVMLError, httpx.HTTPError, OSError, ValueError, UnavailableError)
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of an error's message, or its class name if there is none."""
+    message = str(error).strip() or type(error).__name__
+    return message.splitlines()[0]

@@ -1,6 +1,6 @@
-"""What the kernel lets one set of the processors: power caps (powercap) and clocks and governors (cpufreq). Only looks.
+"""What the kernel lets one set of the CPUs: power caps (powercap), clocks and governors (cpufreq).
 
-``GREENBENCH_SYSFS`` names another tree than ``/sys``, for simulations.
+Only reads. ``GREENBENCH_SYSFS`` names another tree than ``/sys``, for simulations.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """A package's power cap."""
+    """The power cap of one CPU package, in microwatts."""
 
     reference_uw: float
-    """Its highest power where the kernel tells one, else the limit that it has."""
+    """Its highest power if the kernel reports one, else its present long-term limit."""
     limits: tuple[tuple[str, float], ...]
     """File and present value of each of its limits, the long-term one first."""
     enabled: bool
-    """Whether the kernel holds it to them."""
+    """Whether the kernel enforces the limits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The clocks of processors that change together."""
+    """The clocks of CPUs that change together."""
 
     folder: Path
     min_khz: int
@@ -38,37 +38,43 @@ def root() -> Path:
 
 
 def zones() -> tuple[Zone, ...]:
-    """Return the packages whose power can be capped."""
-    folders = sorted(root().glob("class/powercap/intel-rapl:*"))
-    return tuple(
-        z
-        for f in folders
-        if _text(f / "name").startswith("package-") and (z := _zone(f)) is not None
-    )
+    """Return the power caps of all CPU packages."""
+    package_zones = []
+    for folder in sorted(root().glob("class/powercap/intel-rapl:*")):
+        if not _text(folder / "name").startswith("package-"):
+            continue
+        zone = _zone(folder)
+        if zone is not None:
+            package_zones.append(zone)
+    return tuple(package_zones)
 
 
 def _zone(folder: Path) -> Zone | None:
-    files = sorted(folder.glob("constraint_*_power_limit_uw"))
-    limits = tuple((str(f), _number(f)) for f in files)
+    limits = []
+    for file in sorted(folder.glob("constraint_*_power_limit_uw")):
+        limits.append((str(file), _number(file)))
     if not limits:
         return None
-    reference = _number(folder / "constraint_0_max_power_uw") or limits[0][1]
-    return Zone(reference_uw=reference, limits=limits, enabled=_text(folder / "enabled") != "0")
+    _, long_term_limit = limits[0]
+    reference = _number(folder / "constraint_0_max_power_uw") or long_term_limit
+    enabled = _text(folder / "enabled") != "0"
+    return Zone(reference, tuple(limits), enabled)
 
 
 def policies() -> tuple[Policy, ...]:
-    """Return the processors' clocks, each policy once although every one of its processors shows it."""
-    folders = {f.resolve() for f in root().glob("devices/system/cpu/cpu[0-9]*/cpufreq")}
-    return tuple(
-        Policy(
-            folder=folder,
-            min_khz=int(_number(folder / "cpuinfo_min_freq")),
-            max_khz=int(_number(folder / "cpuinfo_max_freq")),
-            governors=tuple(_text(folder / "scaling_available_governors").split()),
-        )
-        for folder in sorted(folders)
-        if _number(folder / "cpuinfo_max_freq")
-    )
+    """Return the clock policies, each once although every one of its CPUs links to it."""
+    folders = set()
+    for link in root().glob("devices/system/cpu/cpu[0-9]*/cpufreq"):
+        folders.add(link.resolve())
+    clock_policies = []
+    for folder in sorted(folders):
+        max_khz = int(_number(folder / "cpuinfo_max_freq"))
+        if not max_khz:
+            continue
+        min_khz = int(_number(folder / "cpuinfo_min_freq"))
+        governors = _text(folder / "scaling_available_governors").split()
+        clock_policies.append(Policy(folder, min_khz, max_khz, tuple(governors)))
+    return tuple(clock_policies)
 
 
 def _text(path: Path) -> str:

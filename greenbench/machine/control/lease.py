@@ -1,7 +1,8 @@
-"""One session at a time on a device: a lock on a file for each, which ends with the process that holds it.
+"""One session at a time on a device: a locked file for each, which the kernel unlocks at its end.
 
-POSIX record locks (``fcntl(2)``), because they belong to the process: a worker forked by it does not hold them on. Whoever has
-the lease of a device knows that nobody else's settings are in force there: who had set some is gone.
+POSIX record locks (``fcntl(2)``), because they belong to the process: a worker that it forks does
+not inherit them. Whoever holds the lease of a device knows that no other session's settings are in
+force there: a session that left some has ended.
 """
 
 from __future__ import annotations
@@ -22,93 +23,114 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PAUSE_S = 0.2
+FLAGS = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
+HOLDER_BYTES = 400
 
 
 class Lease:
-    """The leases of some devices, while the context is open. Not to be taken twice in one process for the same device."""
+    """The leases of some devices. A process must not take the lease of a device twice."""
 
     def __init__(
         self, folder: Path, devices: Iterable[str], say: Callable[[str], None] = lambda _text: None
     ) -> None:
-        """Name the devices; ``say`` is told for whom is waited."""
-        self._paths = [
-            folder / f"{re.sub('[^A-Za-z0-9-]+', '_', d)}.lease" for d in sorted(set(devices))
-        ]
-        self._names = sorted(set(devices))
+        """Name the devices; ``say`` gets a message if another session has to be waited for."""
+        self._folder = folder
+        self._devices = sorted(set(devices))
         self._say = say
         self._files: list[int] = []
 
     def take(self, *, wait: bool = True) -> bool:
-        """Take all of them, in a fixed order so that no two sessions wait for each other; say whether they are held now.
+        """Take all of them, or none; return whether they are held now.
 
-        Raises UnavailableError where the folder does not let a lock be made.
+        The order is fixed, so that no two sessions wait for each other. Raises UnavailableError if
+        the folder allows no lock.
         """
-        held = False
+        taken = False
         try:
-            held = all(
-                self._take(d, p, wait=wait) for d, p in zip(self._names, self._paths, strict=True)
-            )
+            taken = self._take_all(wait=wait)
         finally:
-            if not held:
+            if not taken:
                 self.release()
-        return held
+        return taken
 
     def release(self) -> None:
-        """Give all back."""
+        """Release all of them."""
         while self._files:
             file = self._files.pop()
             with contextlib.suppress(OSError):
                 os.ftruncate(file, 0)
             os.close(file)
 
-    def _take(self, device: str, path: Path, *, wait: bool) -> bool:
-        file = _opened(path)
-        if not _plain(file):
-            os.close(file)
-            raise UnavailableError(
-                f"{path} is no ordinary file, and is not locked: nothing is set without it; remove it"
-            )
-        told = False
-        while not _locked(file):
-            if not wait:
+    def _take_all(self, *, wait: bool) -> bool:
+        for device in self._devices:
+            path = self._folder / _file_name(device)
+            file = _opened(path)
+            try:
+                _refuse_special_file(file, path)
+                locked = self._lock(file, device, wait=wait)
+            except BaseException:
+                os.close(file)
+                raise
+            if not locked:
                 os.close(file)
                 return False
-            if not told:
-                self._say(f"waiting for {device}: {_holder(file)} has it")
-                told = True
+            self._files.append(file)
+            _write_holder(file)
+        return True
+
+    def _lock(self, file: int, device: str, *, wait: bool) -> bool:
+        """Lock an open file; with ``wait`` as soon as its holder releases it."""
+        if _locked(file):
+            return True
+        if not wait:
+            return False
+        self._say(f"waiting for {device}: {_holder(file)} has it")
+        while not _locked(file):
             time.sleep(PAUSE_S)
-        self._files.append(file)
-        command = " ".join(sys.argv)[:120]
-        os.ftruncate(file, 0)
-        os.pwrite(file, f"process {os.getpid()} of user {os.getuid()} ({command})".encode(), 0)
         return True
 
 
+def _file_name(device: str) -> str:
+    return re.sub("[^A-Za-z0-9-]+", "_", device) + ".lease"
+
+
 def _opened(path: Path) -> int:
-    """Open a lock file that any user may lock; made with O_EXCL, for kernels that protect files in shared folders."""
-    flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
+    """Open a lease file that any user may lock; raises UnavailableError."""
     try:
-        with contextlib.suppress(FileNotFoundError):
-            return os.open(path, flags)
-        try:
-            made = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o666)
-        except FileExistsError:
-            return os.open(path, flags)
-        os.fchmod(made, 0o666)
+        return _opened_or_created(path)
     except OSError as error:
         raise UnavailableError(
-            f"{path} cannot be locked ({error.strerror}): nothing is set without it"
+            f"{path} cannot be locked ({error.strerror}); no device is set without a lease"
         ) from error
-    return made
 
 
-def _plain(file: int) -> bool:
-    """Whether an open file is an ordinary one with a single name: no other file is emptied in its place."""
-    found = os.fstat(file)
-    return stat.S_ISREG(found.st_mode) and found.st_nlink == 1
+def _opened_or_created(path: Path) -> int:
+    # O_CREAT only with O_EXCL: kernels refuse to open other users' files with it in shared folders.
+    with contextlib.suppress(FileNotFoundError):
+        return os.open(path, FLAGS)
+    try:
+        file = os.open(path, FLAGS | os.O_CREAT | os.O_EXCL, 0o666)
+    except FileExistsError:
+        return os.open(path, FLAGS)
+    os.fchmod(file, 0o666)
+    return file
+
+
+def _refuse_special_file(file: int, path: Path) -> None:
+    """Raise UnavailableError unless it is an ordinary file with one name.
+
+    Writing the holder into a hard link would overwrite another file.
+    """
+    status = os.fstat(file)
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
+        raise UnavailableError(
+            f"{path} is not an ordinary file, so it is not locked; no device is set without a "
+            "lease: remove the file"
+        )
 
 
 def _locked(file: int) -> bool:
+    """Whether this process could lock the file now."""
     try:
         fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except (BlockingIOError, PermissionError):
@@ -116,5 +138,13 @@ def _locked(file: int) -> bool:
     return True
 
 
+def _write_holder(file: int) -> None:
+    command = " ".join(sys.argv)[:120]
+    holder = f"process {os.getpid()} of user {os.getuid()} ({command})"
+    os.ftruncate(file, 0)
+    os.pwrite(file, holder.encode(), 0)
+
+
 def _holder(file: int) -> str:
-    return os.pread(file, 400, 0).decode("utf-8", "replace") or "another session"
+    text = os.pread(file, HOLDER_BYTES, 0).decode("utf-8", "replace")
+    return text or "another session"

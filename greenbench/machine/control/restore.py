@@ -1,6 +1,7 @@
-"""Puts back what a journal owes, exactly once, and leaves alone what somebody else has set since.
+"""Restores what a journal lists, exactly once, and leaves alone what somebody else has set since.
 
-Whoever wants to restore takes the leases of the devices first: while a journal's owner lives they cannot be had.
+Whoever restores takes the leases of the devices first: they cannot be had while the session that
+wrote the journal lives.
 """
 
 from __future__ import annotations
@@ -9,42 +10,63 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from greenbench.errors import UnavailableError
-from greenbench.machine.control import journal as journals
+from greenbench.machine.control.controls import first_line
+from greenbench.machine.control.journal import (
+    boot_id,
+    read_journal,
+    shared_folder,
+    trusted_journals,
+    unrestorable_journals,
+)
 from greenbench.machine.control.lease import Lease
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Sequence
+    from pathlib import Path
 
     from greenbench.machine.control.controls import Value
     from greenbench.machine.control.journal import Entry, Journal
 
-CLOSE = 0.02
-"""How far, of itself, a number may lie from what was set and still be ours: drivers and kernels round."""
+ROUNDING = 0.02
+"""Relative difference up to which a number is what was set: drivers and kernels round."""
 
 
-def put_back(journal: Journal, devices: Collection[str] | None = None) -> list[str]:
-    """Restore what ``journal`` owes, of ``devices`` alone where they are given; who calls holds their leases.
+def restore_settings(journal: Journal, devices: Collection[str] | None = None) -> list[str]:
+    """Restore what ``journal`` lists, or the part of it on ``devices``; the caller has their lease.
 
-    Returns sentences for what did not go smoothly. What cannot be restored now stays in the journal, and the rest goes on.
+    Returns a message for each setting that could not be restored, which stays in the journal while
+    the others go on, and for each that somebody else has changed, which is left as it is.
     """
-    told: list[str] = []
-    owed: list[Entry] = []
+    messages = []
+    remaining = []
     for entry in reversed(journal.entries):
         if devices is not None and entry.control.device not in devices:
-            owed.insert(0, entry)
+            remaining.append(entry)
             continue
         try:
-            told += _restore(entry, exact=journal.read_back)
-        except Exception as error:  # noqa: BLE001  whatever one device raises, the others get their settings back
-            owed.insert(0, entry)
-            told.append(
-                f"{entry.control.title} could not be put back to {_shown(entry.before)}: {_line(error)}"
+            message = _restore(entry, exact=journal.read_back)
+        except Exception as error:  # noqa: BLE001  whatever one device raises, the others are restored
+            remaining.append(entry)
+            before = _shown(entry.before)
+            message = (
+                f"{entry.control.title} could not be restored to {before}: {first_line(error)}"
             )
+        if message:
+            messages.append(message)
+    remaining.reverse()
     try:
-        replace(journal, entries=tuple(owed)).write() if owed else journal.remove()
+        _keep_only(journal, remaining)
     except (OSError, UnavailableError) as error:
-        told.append(f"the journal {journal.path} could not be changed ({_line(error)})")
-    return told
+        messages.append(f"the journal {journal.path} could not be updated ({first_line(error)})")
+    return messages
+
+
+def _keep_only(journal: Journal, entries: Sequence[Entry]) -> None:
+    """Leave ``entries`` in the journal on disk; remove it if there are none."""
+    if entries:
+        replace(journal, entries=tuple(entries)).write()
+    else:
+        journal.remove()
 
 
 def recover(
@@ -54,63 +76,84 @@ def recover(
     about: Collection[str] | None = None,
     wait: bool = False,
 ) -> int:
-    """Restore what sessions left behind that are gone, and return how many there were.
+    """Restore what ended sessions left changed, and return how many such sessions there were.
 
-    ``held`` are devices whose lease the caller has; ``about`` narrows it to journals of these devices. What belongs to a
-    session that lives is left alone; with ``wait`` its end is waited for. Other users' journals are told, not believed.
+    ``held`` are devices whose lease the caller has; ``about`` selects journals of these devices.
+    The settings of a living session are left alone; ``wait`` waits for its end. ``say`` gets a
+    message for each journal, also for other users' journals, which are not restored.
     """
-    done = 0
-    for journal in journals.found():
-        if about is None or set(journal.devices) & set(about):
-            done += _recover(journal, say, held, wait=wait)
-    for text in journals.others():
-        say(text)
-    return done
+    count = 0
+    for journal in trusted_journals():
+        if about is not None and not set(journal.devices) & set(about):
+            continue
+        if _recover(journal, say, held, wait=wait):
+            count += 1
+    for message in unrestorable_journals():
+        say(message)
+    return count
 
 
 def _recover(
     journal: Journal, say: Callable[[str], None], held: Collection[str], *, wait: bool
-) -> int:
-    leases = {d: Lease(journals.folder(), [d], say) for d in journal.devices if d not in held}
+) -> bool:
+    """Restore the devices of ``journal`` that no living session has; whether there was anything."""
+    leases = {}
+    for device in journal.devices:
+        if device not in held:
+            leases[device] = Lease(shared_folder(), [device], say)
     free = set(held)
     try:
-        free |= {device for device, lease in leases.items() if lease.take(wait=wait)}
-        current = journals.read(journal.path)
-        if current is None or not free & set(current.devices):  # somebody else was faster, or lives
-            return 0
-        if current.boot != journals.boot():
-            current.remove()
-            say(
-                f"{_owner(current)} left settings behind; the machine was restarted since, which reset them: nothing to do"
-            )
-            return 1
-        told = put_back(current, free)
+        for device, lease in leases.items():
+            if lease.take(wait=wait):
+                free.add(device)
+        messages = _restore_free_devices(journal.path, free)
     except (OSError, UnavailableError) as error:
-        say(f"what {_owner(journal)} left could not be put back: {_line(error)}")
-        return 1
+        reason = first_line(error)
+        messages = [f"what {journal.owner} left changed could not be restored: {reason}"]
     finally:
         for lease in leases.values():
             lease.release()
-    what = ", ".join(e.control.title for e in current.entries if e.control.device in free)
-    for text in told or [f"{_owner(current)} left {what} changed; the values from before are back"]:
-        say(text)
-    return 1
+    for message in messages:
+        say(message)
+    return bool(messages)
+
+
+def _restore_free_devices(path: Path, free: Collection[str]) -> list[str]:
+    """Restore the devices in ``free`` from the journal ``path`` and say so; nothing if it is gone.
+
+    The journal is read again, now that the leases are held: another process may have been faster.
+    """
+    journal = read_journal(path)
+    if journal is None or not set(journal.devices) & set(free):
+        return []
+    if journal.boot != boot_id():
+        journal.remove()
+        since = "the machine was restarted since, which reset them: nothing to restore"
+        return [f"{journal.owner} left settings changed; {since}"]
+    messages = restore_settings(journal, free)
+    if messages:
+        return messages
+    titles = []
+    for entry in journal.entries:
+        if entry.control.device in free:
+            titles.append(entry.control.title)
+    return [f"{journal.owner} left {', '.join(titles)} changed; the previous values are restored"]
 
 
 def left_behind() -> str:
-    """Say in a sentence what sessions that are gone have left changed; empty where nothing is."""
-    found = [
-        f"{_owner(j)} left settings of this machine changed"
-        for j in journals.found()
-        if _is_abandoned(j)
-    ]
-    return "; ".join([*found, *journals.others()])
+    """Say in a sentence what ended sessions have left changed; empty if there is nothing."""
+    messages = []
+    for journal in trusted_journals():
+        if _is_abandoned(journal):
+            messages.append(f"{journal.owner} left settings of this machine changed")
+    messages += unrestorable_journals()
+    return "; ".join(messages)
 
 
 def _is_abandoned(journal: Journal) -> bool:
-    """Whether nobody holds the lease of a device that it is about."""
+    """Whether nobody holds the lease of one of its devices."""
     for device in journal.devices:
-        lease = Lease(journals.folder(), [device])
+        lease = Lease(shared_folder(), [device])
         try:
             if lease.take(wait=False):
                 return True
@@ -119,46 +162,43 @@ def _is_abandoned(journal: Journal) -> bool:
     return False
 
 
-def _restore(entry: Entry, *, exact: bool) -> list[str]:
-    """Put one setting back, where it still is what was set; raises what the device raises.
+def _restore(entry: Entry, *, exact: bool) -> str:
+    """Restore one setting if it still has the value that was set; raises what the device raises.
 
-    Where a session died before it read back what it had set, a value close to that is taken for its own.
+    Returns a message if somebody else has changed it, else nothing. Without ``exact`` (the session
+    died before it read back what it had set) a value that rounding explains counts as its own.
     """
-    if not entry.control.readable:
-        entry.control.write(entry.before)
-        return []
-    now = entry.control.read()
-    if now == entry.before:
-        return []
-    if now != entry.after and (exact or not same(now, entry.after)):
-        here, before = _shown(entry.after), _shown(entry.before)
-        return [
-            f"{entry.control.title} is {_shown(now)}, which somebody else set after {here} was set here: left; it was {before}"
-        ]
-    entry.control.write(entry.before)
-    if not same(now := entry.control.read(), entry.before):
-        raise UnavailableError(f"it reads {_shown(now)} after it was set")
-    return []
+    control = entry.control
+    if not control.readable:
+        control.write(entry.before)
+        return ""
+    present = control.read()
+    if present == entry.before:
+        return ""
+    is_ours = present == entry.after or (not exact and same_value(present, entry.after))
+    if not is_ours:
+        return (
+            f"{control.title} is {_shown(present)}, changed by somebody else after greenbench set "
+            f"{_shown(entry.after)}: left as it is; it was {_shown(entry.before)} before"
+        )
+    control.write(entry.before)
+    restored = control.read()
+    if not same_value(restored, entry.before):
+        raise UnavailableError(f"it reads {_shown(restored)} after it was set")
+    return ""
 
 
-def same(one: Value, other: Value) -> bool:
-    """Whether two values are one: equal, or numbers that differ by no more than rounding does."""
-    if one == other:
+def same_value(value: Value, other: Value) -> bool:
+    """Whether two values are equal, or numbers that differ by no more than ``ROUNDING``."""
+    if value == other:
         return True
     try:
-        a, b = float(str(one)), float(str(other))
+        number, other_number = float(str(value)), float(str(other))
     except ValueError:
         return False
-    return abs(a - b) <= CLOSE * max(abs(a), abs(b))
-
-
-def _owner(journal: Journal) -> str:
-    return f"process {journal.pid} of user {journal.uid} ({journal.command})"
+    largest = max(abs(number), abs(other_number))
+    return abs(number - other_number) <= ROUNDING * largest
 
 
 def _shown(value: Value) -> str:
     return "unlocked" if value is None else str(value)
-
-
-def _line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

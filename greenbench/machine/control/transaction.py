@@ -1,6 +1,7 @@
-"""Sets things of a shared machine for a while, and gives the machine its own settings back, whatever ends the while.
+"""Applies device settings in a context and restores the previous values however it exits.
 
-The order is what makes it safe: lease, recovery of what others left, guard, journal on disk, and only then the first change.
+The order is what makes it safe: lease, recovery of what ended sessions left, guard, journal on
+disk, and only then the first change, which is read back.
 """
 
 from __future__ import annotations
@@ -10,12 +11,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 from greenbench.errors import UnavailableError
-from greenbench.machine.control import journal as journals
-from greenbench.machine.control.controls import denied, errors
+from greenbench.machine.control.controls import device_errors, first_line, is_permission_error
 from greenbench.machine.control.guard import Guard
-from greenbench.machine.control.journal import Entry
+from greenbench.machine.control.journal import Entry, new_journal, shared_folder
 from greenbench.machine.control.lease import Lease
-from greenbench.machine.control.restore import put_back, recover, same
+from greenbench.machine.control.restore import recover, restore_settings, same_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -29,7 +29,7 @@ GUARD = Guard()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """A control and what it is to be set to."""
+    """A control and the value to set."""
 
     control: Control
     value: Value
@@ -39,17 +39,20 @@ class SettingRefusedError(UnavailableError):
     """A device did not take a setting."""
 
     def __init__(self, control: Control, sentence: str) -> None:
-        """Name what was refused."""
+        """Name the control that was refused."""
         super().__init__(sentence)
         self.control = control
 
 
 class Transaction:
-    """Context in which ``wishes`` are in force; all of them, or none. The lease is held from ``reserve`` to ``release``."""
+    """Context in which all of some settings are in force, or none.
+
+    The lease of their devices is held from ``reserve`` to ``release``.
+    """
 
     def __init__(
         self,
-        wishes: Sequence[Setting],
+        settings: Sequence[Setting],
         say: Callable[[str], None] = lambda _text: None,
         *,
         devices: Collection[str] = (),
@@ -57,16 +60,19 @@ class Transaction:
     ) -> None:
         """Prepare; nothing changes before the context is entered.
 
-        ``devices`` are leased though nothing is set on them; ``restores`` puts back what others left there.
+        ``devices`` are leased although nothing is set on them; ``restores`` says whether to restore
+        what ended sessions left changed on all of them. ``say`` gets the messages of that.
         """
-        # What cannot be read is set last: a rollback then knows which locks were its own.
-        self._wishes = tuple(sorted(wishes, key=lambda w: not w.control.readable))
-        self._say, self._restores, self._owner = say, restores, os.getpid()
-        self._devices = {*devices, *(w.control.device for w in wishes)}
+        self._readable = [s for s in settings if s.control.readable]
+        self._unreadable = [s for s in settings if not s.control.readable]
+        self._devices = {*devices, *(s.control.device for s in settings)}
+        self._say = say
+        self._restores = restores
+        self._owner = os.getpid()
         self._journal: Journal | None = None
         self._lease: Lease | None = None
-        self.told: list[str] = []
-        """What a reader should know: settings that were somebody else's at the end, or could not be put back."""
+        self.messages: list[str] = []
+        """Settings that somebody else had changed at the end, or that could not be restored."""
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -74,101 +80,134 @@ class Transaction:
         return self._journal.entries if self._journal is not None else ()
 
     def reserve(self) -> None:
-        """Wait for the devices, restore what others left there, and have the guard ready; raises UnavailableError."""
+        """Wait for the devices, restore what ended sessions left there, and start the guard.
+
+        Raises UnavailableError.
+        """
         if self._lease is not None or not self._devices:
             return
-        lease = Lease(journals.folder(), self._devices, self._say)
+        lease = Lease(shared_folder(), self._devices, self._say)
         lease.take()
         self._lease = lease
         try:
             if self._restores:
                 recover(self._say, held=self._devices, about=self._devices)
-            if self._wishes:
-                GUARD.start(
-                    gpus=[d.removeprefix("gpu ") for d in self._devices if d.startswith("gpu ")]
-                )
+            if self._readable or self._unreadable:
+                GUARD.start(gpus=self._gpus())
         except BaseException:
             self.release()
             raise
 
     def release(self) -> None:
-        """Let others have the devices."""
+        """Release the devices; a forked child does nothing."""
         if self._lease is not None and os.getpid() == self._owner:
             self._lease.release()
             self._lease = None
 
     def __enter__(self) -> Self:
-        """Set everything; raises UnavailableError where one thing cannot be set, and then nothing is changed."""
+        """Set everything; raises UnavailableError if one setting fails, with nothing changed."""
         self.reserve()
         try:
-            self._set([w for w in self._wishes if w.control.readable])
-            self._set([w for w in self._wishes if not w.control.readable])
+            # What cannot be read is set last: a rollback then knows which locks were its own.
+            self._set(self._readable)
+            self._set(self._unreadable)
         except BaseException:
-            self._put_back()
+            self._restore()
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Put everything back."""
-        self._put_back()
+        """Restore everything."""
+        self._restore()
 
-    def _set(self, wishes: Sequence[Setting]) -> None:
-        """Journal what ``wishes`` would change, then change it, one by one."""
-        if not wishes:
+    def _gpus(self) -> list[str]:
+        """Return the UUIDs of the GPUs among the devices."""
+        uuids = []
+        for device in self._devices:
+            if device.startswith("gpu "):
+                uuids.append(device.removeprefix("gpu "))
+        return uuids
+
+    def _set(self, settings: Sequence[Setting]) -> None:
+        """Write to the journal what ``settings`` will change, change it, and read it back."""
+        if not settings:
             return
-        try:
-            entries = tuple(
-                Entry(control=w.control, before=w.control.read(), after=w.value) for w in wishes
-            )
-        except errors() as error:
-            raise UnavailableError(
-                f"what is set now cannot be read, so nothing is changed: {_line(error)}"
-            ) from error
-        journal = self._journal or journals.new(())
-        done = journal.entries
-        self._keep(replace(journal, entries=(*done, *entries), read_back=False))
-        for place, entry in enumerate(entries):
+        entries = _planned(settings)
+        journal = self._journal or new_journal(())
+        earlier = journal.entries
+        self._keep(replace(journal, entries=(*earlier, *entries), read_back=False))
+        for number, entry in enumerate(entries):
             try:
                 entry.control.write(entry.after)
-            except errors() as error:
-                # A refused lock was not set, and letting go of it would undo somebody else's; what can be read is looked at.
-                tried = place + (entry.control.readable or not denied(error))
-                self._keep(replace(journal, entries=(*done, *entries[:tried])))
-                raise SettingRefusedError(
-                    entry.control,
-                    f"{entry.control.title} cannot be set to {entry.after}: {_line(error)}",
-                ) from error
-        self._note_what_is_set()
+            except device_errors() as error:
+                tried = entries[:number]
+                if _may_have_changed(entry, error):
+                    tried = entries[: number + 1]
+                self._keep(replace(journal, entries=(*earlier, *tried)))
+                reason = f"cannot be set to {entry.after}: {first_line(error)}"
+                raise _refusal(entry.control, reason) from error
+        self._read_back()
 
     def _keep(self, journal: Journal) -> None:
-        """Have ``journal`` in memory and on disk: what is in memory is put back even where the file is lost."""
+        """Keep ``journal`` in memory, to restore from even if the file is lost, and write it."""
         self._journal = journal
         journal.write()
 
-    def _note_what_is_set(self) -> None:
-        """Replace what was asked by what was read back: drivers round, and what they rounded to is ours to undo."""
-        assert self._journal is not None  # noqa: S101  ``_set`` wrote it
-        read = [
-            replace(e, after=e.control.read()) if e.control.readable else e
-            for e in self._journal.entries
-        ]
-        wanted = {w.control.title: w.value for w in self._wishes}
-        self._keep(replace(self._journal, entries=tuple(read), read_back=True))
-        for entry in read:
-            asked = wanted[entry.control.title]
-            ignored = entry.after == entry.before and str(asked) != str(entry.before)
-            if entry.control.readable and (ignored or not same(entry.after, asked)):
-                raise SettingRefusedError(
-                    entry.control,
-                    f"{entry.control.title} was set to {asked} and reads {entry.after}",
-                )
+    def _read_back(self) -> None:
+        """Replace requested values by those read back: drivers round, and the result is ours.
 
-    def _put_back(self) -> None:
-        """Put back what this process has set; a forked child that leaves the context does nothing."""
+        Raises SettingRefusedError for a setting that did not take effect.
+        """
+        assert self._journal is not None  # noqa: S101  ``_set`` wrote it
+        entries = []
+        for entry in self._journal.entries:
+            if entry.control.readable:
+                entries.append(replace(entry, after=entry.control.read()))
+            else:
+                entries.append(entry)
+        self._keep(replace(self._journal, entries=tuple(entries), read_back=True))
+        requested = {s.control.title: s.value for s in self._readable}
+        for entry in entries:
+            if entry.control.readable:
+                _check_effect(entry, requested[entry.control.title])
+
+    def _restore(self) -> None:
+        """Restore what this process has set; a forked child that exits the context does nothing."""
         if self._journal is not None and os.getpid() == self._owner:
             journal, self._journal = self._journal, None
-            self.told += put_back(journal)
+            self.messages += restore_settings(journal)
 
 
-def _line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+def _planned(settings: Sequence[Setting]) -> tuple[Entry, ...]:
+    """Return journal entries with the present values; raises UnavailableError."""
+    entries = []
+    try:
+        for setting in settings:
+            control = setting.control
+            entries.append(Entry(control=control, before=control.read(), after=setting.value))
+    except device_errors() as error:
+        raise UnavailableError(
+            f"the present settings cannot be read, so nothing is changed: {first_line(error)}"
+        ) from error
+    return tuple(entries)
+
+
+def _may_have_changed(entry: Entry, error: Exception) -> bool:
+    """Whether a failed write has to be restored.
+
+    A lock that was refused for lack of permission was not set, and resetting it would undo somebody
+    else's; what can be read is compared before it is restored.
+    """
+    return entry.control.readable or not is_permission_error(error)
+
+
+def _check_effect(entry: Entry, requested: Value) -> None:
+    """Raise SettingRefusedError if the value read back is not the requested one."""
+    unchanged = entry.after == entry.before and str(requested) != str(entry.before)
+    if unchanged or not same_value(entry.after, requested):
+        reason = f"was set to {requested} and reads {entry.after}"
+        raise _refusal(entry.control, reason)
+
+
+def _refusal(control: Control, reason: str) -> SettingRefusedError:
+    return SettingRefusedError(control, f"{control.title} {reason}")

@@ -1,4 +1,4 @@
-"""A machine with settings of its own, a folder for journals, and sessions that end as they are told."""
+"""A simulated machine, a folder for journals and leases, and sessions that end in a given way."""
 
 from __future__ import annotations
 
@@ -22,18 +22,19 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[3]
 SESSION = Path(__file__).with_name("session.py")
 PATIENCE_S = 30.0
+PAUSE_S = 0.02
 
 
 @pytest.fixture
 def sysfs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sysfs:
-    """Give a simulated tree of the kernel's."""
+    """Simulate the kernel's files of power caps, clocks and governors."""
     monkeypatch.setenv("GREENBENCH_SYSFS", str(tmp_path / "sys"))
     return Sysfs(tmp_path / "sys")
 
 
 @pytest.fixture
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Give the folder of journals and leases, and end this process's guard."""
+    """Give the folder of journals and leases; stop this process's guard afterwards."""
     folder = tmp_path / "state"
     monkeypatch.setenv("GREENBENCH_STATE", str(folder))
     yield folder
@@ -41,29 +42,29 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 class Machine:
-    """The simulated machine as sessions find it, and what they leave."""
+    """The simulated machine as sessions find it, and what they leave changed."""
 
     def __init__(self, sysfs: Sysfs, state: Path, nvml: SimulatedNvml) -> None:
-        self.sysfs, self.state, self.nvml = sysfs, state, nvml
+        self.sysfs = sysfs
+        self.state = state
+        self.nvml = nvml
         (self.gpu,) = nvml.plug()
         self.gpu.power_limit_w = 650  # an administrator's: the default is 700
         self.environment: dict[str, str] = {}
 
     @property
     def journals(self) -> list[Path]:
-        """What is owed."""
+        """The journals on disk: one for each session with settings to restore."""
         return sorted(self.state.rglob("*.journal"))
 
     @property
     def as_before(self) -> bool:
-        """Whether every setting is what it was."""
-        return not self.sysfs.changed and (self.gpu.power_limit_w, self.gpu.locked_sm_mhz) == (
-            650,
-            0,
-        )
+        """Whether every setting has its original value."""
+        gpu_as_before = (self.gpu.power_limit_w, self.gpu.locked_sm_mhz) == (650, 0)
+        return gpu_as_before and not self.sysfs.changed
 
     def start(self, ending: str, *arguments: str) -> subprocess.Popen[str]:
-        """Start a session that ends as ``ending`` says, and wait until its settings are in force."""
+        """Start a session that ends by ``ending``; return once its settings are in force."""
         process = self.launch(ending, *arguments)
         assert process.stdout is not None
         line = process.stdout.readline()
@@ -71,7 +72,7 @@ class Machine:
         return process
 
     def launch(self, ending: str, *arguments: str) -> subprocess.Popen[str]:
-        """Start a session; what it says of the machine goes into a file beside the journals."""
+        """Start a session whose messages go into a file beside the journals."""
         environment = {
             **os.environ,
             **self.nvml.environment(),
@@ -80,34 +81,34 @@ class Machine:
         }
         command = [sys.executable, str(SESSION), ending, *arguments]
         self.state.mkdir(exist_ok=True)
-        with (self.state / "said").open("a") as said:
+        with (self.state / "messages").open("a") as messages:
             return subprocess.Popen(
-                command, env=environment, stdout=subprocess.PIPE, stderr=said, text=True
+                command, env=environment, stdout=subprocess.PIPE, stderr=messages, text=True
             )
 
     @property
-    def said(self) -> str:
-        """What sessions said of the machine's settings."""
-        return (self.state / "said").read_text()
+    def messages(self) -> str:
+        """The messages of all sessions so far."""
+        return (self.state / "messages").read_text()
 
     def settle(self) -> bool:
-        """Wait until nothing is owed, and say whether everything is as before."""
+        """Wait until no journal is left, and return whether everything is as before."""
         wait_until(lambda: not self.journals)
         return self.as_before
 
 
 def wait_until(condition: Callable[[], Any]) -> None:
-    """Wait until ``condition`` holds, or give up after a while."""
+    """Return when ``condition`` holds, or after ``PATIENCE_S``."""
     until = time.monotonic() + PATIENCE_S
     while not condition() and time.monotonic() < until:
-        time.sleep(0.05)
+        time.sleep(PAUSE_S)
 
 
 @pytest.fixture
 def machine(
     sysfs: Sysfs, state: Path, nvml: SimulatedNvml, monkeypatch: pytest.MonkeyPatch
 ) -> Machine:
-    """Give the simulated machine; guards of this process see the same cards."""
+    """Give the simulated machine; the guard of this process sees the same cards."""
     for name, value in nvml.environment().items():
         monkeypatch.setenv(name, value)
     return Machine(sysfs, state, nvml)

@@ -1,19 +1,21 @@
-"""A session without torch: holds power limits, clocks and a governor in force, and ends as it is told.
+"""A session without torch: applies device settings and ends in a given way in the context.
 
     python session.py ENDING
 
-Prints ``in force`` once everything is set, then ends; the settings are held while it does.
+Prints ``in force`` once everything is set.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import sys
 import time
+from pathlib import Path
 
-from greenbench.machine import gpus as devices
-from greenbench.machine.control import context
+from greenbench.machine.control.context import DeviceSettings
+from greenbench.machine.gpus import gpus
 from greenbench.options import SystemOptions
 
 OPTIONS = SystemOptions(
@@ -26,16 +28,19 @@ OPTIONS = SystemOptions(
 
 
 def fail() -> None:
-    """Fail as a cell does."""
+    """Raise an exception, as a failing cell does."""
     raise RuntimeError("the cell failed")
 
 
 def leave_a_worker() -> None:
-    """Fork a worker that outlives us, as a DataLoader's does, and be killed."""
-    if os.fork() == 0:
-        time.sleep(4)
+    """Fork a worker that outlives this process, as a DataLoader's can, and be killed."""
+    worker = os.fork()
+    if worker == 0:
+        os.close(1)  # whoever started this session waits for the end of its output
+        time.sleep(60)
         os._exit(0)
-    os.kill(os.getpid(), 9)
+    (Path(os.environ["GREENBENCH_STATE"]) / "worker").write_text(str(worker))
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 ENDINGS = {
@@ -49,14 +54,12 @@ ENDINGS = {
 
 
 def main() -> None:
-    """Set, say so, and end."""
-    device_settings = context.DeviceSettings(
-        OPTIONS, devices.gpus(), say=lambda text: sys.stderr.write(f"{text}\n")
-    )
-    with device_settings:
-        proofs = [p for p in device_settings.proofs({}) if p.asked is not None]
-        refused = [p.note for p in proofs if p.note.startswith("not applied")]
-        sys.stdout.write(f"{refused[0] if refused else 'in force'}\n")
+    """Apply the settings, say so, and end."""
+    settings = DeviceSettings(OPTIONS, gpus(), say=lambda text: sys.stderr.write(f"{text}\n"))
+    with settings:
+        notes = [proof.note for proof in settings.proofs({})]
+        refusals = [note for note in notes if note.startswith("not applied")]
+        sys.stdout.write(f"{refusals[0] if refusals else 'in force'}\n")
         sys.stdout.flush()
         ENDINGS[sys.argv[1]]()
 

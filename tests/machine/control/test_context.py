@@ -1,4 +1,4 @@
-"""Limits, clocks and governors: set as asked, read back, all or nothing, and proved by what was sampled."""
+"""Limits, clocks and governors: set as requested or not at all, read back, proved by samples."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from greenbench.errors import UnavailableError, UsageError
-from greenbench.machine import gpus as devices
-from greenbench.machine.control import controls, requests
-from greenbench.machine.control import journal as journals
+from greenbench.machine.control import controls
 from greenbench.machine.control.context import DeviceSettings
-from greenbench.machine.control.journal import Entry
+from greenbench.machine.control.journal import Entry, new_journal
+from greenbench.machine.control.requests import KNOBS
+from greenbench.machine.gpus import gpus
 from greenbench.machine.watch import Watch
 from greenbench.options import Options, SystemOptions, differences
 from greenbench.run.effects import NO_EFFECT, effect_of
@@ -47,21 +47,22 @@ def root(machine: Machine) -> Machine:
     return machine
 
 
-def held(
+def measured(
     options: SystemOptions, machine: Machine, **changed: Any
 ) -> tuple[DeviceSettings, dict[str, Applied], dict[str, Any]]:
-    """Hold ``options`` for a round under load; return the context, its proofs, and the settings that were in force."""
-    device_settings, watch = (
-        DeviceSettings(options, devices.gpus(), **changed),
-        Watch(devices.gpus()),
-    )
+    """Apply ``options`` for one round under load.
+
+    Returns the context, the proofs by knob, and the settings that were in force in the round.
+    """
+    device_settings = DeviceSettings(options, gpus(), **changed)
+    watch = Watch(gpus())
     device_settings.reserve()
     with device_settings:
         watch.begin()
         machine.gpu.load = 1
         machine.gpu.sm_clock_mhz, machine.gpu.memory_clock_mhz = 1980, 3201
         watch.tick()
-        seen = watch.end()
+        observation = watch.end()
         inside = {
             "limit": machine.gpu.power_limit_w,
             "sm": machine.gpu.locked_sm_mhz,
@@ -69,17 +70,24 @@ def held(
             **machine.sysfs.changed,
         }
     watch.close()
-    return device_settings, {p.knob: p for p in device_settings.proofs(seen.record)}, inside
+    proofs = {p.knob: p for p in device_settings.proofs(observation.record)}
+    return device_settings, proofs, inside
 
 
-def test_every_knob_of_the_machine_is_listed_above() -> None:
-    """A new one joins."""
-    assert EVERY.keys() == requests.KNOBS.keys()
+def round_with(proofs: dict[str, Applied]) -> Round:
+    """Return a round whose only content is the proofs of its knobs."""
+    whole = Window(stage="whole", seconds=1.0, energy=Energy())
+    return Round(seed=0, whole=whole, windows=(), applied=tuple(proofs.values()))
 
 
-def test_v7_caps_the_card_relative_to_what_it_is(root: Machine) -> None:
-    """70 % of the default limit (not of the present one), and the highest clock that is at most 80 % of the card's."""
-    _, proofs, inside = held(V7, root)
+def test_every_device_knob_is_tested_here() -> None:
+    """``EVERY`` holds a value for each knob that sets a device, in the same order."""
+    assert tuple(EVERY) == KNOBS
+
+
+def test_v7_limits_the_card_relative_to_its_default_and_its_highest_clock(root: Machine) -> None:
+    """70 % of the default limit, not of the present one; the highest clock up to 80 %."""
+    _, proofs, inside = measured(V7, root)
     assert (inside["limit"], inside["sm"]) == (490, 1500)
     limit, clock = proofs["gpu_power_fraction"], proofs["gpu_clock_fraction"]
     assert (limit.asked, limit.got, limit.before, limit.holds) == (0.7, 0.7, 0.929, True)
@@ -90,28 +98,26 @@ def test_v7_caps_the_card_relative_to_what_it_is(root: Machine) -> None:
     assert root.journals == []
 
 
-def test_processors_are_capped_and_governed(root: Machine) -> None:
-    """Each package's long-term limit, and the short-term one that lies above it; every processor's clock and governor."""
+def test_cpus_get_the_power_cap_clock_and_governor(root: Machine) -> None:
+    """Long-term limit, the short-term one above it, each CPU's clock and governor are set."""
     options = SystemOptions(
         cpu_power_fraction=0.5, cpu_clock_fraction=0.5, cpu_governor="powersave"
     )
-    _, proofs, inside = held(options, root)
-    cpu = {
-        f"{CPUS}/cpu{n}/cpufreq/{k}": v
-        for n in (0, 1)
-        for k, v in {"scaling_max_freq": "2000000", "scaling_governor": "powersave"}.items()
-    }
-    caps = {f"{PACKAGE}/constraint_{n}_power_limit_uw": "100000000" for n in (0, 1)}
-    assert {k: v for k, v in inside.items() if "/" in k} == {**cpu, **caps}
-    assert {k: (p.got, p.holds) for k, p in proofs.items() if p.asked is not None} == {
+    _, proofs, inside = measured(options, root)
+    expected = {}
+    for number in (0, 1):
+        expected[f"{PACKAGE}/constraint_{number}_power_limit_uw"] = "100000000"
+        expected[f"{CPUS}/cpu{number}/cpufreq/scaling_max_freq"] = "2000000"
+        expected[f"{CPUS}/cpu{number}/cpufreq/scaling_governor"] = "powersave"
+    assert {name: value for name, value in inside.items() if "/" in name} == expected
+    turned = {knob: (p.got, p.holds) for knob, p in proofs.items() if p.asked is not None}
+    assert turned == {
         "cpu_power_fraction": (0.5, True),
         "cpu_clock_fraction": (0.5, True),
         "cpu_governor": ("powersave", True),
     }
-    assert (proofs["cpu_clock_fraction"].before, proofs["cpu_governor"].before) == (
-        0.9,
-        "schedutil",
-    )
+    assert proofs["cpu_clock_fraction"].before == 0.9
+    assert proofs["cpu_governor"].before == "schedutil"
     assert root.as_before
 
 
@@ -119,14 +125,12 @@ def test_processors_are_capped_and_governed(root: Machine) -> None:
 def test_each_knob_acts_and_its_sabotage_has_no_effect(
     knob: str, root: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A setter that does nothing is read back, or seen in the samples, and the cell is NO-EFFECT or its proof does not hold."""
+    """A setter that does nothing is noticed by reading back or by the samples: no proof holds."""
     options = Options(system=SystemOptions(**{knob: EVERY[knob]}))
-    whole = Window(stage="whole", seconds=1.0, energy=Energy())
 
     def verdict() -> tuple[str, bool]:
-        _, proofs, _ = held(options.system, root)
-        done = Round(seed=0, whole=whole, windows=(), applied=tuple(proofs.values()))
-        return effect_of([done], options)[0], proofs[knob].holds
+        _, proofs, _ = measured(options.system, root)
+        return effect_of([round_with(proofs)], options)[0], proofs[knob].holds
 
     assert [d.knob for d in differences(options)] == [f"system.{knob}"]
     assert verdict() == ("", True)
@@ -138,16 +142,10 @@ def test_each_knob_acts_and_its_sabotage_has_no_effect(
 
 
 def test_a_limit_that_was_in_force_already_has_no_effect(root: Machine) -> None:
-    """Asked for what the administrator has set: nothing changed."""
+    """A request for the limit that the administrator has set changes nothing: NO-EFFECT."""
     options = Options(system=SystemOptions(gpu_power_w=650.0))
-    _, proofs, _ = held(options.system, root)
-    whole = Window(stage="whole", seconds=1.0, energy=Energy())
-    assert (
-        effect_of(
-            [Round(seed=0, whole=whole, windows=(), applied=tuple(proofs.values()))], options
-        )[0]
-        == NO_EFFECT
-    )
+    _, proofs, _ = measured(options.system, root)
+    assert effect_of([round_with(proofs)], options)[0] == NO_EFFECT
 
 
 @pytest.mark.parametrize(
@@ -155,11 +153,11 @@ def test_a_limit_that_was_in_force_already_has_no_effect(root: Machine) -> None:
     [
         (
             SystemOptions(gpu_power_fraction=0.1),
-            r"gpu_power_fraction: 0.1 is 70 W on .*, which takes 200 to 700 W \(0.29 of its",
+            r"gpu_power_fraction: 0.1 is 70 W on .*, which accepts 200 to 700 W \(0.29 of its",
         ),
         (
             SystemOptions(gpu_power_w=2000.0),
-            "gpu_power_w: 2000 is 2000 W on .*, which takes 200 to 700 W",
+            "gpu_power_w: 2000 is 2000 W on .*, which accepts 200 to 700 W",
         ),
         (
             SystemOptions(gpu_clock_fraction=0.1),
@@ -167,66 +165,63 @@ def test_a_limit_that_was_in_force_already_has_no_effect(root: Machine) -> None:
         ),
         (
             SystemOptions(cpu_clock_fraction=0.1),
-            "cpu_clock_fraction: 0.1 of 4000 MHz is below .* lowest, 800; choose at least 0.20",
+            "cpu_clock_fraction: 0.1 of 4000 MHz is below .* clock, 800 MHz; choose at least 0.20",
         ),
         (
             SystemOptions(cpu_governor="fast"),
-            "no governor 'fast' here; there are: performance, powersave, schedutil",
+            "no governor 'fast' here; available: performance, powersave, schedutil",
         ),
     ],
 )
-def test_what_a_device_does_not_take_is_refused_before_anything_is_set(
+def test_a_value_out_of_range_is_refused_before_anything_is_set(
     options: SystemOptions, sentence: str, root: Machine
 ) -> None:
-    """The sentence gives the device's own bounds."""
+    """The error gives the bounds that the device reports, and nothing is changed."""
     with pytest.raises(UsageError, match=sentence):
-        DeviceSettings(options, devices.gpus()).reserve()
+        DeviceSettings(options, gpus()).reserve()
     assert root.as_before
 
 
-def test_without_privilege_the_knobs_say_what_would_grant_it(machine: Machine) -> None:
-    """The set itself is the probe: nothing is changed, nothing is owed, and the remedy is a command."""
+def test_without_privilege_the_notes_say_what_grants_it(machine: Machine) -> None:
+    """Nothing is changed, no journal stays, and the note of each knob holds the command."""
     machine.gpu.privileged = False
-    _, proofs, inside = held(V7, machine)
+    _, proofs, inside = measured(V7, machine)
     assert (inside["limit"], inside["sm"]) == (650, 0)
     for knob in ("gpu_power_fraction", "gpu_clock_fraction"):
         assert proofs[knob].got is None
         assert proofs[knob].note.startswith("not applied: power limit (mW) of GPU-")
-        assert (
-            "Insufficient Permissions; run as root (CAP_SYS_ADMIN), or let the Zeus daemon set it: cargo"
-            in proofs[knob].note
-        )
+        assert "Insufficient Permissions; run as root (CAP_SYS_ADMIN), or" in proofs[knob].note
+        assert "let the Zeus daemon set it: cargo install zeusd" in proofs[knob].note
     assert machine.journals == []
 
 
 def test_a_setter_that_fails_half_way_rolls_back(
     machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The limit was set and the clocks are refused: both are as before, and neither knob claims anything."""
+    """The limit was set and the clocks are refused: both are as before, and no knob has a value."""
     machine.gpu.privileged = False
     daemon = Zeusd(tmp_path / "zeusd.sock", lambda: 0, machine.nvml.gpus)
     daemon.refusing = {"set_gpu_locked_clocks"}
     monkeypatch.setenv("ZEUSD_SOCK_PATH", str(tmp_path / "zeusd.sock"))
-    _, proofs, inside = held(V7, machine)
+    _, proofs, inside = measured(V7, machine)
     daemon.close()
     assert (inside["limit"], inside["sm"]) == (650, 0)
-    assert all(
-        proofs[k].got is None and "clocks (MHz)" in proofs[k].note
-        for k in ("gpu_power_fraction", "gpu_clock_fraction")
-    )
+    for knob in ("gpu_power_fraction", "gpu_clock_fraction"):
+        assert proofs[knob].got is None
+        assert "clocks (MHz)" in proofs[knob].note
     assert machine.as_before
 
 
-def test_a_folder_that_takes_no_journal_keeps_everything_as_it_is(
+def test_without_a_folder_for_the_journal_nothing_is_set(
     root: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without the second line of defence the first does not advance."""
+    """A shared folder that cannot be created is reported by the knobs, and nothing is changed."""
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setenv("GREENBENCH_STATE", str(tmp_path / "file" / "state"))
-    _, proofs, inside = held(V7, root)
+    _, proofs, inside = measured(V7, root)
     assert (inside["limit"], inside["sm"]) == (650, 0)
     assert (
-        "cannot be made (Not a directory): nothing is set without a journal there"
+        "cannot be created (Not a directory); no device is set without a journal"
         in proofs["gpu_power_fraction"].note
     )
 
@@ -234,119 +229,130 @@ def test_a_folder_that_takes_no_journal_keeps_everything_as_it_is(
 def test_a_baseline_without_a_lease_runs_and_says_so(
     root: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It sets nothing, so nothing is lost; but another session might cap the card meanwhile."""
+    """It sets nothing, so it can run; the warning is that others may set the card meanwhile."""
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setenv("GREENBENCH_STATE", str(tmp_path / "file" / "state"))
-    device_settings, proofs, _ = held(SystemOptions(), root)
+    device_settings, proofs, _ = measured(SystemOptions(), root)
     assert all(p.holds for p in proofs.values())
-    assert device_settings.doubts[0].startswith("no other session is kept from these devices: ")
+    assert device_settings.doubts[0].startswith("other sessions may use these devices meanwhile: ")
 
 
-def test_a_card_that_is_lost_meanwhile_is_owed(root: Machine) -> None:
-    """What cannot be put back stays in the journal, for whoever comes when the card is there again."""
-    device_settings = DeviceSettings(SystemOptions(gpu_power_fraction=0.7), devices.gpus())
+def test_the_settings_of_a_lost_card_stay_in_the_journal(root: Machine) -> None:
+    """The next session restores them once the card is there again."""
+    device_settings = DeviceSettings(SystemOptions(gpu_power_fraction=0.7), gpus())
     with device_settings:
         root.gpu.lose()
-    assert any("could not be put back to 650000" in doubt for doubt in device_settings.doubts)
+    assert any("could not be restored to 650000" in doubt for doubt in device_settings.doubts)
     assert len(root.journals) == 1
     root.gpu.find()
-    with DeviceSettings(V7, devices.gpus()):
-        pass
+    with DeviceSettings(V7, gpus()):
+        assert root.gpu.power_limit_w == 490
     assert root.as_before
     assert root.journals == []
 
 
 def test_what_somebody_else_set_meanwhile_stays(root: Machine) -> None:
-    """It is told, and theirs is left; the rest goes back."""
-    device_settings = DeviceSettings(replace(V7, cpu_governor="powersave"), devices.gpus())
+    """A limit that somebody else set in the round is kept and reported; the rest is restored."""
+    device_settings = DeviceSettings(replace(V7, cpu_governor="powersave"), gpus())
     with device_settings:
         root.gpu.power_limit_w = 300
     assert root.gpu.power_limit_w == 300
     assert not root.sysfs.changed
     (doubt,) = device_settings.doubts
-    assert (
-        "is 300000, which somebody else set after 490000 was set here: left; it was 650000" in doubt
-    )
+    assert "is 300000, changed by somebody else after greenbench set 490000: left as it is" in doubt
+    assert doubt.endswith("it was 650000 before")
 
 
 @pytest.mark.parametrize(
-    ("trait", "said"),
+    ("changed", "reason"),
     [
-        ("mig", "is partitioned by MIG, and its limits are all partitions'"),
-        ("default_limit_w", "tells no power limit (a laptop's"),
+        ({"mig": True}, "is partitioned by MIG, and its limits apply to all partitions"),
+        ({"default_power_limit_w": None}, "reports no power limit (a laptop's"),
     ],
 )
-def test_cards_that_cannot_be_capped_get_a_sentence(trait: str, said: str, root: Machine) -> None:
-    """No traceback, nothing set, the cell is partial."""
-    changed = {"mig": True} if trait == "mig" else {"default_power_limit_w": None}
-    gpus = [replace(g, **changed) for g in devices.gpus()]
-    device_settings = DeviceSettings(SystemOptions(gpu_power_fraction=0.7), gpus)
-    with device_settings:
+def test_a_card_that_cannot_be_limited_gives_the_reason(
+    changed: dict[str, Any], reason: str, root: Machine
+) -> None:
+    """Nothing is set, and the note of the knob says why."""
+    (gpu,) = gpus()
+    options = SystemOptions(gpu_power_fraction=0.7)
+    with DeviceSettings(options, [replace(gpu, **changed)]) as device_settings:
         assert root.as_before
     note = next(p.note for p in device_settings.proofs({}) if p.knob == "gpu_power_fraction")
-    assert said in note
+    assert reason in note
+
+
+def test_one_partitioned_card_keeps_the_others_from_being_set(root: Machine) -> None:
+    """All GPUs of a cell are limited or none: the note names the card that cannot be."""
+    (gpu,) = gpus()
+    partitioned = replace(gpu, uuid="GPU-partitioned", mig=True)
+    options = SystemOptions(gpu_power_fraction=0.7)
+    with DeviceSettings(options, [partitioned, gpu]) as device_settings:
+        assert root.as_before
+    note = next(p.note for p in device_settings.proofs({}) if p.knob == "gpu_power_fraction")
+    assert "(GPU-partitioned) is partitioned by MIG" in note
 
 
 def test_the_lease_is_kept_until_it_is_released(root: Machine) -> None:
-    """Nobody slips in between the rounds of a cell, and waiting is never timed; afterwards others may have the card."""
-    device_settings = DeviceSettings(V7, devices.gpus())
+    """The lease spans the rounds of a cell; without ``reserve`` it spans the context alone."""
+    device_settings = DeviceSettings(V7, gpus())
     device_settings.reserve()
-    taken = device_settings._transaction._lease
+    lease = device_settings._transaction._lease
     for _ in range(2):
         with device_settings:
             assert root.gpu.power_limit_w == 490
         assert root.as_before
         device_settings.reserve()
-        assert device_settings._transaction._lease is taken is not None
+        assert device_settings._transaction._lease is lease is not None
     device_settings.release()
     assert device_settings._transaction._lease is None
-    with DeviceSettings(V7, devices.gpus()) as unreserved:
+    with DeviceSettings(V7, gpus()) as unreserved:
         assert unreserved._transaction._lease is not None
     assert unreserved._transaction._lease is None
 
 
-def test_a_small_step_is_a_step(root: Machine) -> None:
-    """A limit 10 W below the administrator's is undone, and a setter that ignores it is found out."""
-    with DeviceSettings(SystemOptions(gpu_power_w=640.0), devices.gpus()):
+def test_a_small_step_is_undone(root: Machine) -> None:
+    """A limit 10 W below the administrator's is not taken for rounding: it is restored."""
+    with DeviceSettings(SystemOptions(gpu_power_w=640.0), gpus()):
         assert root.gpu.power_limit_w == 640
     assert root.as_before
 
 
-def test_a_setter_that_ignores_a_small_step_is_found_out(
+def test_a_setter_that_ignores_a_small_step_is_noticed(
     root: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What reads as before was not set, however near it lies."""
+    """A value that reads as before was not set, however close the request is."""
     monkeypatch.setattr(controls.PowerLimit, "write", lambda _self, _value: None)
-    _, proofs, _ = held(SystemOptions(gpu_power_w=640.0), root)
+    _, proofs, _ = measured(SystemOptions(gpu_power_w=640.0), root)
     assert "was set to 640000 and reads 650000" in proofs["gpu_power_w"].note
 
 
-def test_a_journal_that_vanishes_costs_nothing(root: Machine) -> None:
-    """What is in memory is put back all the same."""
-    with DeviceSettings(V7, devices.gpus()):
+def test_settings_are_restored_from_memory_if_the_journal_is_deleted(root: Machine) -> None:
+    """Deleting the journal during the round changes nothing."""
+    with DeviceSettings(V7, gpus()):
         root.journals[0].unlink()
     assert root.as_before
 
 
 def test_a_refused_limit_leaves_others_locks_alone(machine: Machine) -> None:
-    """The clocks were never reached: a rollback that lets go of them would undo an administrator's lock."""
+    """The clocks were not set, so the rollback does not reset an administrator's lock."""
     machine.gpu.privileged, machine.gpu.locked_sm_mhz = False, 1200
-    held(V7, machine)
+    measured(V7, machine)
     assert machine.gpu.locked_sm_mhz == 1200
     assert machine.journals == []
 
 
-def test_refused_clocks_leave_no_debt(machine: Machine) -> None:
-    """Nothing was locked, so nothing is owed, although letting go of clocks is refused as well."""
+def test_refused_clocks_leave_no_journal(machine: Machine) -> None:
+    """Nothing was locked, so there is nothing to restore, although a reset is refused as well."""
     machine.gpu.privileged = False
-    _, proofs, _ = held(SystemOptions(gpu_clock_fraction=0.8), machine)
+    _, proofs, _ = measured(SystemOptions(gpu_clock_fraction=0.8), machine)
     assert proofs["gpu_clock_fraction"].got is None
     assert machine.journals == []
 
 
 def test_a_repeated_stage_that_cannot_have_the_settings_is_not_measured(root: Machine) -> None:
-    """The proof is of the round: what runs under other settings must not pass for it."""
-    device_settings = DeviceSettings(V7, devices.gpus())
+    """Entering again raises if the settings of the round are refused now."""
+    device_settings = DeviceSettings(V7, gpus())
     device_settings.reserve()
     with device_settings:
         pass
@@ -355,9 +361,9 @@ def test_a_repeated_stage_that_cannot_have_the_settings_is_not_measured(root: Ma
         pass
 
 
-def test_a_forked_child_gives_nothing_back(root: Machine) -> None:
-    """A worker that unwinds its parent's context leaves the parent's settings in force."""
-    with DeviceSettings(V7, devices.gpus()) as device_settings:
+def test_a_forked_child_restores_nothing(root: Machine) -> None:
+    """A worker that exits its parent's context leaves the parent's settings in force."""
+    with DeviceSettings(V7, gpus()) as device_settings:
         child = os.fork()
         if child == 0:
             device_settings.__exit__()
@@ -367,33 +373,33 @@ def test_a_forked_child_gives_nothing_back(root: Machine) -> None:
     assert root.as_before
 
 
-def test_a_power_cap_that_is_switched_off_caps_nothing(root: Machine) -> None:
-    """The kernel takes the value and does not hold the package to it."""
+def test_a_power_cap_that_is_switched_off_is_not_set(root: Machine) -> None:
+    """The kernel would accept the value without enforcing it, so the knob is not applied."""
     root.sysfs.set(f"{PACKAGE}/enabled", "0")
-    _, proofs, _ = held(SystemOptions(cpu_power_fraction=0.5), root)
+    _, proofs, _ = measured(SystemOptions(cpu_power_fraction=0.5), root)
     assert "power cap is switched off (powercap, enabled is 0)" in proofs["cpu_power_fraction"].note
 
 
-def test_a_daemon_with_other_cards_sets_none(
+def test_a_daemon_that_counts_other_cards_sets_none(
     machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It counts cards by numbers: in a container that sees some of them, ours would be another's."""
+    """The daemon knows cards by number: in a container with fewer cards it would set another."""
     machine.gpu.privileged = False
     daemon = Zeusd(tmp_path / "zeusd.sock", lambda: 0, [*machine.nvml.gpus, *machine.nvml.gpus])
     monkeypatch.setenv("ZEUSD_SOCK_PATH", str(tmp_path / "zeusd.sock"))
-    _, proofs, inside = held(SystemOptions(gpu_power_fraction=0.7), machine)
+    _, proofs, inside = measured(SystemOptions(gpu_power_fraction=0.7), machine)
     daemon.close()
     assert inside["limit"] == 650
     assert "zeusd has 2 GPUs and this process sees 1" in proofs["gpu_power_fraction"].note
 
 
 def test_without_control_nothing_is_restored_either(root: Machine) -> None:
-    """What a killed session left stays until somebody says restore."""
+    """``--green-control off`` leaves what a killed session set, and its journal."""
     root.gpu.power_limit_w = 490
-    journals.new(
+    new_journal(
         [Entry(control=controls.PowerLimit(root.gpu.uuid), before=650000, after=490000)]
     ).write()
-    device_settings = DeviceSettings(SystemOptions(), devices.gpus(), control=False)
+    device_settings = DeviceSettings(SystemOptions(), gpus(), control=False)
     device_settings.reserve()
     device_settings.release()
     assert root.gpu.power_limit_w == 490
@@ -401,26 +407,23 @@ def test_without_control_nothing_is_restored_either(root: Machine) -> None:
 
 
 def test_without_control_nothing_is_set(root: Machine) -> None:
-    """The knobs say so."""
-    _, proofs, inside = held(V7, root, control=False)
+    """The limit stays, and the note of the knob names the option."""
+    _, proofs, inside = measured(V7, root, control=False)
     assert inside["limit"] == 650
     assert proofs["gpu_power_fraction"].note == "not applied: --green-control off"
 
 
-def test_a_limit_that_another_changes_during_the_round_is_seen(root: Machine) -> None:
-    """Read back right after it was set, it held; the samples say that it did not last."""
-    device_settings, watch = (
-        DeviceSettings(SystemOptions(gpu_power_fraction=0.7), devices.gpus()),
-        Watch(devices.gpus()),
-    )
-    with device_settings:
+def test_a_limit_that_changes_during_the_round_is_noted(root: Machine) -> None:
+    """It was right when it was read back; the samples show that another limit was in force."""
+    watch = Watch(gpus())
+    with DeviceSettings(SystemOptions(gpu_power_fraction=0.7), gpus()) as device_settings:
         watch.begin()
         root.gpu.power_limit_w = 700
-        seen = watch.end()
+        observation = watch.end()
         root.gpu.power_limit_w = 490
     watch.close()
     note = next(
-        p.note for p in device_settings.proofs(seen.record) if p.knob == "gpu_power_fraction"
+        p.note for p in device_settings.proofs(observation.record) if p.knob == "gpu_power_fraction"
     )
     assert note == "490 W were set, and the limit in force was between 490 and 700 W"
 
@@ -428,7 +431,7 @@ def test_a_limit_that_another_changes_during_the_round_is_seen(root: Machine) ->
 def test_files_outside_the_kernels_trees_are_never_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever a journal says, and through a link neither."""
+    """Neither a path from a journal nor a link leads outside the roots."""
     monkeypatch.setenv("GREENBENCH_SYSFS", str(tmp_path / "sys"))
     (tmp_path / "sys").mkdir()
     secret = tmp_path / "secret"
@@ -438,4 +441,4 @@ def test_files_outside_the_kernels_trees_are_never_written(
         with pytest.raises(PermissionError, match="lies outside"):
             controls.KernelFile(str(path)).write("theirs")
     assert secret.read_text() == "mine"
-    assert os.environ["GREENBENCH_SYSFS"] in controls.roots()
+    assert os.environ["GREENBENCH_SYSFS"] in controls.writable_roots()

@@ -1,4 +1,4 @@
-"""Whatever ends a session, the machine gets its own settings back: each of these is a process that really ends so."""
+"""The previous settings are restored however a session ends: each is a process that ends so."""
 
 from __future__ import annotations
 
@@ -20,14 +20,25 @@ if TYPE_CHECKING:
 
 GUARD = "greenbench.machine.control.guard"
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGKILL")
-ENDINGS = ("normal", "failure", "exit", "segfault", "worker", *SIGNALS)
+RETURN_CODES = {
+    "normal": 0,
+    "failure": 1,
+    "exit": 3,
+    "segfault": -signal.SIGSEGV,
+    "worker": -signal.SIGKILL,
+    "SIGINT": -signal.SIGINT,
+    "SIGTERM": -signal.SIGTERM,
+    "SIGHUP": -signal.SIGHUP,
+    "SIGKILL": -signal.SIGKILL,
+}
+"""Ending of a session to the exit code of its process."""
 
 
 @pytest.fixture
 def controlled(
     request: pytest.FixtureRequest, machine: Machine, tmp_path: Path
 ) -> Iterator[Machine]:
-    """Give the machine to root, or to a user who may set the GPU through the Zeus daemon alone."""
+    """Let root set the GPU, or a user who can set it through the Zeus daemon alone."""
     if request.getfixturevalue("user") == "root":
         machine.gpu.privileged = True
         yield machine
@@ -47,13 +58,17 @@ CASES = [
         id=f"{user}-{ending}",
     )
     for user in ("root", "zeusd")
-    for ending in ENDINGS
+    for ending in RETURN_CODES
 ]
 
 
 @pytest.mark.parametrize(("user", "ending"), CASES)
-def test_settings_from_before_are_back(user: str, ending: str, controlled: Machine) -> None:  # noqa: ARG001  asked by the fixture
-    """An administrator's limit that is not the default, clocks, caps and governors, however the session ends."""
+def test_the_previous_settings_are_restored(
+    user: str,  # noqa: ARG001  ``controlled`` reads it
+    ending: str,
+    controlled: Machine,
+) -> None:
+    """A limit that is not the default, clocks, power caps and governors are as before."""
     process = controlled.start("wait" if ending in SIGNALS else ending)
     if ending in SIGNALS:
         assert not controlled.as_before
@@ -61,21 +76,17 @@ def test_settings_from_before_are_back(user: str, ending: str, controlled: Machi
         process.send_signal(getattr(signal, ending))
     process.communicate(timeout=30)
     assert controlled.settle()
-    assert process.returncode == {
-        "normal": 0, "failure": 1, "exit": 3, "segfault": -11, "worker": -9, "SIGINT": -2, "SIGTERM": -15, "SIGHUP": -1,
-        "SIGKILL": -9,
-    }[ending]  # fmt: skip
+    assert process.returncode == RETURN_CODES[ending]
+    if ending == "worker":
+        worker = psutil.Process(int((controlled.state / "worker").read_text()))
+        assert worker.is_running()
+        worker.kill()
 
 
 def guard_of(pid: int) -> int:
-    """Return the pid of the guard of a session."""
-    guards = [
-        p.pid
-        for p in psutil.process_iter(["cmdline"])
-        if {GUARD, str(pid)} <= set(p.info["cmdline"] or ())
-    ]
-    assert len(guards) == 1
-    return guards[0]
+    """Return the pid of the guard of session ``pid``."""
+    (guard,) = [p.pid for p in psutil.Process(pid).children() if GUARD in p.cmdline()]
+    return guard
 
 
 def gone(pid: int) -> bool:
@@ -83,8 +94,8 @@ def gone(pid: int) -> bool:
     return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
-def test_a_session_whose_guard_is_killed_still_puts_back_by_itself(machine: Machine) -> None:
-    """The guard is the second line of defence, not the first."""
+def test_a_session_whose_guard_is_killed_restores_by_itself(machine: Machine) -> None:
+    """The guard is needed only if the session itself cannot restore."""
     machine.gpu.privileged = True
     process = machine.start("wait")
     os.kill(guard_of(process.pid), signal.SIGKILL)
@@ -93,8 +104,8 @@ def test_a_session_whose_guard_is_killed_still_puts_back_by_itself(machine: Mach
     assert machine.settle()
 
 
-def test_no_guard_outlives_its_purpose(machine: Machine) -> None:
-    """A normal end leaves no process behind."""
+def test_the_guard_ends_after_its_session(machine: Machine) -> None:
+    """A session that is ended by SIGTERM leaves no guard process."""
     machine.gpu.privileged = True
     process = machine.start("wait")
     guard = guard_of(process.pid)
@@ -107,7 +118,7 @@ def test_no_guard_outlives_its_purpose(machine: Machine) -> None:
 
 @pytest.fixture
 def abandoned(machine: Machine) -> Machine:
-    """Give a machine whose session and guard were both killed: the journal is all that knows."""
+    """Give a machine whose session and guard were both killed: only the journal is left."""
     machine.gpu.privileged = True
     process = machine.start("wait")
     guard = guard_of(process.pid)
@@ -121,20 +132,21 @@ def abandoned(machine: Machine) -> Machine:
 
 
 def test_the_next_session_restores_before_it_sets_anything(abandoned: Machine) -> None:
-    """It says whose settings they were, and then has its own put back to the administrator's."""
+    """It reports the ended session, and afterwards the administrator's settings are back."""
     process = abandoned.start("normal")
-    said, _ = process.communicate(timeout=30)
+    output, _ = process.communicate(timeout=30)
     assert abandoned.settle()
-    assert process.returncode == 0, said
+    assert process.returncode == 0, output
+    assert "changed; the previous values are restored" in abandoned.messages
 
 
 def test_two_sessions_take_turns(machine: Machine) -> None:
-    """The second waits until the first has put everything back, says for whom, and restores what it found itself."""
+    """The second waits until the first has restored everything, says so, and restores as well."""
     machine.gpu.privileged = True
     first = machine.start("wait")
     second = machine.launch("normal")
-    wait_until(lambda: "waiting for cpu: process" in machine.said)
-    assert "waiting for cpu: process" in machine.said
+    wait_until(lambda: "waiting for cpu: process" in machine.messages)
+    assert "waiting for cpu: process" in machine.messages
     first.send_signal(signal.SIGTERM)
     first.communicate(timeout=30)
     second.communicate(timeout=30)

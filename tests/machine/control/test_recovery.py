@@ -1,4 +1,4 @@
-"""What a killed session left is found, said and put back: by the next one, by ``doctor`` and by ``restore``."""
+"""What a killed session left is reported and restored, by ``doctor`` and ``restore`` too."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ import os
 import subprocess
 import sys
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from greenbench.cli import main
 from greenbench.errors import UnavailableError
-from greenbench.machine.control import journal as journals
-from greenbench.machine.control import restore
+from greenbench.machine import energy
 from greenbench.machine.control.controls import KernelFile, PowerLimit
-from greenbench.machine.control.journal import Entry
+from greenbench.machine.control.journal import Entry, new_journal, own_folder, shared_folder
 from greenbench.machine.control.lease import Lease
+from greenbench.machine.control.restore import left_behind, recover
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +32,7 @@ GOVERNOR = "devices/system/cpu/cpu0/cpufreq/scaling_governor"
 
 @pytest.fixture
 def abandoned(machine: Machine) -> Machine:
-    """Give a machine with a journal of a session that is gone: a capped card and another governor."""
+    """Give a machine with an ended session's journal: a power limit and a governor are changed."""
     machine.gpu.privileged = True
     machine.gpu.power_limit_w = 490
     machine.sysfs.set(GOVERNOR, "powersave")
@@ -43,25 +44,27 @@ def abandoned(machine: Machine) -> Machine:
             after="powersave",
         ),
     ]
-    journals.new(entries).write()
+    new_journal(entries).write()
     return machine
 
 
 def rewritten(machine: Machine, **changed: Any) -> Path:
-    """Change what the journal says."""
+    """Change keys of the journal on disk; return its path."""
     (path,) = machine.journals
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changed}))
+    content = json.loads(path.read_text())
+    content.update(changed)
+    path.write_text(json.dumps(content))
     return path
 
 
-def test_restore_puts_back_and_says_whose_it_was(
+def test_restore_restores_and_names_the_session(
     abandoned: Machine, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Exit code 0; a second time there is nothing to do."""
+    """The exit code is 0; a second call has nothing to do."""
     assert main(["restore"]) == 0
-    said = capsys.readouterr().out
-    assert said.startswith("process ")
-    assert "changed; the values from before are back" in said
+    output = capsys.readouterr().out
+    assert output.startswith("process ")
+    assert "changed; the previous values are restored" in output
     assert abandoned.as_before
     assert abandoned.journals == []
     assert main(["restore"]) == 0
@@ -71,51 +74,53 @@ def test_restore_puts_back_and_says_whose_it_was(
 def test_restore_that_cannot_exits_with_1_and_keeps_the_journal(
     abandoned: Machine, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A card that is lost is still owed; the rest is back."""
+    """The limit of a lost card stays in the journal; everything else is restored."""
     abandoned.gpu.lose()
     assert main(["restore"]) == 1
-    assert "could not be put back to 650000" in capsys.readouterr().out
+    assert "could not be restored to 650000" in capsys.readouterr().out
     assert not abandoned.sysfs.changed
-    assert [
-        e["control"]["kind"] for e in json.loads(abandoned.journals[0].read_text())["entries"]
-    ] == ["gpu_power_limit"]
+    (entry,) = json.loads(abandoned.journals[0].read_text())["entries"]
+    assert entry["control"]["kind"] == "gpu_power_limit"
     abandoned.gpu.find()
     assert main(["restore"]) == 0
     assert abandoned.as_before
 
 
-def test_doctor_restores_too(abandoned: Machine, capsys: pytest.CaptureFixture[str]) -> None:
-    """On the error stream, so that --json stays JSON."""
+def test_doctor_restores_too(
+    abandoned: Machine, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message goes to stderr, so that the output of ``--json`` stays JSON."""
+    monkeypatch.setattr(energy, "examine", partial(energy.examine, pause_s=0.1))
     assert main(["doctor", "--json"]) == 0
-    said = capsys.readouterr()
-    assert "the values from before are back" in said.err
-    json.loads(said.out)
+    output = capsys.readouterr()
+    assert "the previous values are restored" in output.err
+    assert isinstance(json.loads(output.out), list)
     assert abandoned.as_before
 
 
-def test_what_was_rounded_is_ours_where_nobody_read_it_back(abandoned: Machine) -> None:
-    """A session that died between setting and reading back: a limit close to the one asked for is its own."""
+def test_a_rounded_value_is_restored_if_it_was_not_read_back(abandoned: Machine) -> None:
+    """The session died before reading back: a limit close to the request counts as its own."""
     abandoned.gpu.power_limit_w = 492
-    assert restore.recover(lambda _text: None) == 1
+    assert recover(lambda _text: None) == 1
     assert abandoned.as_before
 
 
-def test_what_was_read_back_is_ours_to_the_milliwatt(abandoned: Machine) -> None:
-    """Once it was read back, a limit close to it is somebody else's, and stays."""
+def test_a_value_that_was_read_back_is_compared_exactly(abandoned: Machine) -> None:
+    """A limit close to the one that was read back is somebody else's, and stays."""
     rewritten(abandoned, read_back=True)
     abandoned.gpu.power_limit_w = 492
-    said: list[str] = []
-    assert restore.recover(said.append) == 1
+    messages: list[str] = []
+    assert recover(messages.append) == 1
     assert abandoned.gpu.power_limit_w == 492
-    assert "is 492000, which somebody else set after 490000 was set here" in said[0]
+    assert "is 492000, changed by somebody else after greenbench set 490000" in messages[0]
 
 
-def test_after_a_restart_there_is_nothing_to_put_back(abandoned: Machine) -> None:
-    """The machine reset its settings itself; the journal is dropped, and nothing is set."""
+def test_after_a_restart_of_the_machine_there_is_nothing_to_restore(abandoned: Machine) -> None:
+    """The restart reset the settings: the journal is removed, and nothing is set."""
     rewritten(abandoned, boot="another")
-    said: list[str] = []
-    assert restore.recover(said.append) == 1
-    assert "the machine was restarted since, which reset them: nothing to do" in said[0]
+    messages: list[str] = []
+    assert recover(messages.append) == 1
+    assert "the machine was restarted since, which reset them: nothing to restore" in messages[0]
     assert abandoned.gpu.power_limit_w == 490
     assert abandoned.journals == []
 
@@ -124,7 +129,8 @@ def test_after_a_restart_there_is_nothing_to_put_back(abandoned: Machine) -> Non
 def held_elsewhere(machine: Machine, *devices: str) -> Iterator[None]:
     """Let another process hold the leases of ``devices``."""
     holder = (
-        "import sys, time; from pathlib import Path; from greenbench.machine.control.lease import Lease\n"
+        "import sys, time; from pathlib import Path\n"
+        "from greenbench.machine.control.lease import Lease\n"
         "Lease(Path(sys.argv[1]), sys.argv[2:]).take(); print('held', flush=True); time.sleep(60)"
     )
     command = [sys.executable, "-c", holder, str(machine.state), *devices]
@@ -135,13 +141,13 @@ def held_elsewhere(machine: Machine, *devices: str) -> Iterator[None]:
         process.kill()
 
 
-def test_a_session_that_lives_is_left_alone(abandoned: Machine) -> None:
-    """Whose leases cannot be had is still at work."""
+def test_a_living_session_is_left_alone(abandoned: Machine) -> None:
+    """While its leases are held, nothing of it is restored; afterwards everything is."""
     with held_elsewhere(abandoned, "cpu", f"gpu {abandoned.gpu.uuid}"):
-        assert restore.recover(lambda _text: None) == 0
-        assert restore.left_behind() == ""
+        assert recover(lambda _text: None) == 0
+        assert left_behind() == ""
     assert len(abandoned.journals) == 1
-    assert restore.recover(lambda _text: None) == 1
+    assert recover(lambda _text: None) == 1
     assert abandoned.as_before
 
 
@@ -156,63 +162,60 @@ def test_a_session_that_lives_is_left_alone(abandoned: Machine) -> None:
         '{"boot": "x", "pid": 1, "uid": 0, "command": "", "entries": [{"control": {}}]}',
     ],
 )
-def test_a_journal_that_is_not_whole_is_left_where_it_is(content: str) -> None:
-    """Nothing is guessed, and nothing is lost."""
-    broken = journals.own_folder() / "1-broken.journal"
+def test_a_journal_that_is_not_whole_is_reported_and_kept(content: str) -> None:
+    """Nothing is restored from it, its file stays, and the message says what to do."""
+    broken = own_folder() / "1-broken.journal"
     broken.write_text(content)
-    said: list[str] = []
-    assert restore.recover(said.append) == 0
+    messages: list[str] = []
+    assert recover(messages.append) == 0
     assert broken.read_text() == content
-    assert said == [
-        f"{broken} cannot be read as a journal, and may hold what is owed; see what it says, and remove it"
-    ]
+    (message,) = messages
+    assert message.startswith(f"{broken} is not a readable journal and may list settings")
+    assert message.endswith("inspect it, then remove it")
 
 
-def test_another_users_journal_is_told_and_not_believed(
+def test_another_users_journal_is_reported_and_not_restored(
     abandoned: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It could name any value; that it is there is said, and restore does not claim that all is well."""
+    """It could name any value, so it is only reported, and ``restore`` exits with 1."""
     (path,) = abandoned.journals
     os.chown(path.parent, 4711, -1)
     assert main(["restore"]) == 1
-    said = capsys.readouterr().out
-    assert (
-        "says that user 0 left settings changed; greenbench restore, run by that user, puts them back"
-        in said
-    )
+    output = capsys.readouterr().out
+    assert "user 0 left settings changed; greenbench restore, run by that user" in output
     assert len(abandoned.journals) == 1
     assert abandoned.gpu.power_limit_w == 490
     monkeypatch.undo()
 
 
 def test_a_shared_folder_where_all_may_remove_files_is_not_used(state: Path) -> None:
-    """Another user could take the journal away."""
+    """Without the sticky bit another user could remove the journal."""
     state.mkdir()
     state.chmod(0o777)
     with pytest.raises(
-        UnavailableError, match="all may remove what is there: nothing is set without it"
+        UnavailableError, match="lets everybody remove files; no device is set without a journal"
     ):
-        journals.folder()
+        shared_folder()
     state.chmod(0o1777)
-    assert journals.own_folder().stat().st_mode & 0o022 == 0
+    assert own_folder().stat().st_mode & 0o022 == 0
 
 
 def test_a_planted_folder_of_journals_is_not_used(state: Path, tmp_path: Path) -> None:
-    """A link that somebody put where ours would be."""
+    """A link in the place of this user's folder is refused."""
     state.mkdir(mode=0o1777)
     state.chmod(0o1777)
     (tmp_path / "elsewhere").mkdir()
     (state / f"user-{os.getuid()}").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(UnavailableError, match="is not this user's alone"):
-        journals.own_folder()
+    with pytest.raises(UnavailableError, match="can be written by other users"):
+        own_folder()
 
 
-def test_a_lease_that_is_no_plain_file_is_not_taken(state: Path, tmp_path: Path) -> None:
-    """Nothing of another name is emptied, no link is followed, and what was taken before is given back."""
+def test_a_lease_that_is_no_ordinary_file_is_not_taken(state: Path, tmp_path: Path) -> None:
+    """No hard link is emptied, no link is followed, and leases taken before are released."""
     state.mkdir()
     (tmp_path / "precious").write_text("mine")
     os.link(tmp_path / "precious", state / "gpu_A.lease")
-    with pytest.raises(UnavailableError, match=r"gpu_A.lease is no ordinary file"):
+    with pytest.raises(UnavailableError, match=r"gpu_A.lease is not an ordinary file"):
         Lease(state, ["gpu A", "cpu"]).take()
     assert (tmp_path / "precious").read_text() == "mine"
     (state / "gpu_A.lease").unlink()
@@ -225,31 +228,31 @@ def test_a_lease_that_is_no_plain_file_is_not_taken(state: Path, tmp_path: Path)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
-def test_what_is_free_is_restored_though_another_device_is_at_work(abandoned: Machine) -> None:
-    """A journal of two devices, of which somebody now holds one: the other gets its settings back, the rest is still owed."""
+def test_a_free_device_is_restored_while_another_is_leased(abandoned: Machine) -> None:
+    """Of a journal's two devices the leased one is left alone and stays in the journal."""
     with held_elsewhere(abandoned, "cpu"):
-        assert restore.recover(lambda _text: None) == 1
+        assert recover(lambda _text: None) == 1
         assert abandoned.gpu.power_limit_w == 650
         assert abandoned.sysfs.changed
         assert len(abandoned.journals) == 1
-    assert restore.recover(lambda _text: None) == 1
+    assert recover(lambda _text: None) == 1
     assert abandoned.as_before
 
 
-def test_one_device_that_fails_oddly_does_not_cost_the_others(
+def test_an_unexpected_error_of_one_device_does_not_stop_the_others(
     abandoned: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever it raises."""
+    """Even a ZeroDivisionError is reported, and its setting stays in the journal."""
     monkeypatch.setattr(KernelFile, "read", lambda _self: 1 / 0)
-    said: list[str] = []
-    restore.recover(said.append)
+    messages: list[str] = []
+    recover(messages.append)
     assert abandoned.gpu.power_limit_w == 650
-    assert "could not be put back to schedutil: division by zero" in said[0]
+    assert "could not be restored to schedutil: division by zero" in messages[0]
     assert len(abandoned.journals) == 1
 
 
 def test_leases_are_exclusive_across_processes_and_not_inherited(tmp_path: Path) -> None:
-    """A forked child does not hold what its parent gave back, and who is refused names the holder."""
+    """Another process gets a released lease although a forked child of its holder lives."""
     lease = Lease(tmp_path, ["gpu A", "cpu"])
     assert lease.take()
     child = os.fork()

@@ -1,4 +1,4 @@
-"""A session of pytest, in one process or with workers, gives the machine back however its tests end."""
+"""A pytest session, serial or with workers, restores the settings however its tests end."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from greenbench.machine.control import journal as journals
 from greenbench.machine.control.controls import PowerLimit
-from greenbench.machine.control.journal import Entry
+from greenbench.machine.control.journal import Entry, new_journal
 from tests.simulators.zeusd import Zeusd
 
 if TYPE_CHECKING:
@@ -22,8 +21,8 @@ ROOT = Path(__file__).parents[3]
 TESTS = """
 import ctypes, os, signal, time
 import pytest
-from greenbench.machine import gpus as devices
-from greenbench.machine.control import context as power
+from greenbench.machine.control.context import DeviceSettings
+from greenbench.machine.gpus import gpus
 from greenbench.options import SystemOptions
 
 OPTIONS = SystemOptions(gpu_power_fraction=0.7, gpu_clock_fraction=0.8, cpu_governor="powersave")
@@ -31,7 +30,7 @@ OPTIONS = SystemOptions(gpu_power_fraction=0.7, gpu_clock_fraction=0.8, cpu_gove
 
 @pytest.fixture
 def capped():
-    with power.DeviceSettings(OPTIONS, devices.gpus()) as device_settings:
+    with DeviceSettings(OPTIONS, gpus()) as device_settings:
         assert not [p for p in device_settings.proofs({}) if p.note.startswith("not applied")]
         yield
         if os.environ["ENDING"] == "teardown":
@@ -56,7 +55,7 @@ def test_something(capped, number):
 def run(
     machine: Machine, folder: Path, *arguments: str, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run the tests above, or a suite that lies there, in a process of its own."""
+    """Run pytest on the tests in ``folder``, in a process of its own."""
     variables = {**os.environ, **machine.nvml.environment(), "PYTHONPATH": str(ROOT), **environment}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
     return subprocess.run(
@@ -90,10 +89,10 @@ CASES = [
 
 
 @pytest.mark.parametrize(("user", "workers", "ending"), CASES)
-def test_a_session_of_pytest_gives_the_machine_back(
+def test_a_pytest_session_restores_the_settings(
     user: str, workers: tuple[str, ...], ending: str, machine: Machine, tmp_path: Path
 ) -> None:
-    """Workers on one card take turns; one that is killed has a guard of its own."""
+    """Workers on one card take turns, and each has a guard, so that a killed one is covered too."""
     machine.gpu.privileged = user == "root"
     (tmp_path / "test_capped.py").write_text(TESTS)
     daemon, environment = None, {"ENDING": ending}
@@ -108,15 +107,16 @@ def test_a_session_of_pytest_gives_the_machine_back(
     assert ("4 passed" in done.stdout) == (ending in {"normal", "teardown"})
 
 
-def test_a_benchmark_restores_what_a_killed_one_left_and_says_so(
+def test_a_benchmark_restores_what_a_killed_one_left_changed(
     machine: Machine, suite: pytest.Pytester
 ) -> None:
-    """``pytest bench`` looks before its first cell; with --green-control off it says how to restore."""
+    """``pytest bench`` restores before its first cell; with control off it says how to restore."""
     machine.gpu.privileged = True
     machine.gpu.power_limit_w = 490
-    journals.new([Entry(control=PowerLimit(machine.gpu.uuid), before=650000, after=490000)]).write()
+    new_journal([Entry(control=PowerLimit(machine.gpu.uuid), before=650000, after=490000)]).write()
     conftest = (suite.path / "conftest.py").read_text()
-    real = "@pytest.fixture\ndef toggles(cell, pytestconfig):\n    from greenbench.plugin.hooks import session_of\n"
+    real = "@pytest.fixture\ndef toggles(cell, pytestconfig):\n"
+    real += "    from greenbench.plugin.hooks import session_of\n"
     real += "    session_of(pytestconfig)._recover()\n    return StubToggles(cell)\n"
     (suite.path / "conftest.py").write_text(
         conftest.replace(
@@ -125,12 +125,10 @@ def test_a_benchmark_restores_what_a_killed_one_left_and_says_so(
     )
     command = ("bench", "-k", "V0 and T2", "--green-gpus", "none")
     done = run(machine, suite.path, *command, "--green-control", "off")
-    assert (
-        "left settings of this machine changed; --green-control off leaves it so: greenbench restore"
-        in done.stdout
-    )
+    assert "left settings of this machine changed; --green-control off leaves it so" in done.stdout
+    assert "greenbench restore" in done.stdout
     assert machine.gpu.power_limit_w == 490
     done = run(machine, suite.path, *command)
     assert "1 passed" in done.stdout
-    assert "changed; the values from before are back" in done.stdout
+    assert "changed; the previous values are restored" in done.stdout
     assert machine.settle()
