@@ -188,7 +188,7 @@ def read_journal(path: Path) -> Journal | None:
     """Return the journal in ``path``; None if it is gone or not whole."""
     try:
         return _journal_from(path, json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError, LookupError, TypeError, UnavailableError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, UnavailableError):
         return None
 
 
