@@ -18,12 +18,16 @@ COLUMNS = ("channel", "source", "updates", "windows", "idle")
 """``updates``: how often the counter changes; ``windows``: from which length on that is 5 %."""
 ESTIMATE = "estimated:"
 """Beginning of the source of a channel without a counter."""
+WITHOUT_COUNTERS = (
+    "Without a counter, joules are estimated from CPU time: ratios between variants of one session "
+    "are comparable, as ratios of CPU time; absolute joules are not."
+)
 
 
 def show(
     console: Console, findings: Sequence[Finding], abilities: Sequence[Capability] = ()
 ) -> None:
-    """Print the table of counters, the reasons and remedies, and what can be set."""
+    """Print the table of counters, the reasons and remedies, what can be set, and a conclusion."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
@@ -33,7 +37,7 @@ def show(
     for finding in findings:
         table.add_row(*table_row(finding))
     console.print(table)
-    lines = [*counter_lines(findings), *control_lines(abilities)]
+    lines = [*counter_lines(findings), *control_lines(abilities), *conclusion(findings)]
     for line in lines:
         console.print(line, soft_wrap=True, markup=False)
 
@@ -92,6 +96,19 @@ def control_lines(abilities: Sequence[Capability]) -> list[str]:
         if ability.remedy:
             lines.append(f"  to grant it: {ability.remedy}")
     return _without_repeats(lines)
+
+
+def conclusion(findings: Sequence[Finding]) -> list[str]:
+    """Return what joules mean if they are estimated for want of any counter, and how to get one."""
+    estimated = any(finding.source.startswith(ESTIMATE) for finding in findings)
+    if not estimated or any(finding.available for finding in findings):
+        return []
+    if any(finding.remedy for finding in findings):
+        return [WITHOUT_COUNTERS]
+    from greenbench.machine.energy.sensors import GRANT_RAPL
+
+    measure = f"To measure joules, use a bare-metal machine and grant access there: {GRANT_RAPL}"
+    return [WITHOUT_COUNTERS, measure]
 
 
 def _without_repeats(lines: Iterable[str]) -> list[str]:

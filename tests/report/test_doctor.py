@@ -1,11 +1,18 @@
-"""What ``greenbench doctor`` shows of counters, of channels without one."""
+"""What ``greenbench doctor`` shows of counters, of channels without one, and as a conclusion."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from rich.console import Console
+
 from greenbench.machine.energy.doctor import Finding
-from greenbench.machine.energy.sensors import NO_RAPL
+from greenbench.machine.energy.sensors import GRANT_RAPL, NO_PERMISSION, NO_RAPL
 from greenbench.report import doctor
 
+NO_DRIVER = Finding(
+    channel="gpu", device="-", available=False, source="none", reason="no NVIDIA driver"
+)
 NO_CPU_COUNTER = Finding(
     channel="cpu",
     device="-",
@@ -29,6 +36,14 @@ GPU_COUNTER = Finding(
 )
 
 
+def shown(findings: list[Finding]) -> list[str]:
+    """Return the lines that are printed, without the empty ones."""
+    console = Console(width=100)
+    with console.capture() as capture:
+        doctor.show(console, findings)
+    return [line.rstrip() for line in capture.get().splitlines() if line.strip()]
+
+
 def test_a_counter_has_a_row_and_its_device_a_line() -> None:
     """The row gives update period, shortest window, and idle watts with their uncertainty."""
     row = doctor.table_row(GPU_COUNTER)
@@ -50,3 +65,28 @@ def test_a_reason_that_channels_share_is_shown_once() -> None:
         f"- cpu, dram: {NO_RAPL}",
         f"  instead: {NO_CPU_COUNTER.source}",
     ]
+
+
+def test_a_virtual_machine_ends_with_what_can_be_concluded_without_counters() -> None:
+    """Joules are estimates there, ratios hold within a session, and bare metal needs a command."""
+    *_, meaning, remedy = shown([NO_DRIVER, NO_CPU_COUNTER, NO_DRAM_COUNTER])
+    assert meaning == doctor.WITHOUT_COUNTERS
+    assert "estimated from CPU time" in meaning
+    assert "ratios between variants of one session are comparable" in meaning
+    assert "absolute joules are not" in meaning
+    assert remedy.startswith("To measure joules, use a bare-metal machine")
+    assert remedy.endswith(GRANT_RAPL)
+
+
+def test_the_conclusion_leaves_out_a_command_that_is_shown_already() -> None:
+    """If counters exist and only the permission is missing, the remedy stands in the list above."""
+    forbidden = replace(NO_CPU_COUNTER, reason=NO_PERMISSION, remedy=GRANT_RAPL)
+    lines = shown([NO_DRIVER, forbidden])
+    assert lines[-1] == doctor.WITHOUT_COUNTERS
+    assert sum(GRANT_RAPL in line for line in lines) == 1
+
+
+def test_a_machine_with_a_counter_gets_no_such_conclusion() -> None:
+    """One channel with a counter is enough."""
+    assert doctor.conclusion([GPU_COUNTER, NO_CPU_COUNTER]) == []
+    assert doctor.WITHOUT_COUNTERS not in shown([GPU_COUNTER, NO_CPU_COUNTER])
