@@ -1,4 +1,4 @@
-"""What ``greenbench sweep-power`` shows: a line and a bar for each point, the two best ones, and what to paste."""
+"""What ``greenbench sweep-power`` shows: a row and two bars for each point, and the best ones."""
 
 from __future__ import annotations
 
@@ -14,19 +14,26 @@ if TYPE_CHECKING:
 
     from greenbench.stats.curve import Point
 
+COLUMNS = ("settings", "training", "inference", "both", "time", "vs first")
+PARTS = ("training", "inference", "both")
 BAR = 30
 """Characters of the longest bar."""
+UNRESOLVED = (
+    "the best point's interval overlaps with that of the machine as it is: "
+    "more rounds (--green-rounds) would resolve it"
+)
+NO_ENERGY = "no energy is known for any point, so none is the best (greenbench doctor says why)"
 
 
 def show(
     console: Console, points: Sequence[Point], best: Point | None, cheap: Point | None
 ) -> None:
-    """Print the points in the order they were measured, and what follows from them."""
+    """Print a table of the points in the order they were measured, a bar chart, and ``lines``."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for column in ("settings", "training", "inference", "both", "time", "of first"):
+    for column in COLUMNS:
         table.add_column(column, no_wrap=True)
     for point in points:
         table.add_row(*_row(point, points[0]))
@@ -36,68 +43,88 @@ def show(
 
 
 def _row(point: Point, first: Point) -> tuple[str, ...]:
+    """Return the entries of ``COLUMNS`` for one point."""
     if not point.seconds:
-        return named(point), "not measured", "", "", "", ""
-    joules = [_joules(point, part) for part in ("training", "inference", "both")]
-    return named(point), *joules, f"{point.time_s:.3g} s", f"{point.time_s / first.time_s:.0%}"
+        return settings_of(point), "not measured", "", "", "", ""
+    joules = [_joules(point, stage) for stage in PARTS]
+    share = point.time_s / first.time_s
+    return settings_of(point), *joules, f"{point.time_s:.3g} s", f"{share:.0%}"
 
 
 def chart(points: Sequence[Point]) -> list[str]:
-    """Return the curve: for each point two bars, of its energy and of its time against the largest."""
-    known = [p for p in points if p.seconds and math.isfinite(p.energy_j)]
-    wide = max((len(named(p)) for p in known), default=0)
-    top = max((p.energy_j for p in known), default=1.0), max((p.time_s for p in known), default=1.0)
-    return [
-        f"{named(p) if what == 'energy' else '':{wide}}  {what:6} {'#' * max(1, round(BAR * value / most))}"
-        for p in known
-        for what, value, most in (("energy", p.energy_j, top[0]), ("time", p.time_s, top[1]))
-    ] + [""] * bool(known)
+    """Return two bars for each point: its energy and its time, relative to the largest of each."""
+    known = [point for point in points if point.seconds and math.isfinite(point.energy_j)]
+    if not known:
+        return []
+    width = max(len(settings_of(point)) for point in known)
+    most_energy = max(point.energy_j for point in known)
+    most_time = max(point.time_s for point in known)
+    rows = []
+    for point in known:
+        rows.append(f"{settings_of(point):{width}}  energy {_bar(point.energy_j, most_energy)}")
+        rows.append(f"{'':{width}}  time   {_bar(point.time_s, most_time)}")
+    rows.append("")
+    return rows
 
 
-def _joules(point: Point, part: str) -> str:
-    quantity = point.joules.get(part)
-    return (
-        "-"
-        if quantity is None or quantity.value is None
-        else plus_minus(quantity.value, quantity.uncertainty, "J")
-    )
+def _bar(value: float, largest: float) -> str:
+    return "#" * max(1, round(BAR * value / largest))
 
 
-def named(point: Point) -> str:
-    """Say what was set."""
-    return ", ".join(f"{knob} {value:g}" for knob, value in point.settings.items()) or "as it is"
+def _joules(point: Point, stage: str) -> str:
+    quantity = point.joules.get(stage)
+    if quantity is None or quantity.value is None:
+        return "-"
+    return plus_minus(quantity.value, quantity.uncertainty, "J")
+
+
+def settings_of(point: Point) -> str:
+    """Return the settings of a point in one line."""
+    settings = [f"{knob} {value:g}" for knob, value in point.settings.items()]
+    return ", ".join(settings) or "as it is"
 
 
 def lines(points: Sequence[Point], best: Point | None, cheap: Point | None) -> list[str]:
-    """Return the two best points with what to paste, and what a reader should know."""
-    found = [f"- {named(p)}: {p.note}" for p in points if p.note]
-    found += [f"energy source: {', '.join(points[0].sources) or 'none'}"]
+    """Return notes, the source of the joules, the two best points, and YAML for config.yaml.
+
+    ``best`` has the least energy of all points, ``cheap`` the least of those at most 5 % slower
+    than the first; None if no energy is known.
+    """
+    text = []
+    for point in points:
+        if point.note:
+            text.append(f"- {settings_of(point)}: {point.note}")
+    text.append(f"energy source: {', '.join(points[0].sources) or 'none'}")
     if best is None or cheap is None:
-        return [
-            *found,
-            "no energy is known for any point, so none is the best (greenbench doctor says why)",
-        ]
-    found.append(f"least energy: {named(best)}, {_joules(best, 'both')} in {best.time_s:.3g} s")
-    found.append(
-        f"least energy at most 5 % slower: {named(cheap)}, {_joules(cheap, 'both')} in {cheap.time_s:.3g} s"
-    )
+        text.append(NO_ENERGY)
+        return text
+    text.append(f"least energy: {_summary(best)}")
+    text.append(f"least energy at most 5 % slower: {_summary(cheap)}")
     if _overlap(best, points[0]):
-        found.append(
-            "the best point's interval overlaps with that of the machine as it is: more rounds (--green-rounds) would tell"
-        )
-    for text, point in (("least energy", best), ("at most 5 % slower", cheap)):
-        if point.settings:
-            found += [
-                f"# {text}: for config.yaml",
-                "system:",
-                *(f"  {knob}: {value:g}" for knob, value in point.settings.items()),
-            ]
-    return found
+        text.append(UNRESOLVED)
+    text += _yaml("least energy", best)
+    text += _yaml("at most 5 % slower", cheap)
+    return text
 
 
-def _overlap(one: Point, first: Point) -> bool:
-    """Whether two points cannot be told apart, what they have in common set aside or not."""
-    if one is first:
+def _summary(point: Point) -> str:
+    return f"{settings_of(point)}, {_joules(point, 'both')} in {point.time_s:.3g} s"
+
+
+def _yaml(title: str, point: Point) -> list[str]:
+    """Return what to paste into config.yaml; nothing for the machine as it is."""
+    if not point.settings:
+        return []
+    text = [f"# {title}: for config.yaml", "system:"]
+    for knob, value in point.settings.items():
+        text.append(f"  {knob}: {value:g}")
+    return text
+
+
+def _overlap(point: Point, first: Point) -> bool:
+    """Whether the difference of two points is within its 95 % uncertainty."""
+    if point is first:
         return False
-    halves = [p.joules["both"].uncertainty or 0.0 for p in (one, first)]
-    return abs(first.energy_j - one.energy_j) < math.hypot(*halves)
+    half_width = point.joules["both"].uncertainty or 0.0
+    first_half_width = first.joules["both"].uncertainty or 0.0
+    return abs(first.energy_j - point.energy_j) < math.hypot(half_width, first_half_width)
