@@ -1,6 +1,7 @@
-"""What only a real NVIDIA GPU can show: counters that move, formats that its units compute in, and a cell on it.
+"""What only a real NVIDIA GPU can show: moving counters, number formats, and a cell on it.
 
-``pytest -m gpu`` runs these; without CUDA they are skipped. Nothing here sets a limit, a clock or a mode.
+``pytest -m gpu`` runs these; without CUDA they are skipped. Nothing here sets a limit, a clock or
+a mode.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ def test_the_counter_s_period_is_measured(meter: Meter) -> None:
 
 
 def test_work_costs_more_than_idleness(meter: Meter) -> None:
-    """A busy window is above idle by more than its uncertainty; counter and power sensor were held side by side."""
+    """A busy window is above idle by more than its uncertainty, checked by the power sensor."""
     time.sleep(3)
     meter.rest(3.0)
     with meter.window("busy"):
@@ -116,7 +117,7 @@ def test_mixed_precision_is_what_the_card_computes_in(precision: str) -> None:
     [("int8", "bitsandbytes"), ("int8", "torchao"), ("fp8", "torchao")],
 )
 def test_quantised_weights_are_held_on_the_card(weight_format: str, package: str) -> None:
-    """INT8 through either library, FP8 through torchao on cards that have it; what is converted is what was trained."""
+    """INT8 through either library, FP8 through torchao if the card has it; all weights convert."""
     if importlib.util.find_spec(package) is None:
         pytest.skip(f"{package} is not installed: {weight_format} is not available here")
     if weight_format == "fp8" and torch.cuda.get_device_capability() < (8, 9):
@@ -129,7 +130,7 @@ def test_quantised_weights_are_held_on_the_card(weight_format: str, package: str
 
 
 def test_a_cell_on_the_card_leaves_measured_joules(tmp_path: Path) -> None:
-    """V0 on T2: GPU joules with an uncertainty, the card's state in the round, stages repeated that were too short."""
+    """V0 on T2 gives GPU joules with an uncertainty, the card's state, and repeats of stages."""
     command = [
         "bench",
         "-k",

@@ -17,9 +17,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CARD = Gpu(
-    index=0, nvml_index=0, uuid="GPU-1", name="H200", driver="570.1", simulated=False, energy_counter=True,
+    index=0,
+    nvml_index=0,
+    uuid="GPU-1",
+    name="H200",
+    driver="570.1",
+    simulated=False,
+    energy_counter=True,
     power_limit_w=700.0,
-)  # fmt: skip
+)
 
 
 def _git(folder: Path, *arguments: str) -> None:
@@ -79,7 +85,8 @@ def test_versions_are_read_without_importing() -> None:
     """Describing a machine must not load what it describes."""
     code = (
         "import sys\nfrom greenbench.machine.environment import package_versions\n"
-        "print('psutil' in package_versions(), sorted({'torch', 'numpy', 'zeus'} & set(sys.modules)))"
+        "loaded = sorted({'torch', 'numpy', 'zeus'} & set(sys.modules))\n"
+        "print('psutil' in package_versions(), loaded)"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.split() == ["True", "[]"]

@@ -1,4 +1,4 @@
-"""Which GPUs there are, under which numbers, and whose energy counts. NVML is a stand-in; no driver is needed."""
+"""Which GPUs there are, their numbers, and whose energy counts, with a stand-in for NVML."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ UUIDS = ("GPU-aaaa1111", "GPU-aaaa2222", "GPU-bbbb3333")
 
 
 class Nvml:
-    """The few NVML calls that devices.py makes, for three cards. ``failing`` names the calls that raise."""
+    """The NVML calls that gpus.py makes, for three cards; those in ``failing`` raise."""
 
     def __init__(self, driver: str = "570.1", failing: tuple[str, ...] = ()) -> None:
         """Answer as ``driver``."""
@@ -62,7 +62,7 @@ class Nvml:
 
 @pytest.fixture(autouse=True)
 def nvml(monkeypatch: pytest.MonkeyPatch) -> Nvml:
-    """Put the stand-in in place of NVML, with no variable set; every test must have shut NVML down."""
+    """Replace NVML by the stand-in, with no variable set."""
     stand_in = Nvml()
     monkeypatch.setattr(devices, "pynvml", stand_in)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
@@ -87,18 +87,32 @@ def nvml(monkeypatch: pytest.MonkeyPatch) -> Nvml:
     ],
 )
 def test_visibility_is_cudas(asked: str | None, expected: tuple[int, ...]) -> None:
-    """Numbers and beginnings of UUIDs, up to the first invalid one; a card named twice shows none."""
+    """Numbers and beginnings of UUIDs, up to the first invalid one; a repeated card shows none."""
     assert visible(UUIDS, asked) == expected
 
 
 def test_a_card_is_described_as_far_as_nvml_knows(nvml: Nvml) -> None:
     """Limits in watts, clocks in MHz; NVML is left as it was found."""
     assert gpus()[1] == Gpu(
-        index=1, nvml_index=1, uuid="GPU-aaaa2222", name="H200", driver="570.1", simulated=False, energy_counter=True,
-        mig=False, power_limit_w=650, default_power_limit_w=700, min_power_limit_w=200, max_power_limit_w=700,
-        sm_clock_mhz=345, max_sm_clock_mhz=1980, memory_clock_mhz=3201,
-        max_memory_clock_mhz=1980, temperature_c=31, persistence=True,
-    )  # fmt: skip
+        index=1,
+        nvml_index=1,
+        uuid="GPU-aaaa2222",
+        name="H200",
+        driver="570.1",
+        simulated=False,
+        energy_counter=True,
+        mig=False,
+        power_limit_w=650,
+        default_power_limit_w=700,
+        min_power_limit_w=200,
+        max_power_limit_w=700,
+        sm_clock_mhz=345,
+        max_sm_clock_mhz=1980,
+        memory_clock_mhz=3201,
+        max_memory_clock_mhz=1980,
+        temperature_c=31,
+        persistence=True,
+    )
     assert nvml.initialised == 0
 
 
@@ -212,7 +226,7 @@ def test_a_partitioned_card_counts_only_when_named(monkeypatch: pytest.MonkeyPat
 
 
 def test_unlike_cards_need_an_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    """CUDA sorts by speed and NVML by slot: with unlike cards cuda:0 is ambiguous until the order is set."""
+    """CUDA sorts by speed and NVML by slot: for unlike cards the order must be set."""
     cards = (gpus()[0], replace(gpus()[1], name="L4"))
     monkeypatch.setattr(devices, "survey", lambda: Survey(gpus=cards))
     with pytest.raises(UsageError, match="CUDA_DEVICE_ORDER=PCI_BUS_ID"):

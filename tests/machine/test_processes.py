@@ -14,7 +14,14 @@ from greenbench.machine.processes import own_pids, tree_cpu_seconds
 if TYPE_CHECKING:
     import pytest
 
-BURN = "import time; end = time.process_time() + 0.3\nwhile time.process_time() < end: pass\nprint(flush=True); input()"
+BURN = """
+import time
+end = time.process_time() + 0.3
+while time.process_time() < end:
+    pass
+print(flush=True)
+input()
+"""
 
 
 def test_a_child_s_seconds_count_while_it_lives_and_after_it_ended() -> None:
@@ -34,7 +41,13 @@ def test_a_child_s_seconds_count_while_it_lives_and_after_it_ended() -> None:
 
 def test_own_pids_are_ours_and_our_descendants() -> None:
     """Grandchildren are, our parent is not, and a child that ended is no longer."""
-    sleeper = "import subprocess, sys; p = subprocess.Popen(['sleep', '60']); print(p.pid, flush=True); input(); p.kill()"
+    sleeper = """if True:
+        import subprocess
+        process = subprocess.Popen(['sleep', '60'])
+        print(process.pid, flush=True)
+        input()
+        process.kill()
+    """
     with subprocess.Popen(
         [sys.executable, "-c", sleeper], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as child:
@@ -50,7 +63,7 @@ def test_own_pids_are_ours_and_our_descendants() -> None:
 def test_where_others_may_not_be_looked_at_our_own_are_still_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A /proc with hidepid forbids a look at all processes; our descendants are found by the lists of our own threads."""
+    """With hidepid, descendants are found by the kernel's lists of each process's children."""
 
     def forbidden(*_: object, **__: object) -> None:
         raise psutil.AccessDenied

@@ -1,4 +1,4 @@
-"""The GPUs' state around a round: heat, limits, clocks and neighbours become doubts with their numbers."""
+"""Heat, limits, clocks and other processes on a GPU become warnings with their numbers."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def seen(watch: Watch, act: Callable[[], None]) -> tuple[dict, list[str]]:
     return end.record["gpus"][0], [d for d in end.doubts if "Simulated" in d]
 
 
-def test_a_cool_and_quiet_card_gives_no_doubt(watch: Watch, gpu: SimulatedGpu) -> None:
+def test_a_cool_and_quiet_card_gives_no_warning(watch: Watch, gpu: SimulatedGpu) -> None:
     """Its state is in the record: three samples, all alike."""
     record, doubts = seen(watch, lambda: None)
     assert doubts == []
@@ -72,7 +72,7 @@ def test_a_cool_and_quiet_card_gives_no_doubt(watch: Watch, gpu: SimulatedGpu) -
     }
 
 
-def test_heat_that_slows_a_card_down_is_doubted(watch: Watch, gpu: SimulatedGpu) -> None:
+def test_heat_that_slows_a_card_down_gives_a_warning(watch: Watch, gpu: SimulatedGpu) -> None:
     """The share of samples in which it did, and the clocks that came of it."""
 
     def overheat() -> None:
@@ -83,7 +83,7 @@ def test_heat_that_slows_a_card_down_is_doubted(watch: Watch, gpu: SimulatedGpu)
     assert (record["temperature_c"]["max"], record["sm_clock_mhz"]["min"]) == (91, 1200)
 
 
-def test_a_card_at_its_power_limit_is_recorded_and_not_doubted(
+def test_a_card_at_its_power_limit_is_recorded_without_a_warning(
     watch: Watch, gpu: SimulatedGpu
 ) -> None:
     """That is how a card works, and what a power cap asks for."""
@@ -91,13 +91,13 @@ def test_a_card_at_its_power_limit_is_recorded_and_not_doubted(
     assert (record["throttle"], doubts) == ({"sw_power_cap": pytest.approx(2 / 3)}, [])
 
 
-def test_a_limit_that_somebody_changes_is_doubted(watch: Watch, gpu: SimulatedGpu) -> None:
+def test_a_limit_that_somebody_changes_gives_a_warning(watch: Watch, gpu: SimulatedGpu) -> None:
     """From which watts to which."""
     _, (doubt,) = seen(watch, lambda: setattr(gpu, "power_limit_w", 400))
     assert "changed during the round from 700 to 400 W" in doubt
 
 
-def test_another_process_on_the_card_is_doubted_and_our_own_is_not(
+def test_another_process_on_the_card_gives_a_warning_and_our_own_does_not(
     watch: Watch, gpu: SimulatedGpu
 ) -> None:
     """Named, with its memory; this process and its children are no strangers."""
@@ -131,14 +131,13 @@ def test_a_card_that_is_lost_ends_its_samples(watch: Watch, gpu: SimulatedGpu) -
 
     record, (doubt,) = seen(watch, lose)
     assert record["samples"] == 1
-    told = re.search(
-        r"reported no state of Simulated.* from (\d\.\d) s into the round on \(2 of 3 samples\)", doubt
-    )
-    assert told is not None
-    assert 0.3 <= float(told[1]) < 2
+    since = re.search(r"from (\d\.\d) s into the round on \(2 of 3 samples\)", doubt)
+    assert "reported no state of Simulated" in doubt
+    assert since is not None
+    assert 0.3 <= float(since[1]) < 2
 
 
-def test_a_card_that_comes_back_is_told(watch: Watch, gpu: SimulatedGpu) -> None:
+def test_a_card_that_comes_back_is_reported(watch: Watch, gpu: SimulatedGpu) -> None:
     """A gap is no end."""
 
     def blink() -> None:
@@ -152,7 +151,7 @@ def test_a_card_that_comes_back_is_told(watch: Watch, gpu: SimulatedGpu) -> None
     assert "(1 of 4 samples)" in doubt
 
 
-def test_a_card_that_was_never_found_is_told_and_the_others_are_watched(
+def test_a_card_that_was_never_found_is_reported_and_the_others_are_watched(
     nvml: SimulatedNvml,
 ) -> None:
     """One lost card does not blind the watch, and NVML is let go of."""
@@ -185,7 +184,7 @@ def test_without_a_driver_every_card_is_silent(nvml: SimulatedNvml) -> None:
 def test_the_end_waits_for_a_look_that_a_sampler_is_taking(
     watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A slow card's answer to a tick comes before the last look, and no look is taken for a lost card."""
+    """A tick's slow answer comes before the last sample, and no sample is taken for a lost card."""
     asking, answer = threading.Event(), threading.Event()
 
     def slow(handle: object) -> GpuState:
@@ -214,7 +213,9 @@ def test_the_end_waits_for_a_look_that_a_sampler_is_taking(
     assert [d for d in ends[0].doubts if "Simulated" in d] == []
 
 
-def test_a_process_that_left_during_the_round_is_told_too(watch: Watch, gpu: SimulatedGpu) -> None:
+def test_a_process_that_left_during_the_round_is_reported_too(
+    watch: Watch, gpu: SimulatedGpu
+) -> None:
     """Both edges of a round are asked, and the most memory counts."""
     gpu.run((os.getpid(), 1 << 20), (1, 3 << 20))
     record, (doubt,) = seen(watch, gpu.run)
@@ -231,25 +232,27 @@ def test_a_process_that_left_during_the_round_is_told_too(watch: Watch, gpu: Sim
     )
 )
 def test_strangers_are_counted_once(drawn: list[list[tuple[int, int | None, bool]]]) -> None:
-    """Each pid once with the most memory it had; without one of ours among them, at most one unknown is left out."""
-    alive = {pid: here for crowd in drawn for pid, _, here in crowd}
-    crowds = [
-        GpuProcesses(
-            ours=False,
-            others=tuple(
-                OtherProcess(pid=p, name=None, memory_bytes=m, here=alive[p]) for p, m, _ in crowd
-            ),
-        )
-        for crowd in drawn
-    ]
-    found = other_processes(crowds)
-    pids = [n.pid for n in found]
+    """Each pid counts once with its highest memory; at most one unknown is taken for ourselves."""
+    alive: dict[int, bool] = {}
+    most: dict[int, int] = {}
+    for listing in drawn:
+        for pid, memory, here in listing:
+            alive[pid] = here
+            most[pid] = max(most.get(pid, 0), memory or 0)
+    observations = []
+    for listing in drawn:
+        others = [
+            OtherProcess(pid=pid, name=None, memory_bytes=memory, here=alive[pid])
+            for pid, memory, _ in listing
+        ]
+        observations.append(GpuProcesses(ours=False, others=tuple(others)))
+    processes = other_processes(observations)
+    pids = [process.pid for process in processes]
     assert len(pids) == len(set(pids)) == len(alive) - (not all(alive.values()))
     assert {pid for pid, here in alive.items() if here} <= set(pids)
-    most = {pid: max(m or 0 for crowd in drawn for p, m, _ in crowd if p == pid) for pid in alive}
-    assert all((n.memory_bytes or 0) == most[n.pid] for n in found)
-    ours = other_processes([*crowds, GpuProcesses(ours=True, others=())])
-    assert len(ours) == len(alive)
+    assert all((process.memory_bytes or 0) == most[process.pid] for process in processes)
+    with_ours = [*observations, GpuProcesses(ours=True, others=())]
+    assert len(other_processes(with_ours)) == len(alive)
 
 
 def test_without_a_round_nothing_is_seen() -> None:

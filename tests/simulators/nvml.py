@@ -1,6 +1,7 @@
 """Builds the simulated NVIDIA driver with the system's compiler, and controls its cards.
 
-pynvml loads ``libnvidia-ml.so.1`` by name; where the process has loaded a library of that name already, it gets that one.
+pynvml loads ``libnvidia-ml.so.1`` by name; a process that has loaded a library of that name already
+gets that one.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ def build_once(folder: Path) -> Path | None:
 
 
 def real_driver() -> bool:
-    """Whether this process has, or would get, another NVML than ours: no simulation may replace it."""
+    """Whether this process has, or would load, a real NVML, which no simulation may replace."""
     if pynvml.nvmlLib is not None:
         return True
     try:
@@ -165,7 +166,7 @@ class SimulatedGpu:
 
     @property
     def power_w(self) -> float:
-        """What it draws. Set, it draws just that, whatever load and limit are; a negative number lets it follow them."""
+        """What it draws; set, it draws just that, until a negative number undoes the setting."""
         return float(self._library.sim_power_w(self._index))
 
     @power_w.setter
@@ -206,7 +207,7 @@ class SimulatedGpu:
         self.processes = processes
 
     def stick(self, *, catch_up: bool = True) -> None:
-        """Let the counter stand still until ``release``, and then catch up with the truth or stay behind it."""
+        """Let the counter stand still until ``release``; then it shows the truth or lags behind."""
         self._catch_up, self.stuck = catch_up, True
 
     def release(self) -> None:
@@ -219,7 +220,7 @@ class SimulatedGpu:
         self.release()
 
     def glitch(self, joules: float, reads: int = 1) -> None:
-        """Show ``joules`` too few in the next ``reads`` readings of the counter, whoever reads it."""
+        """Show ``joules`` too few in the next ``reads`` readings of the counter by any process."""
         self.glitch_j = joules
         self.glitch_reads = reads
 
@@ -268,7 +269,7 @@ class SimulatedNvml:
     """The driver in this process. No card is plugged in at first."""
 
     def __init__(self, library: Path, state: Path) -> None:
-        """Load ``library`` before pynvml looks for one; ``state`` is the file that other processes share."""
+        """Load ``library`` before pynvml does; other processes share the file ``state``."""
         self._folder, self._state = library.parent, state
         self._library = ctypes.CDLL(str(library), mode=ctypes.RTLD_GLOBAL)
         for name in ("sim_get", "sim_power_w", "sim_true_energy_mj"):
@@ -298,7 +299,7 @@ class SimulatedNvml:
         self.gpus = []
 
     def reset(self) -> None:
-        """Leave a machine without a driver, and a process that never looked for one: pynvml and Zeus forget the cards."""
+        """Leave a machine without a driver, and let pynvml and Zeus forget the cards."""
         if gpu := sys.modules.get("zeus.device.gpu"):
             gpu._gpus = None  # type: ignore[attr-defined]
         if nvidia := sys.modules.get("zeus.device.gpu.nvidia"):

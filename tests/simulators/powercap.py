@@ -1,4 +1,4 @@
-"""A simulated ``/sys/class/powercap/intel-rapl``: the files that Zeus reads, with counters that a test moves.
+"""A simulated ``/sys/class/powercap/intel-rapl``: files for Zeus, with counters that a test moves.
 
 A zone counts what it is told, by hand or as steady watts, and wraps as the hardware does.
 """

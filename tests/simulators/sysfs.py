@@ -1,4 +1,4 @@
-"""A simulated part of ``/sys``: the power caps and clocks of two processors, as files that keep what is written to them."""
+"""A simulated part of ``/sys``: files with the power caps and clocks of two processors."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FILES = {
         }.items()
     },
 }
-"""File to what it holds at first: limits that are not the highest, as an administrator may have set them."""
+"""Initial content of each file: limits below the highest, as an administrator may set them."""
 
 
 class Sysfs:

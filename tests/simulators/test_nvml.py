@@ -1,4 +1,4 @@
-"""The simulated driver counts energy as it says: otherwise nothing that is tested against it means anything."""
+"""The simulated driver counts energy correctly, which every test against it relies on."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_the_counter_moves_in_steps_and_never_backwards(gpu: SimulatedGpu) -> No
 
 
 def test_load_clock_and_limit_give_the_power(gpu: SimulatedGpu) -> None:
-    """Idle 70 W, full load 630 W, less at a lower clock, never above the limit; told watts are just those."""
+    """Idle 70 W, full load 630 W, less at a lower clock, never above the limit; set watts hold."""
     seen = []
     for load, clock, limit in ((0, 0, 700), (1, 0, 700), (1, 1200, 700), (1, 0, 400)):
         gpu.load, gpu.locked_sm_mhz, gpu.power_limit_w = load, clock, limit
@@ -154,7 +154,7 @@ def test_counter_and_sensor_can_be_missing_forbidden_slow_or_at_odds(gpu: Simula
 
 
 def test_processes_read_at_the_same_time(nvml: SimulatedNvml, gpu: SimulatedGpu) -> None:
-    """Of what two processes read side by side, exactly as many readings are wrong as were told to be."""
+    """Of what two processes read side by side, exactly the requested number of reads is wrong."""
     gpu.power_w = 0
     right = pynvml.nvmlDeviceGetTotalEnergyConsumption(handle())
     gpu.glitch(50, reads=400_000)
@@ -164,7 +164,8 @@ def test_processes_read_at_the_same_time(nvml: SimulatedNvml, gpu: SimulatedGpu)
         card = pynvml.nvmlDeviceGetHandleByIndex(0)
         print(flush=True)
         sys.stdin.readline()
-        print(sum(pynvml.nvmlDeviceGetTotalEnergyConsumption(card) != {right} for _ in range(400_000)))
+        read = pynvml.nvmlDeviceGetTotalEnergyConsumption
+        print(sum(read(card) != {right} for _ in range(400_000)))
     """
     environment = {**os.environ, **nvml.environment()}
     command = [sys.executable, "-c", code]

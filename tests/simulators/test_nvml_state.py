@@ -1,4 +1,4 @@
-"""The simulated driver tells and changes the state of its cards, to Zeus, to greenbench and to other processes."""
+"""The simulated driver shows and changes the state of its cards, also for other processes."""
 
 from __future__ import annotations
 
@@ -139,11 +139,13 @@ def test_zeus_reads_it(gpu: SimulatedGpu) -> None:
 
 
 def test_processes_see_the_same_card(nvml: SimulatedNvml, gpu: SimulatedGpu) -> None:
-    """Another one reads our card through Zeus and changes it where it may; it dies by SIGKILL, and the card goes on."""
+    """Another process reads and changes our card through Zeus; the card survives its SIGKILL."""
     code = (
-        "import os, pynvml; from zeus.device.gpu.nvidia import NVIDIAGPU; pynvml.nvmlInit(); gpu = NVIDIAGPU(0);"
+        "import os, pynvml; from zeus.device.gpu.nvidia import NVIDIAGPU;"
+        "pynvml.nvmlInit(); gpu = NVIDIAGPU(0);"
         "pynvml.nvmlDeviceSetPersistenceMode(gpu.handle, 1) if os.geteuid() == 0 else None;"
-        "print(gpu.get_total_energy_consumption(), gpu.get_instant_power_usage(), flush=True); os.kill(os.getpid(), 9)"
+        "print(gpu.get_total_energy_consumption(), gpu.get_instant_power_usage(), flush=True);"
+        "os.kill(os.getpid(), 9)"
     )
     before = gpu.true_j
     done = subprocess.run(

@@ -38,7 +38,7 @@ def test_it_counts_what_it_is_told_and_wraps(zone: Zone) -> None:
 
 
 def test_driven_it_uses_power_times_time(zone: Zone) -> None:
-    """To the microseconds that a reading takes; its file follows, wraps and never shows more than the truth."""
+    """The used joules are power times time; the file follows, wraps and never exceeds the truth."""
     zone.use(350)
     before = time.monotonic()
     with zone.driven(1000):

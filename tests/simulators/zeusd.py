@@ -1,4 +1,6 @@
-"""A stand-in for zeusd, the daemon that reads RAPL and sets GPUs for users who may not: HTTP over a Unix socket, as Zeus asks.
+"""A stand-in for zeusd, which reads RAPL and sets GPUs for users who may not.
+
+It serves HTTP over a Unix socket, as Zeus expects.
 
 It counts wraps as the daemon does: itself, and some time after they happened.
 """
@@ -46,7 +48,7 @@ class Zeusd:
     def __init__(
         self, socket: Path, counter_uj: Callable[[], int], gpus: Sequence[SimulatedGpu] = ()
     ) -> None:
-        """Listen on ``socket``; ``counter_uj`` says what the counter shows, the daemon's ranges added."""
+        """Listen on ``socket``; ``counter_uj`` returns the counter with the daemon's ranges."""
         self.refusing: set[str] = set()
         """Ends of paths whose requests are refused."""
         self.failing = False

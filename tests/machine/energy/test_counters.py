@@ -93,8 +93,8 @@ def test_memory_of_one_socket_of_two_is_not_the_memory(powercap: Powercap, packa
     assert energy.reasons["dram"]
 
 
-def test_a_wrap_within_the_window_is_mended(powercap: Powercap) -> None:
-    """A counter that starts again at 0 gives the joules that were used, whether or not Zeus saw it wrap."""
+def test_a_wrap_within_the_window_is_corrected(powercap: Powercap) -> None:
+    """A counter that starts again at 0 gives the true joules, whether or not Zeus saw it wrap."""
     package = powercap.zone(0, "package-0", RANGE_J - 4)
     with open_meter(()) as meter:
         energy = _used(meter, (package, 10))
@@ -164,7 +164,7 @@ def test_nested_windows_each_have_their_joules(meter: Meter, package: Zone) -> N
 
 @pytest.mark.usefixtures("package")
 def test_nothing_is_left_behind() -> None:
-    """Zeus starts no process of its own, and closing a meter ends its thread, twice without harm."""
+    """Zeus starts no process of its own, and closing a meter ends its thread, even twice."""
     before = threading.active_count()
     first, second = open_meter(()), open_meter(())
     assert _trackers() == []
@@ -233,7 +233,7 @@ if __name__ == "__main__":
 def test_no_process_outlives_its_owner(
     powercap: Powercap, tmp_path: Path, end: str, code: int
 ) -> None:
-    """A forked child's end leaves the meter alone; a run that ends without ``close``, or is killed, leaves no process."""
+    """A forked child's end leaves the meter alone, and no process outlives an unclosed meter."""
     script = tmp_path / "life.py"
     script.write_text(LIFE)
     root = str(Path(__file__).parents[3])

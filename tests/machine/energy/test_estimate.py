@@ -38,7 +38,7 @@ for line in sys.stdin:
 
 
 class Burner:
-    """A child process that burns CPU seconds when told to, and says how many it has used since it was born."""
+    """A child process that burns CPU seconds on request, and returns how many it has used."""
 
     def __init__(self) -> None:
         """Start it."""
@@ -75,7 +75,7 @@ def test_a_child_that_ends_in_the_window_counts() -> None:
 
 
 def test_a_child_that_lives_across_counts_only_for_what_it_does_inside() -> None:
-    """What a child used before the window is not in it, what it uses inside is, and its end changes nothing."""
+    """Only what a child uses inside the window is in it, and its end changes nothing."""
     estimate = CpuEstimate(given_watts=1)
     child = Burner()
     before = child.burn(0.3)
@@ -99,7 +99,7 @@ def test_own_cpu_time_counts_and_sleep_does_not() -> None:
 
 
 def test_lost_seconds_are_unknown_not_negative() -> None:
-    """A tree whose CPU seconds fell (a child ended and nobody waited) has no joules, and a reason."""
+    """If CPU seconds fell (a child ended and nobody waited), joules are None with a reason."""
     reading = estimated(-0.5, watts_per_core("", 4))
     assert reading.joules is None
     assert "nobody waited" in reading.reason
@@ -135,7 +135,7 @@ def test_a_cancelled_window_is_forgotten() -> None:
     ],
 )
 def test_watts_follow_the_cpu(model: str, label: str) -> None:
-    """The CPU's name decides the watts; an unknown one takes the default, says so, and is less certain."""
+    """The CPU's name decides the watts; an unknown one takes a labelled, less certain default."""
     core = watts_per_core(model)
     assert core.label == label
     assert f"{core.watts:.2f}W" in label
@@ -161,10 +161,10 @@ def test_an_estimate_states_its_uncertainty() -> None:
 def test_the_truth_lies_within_the_estimate_s_uncertainty(
     powercap: Powercap, true_watts: float
 ) -> None:
-    """Against simulated RAPL, whose package draws ``true_watts`` for each second that a core of it is busy.
+    """The estimate's 95 % interval contains what simulated RAPL counts in the same window.
 
-    A CPU of the table's Milan generation (1.96 W), as it is and by a third off either way: the estimate's 95 % interval
-    holds what the counter, which knows, gives for the same window.
+    The package draws ``true_watts`` for each second that a core of it is busy.
+    They are those of a CPU of the table's Milan generation (1.96 W), or off by a third either way.
     """
     package = powercap.zone(0, "package-0")
     core = watts_per_core("AMD EPYC 7763 64-Core Processor")

@@ -1,4 +1,6 @@
-"""Every fault of a counter, with the true joules known: what is reported is within its uncertainty, or None with its reason.
+"""Each fault of a counter, with the true joules known.
+
+What is reported is within its uncertainty of the truth, or None with its reason.
 
 Simulated devices in real time, read by unmodified Zeus and nvidia-ml-py.
 """
@@ -6,7 +8,6 @@ Simulated devices in real time, read by unmodified Zeus and nvidia-ml-py.
 from __future__ import annotations
 
 import math
-import os
 import re
 import time
 from contextlib import ExitStack
@@ -28,7 +29,10 @@ if TYPE_CHECKING:
 
 WATTS = 300.0
 WIDEST = 2.6
-"""Standard uncertainties within which the truth must lie: a resolution's error never passes the root of six."""
+"""Standard uncertainties within which the truth must lie.
+
+The error of a resolution never exceeds the root of six.
+"""
 
 
 def nothing() -> None:
@@ -38,7 +42,7 @@ def nothing() -> None:
 def measured(
     meter: Meter, true_j: Callable[[], float], act: Callable[[], None], seconds: float = 0.6
 ) -> tuple[Energy, float]:
-    """Return a window in which ``act`` happens after a third of ``seconds``, and its true joules."""
+    """Return a window with ``act`` after a third of ``seconds``, and the window's true joules."""
     with meter.window("stage"):
         before = true_j()
         time.sleep(seconds / 3)
@@ -74,7 +78,7 @@ def gpu(gpus: list[SimulatedGpu]) -> SimulatedGpu:
 
 @pytest.fixture
 def meter(gpu: SimulatedGpu) -> Iterator[Meter]:
-    """Give a meter over the first card, which knows how often the counter moves, and has seen it for a while."""
+    """Give a calibrated meter over the first card, which has followed its counter for a while."""
     counted = [g for g in devices.gpus() if g.uuid == gpu.uuid]
     with open_meter(counted, cpu_watts=5) as opened:
         time.sleep(0.3)
@@ -82,7 +86,7 @@ def meter(gpu: SimulatedGpu) -> Iterator[Meter]:
 
 
 def test_a_healthy_counter_is_right(meter: Meter, gpu: SimulatedGpu) -> None:
-    """The truth lies within an uncertainty of a few percent, and the source says that it is simulated."""
+    """The truth lies within an uncertainty of a few percent, and the source is simulated."""
     energy, true = measured(meter, lambda: gpu.true_j, nothing)
     assert holds(energy, "gpu", true)
     assert math.hypot(*gross_causes(energy, ("gpu",)).values()) < 0.05 * true
@@ -95,7 +99,7 @@ def test_a_healthy_counter_is_right(meter: Meter, gpu: SimulatedGpu) -> None:
 
 
 def test_a_slow_counter_is_marked_and_still_right(gpu: SimulatedGpu) -> None:
-    """A counter of 100 ms in a window of 0.4 s: coarse, and the truth within what that leaves open."""
+    """A counter of 100 ms in a window of 0.4 s is coarse, and its uncertainty covers the truth."""
     gpu.update_s = 0.1
     with open_meter(devices.gpus()[:1], cpu_watts=5, calibrate_s=0.5) as meter:
         assert meter.shortest_s == pytest.approx(2.0, rel=0.2)
@@ -119,7 +123,7 @@ def test_a_window_shorter_than_the_counter_moves_is_none(gpu: SimulatedGpu) -> N
 def test_what_came_before_a_window_is_in_its_uncertainty(
     meter: Meter, gpu: SimulatedGpu, before: float, within: float
 ) -> None:
-    """A quiet stage after a hot one, and the other way round: the lagging edge belongs to the neighbour's watts."""
+    """A quiet stage after a hot one, or vice versa: the edges' watts differ, and the truth fits."""
     gpu.power_w = before
     time.sleep(0.3)
     with meter.window("stage"):
@@ -155,7 +159,7 @@ def test_a_counter_that_dies_in_mid_window_has_no_joules(meter: Meter, gpu: Simu
 
 @pytest.mark.parametrize("edge", ["start", "end"])
 def test_a_glitch_at_an_edge_is_read_again(meter: Meter, gpu: SimulatedGpu, edge: str) -> None:
-    """One reading that is 500 J too low, just where the window begins or ends, is seen through and told."""
+    """One reading that is 500 J too low, at the window's start or end, is corrected."""
     if edge == "start":
         gpu.glitch(500)
     energy, true = measured(meter, lambda: gpu.true_j, nothing)
@@ -169,7 +173,7 @@ def test_a_glitch_at_an_edge_is_read_again(meter: Meter, gpu: SimulatedGpu, edge
     assert holds(energy, "gpu", true)
 
 
-def test_a_glitch_in_between_is_left_out_and_told(meter: Meter, gpu: SimulatedGpu) -> None:
+def test_a_glitch_in_between_is_left_out_and_reported(meter: Meter, gpu: SimulatedGpu) -> None:
     """The sampler reads it, and the next reading shows that it was wrong."""
     energy, true = measured(meter, lambda: gpu.true_j, lambda: gpu.glitch(500))
     assert holds(energy, "gpu", true)
@@ -191,8 +195,10 @@ def test_microjoules_taken_for_millijoules_have_no_joules(meter: Meter, gpu: Sim
     assert "more than 1500 W allow" in energy.reasons["gpu"]
 
 
-def test_a_counter_and_a_sensor_that_disagree_are_doubted(meter: Meter, gpu: SimulatedGpu) -> None:
-    """Which of them is right nobody knows: a doubt with both numbers, and an uncertainty that holds both."""
+def test_a_counter_and_a_sensor_that_disagree_give_a_warning(
+    meter: Meter, gpu: SimulatedGpu
+) -> None:
+    """Nobody knows which is right: a warning has both numbers, and the uncertainty covers both."""
     gpu.sensor_factor = 1.3
     energy, true = measured(meter, lambda: gpu.true_j, nothing, 1.2)
     assert holds(energy, "gpu", true)
@@ -204,8 +210,10 @@ def test_a_counter_and_a_sensor_that_disagree_are_doubted(meter: Meter, gpu: Sim
     assert 20 <= int(percent[1]) <= 40  # a busy machine delays readings by a part of the window
 
 
-def test_a_counter_a_hundred_times_too_slow_is_doubted(meter: Meter, gpu: SimulatedGpu) -> None:
-    """Too few joules are plausible watts; the power sensor tells, and the truth is within the uncertainty."""
+def test_a_counter_a_hundred_times_too_slow_gives_a_warning(
+    meter: Meter, gpu: SimulatedGpu
+) -> None:
+    """Too few joules are plausible watts; the power sensor shows the fault, and the truth fits."""
     gpu.unit_factor = 0.01
     time.sleep(0.3)
     energy, true = measured(meter, lambda: gpu.true_j, nothing, 1.2)
@@ -251,7 +259,7 @@ def test_one_of_two_cards_that_fails_makes_the_sum_unknown(gpus: list[SimulatedG
     assert gpus[1].uuid in energy.reasons["gpu"]
 
 
-def test_any_number_of_wraps_anywhere_is_mended(powercap: Powercap) -> None:
+def test_any_number_of_wraps_anywhere_is_corrected(powercap: Powercap) -> None:
     """Counters of 700 J at 900 W wrap more than once a second, wherever in the window.
 
     One wraps in mid-window, one at its first moment and one at its last; a fault of any of them
@@ -271,7 +279,7 @@ def test_any_number_of_wraps_anywhere_is_mended(powercap: Powercap) -> None:
 
 @pytest.mark.parametrize("fault", ["stuck", "glitch", "unit", "backwards"])
 def test_faults_of_rapl(powercap: Powercap, fault: str) -> None:
-    """The same judgements as for a GPU: a glitch is seen through, the rest has no joules and its reason."""
+    """As for a GPU: a glitch is corrected, and any other fault has no joules and its reason."""
     package = powercap.zone(0, "package-0")
     acts: dict[str, tuple[Callable[[], None], str]] = {
         "stuck": (lambda: setattr(package, "stuck", True), "stood still for"),
@@ -292,15 +300,13 @@ def test_rapl_that_is_taken_away_in_mid_window_has_no_joules(powercap: Powercap)
     """A container that loses the mount, a permission that is withdrawn: the files are gone."""
     package = powercap.zone(0, "package-0")
     with open_meter((), calibrate_s=0) as meter:
-        energy, _ = measured(
-            meter, lambda: 0.0, lambda: os.unlink(package.folder / "energy_uj"), 0.1
-        )  # noqa: PTH108
+        energy, _ = measured(meter, lambda: 0.0, (package.folder / "energy_uj").unlink, 0.1)
     assert energy.cpu_j is None
     assert "could not be read at the window's end" in energy.reasons["cpu"]
 
 
 def test_dies_that_show_one_counter_count_once(powercap: Powercap) -> None:
-    """Some processors show their socket's counter once for each die: added up they would double the joules."""
+    """Some processors show their socket's counter once for each die: it counts once."""
     zones = [powercap.zone(i, f"package-0-die-{i}") for i in range(3)]
     zones.append(powercap.zone(3, "package-1", 2000))
     with ExitStack() as stack:

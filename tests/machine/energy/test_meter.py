@@ -1,4 +1,4 @@
-"""Windows are kept where they closed well, and say for each channel what is known and why the rest is not."""
+"""Windows are kept if they closed well, and state for each channel its joules or the reason."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def meter(events: list[str]) -> Meter:
 
 
 def test_the_device_is_waited_for_before_anything_is_read(meter: Meter, events: list[str]) -> None:
-    """Both edges synchronise first and read then: queued work belongs to the window that queued it."""
+    """Both edges synchronise first and then read: queued work belongs to its own window."""
     with meter.window("training", synchronize=lambda: events.append("synchronize")):
         events.append("body")
     assert events == ["synchronize", "begin training", "body", "synchronize", "end training"]
@@ -143,7 +143,7 @@ def test_closing_the_meter_closes_its_counters(meter: Meter, events: list[str]) 
 
 @pytest.mark.usefixtures("no_rapl")
 def test_without_counters_the_cpu_is_estimated() -> None:
-    """Neither GPU nor RAPL: CPU joules are estimated and labelled, the rest is None with a reason."""
+    """Without GPU and RAPL, CPU joules are estimated and labelled, the rest None with a reason."""
     with open_meter((), cpu_watts=5) as meter:
         with meter.window("data"):
             sum(range(100_000))
@@ -174,7 +174,8 @@ def test_a_window_without_a_synchronize_of_its_own_takes_the_meter_s() -> None:
 def test_importing_the_meter_is_light() -> None:
     """Listing and comparing must not wait for Zeus, numpy or torch."""
     heavy = "{'zeus', 'torch', 'numpy', 'pandas', 'sklearn'}"
-    code = f"import sys, greenbench.machine.energy, greenbench.machine.gpus; print(sorted({heavy} & set(sys.modules)))"
+    modules = "greenbench.machine.energy, greenbench.machine.gpus"
+    code = f"import sys, {modules}; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "[]"
 
@@ -212,7 +213,7 @@ def test_a_short_window_is_marked(meter: Meter) -> None:
 
 
 def test_idle_power_is_subtracted_once_it_is_known(meter: Meter) -> None:
-    """Before, there is no net; afterwards it is what the window took above the idle machine, and may be negative."""
+    """Net joules are unknown before ``rest``, and afterwards net of idle, possibly negative."""
     with meter.window("data"):
         pass
     assert meter.take()[0].energy.net("cpu") is None
@@ -225,7 +226,7 @@ def test_idle_power_is_subtracted_once_it_is_known(meter: Meter) -> None:
     assert energy.net("cpu") == energy.total_net_j < 0
 
 
-def test_idle_power_that_drifts_is_told(meter: Meter) -> None:
+def test_idle_power_that_drifts_is_reported(meter: Meter) -> None:
     """The second pause is 20 times longer and takes as many joules: a fraction of the watts."""
     meter.rest(0.02)
     (doubt,) = meter.rest(0.4)

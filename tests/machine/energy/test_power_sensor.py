@@ -11,7 +11,7 @@ GPU = Counter(name="energy counter of H200", max_watts=1500, update_s=0.02)
 
 
 def checked(trace: PowerTrace, times: list[float], watts: float, joules: float) -> Reading:
-    """Return a counter's ``joules`` held against ``watts`` that were sensed at ``times``, the first and last being edges."""
+    """Return a counter's ``joules`` compared with ``watts`` at ``times``, from edge to edge."""
     trace.sample(times[0], watts)
     start = trace.mark(times[0])
     for at in times[1:]:
@@ -36,7 +36,7 @@ def test_agreement_is_quiet() -> None:
     assert reading.doubts == ()
 
 
-def test_disagreement_is_told_above_five_percent() -> None:
+def test_disagreement_is_reported_above_five_percent() -> None:
     """An eighth apart: in the uncertainty, and a doubt."""
     reading = checked(PowerTrace(), every(2), 300, 675)
     assert reading.uncertainty["cross_sensor"] == pytest.approx(75 / 3**0.5)

@@ -29,7 +29,7 @@ def test_plausible_joules_pass_unchanged(s: float, w: float) -> None:
 
 
 @given(seconds, watts)
-def test_a_wrap_is_mended(s: float, w: float) -> None:
+def test_a_wrap_is_corrected(s: float, w: float) -> None:
     """A counter that started again at 0 gives the true joules."""
     assert step(s * w - RANGE_J, s, PACKAGE).joules == pytest.approx(s * w, abs=1e-6)
 
@@ -38,7 +38,7 @@ def test_a_wrap_is_mended(s: float, w: float) -> None:
 def test_no_reading_is_impossible_or_without_reason(
     joules: float, s: float, counter: Counter
 ) -> None:
-    """A reading is either within [0, what the watts allow], or None with a reason that names the counter."""
+    """A reading is within [0, what the watts allow], or None with a reason naming the counter."""
     reading = step(joules, s, counter)
     if reading.joules is None:
         assert counter.name in reading.reason
@@ -77,7 +77,7 @@ def test_too_many_watts_are_refused() -> None:
 
 @pytest.mark.parametrize(("before", "within"), [(300.0, 300.0), (70.0, 600.0), (600.0, 70.0)])
 def test_the_resolution_is_what_chance_gives(before: float, within: float) -> None:
-    """Ten thousand windows at random moments of a counter's period miss the truth by the stated standard uncertainty."""
+    """10,000 windows at random moments miss the truth by the stated standard uncertainty."""
     draw = random.Random(1)
     lags = [(draw.uniform(0, 0.1), draw.uniform(0, 0.1)) for _ in range(10_000)]
     errors = [before * a - within * b for a, b in lags]

@@ -1,4 +1,4 @@
-"""RAPL through zeusd: unmodified Zeus asks a daemon over a socket, and its joules are judged like any others."""
+"""Zeus reads RAPL through zeusd over a socket, and its joules are checked like any others."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RANGE_J = 700.0
 
 
 class Late:
-    """What the daemon tells: the counter, and a range more for each wrap, added half a second after it happened."""
+    """Returns the counter, plus a range for each wrap, added half a second after it happened."""
 
     def __init__(self, zone: Zone) -> None:
         self._zone, self._wraps = zone, [0.0]
@@ -52,7 +52,7 @@ def zeusd(package: Zone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
 
 @pytest.mark.usefixtures("zeusd")
 def test_wraps_that_the_daemon_counts_late_are_counted_once(package: Zone) -> None:
-    """Several wraps in the window, each of which the daemon adds half a second later: the true joules."""
+    """Several wraps in the window, each added by the daemon half a second later, count once."""
     with open_meter((), calibrate_s=0.1) as meter, package.driven(900):
         before = package.true_j
         with meter.window("stage"):
@@ -64,7 +64,7 @@ def test_wraps_that_the_daemon_counts_late_are_counted_once(package: Zone) -> No
 
 
 def test_a_daemon_that_fails_for_a_while_costs_no_session(zeusd: Zeusd, package: Zone) -> None:
-    """In mid-window it costs nothing, at an edge the window its joules; the next window is whole."""
+    """In mid-window a failure costs nothing, at an edge the joules; the next window is whole."""
     with open_meter((), calibrate_s=0.1) as meter, package.driven(100):
         with meter.window("between"):
             time.sleep(0.2)
