@@ -292,7 +292,7 @@ def test_a_regression_is_no_baseline(
 
 
 def test_without_v0_the_newest_of_earlier_results_is_taken(suite: pytest.Pytester) -> None:
-    """Table and gates use it and show its age; the command that makes one is shown if there is none."""
+    """Table and gates use it and show its age; without one the command that makes it is shown."""
     done = run(suite, SCORE, of="V1_", compare="")
     assert done.ret == 0
     done.stdout.fnmatch_lines(
@@ -367,9 +367,8 @@ def test_a_task_whose_tests_are_gone_is_missing_whatever_was_selected(
     (suite.path / "bench/test_other.py").write_text("def test_nothing_v0():\n    pass\n")
     done = run(suite, "flops <= saved", of="V0 or v0")
     assert done.ret == 1
-    done.stdout.fnmatch_lines(
-        ["*MISSING: flops <= saved: T2-V0_baseline, T2-V1_fast: main.json has it and this*"]
-    )
+    reason = "main.json has it and this run has not"
+    done.stdout.fnmatch_lines([f"*MISSING: flops <= saved: T2-V0_baseline, T2-V1_fast: {reason}*"])
 
 
 def test_two_tests_of_one_cell_are_not_mixed_up(suite: pytest.Pytester) -> None:

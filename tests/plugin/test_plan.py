@@ -1,4 +1,4 @@
-"""Listing and planning, seen from outside: what is told before anything runs, without torch and without a network."""
+"""Listing and planning end to end: what is printed, without torch or a network."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from stub_suite import run_here
 
 ROOT = Path(__file__).parents[2]
 LISTENING = """
@@ -24,12 +25,13 @@ sys.addaudithook(hear)
 
 
 def pytest_unconfigure(config):
-    print("network:", HEARD, "torch:", "torch" in sys.modules, "hub:", "huggingface_hub" in sys.modules)
+    print("network:", HEARD, "torch:", "torch" in sys.modules, end=" ")
+    print("hub:", "huggingface_hub" in sys.modules)
 """
 
 
 def planned(suite: pytest.Pytester, *arguments: str) -> pytest.RunResult:
-    """Ask the suite for a plan, and hear whether it asks the network or imports torch."""
+    """Print a plan in a process of its own, and whether it used the network or imported torch."""
     with (suite.path / "conftest.py").open("a") as file:
         file.write(LISTENING)
     return suite.runpytest_subprocess("bench", "-p", "no:cacheprovider", "--green-plan", *arguments)
@@ -37,10 +39,10 @@ def planned(suite: pytest.Pytester, *arguments: str) -> pytest.RunResult:
 
 @pytest.mark.parametrize("more", [(), ("--collect-only",), ("--collect-only", "-qq")])
 def test_a_plan_is_printed_and_nothing_runs(suite: pytest.Pytester, more: tuple[str, ...]) -> None:
-    """With and without ``--collect-only``, the plan names model, data and cells; no test runs and no file is written."""
-    done = planned(suite, *more)
-    assert done.ret == pytest.ExitCode.OK
-    done.stdout.fnmatch_lines(
+    """The plan names model, data and cells; no test runs and no file is written."""
+    output = planned(suite, *more)
+    assert output.ret == pytest.ExitCode.OK
+    output.stdout.fnmatch_lines(
         [
             "greenbench: profile tiny",
             "T2: model M2 = modernbert_tiny, *,* parameters",
@@ -51,21 +53,21 @@ def test_a_plan_is_printed_and_nothing_runs(suite: pytest.Pytester, more: tuple[
             "network: [[]] torch: False hub: False",
         ]
     )
-    done.stdout.no_fnmatch_line("*passed*")
-    done.stdout.no_fnmatch_line("*mcc*")
+    output.stdout.no_fnmatch_line("*passed*")
+    output.stdout.no_fnmatch_line("*mcc*")
     assert not (suite.path / "results").exists()
 
 
 def test_a_plan_is_of_the_cells_that_are_selected(suite: pytest.Pytester) -> None:
-    """``-k`` and ``--green-rounds`` count."""
-    done = planned(suite, "-k", "V1_", "--green-rounds=3")
-    done.stdout.fnmatch_lines(["    T2-V1_fast: 3 rounds of * steps;*", "all 1 cells:*"])
-    done.stdout.no_fnmatch_line("    T2-V0_baseline*")
+    """``-k`` and ``--green-rounds`` apply."""
+    output = run_here(suite, "--green-plan", "-k", "V1_", "--green-rounds=3")
+    output.stdout.fnmatch_lines(["    T2-V1_fast: 3 rounds of * steps;*", "all 1 cells:*"])
+    output.stdout.no_fnmatch_line("    T2-V0_baseline*")
 
 
 def test_a_plan_of_nothing_lists_the_cells(suite: pytest.Pytester) -> None:
-    """A misspelt variant is told."""
-    planned(suite, "-k", "V99").stdout.fnmatch_lines(
+    """A misspelt variant gives the list of the cells."""
+    run_here(suite, "--green-plan", "-k", "V99").stdout.fnmatch_lines(
         ["greenbench: no cell is selected; there are T2-V0_baseline, T2-V1_fast*"]
     )
 
@@ -74,19 +76,19 @@ def test_a_plan_can_stand_in_the_file(suite: pytest.Pytester) -> None:
     """``plan = true`` in pyproject.toml runs nothing either."""
     with (suite.path / "pyproject.toml").open("a") as file:
         file.write("[tool.greenbench]\nplan = true\n")
-    done = suite.runpytest_subprocess("bench", "-p", "no:cacheprovider")
-    done.stdout.fnmatch_lines(["greenbench: profile tiny"])
+    output = run_here(suite)
+    output.stdout.fnmatch_lines(["greenbench: profile tiny"])
     assert not (suite.path / "results").exists()
 
 
-def test_a_plan_of_models_and_data_on_the_hub_asks_no_network(
+def test_a_plan_of_models_and_data_on_the_hub_uses_no_network(
     suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Though nobody said offline, nothing is looked up; what only the hub knows is said to be unknown."""
+    """Nothing is looked up although offline mode is off; what only the hub knows is unknown."""
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     monkeypatch.setenv("HF_HOME", str(suite.path / "empty"))
-    done = planned(suite, "--green-profile=full")
-    done.stdout.fnmatch_lines(
+    output = planned(suite, "--green-profile=full")
+    output.stdout.fnmatch_lines(
         [
             "T2: model M2 = answerdotai/ModernBERT-base at revision *, 149,606,402 parameters",
             "    data bstee615/bigvul*: sizes unknown until it is there",
@@ -96,15 +98,15 @@ def test_a_plan_of_models_and_data_on_the_hub_asks_no_network(
     )
 
 
-def test_a_plan_tells_what_cells_took_before(suite: pytest.Pytester) -> None:
-    """Seconds and joules of earlier results stand behind the cells that have any, and the rest is counted."""
-    suite.runpytest_subprocess("bench", "-p", "no:cacheprovider", "-k", "V0")
-    done = planned(suite)
-    done.stdout.fnmatch_lines(
+def test_a_plan_shows_what_cells_took_before(suite: pytest.Pytester) -> None:
+    """Cells with earlier results have their seconds and joules, and the others are counted."""
+    run_here(suite, "-k", "V0")
+    output = run_here(suite, "--green-plan")
+    output.stdout.fnmatch_lines(
         [
             "    T2-V0_baseline: 1 round of * steps; by earlier results * s*",
             "    T2-V1_fast: 1 round of * steps; no earlier result",
-            "all 3 cells: by earlier results * s*, set-up and judging not counted; 2 cells were never run here",
+            "all 3 cells: by earlier results * s*, set-up and judging not counted; 2 cells were never*",
         ]
     )
 
@@ -116,31 +118,31 @@ def test_a_plan_counts_the_user_s_own_rows(suite: pytest.Pytester) -> None:
         for i in range(400)
     ]
     (suite.path / "own.jsonl").write_text("\n".join(rows))
-    done = planned(suite, "--green-data=T2=own.jsonl", "-k", "V0")
-    done.stdout.fnmatch_lines(
+    output = planned(suite, "--green-data=T2=own.jsonl", "-k", "V0")
+    output.stdout.fnmatch_lines(
         [
             "    data own.jsonl: 320 / 40 / 40 train / valid / test",
             "    T2-V0_baseline: 1 round of * steps;*",
         ]
     )
-    done.stdout.fnmatch_lines(["network: [[]] torch: False *"])
+    output.stdout.fnmatch_lines(["network: [[]] torch: False *"])
 
 
 def test_wrong_data_end_a_plan_in_a_sentence(suite: pytest.Pytester) -> None:
-    """Exit code 4 and no traceback."""
-    done = planned(suite, "--green-data=T2=nowhere.jsonl")
-    assert done.ret == pytest.ExitCode.USAGE_ERROR
-    text = done.stdout.str() + done.stderr.str()
+    """The exit code is 4, and there is no traceback."""
+    output = run_here(suite, "--green-plan", "--green-data=T2=nowhere.jsonl")
+    assert output.ret == pytest.ExitCode.USAGE_ERROR
+    text = output.stdout.str() + output.stderr.str()
     assert "nowhere.jsonl" in text
     assert "Traceback" not in text
 
 
 def test_a_plan_runs_nothing_in_another_repository(pytester: pytest.Pytester) -> None:
-    """Where there is no matrix there is no plan, and still no test runs."""
+    """Without a matrix there is no plan, and still no test runs."""
     pytester.makepyfile("def test_x(): raise SystemExit(3)")
-    done = pytester.runpytest_subprocess("-p", "no:cacheprovider", "--green-plan")
-    assert done.ret == pytest.ExitCode.OK
-    done.stdout.fnmatch_lines(["*1 test collected*"])
+    output = pytester.runpytest_inprocess("-p", "no:cacheprovider", "--green-plan")
+    assert output.ret == pytest.ExitCode.OK
+    output.stdout.fnmatch_lines(["*1 test collected*"])
 
 
 @pytest.mark.parametrize("more", [[], ["--green-plan"], ["--green-plan", "--green-profile=full"]])
@@ -148,12 +150,12 @@ def test_listing_and_planning_the_real_suite_leave_torch_alone(more: list[str]) 
     """Both tasks are listed at once, and planned, without torch, so that it stays instant."""
     listing = f"pytest.main(['bench', '--collect-only', '-q', '-p', 'no:cacheprovider', *{more}])"
     code = f"import sys, pytest; {listing}; print('torch' in sys.modules)"
-    done = subprocess.run(
+    output = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
     )
-    assert done.stdout.splitlines()[-1] == "False"
+    assert output.stdout.splitlines()[-1] == "False"
     for name in ("test_translation[T1-V0_baseline]", "test_vulnerability[T2-V7_all_optimised]"):
-        assert name in done.stdout
+        assert name in output.stdout
     assert (
-        ("T1: model M1 = " in done.stdout) and ("T2-V7_all_optimised: " in done.stdout)
+        ("T1: model M1 = " in output.stdout) and ("T2-V7_all_optimised: " in output.stdout)
     ) == bool(more)

@@ -1,4 +1,4 @@
-"""The plugin, seen from outside: every test runs pytest in a process of its own on a torch-free suite."""
+"""The plugin end to end: sessions of a suite that needs no torch."""
 
 from __future__ import annotations
 
@@ -7,10 +7,17 @@ import os
 import pty
 import re
 import select
+import shutil
 import subprocess
 import sys
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
+import stub_suite
+from stub_suite import run_here
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FOREIGN = """
 def test_own_code(energy, measure):
@@ -28,42 +35,46 @@ def test_without_windows(measure):
 """
 
 
-def run(suite: pytest.Pytester, *arguments: str) -> pytest.RunResult:
-    """Run the suite's benchmarks in a process of their own."""
-    return suite.runpytest_subprocess("bench", "-p", "no:cacheprovider", *arguments)
+class Session(NamedTuple):
+    """A session that has ended, and the folder of its suite."""
+
+    folder: Path
+    output: pytest.RunResult
 
 
-def results(suite: pytest.Pytester) -> dict[str, dict]:
-    """All results files of the suite, by variant."""
-    files = sorted((suite.path / "results").glob("*.json"))
-    return {r["variant"]: r for r in (json.loads(f.read_text()) for f in files)}
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
+    """Measure all three cells in two rounds, once for all tests that only read what it left."""
+    folder = tmp_path_factory.mktemp("session")
+    stub_suite.write(folder)
+    return Session(folder, stub_suite.run(folder, "--green-rounds=2"))
 
 
-def test_each_cell_leaves_its_record(suite: pytest.Pytester) -> None:
-    """Three cells pass, three files hold energy, time, quality and proofs, and the table shows them."""
-    done = run(suite, "--green-rounds=2")
-    done.assert_outcomes(passed=3)
-    found = results(suite)
-    assert set(found) == {"V0_baseline", "V1_fast", "V10_capped"}
-    cell = found["V1_fast"]["cells"][0]
-    assert (cell["id"], cell["status"], cell["outcome"], cell["seeds"]) == (
-        "T2-V1_fast",
-        "ok",
-        "passed",
-        [0, 1],
-    )
-    assert [w["stage"] for w in cell["rounds"][0]["windows"]] == [
-        "data",
-        "architecture",
-        "training",
-        "inference",
-    ]
+def results(folder: Path) -> dict[str, dict]:
+    """Return all results files of a suite, by variant."""
+    runs = {}
+    for file in sorted((folder / "results").glob("*.json")):
+        run = json.loads(file.read_text())
+        runs[run["variant"]] = run
+    return runs
+
+
+def test_each_cell_leaves_its_record(session: Session) -> None:
+    """Three cells pass; three files hold energy, time, quality and proofs, and the table too."""
+    session.output.assert_outcomes(passed=3)
+    runs = results(session.folder)
+    assert set(runs) == {"V0_baseline", "V1_fast", "V10_capped"}
+    cell = runs["V1_fast"]["cells"][0]
+    assert (cell["id"], cell["status"], cell["outcome"]) == ("T2-V1_fast", "ok", "passed")
+    assert cell["seeds"] == [0, 1]
+    stages = [window["stage"] for window in cell["rounds"][0]["windows"]]
+    assert stages == ["data", "architecture", "training", "inference"]
     assert cell["quality"]["mcc"]["value"] == 0.5
     assert cell["references"] == {"majority": {"mcc": 0.0}}
     assert cell["differs_from_baseline"] == [
         {"knob": "training.precision", "baseline": "fp32", "here": "bf16"}
     ]
-    done.stdout.fnmatch_lines(
+    session.output.stdout.fnmatch_lines(
         [
             "*cell*time*energy*of V0*quality*to V0*energy source*status*",
             "*T2-V1_fast*mcc 0.500*+0.000*",
@@ -71,45 +82,65 @@ def test_each_cell_leaves_its_record(suite: pytest.Pytester) -> None:
     )
 
 
-def test_unmeasured_is_null_with_a_reason(suite: pytest.Pytester) -> None:
-    """Without GPU and memory counters their joules are null, and the estimate is called one wherever it shows."""
-    done = run(suite, "-k", "V0")
-    window = results(suite)["V0_baseline"]["cells"][0]["rounds"][0]["windows"][2]
+def test_unmeasured_is_null_with_a_reason(session: Session) -> None:
+    """Joules of GPU and memory that no counter gives are null, and estimates are labelled."""
+    window = results(session.folder)["V0_baseline"]["cells"][0]["rounds"][0]["windows"][2]
     assert window["gpu_j"] is None
     assert window["reasons"]["gpu"]
     if window["sources"]["cpu"].startswith("estimated:"):
         assert window["cpu_j"] > 0
-        done.stdout.fnmatch_lines(
+        session.output.stdout.fnmatch_lines(
             ["*T2-V0_baseline*cpu estimated*", "*cpu energy is estimated:*, not measured*"]
         )
 
 
 def test_a_knob_that_did_not_act_makes_the_cell_partial(suite: pytest.Pytester) -> None:
-    """The cell says which knob, what was asked, and why not."""
-    done = run(suite, "-k", "V10")
-    assert results(suite)["V10_capped"]["cells"][0]["status"] == "partial"
-    done.stdout.fnmatch_lines(
+    """The cell names the knob, the value that was requested, and why it was not applied."""
+    output = run_here(suite, "-k", "V10")
+    output.assert_outcomes(passed=1)
+    assert results(suite.path)["V10_capped"]["cells"][0]["status"] == "partial"
+    output.stdout.fnmatch_lines(
         ["*partial*", "*system.gpu_power_fraction = 0.7: not applied: a stub sets nothing*"]
+    )
+
+
+def test_variants_are_compared_on_the_same_examples(session: Session) -> None:
+    """A line compares each variant with V0 by the outcomes that both results files keep."""
+    session.output.stdout.fnmatch_lines(
+        ["- T2-V1_fast against V0 on the same 10 examples*: mcc +0.000 * the same ones are right"]
+    )
+    for run in results(session.folder).values():
+        assert run["cells"][0]["rounds"][0]["outcomes"]["n"] == 10
+
+
+def test_earlier_results_give_a_forecast(session: Session, pytester: pytest.Pytester) -> None:
+    """A second session says before its first cell what the first session took."""
+    assert "no earlier results" in session.output.stdout.str()
+    shutil.copytree(session.folder, pytester.path, dirs_exist_ok=True)
+    run_here(pytester).stdout.fnmatch_lines(
+        ["greenbench: 3 cells, 3 rounds; by earlier results about * s, * J (estimated:*) measured"]
     )
 
 
 def test_the_timer_holds_the_pipeline_alone(
     suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Scoring takes 5 s and none of it is in pytest-benchmark's time or in a window."""
-    monkeypatch.setenv("STUB_SCORING", "5")
-    run(suite, "-k", "V0", "--benchmark-json=b.json")
+    """Scoring takes 2 s, and none of it is in pytest-benchmark's time or in a window."""
+    monkeypatch.setenv("STUB_SCORING", "2")
+    run_here(suite, "-k", "V0", "--benchmark-json=b.json")
     bench = json.loads((suite.path / "b.json").read_text())["benchmarks"][0]
     cell = bench["extra_info"]["greenbench"]
-    assert bench["stats"]["mean"] < 4
+    assert bench["stats"]["mean"] < 2
     assert cell["rounds"][0]["seconds"] <= bench["stats"]["mean"]
     assert sum(w["seconds"] for w in cell["rounds"][0]["windows"]) <= cell["rounds"][0]["seconds"]
 
 
 def test_benchmark_save_compare_and_only_work(suite: pytest.Pytester) -> None:
-    """pytest-benchmark's own options do what they always did, and a saved run carries the record."""
-    run(suite, "-k", "V0", "--benchmark-autosave", "--benchmark-only").assert_outcomes(passed=1)
-    compared = run(suite, "-k", "V0", "--benchmark-compare")
+    """pytest-benchmark's own options do what they always did; a saved run has the record."""
+    run_here(suite, "-k", "V0", "--benchmark-autosave", "--benchmark-only").assert_outcomes(
+        passed=1
+    )
+    compared = run_here(suite, "-k", "V0", "--benchmark-compare")
     assert "Comparing against benchmarks from" in compared.stderr.str()
     assert re.search(r"T2-V0_baseline\] \(0001", compared.stdout.str())
     assert "T2-V0_baseline] (NOW)" in compared.stdout.str()
@@ -123,70 +154,70 @@ def test_benchmark_save_compare_and_only_work(suite: pytest.Pytester) -> None:
 
 
 def test_disabled_benchmarks_run_once_and_record_nothing(suite: pytest.Pytester) -> None:
-    """The pipeline and its score are still tried; no measurement is claimed."""
-    run(suite, "--benchmark-disable", "--green-rounds=3").assert_outcomes(passed=3)
-    assert results(suite) == {}
-    run(suite, "--benchmark-skip").assert_outcomes(skipped=3)
+    """The pipeline still runs and is scored, and nothing is recorded as measured."""
+    run_here(suite, "--benchmark-disable", "--green-rounds=3").assert_outcomes(passed=3)
+    assert results(suite.path) == {}
+    run_here(suite, "--benchmark-skip").assert_outcomes(skipped=3)
 
 
 def test_a_failing_stage_fails_its_cell_and_no_other(
     suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The record keeps the error; the cells before and after are whole."""
+    """The record keeps the error, and the cells before and after are complete."""
     monkeypatch.setenv("STUB", "T2-V1_fast=raise")
-    done = run(suite)
-    done.assert_outcomes(passed=2, failed=1)
-    cell = results(suite)["V1_fast"]["cells"][0]
+    output = run_here(suite)
+    output.assert_outcomes(passed=2, failed=1)
+    cell = results(suite.path)["V1_fast"]["cells"][0]
     assert (cell["status"], cell["outcome"], cell["error"]) == (
         "failed",
         "failed",
         "ValueError: the stub fails here",
     )
-    assert results(suite)["V10_capped"]["cells"][0]["outcome"] == "passed"
-    done.stdout.fnmatch_lines(["*T2-V1_fast: failed: ValueError: the stub fails here*"])
+    assert results(suite.path)["V10_capped"]["cells"][0]["outcome"] == "passed"
+    output.stdout.fnmatch_lines(["*T2-V1_fast: failed: ValueError: the stub fails here*"])
 
 
 def test_a_failing_assertion_is_marked(
     suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was measured is kept, and the file says that the test failed."""
+    """The measurement is kept, and the file says that the test failed."""
     monkeypatch.setenv("STUB", "T2-V0_baseline=assert")
-    run(suite, "-k", "V0").assert_outcomes(failed=1)
-    cell = results(suite)["V0_baseline"]["cells"][0]
+    run_here(suite, "-k", "V0").assert_outcomes(failed=1)
+    cell = results(suite.path)["V0_baseline"]["cells"][0]
     assert (cell["status"], cell["outcome"]) == ("ok", "failed")
 
 
 def test_after_sigkill_the_earlier_cells_are_in_their_files(
     suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A SIGKILL during the second cell loses the second cell alone."""
+    """A SIGKILL during the second cell loses the second cell only."""
     monkeypatch.setenv("STUB", "T2-V1_fast=kill")
-    assert run(suite).ret == -9
-    assert {v: len(r["cells"]) for v, r in results(suite).items()} == {"V0_baseline": 1}
+    assert stub_suite.run(suite.path).ret == -9
+    assert {v: len(r["cells"]) for v, r in results(suite.path).items()} == {"V0_baseline": 1}
 
 
 def test_ctrl_c_keeps_the_finished_cells_and_shows_them(
     suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Exit code 2, the finished cells in the table and on disk."""
+    """The exit code is 2, and the finished cells are in the table and on disk."""
     monkeypatch.setenv("STUB", "T2-V1_fast=interrupt")
-    done = run(suite)
-    assert done.ret == 2
-    assert set(results(suite)) == {"V0_baseline"}
-    done.stdout.fnmatch_lines(
+    output = stub_suite.run(suite.path)
+    assert output.ret == 2
+    assert set(results(suite.path)) == {"V0_baseline"}
+    output.stdout.fnmatch_lines(
         ["*T2-V0_baseline*mcc 0.500*", "- T2-V1_fast, T2-V10_capped: no record, interrupted*"]
     )
 
 
-def test_all_problems_of_the_matrix_are_told_before_anything_runs(suite: pytest.Pytester) -> None:
-    """One usage error lists a stray folder, an unknown knob and a wrong cell, with file and line."""
+def test_all_problems_of_the_matrix_are_listed_before_anything_runs(suite: pytest.Pytester) -> None:
+    """One usage error lists a stray folder and an unknown knob, with file and line."""
     (suite.path / "variants" / "V0_baseline" / "config.yaml").write_text(
         "training:\n  precison: bf16\n"
     )
     (suite.path / "variants" / "V11_stray").mkdir()
-    done = run(suite)
-    assert done.ret == pytest.ExitCode.USAGE_ERROR
-    text = done.stderr.str()
+    output = run_here(suite)
+    assert output.ret == pytest.ExitCode.USAGE_ERROR
+    text = output.stderr.str()
     assert re.search(r"V0_baseline/config.yaml:2: training has no 'precison'", text)
     assert "V11_stray" in text
     assert "Traceback" not in text
@@ -195,21 +226,21 @@ def test_all_problems_of_the_matrix_are_told_before_anything_runs(suite: pytest.
 
 @pytest.mark.parametrize("arguments", [["-n", "2"], ["-n", "auto"], ["-d", "--tx", "2*popen"]])
 def test_xdist_is_refused_in_one_sentence(suite: pytest.Pytester, arguments: list[str]) -> None:
-    """Nothing is silently left unmeasured."""
+    """A session under xdist is a usage error instead of one that measures nothing."""
     (suite.path / "conftest.py").write_text(
         "from greenbench.plugin import refuse_xdist\npytest_configure = refuse_xdist\n"
     )
-    done = run(suite, *arguments)
-    assert done.ret == pytest.ExitCode.USAGE_ERROR
-    assert "greenbench does not measure under pytest-xdist" in done.stderr.str()
+    output = run_here(suite, *arguments)
+    assert output.ret == pytest.ExitCode.USAGE_ERROR
+    assert "greenbench does not measure under pytest-xdist" in output.stderr.str()
 
 
 def test_xdist_is_refused_in_a_repository_of_others_too(pytester: pytest.Pytester) -> None:
-    """``measure`` says so itself where no conftest.py does."""
+    """``measure`` refuses it where no conftest.py does."""
     pytester.makepyfile(FOREIGN)
-    done = pytester.runpytest_subprocess("-n2", "-p", "no:cacheprovider")
-    assert done.ret != 0
-    done.stdout.fnmatch_lines(["*greenbench does not measure under pytest-xdist*"])
+    output = pytester.runpytest_subprocess("-n1", "-p", "no:cacheprovider")
+    assert output.ret != 0
+    output.stdout.fnmatch_lines(["*greenbench does not measure under pytest-xdist*"])
 
 
 @pytest.mark.parametrize(
@@ -228,108 +259,101 @@ def test_xdist_is_refused_in_a_repository_of_others_too(pytester: pytest.Pyteste
 def test_bad_options_end_in_exit_code_4(
     suite: pytest.Pytester, arguments: list[str], sentence: str
 ) -> None:
-    """One sentence, no traceback, nothing run."""
-    done = run(suite, *arguments)
-    assert done.ret == pytest.ExitCode.USAGE_ERROR
-    assert sentence in done.stderr.str() + done.stdout.str()
-    assert "Traceback" not in done.stderr.str() + done.stdout.str()
+    """The message is one sentence without a traceback, and nothing has run."""
+    output = run_here(suite, *arguments)
+    assert output.ret == pytest.ExitCode.USAGE_ERROR
+    assert sentence in output.stderr.str() + output.stdout.str()
+    assert "Traceback" not in output.stderr.str() + output.stdout.str()
 
 
 def test_the_hint_for_an_ambiguous_keyword(suite: pytest.Pytester) -> None:
-    """``-k V1`` ran V10 too, and the summary says how to avoid that."""
-    done = run(suite, "-k", "V1")
-    done.assert_outcomes(passed=2)
-    done.stdout.fnmatch_lines(["*-k V1_*"])
+    """``-k V1`` selects V10 too, and the summary says how to avoid that."""
+    output = run_here(suite, "-k", "V1")
+    output.assert_outcomes(passed=2)
+    output.stdout.fnmatch_lines(["*-k V1_*"])
 
 
 def test_without_v0_the_table_says_so(suite: pytest.Pytester) -> None:
-    """A ratio to nothing is not printed."""
-    run(suite, "-k", "V1_").stdout.fnmatch_lines(["*V0 of T2 is not in this session*"])
-
-
-def test_earlier_results_give_a_forecast(suite: pytest.Pytester) -> None:
-    """The second session says before its first cell what the first one took."""
-    assert "no earlier results" in run(suite).stdout.str()
-    done = run(suite)
-    done.stdout.fnmatch_lines(
-        ["greenbench: 3 cells, 3 rounds; by earlier results about * s, * J (estimated:*) measured"]
-    )
+    """The summary names the missing baseline of the ratios."""
+    run_here(suite, "-k", "V1_").stdout.fnmatch_lines(["*V0 of T2 is not in this session*"])
 
 
 def test_a_keyword_that_selects_nothing_lists_the_cells(suite: pytest.Pytester) -> None:
-    """A misspelt variant ends in exit code 5 and the names that there are."""
-    done = run(suite, "-k", "V99")
-    assert done.ret == pytest.ExitCode.NO_TESTS_COLLECTED
-    done.stdout.fnmatch_lines(
+    """A misspelt variant ends in exit code 5 and the list of the cells."""
+    output = run_here(suite, "-k", "V99")
+    assert output.ret == pytest.ExitCode.NO_TESTS_COLLECTED
+    output.stdout.fnmatch_lines(
         ["greenbench: no cell is selected; there are T2-V0_baseline, T2-V1_fast, T2-V10_capped"]
     )
 
 
 def test_a_broken_earlier_result_is_named_and_not_fatal(suite: pytest.Pytester) -> None:
-    """It is somebody's file: left alone, and told."""
+    """A file that cannot be read is left alone and named."""
     (suite.path / "results").mkdir()
     (suite.path / "results" / "V0_baseline_20260101T000000Z.json").write_text("{")
-    done = run(suite, "-k", "V0")
-    done.assert_outcomes(passed=1)
-    done.stdout.fnmatch_lines(["*V0_baseline_20260101T000000Z.json: not a results file*"])
+    output = run_here(suite, "-k", "V0")
+    output.assert_outcomes(passed=1)
+    output.stdout.fnmatch_lines(["*V0_baseline_20260101T000000Z.json: not a results file*"])
 
 
 def test_another_repository_measures_its_own_code(pytester: pytest.Pytester) -> None:
     """``energy`` and ``measure`` need no matrix, no conftest.py and no torch."""
     pytester.makepyfile(FOREIGN)
-    done = pytester.runpytest_subprocess("-p", "no:cacheprovider", "--benchmark-json=b.json")
-    done.assert_outcomes(passed=2)
+    output = pytester.runpytest_subprocess("-p", "no:cacheprovider", "--benchmark-json=b.json")
+    output.assert_outcomes(passed=2)
     saved = json.loads((pytester.path / "b.json").read_text())["benchmarks"]
     assert saved[0]["extra_info"]["greenbench"]["rounds"][0]["energy"]["cpu_j"] > 0
     assert not (pytester.path / "results").exists()
 
 
 def test_a_bad_option_in_another_repository_is_a_sentence(pytester: pytest.Pytester) -> None:
-    """No traceback of ours in a test of theirs."""
+    """The test fails with one sentence and no traceback into greenbench."""
     pytester.makepyfile(FOREIGN)
-    done = pytester.runpytest_subprocess("-p", "no:cacheprovider", "--green-cpu-watts=much")
-    assert done.ret == pytest.ExitCode.TESTS_FAILED
-    done.stdout.fnmatch_lines(["*--green-cpu-watts: found 'much'; give a number from*"])
-    assert "settings.py" not in done.stdout.str()
+    output = pytester.runpytest_inprocess("-p", "no:cacheprovider", "--green-cpu-watts=much")
+    assert output.ret == pytest.ExitCode.TESTS_FAILED
+    output.stdout.fnmatch_lines(["*--green-cpu-watts: found 'much'; give a number from*"])
+    assert "settings.py" not in output.stdout.str()
 
 
 def test_the_plugin_is_silent_where_no_test_asks(pytester: pytest.Pytester) -> None:
-    """No section, no header, no file, and a fixture or argument called ``cell`` is the repository's own business."""
+    """There is no section and no header, and an argument called ``cell`` is left alone."""
     pytester.makepyfile(
         "import pytest\n@pytest.mark.parametrize('cell', [1, 2])\ndef test_x(cell): assert cell"
     )
-    done = pytester.runpytest_subprocess("-p", "no:cacheprovider")
-    done.assert_outcomes(passed=2)
-    assert "greenbench:" not in done.stdout.str()
-    assert "= greenbench" not in done.stdout.str()
+    output = pytester.runpytest_inprocess("-p", "no:cacheprovider")
+    output.assert_outcomes(passed=2)
+    assert "greenbench:" not in output.stdout.str()
+    assert "= greenbench" not in output.stdout.str()
 
 
 def test_fixtures_are_public(pytester: pytest.Pytester) -> None:
-    """``pytest --fixtures`` shows all seven with what they are."""
-    shown = pytester.runpytest_subprocess("--fixtures").stdout.str()
+    """``pytest --fixtures`` lists all seven with their descriptions."""
+    shown = pytester.runpytest_inprocess("--fixtures").stdout.str()
     for name in ("cell", "dataset", "model", "toggles", "energy", "power", "measure"):
         assert re.search(rf"^{name} -- ", shown, re.MULTILINE), name
 
 
-def test_a_full_disk_during_the_run_is_told_and_fails_the_session(suite: pytest.Pytester) -> None:
-    """The table still has the cell; exit code 1 says that its file is missing."""
+def test_a_full_disk_during_the_run_is_reported_and_fails_the_session(
+    suite: pytest.Pytester,
+) -> None:
+    """The table has the cell, the summary says that its file is missing, and the exit code is 1."""
     with (suite.path / "conftest.py").open("a") as file:
         file.write(
             "\nimport greenbench.results.files as store\n"
             "def full(path, text): raise OSError(28, 'No space left on device')\n"
             "store._written = full\n"
         )
-    done = run(suite, "-k", "V0")
-    assert done.ret == pytest.ExitCode.TESTS_FAILED
-    done.stdout.fnmatch_lines(
+    output = stub_suite.run(suite.path, "-k", "V0")
+    assert output.ret == pytest.ExitCode.TESTS_FAILED
+    output.stdout.fnmatch_lines(
         ["*T2-V0_baseline*mcc 0.500*", "*its results could not be written*No space left on device*"]
     )
-    done.stdout.no_fnmatch_line("wrote *")
+    output.stdout.no_fnmatch_line("wrote *")
 
 
-def test_progress_shows_on_a_terminal_only(suite: pytest.Pytester) -> None:
+def test_progress_shows_on_a_terminal_only(session: Session, suite: pytest.Pytester) -> None:
     """On a terminal a line names cell and stage; in a pipe there is none."""
-    assert "T2-V0_baseline: training" not in run(suite, "-k", "V0").stdout.str()
+    assert "T2-V0_baseline: training" not in session.output.stdout.str()
     parent, child = pty.openpty()
     command = [sys.executable, "-m", "pytest", "bench", "-k", "V0", "-p", "no:cacheprovider"]
     with subprocess.Popen(
@@ -357,58 +381,44 @@ def _read_all(terminal: int) -> str:
 def test_strict_fails_a_cell_that_is_partial(
     arguments: tuple[str, ...], suite: pytest.Pytester
 ) -> None:
-    """A power cap that was not applied fails its cell with the note; without the option the cell passes and says so."""
-    result = suite.runpytest_subprocess("bench", "-k", "V0 or V10", *arguments)
+    """A power cap that was not applied fails its cell; without the option it passes, as above."""
+    result = run_here(suite, "-k", "V0 or V10", *arguments)
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(
         ["*T2-V10_capped is partial: system.gpu_power_fraction: not applied: a stub sets nothing*"]
     )
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    suite.runpytest_subprocess("bench", "-k", "V0 or V10").assert_outcomes(passed=2)
 
 
 def test_strict_takes_one_word(suite: pytest.Pytester) -> None:
-    """A folder behind it is no value: the sentence says how to write it."""
-    result = suite.runpytest_subprocess("--green-strict", "bench")
+    """A folder behind it is not taken for a value, and the message says how to write it."""
+    result = suite.runpytest_inprocess("--green-strict", "bench")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(
-        [
-            "*--green-strict: found 'bench'; it takes partial and inconclusive*: write --green-strict=partial, or put it last*"
-        ]
+        ["*--green-strict: found 'bench'; it takes partial and inconclusive*or put it last*"]
     )
 
 
 def test_a_model_that_predicts_nothing_is_called_degenerate(
     suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The table, the doubts and the results file say so, and its energy is no share of V0's."""
+    """Table, warnings and results file say so, and its energy is not compared with V0's."""
     monkeypatch.setenv("STUB_CONSTANT", "V1_fast")
-    done = run(suite, "-k", "V0 or V1_")
-    done.stdout.fnmatch_lines(
+    output = run_here(suite, "-k", "V0 or V1_")
+    output.stdout.fnmatch_lines(
         ["*T2-V1_fast*J*-*mcc 0.500*DEGENERATE*", "- T2-V1_fast: DEGENERATE: one output for all"]
     )
-    found = results(suite)
+    found = results(suite.path)
     assert found["V1_fast"]["cells"][0]["degenerate"] == ["one output for all"]
     assert found["V0_baseline"]["cells"][0]["degenerate"] == []
 
 
-def test_variants_are_compared_on_the_same_examples(suite: pytest.Pytester) -> None:
-    """A line holds each variant against V0 by the outcomes that both results files keep."""
-    done = run(suite, "-k", "V0 or V1_")
-    done.stdout.fnmatch_lines(
-        ["- T2-V1_fast against V0 on the same 10 examples: mcc +0.000 * the same ones are right"]
-    )
-    assert [r["cells"][0]["rounds"][0]["outcomes"]["n"] for r in results(suite).values()] == [
-        10,
-        10,
-    ]
-
-
-@pytest.mark.parametrize("option", ["split=T2=random", "balance=T2=weights", "prevalence=T2=0.05"])
-def test_conditions_of_the_data_are_taken(suite: pytest.Pytester, option: str) -> None:
-    """They are the same for all variants, and no variant's knob."""
-    run(suite, f"--green-{option}", "-k", "V0").assert_outcomes(passed=1)
-    assert results(suite)["V0_baseline"]["differs_from_baseline"] == []
+def test_conditions_of_the_data_are_taken(suite: pytest.Pytester) -> None:
+    """Split, balance and prevalence are the same for all variants, and no variant's knobs."""
+    conditions = ("split=T2=random", "balance=T2=weights", "prevalence=T2=0.05")
+    options = [f"--green-{condition}" for condition in conditions]
+    run_here(suite, "-k", "V0", *options).assert_outcomes(passed=1)
+    assert results(suite.path)["V0_baseline"]["differs_from_baseline"] == []
 
 
 @pytest.mark.parametrize(
@@ -428,32 +438,34 @@ def test_conditions_of_the_data_are_taken(suite: pytest.Pytester, option: str) -
 def test_wrong_conditions_are_one_sentence(
     suite: pytest.Pytester, option: str, sentence: str
 ) -> None:
-    """Nothing runs; the sentence names what is allowed."""
-    done = run(suite, f"--green-{option}")
-    assert done.ret == pytest.ExitCode.USAGE_ERROR
-    assert sentence in done.stderr.str()
+    """Nothing runs, and the message names the allowed values."""
+    output = run_here(suite, f"--green-{option}")
+    assert output.ret == pytest.ExitCode.USAGE_ERROR
+    assert sentence in output.stderr.str()
 
 
 def test_a_variant_that_echoes_another_is_degenerate(
     suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Probabilities that another precision should have moved, and that are the same to the last bit, are no prediction."""
+    """Probabilities that another precision leaves the same to the last bit are degenerate."""
     monkeypatch.setenv("STUB_ECHO", "1")
-    done = run(suite, "-k", "V0 or V1_")
+    output = run_here(suite, "-k", "V0 or V1_")
     assert (
-        "DEGENERATE: its outputs equal those of T2-V0_baseline to the last bit" in done.stdout.str()
+        "DEGENERATE: its outputs equal those of T2-V0_baseline to the last bit"
+        in output.stdout.str()
     )
-    assert len(results(suite)["V1_fast"]["cells"][0]["degenerate"]) == 1
+    assert len(results(suite.path)["V1_fast"]["cells"][0]["degenerate"]) == 1
 
 
-def test_texts_that_come_out_alike_are_a_doubt_alone(
+def test_identical_texts_are_a_warning_only(
     suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The same translations in another precision are what one hopes for: told, and no reason to void the cell."""
+    """The same translations in another precision are reported, and the cell stays valid."""
     monkeypatch.setenv("STUB_ECHO", "1")
     monkeypatch.setenv("STUB_TEXTS", "1")
-    done = run(suite, "-k", "V0 or V1_")
+    output = run_here(suite, "-k", "V0 or V1_")
     assert (
-        "T2-V1_fast: its outputs equal those of T2-V0_baseline to the last bit" in done.stdout.str()
+        "T2-V1_fast: its outputs equal those of T2-V0_baseline to the last bit"
+        in output.stdout.str()
     )
-    assert results(suite)["V1_fast"]["cells"][0]["degenerate"] == []
+    assert results(suite.path)["V1_fast"]["cells"][0]["degenerate"] == []
