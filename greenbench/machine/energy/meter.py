@@ -8,8 +8,8 @@ a time.
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Self
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING
 
 from greenbench.errors import UsageError
 from greenbench.machine.energy.calibration import LONGEST_S, calibrated
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from greenbench.types import State
 
 
-class Meter:
+class Meter(AbstractContextManager["Meter"]):
     """Measures windows. Made by ``open_meter``; close it, or use it as a context manager."""
 
     def __init__(
@@ -147,10 +147,6 @@ class Meter:
         """End what the counters started. The meter measures no more after this."""
         self._sources.close()
         self.watch.close()
-
-    def __enter__(self) -> Self:
-        """Return the meter itself."""
-        return self
 
     def __exit__(self, *exception: object) -> None:
         """Close the meter."""

@@ -80,7 +80,7 @@ class Track:
 
     @property
     def unsure(self) -> bool:
-        """Whether the last reading looked impossible; the next one shows which of them failed."""
+        """Whether the last reading looked impossible, until the next one confirms or refutes it."""
         return self._suspect is not None
 
     def sample(self, at: float, raw: float) -> None:
@@ -117,12 +117,7 @@ class Track:
         )
 
     def between(self, start: Mark, end: Mark, seconds: float) -> Reading:
-        """Return the joules of the window of ``seconds`` between two marks.
-
-        The uncertainty ``edges`` is what the counter ran longer or shorter than the clock, because
-        reading both takes time: up to that much lies on the wrong side. ``stall`` is what a counter
-        that paused may have lost.
-        """
+        """Return the joules of the window of ``seconds`` between two marks, or None and why."""
         reasons = self.faults[start.faults : end.faults]
         if self._suspect is not None:
             reasons.append(self._suspect.reason)
@@ -135,44 +130,10 @@ class Track:
             return Reading(reason=reason)
         return Reading(
             joules=joules,
-            uncertainty=self._uncertainty(start, end, seconds),
+            uncertainty=_uncertainty(self.counter, start, end, seconds),
             coarse=self.counter.quantum_s > FINE * seconds,
-            doubts=self._warnings(start, end, seconds),
+            doubts=_warnings(self.counter, start, end, seconds),
         )
-
-    def _uncertainty(self, start: Mark, end: Mark, seconds: float) -> dict[str, float]:
-        """Return the standard uncertainties in joules of a window, by cause."""
-        quantum_s = self.counter.quantum_s
-        joules = end.joules - start.joules
-        mean_w = joules / max(seconds, quantum_s)
-        before_w = mean_w if start.watts is None else start.watts
-        end_w = mean_w if end.watts is None else end.watts
-        edges_s = abs((end.at - start.at) - seconds)
-        uncertainty = {
-            "resolution": resolution(quantum_s, before_w, end_w),
-            "edges": edges_s * mean_w / math.sqrt(3),
-        }
-        stalled_s = max(0.0, end.stalled_s - start.stalled_s)
-        if stalled_s > 0:
-            moving_s = max(seconds - stalled_s, quantum_s)
-            uncertainty["stall"] = stalled_s * joules / moving_s / math.sqrt(3)
-        return uncertainty
-
-    def _warnings(self, start: Mark, end: Mark, seconds: float) -> tuple[str, ...]:
-        """Return what a reader should know of the counter in the window."""
-        name = self.counter.name
-        warnings = []
-        dropped = end.dropped - start.dropped
-        if dropped:
-            warnings.append(f"{dropped} reading(s) of the {name} were impossible and were left out")
-        stalled_s = end.stalled_s - start.stalled_s
-        if stalled_s > FINE * seconds:
-            pauses = f"{stalled_s:.1f} of {seconds:.1f} s, now and then"
-            warnings.append(f"the {name} stood still for {pauses}")
-        unread_s = end.unread_s - start.unread_s
-        if unread_s:
-            warnings.append(f"the {name} was not read for {unread_s:.1f} of {seconds:.1f} s")
-        return tuple(warnings)
 
     def _step(self, earlier: _Sample, later: _Sample) -> Reading:
         return step(later.raw - earlier.raw, later.at - earlier.at, self.counter)
@@ -217,3 +178,44 @@ class Track:
             if at - earlier_at >= span_s:
                 return (joules - earlier_joules) / (at - earlier_at)
         return None
+
+
+def _uncertainty(counter: Counter, start: Mark, end: Mark, seconds: float) -> dict[str, float]:
+    """Return the standard uncertainties in joules of a window, by cause.
+
+    ``resolution`` is that of the counter. ``edges`` is what the counter ran longer or shorter than
+    the clock, because reading both takes time: up to that much lies on the wrong side. ``stall`` is
+    what a counter that paused may have lost.
+    """
+    quantum_s = counter.quantum_s
+    joules = end.joules - start.joules
+    mean_w = joules / max(seconds, quantum_s)
+    before_w = mean_w if start.watts is None else start.watts
+    end_w = mean_w if end.watts is None else end.watts
+    edges_s = abs((end.at - start.at) - seconds)
+    uncertainty = {
+        "resolution": resolution(quantum_s, before_w, end_w),
+        "edges": edges_s * mean_w / math.sqrt(3),
+    }
+    stalled_s = max(0.0, end.stalled_s - start.stalled_s)
+    if stalled_s > 0:
+        moving_s = max(seconds - stalled_s, quantum_s)
+        uncertainty["stall"] = stalled_s * joules / moving_s / math.sqrt(3)
+    return uncertainty
+
+
+def _warnings(counter: Counter, start: Mark, end: Mark, seconds: float) -> tuple[str, ...]:
+    """Return what a reader should know of the counter in the window."""
+    name = counter.name
+    warnings = []
+    dropped = end.dropped - start.dropped
+    if dropped:
+        warnings.append(f"{dropped} reading(s) of the {name} were impossible and were left out")
+    stalled_s = end.stalled_s - start.stalled_s
+    if stalled_s > FINE * seconds:
+        pauses = f"{stalled_s:.1f} of {seconds:.1f} s, now and then"
+        warnings.append(f"the {name} stood still for {pauses}")
+    unread_s = end.unread_s - start.unread_s
+    if unread_s:
+        warnings.append(f"the {name} was not read for {unread_s:.1f} of {seconds:.1f} s")
+    return tuple(warnings)
