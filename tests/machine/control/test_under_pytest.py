@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from machine.control.conftest import Machine
 
 ROOT = Path(__file__).parents[3]
+WITHOUT_PLUGINS = ("-p", "no:anyio", "-p", "no:typeguard", "-p", "no:hypothesispytest")
+"""Plugins of dependencies that no test here needs: each process would load them for a second."""
 TESTS = """
 import ctypes, os, signal, time
 import pytest
@@ -57,7 +59,8 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """Run pytest on the tests in ``folder``, in a process of its own."""
     variables = {**os.environ, **machine.nvml.environment(), "PYTHONPATH": str(ROOT), **environment}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    command += [*WITHOUT_PLUGINS, *arguments]
     return subprocess.run(
         command, cwd=folder, env=variables, capture_output=True, text=True, check=False, timeout=180
     )
@@ -95,16 +98,17 @@ def test_a_pytest_session_restores_the_settings(
     """Workers on one card take turns, and each has a guard, so that a killed one is covered too."""
     machine.gpu.privileged = user == "root"
     (tmp_path / "test_capped.py").write_text(TESTS)
-    daemon, environment = None, {"ENDING": ending}
+    daemon = None
+    environment = {"ENDING": ending}
     if user == "zeusd":
         daemon = Zeusd(tmp_path / "zeusd.sock", lambda: 0, machine.nvml.gpus)
         environment["ZEUSD_SOCK_PATH"] = str(tmp_path / "zeusd.sock")
-    done = run(machine, tmp_path, *workers, **environment)
+    session = run(machine, tmp_path, *workers, **environment)
     settled = machine.settle()
     if daemon is not None:
         daemon.close()
-    assert settled, done.stdout
-    assert ("4 passed" in done.stdout) == (ending in {"normal", "teardown"})
+    assert settled, session.stdout
+    assert ("4 passed" in session.stdout) == (ending in {"normal", "teardown"})
 
 
 def test_a_benchmark_restores_what_a_killed_one_left_changed(
@@ -124,11 +128,13 @@ def test_a_benchmark_restores_what_a_killed_one_left_changed(
         )
     )
     command = ("bench", "-k", "V0 and T2", "--green-gpus", "none")
-    done = run(machine, suite.path, *command, "--green-control", "off")
-    assert "left settings of this machine changed; --green-control off leaves it so" in done.stdout
-    assert "greenbench restore" in done.stdout
+    session = run(machine, suite.path, *command, "--green-control", "off")
+    assert (
+        "left settings of this machine changed; --green-control off leaves it so" in session.stdout
+    )
+    assert "greenbench restore" in session.stdout
     assert machine.gpu.power_limit_w == 490
-    done = run(machine, suite.path, *command)
-    assert "1 passed" in done.stdout
-    assert "changed; the previous values are restored" in done.stdout
+    session = run(machine, suite.path, *command)
+    assert "1 passed" in session.stdout
+    assert "changed; the previous values are restored" in session.stdout
     assert machine.settle()
