@@ -139,14 +139,14 @@ def doctor(options: argparse.Namespace) -> int:
     It changes no setting, except that it restores those that a killed run left changed.
     """
     from greenbench.machine import gpus
-    from greenbench.machine.control.doctor import abilities
+    from greenbench.machine.control.doctor import capabilities
     from greenbench.machine.control.restore import recover
     from greenbench.machine.energy import examine
 
     recover(_print_to_stderr)
     survey = gpus.survey()
     findings = examine(survey)
-    controls = abilities(survey.gpus)
+    controls = capabilities(survey.gpus)
     if options.json:
         records = [dataclasses.asdict(finding) for finding in findings]
         records += [{"channel": "control", **dataclasses.asdict(c)} for c in controls]

@@ -25,7 +25,7 @@ WITHOUT_COUNTERS = (
 
 
 def show(
-    console: Console, findings: Sequence[Finding], abilities: Sequence[Capability] = ()
+    console: Console, findings: Sequence[Finding], capabilities: Sequence[Capability] = ()
 ) -> None:
     """Print the table of counters, the reasons and remedies, what can be set, and a conclusion."""
     from rich.box import SIMPLE_HEAD
@@ -37,7 +37,7 @@ def show(
     for finding in findings:
         table.add_row(*table_row(finding))
     console.print(table)
-    lines = [*counter_lines(findings), *control_lines(abilities), *conclusion(findings)]
+    lines = [*counter_lines(findings), *control_lines(capabilities), *conclusion(findings)]
     for line in lines:
         console.print(line, soft_wrap=True, markup=False)
 
@@ -83,18 +83,18 @@ def _channels_with(reason: str, findings: Sequence[Finding]) -> str:
     return ", ".join(_without_repeats(channels))
 
 
-def control_lines(abilities: Sequence[Capability]) -> list[str]:
+def control_lines(capabilities: Sequence[Capability]) -> list[str]:
     """Return a line for each device setting, and each remedy once."""
     lines = []
-    for ability in abilities:
-        title = f"{ability.setting} of {ability.device}"
-        if ability.available:
-            accepted = f" ({ability.takes})" if ability.takes else ""
-            lines.append(f"- {title}: can be set by {ability.by}{accepted}")
+    for capability in capabilities:
+        title = f"{capability.setting} of {capability.device}"
+        if capability.available:
+            accepted = f" ({capability.takes})" if capability.takes else ""
+            lines.append(f"- {title}: can be set by {capability.by}{accepted}")
         else:
-            lines.append(f"- {title}: cannot be set: {ability.reason}")
-        if ability.remedy:
-            lines.append(f"  to grant it: {ability.remedy}")
+            lines.append(f"- {title}: cannot be set: {capability.reason}")
+        if capability.remedy:
+            lines.append(f"  to grant it: {capability.remedy}")
     return _without_repeats(lines)
 
 

@@ -38,7 +38,7 @@ class Capability:
     """The command that would grant it."""
 
 
-def abilities(gpus: Sequence[Gpu]) -> list[Capability]:
+def capabilities(gpus: Sequence[Gpu]) -> list[Capability]:
     """Return what can be set on ``gpus`` and on the CPUs."""
     settings = []
     for gpu in gpus:
