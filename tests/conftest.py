@@ -1,8 +1,10 @@
-"""Fixtures that tests share."""
+"""Rules for all tests, and fixtures that they share."""
 
 from __future__ import annotations
 
+import fcntl
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,15 +14,36 @@ from hypothesis import HealthCheck, settings
 from tests.simulators import nvml as nvml_simulator
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
 # Programs that tests start are not workers, though a worker may start them.
 for name in [name for name in os.environ if name.startswith("PYTEST_XDIST_")]:
     del os.environ[name]
 
-# A busy machine is slow, and no test is to fail for that.
+# A busy machine is slow, and no test is to fail for that. In CI every run tries the same examples.
 settings.register_profile("greenbench", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("greenbench")
+settings.register_profile(
+    "ci", settings.get_profile("greenbench"), max_examples=50, derandomize=True, database=None
+)
+settings.load_profile("ci" if os.environ.get("CI") else "greenbench")
+
+# Every test holds the second lock while it runs, and the first one only to wait for the second in
+# its turn: otherwise tests that share the lock would keep one that wants it for itself waiting.
+TURN = os.open(Path(__file__).parent, os.O_RDONLY)
+RUNNING = os.open(__file__, os.O_RDONLY)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Let a test that is marked ``alone`` run while the other workers wait."""
+    mode = fcntl.LOCK_EX if item.get_closest_marker("alone") else fcntl.LOCK_SH
+    fcntl.flock(TURN, fcntl.LOCK_EX)
+    fcntl.flock(RUNNING, mode)
+    fcntl.flock(TURN, fcntl.LOCK_UN)
+    try:
+        return (yield)
+    finally:
+        fcntl.flock(RUNNING, fcntl.LOCK_UN)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The command line, seen from outside."""
+"""The command line: what is printed, and the exit codes."""
 
 from __future__ import annotations
 
@@ -11,19 +11,45 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from greenbench.cli import main
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.simulators.nvml import SimulatedNvml
+
+    Command = Callable[..., subprocess.CompletedProcess]
 
 ROOT = Path(__file__).parent.parent
 
 
-def greenbench(*arguments: str, cwd: Path = ROOT, **variables: str) -> subprocess.CompletedProcess:
-    """Run the command in a process of its own."""
-    environment = {**os.environ, **variables}
-    code = "import sys; from greenbench.cli import main; sys.exit(main())"
-    command = [sys.executable, "-c", code, *arguments]
+@pytest.fixture
+def greenbench(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
+    """Return a function that runs a command inside this process, in the project's folder."""
+
+    def run(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess:
+        monkeypatch.chdir(cwd)
+        capfd.readouterr()
+        try:
+            code = main(arguments)
+        except SystemExit as exit_:
+            code = exit_.code
+        return subprocess.CompletedProcess(arguments, code, *capfd.readouterr())
+
+    return run
+
+
+def in_a_process(
+    *arguments: str, cwd: Path = ROOT, **variables: str
+) -> subprocess.CompletedProcess:
+    """Run a command in a process of its own, with more environment variables."""
     return subprocess.run(
-        command, capture_output=True, text=True, cwd=cwd, env=environment, check=False
+        [sys.executable, "-m", "greenbench", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env={**os.environ, **variables},
+        check=False,
     )
 
 
@@ -31,10 +57,14 @@ def greenbench(*arguments: str, cwd: Path = ROOT, **variables: str) -> subproces
 def test_the_module_is_the_command_line(module: str) -> None:
     """``python -m`` runs the same commands, with the same exit codes."""
     command = [sys.executable, "-m", module]
-    checked = subprocess.run([*command, "check"], capture_output=True, text=True, cwd=ROOT)
+    checked = subprocess.run(
+        [*command, "check"], capture_output=True, text=True, cwd=ROOT, check=False
+    )
     assert (checked.returncode, checked.stderr) == (0, "")
     assert "agree; tasks: T1, T2" in checked.stdout
-    refused = subprocess.run([*command, "nonsense"], capture_output=True, text=True, cwd=ROOT)
+    refused = subprocess.run(
+        [*command, "nonsense"], capture_output=True, text=True, cwd=ROOT, check=False
+    )
     assert refused.returncode == 2
     assert refused.stderr.startswith("usage: greenbench ")
 
@@ -49,56 +79,55 @@ def test_quick_commands_import_little(command: str, more: set[str]) -> None:
     code += "finally:\n    print(*sys.modules, sep='\\n')"
     arguments = command.split()
     listed = subprocess.run(
-        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, cwd=ROOT
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
     )
     slow = {"pydantic", "numpy", "torch", "pynvml", "zeus", "rich.table", "pytest", "psutil"}
     assert set(listed.stdout.splitlines()) & (slow | more) == set()
     assert "greenbench.cli" in listed.stdout.splitlines()
 
 
-def test_check_passes_on_the_project_itself() -> None:
+def test_check_passes_on_the_project_itself(greenbench: Command) -> None:
     """experiment.md and variants/ agree."""
-    done = greenbench("check")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "8 folders of variants/ agree; tasks: T1, T2" in done.stdout
+    result = greenbench("check")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "8 folders of variants/ agree; tasks: T1, T2" in result.stdout
 
 
 def test_check_lists_what_is_wrong_and_exits_with_2(tmp_path: Path) -> None:
-    """No traceback, and the file is named."""
-    done = greenbench("check", str(tmp_path))
-    assert done.returncode == 2
-    assert "experiment.md" in done.stderr
-    assert "Traceback" not in done.stderr
+    """The message names the file, without a traceback."""
+    result = in_a_process("check", str(tmp_path))
+    assert result.returncode == 2
+    assert "experiment.md" in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [(("--nonsense",), "--nonsense"), (("-k", "V7"), "-k"), ((".", "second"), "second")],
 )
-def test_check_refuses_what_it_does_not_know(arguments: tuple[str, ...], named: str) -> None:
-    """A word too many is no folder, and no option of pytest's is swallowed."""
-    done = greenbench("check", *arguments)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert f"unrecognized arguments: {named}\n" in done.stderr
-    assert "usage: greenbench check" in done.stderr
+def test_check_refuses_what_it_does_not_know(
+    greenbench: Command, arguments: tuple[str, ...], named: str
+) -> None:
+    """A second folder and options of pytest's are usage errors."""
+    result = greenbench("check", *arguments)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert f"unrecognized arguments: {named}\n" in result.stderr
+    assert "usage: greenbench check" in result.stderr
 
 
-def test_run_passes_arguments_on_in_their_order(suite: pytest.Pytester) -> None:
-    """What follows is pytest's, options with values of their own too; one cell runs and exit code 0 comes back."""
-    done = greenbench(
-        "run",
-        "-k",
-        "V0 and T2",
-        "--green-rounds",
-        "2",
-        "-p",
-        "no:cacheprovider",
-        "-rA",
-        cwd=suite.path,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "PASSED bench/test_vulnerability.py::test_vulnerability[T2-V0_baseline]" in done.stdout
-    assert "V1_fast" not in done.stdout
+def test_run_passes_arguments_on_in_their_order(
+    greenbench: Command, suite: pytest.Pytester
+) -> None:
+    """Options with values go to pytest too; one cell runs, and the exit code is 0."""
+    options = ["-k", "V0 and T2", "--green-rounds", "2", "-p", "no:cacheprovider", "-rA"]
+    result = greenbench("run", *options, cwd=suite.path)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "PASSED bench/test_vulnerability.py::test_vulnerability[T2-V0_baseline]" in result.stdout
+    assert "V1_fast" not in result.stdout
     (file,) = (suite.path / "results").glob("*.json")
     assert len(json.loads(file.read_text())["cells"][0]["rounds"]) == 2
 
@@ -112,6 +141,7 @@ def test_run_passes_arguments_on_in_their_order(suite: pytest.Pytester) -> None:
     ],
 )
 def test_run_passes_exit_codes_on(
+    greenbench: Command,
     suite: pytest.Pytester,
     monkeypatch: pytest.MonkeyPatch,
     arguments: list[str],
@@ -120,34 +150,35 @@ def test_run_passes_exit_codes_on(
 ) -> None:
     """A failed cell, a wrong option and an empty selection end as they do in pytest."""
     monkeypatch.setenv("STUB", fault)
-    assert (
-        greenbench("run", *arguments, "-p", "no:cacheprovider", cwd=suite.path).returncode == code
-    )
+    result = greenbench("run", *arguments, "-p", "no:cacheprovider", cwd=suite.path)
+    assert result.returncode == code
 
 
-def test_run_with_plan_prints_it_and_runs_nothing(suite: pytest.Pytester) -> None:
+def test_run_with_plan_prints_it_and_runs_nothing(
+    greenbench: Command, suite: pytest.Pytester
+) -> None:
     """``--plan`` may stand anywhere; no result is written."""
-    done = greenbench("run", "-k", "V1_", "--plan", "-p", "no:cacheprovider", cwd=suite.path)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "greenbench: profile tiny" in done.stdout
-    assert "T2-V1_fast: 1 round of" in done.stdout
+    result = greenbench("run", "-k", "V1_", "--plan", "-p", "no:cacheprovider", cwd=suite.path)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "greenbench: profile tiny" in result.stdout
+    assert "T2-V1_fast: 1 round of" in result.stdout
     assert not (suite.path / "results").exists()
 
 
-def test_run_without_a_suite_says_where_it_looks(tmp_path: Path) -> None:
+def test_run_without_a_suite_says_where_it_looks(greenbench: Command, tmp_path: Path) -> None:
     """One sentence names the folder."""
-    done = greenbench("run", cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith(f"greenbench run: there is no folder bench in {tmp_path}")
+    result = greenbench("run", cwd=tmp_path)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.startswith(f"greenbench run: there is no folder bench in {tmp_path}")
 
 
-def test_doctor_says_what_is_missing_and_what_stands_in() -> None:
-    """Three channels, and what can be set; what has no counter has a reason."""
-    done = greenbench("doctor", "--json")
-    assert done.returncode == 0, done.stderr
-    found = {f["channel"]: f for f in json.loads(done.stdout)}
-    assert set(found) == {"gpu", "cpu", "dram", "control"}
-    for finding in found.values():
+def test_doctor_says_what_is_missing_and_what_stands_in(greenbench: Command) -> None:
+    """Each channel and the controls are available or have a reason why not."""
+    result = greenbench("doctor", "--json")
+    assert result.returncode == 0, result.stderr
+    findings = {finding["channel"]: finding for finding in json.loads(result.stdout)}
+    assert set(findings) == {"gpu", "cpu", "dram", "control"}
+    for finding in findings.values():
         assert finding["available"] or finding["reason"]
     table = greenbench("doctor")
     assert table.returncode == 0
@@ -155,11 +186,11 @@ def test_doctor_says_what_is_missing_and_what_stands_in() -> None:
 
 
 def test_doctor_measures_what_there_is(nvml: SimulatedNvml) -> None:
-    """A simulated card: its source says so, and its update period and idle watts are what they are."""
+    """Source, update period and idle watts of a simulated card are those of the simulator."""
     (gpu,) = nvml.plug()
     gpu.update_s, gpu.power_w = 0.02, 75
-    done = greenbench("doctor", "--json", **nvml.environment())
-    (card,) = [f for f in json.loads(done.stdout) if f["channel"] == "gpu"]
+    result = in_a_process("doctor", "--json", **nvml.environment())
+    (card,) = [f for f in json.loads(result.stdout) if f["channel"] == "gpu"]
     assert (card["available"], card["source"]) == (True, "simulated:nvml-counter")
     assert card["update_seconds"] == pytest.approx(0.02, rel=0.3)
     assert card["idle_w"] == pytest.approx(75, abs=max(1, card["idle_uncertainty_w"]))
@@ -167,7 +198,7 @@ def test_doctor_measures_what_there_is(nvml: SimulatedNvml) -> None:
     assert "200.0 to 700.0 W" in card["permission"]
 
 
-def test_list_shows_what_each_variant_changes() -> None:
+def test_list_shows_what_each_variant_changes(greenbench: Command) -> None:
     """Knob by knob, with the baseline's value; a sweep with all its values; V0 changes nothing."""
     found = {
         v["variant"]: v["differs_from_baseline"]
