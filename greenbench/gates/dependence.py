@@ -1,11 +1,7 @@
-"""Rounds that follow each other share the machine's state, and count for less than as many independent ones.
+"""Widen a gate's intervals where its rounds are not independent.
 
-The state is taken for an autoregressive process of first order, AR(1), with one correlation for all cells of a gate. It is
-found by moments: half the mean square of successive differences would be the variance if rounds were independent, and falls
-below that as they become alike (von Neumann, Annals of Mathematical Statistics 1941). Both moments are taken within cells,
-whose means differ, and the bias of few rounds is solved for. The variance of a mean is then that of correlated values (Box,
-Jenkins and Reinsel, Time Series Analysis, ch. 2): larger by ``inflation`` than the rounds' own spread says. That
-spread has fewer degrees of freedom as well, by Satterthwaite's moments (Biometrics Bulletin 1946).
+Successive rounds share the machine's state (``greenbench.stats.autocorrelation``); a state that
+outlasts a cell shows only in the scatter of cells that should compare alike.
 """
 
 from __future__ import annotations

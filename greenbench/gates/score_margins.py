@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from greenbench.gates.expression import Gate
-    from greenbench.stats.paired import Difference
+    from greenbench.stats.paired import PairedDifference
 
 Record = dict[str, Any]
 
@@ -83,11 +83,11 @@ def _together(here: Mapping[str, Any], there: Mapping[str, Any]) -> list[tuple[R
 
 def _paired(
     one: Record, other: Record, metric: str, factor: float, *, same: bool
-) -> Difference | None:
+) -> PairedDifference | None:
     from greenbench.stats import paired
 
     if same and one == other:  # what 2,000 resamples would say too
-        return paired.Difference(0.0, 0.0, 0.0)
+        return paired.PairedDifference(0.0, 0.0, 0.0)
     found = paired.differences(one, other, factor=factor).get(metric)
     return found if found is not None and found.value is not None else None
 

@@ -46,7 +46,7 @@ def _together(record: Record, base: Record) -> list[tuple[Record, Record]]:
 def _line(name: str, metric: str, together: Sequence[tuple[Record, Record]]) -> str:
     from greenbench.stats import paired
 
-    nothing = paired.Difference(None, None, None)
+    nothing = paired.PairedDifference(None, None, None)
     each = [paired.differences(one, other).get(metric, nothing) for one, other in together]
     mean = over_rounds(
         [Metric(value=d.value, low=d.low, high=d.high, n=together[0][0]["n"]) for d in each]

@@ -1,1 +1,1 @@
-"""Scores with intervals: what a binary classifier reaches on resampled test rows, and how two of them differ on the same."""
+"""Statistics: scores on resampled rows, paired comparisons, intervals, and combined uncertainty."""

@@ -1,11 +1,13 @@
-"""Intervals by the bootstrap over test rows (Efron and Tibshirani 1993): percentiles of the score on resampled rows.
+"""Intervals by the bootstrap over test rows (Efron and Tibshirani 1993).
 
-Rows that belong together, near-duplicates, are drawn together (the cluster bootstrap; Davison and Hinkley 1997, ch. 3.8), so
-that copies do not make a test side look larger than it is. The seed is fixed and the draws depend on the groups alone: two
-models on the same rows see the same resamples, which is what makes a difference *paired*.
+They are percentiles of the score on resampled rows. Rows that belong together, near-duplicates, are
+drawn together (the cluster bootstrap; Davison and Hinkley 1997, ch. 3.8), so that copies do not
+make a test split look larger than it is. The seed is fixed and the draws depend on the groups
+alone: two models on the same rows see the same resamples, which makes a difference *paired*.
 
-What it covers: which test rows happened to be drawn. What it does not: which training rows and which seed; the spread over
-rounds is added for that (``greenbench.stats.over_seeds``). With less than some 30 rows of a class percentiles are too narrow.
+What an interval covers: which test rows happened to be drawn. What it does not: which training rows
+and which seed; the spread over rounds is added for that (``greenbench.stats.over_seeds``). With
+less than some 30 rows of a class percentiles are too narrow.
 """
 
 from __future__ import annotations
@@ -34,51 +36,55 @@ class Interval(NamedTuple):
     high: float | None
 
 
-class Answered(Protocol):
-    """The answers of one model to the rows of a test side."""
+class Answers(Protocol):
+    """The answers of one model to the rows of a test split."""
 
     @property
     def groups(self) -> Array:
         """Which rows belong together, shape (rows,)."""
 
+    def point(self) -> dict[str, float]:
+        """Return each score on the rows as they are, NaN where undefined."""
+
     def scores(self, weights: Array) -> dict[str, Array]:
         """Return each score for weights of shape (resamples, rows)."""
 
 
-def point(one: Answered) -> dict[str, float]:
+def point(answers: Answers) -> dict[str, float]:
     """Return each score on the rows as they are, NaN where undefined."""
-    return {
-        name: float(values[0]) for name, values in one.scores(np.ones((1, len(one.groups)))).items()
-    }
+    return answers.point()
 
 
-def replicates(one: Answered, *, count: int = COUNT, seed: int = SEED) -> dict[str, Array]:
+def replicates(answers: Answers, *, count: int = COUNT, seed: int = SEED) -> dict[str, Array]:
     """Return each score on ``count`` resamples: name to an array of shape (count,)."""
-    parts = [one.scores(drawn) for drawn in _drawn(one.groups, count, seed)]
-    return {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
+    blocks: dict[str, list[Array]] = {}
+    for weights in _drawn(answers.groups, count, seed):
+        for name, values in answers.scores(weights).items():
+            blocks.setdefault(name, []).append(values)
+    return {name: np.concatenate(values) for name, values in blocks.items()}
 
 
 def _drawn(groups: Array, count: int, seed: int) -> Iterator[Array]:
-    """Yield how often each row is drawn, shape (some resamples, rows), until there were ``count`` resamples."""
+    """Yield how often each row is drawn, shape (some resamples, rows), for ``count`` resamples."""
     random = np.random.default_rng(seed)
-    names, of_row = np.unique(groups, return_inverse=True)
+    names, group_of_row = np.unique(groups, return_inverse=True)
     share = np.full(len(names), 1 / len(names))
     step = max(1, CELLS // len(groups))
     for start in range(0, count, step):
-        yield random.multinomial(len(names), share, size=min(step, count - start))[
-            :, of_row
-        ].astype(float)
+        size = min(step, count - start)
+        drawn = random.multinomial(len(names), share, size=size)
+        yield drawn[:, group_of_row].astype(float)
 
 
 def interval(values: Array) -> Interval:
     """Return the percentile interval of replicates."""
-    known = values[~np.isnan(values)]
-    if len(known) < FEWEST * len(values):
+    defined = values[~np.isnan(values)]
+    if len(defined) < FEWEST * len(values):
         return Interval(None, None)
-    low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    low, high = np.quantile(defined, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Interval(float(low), float(high))
 
 
-def intervals(found: Mapping[str, Array]) -> dict[str, Interval]:
+def intervals(drawn: Mapping[str, Array]) -> dict[str, Interval]:
     """Return the interval of each score's replicates."""
-    return {name: interval(values) for name, values in found.items()}
+    return {name: interval(values) for name, values in drawn.items()}

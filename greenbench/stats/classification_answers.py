@@ -1,15 +1,18 @@
-"""What a model answered to each test example, compact enough for a results file and exact enough to compute with later."""
+"""What a model answered to each test example.
+
+It is compact enough for a results file, and exact enough to compute scores from later.
+"""
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict, cast
 
 import numpy as np
 
-from greenbench.stats import classification_scores as binary
+from greenbench.stats import classification_scores
+from greenbench.stats.packing import pack, pack_bits, unpack, unpack_bits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcomes:
-    """The answers of a binary classifier to the rows of a test side, in their order."""
+    """The answers of a binary classifier to the rows of a test split, in their order."""
 
     labels: Array
     """0 or 1, shape (rows,)."""
@@ -37,7 +40,8 @@ class Outcomes:
     @property
     def right(self) -> Array:
         """Which rows are called what they are."""
-        right: Array = (self.probabilities >= self.threshold) == (self.labels == 1)
+        called = self.probabilities >= self.threshold
+        right: Array = called == (self.labels == 1)
         return right
 
     @property
@@ -46,11 +50,30 @@ class Outcomes:
         weights: Array = np.asarray(self.weights)[self.labels]
         return weights
 
+    def point(self) -> dict[str, float]:
+        """Return each score on the rows as they are, NaN where undefined."""
+        scores = self.scores(np.ones((1, len(self.labels))))
+        return {name: float(values[0]) for name, values in scores.items()}
+
     def scores(self, weights: Array) -> dict[str, Array]:
         """Return each score by resample, for ``weights`` of shape (resamples, rows)."""
-        return binary.scores(
+        return classification_scores.scores(
             weights * self.class_weights, self.labels, self.probabilities, self.threshold
         )
+
+
+class OutcomesRecord(TypedDict):
+    """``Outcomes`` as a results file holds them."""
+
+    n: int
+    rows_sha256: str
+    threshold: float
+    class_weights: list[float]
+    labels_bits: str
+    right_bits: str
+    probabilities_f32: str
+    groups_i32: str | None
+    """None where every row stands for itself."""
 
 
 def of(
@@ -62,12 +85,17 @@ def of(
     rows: Iterable[str] = (),
     weights: tuple[float, float] = (1.0, 1.0),
 ) -> Outcomes:
-    """Return the outcomes; without ``groups`` every row stands for itself. ``rows`` are the texts, for their checksum."""
+    """Return the outcomes; without ``groups`` every row stands for itself.
+
+    ``rows`` are the texts, for their checksum.
+    """
+    if not len(groups):
+        groups = range(len(labels))
     return Outcomes(
         labels=np.asarray(labels, np.int8),
         probabilities=np.asarray(probabilities, np.float32).astype(float),
         threshold=threshold,
-        groups=np.asarray(groups if len(groups) else range(len(labels)), np.int32),
+        groups=np.asarray(groups, np.int32),
         rows_sha256=checksum(rows),
         weights=weights,
     )
@@ -77,51 +105,48 @@ def checksum(rows: Iterable[str]) -> str:
     """Return the SHA-256 of texts in their order."""
     digest = hashlib.sha256()
     for row in rows:
-        digest.update(hashlib.sha256(row.encode("utf-8", "surrogatepass")).digest())
+        encoded = row.encode("utf-8", "surrogatepass")
+        digest.update(hashlib.sha256(encoded).digest())
     return digest.hexdigest()
 
 
-def record(one: Outcomes) -> dict[str, Any]:
-    """Return ``one`` as builtins: some 6 bytes of text a row, 11 where near-duplicates stand among them."""
-    _, groups = np.unique(one.groups, return_inverse=True)
-    alone = len(set(groups.tolist())) == len(groups)
+def record(outcomes: Outcomes) -> OutcomesRecord:
+    """Return ``outcomes`` as builtins.
+
+    A row takes some 6 bytes of text, 11 where near-duplicates stand among the rows.
+    """
+    names, groups = np.unique(outcomes.groups, return_inverse=True)
+    alone = len(names) == len(groups)
     return {
-        "n": len(one.labels),
-        "rows_sha256": one.rows_sha256,
-        "threshold": one.threshold,
-        "class_weights": list(one.weights),
-        "labels_bits": np.packbits(one.labels).tobytes().hex(),
-        "right_bits": np.packbits(one.right).tobytes().hex(),
-        "probabilities_f32": _text(one.probabilities.astype("<f4")),
-        "groups_i32": None if alone else _text(groups.astype("<i4")),
+        "n": len(outcomes.labels),
+        "rows_sha256": outcomes.rows_sha256,
+        "threshold": outcomes.threshold,
+        "class_weights": list(outcomes.weights),
+        "labels_bits": pack_bits(outcomes.labels),
+        "right_bits": pack_bits(outcomes.right),
+        "probabilities_f32": pack(outcomes.probabilities, "<f4"),
+        "groups_i32": None if alone else pack(groups, "<i4"),
     }
 
 
-def read(kept: Mapping[str, Any]) -> Outcomes:
-    """Return what ``record`` has written."""
-    count = int(kept["n"])
-    groups = np.arange(count) if kept["groups_i32"] is None else _array(kept["groups_i32"], "<i4")
+def read(kept: Mapping[str, object]) -> Outcomes:
+    """Return the outcomes that ``record`` has written."""
+    fields = cast("OutcomesRecord", kept)
+    count = int(fields["n"])
+    groups = np.arange(count)
+    if fields["groups_i32"] is not None:
+        groups = unpack(fields["groups_i32"], "<i4")
+    weight_0, weight_1 = fields["class_weights"]
     return Outcomes(
-        labels=bits(kept, "labels_bits").astype(np.int8),
-        probabilities=_array(kept["probabilities_f32"], "<f4").astype(float),
-        threshold=float(kept["threshold"]),
+        labels=unpack_bits(fields["labels_bits"], count).astype(np.int8),
+        probabilities=unpack(fields["probabilities_f32"], "<f4").astype(float),
+        threshold=float(fields["threshold"]),
         groups=groups,
-        rows_sha256=str(kept["rows_sha256"]),
-        weights=(float(kept["class_weights"][0]), float(kept["class_weights"][1])),
+        rows_sha256=str(fields["rows_sha256"]),
+        weights=(float(weight_0), float(weight_1)),
     )
 
 
-def bits(kept: Mapping[str, Any], name: str) -> Array:
-    """Return the yes and no of each row that ``kept`` holds under ``name``."""
-    packed = np.frombuffer(bytes.fromhex(kept[name]), np.uint8)
-    unpacked: Array = np.unpackbits(packed)[: int(kept["n"])].astype(bool)
-    return unpacked
-
-
-def _text(values: Array) -> str:
-    return base64.b64encode(values.tobytes()).decode("ascii")
-
-
-def _array(text: str, kind: str) -> Array:
-    values: Array = np.frombuffer(base64.b64decode(text), kind)
-    return values
+def bits(kept: Mapping[str, object], name: str) -> Array:
+    """Return the yes and no of each row that ``kept`` holds under ``name``, as booleans."""
+    return unpack_bits(cast("str", kept[name]), cast("int", kept["n"]))

@@ -1,4 +1,8 @@
-"""Student's t: quantiles, intervals and corrected p-values."""
+"""Student's t: quantiles, the interval of a combined uncertainty, and several p-values at once.
+
+The degrees of freedom of a combined uncertainty are effective ones by the Welch-Satterthwaite
+formula (Guide to the Expression of Uncertainty in Measurement, JCGM 100:2008, annex G.4).
+"""
 
 from __future__ import annotations
 
@@ -10,16 +14,27 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+LEVEL = 0.95
+"""Level of the interval that is printed after ``+-``."""
+
 
 def deviation(values: Sequence[float]) -> float:
-    """Return the standard deviation of a sample; the library's goes through fractions and takes ten times as long."""
+    """Return the standard deviation of a sample.
+
+    The standard library's goes through fractions and takes ten times as long.
+    """
     mean = math.fsum(values) / len(values)
-    return math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (len(values) - 1))
+    squares = math.fsum((value - mean) ** 2 for value in values)
+    return math.sqrt(squares / (len(values) - 1))
 
 
 @functools.lru_cache(maxsize=8192)
-def quantile(freedom: float, level: float = 0.975) -> float:
-    """Return Student's t for ``freedom`` degrees of freedom, the normal distribution's for infinitely many."""
+def quantile(freedom: float, level: float = (1 + LEVEL) / 2) -> float:
+    """Return the quantile of Student's t for ``freedom`` degrees of freedom.
+
+    For infinitely many it is the normal distribution's. It comes from ``scipy.special``, as
+    importing ``scipy.stats`` takes about a second.
+    """
     if math.isinf(freedom):
         return statistics.NormalDist().inv_cdf(level)
     from scipy.special import stdtrit
@@ -27,35 +42,36 @@ def quantile(freedom: float, level: float = 0.975) -> float:
     return float(stdtrit(freedom, level))
 
 
-def holm(chances: Sequence[float]) -> list[float]:
-    """Return p-values corrected for being several (Holm, Scandinavian Journal of Statistics 1979), in their order."""
-    order = sorted(range(len(chances)), key=chances.__getitem__)
-    corrected, worst = [0.0] * len(chances), 0.0
-    for rank, index in enumerate(order):
-        worst = max(worst, min(1.0, chances[index] * (len(chances) - rank)))
-        corrected[index] = worst
-    return corrected
-
-
-LEVEL = 0.95
-"""Of the interval that is printed after ``+-``."""
+def coverage(freedom: float) -> float:
+    """Return the factor that makes a 95 % interval of a standard uncertainty."""
+    return quantile(freedom)
 
 
 def effective_freedom(parts: Mapping[str, float], freedom: Mapping[str, int]) -> float:
-    """Return the Welch-Satterthwaite degrees of freedom; causes without an entry in ``freedom`` are known exactly."""
-    whole = math.hypot(0.0, *parts.values())
-    weighted = (
-        sum((parts[name] / whole) ** 4 / degrees for name, degrees in freedom.items())
-        if whole
-        else 0.0
-    )
+    """Return the Welch-Satterthwaite degrees of freedom of standard uncertainties in quadrature.
+
+    Parts without an entry in ``freedom`` are known exactly; infinite where all are.
+    """
+    whole = math.hypot(*parts.values())
+    if not whole:
+        return math.inf
+    weighted = 0.0
+    for name, degrees in freedom.items():
+        weighted += (parts[name] / whole) ** 4 / degrees
     return 1 / weighted if weighted else math.inf
 
 
-def coverage(freedom: float) -> float:
-    """Return the factor that makes a 95 % interval of a standard uncertainty with ``freedom`` degrees of freedom."""
-    if math.isinf(freedom):
-        return statistics.NormalDist().inv_cdf((1 + LEVEL) / 2)
-    from scipy.special import stdtrit
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return p-values corrected for their number, in their order.
 
-    return float(stdtrit(freedom, (1 + LEVEL) / 2))
+    By Holm's step-down procedure (Scandinavian Journal of Statistics 1979).
+    """
+    count = len(p_values)
+    order = sorted(range(count), key=p_values.__getitem__)
+    corrected = [0.0] * count
+    largest = 0.0
+    for rank, index in enumerate(order):
+        scaled = min(1.0, p_values[index] * (count - rank))
+        largest = max(largest, scaled)
+        corrected[index] = largest
+    return corrected

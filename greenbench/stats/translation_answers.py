@@ -1,16 +1,18 @@
-"""What came of each translation of a test side, compact enough for a results file and exact enough to compute with later.
+"""What came of each translation of a test split.
 
-Corpus BLEU (Papineni et al., ACL 2002) is made of sums over texts: n-grams that match, n-grams written, and lengths. Kept by
-text they give the score of any resample, and of two models on the same one. The formula is sacrebleu's (smoothing "exp").
+It is compact enough for a results file, and exact enough to compute scores from later. Corpus BLEU
+(Papineni et al., ACL 2002) is made of sums over texts: n-grams that match, n-grams written, and
+lengths. Kept by text, they give the score of any resample, and of two models on the same one.
 """
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict, cast
 
 import numpy as np
+
+from greenbench.stats.packing import pack, pack_bits, unpack, unpack_bits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,18 +23,19 @@ KIND = "translations"
 ORDER = 4
 """Longest n-grams of BLEU."""
 COLUMNS = 2 * ORDER + 2
-"""By text: matching 1- to 4-grams, written 1- to 4-grams, tokens written, tokens of the reference."""
+"""By text: matching 1- to 4-grams, written 1- to 4-grams, tokens written, tokens of the reference.
+"""
 MOST = 2**16 - 1
 RIGHT = ("pass_at_1", "exact_match")
-"""Which share says whether a translation is right: the first one that is known."""
+"""The shares that may say whether a translation is right: the first one that is known does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Translations:
-    """What came of the translations of a test side, in its order."""
+    """What came of the translations of a test split, in its order."""
 
     shares: Mapping[str, Array]
-    """Name of a score to which translations reach it: 0, 1, or NaN where it does not apply; each of shape (rows,)."""
+    """Score to which translations reach it: 0, 1, or NaN where it does not apply; shape (rows,)."""
     counts: Array
     """Of shape (rows, COLUMNS); all 0 for a row without a reference translation."""
     rows_sha256: str
@@ -46,13 +49,22 @@ class Translations:
     @property
     def right(self) -> Array:
         """Which translations are right."""
-        right: Array = next(self.shares[name] for name in RIGHT if name in self.shares) == 1
+        name = next(name for name in RIGHT if name in self.shares)
+        right: Array = self.shares[name] == 1
         return right
+
+    def point(self) -> dict[str, float]:
+        """Return each score on the rows as they are, NaN where undefined."""
+        once = np.ones((1, len(self.counts)))
+        scores = {name: float(_share(once, hits)[0]) for name, hits in self.shares.items()}
+        scores["bleu"] = corpus_bleu(self.counts.sum(axis=0))
+        return scores
 
     def scores(self, weights: Array) -> dict[str, Array]:
         """Return each score by resample, for ``weights`` of shape (resamples, rows)."""
-        found = {name: _share(weights, hits) for name, hits in self.shares.items()}
-        return {**found, "bleu": bleu(weights @ self.counts)}
+        scores = {name: _share(weights, hits) for name, hits in self.shares.items()}
+        scores["bleu"] = resampled_bleu(weights @ self.counts)
+        return scores
 
 
 def _share(weights: Array, hits: Array) -> Array:
@@ -64,60 +76,86 @@ def _share(weights: Array, hits: Array) -> Array:
     return share
 
 
-def bleu(sums: Array) -> Array:
-    """Return corpus BLEU, 0 to 100, for summed counts of shape (corpora, COLUMNS); NaN where there is no reference."""
+def corpus_bleu(sums: Array) -> float:
+    """Return sacrebleu's corpus BLEU, 0 to 100, for summed counts of shape (COLUMNS,).
+
+    NaN where there is no reference.
+    """
+    from sacrebleu.metrics import BLEU
+
+    counts = [int(value) for value in sums]
+    matches, written = counts[:ORDER], counts[ORDER : 2 * ORDER]
+    length, reference = counts[2 * ORDER :]
+    if reference == 0:
+        return float("nan")
+    bleu = BLEU.compute_bleu(matches, written, length, reference, smooth_method="exp")
+    return float(bleu.score)
+
+
+def resampled_bleu(sums: Array) -> Array:
+    """Return corpus BLEU for many corpora at once, of summed counts of shape (corpora, COLUMNS).
+
+    It is ``corpus_bleu`` vectorised, as sacrebleu's own formula takes one corpus a call and an
+    interval takes thousands: the same smoothing ("exp"; Chen and Cherry, WMT 2014) and the same
+    brevity penalty. NaN where there is no reference.
+    """
     matches, written = sums[:, :ORDER], sums[:, ORDER : 2 * ORDER]
     length, reference = sums[:, -2], sums[:, -1]
-    empty = matches == 0
-    smoothed = 1 / 2.0 ** np.cumsum(empty & (written > 0), axis=1)
+    unmatched = matches == 0
+    smoothed = 1 / 2.0 ** np.cumsum(unmatched & (written > 0), axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        precisions = np.where(empty, smoothed, matches) / written
+        precisions = np.where(unmatched, smoothed, matches) / written
         brevity = np.where(length < reference, np.exp(1 - reference / length), 1.0)
-        found = 100 * brevity * np.exp(np.log(precisions).mean(axis=1))
-    found = np.where((matches.sum(axis=1) == 0) | (written == 0).any(axis=1), 0.0, found)
-    return np.where(reference == 0, np.nan, found)
+        bleu = 100 * brevity * np.exp(np.log(precisions).mean(axis=1))
+    nothing = (matches.sum(axis=1) == 0) | (written == 0).any(axis=1)
+    bleu = np.where(nothing, 0.0, bleu)
+    return np.where(reference == 0, np.nan, bleu)
 
 
-def record(one: Translations) -> dict[str, Any]:
-    """Return ``one`` as builtins: some 28 bytes of text a row, and a bit for each share."""
+class ShareRecord(TypedDict):
+    """One share by row: whether it applies, and whether the translation reaches it."""
+
+    known: str
+    hit: str
+
+
+class TranslationsRecord(TypedDict):
+    """``Translations`` as a results file holds them."""
+
+    kind: str
+    n: int
+    rows_sha256: str
+    right_bits: str
+    shares_bits: dict[str, ShareRecord]
+    counts_u16: str
+
+
+def record(translations: Translations) -> TranslationsRecord:
+    """Return ``translations`` as builtins: some 28 bytes of text a row, and two bits a share."""
+    shares: dict[str, ShareRecord] = {}
+    for name, hits in translations.shares.items():
+        shares[name] = {"known": pack_bits(~np.isnan(hits)), "hit": pack_bits(hits == 1)}
     return {
         "kind": KIND,
-        "n": len(one.counts),
-        "rows_sha256": one.rows_sha256,
-        "right_bits": _bits(one.right),
-        "shares_bits": {
-            name: {"known": _bits(~np.isnan(h)), "hit": _bits(h == 1)}
-            for name, h in one.shares.items()
-        },
-        "counts_u16": base64.b64encode(np.minimum(one.counts, MOST).astype("<u2").tobytes()).decode(
-            "ascii"
-        ),
+        "n": len(translations.counts),
+        "rows_sha256": translations.rows_sha256,
+        "right_bits": pack_bits(translations.right),
+        "shares_bits": shares,
+        "counts_u16": pack(np.minimum(translations.counts, MOST), "<u2"),
     }
 
 
-def _bits(values: Array) -> str:
-    return np.packbits(values).tobytes().hex()
-
-
-def read(kept: Mapping[str, Any]) -> Translations:
-    """Return what ``record`` has written."""
-    rows = int(kept["n"])
-    counts = (
-        np.frombuffer(base64.b64decode(kept["counts_u16"]), "<u2")
-        .astype(float)
-        .reshape(rows, COLUMNS)
+def read(kept: Mapping[str, object]) -> Translations:
+    """Return the translations that ``record`` has written."""
+    fields = cast("TranslationsRecord", kept)
+    rows = int(fields["n"])
+    shares: dict[str, Array] = {}
+    for name, bits in fields["shares_bits"].items():
+        hits = unpack_bits(bits["hit"], rows).astype(float)
+        shares[name] = np.where(unpack_bits(bits["known"], rows), hits, np.nan)
+    counts = unpack(fields["counts_u16"], "<u2").astype(float)
+    return Translations(
+        shares=shares,
+        counts=counts.reshape(rows, COLUMNS),
+        rows_sha256=str(fields["rows_sha256"]),
     )
-    shares = {
-        name: np.where(
-            _unpacked(bits["known"], rows), _unpacked(bits["hit"], rows).astype(float), np.nan
-        )
-        for name, bits in kept["shares_bits"].items()
-    }
-    return Translations(shares=shares, counts=counts, rows_sha256=str(kept["rows_sha256"]))
-
-
-def _unpacked(text: str, rows: int) -> Array:
-    unpacked: Array = np.unpackbits(np.frombuffer(bytes.fromhex(text), np.uint8))[:rows].astype(
-        bool
-    )
-    return unpacked

@@ -1,8 +1,9 @@
-"""The uncertainty of a cell's numbers: what its rounds spread by, and what each of them does not know, combined.
+"""The uncertainty of a cell's joules: the spread over its rounds, and what each does not know.
 
-After the Guide to the Expression of Uncertainty in Measurement (JCGM 100:2008): causes are standard uncertainties, combined
-in quadrature (5.1); the interval is the standard uncertainty times Student's t for its effective degrees of freedom (annex
-G, Welch-Satterthwaite). docs/measurement.md says what is and what is not covered.
+After the Guide to the Expression of Uncertainty in Measurement (JCGM 100:2008): causes are standard
+uncertainties, combined in quadrature (5.1); the interval is the standard uncertainty times
+Student's t for its effective degrees of freedom (annex G, Welch-Satterthwaite).
+docs/measurement.md says what is and what is not covered.
 """
 
 from __future__ import annotations
@@ -19,77 +20,104 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 RANDOM = ("resolution", "edges", "stall")
-"""Causes that strike each round anew; all others are the same in every round of a session and do not average out."""
+"""Causes that strike each round anew.
+
+All others are the same in every round of a session and do not average out.
+"""
 NO_IDLE = "the idle power is not known for every channel"
 NO_SPREAD = "the spread between rounds (1 round)"
+NO_CHANNEL = "no channel is known"
+OTHER_CHANNELS = "the rounds do not know the same channels"
 
 
 def over_rounds(values: Sequence[float], causes: Sequence[Mapping[str, float]]) -> Quantity:
-    """Return the mean of the rounds' ``values`` with its uncertainty; ``causes`` are each round's standard uncertainties.
+    """Return the mean of the rounds' ``values`` with its uncertainty.
 
-    The spread between rounds already holds what a counter's resolution does to each: the wider interval of the two counts,
-    so that a small spread of few rounds, which happens, does not make them look certain.
+    ``causes`` are each round's standard uncertainties by cause. The spread between rounds already
+    holds what a counter's resolution does to each: the wider interval of the two counts, so that a
+    small spread of few rounds, which happens, does not make them look certain.
     """
     count = len(values)
-    named = dict.fromkeys(cause for each in causes for cause in each)
-    parts = {name: _of_mean(name, [each.get(name, 0.0) for each in causes]) for name in named}
-    half, chosen = _expanded(parts), parts
+    parts: dict[str, float] = {}
+    for name in dict.fromkeys(name for round_causes in causes for name in round_causes):
+        parts[name] = _of_mean(name, [round_causes.get(name, 0.0) for round_causes in causes])
+    half = _expanded(parts)
     if count > 1:
-        common = {name: u for name, u in parts.items() if name not in RANDOM}
-        seen = {**common, "spread": statistics.stdev(values) / math.sqrt(count)}
-        if (wide := _expanded(seen, count - 1)) >= half:
-            half, chosen = wide, seen
+        observed = {name: u for name, u in parts.items() if name not in RANDOM}
+        observed["spread"] = statistics.stdev(values) / math.sqrt(count)
+        wide = _expanded(observed, {"spread": count - 1})
+        if wide >= half:
+            half, parts = wide, observed
     return Quantity(
         value=statistics.fmean(values),
         n=count,
         uncertainty=half,
-        standard=math.hypot(0.0, *chosen.values()),
-        causes=chosen,
+        standard=math.hypot(*parts.values()),
+        causes=parts,
         lacks=(NO_SPREAD,) if count == 1 else (),
     )
 
 
-def _expanded(parts: Mapping[str, float], freedom: int | None = None) -> float:
-    """Return the half-width of the 95 % interval; ``freedom`` are the degrees of freedom of ``spread``, if that is a part."""
-    degrees = {} if freedom is None else {"spread": freedom}
-    return coverage(effective_freedom(parts, degrees)) * math.hypot(0.0, *parts.values())
+def _expanded(parts: Mapping[str, float], freedom: Mapping[str, int] | None = None) -> float:
+    """Return the half-width of the 95 % interval.
+
+    ``freedom`` are the degrees of freedom of the parts that are not known exactly.
+    """
+    factor = coverage(effective_freedom(parts, freedom or {}))
+    return factor * math.hypot(*parts.values())
 
 
-def _of_mean(cause: str, each: Sequence[float]) -> float:
+def _of_mean(cause: str, uncertainties: Sequence[float]) -> float:
     """Return what a cause leaves in the mean: independent ones average out, common ones stay."""
-    return math.hypot(*each) / len(each) if cause in RANDOM else statistics.fmean(each)
+    if cause in RANDOM:
+        return math.hypot(*uncertainties) / len(uncertainties)
+    return statistics.fmean(uncertainties)
 
 
 def energies(windows: Sequence[Energy]) -> dict[str, Quantity]:
-    """Return the mean joules of like windows, a round each: by channel, their sum, and both above the idle machine's."""
-    found: dict[str, Quantity] = {}
+    """Return the mean joules of like windows, one a round: by channel, and their total.
+
+    Each comes as it is (``cpu_j``) and net of idle (``cpu_net_j``).
+    """
+    quantities: dict[str, Quantity] = {}
     for channel in CHANNELS:
-        found |= _both(windows, channel, (channel,))
-    alike = len({e.scope for e in windows}) == 1
-    scope = windows[0].scope if alike else ()
-    return found | _both(
-        windows, "total", scope, "" if alike else "the rounds do not know the same channels"
-    )
+        reason = _reason(windows, channel)
+        quantities |= _gross_and_net(windows, channel, (channel,), reason)
+    scopes = {window.scope for window in windows}
+    if len(scopes) > 1:
+        return quantities | _gross_and_net(windows, "total", (), OTHER_CHANNELS)
+    (scope,) = scopes
+    return quantities | _gross_and_net(windows, "total", scope, _reason(windows, *scope))
 
 
-def _both(
-    windows: Sequence[Energy], name: str, channels: Sequence[str], reason: str = ""
+def _reason(windows: Sequence[Energy], *channels: str) -> str:
+    """Return the first reason why one of ``channels`` is not known."""
+    for window in windows:
+        for channel in channels:
+            if channel in window.reasons:
+                return window.reasons[channel]
+    return NO_CHANNEL
+
+
+def _gross_and_net(
+    windows: Sequence[Energy], name: str, channels: Sequence[str], reason: str
 ) -> dict[str, Quantity]:
-    """Return joules and net joules of the sum over ``channels``."""
-    gross = [_sum([e.joules(c) for c in channels]) for e in windows]
-    net = [_sum([e.net(c) for c in channels]) for e in windows]
-    why = reason or next(
-        (e.reasons[c] for e in windows for c in channels if c in e.reasons), "no channel is known"
-    )
+    """Return joules and net joules of the sum over ``channels``; ``reason`` says why it lacks."""
+    gross, net, causes, all_causes = [], [], [], []
+    for window in windows:
+        gross.append(_sum([window.joules(channel) for channel in channels]))
+        net.append(_sum([window.net(channel) for channel in channels]))
+        causes.append(gross_causes(window, channels))
+        all_causes.append(net_causes(window, channels))
+    net_reason = reason if None in gross else NO_IDLE
     return {
-        f"{name}_j": _mean(gross, [gross_causes(e, channels) for e in windows], why),
-        f"{name}_net_j": _mean(
-            net, [net_causes(e, channels) for e in windows], why if None in gross else NO_IDLE
-        ),
+        f"{name}_j": _mean(gross, causes, reason),
+        f"{name}_net_j": _mean(net, all_causes, net_reason),
     }
 
 
 def _sum(joules: Sequence[float | None]) -> float | None:
+    """Return the sum, None where one is: a sum of the others would look complete."""
     known = [j for j in joules if j is not None]
     return sum(known) if known and len(known) == len(joules) else None
 
@@ -97,64 +125,78 @@ def _sum(joules: Sequence[float | None]) -> float | None:
 def _mean(
     values: Sequence[float | None], causes: Sequence[Mapping[str, float]], reason: str
 ) -> Quantity:
-    """Average over the rounds: None where one of them lacks it, because a mean of the others would look complete."""
+    """Average over the rounds: None where one of them lacks it."""
     known = [v for v in values if v is not None]
-    return (
-        over_rounds(known, causes)
-        if len(known) == len(values)
-        else Quantity(value=None, reason=reason)
-    )
+    if len(known) < len(values):
+        return Quantity(value=None, reason=reason)
+    return over_rounds(known, causes)
 
 
 def gross_causes(energy: Energy, channels: Sequence[str]) -> dict[str, float]:
-    """Return the standard uncertainties in joules of the sum over ``channels``; channels are independent."""
-    causes = dict.fromkeys(cause for c in channels for cause in energy.uncertainty_j.get(c, {}))
-    return {
-        k: math.hypot(*(energy.uncertainty_j.get(c, {}).get(k, 0.0) for c in channels))
-        for k in causes
-    }
+    """Return the standard uncertainties in joules of the sum over ``channels``, by cause.
+
+    Channels are independent.
+    """
+    by_cause: dict[str, list[float]] = {}
+    for channel in channels:
+        for cause, uncertainty in energy.uncertainty_j.get(channel, {}).items():
+            by_cause.setdefault(cause, []).append(uncertainty)
+    return {cause: math.hypot(*values) for cause, values in by_cause.items()}
 
 
 def net_causes(energy: Energy, channels: Sequence[str]) -> dict[str, float]:
-    """Return the same for the joules above the idle machine's, whose idle power is uncertain too."""
-    idle = math.hypot(0.0, *(energy.idle_uncertainty_j.get(c, 0.0) for c in channels))
-    return {**gross_causes(energy, channels), "idle": idle}
+    """Return the same for the joules net of idle, whose idle power is uncertain too."""
+    idle = [energy.idle_uncertainty_j.get(channel, 0.0) for channel in channels]
+    causes = gross_causes(energy, channels)
+    causes["idle"] = math.hypot(*idle)
+    return causes
 
 
 def added(windows: Sequence[Energy]) -> Energy:
-    """Return successive windows as one: a channel that one of them lacks is None, with that one's reason.
+    """Return successive windows as one.
 
-    What a counter's resolution leaves is independent from window to window; all other causes are common and add up.
+    A channel that one of them lacks is None, with that one's reason. What a counter's resolution
+    leaves is independent from window to window; all other causes are common and add up.
     """
-    first, *rest = windows
-    return functools.reduce(_plus, rest, first)
+    return functools.reduce(_plus, windows)
 
 
 def _plus(one: Energy, other: Energy) -> Energy:
-    both = [c for c in CHANNELS if one.joules(c) is not None and other.joules(c) is not None]
-    idle = [c for c in both if c in one.idle_j and c in other.idle_j]
+    joules: dict[str, float] = {}
+    causes: dict[str, Mapping[str, float]] = {}
+    idle: dict[str, float] = {}
+    idle_uncertainty: dict[str, float] = {}
+    coarse = []
+    for channel in CHANNELS:
+        first, second = one.joules(channel), other.joules(channel)
+        if first is None or second is None:
+            continue
+        joules[f"{channel}_j"] = first + second
+        causes[channel] = _causes_of_sum(
+            one.uncertainty_j.get(channel, {}), other.uncertainty_j.get(channel, {})
+        )
+        if channel in one.coarse and channel in other.coarse:
+            coarse.append(channel)
+        if channel in one.idle_j and channel in other.idle_j:
+            idle[channel] = one.idle_j[channel] + other.idle_j[channel]
+            idle_uncertainty[channel] = (
+                one.idle_uncertainty_j[channel] + other.idle_uncertainty_j[channel]
+            )
     return Energy(
-        **{f"{c}_j": (one.joules(c) or 0.0) + (other.joules(c) or 0.0) for c in both},
+        **joules,
         sources=one.sources,
         reasons={**one.reasons, **other.reasons},
-        uncertainty_j={
-            c: _causes_of_sum(one.uncertainty_j.get(c, {}), other.uncertainty_j.get(c, {}))
-            for c in both
-        },
-        idle_j={c: one.idle_j[c] + other.idle_j[c] for c in idle},
-        idle_uncertainty_j={
-            c: one.idle_uncertainty_j[c] + other.idle_uncertainty_j[c] for c in idle
-        },
-        coarse=tuple(c for c in both if c in one.coarse and c in other.coarse),
+        uncertainty_j=causes,
+        idle_j=idle,
+        idle_uncertainty_j=idle_uncertainty,
+        coarse=tuple(coarse),
         doubts=tuple(dict.fromkeys((*one.doubts, *other.doubts))),
     )
 
 
 def _causes_of_sum(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:
-    pairs = {
-        cause: (one.get(cause, 0.0), other.get(cause, 0.0))
-        for cause in dict.fromkeys((*one, *other))
-    }
-    return {
-        cause: math.hypot(*pair) if cause in RANDOM else sum(pair) for cause, pair in pairs.items()
-    }
+    causes: dict[str, float] = {}
+    for cause in dict.fromkeys((*one, *other)):
+        first, second = one.get(cause, 0.0), other.get(cause, 0.0)
+        causes[cause] = math.hypot(first, second) if cause in RANDOM else first + second
+    return causes

@@ -12,7 +12,7 @@ from scipy.stats import binomtest
 
 from greenbench.stats import bootstrap, paired
 from greenbench.stats import classification_answers as outcomes
-from greenbench.stats.paired import Difference, McNemar
+from greenbench.stats.paired import McNemar, PairedDifference
 
 RANDOM = np.random.default_rng(17)
 LABELS = (RANDOM.random(200) < 0.4).astype(int)
@@ -21,7 +21,7 @@ NOISE = RANDOM.normal(size=200)
 ROWS = tuple(f"row {k}" for k in range(200))
 
 
-def differences(one: outcomes.Outcomes, other: outcomes.Outcomes) -> dict[str, Difference]:
+def differences(one: outcomes.Outcomes, other: outcomes.Outcomes) -> dict[str, PairedDifference]:
     """Compare two models by what a results file would keep of them."""
     return paired.differences(outcomes.record(one), outcomes.record(other))
 
@@ -44,7 +44,7 @@ def of_right(right: list[bool]) -> dict:
 def test_a_model_does_not_differ_from_itself() -> None:
     """Its difference is exactly 0 in each score, and so are both bounds."""
     found = differences(model(), model())
-    assert found == dict.fromkeys(bootstrap.point(model()), Difference(0.0, 0.0, 0.0))
+    assert found == dict.fromkeys(bootstrap.point(model()), PairedDifference(0.0, 0.0, 0.0))
 
 
 def test_the_difference_is_the_one_s_score_minus_the_other_s() -> None:
@@ -89,7 +89,7 @@ def test_each_model_keeps_its_own_threshold() -> None:
     """The same probabilities, cut elsewhere: the curves agree and what is called does not."""
     lenient = outcomes.of(LABELS, model().probabilities, threshold=0.2, rows=ROWS)
     found = differences(lenient, model())
-    assert found["roc_auc"] == Difference(0.0, 0.0, 0.0)
+    assert found["roc_auc"] == PairedDifference(0.0, 0.0, 0.0)
     assert (found["recall"].low or 0) > 0
 
 
@@ -97,7 +97,7 @@ def test_a_score_that_one_of_them_lacks_has_no_difference() -> None:
     """A model that calls nothing has no precision to compare."""
     silent = outcomes.of(LABELS, [0.0] * 200, threshold=0.5, rows=ROWS)
     found = differences(silent, model())
-    assert found["precision"] == Difference(None, None, None)
+    assert found["precision"] == PairedDifference(None, None, None)
     assert found["accuracy"].value is not None
 
 
