@@ -109,7 +109,7 @@ def list_variants(options: argparse.Namespace) -> int:
 
     known = load_experiment(options.folder).variants
     if options.json:
-        print(json.dumps([variants.record(variant) for variant in known], indent=1))  # noqa: T201
+        print(json.dumps(list(map(variants.record, known)), indent=1))  # noqa: T201
         return 0
     from rich.console import Console
 
@@ -148,8 +148,9 @@ def doctor(options: argparse.Namespace) -> int:
     findings = examine(survey)
     controls = capabilities(survey.gpus)
     if options.json:
-        records = [dataclasses.asdict(finding) for finding in findings]
-        records += [{"channel": "control", **dataclasses.asdict(c)} for c in controls]
+        records = list(map(dataclasses.asdict, findings))
+        for control in controls:
+            records.append({"channel": "control", **dataclasses.asdict(control)})
         print(json.dumps(records, indent=1))  # noqa: T201
         return 0
     from rich.console import Console
@@ -257,13 +258,13 @@ def add_sweep_power(commands: Commands) -> None:
 
 
 def _listed(text: str) -> tuple[str, ...]:
-    words = [word.strip() for word in text.split(",")]
+    words = map(str.strip, text.split(","))
     return tuple(word for word in words if word)
 
 
 def _fractions(text: str) -> tuple[float, ...]:
     try:
-        fractions = tuple(float(word) for word in _listed(text))
+        fractions = tuple(map(float, _listed(text)))
     except ValueError:
         fractions = ()
     if not fractions or not all(0 < fraction <= 1 for fraction in fractions):

@@ -74,7 +74,7 @@ def test_the_module_is_the_command_line(module: str) -> None:
     [("--help", {"yaml", "markdown_it"}), ("check", {"rich.console"}), ("list --json", set())],
 )
 def test_quick_commands_import_little(command: str, more: set[str]) -> None:
-    """What they do not need would be most of their time."""
+    """Imports would be most of the time of commands that do so little."""
     code = "import sys, greenbench.cli\ntry:\n    greenbench.cli.main(sys.argv[1:])\n"
     code += "finally:\n    print(*sys.modules, sep='\\n')"
     arguments = command.split()
@@ -109,7 +109,7 @@ def test_check_lists_what_is_wrong_and_exits_with_2(tmp_path: Path) -> None:
     ("arguments", "named"),
     [(("--nonsense",), "--nonsense"), (("-k", "V7"), "-k"), ((".", "second"), "second")],
 )
-def test_check_refuses_what_it_does_not_know(
+def test_check_refuses_unknown_arguments(
     greenbench: Command, arguments: tuple[str, ...], named: str
 ) -> None:
     """A second folder and options of pytest's are usage errors."""
@@ -148,7 +148,7 @@ def test_run_passes_exit_codes_on(
     fault: str,
     code: int,
 ) -> None:
-    """A failed cell, a wrong option and an empty selection end as they do in pytest."""
+    """A failed cell, a wrong option and an empty selection have pytest's exit codes."""
     monkeypatch.setenv("STUB", fault)
     result = greenbench("run", *arguments, "-p", "no:cacheprovider", cwd=suite.path)
     assert result.returncode == code
@@ -157,7 +157,7 @@ def test_run_passes_exit_codes_on(
 def test_run_with_plan_prints_it_and_runs_nothing(
     greenbench: Command, suite: pytest.Pytester
 ) -> None:
-    """``--plan`` may stand anywhere; no result is written."""
+    """``--plan`` may come after pytest's options, and no result is written."""
     result = greenbench("run", "-k", "V1_", "--plan", "-p", "no:cacheprovider", cwd=suite.path)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "greenbench: profile tiny" in result.stdout
@@ -166,13 +166,13 @@ def test_run_with_plan_prints_it_and_runs_nothing(
 
 
 def test_run_without_a_suite_says_where_it_looks(greenbench: Command, tmp_path: Path) -> None:
-    """One sentence names the folder."""
+    """The message names the folder that lacks a suite."""
     result = greenbench("run", cwd=tmp_path)
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr.startswith(f"greenbench run: there is no folder bench in {tmp_path}")
 
 
-def test_doctor_says_what_is_missing_and_what_stands_in(greenbench: Command) -> None:
+def test_doctor_gives_a_reason_for_each_missing_channel(greenbench: Command) -> None:
     """Each channel and the controls are available or have a reason why not."""
     result = greenbench("doctor", "--json")
     assert result.returncode == 0, result.stderr
@@ -199,7 +199,7 @@ def test_doctor_measures_what_there_is(nvml: SimulatedNvml) -> None:
 
 
 def test_list_shows_what_each_variant_changes(greenbench: Command) -> None:
-    """Knob by knob, with the baseline's value; a sweep with all its values; V0 changes nothing."""
+    """It lists each changed knob with both values, a sweep with all values, and V0 as unchanged."""
     found = {
         v["variant"]: v["differs_from_baseline"]
         for v in json.loads(greenbench("list", "--json").stdout)

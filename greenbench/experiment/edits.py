@@ -52,29 +52,36 @@ def with_variant(text: str, name: str, row: Mapping[str, str], change: tuple[str
 def written_row(text: str, name: str) -> dict[str, str]:
     """Return the cells of a variant's row as they are written, by column key."""
     table = tables_of(text)["Variants"]
-    line = next(r.line for r in table.rows if name in cell(r, "Folder").split("/"))
-    cells = [written.strip() for written in written_cells(lines_of(text)[line - 1])]
-    return dict(zip(_keys(table), cells, strict=True))
+    lines = lines_of(text)
+    for row in table.rows:
+        if name in cell(row, "Folder").split("/"):
+            return _written_cells(table, lines[row.line - 1])
+    raise KeyError(name)
 
 
-def _keys(table: MarkdownTable) -> list[str]:
-    return [table_key(column) for column in table.columns]
+def _written_cells(table: MarkdownTable, line: str) -> dict[str, str]:
+    """Return the cells of a row of ``table`` as they are written on ``line``, by column key."""
+    cells = {}
+    for column, written in zip(table.columns, written_cells(line), strict=True):
+        cells[table_key(column)] = written.strip()
+    return cells
 
 
 def _row_edit(lines: Sequence[str], table: MarkdownTable, cells: Mapping[str, str]) -> Edit:
     """Return the edit that adds a row to ``table``, formatted like its last row."""
-    texts = {column_key(column): text for column, text in cells.items()}
     if not table.rows:
-        return table.line + 1, _joined([texts.get(key, "") for key in _keys(table)], "|")
+        return table.line + 1, _joined(table, cells, "|")
     last = table.rows[-1]
     last_line = lines[last.line - 1]
-    last_cells = dict(zip(_keys(table), written_cells(last_line), strict=True))
+    last_cells = _written_cells(table, last_line)
     last_folder = cell(last, "Folder").strip("/").rpartition("/")[2]
-    texts["folder"] = _like(last_cells["folder"].strip(), last_folder, texts["folder"])
-    for key in (column_key(file) for file in VARIANT_FILES):
-        if key in texts and mark(last_cells[key]):
-            texts[key] = last_cells[key].strip()
-    return last.line, _joined([texts.get(key, "") for key in _keys(table)], last_line)
+    folder = _like(last_cells["folder"], last_folder, cells["Folder"])
+    texts = {**cells, "Folder": folder}
+    for file in VARIANT_FILES:
+        last_mark = last_cells.get(column_key(file), "")
+        if file in texts and mark(last_mark):
+            texts[file] = last_mark
+    return last.line, _joined(table, texts, last_line)
 
 
 def _like(written: str, name: str, new_name: str) -> str:
@@ -82,8 +89,13 @@ def _like(written: str, name: str, new_name: str) -> str:
     return written.replace(name, new_name) if name in written else f"`{new_name}`"
 
 
-def _joined(cells: Sequence[str], model: str) -> str:
-    """Join cells, with the borders and the indentation of the line ``model``."""
+def _joined(table: MarkdownTable, texts: Mapping[str, str], model: str) -> str:
+    """Return a row of ``table``, with the borders and the indentation of the line ``model``.
+
+    ``texts`` are its cells by column; the other cells are empty.
+    """
+    by_key = {column_key(column): text for column, text in texts.items()}
+    cells = [by_key.get(table_key(column), "") for column in table.columns]
     bare = model.strip()
     indent = model[: len(model) - len(model.lstrip(" \t"))]
     left = "| " if bare.startswith("|") or not cells[0] else ""
@@ -113,12 +125,12 @@ def _changelog(sections: Sequence[Section]) -> Section | None:
 def _changelog_row_edit(
     lines: Sequence[str], table: MarkdownTable, date: str, sentence: str
 ) -> Edit:
-    keys = _keys(table)
+    keys = list(map(table_key, table.columns))
     if "date" in keys:
         cells = {"date": date, _change_key(keys): sentence}
     else:
         cells = {_change_key(keys): f"{date}: {sentence}"}
-    line = _joined([cells.get(key, "") for key in keys], lines[table.line - 1])
+    line = _joined(table, cells, lines[table.line - 1])
     if _is_oldest_first(table):
         return table.rows[-1].line, line
     return table.line + 1, line
@@ -128,8 +140,10 @@ def _change_key(keys: Sequence[str]) -> str:
     """Return the key of the column for the sentence."""
     if "change" in keys:
         return "change"
-    others = [key for key in keys if key != "date"]
-    return others[0] if others else keys[-1]
+    for key in keys:
+        if key != "date":
+            return key
+    return keys[-1]
 
 
 def _is_oldest_first(table: MarkdownTable) -> bool:

@@ -129,5 +129,5 @@ def changes(variant: Variant) -> list[Difference]:
 def in_words(value: KnobValue | list[KnobValue]) -> str:
     """Describe the value, or the swept values, of a knob."""
     if isinstance(value, list):
-        return "each of " + ", ".join(str(v) for v in value)
+        return "each of " + ", ".join(map(str, value))
     return "the machine's own" if value is None else str(value)

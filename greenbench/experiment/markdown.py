@@ -102,7 +102,7 @@ def _table(tokens: Sequence[Token], lines: Sequence[str]) -> MarkdownTable:
 
 def _row(tokens: Sequence[Token], columns: Sequence[str], lines: Sequence[str]) -> Row:
     line = _line(tokens[0])
-    keys = [column_key(column) for column in columns]
+    keys = map(column_key, columns)
     cells = dict(zip(keys, _cells(tokens), strict=True))
     return Row(line=line, cells=cells, width=len(written_cells(lines[line - 1])))
 

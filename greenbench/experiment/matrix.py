@@ -94,7 +94,7 @@ def load(experiment: Path, variants_dir: Path) -> Experiment:
         raise Disagreements(problems)
     return Experiment(
         tasks=tuple(_task(row, tables) for row in tables.rows("Tasks")),
-        models=tuple(_model(row) for row in tables.rows("Models")),
+        models=tuple(map(_model, tables.rows("Models"))),
         variants=tuple(_variant(row, folders, configs) for row in tables.rows("Variants")),
     )
 
@@ -126,8 +126,13 @@ def ambiguous_keyword(keyword_expr: str, names: Sequence[str]) -> str | None:
     searches for a substring and ignores case, so ``V1`` is in ``V10_data``; ``V1_`` is not.
     """
     for short in re.findall(r"\bV\d+\b", keyword_expr, re.IGNORECASE):
-        intended = [n for n in names if re.search(rf"\b{short}_", n, re.IGNORECASE)]
-        others = [n for n in names if short.casefold() in n.casefold() and n not in intended]
+        intended = []
+        others = []
+        for name in names:
+            if re.search(rf"\b{short}_", name, re.IGNORECASE):
+                intended.append(name)
+            elif short.casefold() in name.casefold():
+                others.append(name)
         if intended and others:
             better = re.sub(rf"\b{short}\b", f"{short}_", keyword_expr)
             quoted = f'"{better}"' if " " in better else better

@@ -73,15 +73,15 @@ def make(
 
 
 def _check_name(name: str, known: Sequence[Variant]) -> None:
-    numbers = [_number(variant.name) for variant in known]
-    free = f"V{max(numbers, default=-1) + 1}"
+    names = [variant.name for variant in known]
+    free = f"V{max(map(_number, names), default=-1) + 1}"
     if not FOLDER_NAME.fullmatch(name) or len(name) > LONGEST_NAME:
         form = f"V<number>_<name>, like {free}_{_stem(name)[:20]}"
         raise UsageError(f"greenbench new: '{name}' is not a variant's name; it is {form}")
-    for variant in known:
-        if _number(variant.name) == _number(name):
+    for taken in names:
+        if _number(taken) == _number(name):
             raise UsageError(
-                f"greenbench new: V{_number(name)} is {variant.name} already; "
+                f"greenbench new: V{_number(name)} is {taken} already; "
                 f"take the next free number, {free}_{_stem(name)}"
             )
 
@@ -110,19 +110,22 @@ def _parse_settings(settings: Sequence[str]) -> Knobs:
     knobs = {}
     for setting in settings:
         where = f"greenbench new: --set {setting}"
-        knob, equals, value = (part.strip() for part in setting.partition("="))
+        knob, equals, value = setting.partition("=")
         if not equals or "." not in knob:
             raise UsageError(f"{where}: write stage.knob=value, like system.cpu_threads=1")
-        knobs[knob] = parse_value(knob, value, where)
+        knobs[knob.strip()] = parse_value(knob.strip(), value.strip(), where)
     return knobs
 
 
 def _knobs_off_baseline(origin: Variant, settings: Knobs) -> Knobs:
     """Return what ``origin`` changes, overridden by ``settings``, without baseline values."""
     knobs = {difference.knob: difference.here for difference in changes(origin)}
-    knobs.update(settings)
     baseline = Options()
-    return {k: value for k, value in knobs.items() if value != value_of(baseline, k)}
+    for knob, value in settings.items():
+        knobs[knob] = value
+        if value == value_of(baseline, knob):
+            del knobs[knob]
+    return knobs
 
 
 def _variant(folder: Path, title: str | None, knobs: Knobs) -> Variant:
@@ -249,7 +252,7 @@ def _row(text: str, made: Variant, origin: Variant) -> dict[str, str]:
         elif differences == _changes_in(stage, origin):
             words = origin_cells[column_key(stage)]
         else:
-            words = ", ".join(_knob_cell(difference) for difference in differences)
+            words = ", ".join(map(_knob_cell, differences))
         cells[stage.capitalize()] = words
     return cells
 

@@ -173,7 +173,7 @@ def _texts(raw: RawOption, form: str) -> list[str]:
     entries = raw.value or []
     if not isinstance(entries, list | tuple):
         raise raw.error(f"in pyproject.toml give a list of {form}")
-    return [str(entry) for entry in entries]
+    return list(map(str, entries))
 
 
 def gates(raw: RawOption) -> tuple[Gate, ...]:
@@ -216,12 +216,14 @@ def sizes(raw: RawOption) -> dict[str, float]:
     """Return the numbers of ``train:24,max_chars:900`` by key, one of ``SIZES``."""
     numbers: dict[str, float] = {}
     for part in str(raw.value).split(","):
-        key, _, value = (piece.strip() for piece in part.partition(":"))
-        if ":" not in part or key not in SIZES:
+        name, colon, value = part.partition(":")
+        key = name.strip()
+        if not colon or key not in SIZES:
             remedy = f"write KEY:N,... with keys of {', '.join(SIZES)}"
             raise replace(raw, value=part.strip()).error(remedy)
         kind, least = SIZES[key]
-        numbers[key] = _number(replace(raw, flag=f"{raw.flag} {key}", value=value), kind, least)
+        entry = RawOption(f"{raw.flag} {key}", value.strip())
+        numbers[key] = _number(entry, kind, least)
     return numbers
 
 

@@ -94,7 +94,7 @@ def variant_problems(
             config = configs[folder_name(row)]
             for sentence in _stage_problems(row, folders[folder_name(row)], config):
                 yield row.line, sentence
-    named = {folder_name(row) for row in table.rows}
+    named = set(map(folder_name, table.rows))
     for name, folder in folders.items():
         if name not in named and FOLDER_NAME.fullmatch(name):
             missing = f"{short_path(folder)} has no row in this table"

@@ -130,15 +130,13 @@ class Settings:
     balance: Mapping[str, str] = option(
         "TASK=HOW",
         by_task(one_of(BALANCES)),
-        "class-imbalance handling in training: none, weights or undersample, e.g. T2=weights "
-        "(default: none)",
+        "class-imbalance handling: none, weights or undersample, e.g. T2=weights (default: none)",
         repeatable=True,
     )
     prevalence: Mapping[str, float] = option(
         "TASK=SHARE",
         by_task(share),
-        "weight the scores to this share of positive examples, e.g. T2=0.056 "
-        "(default: the test split's own)",
+        "weight scores to this share of positives, e.g. T2=0.056 (default: the test split's own)",
         repeatable=True,
     )
     size: Mapping[str, Mapping[str, float]] = option(
@@ -173,8 +171,7 @@ class Settings:
     control: str = option(
         "on|off",
         one_of(("on", "off")),
-        "may power limits, clocks and governors be set? off: those knobs are reported as not "
-        "applied (default: on)",
+        "set power limits, clocks and governors? off: those knobs are not applied (default: on)",
         default="on",
     )
     require: tuple[str, ...] = option(
@@ -186,8 +183,7 @@ class Settings:
     strict: tuple[str, ...] = option(
         "partial,inconclusive",
         strictness,
-        "fail cells that are partial (a knob did not take the requested value), inconclusive "
-        "verdicts of gates, or both",
+        "fail partial cells (a knob did not take effect), inconclusive verdicts, or both",
         bare="partial",
     )
     gate: tuple[Gate, ...] = option(
@@ -209,8 +205,7 @@ class Settings:
     unsafe_exec: bool = option(
         "",
         switch,
-        "run generated programs even if there is no sandbox (default: they are not run, and their "
-        "scores are null)",
+        "run generated programs even without a sandbox (default: their scores are null then)",
         default=False,
     )
     plan: bool = option("", switch, "print what would run and cost; run nothing", default=False)
@@ -242,7 +237,7 @@ def read_pyproject(root: Path) -> dict[str, object]:
     known = [o.name for o in OPTIONS]
     unknown = sorted(set(table) - set(known))
     if unknown:
-        keys = ", ".join(repr(key) for key in unknown)
+        keys = ", ".join(map(repr, unknown))
         raise UsageError(
             f"{file.name}: [tool.greenbench] has no {keys}; it has: {', '.join(known)}"
         )

@@ -71,8 +71,10 @@ def read_tables(path: Path) -> Tables:
         problem = f"{path.name}:1: the file is empty; it needs the tables {', '.join(COLUMNS)}"
         return Tables(where=path.name, found={}, problems=(problem,))
     tables, problems = _find_tables(read_sections(text))
-    sentences = tuple(f"{path.name}:{line}: {sentence}" for line, sentence in problems)
-    return Tables(where=path.name, found=tables, problems=sentences)
+    sentences = []
+    for line, sentence in problems:
+        sentences.append(f"{path.name}:{line}: {sentence}")
+    return Tables(where=path.name, found=tables, problems=tuple(sentences))
 
 
 def tables_of(text: str) -> dict[str, MarkdownTable]:
@@ -130,12 +132,15 @@ def _is_about(heading: str, name: str) -> bool:
 
 def _candidates(name: str, sections: Sequence[Section]) -> list[MarkdownTable]:
     """Return the tables of ``sections`` with the column that identifies rows, else the first."""
-    tables = []
-    for section in sections:
-        for table in section.tables:
-            tables.append(_with_known_keys(table))
     key = column_key(COLUMNS[name][0])
-    keyed = [table for table in tables if key in _keys(table)]
+    tables = []
+    keyed = []
+    for section in sections:
+        for written in section.tables:
+            table = _with_known_keys(written)
+            tables.append(table)
+            if key in _keys(table):
+                keyed.append(table)
     return keyed or tables[:1]
 
 
@@ -143,13 +148,13 @@ def _with_known_keys(table: MarkdownTable) -> MarkdownTable:
     """Return ``table`` with the cells of a column that has a second name under its first one."""
     rows = []
     for row in table.rows:
-        cells = {_SYNONYMS.get(key, key): text for key, text in row.cells.items()}
+        cells = {table_key(column): text for column, text in row.cells.items()}
         rows.append(replace(row, cells=cells))
     return replace(table, rows=tuple(rows))
 
 
 def _keys(table: MarkdownTable) -> list[str]:
-    return [table_key(column) for column in table.columns]
+    return list(map(table_key, table.columns))
 
 
 def _broken_table_problems(name: str, sections: Sequence[Section]) -> Iterator[Problem]:
@@ -180,7 +185,7 @@ def _form_problems(
 
 def _column_problems(name: str, table: MarkdownTable) -> Iterator[str]:
     keys = _keys(table)
-    required = [column_key(column) for column in COLUMNS[name]]
+    required = list(map(column_key, COLUMNS[name]))
     others = [column for column in table.columns if column_key(column) not in required]
     for column in COLUMNS[name]:
         times = keys.count(column_key(column))

@@ -1,4 +1,4 @@
-"""Cells and forecasts."""
+"""Cells of the matrix, and forecasts of what they cost."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_ids_are_a_promise() -> None:
 
 
 def test_a_swept_value_stands_in_the_options() -> None:
-    """Each cell of V1 has its own batch size and the Rust tokenizer."""
+    """Each cell of V1 has its own batch size, and all have the Rust tokenizer."""
     cells = cells_of("T2", EXPERIMENT.variants, profiles.profile("tiny"), seed=3, rounds=2)
     swept = [c.options.data for c in cells if c.variant == "V1_data"]
     assert [(d.tokenizer, d.batch_size) for d in swept] == [
@@ -47,7 +47,7 @@ def test_a_swept_value_stands_in_the_options() -> None:
 
 
 def test_the_defaults_are_the_baseline() -> None:
-    """V0 differs from nothing; one turned knob is one difference."""
+    """The default options have no difference, and one changed knob is one difference."""
     assert differences(Options()) == ()
     turned = replace(Options(), training=TrainingOptions(precision="bf16"))
     assert [(d.knob, d.baseline, d.here) for d in differences(turned)] == [
@@ -56,7 +56,7 @@ def test_the_defaults_are_the_baseline() -> None:
 
 
 def test_an_unknown_profile_lists_the_known() -> None:
-    """The sentence names what there is."""
+    """The message names the profiles."""
     with pytest.raises(UsageError, match="tiny, small, full"):
         profiles.profile("huge")
 
@@ -85,7 +85,7 @@ def earlier(
 
 
 def test_a_forecast_sums_medians_over_earlier_rounds() -> None:
-    """Cells never seen, failed, of other profiles, hosts, data or models do not count; several rounds multiply."""
+    """Only successful runs of the same profile, host, data and model count, times the rounds."""
     cells = cells_of("T2", EXPERIMENT.variants[:3], profiles.profile("tiny"), seed=0, rounds=2)
     runs = [
         *(earlier("T2-V0_baseline", s, 10 * s) for s in (1.0, 2.0, 30.0)),
@@ -103,6 +103,6 @@ def test_a_forecast_sums_medians_over_earlier_rounds() -> None:
 
 
 def test_without_earlier_results_there_is_no_forecast() -> None:
-    """No number is invented."""
+    """Without earlier results there is no forecast at all."""
     cells = cells_of("T2", EXPERIMENT.variants, profiles.profile("tiny"), seed=0, rounds=None)
     assert forecast(cells, [], LIKE) is None

@@ -1,4 +1,4 @@
-"""A config.yaml gives exactly the knobs that differ; whatever else it says is named with its line."""
+"""A config.yaml gives the knobs that differ, and problems come with their lines."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def config_of(folder: Path, text: str | bytes) -> Config:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Return where a variant's folder may be made."""
+    """Return the path of a folder that a test may make."""
     return tmp_path / "variants" / "V8_new"
 
 
@@ -46,7 +46,7 @@ def folder(tmp_path: Path) -> Path:
     "text", ["", "# nothing\n", "---\n", "{}\n", "\ufeff# with a byte order mark\n"]
 )
 def test_a_config_that_sets_nothing_is_the_baseline(folder: Path, text: str) -> None:
-    """Comments and emptiness change nothing."""
+    """An empty file, or one of comments, changes nothing."""
     assert config_of(folder, text) == Config(options=Options(), sweep={}, changes={})
 
 
@@ -57,7 +57,7 @@ def test_a_missing_config_is_the_baseline(folder: Path) -> None:
 
 
 def test_knobs_reach_their_options(folder: Path) -> None:
-    """Every kind of value arrives as its knob's type, and all other knobs keep the baseline's value."""
+    """Each value has its knob's type, and all other knobs keep the baseline's value."""
     config = config_of(
         folder, "training:\n  finetune: false\n  precision: bf16\nsystem: {gpu_power_fraction: 1}\n"
     )
@@ -71,7 +71,7 @@ def test_knobs_reach_their_options(folder: Path) -> None:
 
 
 def test_a_list_is_a_sweep_and_leaves_the_baselines_value(folder: Path) -> None:
-    """The swept knob's values stand in ``sweep`` in the file's order; the options keep the baseline's."""
+    """``sweep`` has the values in the file's order; the options keep the baseline's value."""
     config = config_of(folder, "data:\n  tokenizer: rust\n  batch_size: [64, 16, 32]\n")
     assert config.sweep == {"data.batch_size": (64, 16, 32)}
     assert config.options == replace(Options(), data=DataOptions(tokenizer="rust"))
@@ -98,7 +98,8 @@ ONE_PROBLEM = {
     "unknown knob": (
         "training:\n  precison: bf16\n",
         2,
-        "training has no 'precison'; it has: finetune, optimizer, precision, accumulation_steps; did you mean 'prec",
+        "training has no 'precison'; it has: finetune, optimizer, precision, accumulation_steps; "
+        "did you mean 'precision'?",
     ),
     "knob of another stage": (
         "training:\n  skip_layers: 0.5\n",
@@ -223,7 +224,8 @@ ONE_PROBLEM = {
     "baseline restated": (
         "data:\n  tokenizer: rust\n  batch_size: 32\n",
         3,
-        "data.batch_size is 32 in the baseline already; config.yaml holds only what differs: remove the line",
+        "data.batch_size is 32 in the baseline already; config.yaml holds only what differs: "
+        "remove the line",
     ),
     "baseline restated as a whole number": (
         "inference: {skip_layers: 0}\n",
@@ -300,7 +302,7 @@ def test_a_problem_is_named_with_its_line(
 
 
 def test_all_problems_of_a_file_come_together(folder: Path) -> None:
-    """One reading finds every mistake, and what is right is still known."""
+    """One reading finds every problem, and still gives the values that are right."""
     config = config_of(
         folder, "data:\n  tokenizer: rust\n  batch_size: 0\ntraining:\n  precison: bf16\nsytem: 1\n"
     )
@@ -309,7 +311,7 @@ def test_all_problems_of_a_file_come_together(folder: Path) -> None:
 
 
 def test_a_config_that_cannot_be_opened_is_a_problem(folder: Path) -> None:
-    """A directory or a dangling link in place of the file is not the baseline."""
+    """A directory or a dangling link in place of the file is a problem."""
     (folder / "config.yaml").mkdir(parents=True)
     assert "cannot be read" in read_config(folder).problems[0]
     (folder / "config.yaml").rmdir()
@@ -317,7 +319,7 @@ def test_a_config_that_cannot_be_opened_is_a_problem(folder: Path) -> None:
     assert "cannot be read (No such file or directory)" in read_config(folder).problems[0]
 
 
-def test_deep_nesting_is_a_problem_and_no_crash(folder: Path) -> None:
+def test_deep_nesting_is_a_problem(folder: Path) -> None:
     """A file that exhausts the parser is refused like any other broken one."""
     (problem,) = config_of(folder, "[" * 2_000).problems
     assert "not valid YAML" in problem
@@ -355,7 +357,7 @@ BESIDE = {
 
 
 def test_the_values_below_cover_every_knob() -> None:
-    """A new knob joins the round trip."""
+    """The round trip below tests every knob that there is."""
     assert VALUES.keys() == {f"{s}.{k}" for s in STAGES for k in knobs(s)}
 
 
@@ -364,7 +366,7 @@ def test_the_values_below_cover_every_knob() -> None:
 def test_what_is_written_is_what_differs(
     tmp_path_factory: pytest.TempPathFactory, chosen: dict[str, object]
 ) -> None:
-    """For any set of knobs off the baseline, the differences of the options are the file's content."""
+    """For any set of knobs off the baseline, the options' differences are the file's content."""
     chosen = {k: v for k, v in chosen.items() if BESIDE.get(k, k) in chosen}
     if "system.gpu_power_fraction" in chosen:
         chosen.pop("system.gpu_power_w", None)
@@ -380,16 +382,16 @@ def test_what_is_written_is_what_differs(
 
 @settings(deadline=None)
 @given(text=st.text(st.sampled_from("data: batch_size\n \t[]{}-#'\"?&*!|>%@`,0\0\xff")))
-def test_no_text_makes_reading_fail_otherwise(
+def test_any_text_is_options_or_problems(
     tmp_path_factory: pytest.TempPathFactory, text: str
 ) -> None:
-    """Whatever a file holds, reading ends with options or with problems."""
+    """Reading any bytes ends with options or with problems."""
     config = config_of(tmp_path_factory.mktemp("any") / "V8_new", text.encode("latin-1"))
     assert config.problems or not config.changes
 
 
 def test_read_text_names_the_line_of_the_bad_byte(tmp_path: Path) -> None:
-    """The error carries the name it was given and the line."""
+    """The error starts with the given name and the line."""
     path = tmp_path / "x.md"
     path.write_bytes(b"one\ntwo\n\xff")
     with pytest.raises(UsageError, match=r"^here\.md:3: byte 0xff is not UTF-8"):
@@ -397,7 +399,7 @@ def test_read_text_names_the_line_of_the_bad_byte(tmp_path: Path) -> None:
 
 
 def test_did_you_mean_is_silent_without_a_close_word() -> None:
-    """A hint that is far off would mislead."""
+    """A word that resembles none gets no suggestion."""
     assert did_you_mean("zzz", ["data", "training"]) == ""
     assert did_you_mean("dat", ["data", "training"]) == "; did you mean 'data'?"
 
@@ -422,7 +424,7 @@ def run_script(script: Path, *arguments: str, cwd: Path) -> list[str]:
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda f: f.name)
 def test_a_script_selects_its_own_variant(folder: Path, tmp_path: Path) -> None:
-    """Each run.sh benchmarks the folder it lies in and passes the arguments on."""
+    """Each run.sh benchmarks its own folder and passes its arguments on to pytest."""
     expected = [
         "-m",
         "pytest",
@@ -445,12 +447,12 @@ def test_a_script_selects_its_own_variant(folder: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("arguments", [("-k", "T2 or T1"), ("-kT2 or T1",)])
 def test_a_k_narrows_the_scripts_selection(arguments: tuple[str, ...], tmp_path: Path) -> None:
     """Pytest would let the last -k win and run other variants; the script joins the two."""
-    said = run_script(FOLDERS[0] / "run.sh", *arguments, "-x", cwd=tmp_path)
-    assert said[-3:] == ["-k", f"{FOLDERS[0].name} and (T2 or T1)", "-x"]
+    passed_on = run_script(FOLDERS[0] / "run.sh", *arguments, "-x", cwd=tmp_path)
+    assert passed_on[-3:] == ["-k", f"{FOLDERS[0].name} and (T2 or T1)", "-x"]
 
 
 def test_a_script_works_through_links_and_spaces(tmp_path: Path) -> None:
-    """Neither a space in the path nor a link to the script hides the repository from it."""
+    """A script finds its repository through a link and with a space in the path."""
     folder = tmp_path / "my repo" / "variants" / "V9_copied"
     folder.mkdir(parents=True)
     (folder / "run.sh").write_bytes((FOLDERS[0] / "run.sh").read_bytes())
@@ -458,11 +460,11 @@ def test_a_script_works_through_links_and_spaces(tmp_path: Path) -> None:
     shutil.copy(REPO / "variants" / "run", folder.parent)
     link = tmp_path / "go"
     link.symlink_to(folder / "run.sh")
-    said = run_script(link, cwd=tmp_path)
-    assert said[2] == str((tmp_path / "my repo" / "bench").resolve())
-    assert said[-1] == "V9_copied"
+    arguments = run_script(link, cwd=tmp_path)
+    assert arguments[2] == str((tmp_path / "my repo" / "bench").resolve())
+    assert arguments[-1] == "V9_copied"
 
 
 def test_the_scripts_are_one_text() -> None:
-    """A variant is data: its script is a copy, never code of its own."""
+    """The run.sh of all variants are the same."""
     assert len({(f / "run.sh").read_bytes() for f in FOLDERS}) == 1

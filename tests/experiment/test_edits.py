@@ -1,4 +1,4 @@
-"""A variant joins an experiment.md that a person wrote: what was there stays to the byte, and the file still reads."""
+"""Adding a variant to an experiment.md leaves all else as it is, to the byte."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def added(text: str) -> str:
 
 
 def new_lines(before: str, after: str) -> list[str]:
-    """Return the lines that came in; all others must be there still, in their order."""
+    """Return the lines of ``after`` that are new; all lines of ``before`` must be there."""
     left = after.splitlines(keepends=True)
     for line in before.splitlines(keepends=True):
         place = left.index(line) if line in left else left.index(line + "\n")
@@ -43,8 +43,8 @@ def new_lines(before: str, after: str) -> list[str]:
     return [line.rstrip("\r\n") for line in left]
 
 
-def test_three_lines_come_into_the_projects_own_file() -> None:
-    """A row, a line of the checklist, and one on top of the changelog, which has the newest first."""
+def test_three_lines_are_added_to_the_projects_own_file() -> None:
+    """They are a row, a checklist row, and the first line of a changelog with the newest first."""
     after = added(EXPERIMENT)
     assert new_lines(EXPERIMENT, after) == [
         "| Arch | `V8_arch` | - | INT8 | - | `cpu_threads` 1 | - |",
@@ -57,10 +57,12 @@ def test_three_lines_come_into_the_projects_own_file() -> None:
 
 
 def test_columns_in_another_order_and_further_ones_are_kept() -> None:
-    """Each text goes under its column; what the row has no text for stays empty."""
+    """Each text goes under its column; a further column stays empty."""
     text = (
-        "## Variants\n\n| Owner | Inference | System | Training | Architecture | Data | Folder | Variant |\n"
-        + "|---" * 8
+        "## Variants\n\n"
+        "| Owner | Inference | System | Training | Architecture | Data | Folder | Variant |\n"
+        + "|---"
+        * 8
     )
     text += "|\n| Ada | - | - | - | - | - | [V0_baseline](variants/V0_baseline/) | Baseline |\n"
     (row, *_) = new_lines(text, added(text))
@@ -68,13 +70,14 @@ def test_columns_in_another_order_and_further_ones_are_kept() -> None:
 
 
 def test_comments_and_lookalikes_are_left_alone() -> None:
-    """A table inside a comment or a code fence is none."""
-    hidden = "<!--\n## Variants\n| Variant | Folder |\n|---|---|\n| a | V9_x |\n-->\n\n```\n| Variant | Folder |\n|---|---|\n```\n\n"
+    """A table inside a comment or a code fence is not edited."""
+    table = "| Variant | Folder |\n|---|---|\n"
+    hidden = f"<!--\n## Variants\n{table}| a | V9_x |\n-->\n\n```\n{table}```\n\n"
     assert added(hidden + VARIANTS).startswith(hidden)
 
 
 def test_rows_without_borders_get_a_row_without() -> None:
-    """The manner of the last row is kept, its indentation too."""
+    """The new row has the borders and the indentation of the last one."""
     text = (
         "## Variants\nVariant | Folder | Data | Architecture | Training | System | Inference\n"
         + "---|" * 6
@@ -85,7 +88,7 @@ def test_rows_without_borders_get_a_row_without() -> None:
 
 
 def test_a_table_without_rows_gets_its_first() -> None:
-    """It stands below the dashes."""
+    """The first row goes below the dashes."""
     text = VARIANTS.rsplit("| Baseline", 1)[0]
     assert added(text).splitlines()[3] == "| Arch | V8_arch | - | INT8 | - | `cpu_threads` 1 | - |"
 
@@ -117,7 +120,8 @@ def test_a_table_without_rows_gets_its_first() -> None:
         ("## Changelog\n", "## Changelog\n\n- 2026-11-25: Variant `V8_arch`\n"),
         ("## Changelog\n\nProse.\n", "## Changelog\n\n- 2026-11-25: Variant `V8_arch`\n\nProse.\n"),
         (
-            "## History\n\n| Change | Date |\n|---|---|\n| old | 2026-11-23 |\n| new | 2026-11-24 |\n",
+            "## History\n\n| Change | Date |\n|---|---|\n"
+            "| old | 2026-11-23 |\n| new | 2026-11-24 |\n",
             "| new | 2026-11-24 |\n| Variant `V8_arch` | 2026-11-25 |\n",
         ),
         ("## Changes\n\n| What |\n|---|\n| a |\n", "| 2026-11-25: Variant `V8_arch` |\n"),
@@ -140,12 +144,12 @@ def test_a_table_without_rows_gets_its_first() -> None:
         "none",
     ],
 )
-def test_the_changelog_line_follows_the_changelogs_manner(changelog: str, after: str) -> None:
-    """A table or a list, the newest first or last; where there is no changelog, one is begun."""
+def test_the_changelog_line_has_the_form_of_the_others(changelog: str, after: str) -> None:
+    """A changelog is a table or a list, newest first or last; without one, a table is begun."""
     assert after in added(VARIANTS + "\n" + changelog)
 
 
-def test_a_list_of_another_section_is_no_changelog() -> None:
+def test_a_list_of_another_section_is_not_the_changelog() -> None:
     """The item goes under the changelog's own heading."""
     text = VARIANTS + "\n## Changelog\n\n## Others\n\n- an item\n"
     assert "## Changelog\n\n- 2026-11-25: Variant `V8_arch`\n" in added(text)
@@ -154,7 +158,7 @@ def test_a_list_of_another_section_is_no_changelog() -> None:
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
 @pytest.mark.parametrize("last", ["", "\n"])
 def test_line_endings_are_the_files_own(ending: str, last: str) -> None:
-    """A file that ends without one gets one before what follows."""
+    """New lines end like the others, and a last line without an ending gets one."""
     text = (VARIANTS.rstrip("\n") + last).replace("\n", ending)
     lines = added(text).split(ending)
     assert lines[4].startswith("| Arch |")
@@ -162,19 +166,19 @@ def test_line_endings_are_the_files_own(ending: str, last: str) -> None:
 
 
 def test_a_folder_that_is_escaped_gets_a_plain_neighbour() -> None:
-    """Formatters write underscores with a backslash; the new row's name is its own all the same."""
+    """A folder written with a backslash, as formatters do, does not change the new row's name."""
     text = VARIANTS.replace("`V0_baseline`", r"V0\_baseline")
     assert "| Arch | `V8_arch` | - |" in added(text)
 
 
 def test_form_feeds_end_no_line() -> None:
-    """Rows are counted as Markdown counts them."""
+    """Lines are counted as Markdown counts them."""
     text = EXPERIMENT.replace("This file says", "This\x0cfile\u2028says", 1)
     assert written_row(text, "V6_data_inference_training")["inference"] == "layer skipping"
 
 
 def test_a_row_can_be_read_as_it_is_written() -> None:
-    """With its emphasis and code marks, by column."""
+    """The cells come by column, with emphasis and code marks."""
     assert (
         written_row(EXPERIMENT, "V4_architecture")["architecture"] == "**INT8 / FP8 quantisation**"
     )
@@ -182,8 +186,8 @@ def test_a_row_can_be_read_as_it_is_written() -> None:
 
 
 @given(st.text(st.sampled_from("ab #|-*`\n\r<>!"), max_size=80))
-def test_whatever_stands_around_the_table_stays(noise: str) -> None:
-    """The lines of any text before the table are all there afterwards, in their order."""
+def test_text_around_the_table_stays(noise: str) -> None:
+    """The lines of any text before the table are still there, in their order."""
     text = noise + "\n\n" + VARIANTS
     if "Variants" not in tables_of(text):
         return

@@ -1,4 +1,4 @@
-"""Each folder under variants/ has its files, in the form that they must have."""
+"""Each folder under variants/ has its files, in their required form."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ REPO = Path(__file__).resolve().parents[2]
 
 @pytest.fixture
 def variants(tmp_path: Path) -> Path:
-    """Return a copy of the repository's folders that a test may spoil."""
+    """Return a copy of the repository's folders that a test may change."""
     return Path(shutil.copytree(REPO / "variants", tmp_path / "variants"))
 
 
-def test_the_repositorys_folders_are_whole() -> None:
-    """Nothing is missing in what ships."""
+def test_the_repositorys_folders_have_no_problems() -> None:
+    """The folders of this repository are complete."""
     assert list(folder_problems(REPO / "variants")) == []
 
 
 def spoil_mode(folder: Path) -> None:
-    """Take the executable bit from run.sh."""
+    """Clear the executable bit of run.sh."""
     (folder / "run.sh").chmod(0o644)
 
 
@@ -65,7 +65,7 @@ FOLDER_PROBLEMS: dict[str, tuple[Callable[[Path], object], str]] = {
 @pytest.mark.parametrize(
     ("spoil", "sentence"), FOLDER_PROBLEMS.values(), ids=FOLDER_PROBLEMS.keys()
 )
-def test_a_spoilt_folder_is_named(
+def test_a_wrong_folder_is_named(
     variants: Path, spoil: Callable[[Path], object], sentence: str
 ) -> None:
     """Each mistake in a folder gives one sentence that starts with the file."""
@@ -75,8 +75,8 @@ def test_a_spoilt_folder_is_named(
 
 
 @pytest.mark.parametrize("name", ["__pycache__", ".ipynb_checkpoints"])
-def test_hidden_folders_and_files_are_nobodys(variants: Path, name: str) -> None:
-    """What tools leave behind is no variant."""
+def test_hidden_folders_and_files_are_ignored(variants: Path, name: str) -> None:
+    """Hidden folders, caches and files beside the folders are not variants."""
     before = list_folders(variants)
     (variants / name).mkdir()
     (variants / "notes.md").touch()

@@ -10,7 +10,7 @@ from greenbench.experiment.markdown import column_key, read_sections
 
 
 def test_rows_come_with_their_lines() -> None:
-    """The line is the one an editor shows, under any line ending."""
+    """Lines are numbered as in an editor, with any line ending."""
     text = "# One\n\n| a | b |\n|---|---|\n| 1 | 2 |\n| 3 |\n\n## Two\n\ntext\n"
     for newline in ("\n", "\r\n", "\r"):
         one, two = read_sections(text.replace("\n", newline))
@@ -40,22 +40,22 @@ def test_rows_come_with_their_lines() -> None:
     ],
 )
 def test_cells_are_plain_text(written: str, plain: str) -> None:
-    """What a reader sees is what counts."""
+    """A cell is the text that a browser shows."""
     (section,) = read_sections(f"|a|b|\n|-|-|\n|{written}|x|\n")
     (row,) = section.tables[0].rows
     assert (row.cells["a"], row.cells["b"], row.width) == (plain, "x", 2)
 
 
 @pytest.mark.parametrize("frame", ["<!--\n{}\n-->", "```\n{}\n```", "> {}"])
-def test_what_is_not_shown_as_a_table_is_none(frame: str) -> None:
-    """Comments, code and quotations hold no tables of ours."""
+def test_what_is_not_shown_as_a_table_is_not_found(frame: str) -> None:
+    """Tables in comments, code and quotations are not found."""
     quoted = "|a|\n|-|\n|1|".replace("\n", "\n> " if frame.startswith(">") else "\n")
     (section,) = read_sections(frame.format(quoted))
     assert section.tables == ()
 
 
-def test_a_broken_table_is_told_apart_from_text() -> None:
-    """Lines that start like a row and belong to no table are named by the first one's line."""
+def test_a_broken_table_is_distinguished_from_text() -> None:
+    """Lines that start like a row and belong to no table are known by their first line."""
     (section,) = read_sections("text | with a bar\n\n|a|b|\n|-|\n|1|2|\n")
     assert section.broken == (3,)
 
@@ -63,7 +63,7 @@ def test_a_broken_table_is_told_apart_from_text() -> None:
 @settings(deadline=None)
 @given(text=st.text(st.sampled_from("#|-: \n\\`*<!->xV1_✓")))
 def test_any_markdown_gives_sections(text: str) -> None:
-    """Whatever a file holds, its tables have a value for each column in each row."""
+    """In any text, each row of a table has a cell for each column."""
     for table in (t for s in read_sections(text) for t in s.tables):
         assert all(set(map(column_key, table.columns)) == row.cells.keys() for row in table.rows)
         assert all(text.split("\n")[row.line - 1].strip() for row in table.rows)

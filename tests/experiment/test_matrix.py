@@ -1,4 +1,4 @@
-"""experiment.md and variants/ say the same, or every difference is listed."""
+"""experiment.md and variants/ agree, or every difference is listed."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ V2_CHECKS = "| `V2_training` | ✓ | ✓ | ✓ |"
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Path:
-    """Return a copy of the repository's experiment.md and variants/ that a test may spoil."""
-    root = tmp_path / "my house"
+def project(tmp_path: Path) -> Path:
+    """Return a copy of the repository's experiment.md and variants/ that a test may change."""
+    root = tmp_path / "my project"
     root.mkdir()
     shutil.copy(REPO / "experiment.md", root)
     shutil.copytree(REPO / "variants", root / "variants")
@@ -54,12 +54,12 @@ def house(tmp_path: Path) -> Path:
 
 
 def loaded(root: Path) -> Experiment:
-    """Load the house at ``root``."""
+    """Load the experiment at ``root``."""
     return load(root / "experiment.md", root / "variants")
 
 
 def problems(root: Path) -> tuple[str, ...]:
-    """Return what is wrong with the house at ``root``."""
+    """Return what is wrong with the experiment at ``root``."""
     with pytest.raises(Disagreements) as caught:
         loaded(root)
     assert str(caught.value) == "\n".join(caught.value.problems)
@@ -96,7 +96,7 @@ def add_variant(root: Path, name: str, row: str, config: str | None) -> None:
 
 
 def test_the_repository_agrees_with_itself() -> None:
-    """The tables and folders that ship load without a word, in the tables' order."""
+    """The tables and folders of this repository load without problems, in the tables' order."""
     found = loaded(REPO)
     assert [v.name.split("_")[0] for v in found.variants] == [f"V{i}" for i in range(8)]
     assert found.variants[0].options == Options()
@@ -112,8 +112,8 @@ def test_the_repository_agrees_with_itself() -> None:
     assert [m.tasks for m in found.models] == [("T1",), ("T2",)]
 
 
-def test_the_combined_variants_turn_what_the_single_ones_turn() -> None:
-    """V5 to V7 hold the single variants' values, so that differences between them have one cause each."""
+def test_the_combined_variants_set_what_the_single_ones_set() -> None:
+    """V5 to V7 have the values of V1 to V4, so that each difference has one cause."""
     options = {v.name[:2]: v.options for v in loaded(REPO).variants}
     assert options["V5"].data == options["V6"].data == options["V7"].data == options["V1"].data
     assert (
@@ -127,16 +127,16 @@ def test_the_combined_variants_turn_what_the_single_ones_turn() -> None:
 
 
 @pytest.mark.parametrize("mark_text", ["weights and power", "✓", "✅", "✔️"])
-def test_a_variant_is_a_folder_and_a_row(house: Path, mark_text: str) -> None:
-    """A new variant needs no code and no line in the checklist."""
+def test_a_variant_is_a_folder_and_a_row(project: Path, mark_text: str) -> None:
+    """A new variant needs neither code nor a row in the checklist."""
     row = f"| Mine | [V8_mine](variants/V8_mine/) | — | {mark_text} | ✗ | {mark_text} | |"
     add_variant(
-        house,
+        project,
         "V8_mine",
         row,
         "architecture: {weight_format: int8}\nsystem: {gpu_power_fraction: 0.5}\n",
     )
-    variant = loaded(house).variants[-1]
+    variant = loaded(project).variants[-1]
     assert (variant.name, variant.title) == ("V8_mine", "Mine")
     assert variant.options.architecture.weight_format == "int8"
 
@@ -149,21 +149,21 @@ def test_a_variant_is_a_folder_and_a_row(house: Path, mark_text: str) -> None:
         ("| Baseline, again | V8_same | any | words | may | stand | here |", None),
     ],
 )
-def test_a_folder_that_changes_nothing_says_so(house: Path, row: str, config: str | None) -> None:
-    """A folder without config.yaml is the baseline: its row inherits everything or is named Baseline."""
-    add_variant(house, "V8_same", row, config)
-    assert loaded(house).variants[-1].options == Options()
+def test_a_folder_that_changes_nothing_says_so(project: Path, row: str, config: str | None) -> None:
+    """The row of a folder that is the baseline inherits everything or is named Baseline."""
+    add_variant(project, "V8_same", row, config)
+    assert loaded(project).variants[-1].options == Options()
 
 
-def test_a_folder_without_config_must_not_claim_a_change(house: Path) -> None:
-    """A row that names a change which no file makes is refused, cell by cell."""
-    add_variant(house, "V8_same", "| Mine | V8_same | - | - | bf16 | - | skipping |", None)
-    line = line_of(house, "| Mine")
-    said = problems(house)
-    assert [p.split(" of ")[0] for p in said] == [
+def test_a_folder_without_config_must_not_claim_a_change(project: Path) -> None:
+    """Each cell that claims a change which no file makes is a problem."""
+    add_variant(project, "V8_same", "| Mine | V8_same | - | - | bf16 | - | skipping |", None)
+    line = line_of(project, "| Mine")
+    found = problems(project)
+    assert [p.split(" of ")[0] for p in found] == [
         f"experiment.md:{line}: {s}" for s in ("Inference", "Training")
     ]
-    assert "variants/V8_same/config.yaml is missing, so the folder is the baseline" in said[0]
+    assert "variants/V8_same/config.yaml is missing, so the folder is the baseline" in found[0]
 
 
 MD_PROBLEMS: dict[str, tuple[str, str, str]] = {
@@ -317,31 +317,31 @@ MD_PROBLEMS: dict[str, tuple[str, str, str]] = {
 
 
 @pytest.mark.parametrize(("old", "new", "sentence"), MD_PROBLEMS.values(), ids=MD_PROBLEMS.keys())
-def test_a_spoilt_experiment_is_named_with_its_line(
-    house: Path, old: str, new: str, sentence: str
+def test_a_wrong_experiment_is_named_with_its_line(
+    project: Path, old: str, new: str, sentence: str
 ) -> None:
     """Each mistake in experiment.md gives a sentence with file and line."""
-    edit(house, old, new)
-    said = problems(house)
-    assert any(sentence in p for p in said), said
-    assert all(re.match(r"experiment\.md:\d+: .", p) for p in said)
+    edit(project, old, new)
+    found = problems(project)
+    assert any(sentence in p for p in found), found
+    assert all(re.match(r"experiment\.md:\d+: .", p) for p in found)
 
 
 @pytest.mark.parametrize(
     "name", ["a cell too many", "missing column", "broken table", "missing table", "second table"]
 )
-def test_a_mistake_of_form_brings_no_others_along(house: Path, name: str) -> None:
-    """What cannot be read is not held against the folders."""
+def test_a_mistake_of_form_is_the_only_problem(project: Path, name: str) -> None:
+    """A table that cannot be read is not compared with the folders."""
     old, new, _ = MD_PROBLEMS[name]
-    edit(house, old, new)
-    assert len(problems(house)) == 1
+    edit(project, old, new)
+    assert len(problems(project)) == 1
 
 
-def test_the_line_is_the_rows(house: Path) -> None:
-    """The number leads to the row, whatever stands above it."""
-    edit(house, "# The experiment\n", "# The experiment\n\n<!-- a\n\ncomment -->\n\nand text\n")
-    line = edit(house, V2_ROW, V2_ROW.replace("**gradient accumulation + AMP**", "–"))
-    (problem,) = problems(house)
+def test_the_line_is_the_rows(project: Path) -> None:
+    """The line is the row's, with comments and text above the tables."""
+    edit(project, "# The experiment\n", "# The experiment\n\n<!-- a\n\ncomment -->\n\nand text\n")
+    line = edit(project, V2_ROW, V2_ROW.replace("**gradient accumulation + AMP**", "–"))
+    (problem,) = problems(project)
     assert problem.startswith(f"experiment.md:{line}: Training of V2_training says '–' (inherits)")
     assert "variants/V2_training/config.yaml:2 changes training" in problem
 
@@ -370,22 +370,21 @@ FOLDER_PROBLEMS: dict[str, tuple[Callable[[Path], object], str]] = {
     ("spoil", "sentence"), FOLDER_PROBLEMS.values(), ids=FOLDER_PROBLEMS.keys()
 )
 def test_a_folder_that_differs_from_its_row_is_named(
-    house: Path, spoil: Callable[[Path], object], sentence: str
+    project: Path, spoil: Callable[[Path], object], sentence: str
 ) -> None:
-    """What a folder lacks or adds against experiment.md is among the problems."""
-    spoil(house / "variants" / "V2_training")
-    said = problems(house)
-    assert any(sentence in p for p in said), said
+    """A folder that lacks something, or has no row, is among the problems."""
+    spoil(project / "variants" / "V2_training")
+    found = problems(project)
+    assert any(sentence in p for p in found), found
 
 
-def test_a_checklist_that_promises_a_missing_file_is_named(house: Path) -> None:
-    """The checklist's line is named beside the folder's own problem."""
-    (house / "variants" / "V2_training" / "run.sh").unlink()
-    said = problems(house)
-    line = line_of(house, V2_CHECKS)
-    assert said[0].startswith(
-        f"experiment.md:{line}: run.sh of V2_training says '✓', but variants/V2_training/run.sh does"
-    )
+def test_a_checklist_that_promises_a_missing_file_is_named(project: Path) -> None:
+    """A missing file is a problem of the checklist and of the folder."""
+    (project / "variants" / "V2_training" / "run.sh").unlink()
+    found = problems(project)
+    line = line_of(project, V2_CHECKS)
+    claim = f"experiment.md:{line}: run.sh of V2_training says '✓'"
+    assert found[0].startswith(f"{claim}, but variants/V2_training/run.sh does not exist")
 
 
 @pytest.mark.parametrize(
@@ -393,42 +392,43 @@ def test_a_checklist_that_promises_a_missing_file_is_named(house: Path) -> None:
     [
         (
             b"",
-            "experiment.md:1: the file is empty; it needs the tables Tasks, Models, Variants, Directory checklist",
+            "experiment.md:1: the file is empty; it needs the tables Tasks, Models, Variants, "
+            "Directory checklist",
         ),
         (b" \n\n", "experiment.md:1: the file is empty"),
         (b"# One\n\n\xff\n", "experiment.md:3: byte 0xff is not UTF-8"),
     ],
 )
-def test_an_unreadable_experiment_is_one_problem(house: Path, raw: bytes, sentence: str) -> None:
-    """Nothing is said about rows that could not be read."""
-    (house / "experiment.md").write_bytes(raw)
-    (problem,) = problems(house)
+def test_an_unreadable_experiment_is_one_problem(project: Path, raw: bytes, sentence: str) -> None:
+    """A file that cannot be read has no other problems."""
+    (project / "experiment.md").write_bytes(raw)
+    (problem,) = problems(project)
     assert problem.startswith(sentence)
 
 
-def test_a_missing_experiment_is_one_problem(house: Path) -> None:
-    """The file's absence is a sentence, not a traceback."""
-    (house / "experiment.md").unlink()
-    assert problems(house) == (
+def test_a_missing_experiment_is_one_problem(project: Path) -> None:
+    """A missing file is one sentence."""
+    (project / "experiment.md").unlink()
+    assert problems(project) == (
         "experiment.md:1: cannot be read (No such file or directory); it must be a text file",
     )
 
 
-def test_everything_wrong_is_listed_together(house: Path) -> None:
-    """One run names the mistakes of the file, of the folders and between them."""
-    edit(house, V2_ROW, V2_ROW.replace("**gradient accumulation + AMP**", "-"))
-    edit(house, "| T2 | encoder", "| | encoder")
-    (house / "variants" / "V3_inference" / "config.yaml").write_text(
+def test_everything_wrong_is_listed_together(project: Path) -> None:
+    """One error lists the problems of the file, of the folders and between them."""
+    edit(project, V2_ROW, V2_ROW.replace("**gradient accumulation + AMP**", "-"))
+    edit(project, "| T2 | encoder", "| | encoder")
+    (project / "variants" / "V3_inference" / "config.yaml").write_text(
         "inference:\n  skip_layer: 0.3\n  x: 1\n"
     )
-    (house / "variants" / "V4_architecture" / "run.sh").unlink()
-    shutil.copytree(house / "variants" / "V5_data_training", house / "variants" / "V9_x")
-    said = problems(house)
-    assert [p.split(": ")[0] for p in said] == [
-        f"experiment.md:{line_of(house, '| **T2**')}",
-        f"experiment.md:{line_of(house, '| Variant |')}",
-        f"experiment.md:{line_of(house, '| Training-only')}",
-        f"experiment.md:{line_of(house, '| `V4_architecture`')}",
+    (project / "variants" / "V4_architecture" / "run.sh").unlink()
+    shutil.copytree(project / "variants" / "V5_data_training", project / "variants" / "V9_x")
+    found = problems(project)
+    assert [p.split(": ")[0] for p in found] == [
+        f"experiment.md:{line_of(project, '| **T2**')}",
+        f"experiment.md:{line_of(project, '| Variant |')}",
+        f"experiment.md:{line_of(project, '| Training-only')}",
+        f"experiment.md:{line_of(project, '| `V4_architecture`')}",
         "variants/V4_architecture/run.sh",
         "variants/V3_inference/config.yaml:2",
         "variants/V3_inference/config.yaml:3",
@@ -437,7 +437,7 @@ def test_everything_wrong_is_listed_together(house: Path) -> None:
 
 @st.composite
 def layouts(draw: st.DrawFn) -> str:
-    """Write the variants table in any order of columns, spacing and wording that means the same."""
+    """Write the variants table in some layout, with the same meaning."""
     columns = draw(st.permutations([*COLUMNS["Variants"], "Remark"]))
     changed = {
         "V0_baseline": (),
@@ -477,12 +477,13 @@ def layouts(draw: st.DrawFn) -> str:
 def test_the_layout_of_a_table_is_free(
     tmp_path_factory: pytest.TempPathFactory, table: str, newline: str
 ) -> None:
-    """Order of columns and rows, spacing, emphasis and kind of dash change nothing."""
-    root = tmp_path_factory.mktemp("house")
+    """Order of columns and rows, spacing, emphasis and kind of dash do not matter."""
+    root = tmp_path_factory.mktemp("project")
     for name in ("V0_baseline", "V2_training", "V4_architecture"):
         shutil.copytree(REPO / "variants" / name, root / "variants" / name)
     checklist = f"## Directory checklist\n\n| Dir | {' | '.join(VARIANT_FILES)} |\n|-|-|-|-|\n"
-    text = f"{section('Tasks and data sets')}\n{section('Models')}\n## 3. Variants (map)\n\n{table}\n\n{checklist}"
+    text = f"{section('Tasks and data sets')}\n{section('Models')}\n"
+    text += f"## 3. Variants (map)\n\n{table}\n\n{checklist}"
     (root / "experiment.md").write_bytes(text.replace("\n", newline).encode())
     found = {v.name: v.options for v in loaded(root).variants}
     shipped = {v.name: v.options for v in loaded(REPO).variants}
@@ -491,7 +492,7 @@ def test_the_layout_of_a_table_is_free(
 
 
 def test_ambiguous_keywords_get_a_hint() -> None:
-    """``-k V1`` selects V10 as well, and the hint names the way out."""
+    """The hint for ``-k V1``, which selects V10 too, is ``-k V1_``."""
     names = ["V1_data", "V2_training", "V10_more", "V21_other"]
     hint = "-k V1 also selects V10_more; use -k V1_ for V1_data alone"
     assert ambiguous_keyword("V1", names) == hint
@@ -502,15 +503,15 @@ def test_ambiguous_keywords_get_a_hint() -> None:
 
 
 @pytest.mark.parametrize("expression", ["", "V1_", "V1_data", "V10", "V3", "T2", "V2 and T2"])
-def test_clear_keywords_get_none(expression: str) -> None:
-    """A keyword that selects what it says stays without a word."""
+def test_unambiguous_keywords_get_none(expression: str) -> None:
+    """A keyword that selects one variant gets no hint."""
     assert ambiguous_keyword(expression, ["V1_data", "V2_training", "V10_more"]) is None
 
 
 def test_the_matrix_is_light() -> None:
-    """Reading the matrix pulls in none of the heavy libraries."""
+    """Reading the matrix imports none of the heavy libraries."""
     code = "import sys, greenbench.experiment.matrix; print(*sys.modules)"
-    said = subprocess.run(
+    modules = subprocess.run(
         [sys.executable, "-c", code],
         cwd=REPO,
         capture_output=True,
@@ -519,5 +520,5 @@ def test_the_matrix_is_light() -> None:
         timeout=60,
     ).stdout.split()
     assert not {"torch", "transformers", "numpy", "pandas", "pyarrow", "sklearn", "zeus"} & set(
-        said
+        modules
     )

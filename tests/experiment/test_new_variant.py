@@ -1,4 +1,4 @@
-"""``greenbench new`` makes a variant that passes ``greenbench check``, or says in a sentence why not and changes nothing."""
+"""``greenbench new`` makes a variant that passes ``check``, or changes nothing and says why."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def here(tmp_path: Path) -> Path:
-    """Give a copy of the project's own experiment."""
+    """Return the folder of a copy of this repository's experiment."""
     shutil.copy(ROOT / "experiment.md", tmp_path)
     shutil.copytree(ROOT / "variants", tmp_path / "variants")
     return tmp_path
@@ -37,15 +37,13 @@ def new(root: Path, *arguments: str) -> int:
     return main(["new", *arguments, "--in", str(root)])
 
 
-def test_the_promised_command_makes_what_it_promises(
-    here: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Folder, row, checklist and changelog; check passes, list shows it, and nothing else has changed."""
+def test_new_makes_a_complete_variant(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Folder, row, checklist and changelog are there, check passes, and nothing else changed."""
     before = state(here)
     assert new(here, "V8_arch_system", "--from", "V4", "--set", "system.cpu_threads=1") == 0
-    said = capsys.readouterr().out
-    assert "system.cpu_threads: the machine's own -> 1" in said
-    assert 'pytest bench -k "V0_ or V8_arch_system"' in said
+    output = capsys.readouterr().out
+    assert "system.cpu_threads: the machine's own -> 1" in output
+    assert 'pytest bench -k "V0_ or V8_arch_system"' in output
     after = state(here)
     assert {n for n in after if before.get(n) != after[n]} == {
         "experiment.md",
@@ -56,10 +54,8 @@ def test_the_promised_command_makes_what_it_promises(
     assert config == {"architecture": {"weight_format": "auto"}, "system": {"cpu_threads": 1}}
     readme = after["variants/V8_arch_system/README.md"].decode()
     assert "| `system.cpu_threads` | the machine's own | 1 |" in readme
-    assert (
-        "| Arch system | `V8_arch_system` | - | **INT8 / FP8 quantisation** | - | `cpu_threads` 1 | - |"
-        in after["experiment.md"].decode()
-    )
+    cells = "- | **INT8 / FP8 quantisation** | - | `cpu_threads` 1 | -"
+    assert f"| Arch system | `V8_arch_system` | {cells} |" in after["experiment.md"].decode()
     assert main(["check", str(here)]) == 0
     assert main(["list", "--json", str(here)]) == 0
     listed = json.loads(capsys.readouterr().out.partition("\n")[2])
@@ -70,7 +66,7 @@ def test_the_promised_command_makes_what_it_promises(
 
 
 def test_a_value_of_the_baseline_turns_a_knob_off_again(here: Path) -> None:
-    """From all-optimised, without skipping layers and with a sweep."""
+    """A variant made from all-optimised can unset a knob, and sweep another one."""
     assert (
         new(
             here,
@@ -90,8 +86,8 @@ def test_a_value_of_the_baseline_turns_a_knob_off_again(here: Path) -> None:
     assert made.options.training.accumulation_steps == 4
 
 
-def test_titles_and_layers_are_taken_as_they_are_typed(here: Path) -> None:
-    """A bar in a title is escaped, and 3,4 is a list of layers."""
+def test_titles_and_layers_are_taken_literally(here: Path) -> None:
+    """A bar in a title is escaped, and ``1,2`` is a list of layers."""
     assert new(here, "V8_x", "--title", "A | B", "--set", "inference.layer_choice=1,2") == 0
     made = matrix.load(here / "experiment.md", here / "variants").variants[-1]
     assert (made.title, made.options.inference.layer_choice) == ("A | B", "1,2")
@@ -145,23 +141,23 @@ def test_titles_and_layers_are_taken_as_they_are_typed(here: Path) -> None:
         ),
     ],
 )
-def test_what_cannot_be_made_is_said_in_a_sentence_and_changes_nothing(
+def test_a_refused_variant_is_one_sentence_and_changes_nothing(
     arguments: tuple[str, ...], sentence: str, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Exit code 2, one line, no traceback."""
+    """The exit code is 2 and the message one line."""
     before = state(here)
     assert new(here, *arguments) == 2
-    said = capsys.readouterr().err
-    assert said.startswith("greenbench new: ")
-    assert sentence in said
-    assert said.count("\n") == 1
+    message = capsys.readouterr().err
+    assert message.startswith("greenbench new: ")
+    assert sentence in message
+    assert message.count("\n") == 1
     assert state(here) == before
 
 
-def test_an_experiment_at_odds_with_itself_is_mended_first(
+def test_an_inconsistent_experiment_is_refused(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What check would say is said, and nothing is made."""
+    """The problems that check finds are printed, and nothing is made."""
     shutil.rmtree(here / "variants/V5_data_training")
     before = state(here)
     assert new(here, "V8_x", "--set", "system.cpu_threads=1") == 2
@@ -172,7 +168,7 @@ def test_an_experiment_at_odds_with_itself_is_mended_first(
 def test_a_move_that_fails_leaves_nothing_behind(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where experiment.md cannot be replaced, the folder goes again."""
+    """If experiment.md cannot be replaced, the new folder is removed."""
     before = state(here)
 
     def refuse(_self: Path, _target: Path) -> None:
@@ -187,10 +183,10 @@ def test_a_move_that_fails_leaves_nothing_behind(
     ] == []
 
 
-def test_what_is_there_already_is_nobodys_to_remove(
+def test_an_existing_file_of_that_name_stays(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A file or a link of that name stays."""
+    """A link with the variant's name is neither replaced nor removed."""
     (here / "variants/V8_x").symlink_to("nowhere")
     assert new(here, "V8_x", "--set", "system.cpu_threads=1") == 2
     assert "V8_x exists already, and is not a variant; move it away" in capsys.readouterr().err
@@ -198,10 +194,10 @@ def test_what_is_there_already_is_nobodys_to_remove(
 
 
 @pytest.mark.parametrize("faster", ["a folder", "an edit"])
-def test_who_was_faster_keeps_everything(
+def test_changes_of_others_meanwhile_stay(
     faster: str, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another session's folder of the same name, or another's edit of experiment.md, is neither removed nor overwritten."""
+    """A folder or an edit that appears meanwhile is neither removed nor overwritten."""
     attempt = new_variant._validate
 
     def meanwhile(tried: Path) -> None:
@@ -223,15 +219,15 @@ def test_who_was_faster_keeps_everything(
         assert not (here / "variants/V8_x").exists()
 
 
-def test_titles_are_one_line_and_a_layer_is_a_layer(here: Path) -> None:
-    """Line ends in a title are spaces; a single layer needs no quotes."""
+def test_titles_are_one_line_and_a_layer_needs_no_quotes(here: Path) -> None:
+    """A line end in a title is a space, and ``2`` is a layer."""
     assert new(here, "V8_x", "--title", "A\n B", "--set", "inference.layer_choice=2") == 0
     made = matrix.load(here / "experiment.md", here / "variants").variants[-1]
     assert (made.title, made.options.inference.layer_choice) == ("A B", "2")
 
 
 def test_a_file_edited_by_hand_keeps_its_bytes(here: Path) -> None:
-    """A byte order mark, Windows' line endings, an extra column and comments survive."""
+    """A byte order mark, Windows' line endings, a further column and comments survive."""
     text = (
         (here / "experiment.md")
         .read_text("utf-8")

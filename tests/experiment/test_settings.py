@@ -1,4 +1,4 @@
-"""Options: command line before pyproject.toml before default, and one sentence for each that is wrong."""
+"""Options come from the command line, pyproject.toml or a default; errors are sentences."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def resolve(root: Path, **given: object):
 
 
 def test_defaults(tmp_path: Path) -> None:
-    """Without any word, the tiny profile runs on what there is."""
+    """Without options the tiny profile runs on the devices that there are."""
     found = resolve(tmp_path)
     assert (found.profile, found.rounds, found.seed, found.device, found.gpus, found.cpu_watts) == (
         "tiny",
@@ -38,7 +38,7 @@ def test_defaults(tmp_path: Path) -> None:
 
 
 def test_the_command_line_goes_before_the_file(tmp_path: Path) -> None:
-    """pyproject.toml speaks where the command line is silent."""
+    """pyproject.toml counts for the options that the command line does not give."""
     (tmp_path / "pyproject.toml").write_text(
         '[tool.greenbench]\nrounds = 4\nseed = 9\ndata = ["T2=a.csv"]\ncpu-watts = 7.5\n'
     )
@@ -46,7 +46,7 @@ def test_the_command_line_goes_before_the_file(tmp_path: Path) -> None:
     assert (found.rounds, found.seed, found.data, found.cpu_watts) == (2, 9, {"T2": "a.csv"}, 7.5)
 
 
-def test_seed_zero_on_the_command_line_is_a_word(tmp_path: Path) -> None:
+def test_seed_zero_on_the_command_line_is_a_value(tmp_path: Path) -> None:
     """``--green-seed 0`` overrides the file."""
     (tmp_path / "pyproject.toml").write_text("[tool.greenbench]\nseed = 9\n")
     assert resolve(tmp_path, seed="0").seed == 0
@@ -125,18 +125,16 @@ def test_seed_zero_on_the_command_line_is_a_word(tmp_path: Path) -> None:
         ({"strict": "all"}, "--green-strict: found 'all'; it takes partial and inconclusive"),
     ],
 )
-def test_a_wrong_value_gets_one_sentence(
-    tmp_path: Path, given_options: dict, sentence: str
-) -> None:
-    """Who, found what, allowed what."""
+def test_a_wrong_value_is_one_sentence(tmp_path: Path, given_options: dict, sentence: str) -> None:
+    """The sentence names the option, what was found and what is allowed."""
     with pytest.raises(Disagreements) as caught:
         resolve(tmp_path, **given_options)
     assert len(caught.value.problems) == 1
     assert caught.value.problems[0].startswith(sentence)
 
 
-def test_sizes_gates_and_what_is_let_pass(tmp_path: Path) -> None:
-    """Sizes keep their kind of number; gates are parsed; lists may be written with commas, or one by one."""
+def test_sizes_gates_and_allowed_differences(tmp_path: Path) -> None:
+    """Sizes keep their kind of number, gates are parsed, and lists may be one text or several."""
     found = resolve(
         tmp_path,
         size=["T2=train:24,learning_rate:1e-3"],
@@ -157,20 +155,20 @@ def test_sizes_gates_and_what_is_let_pass(tmp_path: Path) -> None:
     ],
 )
 def test_strict_in_the_file(tmp_path: Path, written: str, meant: tuple[str, ...]) -> None:
-    """``true`` is all that can be strict."""
+    """``true`` in pyproject.toml makes all strict that can be."""
     (tmp_path / "pyproject.toml").write_text(f"[tool.greenbench]\nstrict = {written}\n")
     assert resolve(tmp_path).strict == meant
 
 
 def test_all_wrong_values_are_listed_together(tmp_path: Path) -> None:
-    """A person mends them in one go."""
+    """All options are checked before the error is raised."""
     with pytest.raises(Disagreements) as caught:
         resolve(tmp_path, rounds="0", device="gpu", profile="huge")
     assert len(caught.value.problems) == 3
 
 
 def test_an_unknown_key_in_the_file_is_refused(tmp_path: Path) -> None:
-    """A misspelt key would otherwise be a knob that nobody reads."""
+    """A misspelt key is an error, because it would have no effect."""
     (tmp_path / "pyproject.toml").write_text("[tool.greenbench]\nround = 4\n")
     with pytest.raises(UsageError, match=r"has no 'round'; it has: profile, rounds"):
         resolve(tmp_path)
@@ -196,22 +194,22 @@ def test_a_number_in_the_file_is_a_usual_one(tmp_path: Path, name: str, value: s
     st.sampled_from([o.name.replace("-", "_") for o in OPTIONS if not o.repeatable]),
     st.text(max_size=8),
 )
-def test_any_text_is_either_taken_or_refused_in_a_sentence(name: str, text: str) -> None:
-    """No value makes a traceback."""
+def test_any_text_is_a_value_or_a_usage_error(name: str, text: str) -> None:
+    """No text raises anything but a UsageError."""
     with contextlib.suppress(UsageError):
         assert resolve(Path("/nonexistent"), **{name: text}).profile
 
 
-def test_direction_and_plan_are_none_unless_asked_for(tmp_path: Path) -> None:
-    """The data's own direction, and a run."""
+def test_direction_and_plan_are_off_by_default(tmp_path: Path) -> None:
+    """By default the direction is the data's own, and the cells run."""
     found = resolve(tmp_path)
     assert (found.direction, found.plan) == (None, False)
-    asked = resolve(tmp_path, direction="java:python", plan=True)
-    assert (asked.direction, asked.plan) == ("java:python", True)
+    changed = resolve(tmp_path, direction="java:python", plan=True)
+    assert (changed.direction, changed.plan) == ("java:python", True)
 
 
 def test_direction_and_plan_can_stand_in_the_file(tmp_path: Path) -> None:
-    """A switch is true or false there, and the command line goes before it."""
+    """A switch is true or false in the file, and the command line overrides it."""
     (tmp_path / "pyproject.toml").write_text(
         '[tool.greenbench]\ndirection = "java:cs"\nplan = true\n'
     )
@@ -222,7 +220,7 @@ def test_direction_and_plan_can_stand_in_the_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("value", ['"true"', "1", '"no"', "[true]"])
 def test_a_switch_in_the_file_is_true_or_false(tmp_path: Path, value: str) -> None:
-    """Words and numbers that might mean either are refused."""
+    """Texts and numbers are refused for a switch."""
     (tmp_path / "pyproject.toml").write_text(f"[tool.greenbench]\nplan = {value}\n")
     with pytest.raises(UsageError, match=r"--green-plan: found .* in pyproject.toml true or false"):
         resolve(tmp_path)
@@ -230,15 +228,15 @@ def test_a_switch_in_the_file_is_true_or_false(tmp_path: Path, value: str) -> No
 
 @given(st.from_regex(r"[a-z]+", fullmatch=True), st.from_regex(r"[a-z]+", fullmatch=True))
 def test_a_direction_is_two_names(source: str, target: str) -> None:
-    """Which languages there are is the task's to say."""
+    """Any two names are a direction; the task knows which languages there are."""
     assert (
         resolve(Path("/nonexistent"), direction=f"{source}:{target}").direction
         == f"{source}:{target}"
     )
 
 
-def test_split_balance_and_prevalence_are_empty_unless_asked_for(tmp_path: Path) -> None:
-    """What a task does without them is the task's to say."""
+def test_split_balance_and_prevalence_are_empty_by_default(tmp_path: Path) -> None:
+    """The settings hold no defaults of tasks."""
     found = resolve(tmp_path)
     assert (found.split, found.balance, found.prevalence) == ({}, {}, {})
 
@@ -246,21 +244,22 @@ def test_split_balance_and_prevalence_are_empty_unless_asked_for(tmp_path: Path)
 @pytest.mark.parametrize("rule", ["random", "project", "time"])
 @pytest.mark.parametrize("how", ["none", "weights", "undersample"])
 def test_split_and_balance_are_named_for_each_task(tmp_path: Path, rule: str, how: str) -> None:
-    """Every rule and every way that the help names is taken."""
+    """Every rule and every kind of class-imbalance handling in the help is valid."""
     found = resolve(tmp_path, split=[f"T2={rule}"], balance=[f"T2={how}"])
     assert (found.split, found.balance) == ({"T2": rule}, {"T2": how})
 
 
 @given(st.floats(0, 1, exclude_min=True, exclude_max=True))
 def test_prevalence_is_a_share(share: float) -> None:
-    """Any number between 0 and 1, exactly as written."""
+    """A share is any number between 0 and 1, with all its digits."""
     assert resolve(Path("/nonexistent"), prevalence=[f"T2={share!r}"]).prevalence == {"T2": share}
 
 
 def test_split_balance_and_prevalence_can_stand_in_the_file(tmp_path: Path) -> None:
-    """As a list or as a single text, and the command line goes before them."""
+    """The file holds a list or a single text, and the command line overrides it."""
     (tmp_path / "pyproject.toml").write_text(
-        '[tool.greenbench]\nsplit = ["T2=time"]\nbalance = "T2=weights"\nprevalence = ["T2=0.056"]\n'
+        '[tool.greenbench]\nsplit = ["T2=time"]\nbalance = "T2=weights"\n'
+        'prevalence = ["T2=0.056"]\n'
     )
     found = resolve(tmp_path)
     assert (found.split, found.balance, found.prevalence) == (
@@ -272,8 +271,8 @@ def test_split_balance_and_prevalence_can_stand_in_the_file(tmp_path: Path) -> N
 
 
 @given(st.sampled_from(["split", "balance", "prevalence"]), st.text(max_size=8))
-def test_any_entry_is_either_taken_or_refused_in_a_sentence(name: str, text: str) -> None:
-    """No value of an option that repeats makes a traceback."""
+def test_any_entry_is_a_value_or_a_usage_error(name: str, text: str) -> None:
+    """No entry of a repeatable option raises anything but a UsageError."""
     with contextlib.suppress(UsageError):
         assert set(getattr(resolve(Path("/nonexistent"), **{name: [f"T2={text}"]}), name)) == {"T2"}
 
@@ -283,7 +282,7 @@ def test_any_entry_is_either_taken_or_refused_in_a_sentence(name: str, text: str
 def test_a_value_of_another_type_in_the_file_is_refused(
     tmp_path: Path, name: str, value: str
 ) -> None:
-    """TOML knows more types than the command line: these get a sentence too."""
+    """TOML has more types than the command line, and they are refused too."""
     (tmp_path / "pyproject.toml").write_text(f"[tool.greenbench]\n{name} = {value}\n")
     with pytest.raises(Disagreements, match=f"--green-{name}: "):
         resolve(tmp_path)

@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
 @pytest.mark.parametrize("text", ["-", "–", "—", "", "✗", "✘", "❌", "✖️", "x", "X", "[ ]", "no"])
 def test_dashes_and_crosses_inherit(text: str) -> None:
-    """Every way to say no is understood."""
+    """Each of these texts means that a stage is the baseline's."""
     assert inherits(text)
 
 
 @pytest.mark.parametrize("text", ["✓", "✔", "✔️", "✅", "[x]", "Yes"])
 def test_check_marks_claim_a_change(text: str) -> None:
-    """Every way to say yes is understood."""
+    """Each of these texts is a check mark."""
     assert mark(text) is True
 
 
 @pytest.mark.parametrize("text", ["bf16", "-1", "x2", "none"])
-def test_other_text_is_no_mark(text: str) -> None:
-    """Words claim a change in a stage's cell, and are refused in the checklist."""
+def test_other_text_is_not_a_mark(text: str) -> None:
+    """A text that is neither a mark nor a dash has no truth value."""
     assert mark(text) is None
 
 
@@ -42,7 +42,7 @@ def test_other_text_is_no_mark(text: str) -> None:
     ],
 )
 def test_a_table_is_found_by_its_heading(tmp_path: Path, heading: str, found: bool) -> None:  # noqa: FBT001
-    """Level, number and case of a heading are free; a table under another heading is somebody else's."""
+    """Level, number and case of a heading are free; a table under another heading is ignored."""
     path = tmp_path / "experiment.md"
     path.write_text(f"{heading}\n\n|MODEL|base-model|tasks|notes|\n|-|-|-|-|\n|M2|a|T2|n|\n")
     tables = read_tables(path)
