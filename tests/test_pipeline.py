@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
@@ -14,64 +14,130 @@ from greenbench.options import Options
 from greenbench.pipeline import NO_PEAK, Pipeline
 from greenbench.types import Applied, Cell, Energy, Judged, Metric, Window
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
 WHOLE = Window(stage="whole", seconds=1.0, energy=Energy())
+APPLIED = Applied(stage="data", knob="tokenizer", asked="python", got="python", how="fake")
 CELL = Cell(task="T2", variant="V0_baseline", options=Options(), profile="tiny", seed=3, rounds=1)
 
 
-class Log:
-    """Stands in for stages, data, system stage and meter, and notes in which order they are called."""
+class Stages:
+    """The calls of ``greenbench.pipeline.Stages``, which note their names and do nothing else."""
 
     def __init__(
-        self, *, finetunes: bool = True, converts: bool = True, shortens: bool = False
+        self,
+        calls: list[str],
+        *,
+        finetunes: bool = True,
+        converts: bool = True,
+        shortens: bool = False,
     ) -> None:
-        self.said: list[str] = []
-        self.shortest_s = 0.5
+        self.calls = calls
         self.finetunes, self.converts, self.shortens = finetunes, converts, shortens
-        self.applied_ = (
-            Applied(stage="data", knob="tokenizer", asked="python", got="python", how="log"),
-        )
-        self.facts, self.train, self.valid, self.test = {"source": "log"}, [1], [3], [2]
-        self.deciding = ()
-        self.folder, self.source = "folder", "log"
-        self.watch = SimpleNamespace(
-            begin=lambda: None,
-            end=lambda: MachineObservation(record={"cpu": 1}, doubts=("a busy machine",)),
-        )
 
-    def __getattr__(self, name: str) -> Any:
-        def called(*_: Any, **__: Any) -> Any:
-            self.said.append(name)
-            return {
-                "quiet": contextlib.nullcontext(),
-                "work": {"parameters": 1},
-                "doubts": ("a doubt",),
-                "yardstick": lambda: 7,
-            }.get(name, name)
+    def check(self) -> None:
+        self.calls.append("check")
 
-        return called
+    def quiet(self) -> contextlib.nullcontext:
+        return contextlib.nullcontext()
+
+    def reset(self, seed: int) -> None:
+        self.calls.append(f"reset {seed}")
+
+    def synchronize(self) -> None:
+        self.calls.append("synchronize")
+
+    def data(self, train: Any, test: Any, model: Any, seed: int, *, valid: Any) -> str:
+        assert (train, test, valid) == ([1], [2], [3])
+        assert (model.source, seed) == ("fake", CELL.seed)
+        self.calls.append("data")
+        return "batches"
+
+    def architecture(self, model: Any) -> str:
+        assert model.source == "fake"
+        self.calls.append("architecture")
+        return "net"
+
+    def training(self, net: Any, batches: Any) -> str:
+        assert (net, batches) == ("net", "batches")
+        self.calls.append("training")
+        return "trained net"
+
+    def shortening(self, net: Any, batches: Any) -> str:
+        assert batches == "batches"
+        self.calls.append("shortening")
+        return f"short {net}"
+
+    def conversion(self, net: Any) -> str:
+        self.calls.append("conversion")
+        return f"converted {net}"
+
+    def inference(self, net: Any, batches: Any) -> str:
+        assert batches == "batches"
+        self.calls.append("inference")
+        return f"outputs of {net}"
+
+    def answers(self, net: Any, batches: Any, examples: Any) -> str:
+        assert batches == "batches"
+        self.calls.append("answers")
+        return f"answers of {net} to {examples}"
 
     def applied(self) -> tuple[Applied, ...]:
-        return self.applied_
+        return (APPLIED,)
+
+    def doubts(self) -> tuple[str, ...]:
+        return ("a doubt",)
+
+    def work(self, net: Any, batches: Any) -> dict[str, int]:
+        assert ("net" in net, batches) == (True, "batches")
+        return {"parameters": 1}
+
+    def yardstick(self) -> Callable[[], int]:
+        return lambda: 7
+
+
+class Data:
+    """Data of one example in each split; judging notes what it is given."""
+
+    train, valid, test = [1], [3], [2]
+    facts: ClassVar = {"source": "fake"}
+
+    def __init__(self, calls: list[str], deciding: tuple = ()) -> None:
+        self.calls, self.deciding = calls, deciding
 
     def judge(self, outputs: Any, deciding: Any) -> Judged:
-        self.said.append(f"judge {outputs} by {deciding}")
+        self.calls.append(f"judge {outputs} by {deciding}")
         return Judged(
             quality={"mcc": Metric(value=0.5, n=1)}, failures={"timeout": 1}, doubts=("another",)
         )
 
-    @contextlib.contextmanager
-    def window(self, stage: str, *, synchronize: Any) -> Any:
-        synchronize()
-        self.said.append(f"open {stage}")
-        yield
-        self.said.append(f"close {stage}")
 
-    def take(self) -> tuple:
+class FakeMeter:
+    """A meter whose windows note when they open and close."""
+
+    shortest_s = 0.5
+
+    def __init__(self, calls: list[str]) -> None:
+        self.calls = calls
+        observation = MachineObservation(record={"cpu": 1}, doubts=("a busy machine",))
+        self.watch = SimpleNamespace(begin=lambda: None, end=lambda: observation)
+
+    @contextlib.contextmanager
+    def window(self, stage: str, *, synchronize: Callable[[], None]) -> Iterator[None]:
+        synchronize()
+        self.calls.append(f"open {stage}")
+        yield
+        self.calls.append(f"close {stage}")
+
+    def take(self) -> tuple[Window, ...]:
         return (WHOLE,)
 
-    def repeated(self, stage: str, one_pass: Any, _synchronize: Any) -> Window:
+    def repeated(
+        self, stage: str, one_pass: Callable[[], Any], _synchronize: Callable[[], None]
+    ) -> Window:
         one_pass()
-        self.said.append(f"repeated {stage}")
+        self.calls.append(f"repeated {stage}")
         return Window(stage=stage, seconds=0.1, energy=Energy(), passes=2)
 
 
@@ -80,56 +146,85 @@ class Power:
 
     doubts = ("a doubt of power's",)
 
-    def __init__(self, log: Log) -> None:
-        self._log = log
+    def __init__(self, calls: list[str]) -> None:
+        self.calls = calls
 
     def reserve(self) -> None:
-        self._log.said.append("reserve")
+        self.calls.append("reserve")
 
     def release(self) -> None:
-        self._log.said.append("release")
+        self.calls.append("release")
 
     def proofs(self, machine: Any) -> tuple[Applied, ...]:
         return (
-            Applied(stage="system", knob="cpu_threads", asked=None, got=dict(machine), how="log"),
+            Applied(stage="system", knob="cpu_threads", asked=None, got=dict(machine), how="fake"),
         )
 
     def __enter__(self) -> None:
-        self._log.said.append("power on")
+        self.calls.append("power on")
 
     def __exit__(self, *_: object) -> None:
-        self._log.said.append("power off")
+        self.calls.append("power off")
 
 
-def pipeline(log: Log) -> Pipeline:
-    """Return a pipeline whose every part is the log."""
-    return Pipeline(CELL, log, log, log, log, Power(log))  # type: ignore[arg-type]
+class Parts:
+    """A pipeline's parts, which all note their calls in one list."""
+
+    def __init__(self, *, deciding: tuple = (), **switches: bool) -> None:
+        self.calls: list[str] = []
+        self.stages = Stages(self.calls, **switches)
+        self.data = Data(self.calls, deciding)
+        self.meter: Any = FakeMeter(self.calls)
+        self.power = Power(self.calls)
+
+    def pipeline(self) -> Pipeline:
+        model = SimpleNamespace(source="fake", folder="folder")
+        return Pipeline(CELL, self.data, model, self.stages, self.meter, self.power)
 
 
 def test_five_stages_in_order_with_conversion_after_training() -> None:
-    """The system stage lies around the others, each stage works inside its own window, synchronised at its edge."""
-    log = Log()
-    pipeline(log).run()
-    windows = [s for s in log.said if s.startswith("open")]
-    assert windows == [
+    """Each stage has a synchronised window of its own, and all of them lie in the system stage."""
+    parts = Parts()
+    parts.pipeline().run()
+    assert [call for call in parts.calls if call.startswith("open")] == [
         "open data",
         "open architecture",
         "open training",
         "open architecture",
         "open inference",
     ]
-    assert (log.said[1], log.said[-1]) == ("power on", "power off")
+    assert (parts.calls[0], parts.calls[-1]) == ("power on", "power off")
     for stage in ("data", "training", "inference"):
-        i = log.said.index(f"open {stage}")
-        assert log.said[i - 1 : i + 3] == ["synchronize", f"open {stage}", stage, f"close {stage}"]
-    assert log.said.index("conversion") > log.said.index("training")
+        i = parts.calls.index(f"open {stage}")
+        around = ["synchronize", f"open {stage}", stage, f"close {stage}"]
+        assert parts.calls[i - 1 : i + 3] == around
+    assert parts.calls.index("conversion") > parts.calls.index("training")
+
+
+def test_a_model_is_shortened_after_training_and_before_its_conversion() -> None:
+    """What inference runs has been through all of them, in this order."""
+    parts = Parts(shortens=True)
+    cell = parts.pipeline()
+    cell.run()
+    cell.finish(WHOLE, ())
+    assert "judge outputs of converted short trained net by ()" in parts.calls
+
+
+def test_the_deciding_examples_are_answered_outside_every_window() -> None:
+    """Judging gets the answers to them, by the net that inference used."""
+    parts = Parts(deciding=(3,), converts=False)
+    cell = parts.pipeline()
+    cell.run()
+    assert "answers" not in parts.calls
+    cell.finish(WHOLE, ())
+    assert "judge outputs of trained net by answers of trained net to (3,)" in parts.calls
 
 
 def test_stages_that_are_off_open_no_window() -> None:
-    """Without fine-tuning and conversion there is nothing to measure of them."""
-    log = Log(finetunes=False, converts=False)
-    pipeline(log).run()
-    assert [s for s in log.said if s.startswith("open")] == [
+    """Without fine-tuning and conversion there are no windows of them."""
+    parts = Parts(finetunes=False, converts=False)
+    parts.pipeline().run()
+    assert [call for call in parts.calls if call.startswith("open")] == [
         "open data",
         "open architecture",
         "open inference",
@@ -137,123 +232,108 @@ def test_stages_that_are_off_open_no_window() -> None:
 
 
 def test_scoring_comes_after_every_window() -> None:
-    """Judging is not inference: nothing is scored inside ``run``."""
-    log = Log()
-    cell = pipeline(log)
+    """Judging is not part of inference: ``run`` scores nothing."""
+    parts = Parts()
+    cell = parts.pipeline()
     cell.prepare(3)
     cell.run()
-    assert not [s for s in log.said if s.startswith("judge")]
+    assert not [call for call in parts.calls if call.startswith("judge")]
     done = cell.finish(WHOLE, ())
-    assert log.said.index("judge inference by ()") > log.said.index("close inference")
-    assert log.said.count("judge inference by ()") == 1
-    assert (done.seed, done.quality["mcc"].value, done.applied[:-1]) == (3, 0.5, log.applied_)
-    assert (done.applied[-1].got, done.machine) == (
-        {"cpu": 1},
-        {"cpu": 1},
-    )  # as seen while the system stage held
-    assert done.failures == {"timeout": 1}
+    judging = "judge outputs of converted trained net by ()"
+    assert parts.calls.index(judging) > parts.calls.index("close inference")
+    assert parts.calls.count(judging) == 1
+    assert (done.seed, done.quality["mcc"].value, done.applied[:-1]) == (3, 0.5, (APPLIED,))
+    assert done.applied[-1].got == done.machine == {"cpu": 1}  # as the system stage had it
+    assert (done.failures, done.work["parameters"]) == ({"timeout": 1}, 1)
     told = [doubt for doubt in done.doubts if doubt != NO_PEAK]
     assert told == ["a busy machine", "a doubt", "a doubt of power's", "another"]
 
 
-def test_preparing_resets_with_the_round_s_seed() -> None:
-    """Each round starts as new, and what an earlier one left is dropped."""
-    log = Log()
-    seen: list[int] = []
-    log.reset = seen.append
+def test_preparing_checks_and_resets_with_the_round_s_seed() -> None:
+    """Each round starts as new, before the device is reserved."""
+    parts = Parts()
     for seed in (3, 4):
-        pipeline(log).prepare(seed)
-    assert seen == [3, 4]
+        parts.pipeline().prepare(seed)
+    assert parts.calls == ["check", "reset 3", "reserve", "check", "reset 4", "reserve"]
 
 
 def test_a_failing_stage_leaves_no_window_open() -> None:
-    """After an exception the real meter has nothing open, and the next run measures as if nothing had been."""
-    log = Log(converts=False)
+    """After an exception the real meter has no open window, and the next run measures as usual."""
 
     def fail(*_: Any) -> None:
         raise ValueError("stage")
 
     with open_meter(()) as meter:
-        broken = SimpleNamespace(
-            **{
-                n: getattr(log, n)
-                for n in ("quiet", "synchronize", "data", "architecture", "inference")
-            }
-        )
-        broken.finetunes, broken.converts, broken.shortens, broken.training = (
-            True,
-            False,
-            False,
-            fail,
-        )
-        cell = Pipeline(CELL, log, log, broken, meter, Power(log))  # type: ignore[arg-type]
+        parts = Parts(converts=False)
+        parts.meter = meter
+        training, parts.stages.training = parts.stages.training, fail
+        cell = parts.pipeline()
         with pytest.raises(ValueError, match="stage"):
             cell.run()
-        assert log.said[-1] == "power off"
+        assert parts.calls[-1] == "power off"
         meter.take()
-        broken.training = log.training
+        parts.stages.training = training
         cell.run()
-        assert [w.stage for w in meter.take()] == ["data", "architecture", "training", "inference"]
+        stages = [window.stage for window in meter.take()]
+        assert stages == ["data", "architecture", "training", "inference"]
 
 
 def test_short_stages_are_repeated_after_the_timer_and_before_scoring() -> None:
-    """Data and inference that were shorter than the counters need run again, under the system stage; training does not."""
-    log = Log()
-    cell = pipeline(log)
+    """Data and inference that were too short run again in the system stage; training does not."""
+    parts = Parts()
+    cell = parts.pipeline()
     cell.prepare(3)
     cell.run()
-    log.said.clear()
-    short = [
-        Window(stage=stage, seconds=0.1, energy=Energy())
-        for stage in ("data", "architecture", "training", "inference")
-    ]
-    done = cell.finish(WHOLE, tuple(short))
-    assert [w.stage for w in done.repeats] == ["data", "inference"]
-    steps = (
+    parts.calls.clear()
+    done = cell.finish(WHOLE, short("data", "architecture", "training", "inference"))
+    assert [window.stage for window in done.repeats] == ["data", "inference"]
+    assert [call for call in parts.calls if call.startswith(("power", "repeated"))] == [
         "power on",
         "repeated data",
         "power off",
         "power on",
         "repeated inference",
         "power off",
-    )
-    assert [s for s in log.said if s in steps] == list(steps)
-    assert log.said.index("judge inference by ()") > log.said.index("repeated inference")
-    assert "training" not in log.said
+    ]
+    assert parts.calls[-1].startswith("judge outputs of")
+    assert "training" not in parts.calls
+
+
+def short(*stages: str) -> tuple[Window, ...]:
+    """Return windows that are too short to be measured."""
+    return tuple(Window(stage=stage, seconds=0.1, energy=Energy()) for stage in stages)
 
 
 def test_a_stage_that_fails_when_repeated_costs_no_round() -> None:
-    """The round is measured and scored; what kept the repeat from running is a doubt."""
-    log = Log()
-    cell = pipeline(log)
+    """The round is measured and scored, and the reason why it was not repeated is a warning."""
+    parts = Parts()
+    cell = parts.pipeline()
     cell.prepare(3)
     cell.run()
 
     def fail(*_: Any) -> None:
         raise MemoryError("full")
 
-    log.inference = fail
-    short = tuple(
-        Window(stage=stage, seconds=0.1, energy=Energy()) for stage in ("data", "inference")
-    )
-    done = cell.finish(WHOLE, short)
-    assert [w.stage for w in done.repeats] == ["data"]
+    parts.stages.inference = fail
+    done = cell.finish(WHOLE, short("data", "inference"))
+    assert [window.stage for window in done.repeats] == ["data"]
     assert done.quality["mcc"].value == 0.5
     assert "inference could not be repeated to be measured longer: MemoryError: full" in done.doubts
 
 
 def test_stages_that_are_long_enough_run_once() -> None:
-    """Without counters the shortest window is 0, and nothing is repeated."""
-    log = Log()
-    cell = pipeline(log)
+    """A window that is not shorter than the counters need is not repeated."""
+    parts = Parts()
+    cell = parts.pipeline()
     cell.run()
-    log.said.clear()
-    assert cell.finish(WHOLE, (Window(stage="data", seconds=0.6, energy=Energy()),)).repeats == ()
-    assert "data" not in log.said
+    parts.calls.clear()
+    long = Window(stage="data", seconds=0.6, energy=Energy())
+    assert cell.finish(WHOLE, (long,)).repeats == ()
+    assert "data" not in parts.calls
 
 
 def test_the_yardstick_has_a_window_of_its_own() -> None:
-    """Its operations and its window, and nothing of it is left for the first round."""
-    log = Log()
-    assert pipeline(log).gauge() == (7, WHOLE)
-    assert "open yardstick" in log.said
+    """Its operations and its window are returned, and nothing is left for the first round."""
+    parts = Parts()
+    assert parts.pipeline().gauge() == (7, WHOLE)
+    assert "open yardstick" in parts.calls
