@@ -185,7 +185,7 @@ class StubData:
         time.sleep(float(os.environ.get("STUB_SCORING", "0")))
         reasons = ("one output for all",) if os.environ.get("STUB_CONSTANT") == self.variant else ()
         labels = [1, 0] * (len(outputs) // 2)
-        answers = outcomes.of(labels, outputs, threshold=0.5, rows=["row"] * len(outputs))
+        answers = outcomes.Outcomes.of(labels, outputs, threshold=0.5, rows=["row"] * len(outputs))
         return Judged(
             quality={"mcc": self.mcc(answers)},
             references={"majority": {"mcc": 0.0}},

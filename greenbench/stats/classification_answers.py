@@ -37,6 +37,29 @@ class Outcomes:
     weights: tuple[float, float] = (1.0, 1.0)
     """What a row of class 0 and one of class 1 count."""
 
+    @classmethod
+    def of(
+        cls,
+        labels: Sequence[int],
+        probabilities: Sequence[float],
+        *,
+        threshold: float,
+        groups: Sequence[int] = (),
+        rows: Iterable[str] = (),
+        weights: tuple[float, float] = (1.0, 1.0),
+    ) -> Outcomes:
+        """Return the outcomes of ``rows``, the texts; without ``groups`` each row is its own."""
+        if not len(groups):
+            groups = range(len(labels))
+        return cls(
+            labels=np.asarray(labels, np.int8),
+            probabilities=np.asarray(probabilities, np.float32).astype(float),
+            threshold=threshold,
+            groups=np.asarray(groups, np.int32),
+            rows_sha256=checksum(rows),
+            weights=weights,
+        )
+
     @property
     def right(self) -> Array:
         """Which rows are called what they are."""
@@ -74,31 +97,6 @@ class OutcomesRecord(TypedDict):
     probabilities_f32: str
     groups_i32: str | None
     """None where every row stands for itself."""
-
-
-def of(
-    labels: Sequence[int],
-    probabilities: Sequence[float],
-    *,
-    threshold: float,
-    groups: Sequence[int] = (),
-    rows: Iterable[str] = (),
-    weights: tuple[float, float] = (1.0, 1.0),
-) -> Outcomes:
-    """Return the outcomes; without ``groups`` every row stands for itself.
-
-    ``rows`` are the texts, for their checksum.
-    """
-    if not len(groups):
-        groups = range(len(labels))
-    return Outcomes(
-        labels=np.asarray(labels, np.int8),
-        probabilities=np.asarray(probabilities, np.float32).astype(float),
-        threshold=threshold,
-        groups=np.asarray(groups, np.int32),
-        rows_sha256=checksum(rows),
-        weights=weights,
-    )
 
 
 def checksum(rows: Iterable[str]) -> str:

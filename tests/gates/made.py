@@ -24,7 +24,7 @@ def answers(right: int) -> dict[str, Any]:
     """Return the outcomes of a classifier that is right on the first ``right`` of a hundred rows."""
     called = [label if i < right else 1 - label for i, label in enumerate(LABELS)]
     return outcomes.record(
-        outcomes.of(
+        outcomes.Outcomes.of(
             LABELS, [0.9 if c else 0.1 for c in called], threshold=0.5, rows=["row"] * len(LABELS)
         )
     )

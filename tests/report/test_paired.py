@@ -20,7 +20,7 @@ def answers(wrong: set[int], rows: str = "a", count: int = 40) -> dict[str, Any]
     labels = [k % 2 for k in range(count)]
     probabilities = [1 - y if k in wrong else y for k, y in enumerate(labels)]
     return outcomes.record(
-        outcomes.of(labels, probabilities, threshold=0.5, rows=[f"{rows}{k}" for k in range(count)])
+        outcomes.Outcomes.of(labels, probabilities, threshold=0.5, rows=[f"{rows}{k}" for k in range(count)])
     )
 
 

@@ -1,4 +1,4 @@
-"""Intervals hold the truth as often as they say, copies make none narrower, and draws depend on the groups alone."""
+"""Bootstrap intervals cover as they claim, and their draws depend on the groups alone."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from greenbench.stats import bootstrap
-from greenbench.stats import classification_answers as outcomes
 from greenbench.stats.bootstrap import Interval
+from greenbench.stats.classification_answers import Outcomes
 from greenbench.stats.classification_scores import HIGHER_IS_BETTER, scores
 
 
@@ -24,18 +24,18 @@ def simulated(
     positive: float = 0.3,
     together: bool = False,
     weights: tuple[float, float] = (1.0, 1.0),
-) -> outcomes.Outcomes:
-    """Return answers of a fair model; each of ``rows`` stands there ``copies`` times, ``together`` as one group or alone."""
+) -> Outcomes:
+    """Return a fair model's answers; rows have ``copies``, ``together`` as one group or alone."""
     random = np.random.default_rng(seed)
     labels = (random.random(rows) < positive).astype(int)
     probabilities = 1 / (1 + np.exp(-random.normal(2.0 * labels - 1.0)))
     groups = np.repeat(np.arange(rows), copies) if together else ()
     copied = np.repeat(labels, copies), np.repeat(probabilities, copies)
-    return outcomes.of(*copied, threshold=0.5, groups=groups, weights=weights)
+    return Outcomes.of(*copied, threshold=0.5, groups=groups, weights=weights)
 
 
 def test_the_point_is_the_score_of_the_rows_as_they_are() -> None:
-    """Every row once."""
+    """The point is the score of weights of 1."""
     one = simulated(1)
     found = scores(np.ones((1, 120)), one.labels, one.probabilities, one.threshold)
     assert bootstrap.point(one) == {name: float(values[0]) for name, values in found.items()}
@@ -45,14 +45,14 @@ def test_the_point_of_weighted_classes_is_the_score_of_copies() -> None:
     """A class that counts three times scores as if its rows stood there three times."""
     one = simulated(1, weights=(3.0, 1.0))
     times = np.where(one.labels == 0, 3, 1)
-    copied = outcomes.of(
+    copied = Outcomes.of(
         np.repeat(one.labels, times), np.repeat(one.probabilities, times), threshold=one.threshold
     )
     assert bootstrap.point(one) == pytest.approx(bootstrap.point(copied))
 
 
 def test_class_weights_shift_precision_and_neither_recall_nor_the_roc_curve() -> None:
-    """What is asked within a class does not depend on how frequent the class is; what mixes both does."""
+    """Scores within a class do not depend on how frequent the class is; scores that mix both do."""
     plain, weighted = (
         bootstrap.point(simulated(1)),
         bootstrap.point(simulated(1, weights=(9.0, 1.0))),
@@ -78,7 +78,7 @@ def test_class_weights_reach_the_resamples() -> None:
 
 
 def test_a_resample_has_a_value_of_each_score() -> None:
-    """As many as were asked for, under the scores' names."""
+    """There are as many values as requested, under the scores' names."""
     found = bootstrap.replicates(simulated(1), count=37)
     assert {name: values.shape for name, values in found.items()} == dict.fromkeys(
         HIGHER_IS_BETTER, (37,)
@@ -120,13 +120,13 @@ def test_blocks_give_the_numbers_of_one_block(cells: int, monkeypatch: pytest.Mo
         assert in_blocks[name] == pytest.approx(values, abs=1e-12, nan_ok=True)
 
 
-def test_the_interval_holds_the_true_accuracy_in_95_of_100_test_sides() -> None:
-    """Two hundred test sides are drawn anew, and a model that is right 3 times of 4 is measured on each."""
+def test_the_interval_contains_the_true_accuracy_in_95_of_100_test_splits() -> None:
+    """A model that is right 3 times of 4 is measured on two hundred fresh test splits."""
     inside = 0
     for seed in range(200):
         random = np.random.default_rng(seed)
         labels, right = random.integers(0, 2, 100), random.random(100) < 0.75
-        one = outcomes.of(labels, np.where(right, labels, 1 - labels), threshold=0.5)
+        one = Outcomes.of(labels, np.where(right, labels, 1 - labels), threshold=0.5)
         low, high = bootstrap.interval(bootstrap.replicates(one, count=300)["accuracy"])
         assert low is not None
         assert high is not None
@@ -146,7 +146,7 @@ def test_the_interval_of_an_accuracy_is_as_wide_as_the_binomial_s() -> None:
 
 @pytest.mark.parametrize("name", ["accuracy", "mcc", "roc_auc", "brier"])
 def test_copies_that_belong_together_make_no_interval_narrower(name: str) -> None:
-    """Four copies of each row say no more than the rows do; taken for rows of their own they would halve the interval."""
+    """Four copies of each row are no news; as rows of their own they would halve the interval."""
     width = {}
     for key, one in {
         "rows": simulated(1),
@@ -162,8 +162,8 @@ def test_copies_that_belong_together_make_no_interval_narrower(name: str) -> Non
 
 
 def test_a_score_that_few_resamples_define_has_no_interval() -> None:
-    """With a single positive row a third of the resamples have none: no correlation, yet an accuracy."""
-    one = outcomes.of([1] + [0] * 19, [0.9] + [0.1] * 18 + [0.8], threshold=0.5)
+    """With a single positive row a third of the resamples define no MCC, yet an accuracy."""
+    one = Outcomes.of([1] + [0] * 19, [0.9] + [0.1] * 18 + [0.8], threshold=0.5)
     found = bootstrap.intervals(bootstrap.replicates(one, count=200))
     assert not math.isnan(bootstrap.point(one)["mcc"])
     assert found["mcc"] == found["roc_auc"] == found["recall"] == Interval(None, None)
@@ -172,15 +172,16 @@ def test_a_score_that_few_resamples_define_has_no_interval() -> None:
 
 @pytest.mark.parametrize(("undefined", "known"), [(0, True), (5, True), (6, False), (100, False)])
 def test_from_95_of_100_defined_resamples_on_there_is_an_interval(
-    undefined: int, known: bool
-) -> None:  # noqa: FBT001
-    """The undefined ones are left out of it."""
+    undefined: int,
+    known: bool,  # noqa: FBT001
+) -> None:
+    """Undefined resamples are left out of the interval."""
     values = np.where(np.arange(100) < undefined, np.nan, 0.5)
     assert bootstrap.interval(values) == (Interval(0.5, 0.5) if known else Interval(None, None))
 
 
 def test_the_bounds_are_the_percentiles_that_leave_5_of_100_outside() -> None:
-    """Half of them on each side, in whatever order the resamples come."""
+    """Half of them lie below and half above, in whatever order the resamples come."""
     values = np.random.default_rng(1).permutation(np.arange(1001.0))
     assert bootstrap.interval(values) == pytest.approx((25.0, 975.0))
 

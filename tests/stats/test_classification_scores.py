@@ -1,4 +1,4 @@
-"""The scores are scikit-learn's, weighted and many at a time; the threshold is the best there is."""
+"""The scores are scikit-learn's, weighted and many at a time; the best threshold is the best."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def learned(
 @example([(1, 0.5, 1), (0, 0.5, 3), (1, 0.25, 2), (0, 1.0, 0)], 0.5)
 @example([(1, 0.25, 1), (0, 0.25, 1)], 1.0)
 def test_every_score_is_scikit_learn_s(rows: list[tuple], threshold: float) -> None:
-    """Weighted rows of both classes, ties and rows of no weight among them, score what scikit-learn says."""
+    """Weighted rows score what scikit-learn says, with ties and rows of no weight among them."""
     labels, probabilities, weights = columns(rows)
     assume(weights[labels == 1].sum() > 0)
     assume(weights[labels == 0].sum() > 0)
@@ -138,7 +138,7 @@ def test_small_scores_worked_by_hand(
 
 
 def test_a_row_at_the_threshold_is_called_positive() -> None:
-    """From the threshold on, not above it."""
+    """A probability equal to the threshold counts as called."""
     assert alone([1, 0], [0.5, 0.25], 0.5)["recall"] == 1.0
     assert alone([1, 0], [0.5, 0.25], np.nextafter(0.5, 1))["recall"] == 0.0
 
@@ -151,7 +151,7 @@ def test_a_row_at_the_threshold_is_called_positive() -> None:
     ],
 )
 def test_what_compares_classes_is_undefined_on_one(label: int, undefined: set[str]) -> None:
-    """One class has no correlation and no curve, and without positives there is nothing to recall."""
+    """One class has no correlation and no curve, and no recall if it is the negative one."""
     found = alone([label] * 3, [0.9, 0.6, 0.1])
     assert {name for name, value in found.items() if math.isnan(value)} == undefined
 
@@ -201,7 +201,7 @@ def reached(labels: np.ndarray, probabilities: np.ndarray, threshold: float) -> 
 
 @given(UNWEIGHTED)
 def test_the_best_threshold_reaches_the_highest_correlation(rows: list[tuple]) -> None:
-    """No threshold of all those that call other rows is better; there is one exactly where some correlation is positive."""
+    """No other threshold is better, and there is one exactly if some correlation is positive."""
     labels, probabilities = columns(rows)
     there = np.unique(probabilities)
     top = (
@@ -239,14 +239,14 @@ def test_the_best_threshold_lies_halfway_between_neighbours(rows: list[tuple]) -
         "positives only",
         "constant",
         "the wrong way round",
-        "nothing told",
+        "no information",
         "one row",
     ],
 )
-def test_there_is_no_best_threshold_where_probabilities_tell_nothing(
+def test_there_is_no_best_threshold_where_probabilities_carry_no_information(
     labels: list[int], probabilities: list[float]
 ) -> None:
-    """Whoever asks must fall back on a threshold of their own."""
+    """The caller gets None and falls back on a default threshold."""
     assert best_threshold(np.array(labels), np.array(probabilities)) is None
 
 
@@ -262,7 +262,7 @@ def test_there_is_no_best_threshold_where_probabilities_tell_nothing(
 def test_best_thresholds_worked_by_hand(
     labels: list[int], probabilities: list[float], expected: float
 ) -> None:
-    """The order of the rows is of no account."""
+    """The order of the rows does not matter."""
     for order in (slice(None), slice(None, None, -1)):
         assert best_threshold(np.array(labels)[order], np.array(probabilities)[order]) == expected
 
@@ -289,12 +289,12 @@ def test_best_thresholds_worked_by_hand(
 def test_of_equally_good_thresholds_the_one_that_calls_about_as_many_as_there_are_positives(
     labels: list[int], probabilities: list[float], expected: float
 ) -> None:
-    """Two cuts have the very same correlation, and rounding must not choose between them."""
+    """Two cuts have the same correlation, and rounding must not choose between them."""
     assert best_threshold(np.array(labels), np.array(probabilities)) == expected
 
 
 def test_the_best_threshold_parts_probabilities_that_are_nearly_equal() -> None:
-    """Halfway between two 32-bit numbers in a row there is a 64-bit one, and it calls the higher alone."""
+    """Between two neighbouring 32-bit numbers lies a 64-bit one, which calls the higher alone."""
     higher = np.float32(1 - 2**-24)
     probabilities = np.array([higher, np.nextafter(higher, np.float32(0))])
     chosen = best_threshold(np.array([1, 0]), probabilities)

@@ -1,4 +1,4 @@
-"""Two models on the same rows: what both owe to the rows falls away, and rows that differ cannot be paired."""
+"""Two models on the same rows are paired; models on different rows cannot be."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from greenbench.stats import bootstrap, paired
-from greenbench.stats import classification_answers as outcomes
+from greenbench.stats.classification_answers import Outcomes, record
 from greenbench.stats.paired import McNemar, PairedDifference
 
 RANDOM = np.random.default_rng(17)
@@ -21,24 +21,22 @@ NOISE = RANDOM.normal(size=200)
 ROWS = tuple(f"row {k}" for k in range(200))
 
 
-def differences(one: outcomes.Outcomes, other: outcomes.Outcomes) -> dict[str, PairedDifference]:
+def differences(one: Outcomes, other: Outcomes) -> dict[str, PairedDifference]:
     """Compare two models by what a results file would keep of them."""
-    return paired.differences(outcomes.record(one), outcomes.record(other))
+    return paired.differences(record(one), record(other))
 
 
-def model(
-    noise: float = 0.0, skill: float = 0.0, rows: tuple[str, ...] = ROWS
-) -> outcomes.Outcomes:
-    """Return a model's answers: a signal that all share, ``noise`` of its own, and ``skill`` that moves it to the labels."""
+def model(noise: float = 0.0, skill: float = 0.0, rows: tuple[str, ...] = ROWS) -> Outcomes:
+    """Return answers to a shared signal with ``noise`` of their own and ``skill`` at labels."""
     logits = SIGNAL + noise * NOISE + skill * (2 * LABELS - 1)
-    return outcomes.of(LABELS, 1 / (1 + np.exp(-logits)), threshold=0.5, rows=rows)
+    return Outcomes.of(LABELS, 1 / (1 + np.exp(-logits)), threshold=0.5, rows=rows)
 
 
 def of_right(right: list[bool]) -> dict:
     """Return the record of a model that is right on these rows, whose labels take turns."""
     labels = [k % 2 for k in range(len(right))]
     answers = [label if one else 1 - label for label, one in zip(labels, right, strict=True)]
-    return outcomes.record(outcomes.of(labels, answers, threshold=0.5))
+    return record(Outcomes.of(labels, answers, threshold=0.5))
 
 
 def test_a_model_does_not_differ_from_itself() -> None:
@@ -58,7 +56,7 @@ def test_the_difference_is_the_one_s_score_minus_the_other_s() -> None:
 
 @pytest.mark.parametrize("name", ["accuracy", "mcc", "roc_auc", "brier"])
 def test_pairing_sees_what_two_separate_intervals_hide(name: str) -> None:
-    """Two models that owe most to the rows: their difference is known better than if each had rows of its own."""
+    """The paired interval of two models that owe most to the rows is the narrower one."""
     one, other = model(), model(0.3)
     apart = [bootstrap.interval(bootstrap.replicates(o)[name]) for o in (one, other)]
     together = differences(one, other)[name]
@@ -77,8 +75,8 @@ def test_a_clearly_better_model_is_told_apart() -> None:
     assert (found["brier"].high or 0) < 0
 
 
-def test_models_that_differ_by_chance_are_not_told_apart() -> None:
-    """An interval over them holds 0."""
+def test_models_that_differ_by_chance_are_not_distinguished() -> None:
+    """The interval of their difference contains 0."""
     low, high = differences(model(0.3), model(-0.3))["accuracy"][1:]
     assert low is not None
     assert high is not None
@@ -87,7 +85,7 @@ def test_models_that_differ_by_chance_are_not_told_apart() -> None:
 
 def test_each_model_keeps_its_own_threshold() -> None:
     """The same probabilities, cut elsewhere: the curves agree and what is called does not."""
-    lenient = outcomes.of(LABELS, model().probabilities, threshold=0.2, rows=ROWS)
+    lenient = Outcomes.of(LABELS, model().probabilities, threshold=0.2, rows=ROWS)
     found = differences(lenient, model())
     assert found["roc_auc"] == PairedDifference(0.0, 0.0, 0.0)
     assert (found["recall"].low or 0) > 0
@@ -95,7 +93,7 @@ def test_each_model_keeps_its_own_threshold() -> None:
 
 def test_a_score_that_one_of_them_lacks_has_no_difference() -> None:
     """A model that calls nothing has no precision to compare."""
-    silent = outcomes.of(LABELS, [0.0] * 200, threshold=0.5, rows=ROWS)
+    silent = Outcomes.of(LABELS, [0.0] * 200, threshold=0.5, rows=ROWS)
     found = differences(silent, model())
     assert found["precision"] == PairedDifference(None, None, None)
     assert found["accuracy"].value is not None
@@ -105,7 +103,7 @@ def test_a_difference_that_few_resamples_define_has_no_bounds() -> None:
     """A single positive row: the correlations differ, and nobody knows how surely."""
     labels = [1] + [0] * 19
     one, other = (
-        outcomes.of(labels, [0.9, *([0.9] * n), *([0.1] * (19 - n))], threshold=0.5) for n in (1, 3)
+        Outcomes.of(labels, [0.9, *([0.9] * n), *([0.1] * (19 - n))], threshold=0.5) for n in (1, 3)
     )
     found = differences(one, other)["mcc"]
     assert found.value is not None
@@ -117,14 +115,14 @@ def test_a_difference_that_few_resamples_define_has_no_bounds() -> None:
     "rows", [ROWS[::-1], (*ROWS[:-1], "another"), ()], ids=["order", "content", "none"]
 )
 def test_other_rows_cannot_be_paired(rows: tuple[str, ...]) -> None:
-    """Neither the same ones in another order, nor other ones."""
+    """Neither the same rows in another order nor other rows can be paired."""
     with pytest.raises(ValueError, match="different test rows"):
         differences(model(), model(rows=rows))
 
 
 def test_more_rows_cannot_be_paired() -> None:
-    """Not even where nobody knows which they are."""
-    one, other = (outcomes.of([1, 0] * n, [0.9, 0.1] * n, threshold=0.5) for n in (2, 3))
+    """Different numbers of rows raise even without a checksum of texts."""
+    one, other = (Outcomes.of([1, 0] * n, [0.9, 0.1] * n, threshold=0.5) for n in (2, 3))
     with pytest.raises(ValueError, match="different test rows"):
         differences(one, other)
 
@@ -143,7 +141,7 @@ def test_more_rows_cannot_be_paired() -> None:
 def test_mcnemar_worked_by_hand(
     both: int, only_one: int, only_other: int, neither: int, p: float
 ) -> None:
-    """Only rows on which they disagree count; where there are none, nothing speaks against their being equal."""
+    """Only rows on which they disagree count; without any, p is 1."""
     one = [True] * both + [True] * only_one + [False] * only_other + [False] * neither
     other = [True] * both + [False] * only_one + [True] * only_other + [False] * neither
     assert paired.mcnemar(of_right(one), of_right(other)) == (
@@ -167,9 +165,9 @@ def test_mcnemar_is_the_exact_binomial_test(answers: list[tuple[bool, bool]]) ->
 
 
 def test_answers_to_the_same_rows_are_alike() -> None:
-    """Whatever the answers and the thresholds."""
-    lenient = outcomes.of(LABELS, [0.3] * 200, threshold=0.2, rows=ROWS)
-    assert paired.alike(outcomes.record(model()), outcomes.record(lenient))
+    """Answers and thresholds may differ."""
+    lenient = Outcomes.of(LABELS, [0.3] * 200, threshold=0.2, rows=ROWS)
+    assert paired.alike(record(model()), record(lenient))
 
 
 @pytest.mark.parametrize(
@@ -178,16 +176,16 @@ def test_answers_to_the_same_rows_are_alike() -> None:
     ids=["rows", "count", "weights"],
 )
 def test_answers_to_other_rows_are_not_alike(change: dict) -> None:
-    """Nor are rows that count otherwise."""
-    one = outcomes.record(model())
+    """Other rows, another count or other class weights cannot be paired."""
+    one = record(model())
     assert paired.alike(one, dict(one))
     assert not paired.alike(one, one | change)
     assert not paired.alike(one | change, one)
 
 
-def test_outcomes_that_nobody_kept_are_not_alike() -> None:
-    """Nothing is not the same as nothing."""
-    one = outcomes.record(model())
+def test_outcomes_that_were_not_kept_are_not_alike() -> None:
+    """Empty records are never alike, not even with each other."""
+    one = record(model())
     assert not paired.alike({}, {})
     assert not paired.alike(one, {})
     assert not paired.alike({}, one)

@@ -1,4 +1,4 @@
-"""What is printed after ``+-`` holds the truth as often as it says, and knows what it lacks."""
+"""The interval printed after ``+-`` covers as it claims, and names what it lacks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ joules = st.floats(1, 1e5)
 def energy(
     cpu_j: float = 100.0, gpu_j: float | None = None, idle: float | None = None, **causes: float
 ) -> Energy:
-    """Return a window's energy; ``causes`` are the CPU's standard uncertainties, ``idle`` its idle joules, known to 1 J."""
+    """Return a window's energy with uncertainties of the CPU, and idle joules known to 1 J."""
     return Energy(
         cpu_j=cpu_j,
         gpu_j=gpu_j,
@@ -53,8 +53,8 @@ def test_the_interval_of_a_spread_is_student_s() -> None:
     assert known.lacks == ()
 
 
-def test_the_interval_holds_the_truth_in_95_of_100_sessions() -> None:
-    """Three rounds with a spread and a common error of the sensor: drawn 4,000 times, the truth is inside as often as said."""
+def test_the_interval_contains_the_truth_in_95_of_100_sessions() -> None:
+    """In 4,000 sessions of three rounds with a spread and a sensor error the truth is inside."""
     draw = random.Random(7)
     inside = 0
     for _ in range(4000):
@@ -80,7 +80,7 @@ def test_what_is_common_to_all_rounds_does_not_average_out(
 @pytest.mark.parametrize("ratio", [1.5, 2.0, 3.0])
 @pytest.mark.parametrize("rounds", [2, 3, 5])
 def test_a_small_spread_of_few_rounds_does_not_look_certain(rounds: int, ratio: float) -> None:
-    """Two rounds that happen to agree are no proof: the truth is inside at least 93 times of 100, whatever the noise."""
+    """The truth is inside at least 93 times of 100, for any noise and few rounds."""
     draw = random.Random(11)
     inside = 0
     for _ in range(2000):
@@ -92,7 +92,7 @@ def test_a_small_spread_of_few_rounds_does_not_look_certain(rounds: int, ratio: 
 
 
 def test_the_resolution_is_not_counted_twice() -> None:
-    """The spread of rounds holds what the counter's resolution does; the wider of the two counts."""
+    """The spread of rounds includes the counter's resolution; the wider of the two counts."""
     assert over_rounds([90.0, 110.0], [{"resolution": 1.0}] * 2).causes == {
         "spread": pytest.approx(10.0)
     }
@@ -121,7 +121,7 @@ def test_net_is_never_clamped_and_carries_the_idle_s_uncertainty() -> None:
 
 
 def test_what_is_not_known_has_its_reason() -> None:
-    """A channel without a counter, a net without idle power, rounds that know different channels."""
+    """A missing counter, unknown idle power and rounds of different channels each have a reason."""
     known = energies([energy(100.0)])
     assert known["gpu_j"].reason == "no GPU"
     assert known["cpu_net_j"].reason == "the idle power is not known for every channel"

@@ -24,7 +24,7 @@ def test_published_intervals(hits: int, rows: int, low: float, high: float) -> N
 
 @given(st.integers(1, 2000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
 def test_bounds_are_the_shares_that_the_score_test_just_accepts(share: tuple[int, int]) -> None:
-    """At either bound the observed share lies 1.96 standard errors away, unless the bound is 0 or 1."""
+    """The observed share lies 1.96 standard errors from either bound, unless that is 0 or 1."""
     hits, rows = share
     for bound in wilson(hits, rows):
         error = math.sqrt(bound * (1 - bound) / rows)
