@@ -1,24 +1,30 @@
-"""The errors a person is meant to read: one sentence each, no traceback. Anything else that escapes is a bug."""
+"""The errors that people read: each message is one or more sentences and needs no traceback.
+
+Any other exception that reaches a user is a bug.
+"""
 
 from __future__ import annotations
 
 
 class GreenbenchError(Exception):
-    """Base of all errors that greenbench raises on purpose."""
+    """Base class of all errors that greenbench raises on purpose."""
 
 
 class UsageError(GreenbenchError):
-    """The call, an option or a file is wrong: who, found what, allowed what, do what."""
+    """The call, an option or a file is wrong.
+
+    The message says where, what was found, what is allowed and what to do.
+    """
 
 
 class UnavailableError(GreenbenchError):
-    """Something that is asked for cannot be had here: a network, a device, a package, a data set."""
+    """This machine lacks something required: a network, a device, a package, a data set."""
 
 
 class Disagreements(UsageError):
-    """Several usage errors found in one pass, so that a person mends them in one go."""
+    """Several usage errors, found in one pass so that they can be fixed in one."""
 
     def __init__(self, problems: list[str]) -> None:
-        """Hold ``problems``, one sentence each, in the order they were found."""
+        """Keep ``problems``, one sentence each, in the order in which they were found."""
         self.problems = tuple(problems)
         super().__init__("\n".join(problems))
