@@ -1,6 +1,6 @@
-"""Widen a gate's intervals where its rounds are not independent.
+"""Widens a gate's intervals if its rounds are not independent.
 
-Successive rounds share the machine's state (``greenbench.stats.autocorrelation``); a state that
+Successive rounds share the machine's state (``greenbench.stats.autocorrelation``). A state that
 outlasts a cell shows only in the scatter of cells that should compare alike.
 """
 
@@ -18,69 +18,95 @@ if TYPE_CHECKING:
     from greenbench.gates.verdict import Estimate
 
 LASTING = 0.75
-"""What is taken for the correlation where cells scatter by more than their rounds show: something outlasted a cell."""
+"""The correlation that is assumed if cells scatter by more than their rounds show."""
 MORE = 1.5
-"""So much more has it to be: a scatter of few cells is itself uncertain."""
+"""How many times as much that has to be, because the scatter of few cells is itself uncertain."""
 CELLS = 8
-"""Cells from which on their scatter tells anything."""
-HALF, FEWER, SAFE = 1.349, 1.9, 1.5
-"""The shortest half of a normal distribution in standard deviations (Rousseeuw and Leroy, Robust Regression and Outlier
-Detection 1987, ch. 4), by how much that of n values is shorter (by simulation, over the root of n), and what is taken of a
-scatter for its own uncertainty."""
+"""The fewest cells whose scatter is estimated."""
+HALF = 1.349
+"""The shortest half of a normal distribution, in standard deviations (Rousseeuw and Leroy, Robust
+Regression and Outlier Detection 1987, ch. 4)."""
+FEWER = 1.9
+"""By how much the shortest half of n values is shorter, times the root of n (by simulation)."""
+SAFE = 1.5
+"""The factor on a scatter that covers its own uncertainty."""
 WIDEST = 0.10
-"""What a state that outlasts cells is taken to move a ratio by at most, as a standard deviation; 0.08 was seen."""
+"""The largest standard deviation of a ratio that a lasting state is held responsible for; 0.08 was
+observed."""
 
 
-def corrected(found: Sequence[Estimate], *, unchanged: bool) -> list[Estimate]:
-    """Return the estimates of a gate's cells with the uncertainty that dependent rounds leave.
+def corrected(estimates: Sequence[Estimate], *, unchanged: bool) -> list[Estimate]:
+    """Return the estimates of a gate's cells with the uncertainty of dependent rounds.
 
-    ``unchanged`` says that most cells should compare alike, as they do with an earlier run of the same: what they differ by
-    among themselves is then noise, whatever the rounds of each show.
+    ``unchanged`` says that most cells should compare alike, as they do with an earlier run of the
+    same code. What they differ by among themselves is then noise, whatever their rounds show.
     """
-    rho = correlation([series for one in found for series in one.series])
-    known = [_correlated(one, rho) for one in found]
-    scatter = _scatter(known) if unchanged else 0.0
-    return [_scattered(one, scatter, len(known)) for one in known]
+    series = [values for estimate in estimates for values in estimate.series]
+    rho = correlation(series)
+    correlated = [_correlated(estimate, rho) for estimate in estimates]
+    if not unchanged:
+        return correlated
+    scatter = _scatter(correlated)
+    return [_scattered(estimate, scatter, len(correlated)) for estimate in correlated]
 
 
-def _correlated(one: Estimate, rho: float) -> Estimate:
-    if not rho or one.spread is None or not one.series or one.rounds < 2:  # noqa: PLR2004  one round's 20 % hold more
-        return one
-    factor, share = inflation(one.rounds, rho), freedom(one.rounds, rho) / (one.rounds - 1)
-    whole = math.hypot(math.sqrt(factor) * _random(one), one.fixed)
-    how = f"{one.how}, correlated by {rho:.2f}"
+def _correlated(estimate: Estimate, rho: float) -> Estimate:
+    """Return ``estimate`` with the uncertainty of rounds whose neighbours correlate by ``rho``."""
+    if not rho or estimate.spread is None or not estimate.series:
+        return estimate
+    if estimate.rounds < 2:  # noqa: PLR2004  the 20 % of one round cover more
+        return estimate
+    factor = inflation(estimate.rounds, rho)
+    share = freedom(estimate.rounds, rho) / (estimate.rounds - 1)
+    whole = math.hypot(math.sqrt(factor) * _random(estimate), estimate.fixed)
     return replace(
-        one, below=whole, above=whole, freedom=one.freedom * share, correlation=rho, how=how
+        estimate,
+        below=whole,
+        above=whole,
+        freedom=estimate.freedom * share,
+        correlation=rho,
+        how=f"{estimate.how}, correlated by {rho:.2f}",
     )
 
 
-def _random(one: Estimate) -> float:
-    return math.sqrt(max(0.0, one.below**2 - one.fixed**2))
+def _random(estimate: Estimate) -> float:
+    """Return the part of the uncertainty that more rounds reduce."""
+    return math.sqrt(max(0.0, estimate.below**2 - estimate.fixed**2))
 
 
-def _scatter(found: Sequence[Estimate]) -> float:
-    """Return the standard deviation of the cells' margins, by the shortest interval that holds half of them.
+def _scatter(estimates: Sequence[Estimate]) -> float:
+    """Return the standard deviation of the cells' margins, 0 if there are too few.
 
-    What lies outside of it may be changes and is not asked; half of the cells may change, if the others compare alike.
+    It is taken from the shortest interval that contains half of them. Half of the cells may have
+    changed without an influence on it, if the others compare alike.
     """
-    margins = sorted(one.margin for one in found if one.spread is not None)
+    margins = sorted(estimate.margin for estimate in estimates if estimate.spread is not None)
     if len(margins) < CELLS:
         return 0.0
     half = len(margins) // 2
-    return min(high - low for low, high in zip(margins, margins[half - 1 :], strict=False)) / (
-        HALF - FEWER / math.sqrt(len(margins))
-    )
+    lengths = []
+    for low, high in zip(margins, margins[half - 1 :], strict=False):
+        lengths.append(high - low)
+    return min(lengths) / (HALF - FEWER / math.sqrt(len(margins)))
 
 
-def _scattered(one: Estimate, scatter: float, cells: int) -> Estimate:
-    if one.spread is None or scatter <= MORE * _random(one):
-        return one
-    taken, rho = min(SAFE * scatter, WIDEST), max(one.correlation, LASTING)
-    if taken <= _random(one):
-        return one
-    whole = math.hypot(taken, one.fixed)
-    spread = max(one.spread, taken * math.sqrt(one.rounds / inflation(one.rounds, rho)))
-    how = f"{one.how}, {cells} cells scatter more"
+def _scattered(estimate: Estimate, scatter: float, cells: int) -> Estimate:
+    """Return ``estimate`` with the ``scatter`` of the cells if its rounds show clearly less."""
+    random = _random(estimate)
+    if estimate.spread is None or scatter <= MORE * random:
+        return estimate
+    deviation = min(SAFE * scatter, WIDEST)
+    if deviation <= random:
+        return estimate
+    rho = max(estimate.correlation, LASTING)
+    of_round = deviation * math.sqrt(estimate.rounds / inflation(estimate.rounds, rho))
+    whole = math.hypot(deviation, estimate.fixed)
     return replace(
-        one, below=whole, above=whole, freedom=math.inf, spread=spread, correlation=rho, how=how
+        estimate,
+        below=whole,
+        above=whole,
+        freedom=math.inf,
+        spread=max(estimate.spread, of_round),
+        correlation=rho,
+        how=f"{estimate.how}, {cells} cells scatter more",
     )

@@ -1,9 +1,10 @@
-"""Gates: what a person demands of the cells, written in one line, ``T2.mcc >= V0-0.02``.
+"""Gates: what has to hold for the cells, written in one line, ``T2.mcc >= V0-0.02``.
 
     [TASK.][STAGE.]METRIC OP VALUE
-    VALUE is NUMBER[%], [NUMBER*]REF, REF+NUMBER or REF-NUMBER; REF is a variant of the session, or ``saved``, the compared run.
+    VALUE is NUMBER[%], [NUMBER*]REF, REF+NUMBER or REF-NUMBER; REF is a variant of the session, or
+    ``saved``, the compared run.
 
-A gate is data; whether it holds is decided in ``greenbench.gates``.
+A gate is data; ``greenbench.gates.judging`` decides whether it holds.
 """
 
 from __future__ import annotations
@@ -23,65 +24,61 @@ Form = Literal["number", "ratio", "difference"]
 SAVED = "saved"
 STAGES = ("data", "architecture", "training", "inference")
 OPERATORS = ("<=", ">=", "<", ">")
+ALLOWED = ("host", "device", "driver", "power_limit", "profile", "data", "model", "scope", "new")
+"""Differences that keep two cells from being compared; ``new`` is a cell the compared run lacks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Metric:
-    """What can be gated: which kind of statistics it takes, in which unit it is, and whose it is."""
+class GateMetric:
+    """What can be gated: its kind of statistics, its unit, and the task that has it."""
 
     kind: Kind
     unit: str = ""
     task: str | None = None
-    """The task that alone has it."""
+    """The only task that has it; None if all have."""
     staged: bool = False
     """Whether it is known of each stage too."""
 
 
-def _energy() -> Metric:
-    return Metric(kind="energy", unit="J", staged=True)
+_JOULES = GateMetric(kind="energy", unit="J", staged=True)
+_JOULES_PER_OUTPUT = GateMetric(kind="energy", unit="J")
+_T1_SCORE = GateMetric(kind="quality", task="T1")
+_T2_SCORE = GateMetric(kind="quality", task="T2")
 
-
-def _quality(task: str) -> Metric:
-    return Metric(kind="quality", task=task)
-
-
-METRICS: dict[str, Metric] = {
-    "energy": _energy(),
-    "energy_net": _energy(),
-    "energy_gpu": _energy(),
-    "energy_cpu": _energy(),
-    "energy_dram": _energy(),
-    "j_per_sample": Metric(kind="energy", unit="J"),
-    "j_per_correct": Metric(kind="energy", unit="J"),
-    "time": Metric(kind="time", unit="s", staged=True),
-    "flops": Metric(kind="work", unit="FLOP", staged=True),
-    "peak_memory": Metric(kind="memory", unit="B"),
-    **{
-        name: _quality("T1")
-        for name in ("pass_at_1", "compile_rate", "exact_match", "bleu", "chrf", "codebleu")
-    },
-    **{
-        name: _quality("T2")
-        for name in (
-            "mcc",
-            "macro_f1",
-            "f1",
-            "precision",
-            "recall",
-            "roc_auc",
-            "pr_auc",
-            "accuracy",
-            "weighted_f1",
-            "brier",
-        )
-    },
+METRICS: dict[str, GateMetric] = {
+    "energy": _JOULES,
+    "energy_net": _JOULES,
+    "energy_gpu": _JOULES,
+    "energy_cpu": _JOULES,
+    "energy_dram": _JOULES,
+    "j_per_sample": _JOULES_PER_OUTPUT,
+    "j_per_correct": _JOULES_PER_OUTPUT,
+    "time": GateMetric(kind="time", unit="s", staged=True),
+    "flops": GateMetric(kind="work", unit="FLOP", staged=True),
+    "peak_memory": GateMetric(kind="memory", unit="B"),
+    "pass_at_1": _T1_SCORE,
+    "compile_rate": _T1_SCORE,
+    "exact_match": _T1_SCORE,
+    "bleu": _T1_SCORE,
+    "chrf": _T1_SCORE,
+    "codebleu": _T1_SCORE,
+    "mcc": _T2_SCORE,
+    "macro_f1": _T2_SCORE,
+    "f1": _T2_SCORE,
+    "precision": _T2_SCORE,
+    "recall": _T2_SCORE,
+    "roc_auc": _T2_SCORE,
+    "pr_auc": _T2_SCORE,
+    "accuracy": _T2_SCORE,
+    "weighted_f1": _T2_SCORE,
+    "brier": _T2_SCORE,
 }
 """Names are promises: baselines and CI files depend on them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
-    """One demand. ``number`` is the threshold, the factor or the offset, by ``form``."""
+    """One condition. ``number`` is the threshold, the factor or the offset, by ``form``."""
 
     text: str
     metric: str
@@ -91,20 +88,20 @@ class Gate:
     task: str | None = None
     stage: str | None = None
     reference: str | None = None
-    """``saved``, or a variant's name; None where the threshold is a number."""
+    """``saved``, or a variant's name; None if the threshold is a number."""
 
     @property
     def upper(self) -> bool:
-        """Whether less is demanded, not more."""
+        """Whether the threshold is an upper bound."""
         return self.operator.startswith("<")
 
     @property
-    def about(self) -> Metric:
+    def about(self) -> GateMetric:
         """What is known of its metric."""
         return METRICS[self.metric]
 
     def applies(self, task: str) -> bool:
-        """Whether cells of ``task`` have to meet it."""
+        """Whether it is about cells of ``task``."""
         return self.task in {None, task} and self.about.task in {None, task}
 
 
@@ -114,48 +111,58 @@ _TOKEN = re.compile(
 )
 
 
-class _Reader:
-    """The words of a gate, one after the other; what is not as it should be is pointed at."""
+class GateReader:
+    """Reads the tokens of a gate one after the other; an error points at a character."""
 
     def __init__(self, text: str) -> None:
-        self.text, self.place = text, 0
+        """Start before the first token of ``text``."""
+        self.text = text
+        self.place = 0
 
-    def take(self, *kinds: str, wanted: str) -> str:
-        """Return the next word if it is of one of ``kinds``, or refuse what stands there."""
-        found = _TOKEN.match(self.text, self.place)
-        if found is None or found.lastgroup not in kinds:
-            raise self.refusal(self._next(), f"write {wanted}")
-        self.place = found.end()
-        return found[0].strip()
+    @property
+    def next_place(self) -> int:
+        """The place of the next character that is no space."""
+        rest = self.text[self.place :]
+        return self.place + len(rest) - len(rest.lstrip())
+
+    def take(self, *kinds: str, expected: str) -> str:
+        """Return the next token if it is of one of ``kinds``; else raise UsageError."""
+        token = _TOKEN.match(self.text, self.place)
+        if token is None or token.lastgroup not in kinds:
+            raise self.error(self.next_place, f"write {expected}")
+        self.place = token.end()
+        return token[0].strip()
 
     def sees(self, signs: str) -> bool:
         """Whether one of ``signs`` comes next."""
-        found = _TOKEN.match(self.text, self.place)
-        return found is not None and found.lastgroup == "sign" and found[0].strip() in signs
-
-    def _next(self) -> int:
-        return self.place + len(self.text[self.place :]) - len(self.text[self.place :].lstrip())
+        token = _TOKEN.match(self.text, self.place)
+        return token is not None and token.lastgroup == "sign" and token[0].strip() in signs
 
     def end(self) -> None:
-        """Refuse what is left over."""
+        """Raise UsageError if anything is left."""
         if self.text[self.place :].strip():
-            raise self.refusal(self._next(), "nothing more belongs there")
+            raise self.error(self.next_place, "nothing more belongs there")
 
-    def refusal(self, place: int, why: str) -> UsageError:
+    def error(self, place: int, problem: str) -> UsageError:
         """Return the error, with a caret below the character at ``place``."""
         return UsageError(
-            f"--green-gate: {why}, at character {place + 1}:\n    {self.text}\n    {' ' * place}^\n"
-            "a gate is [TASK.][STAGE.]METRIC OP VALUE, e.g. energy <= 0.60*V0, T2.mcc >= V0-0.02, training.time <= 1.1*saved; "
-            f"metrics: {', '.join(METRICS)}"
+            f"--green-gate: {problem}, at character {place + 1}:\n"
+            f"    {self.text}\n"
+            f"    {' ' * place}^\n"
+            "a gate is [TASK.][STAGE.]METRIC OP VALUE, e.g. energy <= 0.60*V0, T2.mcc >= V0-0.02, "
+            f"training.time <= 1.1*saved; metrics: {', '.join(METRICS)}"
         )
 
 
 def parse(text: str, tasks: Sequence[str] = ()) -> Gate:
-    """Return the gate that ``text`` writes; raises UsageError, which points at the character. ``tasks`` are the known ones."""
-    reader = _Reader(text)
-    task, stage, metric = _subject(reader, tasks)
-    operator = reader.take("operator", wanted=f"one of {' '.join(OPERATORS)}")
-    form, number, reference = _value(reader)
+    """Return the gate that ``text`` expresses, about one of ``tasks`` if any are given.
+
+    Raises UsageError, which points at the first wrong character.
+    """
+    reader = GateReader(text)
+    task, stage, metric = _parse_subject(reader, tasks)
+    operator = reader.take("operator", expected=f"one of {' '.join(OPERATORS)}")
+    form, number, reference = _parse_value(reader)
     reader.end()
     return Gate(
         text=" ".join(text.split()),
@@ -169,57 +176,57 @@ def parse(text: str, tasks: Sequence[str] = ()) -> Gate:
     )
 
 
-def _subject(reader: _Reader, tasks: Sequence[str]) -> tuple[str | None, str | None, str]:
-    places, words = [], []
-    while True:
-        places.append(reader._next())  # noqa: SLF001  the same file's
-        words.append(reader.take("name", wanted="a metric"))
-        if not reader.sees("."):
-            break
-        reader.take("sign", wanted="a dot")
+def _parse_subject(reader: GateReader, tasks: Sequence[str]) -> tuple[str | None, str | None, str]:
+    """Return task, stage and metric."""
+    places = [reader.next_place]
+    words = [reader.take("name", expected="a metric")]
+    while reader.sees("."):
+        reader.take("sign", expected="a dot")
+        places.append(reader.next_place)
+        words.append(reader.take("name", expected="a metric"))
     *front, metric = words
     if metric not in METRICS:
-        raise reader.refusal(places[-1], f"there is no metric {metric!r}")
+        raise reader.error(places[-1], f"there is no metric {metric!r}")
     stage = front.pop() if front and front[-1] in STAGES else None
     if stage and not METRICS[metric].staged:
-        raise reader.refusal(places[-2], f"{metric} is not known by stage")
+        raise reader.error(places[-2], f"{metric} is not known by stage")
     task = front.pop() if front else None
     if front or (task and tasks and task not in tasks):
-        raise reader.refusal(
-            places[0],
-            f"{words[0]!r} is neither a task ({', '.join(tasks)}) nor a stage ({', '.join(STAGES)})",
-        )
-    if task and METRICS[metric].task not in {None, task}:
-        raise reader.refusal(places[-1], f"{metric} is a metric of {METRICS[metric].task}")
+        known = f"a task ({', '.join(tasks)}) nor a stage ({', '.join(STAGES)})"
+        raise reader.error(places[0], f"{words[0]!r} is neither {known}")
+    owner = METRICS[metric].task
+    if task and owner not in {None, task}:
+        raise reader.error(places[-1], f"{metric} is a metric of {owner}")
     return task, stage, metric
 
 
-def _value(reader: _Reader) -> tuple[Form, float, str | None]:
-    word = reader.take("number", "name", wanted="a number, a variant or 'saved'")
+def _parse_value(reader: GateReader) -> tuple[Form, float, str | None]:
+    """Return form, number and reference."""
+    word = reader.take("number", "name", expected="a number, a variant or 'saved'")
     if word[0].isdigit() or word[0] == ".":
-        number = _number(word)
-        if not reader.sees("*"):
-            return "number", number, None
-        if number <= 0:
-            raise reader.refusal(reader.place - len(word), "a factor has to be above zero")
-        reader.take("sign", wanted="*")
-        return "ratio", number, reader.take("name", wanted="a variant or 'saved'")
+        return _parse_factor(reader, word)
     if not reader.sees("+-"):
         return "ratio", 1.0, word
-    sign = reader.take("sign", wanted="+ or -")
-    place = reader._next()  # noqa: SLF001
-    offset = reader.take("number", wanted="a number")
+    sign = reader.take("sign", expected="+ or -")
+    place = reader.next_place
+    offset = reader.take("number", expected="a number")
     if offset.endswith("%"):
-        raise reader.refusal(
-            place,
-            f"a percentage of what? write a factor, {word}*..., as e.g. 1.05*{word}, or a plain difference",
-        )
-    return "difference", _number(offset) * (1 if sign == "+" else -1), word
+        remedy = f"write a factor, {word}*..., as e.g. 1.05*{word}, or a plain difference"
+        raise reader.error(place, f"a percentage of what? {remedy}")
+    return "difference", _number(offset) if sign == "+" else -_number(offset), word
+
+
+def _parse_factor(reader: GateReader, word: str) -> tuple[Form, float, str | None]:
+    """Read what follows the number ``word``: nothing, or ``*`` and a reference."""
+    number = _number(word)
+    if not reader.sees("*"):
+        return "number", number, None
+    if number <= 0:
+        raise reader.error(reader.place - len(word), "a factor has to be above zero")
+    reader.take("sign", expected="*")
+    return "ratio", number, reader.take("name", expected="a variant or 'saved'")
 
 
 def _number(word: str) -> float:
-    return float(word.rstrip("%")) / (100 if word.endswith("%") else 1)
-
-
-ALLOWED = ("host", "device", "driver", "power_limit", "profile", "data", "model", "scope", "new")
-"""Differences that keep two cells from being compared; ``new`` is a cell that the compared run has not."""
+    number = float(word.rstrip("%"))
+    return number / 100 if word.endswith("%") else number

@@ -1,8 +1,9 @@
-"""How many rounds an open verdict would take.
+"""How many rounds would settle an inconclusive verdict.
 
-As many as find, in 95 of 100 sessions, the change that was seen, or one of 10 % where that was larger: what was seen in few
-rounds is itself uncertain. The spread is taken at its upper 90 % bound for the same reason, and the level is the one that
-Holm's correction leaves to the first of the gate's cells.
+So many that the observed change, or one of 10 % if that is smaller, is detected with a power of
+95 %: a change observed in few rounds is itself uncertain. For the same reason the spread of rounds
+is taken at its upper 90 % bound, and the level is the one that Holm's correction leaves to the
+first of the gate's cells.
 """
 
 from __future__ import annotations
@@ -17,57 +18,71 @@ from greenbench.stats.student import quantile
 if TYPE_CHECKING:
     from greenbench.gates.verdict import Estimate
 
-LEVEL, POWER, SAFE = 0.975, 0.95, 0.90
+LEVEL = 0.975
+POWER = 0.95
+BOUND = 0.90
+"""Level of the upper bound at which the spread of rounds is taken."""
 MOST = 2000
-"""More rounds than this are not worth naming."""
+"""The most rounds that are proposed."""
 COUNTS = (*range(2, 40), *(round(40 * 1.1**i) for i in range(42) if 40 * 1.1**i <= MOST))
-"""Numbers of rounds that are tried: finer than a tenth would be more than anybody can know."""
+"""Numbers of rounds that are tried, in steps of a tenth: the spread is not known more precisely."""
 
 
-def rounds_needed(one: Estimate, cells: int) -> int | None:
-    """Return the rounds in all that would settle ``one`` among ``cells`` of its gate, were the truth what was seen.
+def rounds_needed(estimate: Estimate, cells: int) -> int | None:
+    """Return the total rounds that would settle one of ``cells`` if its true change is as observed.
 
-    None where more than ``MOST`` would, or more rounds would not help.
+    None if more than ``MOST`` would, or if more rounds would not help.
     """
-    return _enough(one, min(abs(one.margin), one.planned or math.inf), cells)
+    return _enough(estimate, min(abs(estimate.margin), estimate.planned or math.inf), cells)
 
 
-def rounds_worth(one: Estimate, cells: int) -> int | None:
-    """Return the rounds that would find a change of 10 %, however near to the threshold the truth seems."""
-    return _enough(one, one.planned, cells)
+def rounds_worth(estimate: Estimate, cells: int) -> int | None:
+    """Return the total rounds that detect a change of 10 %, however small the observed one is."""
+    return _enough(estimate, estimate.planned, cells)
 
 
-def _enough(one: Estimate, change: float, cells: int) -> int | None:
-    if one.spread is None or not change:
+def _enough(estimate: Estimate, change: float, cells: int) -> int | None:
+    if estimate.spread is None or not change:
         return None
-    spread = _upper(one.spread, freedom(one.rounds, one.correlation))
-    first = bisect.bisect_left(
-        COUNTS, x=True, key=lambda n: _finds(n, change, spread, one, cells)
-    )  # more rounds find more
-    return max(COUNTS[first], one.rounds + 1) if first < len(COUNTS) else None
+    spread = _upper_bound(estimate.spread, freedom(estimate.rounds, estimate.correlation))
+
+    def detects(rounds: int) -> bool:
+        return _least_change(rounds, spread, estimate, cells) <= change
+
+    # More rounds detect more.
+    first = bisect.bisect_left(COUNTS, x=True, key=detects)
+    return max(COUNTS[first], estimate.rounds + 1) if first < len(COUNTS) else None
 
 
-def machine_decides(one: Estimate) -> bool:
-    """Whether what the machine itself changed is enough to leave a verdict open, however many rounds there are."""
-    return (quantile(math.inf) + quantile(math.inf, POWER)) * one.fixed >= abs(one.margin)
+def machine_decides(estimate: Estimate) -> bool:
+    """Whether the drift of the machine alone would leave a verdict inconclusive."""
+    factor = quantile(math.inf) + quantile(math.inf, POWER)
+    return factor * estimate.fixed >= abs(estimate.margin)
 
 
-def _upper(spread: float, known: float) -> float:
-    if known <= 0:  # a guess that is wide already
+def _upper_bound(spread: float, known: float) -> float:
+    """Return the upper bound of a standard deviation with ``known`` degrees of freedom."""
+    if known <= 0:  # of one round: an assumption that is wide already
         return spread
     from scipy.special import chdtri
 
-    return spread * math.sqrt(known / float(chdtri(known, SAFE)))
+    return spread * math.sqrt(known / float(chdtri(known, BOUND)))
 
 
-def _finds(rounds: int, change: float, spread: float, one: Estimate, cells: int) -> bool:
-    known = freedom(rounds, one.correlation)
-    variance = spread**2 / rounds * _dependent(one, rounds)
-    factor = quantile(known, 1 - (1 - LEVEL) / max(1, cells)) + quantile(known, POWER)
-    return factor * math.hypot(math.sqrt(variance), one.fixed) <= change
+def _least_change(rounds: int, spread: float, estimate: Estimate, cells: int) -> float:
+    """Return the smallest change that so many rounds detect with the power ``POWER``."""
+    known = freedom(rounds, estimate.correlation)
+    variance = spread**2 / rounds * _dependence(estimate, rounds)
+    level = 1 - (1 - LEVEL) / max(1, cells)
+    factor = quantile(known, level) + quantile(known, POWER)
+    return factor * math.hypot(math.sqrt(variance), estimate.fixed)
 
 
-def _dependent(one: Estimate, rounds: int) -> float:
-    """Return the inflation at ``rounds``, of the spread that more rounds will show: few, being alike, show too little."""
-    seen, then = (1 - likeness(n, one.correlation) for n in (one.rounds, rounds))
-    return inflation(rounds, one.correlation) * then / seen
+def _dependence(estimate: Estimate, rounds: int) -> float:
+    """Return the inflation of the variance of the mean of so many rounds.
+
+    It is relative to the spread of the rounds so far: few of them are alike and show too little.
+    """
+    seen = 1 - likeness(estimate.rounds, estimate.correlation)
+    then = 1 - likeness(rounds, estimate.correlation)
+    return inflation(rounds, estimate.correlation) * then / seen
