@@ -6,5 +6,6 @@ what is not. The tools are util-linux's (``unshare``, ``setpriv``, ``prlimit``),
 
 from greenbench.sandbox.records import LIMITS, End, Isolation, Limits, Ran
 from greenbench.sandbox.runner import run
+from greenbench.sandbox.workers import Workers
 
-__all__ = ["LIMITS", "End", "Isolation", "Limits", "Ran", "run"]
+__all__ = ["LIMITS", "End", "Isolation", "Limits", "Ran", "Workers", "run"]

@@ -44,8 +44,17 @@ def _takes(option: str) -> bool:
     return option in said.stdout + said.stderr
 
 
-def command(program: str, given: Path, limits: Limits, shown: Iterable[Path] = ()) -> list[str]:
-    """Return what stands before the first process's own command: bubblewrap, the view, and the changed root for root."""
+def command(
+    program: str,
+    given: Path,
+    limits: Limits,
+    shown: Iterable[Path] = (),
+    powers: Iterable[str] = (),
+) -> list[str]:
+    """Return what stands before the first process's own command: bubblewrap, the view, and the changed root for root.
+
+    ``powers`` are capabilities that the first process is to keep.
+    """
     seen, as_root = view(Path(program), shown), os.geteuid() == 0
     jail = JAIL if as_root else ""
     start = [
@@ -57,10 +66,17 @@ def command(program: str, given: Path, limits: Limits, shown: Iterable[Path] = (
     ]
     laid = [*_shown(seen, jail), *_places(jail, given, limits), "--remount-ro", "/", "--chdir", "/"]
     if as_root:
-        kept = [word for power in POWERS for word in ("--cap-add", power)]
+        kept = _kept((*POWERS, *powers))
         return [*start, *laid, "--cap-drop", "ALL", *kept, "chroot", JAIL]
     closed = ["--disable-userns"] if _takes("--disable-userns") else []
-    return [*start, "--unshare-user", *closed, *laid, "--cap-drop", "ALL"]
+    return [*start, "--unshare-user", *closed, *laid, "--cap-drop", "ALL", *_kept(powers)]
+
+
+def _kept(powers: Iterable[str]) -> list[str]:
+    words = []
+    for power in dict.fromkeys(powers):
+        words += ["--cap-add", power]
+    return words
 
 
 def _bare(seen: View) -> View:

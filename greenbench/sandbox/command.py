@@ -11,12 +11,13 @@ import resource
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from greenbench.sandbox import bubblewrap, namespaces
+from greenbench.sandbox import bubblewrap, namespaces, supervisor
 from greenbench.sandbox.processes import tasks_of
+from greenbench.sandbox.records import LIMITS
 from greenbench.sandbox.view import GIVEN, SCRATCH
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from greenbench.sandbox.records import Asked, Limits, Way
 
@@ -24,6 +25,9 @@ STARTED = b"started\n"
 """What the innermost wrapper says on stdout, before the program can say anything: all wrappers have done their work."""
 PATH = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
 
+SUPERVISOR_POWERS = ("CAP_SYS_ADMIN", "CAP_SETPCAP", "CAP_SETUID", "CAP_SETGID")
+"""Capabilities for namespaces and mounts, for taking powers away, and, as root, for giving a program its own user."""
+_WARDEN_AND_SUPERVISOR = 2
 _DIE_WITH_CALLER = ("setpriv", "--pdeathsig=KILL")
 _COUNTS_BY_NAMESPACE = (5, 14)
 """The first kernel that counts a user's processes for each user namespace alone."""
@@ -52,6 +56,17 @@ def fresh_uid() -> int:
 def home(way: Way, box: Path) -> str:
     """Return the folder that the program works in, as it sees it."""
     return SCRATCH if way.walls else str(box / "work")
+
+
+def environment(home: str) -> dict[str, str]:
+    """Return all the environment that a program gets; ``home`` is its folder, as it sees it."""
+    return {
+        "PATH": PATH,
+        "HOME": home,
+        "TMPDIR": home,
+        "LANG": "C.UTF-8",
+        "PYTHONHASHSEED": "0",
+    }
 
 
 def fill(way: Way, box: Path, files: Mapping[str, str | bytes], uid: int | None) -> None:
@@ -108,30 +123,55 @@ def wrapped(way: Way, asked: Asked, box: Path, uid: int | None, doors: Sequence[
     return [*joined, *walls, "sh", "-c", _FIRST, "sh", *limited]
 
 
+def supervisor_command(
+    way: Way, interpreter: str, shown: Sequence[Path], box: Path, doors: Sequence[str]
+) -> list[str]:
+    """Return the supervisor of a long-lived sandbox inside its wrappers, with the powers that it needs for its work."""
+    joined = [*_DIE_WITH_CALLER, "sh", "-c", _JOIN, "sh", *doors, "--"]
+    powers = SUPERVISOR_POWERS if way.own_uid else SUPERVISOR_POWERS[:2]
+    if way.kind == "bubblewrap":
+        walls = bubblewrap.command(interpreter, box / "work", LIMITS, shown, powers)
+    else:
+        walls = namespaces.command(interpreter, box / "work", box, LIMITS, shown)
+    kept = [] if way.kind == "bubblewrap" else ["setpriv", f"--bounding-set={_bounding(powers)}"]
+    text = Path(supervisor.__file__).read_text("utf-8")
+    return [*joined, *walls, *kept, interpreter, "-I", "-S", "-B", "-c", text]
+
+
+def _bounding(powers: Iterable[str]) -> str:
+    """Return a set of capabilities as setpriv takes it."""
+    return ",".join(["-all", *(f"+{power.removeprefix('CAP_').lower()}" for power in powers)])
+
+
 def _prlimit(way: Way, limits: Limits) -> list[str]:
-    """Return the command that sets the limits, none above what this process may have itself."""
-    seconds, processes = math.ceil(limits.cpu_seconds), limits.processes + _counted_too(way)
-    wanted = [
-        ("core", resource.RLIMIT_CORE, 0, 0),
-        (
-            "cpu",
-            resource.RLIMIT_CPU,
-            seconds,
-            seconds + 1,
-        ),  # SIGXCPU, and a second later SIGKILL for who ignores it
-        ("nproc", resource.RLIMIT_NPROC, processes, processes),
-        ("fsize", resource.RLIMIT_FSIZE, limits.file_bytes, limits.file_bytes),
-        ("nofile", resource.RLIMIT_NOFILE, limits.open_files, limits.open_files),
-    ]
+    """Return the command that sets the limits."""
+    options = []
+    for name, (kind, soft, hard) in resource_limits(limits, counted_too(way)).items():
+        options.append(f"--{name}={soft}:{hard}")
+    return ["prlimit", *options]
+
+
+def resource_limits(limits: Limits, counted_processes: int) -> dict[str, tuple[int, int, int]]:
+    """Return each resource by prlimit's name with its number, soft and hard limit, none above this process's own.
+
+    ``counted_processes`` are those that the kernel counts beside the program's.
+    """
+    seconds = math.ceil(limits.cpu_seconds)
+    processes = limits.processes + counted_processes
+    wanted = {
+        "core": (resource.RLIMIT_CORE, 0, 0),
+        # SIGXCPU, and a second later SIGKILL for who ignores it
+        "cpu": (resource.RLIMIT_CPU, seconds, seconds + 1),
+        "nproc": (resource.RLIMIT_NPROC, processes, processes),
+        "fsize": (resource.RLIMIT_FSIZE, limits.file_bytes, limits.file_bytes),
+        "nofile": (resource.RLIMIT_NOFILE, limits.open_files, limits.open_files),
+    }
     if limits.memory_bytes is not None:
-        wanted.append(("as", resource.RLIMIT_AS, limits.memory_bytes, limits.memory_bytes))
-    return [
-        "prlimit",
-        *(
-            f"--{name}={_at_most(kind, soft)}:{_at_most(kind, hard)}"
-            for name, kind, soft, hard in wanted
-        ),
-    ]
+        wanted["as"] = (resource.RLIMIT_AS, limits.memory_bytes, limits.memory_bytes)
+    allowed = {}
+    for name, (kind, soft, hard) in wanted.items():
+        allowed[name] = (kind, _at_most(kind, soft), _at_most(kind, hard))
+    return allowed
 
 
 def _at_most(kind: int, wanted: int) -> int:
@@ -139,8 +179,12 @@ def _at_most(kind: int, wanted: int) -> int:
     return wanted if ceiling == resource.RLIM_INFINITY else min(wanted, ceiling)
 
 
-def _counted_too(way: Way) -> int:
-    """Return how many processes and threads the kernel counts beside the program's: the wrappers', or all of the user's."""
+def counted_too(way: Way, *, by_supervisor: bool = False) -> int:
+    """Return how many processes and threads the kernel counts beside the program's: the wrappers', or all of the user's.
+
+    ``by_supervisor``: those of a long-lived sandbox, which has two more.
+    """
+    more = _WARDEN_AND_SUPERVISOR if by_supervisor else 0
     if way.own_uid:
         return 0
     if (
@@ -148,5 +192,5 @@ def _counted_too(way: Way) -> int:
         and tuple(int(n) for n in re.findall(r"\d+", os.uname().release)[:2])
         >= _COUNTS_BY_NAMESPACE
     ):
-        return 1 if way.kind == "bubblewrap" else 2  # the first process, and unshare
-    return tasks_of(os.getuid())
+        return more + (1 if way.kind == "bubblewrap" else 2)  # the first process, and unshare
+    return more + tasks_of(os.getuid())

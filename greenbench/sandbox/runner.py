@@ -8,6 +8,7 @@ import shutil
 import signal
 import tempfile
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -16,14 +17,14 @@ from greenbench.errors import UnavailableError, UsageError
 from greenbench.sandbox import bubblewrap
 from greenbench.sandbox.cgroups import Group, make
 from greenbench.sandbox.command import STARTED, fill, fresh_uid, home, wrapped
-from greenbench.sandbox.process import Talk
+from greenbench.sandbox.process import RunningProcess
 from greenbench.sandbox.processes import oom_kills
 from greenbench.sandbox.records import LIMITS, Asked, Ran, Way
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from greenbench.sandbox.process import Outcome
+    from greenbench.sandbox.pipes import Outcome
     from greenbench.sandbox.records import End, Limits
 
 _SHELL_SIGNAL = 128
@@ -69,16 +70,27 @@ def run(
     Run by root, the program gets a uid of its own. Raises UsageError for a name outside the scratch or a command that is not
     there, UnavailableError where there are no walls, a limit cannot be set, or the program cannot reach the command.
     """
-    asked = Asked(
+    request = prepared(command, files, stdin, limits, shown)
+    return _run(allowed(unsafe=unsafe), request)
+
+
+def prepared(
+    command: Sequence[str],
+    files: Mapping[str, str | bytes],
+    stdin: str,
+    limits: Limits,
+    shown: Sequence[Path],
+) -> Asked:
+    """Check what is to be run; raises UsageError for a command that is not there or a name outside the scratch."""
+    for name in files:
+        _check_name(name)
+    return Asked(
         command=[_found(command), *command[1:]],
         files=files,
         stdin=stdin,
         limits=limits,
         shown=shown,
     )
-    for name in files:
-        _check_name(name)
-    return _run(_allowed(unsafe=unsafe), asked)
 
 
 def _found(command: Sequence[str]) -> str:
@@ -90,7 +102,7 @@ def _found(command: Sequence[str]) -> str:
     return str(Path(found).absolute())
 
 
-def _allowed(*, unsafe: bool) -> Way:
+def allowed(*, unsafe: bool) -> Way:
     """Return the way to run a program, which has walls unless the person takes the risk."""
     way = _way()
     if way.walls or unsafe:
@@ -146,27 +158,61 @@ def _failed(way: Way) -> str | None:
     return None
 
 
-def _run(way: Way, asked: Asked) -> Ran:
-    with tempfile.TemporaryDirectory(prefix="sandbox-") as name, _grouped(asked.limits) as group:
-        box, uid, kills = Path(name).resolve(), fresh_uid() if way.own_uid else None, oom_kills()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """What is known of a program that has gone."""
+
+    outcome: Outcome
+    code: int
+    """Of the program if its outcome is "over", as a shell gives it."""
+    stdout: bytes
+    stderr: bytes
+    seconds: float
+    out_of_memory: bool
+    """Whether the kernel killed for want of memory while it ran."""
+    group: Group | str
+    """Its control group, or why it had none."""
+
+
+def _run(way: Way, request: Asked) -> Ran:
+    limits = request.limits
+    with tempfile.TemporaryDirectory(prefix="sandbox-") as name, grouped(limits) as group:
+        box = Path(name).resolve()
+        uid = fresh_uid() if way.own_uid else None
+        kills = oom_kills()
         doors = group.doors if isinstance(group, Group) else ()
-        fill(way, box, asked.files, uid)
+        fill(way, box, request.files, uid)
         folder = box if way.walls else box / "work"
-        talk = Talk(
-            wrapped(way, asked, box, uid, doors), folder, home(way, box), asked.stdin, asked.limits
-        )
+        command = wrapped(way, request, box, uid, doors)
+        process = RunningProcess(command, folder, home(way, box), request.stdin, limits)
         try:
-            outcome = talk.follow()
+            outcome = process.follow()
         finally:
-            talk.stop(way, uid)
-        oom = group.oom_kills > 0 if isinstance(group, Group) else oom_kills() > kills
-        sums = "control group" if isinstance(group, Group) else f"not limited: {group}"
-        return _judged(way, talk, outcome, sums, oom=oom)
+            process.stop(way, uid)
+        finished = Finished(
+            outcome=outcome,
+            code=process.process.returncode,
+            stdout=_without_banner(process, outcome),
+            stderr=bytes(process.exchange.err),
+            seconds=process.seconds,
+            out_of_memory=group.oom_kills > 0 if isinstance(group, Group) else oom_kills() > kills,
+            group=group,
+        )
+        return describe(way, limits, finished)
+
+
+def _without_banner(process: RunningProcess, outcome: Outcome) -> bytes:
+    """Return the program's stdout; raises UnavailableError if the wrappers have not come to start the program."""
+    written = bytes(process.exchange.out)
+    if written.startswith(STARTED):
+        return written[len(STARTED) :]
+    reason = process.exchange.err.decode("utf-8", "replace").strip() or outcome
+    raise UnavailableError(f"sandbox: the program could not be started under its limits: {reason}")
 
 
 @contextmanager
-def _grouped(limits: Limits) -> Iterator[Group | str]:
-    """Make a control group for one run, or the reason why there is none, and remove it."""
+def grouped(limits: Limits) -> Iterator[Group | str]:
+    """Make a control group, or the reason why there is none, and remove it."""
     group = make(limits)
     try:
         yield group
@@ -175,29 +221,37 @@ def _grouped(limits: Limits) -> Iterator[Group | str]:
             group.remove()
 
 
-def _judged(way: Way, talk: Talk, outcome: Outcome, sums: str, *, oom: bool) -> Ran:
-    most, code = talk.limits.output_bytes, talk.process.returncode
-    stdout, stderr = (
-        said[:most].decode("utf-8", "replace") for said in (talk.out[len(STARTED) :], talk.err)
-    )
-    if not talk.out.startswith(STARTED):
-        raise UnavailableError(
-            f"sandbox: the program could not be started under its limits: {stderr.strip() or outcome}"
-        )
-    number = _signal_number(code, way) if outcome == "over" else 0
+def describe(way: Way, limits: Limits, finished: Finished) -> Ran:
+    """Return how a program ended, with its output cut at the limit."""
+    most = limits.output_bytes
+    stdout = finished.stdout[:most].decode("utf-8", "replace")
+    stderr = finished.stderr[:most].decode("utf-8", "replace")
+    end: End
+    if finished.outcome == "over":
+        number = _signal_number(finished.code, way)
+        end = _reason(finished, number, stderr, limits)
+        exit_code = None if number else finished.code
+    else:
+        number, end, exit_code = 0, finished.outcome, None
+    group = finished.group
     return Ran(
-        end=_reason(number, code, stderr, oom=oom, late=talk.late)
-        if outcome == "over"
-        else outcome,
-        exit_code=code if outcome == "over" and not number else None,
-        signal={one.value: one.name for one in signal.Signals}.get(number, f"signal {number}")
-        if number
-        else None,
+        end=end,
+        exit_code=exit_code,
+        signal=_signal_name(number) if number else None,
         stdout=stdout,
         stderr=stderr,
-        seconds=talk.seconds,
-        isolation=way.isolation(sums),
+        seconds=finished.seconds,
+        isolation=way.isolation(
+            "control group" if isinstance(group, Group) else f"not limited: {group}"
+        ),
     )
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def _signal_number(code: int, way: Way) -> int:
@@ -210,10 +264,13 @@ def _signal_number(code: int, way: Way) -> int:
     )
 
 
-def _reason(number: int, code: int, stderr: str, *, oom: bool, late: bool) -> End:
+def _reason(finished: Finished, number: int, stderr: str, limits: Limits) -> End:
     """Tell why a program is over; SIGKILL is the kernel's for processor time if there was time for that."""
+    late = finished.seconds >= limits.cpu_seconds
     if number == signal.SIGXCPU or (number == signal.SIGKILL and late):
         return "timeout"
-    if (number == signal.SIGKILL and oom) or (code and _OUT_OF_MEMORY.search(stderr)):
+    if number == signal.SIGKILL and finished.out_of_memory:
+        return "memory"
+    if finished.code and _OUT_OF_MEMORY.search(stderr):
         return "memory"
     return "signal" if number else "exit"

@@ -1,4 +1,4 @@
-"""Runs one program in the sandbox, in the way and as the user that it is started with; JSON in, JSON out."""
+"""Runs programs in the sandbox, isolated as and by the user that it is asked to be; JSON in, JSON out."""
 
 import dataclasses
 import json
@@ -6,14 +6,21 @@ import os
 import sys
 
 from greenbench import sandbox
-from greenbench.sandbox import runner as running
+from greenbench.sandbox import runner
 from greenbench.sandbox.records import Way
 
-asked = json.load(sys.stdin)
-way = Way(kind=asked["kind"], own_uid=os.geteuid() == 0, reason="forced by a test")
-if (failed := running._failed(way)) is not None:
+request = json.load(sys.stdin)
+way = Way(kind=request["kind"], own_uid=os.geteuid() == 0, reason="forced by a test")
+if (failed := runner._failed(way)) is not None:
     json.dump({"failed": failed}, sys.stdout)
     sys.exit()
-running._way = lambda: way
-ran = sandbox.run(asked["command"], files=asked["files"], limits=sandbox.Limits(**asked["limits"]))
-json.dump(dataclasses.asdict(ran), sys.stdout)
+runner._way = lambda: way
+
+with sandbox.Workers(request["interpreter"]) as workers:
+    results = []
+    for program in request["programs"]:
+        one_run = workers.run if request["path"] == "worker" else sandbox.run
+        limits = sandbox.Limits(**program["limits"])
+        result = one_run(program["command"], files=program["files"], limits=limits)
+        results.append(dataclasses.asdict(result))
+    json.dump({"results": results, "losses": workers.losses}, sys.stdout)

@@ -1,116 +1,25 @@
-"""Hostile programs do no harm, behind both kinds of walls, whether root or an ordinary user starts them.
+"""Hostile programs do no harm, whatever isolates them, alone or in a worker, and whoever starts them.
 
 Each test looks for the harm itself from outside: a secret in the output, a canary that changed, a process that lives.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
+from sandbox.attackers import NOBODY, SECRET, alive
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="the sandbox is made of Linux's tools"
 )
-
-PACKAGE = Path(__file__).parents[2] / "greenbench"
-NOBODY = 65534
-PYTHON = shutil.which("python3", path="/usr/bin:/bin")
-SECRET = f"secret-{secrets.token_hex(8)}"
-STRONGEST = (
-    "bubblewrap" if shutil.which("bwrap") else "namespaces",
-    "ordinary" if os.geteuid() else "root",
-)
-ATTACKERS = [
-    pytest.param(
-        (kind, user),
-        id=f"{kind}-{user}",
-        marks=() if (kind, user) == STRONGEST else pytest.mark.slow,
-    )
-    for kind in ("bubblewrap", "namespaces")
-    for user in ("root", "ordinary")
-]
-"""The walls and the user that are here are attacked at once, the others among the slow tests."""
-
-
-@pytest.fixture(scope="module")
-def house():
-    """Copy the sandbox to where any user can read it, beside an open folder, as a home with a secret in it."""
-    with tempfile.TemporaryDirectory(prefix="attacked-") as name:
-        house = Path(name)
-        shutil.copytree(PACKAGE / "sandbox", house / "code/greenbench/sandbox")
-        for file in ("__init__.py", "errors.py"):
-            shutil.copy(PACKAGE / file, house / "code/greenbench" / file)
-        shutil.copy(Path(__file__).with_name("launch.py"), house / "code/launch.py")
-        (house / "home").mkdir()
-        (house / "home/key").write_text(SECRET)
-        for path in (house, *house.rglob("*")):
-            path.chmod(0o777)
-        yield house
-
-
-@pytest.fixture(params=ATTACKERS)
-def attack(request, house: Path):
-    """Return a function that runs a hostile program, and says how it ended; everybody on the machine may read the secret."""
-    kind, user = request.param
-    if kind == "bubblewrap" and shutil.which("bwrap") is None:
-        pytest.skip("bubblewrap is not installed")
-    if user == "root" and os.geteuid() != 0:
-        pytest.skip("only root can be root")
-    if PYTHON is None:
-        pytest.skip("there is no Python that every user can start")
-
-    def run(
-        code: str, *arguments: str, command: tuple[str, ...] = (), files=None, **limits
-    ) -> SimpleNamespace:
-        drop = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
-        mine = drop if user == "ordinary" and os.geteuid() == 0 else []
-        asked = {
-            "kind": kind,
-            "command": [*(command or (PYTHON, "main.py")), *arguments],
-            "files": {"main.py": code, **(files or {})},
-            "limits": {"wall_seconds": 4, "cpu_seconds": 2, **limits},
-        }
-        environment = {
-            "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(house / "code"),
-            "HOME": str(house / "home"),
-            "KEY": SECRET,
-        }
-        done = subprocess.run(
-            [*mine, PYTHON, str(house / "code/launch.py")],
-            input=json.dumps(asked), capture_output=True, text=True, env=environment, timeout=60, check=False, cwd="/",
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        ran = SimpleNamespace(**json.loads(done.stdout))
-        if hasattr(ran, "failed"):
-            pytest.skip(f"no {kind} for this user here: {ran.failed}")
-        return ran
-
-    return run
-
-
-def alive(token: str) -> bool:
-    """Whether a process with ``token`` on its command line lives."""
-    for process in Path("/proc").iterdir():
-        if process.name.isdecimal() and process.name != str(os.getpid()):
-            try:
-                line = (process / "cmdline").read_bytes().decode(errors="replace")
-            except OSError:
-                continue
-            if token in line:
-                return True
-    return False
 
 
 def test_endless_loops_and_sleeps_are_ended(attack) -> None:

@@ -14,8 +14,10 @@ import threading
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from contextlib import contextmanager
+from functools import cache, partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -24,21 +26,56 @@ from hypothesis import strategies as st
 from greenbench import sandbox
 from greenbench.errors import UnavailableError, UsageError
 from greenbench.sandbox import runner as running
+from greenbench.sandbox import workers as workers_module
 from greenbench.sandbox.records import Way
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the sandbox is made of util-linux")
 
+RUN = {"run": partial(sandbox.run, unsafe=True)}
+"""How the test at hand runs its programs."""
 SHORT = sandbox.Limits(wall_seconds=0.6, cpu_seconds=5)
 
 
-@pytest.fixture(params=["bubblewrap", "namespaces", "none"], autouse=True)
-def way(request, monkeypatch: pytest.MonkeyPatch) -> Way:
-    """Each test runs in each way: some machines allow the weakest alone."""
-    chosen = Way(kind=request.param, own_uid=os.geteuid() == 0, reason="forced by a test")
+@pytest.fixture(
+    params=[
+        ("bubblewrap", "alone"),
+        ("bubblewrap", "worker"),
+        ("namespaces", "alone"),
+        ("namespaces", "worker"),
+        ("none", "alone"),
+    ],
+    ids="-".join,
+    autouse=True,
+)
+def way(
+    request, monkeypatch: pytest.MonkeyPatch, workers: SimpleNamespace, no_folder_is_left: None
+):
+    """Each test runs with each kind of isolation, and in workers: some machines allow the weakest alone."""
+    kind, path = request.param
+    chosen = Way(kind=kind, own_uid=os.geteuid() == 0, reason="forced by a test")
     if (failed := failure(chosen)) is not None:
-        pytest.skip(f"no {request.param} here: {failed}")
+        pytest.skip(f"no {kind} here: {failed}")
     monkeypatch.setattr(running, "_way", lambda: chosen)
-    return chosen
+    monkeypatch.setattr(workers_module, "allowed", lambda *, unsafe: chosen)
+    if path == "alone":
+        yield chosen
+        return
+    pool = workers.kinds.setdefault(kind, sandbox.Workers(python_for(chosen)))
+    monkeypatch.setitem(RUN, "run", pool.run)
+    monkeypatch.setattr(tempfile, "tempdir", str(workers.place))
+    yield chosen
+    assert pool.losses == []
+
+
+@pytest.fixture(scope="module")
+def workers():
+    """Keep the workers of each kind for all tests, and end them after the last."""
+    kinds: dict[str, sandbox.Workers] = {}
+    with temporary_folder() as place:
+        kinds_and_place = SimpleNamespace(kinds=kinds, place=place)
+        yield kinds_and_place
+        for pool in kinds.values():
+            pool.__exit__(None, None, None)
 
 
 @cache
@@ -64,9 +101,7 @@ def python_for(way: Way) -> str:
 def ran(code: str, *arguments: str, **more) -> sandbox.Ran:
     """Run a Python program in the way of this test."""
     files = {"main.py": code, **more.pop("files", {})}
-    return sandbox.run(
-        [python_for(running._way()), "main.py", *arguments], files=files, unsafe=True, **more
-    )
+    return RUN["run"]([python_for(running._way()), "main.py", *arguments], files=files, **more)
 
 
 def alive(token: str) -> list[str]:
@@ -88,17 +123,24 @@ def token() -> str:
     return f"token-{uuid.uuid4().hex}"
 
 
-@pytest.fixture(autouse=True)
-def no_box_is_left(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch):
-    """After every test, whatever happened in it, the folder for temporary files is as empty as before."""
-    tmp_path_factory.getbasetemp()  # pytest's own folder stays where it was
+@contextmanager
+def temporary_folder():
+    """Yield a folder for temporary files, which has to be empty at the end."""
     place = Path(tempfile.mkdtemp(prefix="sandbox-test-"))
     place.chmod(0o711)
-    monkeypatch.setattr(tempfile, "tempdir", str(place))
-    yield
+    yield place
     left = list(place.iterdir())
     shutil.rmtree(place)
     assert left == []
+
+
+@pytest.fixture
+def no_folder_is_left(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch):
+    """After every test, the folder for temporary files is as empty as before, whatever happened."""
+    tmp_path_factory.getbasetemp()  # pytest's own folder stays where it was
+    with temporary_folder() as place:
+        monkeypatch.setattr(tempfile, "tempdir", str(place))
+        yield  # workers have a folder of their own, which is looked at last
 
 
 def test_an_endless_loop_runs_out_of_processor_time() -> None:

@@ -12,7 +12,7 @@ import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from greenbench import sandbox
 from greenbench.tasks.translation.execution.toolchains import (
@@ -39,11 +39,27 @@ _PROGRAM_SAYS = re.compile(
 )
 
 
+class Runner(Protocol):
+    """Runs a command in a sandbox: ``sandbox.run``, or ``run`` of ``sandbox.Workers``."""
+
+    def __call__(
+        self,
+        command: Sequence[str],
+        *,
+        files: Mapping[str, str | bytes],
+        stdin: str = ...,
+        limits: sandbox.Limits = ...,
+        shown: Sequence[Path] = ...,
+    ) -> sandbox.Ran:
+        """Run ``command`` among ``files``."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
     """A program as it is given to a compiler."""
 
-    files: Mapping[str, str]
+    files: Mapping[str, str | bytes]
     compiled: tuple[str, ...]
     """Those of the files that the compiler, or the interpreter, is told of."""
     entry: str = ""
@@ -57,21 +73,16 @@ class Built:
     """A program that can be run."""
 
     command: tuple[str, ...]
-    files: Mapping[str, str]
+    files: Mapping[str, str | bytes]
     limits: sandbox.Limits
+    runner: Runner
     shown: tuple[Path, ...] = ()
     """What it may read beside its files: packages."""
-    unsafe: bool = False
 
     def run(self, stdin: str = "") -> sandbox.Ran:
         """Run it on what it reads."""
-        return sandbox.run(
-            self.command,
-            files=self.files,
-            stdin=stdin,
-            limits=self.limits,
-            shown=self.shown,
-            unsafe=self.unsafe,
+        return self.runner(
+            self.command, files=self.files, stdin=stdin, limits=self.limits, shown=self.shown
         )
 
 
@@ -90,25 +101,29 @@ def missing(language: str) -> str | None:
     return f"there is no {absent} on PATH; {chain.install}" if absent else None
 
 
-def build(language: str, sources: Sources, *, unsafe: bool = False) -> Built | NotBuilt:
+def build(language: str, sources: Sources, runner: Runner) -> Built | NotBuilt:
     """Compile a program, or check that it is one where nothing is made."""
     chain = TOOLCHAINS[language]
     asked = _filled((sources.checks and chain.compile_checks) or chain.compile, chain, sources)
     command = ["sh", "-c", _COMPILE, "sh", *asked] if chain.makes else asked
-    ran = sandbox.run(command, files=sources.files, limits=chain.compile_limits, unsafe=unsafe)
+    ran = runner(command, files=sources.files, limits=chain.compile_limits)
     if ran.end != "exit" or ran.exit_code != 0:
         return NotBuilt(note=_refusal(ran), isolation=ran.isolation)
     run = _filled(chain.run, chain, sources)
     if not chain.makes:
         shown = tuple(_library() / name for name in chain.packages if (_library() / name).exists())
         return Built(
-            command=run, files=sources.files, limits=chain.run_limits, shown=shown, unsafe=unsafe
+            command=run,
+            files=sources.files,
+            limits=chain.run_limits,
+            shown=shown,
+            runner=runner,
         )
     return Built(
         command=("sh", "-c", _RUN, "sh", *run),
         files={_PACKED: ran.stdout},
         limits=chain.run_limits,
-        unsafe=unsafe,
+        runner=runner,
     )
 
 

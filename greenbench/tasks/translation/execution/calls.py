@@ -18,7 +18,7 @@ from greenbench.tasks.translation.execution.building import (
     build,
     complaint,
 )
-from greenbench.tasks.translation.execution.outcome import refused, verdict
+from greenbench.tasks.translation.execution.outcome import Verdict, refused, verdict
 from greenbench.tasks.translation.execution.outputs_equal import same
 from greenbench.tasks.translation.execution.toolchains import ISOLATED_PYTHON
 
@@ -26,23 +26,24 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from greenbench.data.program_tests import Calls
-    from greenbench.tasks.translation.execution.outcome import Outcome, Verdict
+    from greenbench.tasks.translation.execution.building import Runner
+    from greenbench.tasks.translation.execution.outcome import Outcome
 
 
-def judge_calls(language: str, program: str, tests: Calls, *, unsafe: bool = False) -> Verdict:
-    """Call a function of ``program`` once a case, all in one run."""
+def judge_calls(language: str, program: str, tests: Calls, runner: Runner) -> Verdict:
+    """Call a function of ``program`` once a case, all in one run; the empty program is known to have none."""
+    if language == "python" and not program:
+        return Verdict(outcome="runtime_error", note=f"KeyError: {tests.entry!r}")
     mark = secrets.token_hex(
         8
     )  # lines of the harness begin with it, whatever else the program prints
     built = (
-        _python(program, unsafe=unsafe)
-        if language == "python"
-        else _java(program, tests, mark, unsafe=unsafe)
+        _python(program, runner) if language == "python" else _java(program, tests, mark, runner)
     )
     if isinstance(built, NotBuilt):
         return refused(built)
     asked = {"mark": mark, "entry": tests.entry, "calls": [case.arguments for case in tests.cases]}
-    ran = built.run(json.dumps(asked) if language == "python" else "")
+    ran = built.run(_literal(asked) if language == "python" else "")
     said = [
         json.loads(line[len(mark) :], strict=False)
         for line in ran.stdout.split("\n")
@@ -82,35 +83,53 @@ def _outcome(
     return "passed", ""
 
 
+def _literal(request: Mapping[str, Any]) -> str:
+    """Write what JSON would carry as a literal of Python, which takes no import to read."""
+    return ascii(json.loads(json.dumps(request)))
+
+
 _PYTHON_HARNESS = """\
-import json, os, sys
-asked = json.load(sys.stdin)
-def say(**line):
+import os, sys
+asked = eval(sys.stdin.read(), {"nan": float("nan"), "inf": float("inf")})
+def written(value):
+    kind = type(value)
+    if kind is int:
+        return repr(value)
+    if kind is bool:
+        return "true" if value else "false"
+    if kind is str and value.isascii() and value.isprintable() and '"' not in value and "\\\\" not in value:
+        return '"' + value + '"'
+    if kind is list and all(type(item) is int for item in value):
+        return repr(value)
+    import json
+    return json.dumps(value, default=repr)
+def say(name, value):
+    line = '{"' + name + '": ' + written(value) + "}"
     sys.stdout.flush()
-    os.write(1, ("\\n" + asked["mark"] + json.dumps(line, default=repr) + "\\n").encode())
+    os.write(1, ("\\n" + asked["mark"] + line + "\\n").encode())
 with open("translation.py", encoding="utf-8") as file:
     text = file.read()
 try:
     code = compile(text, "translation.py", "exec")
 except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
-    say(compile=f"{type(error).__name__}: {error}")
+    say("compile", f"{type(error).__name__}: {error}")
     sys.exit()
 space = {"__name__": "translation"}
 try:
     exec(code, space)
     for arguments in asked["calls"]:
         value = space[asked["entry"]](*arguments)
-        say(value=repr(value) if isinstance(value, tuple) else value)
+        say("value", repr(value) if isinstance(value, tuple) else value)
 except BaseException as error:
-    say(error=f"{type(error).__name__}: {error}")
+    say("error", f"{type(error).__name__}: {error}")
 """
 
 
-def _python(program: str, *, unsafe: bool) -> Built:
+def _python(program: str, runner: Runner) -> Built:
     """Leave compiling to the harness; the sandbox's own limits are enough for one function."""
     files = {"translation.py": program, "harness.py": _PYTHON_HARNESS}
     return Built(
-        command=(*ISOLATED_PYTHON, "harness.py"), files=files, limits=sandbox.LIMITS, unsafe=unsafe
+        command=(*ISOLATED_PYTHON, "harness.py"), files=files, limits=sandbox.LIMITS, runner=runner
     )
 
 
@@ -140,7 +159,7 @@ public class Main {{
 """
 
 
-def _java(program: str, tests: Calls, mark: str, *, unsafe: bool) -> Built | NotBuilt:
+def _java(program: str, tests: Calls, mark: str, runner: Runner) -> Built | NotBuilt:
     calls = [
         f'            say("value", show({tests.entry}({_java_arguments(tests, c.arguments)})));'
         for c in tests.cases
@@ -149,7 +168,7 @@ def _java(program: str, tests: Calls, mark: str, *, unsafe: bool) -> Built | Not
     return build(
         "java",
         Sources(files={"Main.java": text}, compiled=("Main.java",), entry="Main"),
-        unsafe=unsafe,
+        runner,
     )
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from greenbench.data.program_tests import Checks
     from greenbench.sandbox import Ran
+    from greenbench.tasks.translation.execution.building import Runner
 
 _FAILED = {
     "python": re.compile(r"^AssertionError\b", re.MULTILINE),
@@ -35,10 +36,10 @@ _FAILED = {
 """What a program says when a check fails."""
 
 
-def judge_checks(language: str, program: str, tests: Checks, *, unsafe: bool = False) -> Verdict:
+def judge_checks(language: str, program: str, tests: Checks, runner: Runner) -> Verdict:
     """Compile a program together with its checks, and run it."""
     mark = secrets.token_hex(16)
-    built = build(language, _WRITERS[language](program, tests, mark), unsafe=unsafe)
+    built = build(language, _WRITERS[language](program, tests, mark), runner)
     return refused(built) if isinstance(built, NotBuilt) else _judge(language, built.run(), mark)
 
 

@@ -19,16 +19,17 @@ from greenbench.tasks.translation.execution.toolchains import TOOLCHAINS
 if TYPE_CHECKING:
     from greenbench.data.program_tests import Stream, Streams
     from greenbench.sandbox import Ran
+    from greenbench.tasks.translation.execution.building import Runner
 
 _SHOWN = 60
 """Characters of an output that a note tells."""
 
 
-def judge_streams(language: str, program: str, tests: Streams, *, unsafe: bool = False) -> Verdict:
+def judge_streams(language: str, program: str, tests: Streams, runner: Runner) -> Verdict:
     """Compile a program and run it on one case after another, up to the first that fails."""
     if not tests.cases:
         raise ValueError("a program without a case to run has no verdict")
-    built = build(language, _sources(language, program), unsafe=unsafe)
+    built = build(language, _sources(language, program), runner)
     if isinstance(built, NotBuilt):
         return refused(built)
     for number, case in enumerate(tests.cases, 1):

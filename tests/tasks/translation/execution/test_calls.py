@@ -126,7 +126,9 @@ def test_notes_say_what_went_wrong(python_verdicts: dict[str, Verdict]) -> None:
     assert notes["returns a float"] == "f(1,) gave 2.0, expected 2"
     assert notes["does not end"].startswith("ended after")
     assert all(len(note) <= 200 for note in notes.values())
-    assert all(v.isolation is not None for v in python_verdicts.values())
+    assert notes["is empty"] == "KeyError: 'f'"
+    isolated = {what for what, verdict in python_verdicts.items() if verdict.isolation is not None}
+    assert isolated == PYTHON.keys() - {"is empty"}  # there is nothing to run
 
 
 def test_every_kind_of_failure_occurs_here(python_verdicts: dict[str, Verdict]) -> None:
