@@ -17,7 +17,7 @@ from greenbench.gates.comparability import NEW, refusal
 from greenbench.gates.expression import SAVED
 from greenbench.gates.margins import WORTH
 from greenbench.gates.metrics import readings
-from greenbench.gates.rounds_needed import MOST, machine_decides, rounds_needed, rounds_worth
+from greenbench.gates.rounds_needed import MOST, POWER, machine_decides, rounds_needed, rounds_worth
 from greenbench.gates.verdict import Verdict, judged
 from greenbench.stats import student
 
@@ -243,35 +243,45 @@ def _settled(gate: Gate, found: Sequence[Open]) -> list[Verdict]:
     return [_decided(gate, one, p, len(asked)) for one, p in zip(asked, chances, strict=True)]
 
 
-def _decided(gate: Gate, one: Open, p: float, cells: int) -> Verdict:
-    verdict, found = replace(one.verdict, p=p), one.estimate
-    if not found.above and not found.below:  # nothing is uncertain
-        kept = found.margin > 0 or (found.margin == 0 and "=" in gate.operator)
-        return replace(verdict, outcome="PASS" if kept else "REGRESSED")
-    low, high = estimates.bounds(found)
+def _decided(gate: Gate, open_cell: Open, p: float, cells: int) -> Verdict:
+    """Return the verdict on one of ``cells`` of a gate, whose corrected p-value is ``p``."""
+    verdict = replace(open_cell.verdict, p=p)
+    estimate = open_cell.estimate
+    if not estimate.above and not estimate.below:
+        return replace(verdict, outcome="PASS" if _meets(gate, estimate.margin) else "REGRESSED")
+    low, high = estimates.bounds(estimate)
     if low >= 0:
         return replace(verdict, outcome="PASS")
     if high < 0 and p <= ALPHA:
         return replace(verdict, outcome="REGRESSED")
     if high < 0:
-        reason = f"beyond the threshold by itself, not after Holm's correction over {cells} cells"
+        reason = f"significant by itself, but not after Holm's correction over {cells} cells"
     else:
-        reason = "the interval holds the threshold"
-    needed = rounds_needed(found, cells)
-    worth = None if needed else rounds_worth(found, cells)
-    return replace(
-        verdict, rounds_needed=needed or worth, reason=f"{reason}; {_remedy(found, needed, worth)}"
-    )
+        reason = "the 95 % confidence interval contains the threshold"
+    needed = rounds_needed(estimate, cells)
+    worth = None if needed else rounds_worth(estimate, cells)
+    remedy = _remedy(estimate, needed, worth)
+    return replace(verdict, rounds_needed=needed or worth, reason=f"{reason}; {remedy}")
 
 
-def _remedy(found: Estimate, needed: int | None, worth: int | None) -> str:
-    """Say what would settle an open verdict."""
+def _meets(gate: Gate, margin: float) -> bool:
+    """Whether a margin without any uncertainty meets the gate."""
+    return margin > 0 or (margin == 0 and "=" in gate.operator)
+
+
+def _remedy(estimate: Estimate, needed: int | None, worth: int | None) -> str:
+    """Say what would settle an inconclusive verdict."""
     if needed is not None:
-        return f"about {needed} rounds would settle it (--green-rounds {needed})"
+        return f"about {needed:,} rounds would settle it (--green-rounds {needed})"
     if worth is not None:
-        return f"too near to it for {MOST} rounds; {worth} would find a change of {WORTH:.0%} (--green-rounds {worth})"
-    if found.spread is None:
+        close = f"too close to resolve in {MOST:,} rounds"
+        detected = f"a {100 * WORTH:.0f} % change with {100 * POWER:.0f} % power"
+        return f"{close}; {worth:,} detect {detected} (--green-rounds {worth})"
+    if estimate.spread is None:
         return "more test examples would settle it, more rounds would not"
-    if machine_decides(found):
-        return f"more rounds would not settle it: the machine itself, by its yardstick, is uncertain by {found.fixed:.1%}"
-    return f"{MOST} rounds would not settle it, so much do rounds spread"
+    if machine_decides(estimate):
+        return (
+            "more rounds would not settle it: the machine itself, by its reference kernel, is "
+            f"uncertain by {100 * estimate.fixed:.1f} %"
+        )
+    return f"{MOST:,} rounds would not settle it: rounds differ too much"

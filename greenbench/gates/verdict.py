@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal
 
+from greenbench.gates.expression import SAVED, parse
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
@@ -97,6 +99,17 @@ class Verdict:
     rounds_needed: int | None = None
     """About how many rounds would settle an open verdict; None where none would, or where it is settled."""
     how: str = ""
+
+    @property
+    def word(self) -> str:
+        """The outcome as people read it.
+
+        A loss is a regression only against a saved run: a variant that saves 25 % where 40 % were
+        required has not regressed, it fails.
+        """
+        if self.outcome == "REGRESSED" and parse(self.gate).reference != SAVED:
+            return "FAIL"
+        return self.outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -70,7 +70,7 @@ def row(one: Verdict) -> tuple[str, ...]:
         _number(one.here, one.unit),
         _number(one.there, one.unit),
         _change(one),
-        one.outcome,
+        one.word,
     )
 
 
@@ -102,7 +102,7 @@ def lines(verdicts: Iterable[Verdict]) -> list[str]:
         elsewhere = " of " in one.reference and not one.reference.startswith(f"{one.cell} of ")
         beside = f"held against {one.reference}" if elsewhere else ""
         if said := "; ".join(filter(None, (" ".join(one.reason.split()), beside))):
-            told.setdefault(f"{one.outcome}: {one.gate}: {{}}: {said}", []).append(one.cell)
+            told.setdefault(f"{one.word}: {one.gate}: {{}}: {said}", []).append(one.cell)
     return [text.replace("{}", ", ".join(cells), 1) for text, cells in told.items()]
 
 
@@ -125,7 +125,7 @@ def counted(verdicts: Sequence[Verdict]) -> str:
     """Count the verdicts by outcome."""
     counts: dict[str, int] = {}
     for one in verdicts:
-        counts[one.outcome] = counts.get(one.outcome, 0) + 1
+        counts[one.word] = counts.get(one.word, 0) + 1
     return ", ".join(f"{count} {name}" for name, count in counts.items()) or "no verdict"
 
 

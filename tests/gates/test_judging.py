@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from gates.made import CPU, HEADER, answers, cell, one_round
 
-from greenbench.gates import REFUSALS, Against, fails, judge
+from greenbench.gates import REFUSALS, Against, fails, judge, record
 from greenbench.gates.expression import parse
 
 STEADY = (100.0, 100.5, 99.5)
@@ -50,6 +52,30 @@ def test_an_open_verdict_says_how_many_rounds_it_takes() -> None:
     assert found.outcome == "INCONCLUSIVE"
     assert found.rounds_needed > 3
     assert f"--green-rounds {found.rounds_needed}" in found.reason
+
+
+def test_an_open_verdict_at_the_threshold_names_the_rounds_for_ten_percent() -> None:
+    """No number of rounds resolves a change that is exactly allowed."""
+    noisy, other = (100.0, 108.0, 92.0), (108.0, 100.0, 92.0)
+    found = verdict("energy <= saved", cell(joules=noisy), saved=[cell(joules=other)])
+    assert re.fullmatch(
+        r"the 95 % confidence interval contains the threshold; too close to resolve in 2,000 "
+        rf"rounds; {found.rounds_needed} detect a 10 % change with 95 % power "
+        rf"\(--green-rounds {found.rounds_needed}\)",
+        found.reason,
+    )
+
+
+@pytest.mark.parametrize(
+    ("gate", "word"),
+    [("energy <= saved", "REGRESSED"), ("energy <= 0.6*V0", "FAIL"), ("energy <= 90", "FAIL")],
+)
+def test_only_a_loss_against_the_saved_run_is_called_a_regression(gate: str, word: str) -> None:
+    """A variant that saves less than was required has not regressed; JSON has one outcome."""
+    base = cell("T2-V0_baseline", STEADY)
+    slow = cell("T2-V7_all", times(1.2))
+    found = verdicts(gate, base, slow, saved=[base, cell("T2-V7_all", STEADY)])[-1]
+    assert (found.word, found.outcome, record(found)["outcome"]) == (word, "REGRESSED", "REGRESSED")
 
 
 def test_one_round_proves_only_what_is_larger_than_its_twenty_percent() -> None:
@@ -435,4 +461,4 @@ def test_the_yardstick_of_two_sessions_counts() -> None:
     theirs = cell(joules=STEADY, yardstick=rate(4e9), header=dict(HEADER))
     found = verdict("energy <= saved", ours, saved=[theirs])
     assert found.outcome == "INCONCLUSIVE"
-    assert "the machine itself, by its yardstick, is uncertain by 25.0%" in found.reason
+    assert "the machine itself, by its reference kernel, is uncertain by 25.0 %" in found.reason

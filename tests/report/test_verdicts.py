@@ -70,6 +70,14 @@ def test_the_worst_cells_are_listed_where_there_are_too_many() -> None:
     assert "250 PASS, 1 REGRESSED" in text
 
 
+def test_a_loss_against_something_else_than_the_saved_run_is_called_fail() -> None:
+    """Table, sentences and counts have the word FAIL."""
+    text = shown([verdict(outcome="REGRESSED", gate="energy <= 0.6*V0", reason="too much")])
+    assert "REGRESSED" not in text
+    assert "FAIL: energy <= 0.6*V0: T2-V1_x: too much" in text
+    assert "1 FAIL" in text
+
+
 def test_a_reason_is_told_once_for_all_its_cells() -> None:
     """With what stands in for a reference that was not there."""
     lines = gates.lines(
