@@ -33,13 +33,17 @@ def correlation(series: Sequence[Sequence[float]]) -> float:
 
     It is 0 where there are too few rounds to estimate it, or where no round differs from another.
     """
-    # Two rounds have the same moments whatever the correlation.
-    known = [values for values in series if len(values) > 2]  # noqa: PLR2004
-    lengths = Counter(len(values) for values in known)
-    spread = sum(_squares(values) for values in known)
-    if _degrees(lengths) < FEWEST or not spread:
+    lengths = Counter[int]()
+    squares = steps = 0.0
+    for values in series:
+        if len(values) < 3:  # noqa: PLR2004  two have the same moments whatever the correlation
+            continue
+        lengths[len(values)] += 1
+        squares += _squares(values)
+        steps += _steps(values)
+    if _degrees(lengths) < FEWEST or not squares:
         return 0.0
-    observed = sum(_steps(values) for values in known) / 2 / spread
+    observed = steps / 2 / squares
     low, high = 0.0, MOST
     for _ in range(STEPS):
         middle = (low + high) / 2

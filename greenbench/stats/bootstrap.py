@@ -73,7 +73,8 @@ def _drawn(groups: Array, count: int, seed: int) -> Iterator[Array]:
     for start in range(0, count, step):
         size = min(step, count - start)
         drawn = random.multinomial(len(names), share, size=size)
-        yield drawn[:, group_of_row].astype(float)
+        weights = drawn[:, group_of_row]
+        yield weights.astype(float)
 
 
 def interval(values: Array) -> Interval:
@@ -81,7 +82,8 @@ def interval(values: Array) -> Interval:
     defined = values[~np.isnan(values)]
     if len(defined) < FEWEST * len(values):
         return Interval(None, None)
-    low, high = np.quantile(defined, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    tail = (1 - LEVEL) / 2
+    low, high = np.quantile(defined, [tail, (1 + LEVEL) / 2])
     return Interval(float(low), float(high))
 
 

@@ -46,29 +46,31 @@ def scores(
     """
     positive = labels == 1
     called = probabilities >= threshold
-    tp = _count(weights, positive & called)
-    fp = _count(weights, ~positive & called)
-    fn = _count(weights, positive & ~called)
-    tn = _count(weights, ~positive & ~called)
+    tp = _weight_of(weights, positive & called)
+    fp = _weight_of(weights, ~positive & called)
+    fn = _weight_of(weights, positive & ~called)
+    tn = _weight_of(weights, ~positive & ~called)
     total = weights.sum(1)
+    positives, negatives = tp + fn, fp + tn
+    both_classes = _both(positives, negatives)
+    f1 = _f1(tp, fp, fn)
+    f1_negative = _f1(tn, fp, fn)
+    f1_sum = positives * f1 + negatives * f1_negative
     squared_errors = (probabilities - labels) ** 2
-    f1 = _share(2 * tp, 2 * tp + fp + fn)
-    f1_negative = _share(2 * tn, 2 * tn + fp + fn)
     with np.errstate(invalid="ignore", divide="ignore"):
         roc_auc, pr_auc = _areas(weights, positive, probabilities)
-        by_name = {
+        return {
             "mcc": _mcc(tp, fp, fn, tn),
-            "macro_f1": np.where(_both(tp + fn, fp + tn), (f1 + f1_negative) / 2, np.nan),
-            "f1": np.where(tp + fn > 0, f1, np.nan),
+            "macro_f1": np.where(both_classes, (f1 + f1_negative) / 2, np.nan),
+            "f1": np.where(positives > 0, f1, np.nan),
             "precision": tp / (tp + fp),
-            "recall": tp / (tp + fn),
+            "recall": tp / positives,
             "roc_auc": roc_auc,
             "pr_auc": pr_auc,
             "accuracy": (tp + tn) / total,
             "brier": weights @ squared_errors / total,
-            "weighted_f1": ((tp + fn) * f1 + (fp + tn) * f1_negative) / total,
+            "weighted_f1": f1_sum / total,
         }
-    return {name: np.asarray(values, float) for name, values in by_name.items()}
 
 
 def best_threshold(
@@ -82,21 +84,21 @@ def best_threshold(
     """
     if weights is None:
         weights = np.ones(len(labels))
+    positive = labels == 1
     order = np.argsort(-probabilities, kind="stable")
     descending = probabilities[order]
-    # the last row of each cut between rows of different probability
-    cuts = np.nonzero(descending[1:] < descending[:-1])[0]
-    positive_rows = (labels == 1).sum()
-    if not len(cuts) or positive_rows in {0, len(labels)}:
+    # the last rows before a smaller probability: calling up to one of them is a cut
+    (cuts,) = np.nonzero(descending[1:] < descending[:-1])
+    if not len(cuts) or positive.all() or not positive.any():
         return None
     called_up_to = np.cumsum(weights[order])
-    hits_up_to = np.cumsum((weights * (labels == 1))[order])
+    hits_up_to = np.cumsum((weights * positive)[order])
     called = called_up_to[cuts]
     positives = hits_up_to[-1]
     reached = _mcc_of_cuts(hits_up_to[cuts], called, positives, called_up_to[-1])
     if not reached.max() > ROUNDING:
         return None
-    best = np.nonzero(reached >= reached.max() - ROUNDING)[0]
+    (best,) = np.nonzero(reached >= reached.max() - ROUNDING)
     nearest = best[np.argmin(np.abs(called[best] - positives))]
     cut = cuts[nearest]
     return _between(float(descending[cut + 1]), float(descending[cut]))
@@ -117,10 +119,15 @@ def _between(low: float, high: float) -> float:
     return middle if middle > low else high
 
 
-def _count(weights: Array, rows: Array) -> Array:
+def _weight_of(weights: Array, rows: Array) -> Array:
     """Return the weight of the chosen rows in each weighting."""
-    count: Array = weights @ rows.astype(float)
-    return count
+    weight: Array = weights @ rows.astype(float)
+    return weight
+
+
+def _f1(hits: Array, false_calls: Array, misses: Array) -> Array:
+    """Return the harmonic mean of precision and recall, 0 where nothing is called or there."""
+    return _share(2 * hits, 2 * hits + false_calls + misses)
 
 
 def _both(first: Array, second: Array) -> Array:
@@ -139,9 +146,11 @@ def _mcc(tp: Array, fp: Array, fn: Array, tn: Array) -> Array:
 
     It is 0 where one answer is given to all rows, and NaN where there is one class only.
     """
-    spread = np.sqrt((tp + fp) * (tp + fn)) * np.sqrt((tn + fp) * (tn + fn))
-    mcc = _share(tp * tn - fp * fn, spread)
-    return np.where(_both(tp + fn, fp + tn), mcc, np.nan)
+    called_spread = np.sqrt((tp + fp) * (tp + fn))
+    left_spread = np.sqrt((tn + fp) * (tn + fn))
+    mcc = _share(tp * tn - fp * fn, called_spread * left_spread)
+    both_classes = _both(tp + fn, fp + tn)
+    return np.where(both_classes, mcc, np.nan)
 
 
 def _areas(weights: Array, positive: Array, probabilities: Array) -> tuple[Array, Array]:

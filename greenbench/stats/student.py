@@ -23,9 +23,10 @@ def deviation(values: Sequence[float]) -> float:
 
     The standard library's goes through fractions and takes ten times as long.
     """
-    mean = math.fsum(values) / len(values)
+    count = len(values)
+    mean = math.fsum(values) / count
     squares = math.fsum((value - mean) ** 2 for value in values)
-    return math.sqrt(squares / (len(values) - 1))
+    return math.sqrt(squares / (count - 1))
 
 
 @functools.lru_cache(maxsize=8192)

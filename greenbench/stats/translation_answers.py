@@ -102,13 +102,16 @@ def resampled_bleu(sums: Array) -> Array:
     matches, written = sums[:, :ORDER], sums[:, ORDER : 2 * ORDER]
     length, reference = sums[:, -2], sums[:, -1]
     unmatched = matches == 0
-    smoothed = 1 / 2.0 ** np.cumsum(unmatched & (written > 0), axis=1)
+    halvings = np.cumsum(unmatched & (written > 0), axis=1)
+    smoothed = 1 / 2.0**halvings
     with np.errstate(divide="ignore", invalid="ignore"):
         precisions = np.where(unmatched, smoothed, matches) / written
-        brevity = np.where(length < reference, np.exp(1 - reference / length), 1.0)
+        penalty = np.exp(1 - reference / length)
+        brevity = np.where(length < reference, penalty, 1.0)
         bleu = 100 * brevity * np.exp(np.log(precisions).mean(axis=1))
-    nothing = (matches.sum(axis=1) == 0) | (written == 0).any(axis=1)
-    bleu = np.where(nothing, 0.0, bleu)
+    no_match = matches.sum(axis=1) == 0
+    too_short = (written == 0).any(axis=1)
+    bleu = np.where(no_match | too_short, 0.0, bleu)
     return np.where(reference == 0, np.nan, bleu)
 
 

@@ -17,7 +17,7 @@ from greenbench.stats.student import coverage, effective_freedom
 from greenbench.types import CHANNELS, Energy, Quantity
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 RANDOM = ("resolution", "edges", "stall")
 """Causes that strike each round anew.
@@ -38,9 +38,7 @@ def over_rounds(values: Sequence[float], causes: Sequence[Mapping[str, float]]) 
     small spread of few rounds, which happens, does not make them look certain.
     """
     count = len(values)
-    parts: dict[str, float] = {}
-    for name in dict.fromkeys(name for round_causes in causes for name in round_causes):
-        parts[name] = _of_mean(name, [round_causes.get(name, 0.0) for round_causes in causes])
+    parts = _parts_of_mean(causes)
     half = _expanded(parts)
     if count > 1:
         observed = {name: u for name, u in parts.items() if name not in RANDOM}
@@ -67,11 +65,19 @@ def _expanded(parts: Mapping[str, float], freedom: Mapping[str, int] | None = No
     return factor * math.hypot(*parts.values())
 
 
-def _of_mean(cause: str, uncertainties: Sequence[float]) -> float:
-    """Return what a cause leaves in the mean: independent ones average out, common ones stay."""
-    if cause in RANDOM:
-        return math.hypot(*uncertainties) / len(uncertainties)
-    return statistics.fmean(uncertainties)
+def _parts_of_mean(causes: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Return what each cause leaves in the mean: independent ones average out, common ones stay."""
+    names: dict[str, None] = {}
+    for round_causes in causes:
+        names.update(dict.fromkeys(round_causes))
+    parts: dict[str, float] = {}
+    for name in names:
+        uncertainties = [round_causes.get(name, 0.0) for round_causes in causes]
+        if name in RANDOM:
+            parts[name] = math.hypot(*uncertainties) / len(causes)
+        else:
+            parts[name] = statistics.fmean(uncertainties)
+    return parts
 
 
 def energies(windows: Sequence[Energy]) -> dict[str, Quantity]:
@@ -105,8 +111,8 @@ def _gross_and_net(
     """Return joules and net joules of the sum over ``channels``; ``reason`` says why it lacks."""
     gross, net, causes, all_causes = [], [], [], []
     for window in windows:
-        gross.append(_sum([window.joules(channel) for channel in channels]))
-        net.append(_sum([window.net(channel) for channel in channels]))
+        gross.append(_sum(map(window.joules, channels)))
+        net.append(_sum(map(window.net, channels)))
         causes.append(gross_causes(window, channels))
         all_causes.append(net_causes(window, channels))
     net_reason = reason if None in gross else NO_IDLE
@@ -116,17 +122,21 @@ def _gross_and_net(
     }
 
 
-def _sum(joules: Sequence[float | None]) -> float | None:
-    """Return the sum, None where one is: a sum of the others would look complete."""
-    known = [j for j in joules if j is not None]
-    return sum(known) if known and len(known) == len(joules) else None
+def _sum(parts: Iterable[float | None]) -> float | None:
+    """Return the sum, None where a part is: a sum of the others would look complete."""
+    total = None
+    for part in parts:
+        if part is None:
+            return None
+        total = part + (total or 0.0)
+    return total
 
 
 def _mean(
     values: Sequence[float | None], causes: Sequence[Mapping[str, float]], reason: str
 ) -> Quantity:
     """Average over the rounds: None where one of them lacks it."""
-    known = [v for v in values if v is not None]
+    known = [value for value in values if value is not None]
     if len(known) < len(values):
         return Quantity(value=None, reason=reason)
     return over_rounds(known, causes)
@@ -164,39 +174,45 @@ def added(windows: Sequence[Energy]) -> Energy:
 def _plus(one: Energy, other: Energy) -> Energy:
     joules: dict[str, float] = {}
     causes: dict[str, Mapping[str, float]] = {}
-    idle: dict[str, float] = {}
-    idle_uncertainty: dict[str, float] = {}
-    coarse = []
+    idle, coarse = [], []
     for channel in CHANNELS:
         first, second = one.joules(channel), other.joules(channel)
         if first is None or second is None:
             continue
-        joules[f"{channel}_j"] = first + second
-        causes[channel] = _causes_of_sum(
-            one.uncertainty_j.get(channel, {}), other.uncertainty_j.get(channel, {})
+        joules[channel] = first + second
+        parts, other_parts = (
+            one.uncertainty_j.get(channel, {}),
+            other.uncertainty_j.get(channel, {}),
         )
+        causes[channel] = _causes_of_sum(parts, other_parts)
+        if channel in one.idle_j and channel in other.idle_j:
+            idle.append(channel)
         if channel in one.coarse and channel in other.coarse:
             coarse.append(channel)
-        if channel in one.idle_j and channel in other.idle_j:
-            idle[channel] = one.idle_j[channel] + other.idle_j[channel]
-            idle_uncertainty[channel] = (
-                one.idle_uncertainty_j[channel] + other.idle_uncertainty_j[channel]
-            )
     return Energy(
-        **joules,
+        gpu_j=joules.get("gpu"),
+        cpu_j=joules.get("cpu"),
+        dram_j=joules.get("dram"),
         sources=one.sources,
         reasons={**one.reasons, **other.reasons},
         uncertainty_j=causes,
-        idle_j=idle,
-        idle_uncertainty_j=idle_uncertainty,
+        idle_j=_sums(one.idle_j, other.idle_j, idle),
+        idle_uncertainty_j=_sums(one.idle_uncertainty_j, other.idle_uncertainty_j, idle),
         coarse=tuple(coarse),
         doubts=tuple(dict.fromkeys((*one.doubts, *other.doubts))),
     )
 
 
+def _sums(
+    one: Mapping[str, float], other: Mapping[str, float], channels: Sequence[str]
+) -> dict[str, float]:
+    return {channel: one[channel] + other[channel] for channel in channels}
+
+
 def _causes_of_sum(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:
     causes: dict[str, float] = {}
-    for cause in dict.fromkeys((*one, *other)):
-        first, second = one.get(cause, 0.0), other.get(cause, 0.0)
+    for cause in (*one, *other):
+        first = one.get(cause, 0.0)
+        second = other.get(cause, 0.0)
         causes[cause] = math.hypot(first, second) if cause in RANDOM else first + second
     return causes

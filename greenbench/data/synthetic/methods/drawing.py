@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from greenbench.data.synthetic.methods.expressions import Scope, draw, number
 from greenbench.data.synthetic.methods.tree import (
+    ZERO,
     Assign,
     Count,
     Declare,
@@ -216,7 +217,7 @@ def _index_loop(draft: _Draft) -> tuple[Statement, ...]:
         item = Expr("item", (over, i), "int")
     body = _body(draft, i, item)
     down = draft.happens(0.25)
-    return (Count(i.name, literal(0, "int"), size_of(over), body, down=down),)
+    return (Count(i.name, ZERO, size_of(over), body, down=down),)
 
 
 def _each_loop(draft: _Draft) -> tuple[Statement, ...]:
@@ -235,13 +236,15 @@ def _digits_loop(draft: _Draft) -> tuple[Statement, ...]:
         return _condition(draft)
     left = variable("int", draft.digits.pop(), natural=True)
     base = literal(draft.rng.choice((2, 3, 10, 10)), "int")
-    begin = Expr("abs", (draft.rng.choice(draft.scope.of("int")),), "int", natural=True)
+    whole = draft.rng.choice(draft.scope.of("int"))
     digit = Expr("wrap", (left, base), "int", natural=True)
     body = _body(draft, digit)
     if any(_continues(statement) for statement in body):
         return _condition(draft)  # it would never come to the division
-    divide = Assign(left.name, Expr("halve", (left, base), "int", natural=True))
-    condition = Expr("more", (left, literal(0, "int")), "boolean")
+    begin = Expr("abs", (whole,), "int", natural=True)
+    rest = Expr("halve", (left, base), "int", natural=True)
+    divide = Assign(left.name, rest)
+    condition = Expr("more", (left, ZERO), "boolean")
     return Declare("int", left.name, begin), While(condition, (*body, divide))
 
 
@@ -264,7 +267,7 @@ def _fill_loop(draft: _Draft) -> Statement:
         condition = within.draw("boolean", 1, prefer)
         body = (If(condition, (put,), (other,)),)
     down = draft.happens(0.2)
-    return Count(i.name, literal(0, "int"), size_of(out), body, down=down)
+    return Count(i.name, ZERO, size_of(out), body, down=down)
 
 
 def _update(draft: _Draft) -> Statement:

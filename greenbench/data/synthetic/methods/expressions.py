@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from greenbench.data.synthetic.methods.tree import Expr, literal, size_of
+from greenbench.data.synthetic.methods.tree import ZERO, Expr, literal, size_of
 from greenbench.data.synthetic.randomness import happens
 
 if TYPE_CHECKING:
@@ -221,7 +221,7 @@ def _text_operation(rng: Random, scope: Scope, kind: str, first: Expr) -> Expr:
     elif kind == "rest":
         arguments.append(literal(rng.choice((1, 1, 2)), "int"))
     elif kind == "part":
-        arguments.append(literal(0, "int"))
+        arguments.append(ZERO)
         arguments.append(literal(rng.choice((1, 2)), "int"))
     elif kind == "case":
         op = rng.choice(("upper", "lower"))

@@ -38,6 +38,9 @@ def literal(value: int | str, type_: str) -> Expr:
     return Expr("literal", (), type_, value, natural=natural)
 
 
+ZERO = literal(0, "int")
+
+
 def variable(type_: str, name: str, *, natural: bool = False) -> Expr:
     """Return a variable of ``type_``."""
     return Expr("name", (), type_, name, natural=natural)
