@@ -1,4 +1,4 @@
-"""Rounds that share the machine's state count for less, as much less as closed forms and simulated rounds say."""
+"""Rounds that share the machine's state count for less, by closed forms and by simulation."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def lasting(noise: random.Random, rounds: int, rho: float) -> list[float]:
 
 @given(COUNT, RHO)
 def test_closed_forms_are_those_of_the_matrix(rounds: int, rho: float) -> None:
-    """Mean correlation, inflation and Satterthwaite's freedom."""
+    """Mean correlation, inflation and Satterthwaite's freedom are those of the matrix."""
     known, centre = matrix(rounds, rho), np.eye(rounds) - 1 / rounds
     pairs = (known.sum() - rounds) / (rounds * (rounds - 1))
     assert likeness(rounds, rho) == pytest.approx(pairs)
@@ -47,7 +47,7 @@ def test_closed_forms_are_those_of_the_matrix(rounds: int, rho: float) -> None:
 
 @given(COUNT)
 def test_independent_rounds_are_as_they_were(rounds: int) -> None:
-    """Nothing is inflated, and one degree of freedom goes to the mean."""
+    """Without correlation nothing is inflated, and the mean takes one degree of freedom."""
     assert (likeness(rounds, 0.0), inflation(rounds, 0.0), freedom(rounds, 0.0)) == (
         0.0,
         1.0,
@@ -57,14 +57,14 @@ def test_independent_rounds_are_as_they_were(rounds: int) -> None:
 
 @pytest.mark.parametrize(("rounds", "rho"), [(3, 0.6), (5, 0.3), (5, 0.85), (12, 0.5)])
 def test_the_correlation_is_found_from_many_short_series(rounds: int, rho: float) -> None:
-    """Their different means do not matter, nor how few rounds each has."""
+    """The correlation is found in series of few rounds with different means."""
     noise = random.Random(5)
     series = [[100 * i + v for v in lasting(noise, rounds, rho)] for i in range(2000)]
     assert correlation(series) == pytest.approx(rho, abs=0.06)
 
 
-def test_independent_rounds_are_told_as_such() -> None:
-    """On the whole."""
+def test_independent_rounds_have_next_to_no_correlation() -> None:
+    """Of 2,000 independent series the estimate is at most 0.05."""
     noise = random.Random(6)
     assert correlation([lasting(noise, 5, 0.0) for _ in range(2000)]) <= 0.05
 
@@ -72,8 +72,8 @@ def test_independent_rounds_are_told_as_such() -> None:
 @pytest.mark.parametrize(
     "series", [[], [[1.0, 2.0]] * 50, [[1.0, 2.0, 3.0, 2.0]] * 3, [[1.0] * 9] * 9]
 )
-def test_too_little_tells_nothing(series: list[list[float]]) -> None:
-    """Two rounds a cell, few cells, or no spread at all."""
+def test_too_few_rounds_give_no_correlation(series: list[list[float]]) -> None:
+    """Two rounds a cell, few cells or no spread give a correlation of 0."""
     assert correlation(series) == 0.0
 
 
@@ -86,12 +86,12 @@ def one(margin: float, spread: float = 0.02, series=((0.0, 0.01, 0.02, 0.03, 0.0
 
 
 def scattered(found: list[Estimate], *, unchanged: bool) -> list[bool]:
-    """Say of each cell whether the scatter of all counts for it."""
+    """Return, for each cell, whether the scatter of all widened its interval."""
     return ["scatter" in one.how for one in corrected(found, unchanged=unchanged)]
 
 
-def test_alike_rounds_widen_the_uncertainty_and_lose_freedom() -> None:
-    """Steadily growing joules are not five independent measurements."""
+def test_correlated_rounds_widen_the_uncertainty_and_lose_freedom() -> None:
+    """Steadily growing joules have the inflation and the freedom of their correlation."""
     found = corrected([one(0.0)] * 10, unchanged=False)[0]
     assert found.correlation > 0.5
     assert found.below == pytest.approx(0.02 / 5**0.5 * inflation(5, found.correlation) ** 0.5)
@@ -99,8 +99,8 @@ def test_alike_rounds_widen_the_uncertainty_and_lose_freedom() -> None:
     assert "correlated by" in found.how
 
 
-def test_what_cells_scatter_by_is_noise_where_most_are_unchanged() -> None:
-    """Their rounds agree, and yet the cells differ from the saved run by far more: something outlasted a cell."""
+def test_scatter_of_unchanged_cells_is_noise() -> None:
+    """Cells that differ by far more than their rounds do share one wider interval."""
     noise = random.Random(7)
     steady = ((0.0, 0.01, 0.0, 0.01, 0.0),)
     margins = [noise.gauss(0, 0.08) for _ in range(20)]
@@ -113,7 +113,7 @@ def test_what_cells_scatter_by_is_noise_where_most_are_unchanged() -> None:
 
 
 def test_half_of_the_cells_may_change() -> None:
-    """The others say what noise there is."""
+    """Four of eight cells change, and the scatter of the others counts."""
     steady = ((0.0, 0.01, 0.0, 0.01, 0.0),)
     assert not any(
         scattered(
@@ -123,28 +123,28 @@ def test_half_of_the_cells_may_change() -> None:
     )
 
 
-def test_no_scatter_hides_what_no_state_of_a_machine_explains() -> None:
-    """All cells are worse, each by something else: that is not taken for noise of that size."""
+def test_scatter_is_limited_to_what_a_machine_can_cause() -> None:
+    """Cells that are all worse, by different amounts, are widened by ``WIDEST`` at most."""
     worse = [one(-0.2 * i, 0.005, ((0.0, 0.01, 0.0, 0.01, 0.0),)) for i in range(1, 11)]
     assert {f.below for f in corrected(worse, unchanged=True)} == {WIDEST}
 
 
 def test_one_cell_that_changed_does_not_make_the_others_noisy() -> None:
-    """An outlier is a change; and a change of all alike is no scatter."""
+    """Neither an outlier nor a change of all cells alike is scatter."""
     steady = ((0.0, 0.01, 0.0, 0.01, 0.0),)
     for margins in ([0.0] * 19 + [-0.5], [-0.5] * 20):
         assert not any(scattered([one(m, 0.01, steady) for m in margins], unchanged=True))
 
 
-def test_few_cells_have_no_scatter_to_go_by() -> None:
-    """With a handful a change could not be told from noise."""
+def test_few_cells_have_no_scatter() -> None:
+    """With fewer than ``CELLS`` cells no interval is widened."""
     cells = [one(0.1 * i, 0.001, ()) for i in range(CELLS - 1)]
     assert not any(scattered(cells, unchanged=True))
     assert MORE > 1
 
 
-def test_one_round_against_many_is_left_to_its_twenty_percent() -> None:
-    """It has no spread that could be too small."""
+def test_one_round_against_many_keeps_its_twenty_percent() -> None:
+    """A single round has no spread that a correlation could widen."""
     single = Estimate(
         margin=0.1,
         below=0.1,
@@ -156,7 +156,7 @@ def test_one_round_against_many_is_left_to_its_twenty_percent() -> None:
     assert corrected([single] * 9, unchanged=False) == [single] * 9
 
 
-def test_scores_and_counts_are_left_alone() -> None:
-    """They have no rounds to be dependent."""
+def test_scores_and_counts_stay_as_they_are() -> None:
+    """Estimates without rounds are not widened."""
     score = Estimate(margin=0.1, below=0.05, above=0.02)
     assert corrected([score] * 12, unchanged=True) == [score] * 12

@@ -1,4 +1,4 @@
-"""The grammar of gates: what can be written, and where the finger points when it cannot be read."""
+"""The grammar of gates: what is valid, and which character an error points at."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ TASK_NAMES = ("T1", "T2")
         ("time <= 1e3", (None, None, "time", "<=", "number", 1000.0, None)),
     ],
 )
-def test_what_can_be_written(text: str, parts: tuple) -> None:
-    """Task and stage may lack; spaces are free; a percentage is a number."""
+def test_valid_gates(text: str, parts: tuple) -> None:
+    """Task, stage and spaces are optional, and a percentage is a number."""
     gate = parse(text, TASK_NAMES)
     found = (
         gate.task,
@@ -69,15 +69,15 @@ def test_what_can_be_written(text: str, parts: tuple) -> None:
 def test_an_error_points_at_the_character_and_lists_the_metrics(
     text: str, place: int, why: str
 ) -> None:
-    """The gate is shown with a caret below what is wrong."""
+    """The message shows the gate with a caret below the wrong character."""
     with pytest.raises(UsageError) as caught:
         parse(text, TASK_NAMES)
-    said = str(caught.value).splitlines()
-    assert why in said[0]
-    assert f"at character {place}:" in said[0]
-    assert said[1] == f"    {text}"
-    assert said[2].index("^") == 4 + place - 1
-    assert f"metrics: {', '.join(METRICS)}" in said[3]
+    lines = str(caught.value).splitlines()
+    assert why in lines[0]
+    assert f"at character {place}:" in lines[0]
+    assert lines[1] == f"    {text}"
+    assert lines[2].index("^") == 4 + place - 1
+    assert f"metrics: {', '.join(METRICS)}" in lines[3]
 
 
 @given(
@@ -89,10 +89,10 @@ def test_an_error_points_at_the_character_and_lists_the_metrics(
     reference=st.sampled_from([None, "V0", "V1-b16", "V7_all_optimised", "saved"]),
     blank=st.sampled_from(["", " ", "  "]),
 )
-def test_what_is_written_is_what_is_read(
+def test_any_valid_gate_is_read_back(
     task, stage, metric, operator, number, reference, blank
 ) -> None:
-    """Any allowed combination comes back, however it is spaced."""
+    """Any valid combination of parts is read back, with any spacing."""
     about = METRICS[metric]
     task = task if about.task in {None, task} else None
     stage = stage if about.staged else None
@@ -110,21 +110,21 @@ def test_what_is_written_is_what_is_read(
 
 
 @given(st.text(max_size=30))
-def test_nothing_else_escapes(text: str) -> None:
-    """Any text is a gate or a sentence."""
+def test_any_text_is_a_gate_or_a_usage_error(text: str) -> None:
+    """No text raises anything but a UsageError."""
     with contextlib.suppress(UsageError):
         assert isinstance(parse(text), Gate)
 
 
 def test_a_gate_applies_where_its_metric_is_known() -> None:
-    """Without a task, a score's gate is about the task that has the score."""
+    """Without a task, a gate on a score applies to the task that has the score."""
     assert [parse("mcc > 0").applies(t) for t in TASK_NAMES] == [False, True]
     assert [parse("energy < 1").applies(t) for t in TASK_NAMES] == [True, True]
     assert [parse("T1.energy < 1").applies(t) for t in TASK_NAMES] == [True, False]
 
 
 def test_every_score_of_every_task_can_be_gated() -> None:
-    """The table of metrics holds what the tasks score."""
+    """The table of metrics contains all scores of all tasks."""
     assert {name for name, m in METRICS.items() if m.task == "T2"} == set(HIGHER_IS_BETTER)
     assert {name for task in TASKS.values() for name in task.primary} <= set(METRICS)
     assert set(T1_PRIMARY) <= {name for name, m in METRICS.items() if m.task == "T1"}

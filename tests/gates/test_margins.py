@@ -1,4 +1,4 @@
-"""Margins and their intervals: against closed forms, against SciPy's own tests, and under change of scale."""
+"""Margins and their intervals agree with closed forms and with SciPy's own tests."""
 
 from __future__ import annotations
 
@@ -36,29 +36,29 @@ def ends(gate: str, here: Readings, there: Readings | None, drift: float = 0.0) 
 
 @given(here=SEVERAL, data=st.data())
 def test_rounds_of_the_same_seeds_take_the_paired_t_test(here, data) -> None:
-    """The p-value is SciPy's, of logarithms."""
+    """The p-value is that of SciPy's paired test of the logarithms."""
     there = data.draw(st.lists(JOULES, min_size=len(here), max_size=len(here)))
     logs = [[math.log(v) for v in side] for side in (here, there)]
     assume(statistics.stdev(a - b for a, b in zip(*logs, strict=True)) > 1e-9)
     found = estimate(parse("energy <= saved"), of(here), of(there))
-    wanted = stats.ttest_rel(*logs, alternative="greater").pvalue
-    assert chance(found) == pytest.approx(wanted, abs=1e-9)
+    expected = stats.ttest_rel(*logs, alternative="greater").pvalue
+    assert chance(found) == pytest.approx(expected, abs=1e-9)
     assert found.how == f"paired t, {len(here)} rounds"
 
 
 @given(here=SEVERAL, there=SEVERAL)
 def test_other_rounds_take_welchs_test(here, there) -> None:
-    """The p-value is SciPy's for unequal variances."""
+    """The p-value is that of SciPy's test for unequal variances."""
     logs = [[math.log(v) for v in side] for side in (here, there)]
     assume(all(statistics.stdev(side) > 1e-6 for side in logs))
     found = estimate(parse("energy <= saved"), of(here), of(there, first=100))
-    wanted = stats.ttest_ind(*logs, equal_var=False, alternative="greater").pvalue
-    assert chance(found) == pytest.approx(wanted, abs=1e-9)
+    expected = stats.ttest_ind(*logs, equal_var=False, alternative="greater").pvalue
+    assert chance(found) == pytest.approx(expected, abs=1e-9)
 
 
 @given(here=SEVERAL, there=SEVERAL, factor=st.floats(0.1, 10))
 def test_the_unit_does_not_matter_for_a_ratio(here, there, factor) -> None:
-    """Kilojoules compare as joules do."""
+    """A ratio has the same interval in joules and in any multiple of them."""
     scaled = [[factor * v for v in side] for side in (here, there)]
     assert ends("energy <= saved", of(scaled[0]), of(scaled[1])) == pytest.approx(
         ends("energy <= saved", of(here), of(there))
@@ -69,14 +69,14 @@ def test_the_unit_does_not_matter_for_a_ratio(here, there, factor) -> None:
     here=SEVERAL, there=SEVERAL, operator=st.sampled_from(["<=", ">="]), factor=st.floats(0.5, 2)
 )
 def test_the_interval_is_of_the_change_not_of_the_gate(here, there, operator, factor) -> None:
-    """Whatever is demanded, what was seen is the same."""
+    """The interval of the observed change is the same for any threshold."""
     assert ends(f"energy {operator} {factor}*saved", of(here), of(there)) == pytest.approx(
         ends("energy <= saved", of(here), of(there))
     )
 
 
-def test_single_rounds_are_taken_for_twenty_percent_each() -> None:
-    """One round shows no spread; two of them make 29 % together, as factors."""
+def test_single_rounds_are_assumed_uncertain_by_twenty_percent() -> None:
+    """Two single rounds compare with the root of two times the uncertainty of one."""
     low, high = ends("energy <= saved", of([110.0]), of([100.0]))
     assert (low, high) == (
         pytest.approx(1.1 / math.exp(math.log1p(SINGLE) * 2**0.5)),
@@ -85,7 +85,7 @@ def test_single_rounds_are_taken_for_twenty_percent_each() -> None:
 
 
 def test_a_wider_stated_uncertainty_of_one_round_counts() -> None:
-    """A counter that resolves 30 % makes one round that uncertain."""
+    """A counter that resolves 30 % makes one round uncertain by at least that."""
     found = estimate(
         parse("energy <= saved"), of([110.0], uncertainty=33.0), of([100.0, 101.0, 99.0])
     )
@@ -93,22 +93,22 @@ def test_a_wider_stated_uncertainty_of_one_round_counts() -> None:
 
 
 def test_a_lucky_small_spread_does_not_undercut_what_is_stated() -> None:
-    """Rounds that agree by chance are no more certain than their counter."""
+    """Rounds that agree by chance have at least their counter's uncertainty."""
     low, high = ends(
         "energy <= saved", of([100.0, 100.0], uncertainty=5.0), of([100.0, 100.0], uncertainty=5.0)
     )
     assert high / low == pytest.approx(math.exp(2 * Z * 0.05))
 
 
-def test_what_the_machine_drifted_widens_every_interval() -> None:
-    """No number of rounds makes it smaller."""
+def test_drift_of_the_machine_widens_every_interval() -> None:
+    """Thirty rounds that agree leave the interval of the drift alone."""
     rounds = [[100.0 + 0.001 * i for i in range(30)], [100.0 - 0.001 * i for i in range(30)]]
     low, high = ends("energy <= saved", of(rounds[0]), of(rounds[1]), drift=0.05)
     assert math.log(high / low) == pytest.approx(2 * Z * 0.05, rel=0.01)
 
 
-def test_a_threshold_in_joules_holds_what_is_common_to_all_rounds() -> None:
-    """An estimate that may be wrong by 40 % is so against a plain number, and not in a ratio of two of its kind."""
+def test_a_systematic_uncertainty_counts_against_a_number_only() -> None:
+    """An estimate's model error counts against a number and cancels in a ratio of two of them."""
     here = of([100.0, 101.0, 99.0], systematic=40.0)
     low, high = ends("energy <= 90", here, None)
     assert high - low > 2 * Z * 40 * 0.99
@@ -116,28 +116,28 @@ def test_a_threshold_in_joules_holds_what_is_common_to_all_rounds() -> None:
 
 
 def test_differences_are_in_the_metrics_unit() -> None:
-    """Paired seconds."""
+    """A difference of paired rounds is in seconds."""
     found = estimate(parse("time <= saved+1"), of([11.0, 12.0, 13.1]), of([10.0, 11.0, 12.0]))
     assert found.shown(found.margin) == pytest.approx(3.1 / 3)
     assert found.margin == pytest.approx(1 - 3.1 / 3)
 
 
 def test_counted_values_compare_exactly() -> None:
-    """Floating-point operations have no spread."""
+    """Floating-point operations have no uncertainty, and one more is a loss."""
     found = estimate(parse("flops <= saved"), of([1000.0]), of([1000.0]))
     assert (found.margin, found.below, chance(found)) == (0.0, 0.0, 1.0)
     assert chance(estimate(parse("flops <= saved"), of([1001.0]), of([1000.0]))) == 0.0
 
 
 def test_equal_counts_are_equal_however_they_are_averaged() -> None:
-    """Five rounds and seven of the same count; twice the count is twice the count."""
+    """Means of equal counts over five and seven rounds are equal despite rounding."""
     for count in (2975.0, 1e15 + 1, 3.0):
         assert estimate(parse("flops <= saved"), of([count] * 5), of([count] * 7)).margin == 0.0
         assert estimate(parse("flops <= 2*saved"), of([2 * count]), of([count])).margin == 0.0
 
 
-def test_net_joules_hold_what_the_idle_machine_is_uncertain_by() -> None:
-    """A small difference of large numbers is not certain, nor is one round of it."""
+def test_net_joules_have_the_uncertainty_of_idle_power() -> None:
+    """A small difference of large numbers is uncertain, in several rounds and in one."""
     here = Readings(values={0: 1.0, 1: 1.01, 2: 1.02}, size=100.0, systematic=20.0)
     assert estimate(parse("energy_net <= 2"), here, None).below > 19
     assert estimate(parse("energy_net <= saved+1"), here, here).fixed > 28
@@ -149,14 +149,14 @@ def test_net_joules_hold_what_the_idle_machine_is_uncertain_by() -> None:
     ("here", "there"), [([0.0], [1.0]), ([1.0], [-1.0]), ([1.0, 0.0], [1.0, 1.0])]
 )
 def test_a_ratio_needs_values_above_zero(here, there) -> None:
-    """Net joules may be negative: those take a difference."""
+    """A ratio of values that are not all above zero is an error that proposes a difference."""
     with pytest.raises(ValueError, match="gate a difference"):
         estimate(parse("energy_net <= saved"), of(here), of(there))
 
 
 @given(st.lists(st.floats(0, 1), max_size=12))
 def test_holm_is_between_nothing_and_bonferroni(chances) -> None:
-    """Corrected values keep the order, are never smaller, and at most as many times larger as there are tests."""
+    """Corrected p-values keep the order, between the plain ones and Bonferroni's."""
     corrected = holm(chances)
     assert all(
         p <= q <= min(1, p * len(chances)) + 1e-12 for p, q in zip(chances, corrected, strict=True)
@@ -165,6 +165,6 @@ def test_holm_is_between_nothing_and_bonferroni(chances) -> None:
     assert [corrected[i] for i in order] == sorted(corrected)
 
 
-def test_holm_on_the_textbook_case() -> None:
-    """0.01, 0.04, 0.03 of three: 0.03, 0.06, 0.06."""
+def test_holm_on_a_textbook_case() -> None:
+    """The p-values 0.01, 0.04 and 0.03 become 0.03, 0.06 and 0.06."""
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])

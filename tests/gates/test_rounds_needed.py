@@ -1,4 +1,4 @@
-"""How many rounds an open verdict takes."""
+"""The rounds that would settle an inconclusive verdict."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def one(
     )
 
 
-def test_the_rounds_asked_for_find_the_change_that_was_seen() -> None:
-    """With the spread that was seen, 95 of 100 new sessions of so many rounds are conclusive."""
+def test_the_proposed_rounds_detect_the_observed_change() -> None:
+    """With the observed spread, 95 of 100 new sessions of so many rounds are conclusive."""
     noise = random.Random(3)
     pilot = one(-0.08, spread=0.07, rounds=10)
     count = rounds_needed(pilot, 1)
@@ -48,7 +48,7 @@ def test_the_rounds_asked_for_find_the_change_that_was_seen() -> None:
 
 
 def test_nearer_thresholds_more_noise_and_more_cells_take_more_rounds() -> None:
-    """And what was seen beyond 10 % is planned for as 10 %: it may have been luck."""
+    """Rounds grow with noise, cells and closeness, and are planned for 10 % at most."""
     base = rounds_needed(one(0.06), 1)
     assert base < rounds_needed(one(0.04), 1)
     assert base < rounds_needed(one(0.06, spread=0.08), 1)
@@ -57,21 +57,21 @@ def test_nearer_thresholds_more_noise_and_more_cells_take_more_rounds() -> None:
     assert rounds_needed(one(0.3), 1) == rounds_needed(one(PLANNED), 1)
 
 
-def test_more_are_asked_for_than_there_were() -> None:
-    """An open verdict is not settled by as many rounds again."""
+def test_more_rounds_are_proposed_than_there_were() -> None:
+    """At least one more round is proposed than an inconclusive verdict had."""
     assert rounds_needed(one(0.5, spread=0.001, rounds=7), 1) == 8
 
 
-def test_too_near_to_the_threshold_a_worthwhile_change_is_planned_for() -> None:
-    """Nobody waits for thousands of rounds."""
+def test_too_close_to_the_threshold_ten_percent_is_planned_for() -> None:
+    """More than ``MOST`` rounds are not proposed; those for a 10 % change are."""
     assert rounds_needed(one(1e-5), 1) is None
     assert rounds_worth(one(1e-5), 1) == rounds_needed(one(PLANNED), 1)
     assert rounds_worth(one(1e-5), 1) < MOST
 
 
 @pytest.mark.parametrize("fixed", [0.03, 0.1])
-def test_where_the_machine_drifts_no_rounds_help(fixed: float) -> None:
-    """The drift stays, however often one measures."""
+def test_no_rounds_help_against_drift(fixed: float) -> None:
+    """The drift of the machine stays, however many rounds there are."""
     estimated = one(0.05, fixed=fixed)
     assert rounds_needed(estimated, 1) is None
     assert machine_decides(estimated)
@@ -80,5 +80,5 @@ def test_where_the_machine_drifts_no_rounds_help(fixed: float) -> None:
 
 
 def test_scores_of_test_examples_are_not_settled_by_rounds() -> None:
-    """They have no spread over rounds."""
+    """An estimate without a spread over rounds has no number of rounds."""
     assert rounds_needed(one(0.05, spread=None), 1) is None
