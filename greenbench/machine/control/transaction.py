@@ -18,7 +18,7 @@ from greenbench.machine.control.lease import Lease
 from greenbench.machine.control.restore import recover, restore_settings, same_value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from greenbench.machine.control.controls import Control, Value
     from greenbench.machine.control.journal import Journal
@@ -93,7 +93,7 @@ class Transaction:
             if self._restores:
                 recover(self._say, held=self._devices, about=self._devices)
             if self._readable or self._unreadable:
-                GUARD.start(gpus=self._gpus())
+                GUARD.start(gpus=_gpu_uuids(self._devices))
         except BaseException:
             self.release()
             raise
@@ -119,14 +119,6 @@ class Transaction:
     def __exit__(self, *_: object) -> None:
         """Restore everything."""
         self._restore()
-
-    def _gpus(self) -> list[str]:
-        """Return the UUIDs of the GPUs among the devices."""
-        uuids = []
-        for device in self._devices:
-            if device.startswith("gpu "):
-                uuids.append(device.removeprefix("gpu "))
-        return uuids
 
     def _set(self, settings: Sequence[Setting]) -> None:
         """Write to the journal what ``settings`` will change, change it, and read it back."""
@@ -159,13 +151,8 @@ class Transaction:
         Raises SettingRefusedError for a setting that did not take effect.
         """
         assert self._journal is not None  # noqa: S101  ``_set`` wrote it
-        entries = []
-        for entry in self._journal.entries:
-            if entry.control.readable:
-                entries.append(replace(entry, after=entry.control.read()))
-            else:
-                entries.append(entry)
-        self._keep(replace(self._journal, entries=tuple(entries), read_back=True))
+        entries = _with_actual_values(self._journal.entries)
+        self._keep(replace(self._journal, entries=entries, read_back=True))
         requested = {s.control.title: s.value for s in self._readable}
         for entry in entries:
             if entry.control.readable:
@@ -176,6 +163,15 @@ class Transaction:
         if self._journal is not None and os.getpid() == self._owner:
             journal, self._journal = self._journal, None
             self.messages += restore_settings(journal)
+
+
+def _gpu_uuids(devices: Iterable[str]) -> list[str]:
+    """Return the UUIDs of the GPUs among ``devices``."""
+    uuids = []
+    for device in devices:
+        if device.startswith("gpu "):
+            uuids.append(device.removeprefix("gpu "))
+    return uuids
 
 
 def _planned(settings: Sequence[Setting]) -> tuple[Entry, ...]:
@@ -190,6 +186,17 @@ def _planned(settings: Sequence[Setting]) -> tuple[Entry, ...]:
             f"the present settings cannot be read, so nothing is changed: {first_line(error)}"
         ) from error
     return tuple(entries)
+
+
+def _with_actual_values(entries: Sequence[Entry]) -> tuple[Entry, ...]:
+    """Return the entries with the values that the devices report now, if they do."""
+    actual_entries = []
+    for entry in entries:
+        if entry.control.readable:
+            actual_entries.append(replace(entry, after=entry.control.read()))
+        else:
+            actual_entries.append(entry)
+    return tuple(actual_entries)
 
 
 def _may_have_changed(entry: Entry, error: Exception) -> bool:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from greenbench.errors import UnavailableError, UsageError
-from greenbench.machine.control import controls
+from greenbench.machine.control import controls, transaction
 from greenbench.machine.control.context import DeviceSettings
-from greenbench.machine.control.journal import Entry, new_journal
+from greenbench.machine.control.guard import Guard
+from greenbench.machine.control.journal import Entry, Journal, new_journal
+from greenbench.machine.control.lease import Lease
 from greenbench.machine.control.requests import KNOBS
 from greenbench.machine.gpus import gpus
 from greenbench.machine.watch import Watch
@@ -96,6 +98,35 @@ def test_v7_limits_the_card_relative_to_its_default_and_its_highest_clock(root: 
     assert clock.evidence["sampled"][0]["sm_clock_mhz"]["max"] == 1500
     assert root.as_before
     assert root.journals == []
+
+
+def test_the_steps_happen_in_the_safe_order(root: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lease, recovery, guard, journal, change, read back, restore; the lease is released last."""
+    steps = []
+
+    def record(owner: Any, name: str, step: str) -> None:
+        original = getattr(owner, name)
+
+        def recorded(*arguments: Any, **options: Any) -> Any:
+            steps.append(step)
+            return original(*arguments, **options)
+
+        monkeypatch.setattr(owner, name, recorded)
+
+    record(Lease, "take", "lease")
+    record(transaction, "recover", "recovery")
+    record(Guard, "start", "guard")
+    record(controls.PowerLimit, "read", "read")
+    record(controls.PowerLimit, "write", "set")
+    record(Journal, "write", "journal")
+    record(Journal, "remove", "end of journal")
+    record(Lease, "release", "release")
+    with DeviceSettings(SystemOptions(gpu_power_fraction=0.7), gpus()):
+        steps.append("round")
+    assert steps[:5] == ["lease", "recovery", "guard", "read", "journal"]
+    assert steps[5:9] == ["set", "read", "journal", "round"]
+    assert steps[9:] == ["read", "set", "read", "end of journal", "release"]
+    assert root.as_before
 
 
 def test_cpus_get_the_power_cap_clock_and_governor(root: Machine) -> None:
