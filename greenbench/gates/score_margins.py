@@ -7,6 +7,7 @@ The paired bootstrap (``greenbench.stats``) draws test examples; the spread over
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from greenbench.gates.margins import Z
@@ -92,30 +93,32 @@ def _paired(
     return found if found is not None and found.value is not None else None
 
 
-def _apart(one: Metric, other: Metric, factor: float) -> Metric:
-    middle = (one.value or 0.0) - factor * (other.value or 0.0)
-    if None in (one.low, one.high, other.low, other.high):
-        return Metric(value=middle, n=one.n)
-    below = math.hypot(
-        (one.value or 0.0) - (one.low or 0.0), factor * ((other.high or 0.0) - (other.value or 0.0))
-    )
-    above = math.hypot(
-        (one.high or 0.0) - (one.value or 0.0), factor * ((other.value or 0.0) - (other.low or 0.0))
-    )
-    return Metric(value=middle, low=middle - below, high=middle + above, n=one.n)
+def _apart(here: Metric, there: Metric, factor: float) -> Metric:
+    """Return a score minus ``factor`` times the other's, whose intervals are independent."""
+    ours, theirs = here.value or 0.0, there.value or 0.0
+    middle = ours - factor * theirs
+    if here.low is None or here.high is None or there.low is None or there.high is None:
+        return Metric(value=middle, n=here.n)
+    below = math.hypot(ours - here.low, factor * (there.high - theirs))
+    above = math.hypot(here.high - ours, factor * (theirs - there.low))
+    return Metric(value=middle, low=middle - below, high=middle + above, n=here.n)
 
 
 def _margin(gate: Gate, excess: Metric, offset: float, reference: float, how: str) -> Estimate:
+    """Return the margin by which ``excess`` lies on the right side of ``offset``."""
     sign = -1 if gate.upper else 1
     middle = excess.value or 0.0
+
+    def shown(margin: float) -> float:
+        if gate.form == "ratio":
+            return gate.number + sign * margin / reference
+        return offset + sign * margin
+
+    plain = Estimate(margin=sign * (middle - offset), shown=shown, how=how)
     if excess.low is None or excess.high is None:
-        below = above = 0.0
-        how = "compared as they stand: no interval is known"
-    else:
-        below, above = ((middle - excess.low) / Z, (excess.high - middle) / Z)[::sign]
-    shown = (
-        (lambda m: gate.number + sign * m / reference)
-        if gate.form == "ratio"
-        else (lambda m: offset + sign * m)
-    )
-    return Estimate(margin=sign * (middle - offset), below=below, above=above, shown=shown, how=how)
+        return replace(plain, how="compared as they stand: no interval is known")
+    down = (middle - excess.low) / Z
+    up = (excess.high - middle) / Z
+    if gate.upper:
+        return replace(plain, below=up, above=down)
+    return replace(plain, below=down, above=up)
