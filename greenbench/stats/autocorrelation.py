@@ -34,14 +34,16 @@ def correlation(series: Sequence[Sequence[float]]) -> float:
     It is 0 where there are too few rounds to estimate it, or where no round differs from another.
     """
     lengths = Counter[int]()
+    degrees = 0
     squares = steps = 0.0
     for values in series:
         if len(values) < 3:  # noqa: PLR2004  two have the same moments whatever the correlation
             continue
         lengths[len(values)] += 1
+        degrees += len(values) - 1
         squares += _squares(values)
         steps += _steps(values)
-    if _degrees(lengths) < FEWEST or not squares:
+    if degrees < FEWEST or not squares:
         return 0.0
     observed = steps / 2 / squares
     low, high = 0.0, MOST
@@ -54,17 +56,17 @@ def correlation(series: Sequence[Sequence[float]]) -> float:
     return round(low, 2)
 
 
-def _degrees(lengths: Mapping[int, int]) -> int:
-    """Return the degrees of freedom within series, of which there are so many by length."""
-    return sum(count * (rounds - 1) for rounds, count in lengths.items())
-
-
 def _expected_ratio(lengths: Mapping[int, int], rho: float) -> float:
-    """Return the ratio of half the squared steps to the squares about the means under AR(1)."""
+    """Return the ratio of half the squared steps to the squares about the means under AR(1).
+
+    ``lengths`` is how many series there are of each length.
+    """
+    degrees = 0
     within = 0.0
     for rounds, count in lengths.items():
+        degrees += count * (rounds - 1)
         within += count * (rounds - 1) * (1 - likeness(rounds, rho))
-    return (1 - rho) / (within / _degrees(lengths))
+    return (1 - rho) / (within / degrees)
 
 
 def _squares(values: Sequence[float]) -> float:

@@ -59,7 +59,8 @@ def fit(
         cycle.step()
         if step % save_every == 0 or step == steps:
             save()
-            log.info("step %d: %s", step, {name: round(x.item(), 3) for name, x in parts.items()})
+            values = {name: round(part.item(), 3) for name, part in parts.items()}
+            log.info("step %d: %s", step, values)
 
 
 def argument_parser(description: str, steps: int) -> argparse.ArgumentParser:

@@ -116,10 +116,14 @@ def batches(rng: Random, tokenizer: Tokenizer) -> Iterator[tuple[torch.Tensor, t
 def pretrain(model: LlamaForCausalLM, tokenizer: Tokenizer, steps: int, folder: Path) -> None:
     """Learn to write the answers, saving along the way."""
     model.train()
-    stream_of_batches = batches(Random(PRETRAINING_SEED), tokenizer)
+
+    def losses() -> Iterator[dict[str, torch.Tensor]]:
+        for ids, labels in batches(Random(PRETRAINING_SEED), tokenizer):
+            yield {"loss": model(input_ids=ids, labels=labels).loss}
+
     pretraining.fit(
         list(model.parameters()),
-        ({"loss": model(input_ids=ids, labels=labels).loss} for ids, labels in stream_of_batches),
+        losses(),
         steps=steps,
         learning_rate=LEARNING_RATE,
         save_every=SAVE_EVERY,

@@ -94,9 +94,14 @@ def pretrain(
     rows = [encoding.ids for encoding in tokenizer.encode_batch_fast(texts)]
     tokenizer.no_truncation()
     model.train()
+
+    def losses() -> Iterator[dict[str, torch.Tensor]]:
+        for batch in batches(Random(SEED), rows):
+            yield {"masked": model(**masked(batch)).loss}
+
     pretraining.fit(
         list(model.parameters()),
-        ({"masked": model(**masked(batch)).loss} for batch in batches(Random(SEED), rows)),
+        losses(),
         steps=steps,
         learning_rate=LEARNING_RATE,
         save_every=SAVE_EVERY,

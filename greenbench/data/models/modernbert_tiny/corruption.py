@@ -55,10 +55,12 @@ def statements(text: str) -> list[Span]:
 
 def exchange(text: str, left: Span, right: Span) -> Corrupted:
     """Exchange two ranges of `text` that do not overlap, `left` first."""
-    first = text[slice(*left)]
-    second = text[slice(*right)]
-    start, middle, end = left[0], text[left[1] : right[0]], right[1]
-    changed = text[:start] + second + middle + first + text[end:]
+    start, left_end = left
+    right_start, end = right
+    first = text[start:left_end]
+    between = text[left_end:right_start]
+    second = text[right_start:end]
+    changed = text[:start] + second + between + first + text[end:]
     moved_second = (start, start + len(second))
     moved_first = (end - len(first), end)
     return Corrupted(changed, (moved_second, moved_first))
@@ -94,8 +96,12 @@ def _order(rng: Random, text: str) -> tuple[Span, Span] | None:
     for span in statements(text)[:-1]:
         statement = text[slice(*span)]
         if not _DECLARATION.match(statement):
-            names[span] = set(_NAME.findall(_STRING.sub("", statement))) - _COMMON
-    pairs = [(a, b) for a, b in combinations(names, 2) if names[a] & names[b]]
+            words = _NAME.findall(_STRING.sub("", statement))
+            names[span] = set(words) - _COMMON
+    pairs = []
+    for left, right in combinations(names, 2):
+        if names[left] & names[right]:
+            pairs.append((left, right))
     return rng.choice(pairs) if pairs else None
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import nn
-from torch.nn import functional
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from torch.nn.utils.rnn import pad_sequence
 
 from greenbench.data.models.modernbert_tiny.corruption import Corrupted, corrupt
@@ -119,7 +119,7 @@ def _masked_loss(
     hidden: Tensor, batch: PretrainingBatch, chosen: Tensor, heads: Heads, embeddings: Tensor
 ) -> Tensor:
     logits = heads.transform(hidden[chosen]) @ embeddings.T + heads.bias
-    return functional.cross_entropy(logits, batch.ids[chosen])
+    return cross_entropy(logits, batch.ids[chosen])
 
 
 def _mention_loss(hidden: Tensor, batch: PretrainingBatch, heads: Heads) -> Tensor:
@@ -129,8 +129,8 @@ def _mention_loss(hidden: Tensor, batch: PretrainingBatch, heads: Heads) -> Tens
             table.append((row, *mention))
     row_of, position, before, after = torch.tensor(table).unbind(1)
     states = hidden[row_of, position]
-    loss_before = functional.cross_entropy(heads.before(states), before)
-    loss_after = functional.cross_entropy(heads.after(states), after)
+    loss_before = cross_entropy(heads.before(states), before)
+    loss_after = cross_entropy(heads.after(states), after)
     return loss_before + loss_after
 
 
@@ -155,12 +155,13 @@ def _order_loss(
     real = batch.ids[rows] != 0
     states = hidden[rows]
     moved = heads.moved(states).squeeze(-1)
-    cross_entropy = functional.binary_cross_entropy_with_logits
-    token_loss = cross_entropy(moved[real], _moved_labels(batch)[rows][real])
+    token_loss = binary_cross_entropy_with_logits(moved[real], _moved_labels(batch)[rows][real])
     pooled = (states * real.unsqueeze(-1)).sum(1) / real.sum(1, keepdim=True)
-    disturbed = heads.disturbed(model.head(pooled)).squeeze(-1)
-    labels = torch.tensor([float(bool(row.moved)) for row in batch.rows[rows]])
-    return token_loss + cross_entropy(disturbed, labels)
+    disturbed = heads.disturbed(model.head(pooled))
+    labels = [float(bool(row.moved)) for row in batch.rows[rows]]
+    return token_loss + binary_cross_entropy_with_logits(
+        disturbed.squeeze(-1), torch.tensor(labels)
+    )
 
 
 def losses(
