@@ -17,7 +17,7 @@ from greenbench.gates.verdict import Estimate
 from greenbench.stats.student import deviation, effective_freedom, quantile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from greenbench.gates.expression import Gate
     from greenbench.gates.metrics import Readings
@@ -41,6 +41,11 @@ class Sample:
     """Standard uncertainty of a round by its instrument."""
 
     @property
+    def mean(self) -> float:
+        """Mean of the rounds."""
+        return statistics.fmean(self.values)
+
+    @property
     def deviation(self) -> float:
         """Standard deviation of a round."""
         if len(self.values) > 1:
@@ -53,6 +58,39 @@ class Sample:
         return self.deviation / math.sqrt(len(self.values))
 
 
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """The scale on which a gate compares: logarithms for a ratio, else the metric's unit."""
+
+    is_ratio: bool
+    sign: int
+    """1 if the threshold is an upper bound, else -1."""
+    offset: float
+    """The threshold, relative to the reference."""
+
+    @classmethod
+    def of(cls, gate: Gate) -> Scale:
+        """Return the scale of ``gate``."""
+        is_ratio = gate.form == "ratio"
+        offset = math.log(gate.number) if is_ratio else gate.number
+        return cls(is_ratio, 1 if gate.upper else -1, offset)
+
+    def margin(self, mean: float, reference: float) -> float:
+        """Return how far the mean of a cell is on the right side of the threshold."""
+        return self.sign * (self.offset + reference - mean)
+
+    def change(self, margin: float) -> float:
+        """Return the ratio, the difference or the value that has this margin."""
+        change = self.offset - self.sign * margin
+        return math.exp(change) if self.is_ratio else change
+
+    def planned(self, reference: float) -> float:
+        """Return the margin of a change that rounds are planned for."""
+        if self.is_ratio:
+            return math.log1p(WORTH)
+        return WORTH * abs(reference or self.offset)
+
+
 def estimate(gate: Gate, here: Readings, there: Readings | None, drift: float = 0.0) -> Estimate:
     """Return the margin by which a cell meets a gate.
 
@@ -62,20 +100,21 @@ def estimate(gate: Gate, here: Readings, there: Readings | None, drift: float = 
     """
     if gate.about.kind == "work":
         return _counted(gate, here, there)
+    scale = Scale.of(gate)
     ours = _sample(gate, here)
     theirs = None if there is None else _sample(gate, there)
-    sign = 1 if gate.upper else -1
-    offset = math.log(gate.number) if gate.form == "ratio" else gate.number
-    centre = statistics.fmean(theirs.values) if theirs else 0.0
+    reference = theirs.mean if theirs else 0.0
     plain = Estimate(
-        margin=sign * (offset + centre - statistics.fmean(ours.values)),
-        shown=_shown(gate, offset, sign),
-        planned=math.log1p(WORTH) if gate.form == "ratio" else WORTH * abs(centre or offset),
+        margin=scale.margin(ours.mean, reference),
+        shown=scale.change,
+        planned=scale.planned(reference),
         fixed=_fixed(gate, here, there, drift),
     )
-    if theirs is not None and there is not None and _pair_up(here, there):
+    if theirs is None or there is None:
+        return _unpaired(plain, [ours])
+    if _pair_up(here, there):
         return _paired(plain, ours, theirs)
-    return _unpaired(plain, [ours] if theirs is None else [ours, theirs])
+    return _unpaired(plain, [ours, theirs])
 
 
 def _pair_up(here: Readings, there: Readings) -> bool:
@@ -87,15 +126,18 @@ def _counted(gate: Gate, here: Readings, there: Readings | None) -> Estimate:
     """Return the margin of what is counted: exact, except for rounding of means over rounds."""
     ours = statistics.fmean(here.values.values())
     theirs = statistics.fmean(there.values.values()) if there else 0.0
-    threshold = gate.number * theirs if gate.form == "ratio" else gate.number + theirs
-    if gate.form == "ratio" and theirs <= 0:
-        raise ValueError(
-            f"a ratio to {gate.metric} = {theirs:.3g} means nothing: gate a difference"
-        )
-    margin = (threshold - ours) * (1 if gate.upper else -1)
+    if gate.form == "ratio":
+        if theirs <= 0:
+            meaning = f"a ratio to {gate.metric} = {theirs:.3g} means nothing"
+            raise ValueError(f"{meaning}: gate a difference")
+        threshold = gate.number * theirs
+        change = ours / theirs
+    else:
+        threshold = gate.number + theirs
+        change = ours - theirs
+    margin = threshold - ours if gate.upper else ours - threshold
     if math.isclose(ours, threshold, rel_tol=1e-9):
         margin = 0.0
-    change = ours / theirs if gate.form == "ratio" else ours - theirs
     return Estimate(margin=margin, shown=lambda _margin: change, how="counted, not measured")
 
 
@@ -133,13 +175,6 @@ def _sample(gate: Gate, readings: Readings) -> Sample:
         raise ValueError(f"{needs}, and one is {least:.3g}: gate a difference")
     logarithms = [math.log(value) for value in values]
     return Sample(logarithms, math.log1p(SINGLE) / Z, readings.uncertainty / least)
-
-
-def _shown(gate: Gate, offset: float, sign: int) -> Callable[[float], float]:
-    """Return the function from a margin to the ratio, the difference or the value."""
-    if gate.form == "ratio":
-        return lambda margin: math.exp(offset - sign * margin)
-    return lambda margin: offset - sign * margin
 
 
 def _paired(plain: Estimate, ours: Sample, theirs: Sample) -> Estimate:
