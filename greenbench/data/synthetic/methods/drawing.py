@@ -7,9 +7,9 @@ What is drawn compiles as Java. Whether it has a value for an input is not decid
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from greenbench.data.synthetic.methods.expressions import Scope, draw, number
+from greenbench.data.synthetic.methods.expressions import Scope, constant, draw, number
 from greenbench.data.synthetic.methods.tree import (
     ZERO,
     Assign,
@@ -32,8 +32,10 @@ from greenbench.data.synthetic.methods.tree import (
 from greenbench.data.synthetic.randomness import happens
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from random import Random
 
+T = TypeVar("T")
 _VERBS = (
     *("count", "find", "make", "get", "sum", "check"),
     *("build", "merge", "scan", "rate", "pick", "fold"),
@@ -85,14 +87,21 @@ class _Draft:
         """Draw an expression of ``type_`` from what is in scope."""
         return draw(self.rng, self.scope, type_, depth, prefer)
 
+    def choose(self, options: Sequence[T]) -> T:
+        """Draw one of ``options``."""
+        return self.rng.choice(options)
+
     def happens(self, probability: float) -> bool:
         """Whether an event of this probability happens."""
         return happens(self.rng, probability)
 
     def iterables(self) -> list[Expr]:
         """Return the arrays, and the texts but for the answer, that a loop may walk over."""
-        texts = self.scope.of("String")
-        return [*self.scope.of("int[]"), *[t for t in texts if t.value != self.answer.value]]
+        iterables = self.scope.of("int[]")
+        for text in self.scope.of("String"):
+            if text.value != self.answer.value:
+                iterables.append(text)
+        return iterables
 
 
 def draw_method(rng: Random) -> Method:
@@ -139,11 +148,11 @@ def _first(draft: _Draft) -> Statement:
     if type_ == "int[]":
         arrays = draft.scope.of("int[]")
         if arrays:
-            return NewArray(name, size_of(draft.rng.choice(arrays)))
+            return NewArray(name, size_of(draft.choose(arrays)))
         return NewArray(name, literal(draft.rng.randint(2, 6), "int"))
     if draft.happens(0.3):
         return Declare(type_, name, draft.draw(type_, 1))
-    return Declare(type_, name, literal(draft.rng.choice(_START[type_]), type_))
+    return Declare(type_, name, literal(draft.choose(_START[type_]), type_))
 
 
 def _last(draft: _Draft) -> Expr:
@@ -165,7 +174,7 @@ def _block(draft: _Draft) -> tuple[Statement, ...]:
     kinds.append(_digits_loop if draft.scope.of("int") else _condition)
     if draft.scope.of("int[]") or draft.scope.of("String"):
         kinds += [_each_loop, _each_loop, _index_loop]
-    kind = draft.rng.choice(kinds)
+    kind = draft.choose(kinds)
     return kind(draft)
 
 
@@ -183,7 +192,7 @@ def _body(draft: _Draft, *inner: Expr) -> tuple[Statement, ...]:
         return (update,) if draft.happens(0.7) else (update, _update(within))
     condition = within.draw("boolean", 1, prefer=inner[0])
     if draft.happens(0.2):
-        leave = Leave(draft.rng.choice(("break", "continue")))
+        leave = Leave(draft.choose(("break", "continue")))
         return (If(condition, (leave,)), update)
     otherwise = (_update(within),) if draft.happens(0.3) else ()
     return (If(condition, (update,), otherwise),)
@@ -197,18 +206,18 @@ def _count_loop(draft: _Draft) -> tuple[Statement, ...]:
     """Count from a small number to another one, or to a parameter."""
     params = [e for e in draft.scope.of("int") if e.value != draft.answer.value]
     if params and draft.happens(0.6):
-        stop = draft.rng.choice(params)
+        stop = draft.choose(params)
     else:
         stop = literal(draft.rng.randint(3, 9), "int")
     i = _counter(draft)
-    start = literal(draft.rng.choice((0, 0, 1, 2)), "int")
+    start = constant(draft.rng, (0, 0, 1, 2))
     body = _body(draft, i)
     return (Count(i.name, start, stop, body, down=draft.happens(0.25)),)
 
 
 def _index_loop(draft: _Draft) -> tuple[Statement, ...]:
     """Walk over the indices of an array or a text, whose items are in scope."""
-    over = draft.rng.choice(draft.iterables() or [draft.answer])
+    over = draft.choose(draft.iterables() or [draft.answer])
     if over is draft.answer:
         return _condition(draft)
     i = _counter(draft)
@@ -225,7 +234,7 @@ def _each_loop(draft: _Draft) -> tuple[Statement, ...]:
     iterables = draft.iterables()
     if not iterables:
         return _condition(draft)
-    over = draft.rng.choice(iterables)
+    over = draft.choose(iterables)
     item = variable("int", "v") if over.type == "int[]" else variable("char", "c")
     return (Each(item.type, item.name, over, _body(draft, item)),)
 
@@ -235,8 +244,8 @@ def _digits_loop(draft: _Draft) -> tuple[Statement, ...]:
     if not draft.digits:
         return _condition(draft)
     left = variable("int", draft.digits.pop(), natural=True)
-    base = literal(draft.rng.choice((2, 3, 10, 10)), "int")
-    whole = draft.rng.choice(draft.scope.of("int"))
+    base = constant(draft.rng, (2, 3, 10, 10))
+    whole = draft.choose(draft.scope.of("int"))
     digit = Expr("wrap", (left, base), "int", natural=True)
     body = _body(draft, digit)
     if any(_continues(statement) for statement in body):
@@ -256,9 +265,9 @@ def _fill_loop(draft: _Draft) -> Statement:
     """Write to every place of the array that is returned."""
     out = draft.answer
     i = _counter(draft)
-    arrays = [a for a in draft.scope.of("int[]") if a.value != out.value]
-    items = [Expr("item", (array, i), "int") for array in arrays]
-    within = replace(draft, scope=draft.scope.without(out).plus(i, *items))
+    others = draft.scope.without(out)
+    items = [Expr("item", (array, i), "int") for array in others.of("int[]")]
+    within = replace(draft, scope=others.plus(i, *items))
     prefer = items[0] if items else i
     put = SetItem(out.name, i, within.draw("int", 2, prefer))
     other = SetItem(out.name, i, within.draw("int", 1))
@@ -288,7 +297,7 @@ def _update_text(draft: _Draft) -> Statement:
     others = replace(draft, scope=draft.scope.without(answer))
     kind = "String"
     if others.scope.of("char"):
-        kind = draft.rng.choice(("String", "char"))
+        kind = draft.choose(("String", "char"))
     return Assign(answer.name, others.draw(kind, 0), "+")
 
 

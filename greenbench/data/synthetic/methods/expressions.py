@@ -9,6 +9,7 @@ from greenbench.data.synthetic.methods.tree import ZERO, Expr, literal, size_of
 from greenbench.data.synthetic.randomness import happens
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from random import Random
 
 _WORDS = ("a", "b", "ab", "x", "no", "-", "z1", "ok")
@@ -62,6 +63,11 @@ def draw(rng: Random, scope: Scope, type_: str, depth: int, prefer: Expr | None 
     return rng.choice(scope.of(type_))
 
 
+def constant(rng: Random, values: Sequence[int]) -> Expr:
+    """Draw one of ``values``, as an int literal."""
+    return literal(rng.choice(values), "int")
+
+
 # --- numbers --------------------------------------------------------------------------------------
 
 
@@ -86,13 +92,13 @@ def _number_leaf(rng: Random, scope: Scope, prefer: Expr | None) -> Expr:
     sequences = [*scope.of("String"), *scope.of("int[]")]
     if sequences and happens(rng, 0.4):
         return size_of(rng.choice(sequences))
-    return literal(rng.choice((0, 1, 1, 2, 3, 4, 5, 7, 10, -1, -3)), "int")
+    return constant(rng, (0, 1, 1, 2, 3, 4, 5, 7, 10, -1, -3))
 
 
 def _number_operation(rng: Random, scope: Scope, kind: str, first: Expr) -> Expr:
     """Draw an operation of ``kind`` with its first operand given."""
     if kind == "times":
-        factor = literal(rng.choice((2, 2, 3, 4, -1)), "int")
+        factor = constant(rng, (2, 2, 3, 4, -1))
         return Expr("multiply", (first, factor), "int")
     if kind == "quotient":
         return _quotient(rng, first)
@@ -109,7 +115,7 @@ def _number_operation(rng: Random, scope: Scope, kind: str, first: Expr) -> Expr
 
 def _quotient(rng: Random, first: Expr) -> Expr:
     """Divide by a constant, in the form that suits what is known of the sign."""
-    divisor = literal(rng.choice((2, 2, 3, 4, 5, 7, 10)), "int")
+    divisor = constant(rng, (2, 2, 3, 4, 5, 7, 10))
     operations = ("halve", "wrap") if first.natural else ("divide", "remainder")
     return Expr(rng.choice(operations), (first, divisor), "int", natural=first.natural)
 
@@ -182,7 +188,7 @@ def _about_number(rng: Random, scope: Scope, prefer: Expr | None) -> Expr:
     if first.op == "literal" and numbers:
         first = rng.choice(numbers)
     if happens(rng, 0.25):
-        divisor = literal(rng.choice((2, 3, 4, 5)), "int")
+        divisor = constant(rng, (2, 3, 4, 5))
         return Expr("divides", (first, divisor), "boolean")
     op = rng.choice(_COMPARISONS)
     second = number(rng, scope, 0)
@@ -219,10 +225,10 @@ def _text_operation(rng: Random, scope: Scope, kind: str, first: Expr) -> Expr:
         depth = rng.choice((0, 1))
         arguments.append(number(rng, scope, depth))
     elif kind == "rest":
-        arguments.append(literal(rng.choice((1, 1, 2)), "int"))
+        arguments.append(constant(rng, (1, 1, 2)))
     elif kind == "part":
         arguments.append(ZERO)
-        arguments.append(literal(rng.choice((1, 2)), "int"))
+        arguments.append(constant(rng, (1, 2)))
     elif kind == "case":
         op = rng.choice(("upper", "lower"))
     elif kind == "replace":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from random import Random
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
@@ -17,7 +18,6 @@ from greenbench.data.models.modernbert_tiny.objectives import (
     previous_mentions,
 )
 from greenbench.data.synthetic.c_functions import generate
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
