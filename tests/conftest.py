@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 for name in [name for name in os.environ if name.startswith("PYTEST_XDIST_")]:
     del os.environ[name]
 
+# The tests' models are too small to gain from threads, and threads of two workers that wait for
+# cores take three times the CPU time. torch reads it when imported; processes of tests inherit it.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # A busy machine is slow, and no test is to fail for that. In CI every run tries the same examples.
 settings.register_profile("greenbench", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile(
