@@ -1,4 +1,4 @@
-"""The example workflows run: their own command lines, on a suite in miniature, give what docs/ci.md promises."""
+"""The command lines of the example workflows give what docs/ci.md promises."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.
 
 
 def job(suite: pytest.Pytester, lines: list[str]) -> list[int]:
-    """Run a job's command lines as a runner does, but for those that fetch; return their exit codes."""
+    """Run a job's command lines except those that fetch; return their exit codes."""
     mine = [line for line in lines if not any(word in line for word in FETCHES)]
     return [
         subprocess.run(

@@ -106,7 +106,7 @@ def test_a_plan_shows_what_cells_took_before(suite: pytest.Pytester) -> None:
         [
             "    T2-V0_baseline: 1 round of * steps; by earlier results * s*",
             "    T2-V1_fast: 1 round of * steps; no earlier result",
-            "all 3 cells: by earlier results * s*, set-up and judging not counted; 2 cells were never*",
+            "all 3 cells: by earlier results * s*, set-up and judging not counted; 2 cells *",
         ]
     )
 

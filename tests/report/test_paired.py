@@ -1,4 +1,4 @@
-"""A line tells how a variant differs from V0 on the same examples, and there is none where they are not the same."""
+"""Lines that compare a variant with V0 on the same examples, and cells that have no such line."""
 
 from __future__ import annotations
 
@@ -16,12 +16,11 @@ BASE = "V0_baseline"
 
 
 def answers(wrong: set[int], rows: str = "a", count: int = 40) -> dict[str, Any]:
-    """Return the kept answers to ``count`` examples of both classes, right but for those in ``wrong``."""
+    """Return the recorded answers to ``count`` examples, all right but those in ``wrong``."""
     labels = [k % 2 for k in range(count)]
     probabilities = [1 - y if k in wrong else y for k, y in enumerate(labels)]
-    return outcomes.record(
-        outcomes.Outcomes.of(labels, probabilities, threshold=0.5, rows=[f"{rows}{k}" for k in range(count)])
-    )
+    names = [f"{rows}{k}" for k in range(count)]
+    return outcomes.record(outcomes.Outcomes.of(labels, probabilities, threshold=0.5, rows=names))
 
 
 def record(
@@ -46,8 +45,9 @@ def test_a_line_tells_difference_interval_and_who_is_right_alone() -> None:
     """Ten more of forty are right: twelve here alone, two in V0 alone."""
     (line,) = pairs.lines([record(BASE, WORSE), record("V1_x", BETTER)], METRICS)
     known = paired.differences(BETTER, WORSE)["accuracy"]
+    interval = f"95 % {known.low:+.3f} to {known.high:+.3f}"
     assert line == (
-        f"T2-V1_x against V0 on the same 40 examples: accuracy +0.250 (95 % {known.low:+.3f} to {known.high:+.3f}); "
+        f"T2-V1_x against V0 on the same 40 examples: accuracy +0.250 ({interval}); "
         "12 right here alone, 2 in V0 alone (McNemar p = 0.013)"
     )
     assert known.low is not None
@@ -145,7 +145,7 @@ def test_rounds_that_keep_no_outcomes_have_no_line() -> None:
 
 
 def test_rounds_are_paired_by_seed() -> None:
-    """In whatever order they stand; the difference is the mean of the rounds', and its interval knows their spread."""
+    """Their order does not matter; the difference is the mean over rounds, with their spread."""
     base = record(BASE, answers(set(range(12)), "b"), answers({1, 2}, "a"), seeds=(2, 1))
     (line,) = pairs.lines(
         [base, record("V1_x", answers({1, 2}, "a"), answers({1, 2}, "b"), seeds=(1, 2))], METRICS

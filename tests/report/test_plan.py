@@ -86,7 +86,7 @@ def result(variant: str, seconds: float, joules: float | None) -> dict[str, Any]
 
 
 def weights(folder: Path, *shapes: list[int]) -> Path:
-    """Write a safetensors file with tensors of these shapes, its numbers left out: only the header is to be read."""
+    """Write the header of a safetensors file with tensors of these shapes, and no numbers."""
     header = {
         f"t{i}": {"dtype": "F32", "shape": s, "data_offsets": [0, 0]} for i, s in enumerate(shapes)
     }
@@ -96,12 +96,12 @@ def weights(folder: Path, *shapes: list[int]) -> Path:
 
 
 def test_sizes_steps_and_tokens_follow_from_profile_and_options() -> None:
-    """Whole batches an epoch, times epochs; a token count is an upper bound, and what is written stands apart."""
+    """Steps are whole batches times epochs; tokens read and written are upper bounds."""
     found = told(ahead(cell(), cell("V1_data-b64", 3, Options(data=DataOptions(batch_size=64)))))
     assert "data generated: 384 / 32 / 128 train / valid / test" in found
     assert (
-        "2 epochs, learning rate 0.003, trains on at most 199,680 tokens, reads at most 20,480, writes at most 12,800"
-        in found
+        "2 epochs, learning rate 0.003, trains on at most 199,680 tokens, "
+        "reads at most 20,480, writes at most 12,800" in found
     )
     assert "T1-V0_baseline: 1 round of 24 steps; no earlier result" in found
     assert "T1-V1_data-b64: 3 rounds of 12 steps; no earlier result" in found
@@ -128,7 +128,7 @@ def test_one_epoch_and_generated_sizes_by_default() -> None:
 
 
 def test_what_only_the_hub_knows_is_unknown() -> None:
-    """Neither sizes nor steps are guessed; revisions that are pinned are told, and so is the direction asked for."""
+    """Sizes and steps are not guessed; pinned revisions and the requested direction are shown."""
     model = Checkpoint("M1", "owner/name", "v1")
     found = told(ahead(model=model, source="owner/pairs@v2", direction="java:cs", parameters=None))
     assert "model M1 = owner/name at revision v1, unknown parameters" in found
@@ -179,7 +179,10 @@ def test_weights_that_cannot_be_read_are_unknown(tmp_path: Path, content: bytes 
 
 
 def test_memory_is_four_numbers_a_parameter_and_three_a_logit() -> None:
-    """2**28 parameters hold 4 GiB; 32 rows of 260 tokens over 32,768 words are 3 GiB of logits, a fourth in micro-batches."""
+    """2**28 parameters take 4 GiB, and 32 rows of 260 tokens over 32,768 words 3 GiB of logits.
+
+    Micro-batches take a quarter of the latter.
+    """
     given = {"parameters": 2**28, "vocabulary": 2**15}
     assert "AdamW 4 GiB, logits of a micro-batch up to 3 GiB; act" in told(ahead(**given))
     micro = cell("V2_training", options=Options(training=TrainingOptions(accumulation_steps=4)))
@@ -209,7 +212,7 @@ def test_the_vocabulary_is_that_of_the_model_that_lies_here(
 
 
 def test_earlier_results_tell_time_and_joules() -> None:
-    """Cell by cell, times its rounds, with the source of the joules; the sum says how many cells are missing in it."""
+    """Each cell has its time and joules with their source, and the sum names the missing cells."""
     cells = (cell(rounds=2), cell("V1_x"), cell("V2_y"))
     found = told(ahead(*cells), runs=[result("V0_baseline", 10.0, 50.0), result("V1_x", 3.0, None)])
     assert (
@@ -219,7 +222,8 @@ def test_earlier_results_tell_time_and_joules() -> None:
     assert "T1-V1_x: 1 round of 24 steps; by earlier results 3 s\n" in found
     assert "T1-V2_y: 1 round of 24 steps; no earlier result" in found
     assert found.endswith(
-        "all 3 cells: by earlier results 23 s, 100 J (estimated:x), set-up and judging not counted; 1 cells were never run here"
+        "all 3 cells: by earlier results 23 s, 100 J (estimated:x), set-up and judging not counted"
+        "; 1 cells were never run here"
     )
 
 

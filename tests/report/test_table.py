@@ -180,7 +180,7 @@ T1 = {"T1": ("pass_at_1", "bleu"), "T2": ("mcc",)}
 
 
 def test_a_task_is_shown_by_the_first_metric_that_is_known() -> None:
-    """Data without tests have no pass rate: BLEU stands there instead; where nothing is scored, the first is named."""
+    """Without tests BLEU stands in place of a pass rate; the first is named if none is scored."""
     tested, untested, lost = (
         scored("T1-V0_baseline", pass_at_1=0.0, bleu=9.0),
         scored("T1-V1_x", pass_at_1=None, bleu=8.0),
@@ -195,7 +195,7 @@ def test_a_task_is_shown_by_the_first_metric_that_is_known() -> None:
 
 
 def test_all_lines_of_a_task_show_the_same_metric() -> None:
-    """A cell that lacks it is not scored, and is not held against the baseline by another number."""
+    """A cell that lacks it has no score and is not compared with the baseline by another one."""
     records = [
         scored("T1-V0_baseline", pass_at_1=0.5, bleu=9.0),
         scored("T1-V1_x", pass_at_1=None, bleu=8.0),
@@ -215,7 +215,7 @@ def test_all_lines_of_a_task_show_the_same_metric() -> None:
 
 
 def test_failed_outputs_are_counted_over_all_rounds() -> None:
-    """A line a cell says how many outputs failed and why; where none can or did, there is no line."""
+    """A line per cell says how many outputs failed and why, if any did."""
     rounds = [
         {**one_round(1.0), "failures": {"wrong_answer": 3, "timeout": 1, "crash": 0}},
         {**one_round(1.0), "failures": {"wrong_answer": 2}},
@@ -237,7 +237,7 @@ def test_a_cell_without_effect_is_called_so_and_saves_nothing() -> None:
 
 
 def test_a_degenerate_cell_is_called_so_and_saves_nothing() -> None:
-    """Whatever its joules and its score, no share of V0's energy is shown, and no other word stands in its status."""
+    """Its energy is not compared with V0's, and its status is this word only."""
     void = record(
         "T2-V1_x", 1.0, 0.5, degenerate=["one output for all"], effect="NO-EFFECT", status="partial"
     )

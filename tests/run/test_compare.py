@@ -1,7 +1,8 @@
-"""``greenbench compare``: runs held against each other from their files alone."""
+"""``greenbench compare``: runs are compared from their files alone."""
 
 from __future__ import annotations
 
+import gc
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +12,17 @@ from gates.made import HEADER, cell, one_round
 from greenbench.cli import main
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 STEADY, MORE = (100.0, 100.5, 99.5), (150.0, 151.0, 149.0)
+
+
+@pytest.fixture(autouse=True)
+def garbage_collection() -> Iterator[None]:
+    """Turn garbage collection on again: the command turns it off until its process ends."""
+    yield
+    gc.enable()
 
 
 def results(

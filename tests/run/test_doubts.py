@@ -9,7 +9,10 @@ import pytest
 from greenbench.run.doubts import doubts_of, lacking
 from greenbench.types import Applied, Energy, Round, Window
 
-ESTIMATED = "cpu energy is estimated:x, not measured; most of its +- is common to all cells and leaves their ratios alone"
+ESTIMATED = (
+    "cpu energy is estimated:x, not measured; "
+    "most of its +- is common to all cells and leaves their ratios alone"
+)
 WHOLE = Window(stage="whole", seconds=1.0, energy=Energy())
 
 
@@ -19,7 +22,7 @@ def proof(note: str = "") -> Applied:
 
 
 def test_doubts_are_told_once_and_plainly() -> None:
-    """Rounds that share a doubt do not repeat it; an estimate and a single round are doubts of their own."""
+    """Rounds that share a warning give one; an estimate and a single round have one each."""
     guess = replace(WHOLE, energy=Energy(cpu_j=1.0, sources={"cpu": "estimated:x", "gpu": "none"}))
     one = Round(
         seed=0,

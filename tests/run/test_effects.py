@@ -91,7 +91,7 @@ def test_the_baseline_is_never_without_effect() -> None:
     ],
 )
 def test_which_variants_should_answer_differently(knob: str, differ: bool) -> None:  # noqa: FBT001
-    """Precision, layers and batches move outputs; the same ids, accumulated steps and circumstances need not."""
+    """Precision, layers and batches change outputs; ids, accumulation and settings need not."""
     one, other = [proof(knob, "a")], [proof(knob, "b")]
     assert should_differ(one, other) == differ == should_differ(other, one)
     assert not should_differ(one, one)

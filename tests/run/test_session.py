@@ -142,7 +142,7 @@ def test_cuda_is_waited_for_only_where_it_is_used(monkeypatch: pytest.MonkeyPatc
 def test_idle_power_is_measured_before_the_first_cell_and_looked_at_again_after_the_last(
     tmp_path: Path, nvml: SimulatedNvml, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The instrument stands in every results file; what drifted until the end is added to it, and told."""
+    """Every results file has the instrument; a drift until the end is added and reported."""
     (gpu,) = nvml.plug()
     gpu.update_s, gpu.power_w = 0.02, 100
     monkeypatch.setattr("greenbench.run.session.IDLE_S", 0.6)

@@ -1,4 +1,4 @@
-"""A cell over power limits and clocks: which points are tried, which is best, and what is printed."""
+"""A cell over power limits and clocks: the points tried, the best one, and what is printed."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_the_first_point_leaves_the_machine_as_it_is() -> None:
 
 
 def test_the_best_points_are_named() -> None:
-    """The least energy, and the least that is at most 5 % slower; a point whose settings did not hold is none of them."""
+    """The least energy, and the least at 5 % more time, of the points whose settings held."""
     assert curve.least(CURVE) is CURVE[2]
     assert curve.least_without_loss(CURVE) is CURVE[1]
 
@@ -143,7 +143,7 @@ def test_a_wrong_argument_is_an_error_of_one_sentence(
 def test_an_unknown_option_is_refused(
     arguments: tuple[str, ...], sentence: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A misspelt option, one of pytest's, and one that a sweep would ignore end with exit code 2."""
+    """Misspelt options, pytest's, and those that a sweep would ignore end with exit code 2."""
     with pytest.raises(SystemExit) as caught:
         main(["sweep-power", "T2-V0_baseline", *arguments])
     assert caught.value.code == 2
@@ -172,7 +172,7 @@ def test_options_of_the_session_arrive(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_real_cell_is_swept_and_the_card_is_as_before(
     nvml: SimulatedNvml, tmp_path: Path
 ) -> None:
-    """On a simulated card under load: a lower clock draws less, a limit below the card's lowest costs its point alone."""
+    """On a simulated card a lower clock draws less; a limit below the lowest costs one point."""
     (gpu,) = nvml.plug()
     gpu.privileged, gpu.power_limit_w, gpu.load, gpu.sm_clock_mhz = True, 650, 1, 1980
     environment = {

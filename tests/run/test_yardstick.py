@@ -38,12 +38,12 @@ def test_a_steady_machine_is_not_doubted() -> None:
 
 @pytest.mark.parametrize("after", [60, 100])
 def test_a_cell_during_which_the_machine_changed_is_doubted(after: float) -> None:
-    """Slower or faster by more than a tenth between the cell's start and end; the numbers are told."""
+    """A change of more than a tenth between start and end is reported with both numbers."""
     (doubt,) = Yardsticks().doubts(speed(80), speed(after))
     assert "while this cell ran (80.0 to" in doubt
 
 
 def test_a_machine_that_changed_since_the_first_cell_is_doubted() -> None:
-    """A slow drift shows against the first cell, though no cell saw it; a cell that failed has no second reading."""
+    """A slow drift shows in comparison with the first cell, even without a second reading."""
     sticks = Yardsticks()
     assert [len(sticks.doubts(speed(s), None)) for s in (80, 75, 70)] == [0, 0, 1]
