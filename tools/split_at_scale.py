@@ -1,10 +1,13 @@
-"""Time the loading, de-duplication and split of a table as large as BigVul, and the memory that it takes.
+"""Time the loading, de-duplication and split of a table as large as BigVul, and its memory.
 
-Makes a CSV in the layout of the original (functions before and after, 188,636 rows) out of the functions of smaller tables: a
-row is a real function whose names are changed at random, every tenth one a near-copy or a copy of an earlier row. Then loads it
-in a fresh process, twice: without and with clusters in the cache.
+Makes a table in the layout of the original (functions before and after, 188,636 rows) out of the
+functions of smaller tables: a row is a real function whose names are changed at random, every tenth
+one a near-copy or a copy of an earlier row. Then loads it in a fresh process, twice: without and
+with clusters in the cache. ``--format parquet --read`` only times the reading of its two columns,
+in a process that has imported torch, as a run has.
 
     python tools/split_at_scale.py bigvul/dev.parquet devign/dev.parquet
+    python tools/split_at_scale.py bigvul/dev.parquet devign/dev.parquet --format parquet --read
 """
 
 from __future__ import annotations
@@ -39,15 +42,30 @@ HEADER = (
     "vul",
 )
 _NAME = re.compile(r"\b[a-z_]\w{3,}\b")
-LOAD = """
-import json, resource, sys, time
+PEAK = """
 from pathlib import Path
+def peak_gib():
+    # ru_maxrss would count what the parent process held when it started this one
+    status = Path("/proc/self/status").read_text()
+    return round(int(status.partition("VmHWM:")[2].split()[0]) / 2**20, 2)
+"""
+LOAD = """
+import json, sys, time
 from greenbench.tasks.vulnerability.load import load
 from greenbench.data.splits import Wanted
 start = time.monotonic()
 facts = load(Path(sys.argv[1]), columns={}, wanted=Wanted(seed=0)).facts
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-print(json.dumps({"seconds": round(time.monotonic() - start, 1), "peak_gib": round(peak, 2), **facts}))
+seconds = round(time.monotonic() - start, 1)
+print(json.dumps({"seconds": seconds, "peak_gib": peak_gib(), **facts}))
+"""
+READ = """
+import json, sys, time
+import torch.utils.data, pandas, pyarrow.dataset
+from greenbench.data import tables
+start, cpu = time.monotonic(), time.process_time()
+table = tables.read(Path(sys.argv[1]), {"text": ("func_before",), "label": ("vul",)}, {})
+seconds, cpu = round(time.monotonic() - start, 1), round(time.process_time() - cpu, 1)
+print(json.dumps({"seconds": seconds, "cpu_seconds": cpu, "peak_gib": peak_gib()}))
 """
 
 
@@ -96,11 +114,25 @@ def write(file: Path, texts: list[str], rows: int) -> None:
             )
 
 
+def as_parquet(file: Path) -> Path:
+    """Write the csv file as parquet beside it, all columns as text."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    csv.field_size_limit(sys.maxsize)
+    with file.open(newline="", encoding="utf-8") as opened:
+        columns = dict(zip(HEADER, zip(*list(csv.reader(opened))[1:], strict=True), strict=True))
+    pq.write_table(pa.table(columns), file.with_suffix(".parquet"), row_group_size=20_000)
+    return file.with_suffix(".parquet")
+
+
 def main() -> None:
     """Read the command line, make the table, and load it."""
     parser = argparse.ArgumentParser(description="Time the split of 190,000 functions.")
     parser.add_argument("tables", type=Path, nargs="+", help="functions to make it of")
     parser.add_argument("--rows", type=int, default=ROWS)
+    parser.add_argument("--format", choices=("csv", "parquet"), default="csv")
+    parser.add_argument("--read", action="store_true", help="time the reading alone")
     given = parser.parse_args()
     texts = [
         t
@@ -110,11 +142,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "functions.csv"
         write(file, texts, given.rows)
+        if given.format == "parquet":
+            file = as_parquet(file)
         print(f"{given.rows} rows, {file.stat().st_size / 2**20:.0f} MiB")
-        for name in ("clusters made", "clusters from the cache"):
+        steps = (("clusters made", LOAD), ("clusters from the cache", LOAD))
+        for name, code in (("read", READ),) if given.read else steps:
             place = {**os.environ, "XDG_CACHE_HOME": folder}
             done = subprocess.run(
-                [sys.executable, "-c", LOAD, str(file)],
+                [sys.executable, "-c", PEAK + code, str(file)],
                 check=True,
                 capture_output=True,
                 text=True,

@@ -1,1 +1,1 @@
-"""Data sets and models: read, split and written, without torch where no weights are loaded."""
+"""Data sets and models: read, split and written; no module imports torch before it is needed."""

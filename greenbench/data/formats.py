@@ -1,8 +1,9 @@
 """Read the requested columns of one table file, and say on which line it is damaged.
 
-CSV and JSON are read with the standard library and not with pyarrow, whose readers fail on a field
-longer than a block, guess types, and cannot always name the line. Nothing here knows what a column
-means or whether its values are valid.
+Parquet and Arrow files are read through ``datasets`` (``arrow_files``). CSV and JSON are read with
+the standard library, because pyarrow's readers fail on a field longer than a block, guess types,
+and cannot always name the line. Nothing here knows what a column means or whether its values are
+valid.
 """
 
 from __future__ import annotations
@@ -12,55 +13,92 @@ import gzip
 import json
 import sys
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from greenbench.data import arrow_files, hub
 from greenbench.errors import UsageError
 
 if TYPE_CHECKING:
     import io
     from _csv import Reader
-    from pathlib import Path
+    from collections.abc import Iterator, Sequence
+    from pathlib import PurePath
 
-Names = Mapping[str, str]
-"""Role to the column that serves it."""
-Columns = dict[str, list[Any]]
-"""Role to the values, row by row."""
-Pick = Callable[[Sequence[str]], Names]
-"""Takes the columns of a file, and returns those that serve a role."""
+    from greenbench.data.arrow_files import Columns
 
-ALLOWED = "allowed are .parquet, .jsonl, .json and .csv, the last three also with .gz"
+ALLOWED = "allowed are .parquet, .arrow, .jsonl, .json and .csv, the last three also with .gz"
 """The endings that can be read, for error messages."""
+_BINARY = (".parquet", ".arrow")
+_LINES = (".jsonl", ".json", ".csv")
 SHOWN = 200
 """Characters of a library's message that an error message repeats at most."""
 
 
-def extension(path: Path) -> str:
+def extension(path: PurePath) -> str:
     """Return ``.csv`` for ``a.csv`` and ``a.csv.gz``, and an empty text for an unknown format."""
     name = path.name.lower()
-    for ending in _READERS:
+    for ending in (*_BINARY, *_LINES):
         if name.endswith(ending):
             return ending
-        if ending != ".parquet" and name.endswith(f"{ending}.gz"):  # parquet compresses by itself
+    for ending in _LINES:
+        if name.endswith(f"{ending}.gz"):  # the others compress by themselves
             return ending
     return ""
 
 
-def read_columns(file: Path, pick: Pick) -> tuple[Names, Columns]:
-    """Read the columns of ``file`` that ``pick`` chooses among those it has.
-
-    CSV values are ``str``; the other formats keep their own types. Raises UsageError if the file is
-    unreadable, damaged, truncated or not UTF-8, with the line if the format has lines.
-    """
-    reader = _READERS[extension(file)]
+def column_names(file: PurePath) -> list[str]:
+    """Return the names of the columns of ``file``. Raises what ``read_columns`` raises."""
+    ending = extension(file)
     with _explained(file):
-        return reader(file, pick)
+        if ending == ".parquet":
+            return arrow_files.parquet_columns(file)
+        if ending == ".arrow":
+            return arrow_files.arrow_columns(file)
+        if ending == ".csv":
+            return _csv_header(_local(file))
+        return _keys(_json_rows(_local(file)))
+
+
+def read_columns(file: PurePath, names: Sequence[str]) -> Columns:
+    """Read the columns ``names`` of ``file``, which has them.
+
+    A file that is not a ``Path`` is on the hub. CSV values are ``str``; the other formats keep
+    their own types. Raises UsageError if the file is unreadable, damaged, truncated or not UTF-8,
+    with the line if the format has lines, and UnavailableError if the hub cannot be reached.
+    """
+    ending = extension(file)
+    with _explained(file):
+        if ending == ".parquet":
+            return arrow_files.read_parquet(file, names)
+        if ending == ".arrow":
+            return arrow_files.read_arrow(file, names)
+        if ending == ".csv":
+            return _csv_columns(_local(file), names)
+        return _json_columns(_json_rows(_local(file)), names)
+
+
+def _local(file: PurePath) -> Path:
+    """Return a file of a format that is read on this machine only."""
+    if isinstance(file, Path):
+        return file
+    raise UsageError(f"{file}: only parquet is read from the hub")
 
 
 @contextmanager
-def _explained(file: Path) -> Iterator[None]:
+def _explained(file: PurePath) -> Iterator[None]:
     """Turn the exceptions of the libraries into one sentence."""
+    if isinstance(file, Path):
+        with _explained_damage(file):
+            yield
+    else:
+        with hub.explained_stream(file):
+            yield
+
+
+@contextmanager
+def _explained_damage(file: Path) -> Iterator[None]:
     try:
         yield
     except UnicodeDecodeError as error:
@@ -88,7 +126,7 @@ def _reason(error: Exception) -> str:
 
 def _invalid_line(file: Path) -> str:
     """Return ``:LINE`` of the first line that is not UTF-8, if the file has lines."""
-    if extension(file) == ".parquet":
+    if extension(file) in _BINARY:
         return ""
     with _open_bytes(file) as lines:
         for number, line in enumerate(lines, 1):
@@ -114,44 +152,34 @@ def _is_gzip(file: Path) -> bool:
     return file.name.lower().endswith(".gz")
 
 
-# --- parquet --------------------------------------------------------------------------------------
-
-
-def _parquet(file: Path, pick: Pick) -> tuple[Names, Columns]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        with pq.ParquetFile(file) as parquet:
-            names = pick(parquet.schema_arrow.names)
-            table = parquet.read(columns=list(names.values()))
-    except pa.ArrowException as error:
-        raise ValueError(str(error)) from error
-    return names, {role: table[column].to_pylist() for role, column in names.items()}
-
-
 # --- csv ------------------------------------------------------------------------------------------
 
 
-def _csv(file: Path, pick: Pick) -> tuple[Names, Columns]:
+@contextmanager
+def _csv_reader(file: Path) -> Iterator[Reader]:
     """Read RFC 4180: a quoted field may hold line breaks and commas, and be of any length."""
     limit = csv.field_size_limit(sys.maxsize)
     try:
         with _open_text(file) as lines:
-            return _csv_columns(file, csv.reader(lines, strict=True), pick)
+            yield csv.reader(lines, strict=True)
     finally:
         csv.field_size_limit(limit)
 
 
-def _csv_columns(file: Path, reader: Reader, pick: Pick) -> tuple[Names, Columns]:
-    header = next(reader, [])
-    names = pick(header)
-    places = {role: header.index(column) for role, column in names.items()}
-    columns = _empty(names)
-    for row in _csv_rows(file, reader, len(header)):
-        for role, place in places.items():
-            columns[role].append(row[place])
-    return names, columns
+def _csv_header(file: Path) -> list[str]:
+    with _csv_reader(file) as reader:
+        return next(reader, [])
+
+
+def _csv_columns(file: Path, names: Sequence[str]) -> Columns:
+    columns: Columns = {name: [] for name in names}
+    with _csv_reader(file) as reader:
+        header = next(reader, [])
+        places = {name: header.index(name) for name in names}
+        for row in _csv_rows(file, reader, len(header)):
+            for name, place in places.items():
+                columns[name].append(row[place])
+    return columns
 
 
 def _csv_rows(file: Path, reader: Reader, width: int) -> Iterator[list[str]]:
@@ -176,12 +204,21 @@ def _csv_rows(file: Path, reader: Reader, width: int) -> Iterator[list[str]]:
 # --- json -----------------------------------------------------------------------------------------
 
 
-def _json(file: Path, pick: Pick) -> tuple[Names, Columns]:
-    """Read a list of objects, or one object a line, which many tools write as ``.json`` too."""
-    with _open_bytes(file) as stream:
-        content = stream.read()
-    if not content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"["):
-        return _json_lines(file, pick)
+def _json_rows(file: Path) -> Iterator[dict[str, Any]]:
+    """Yield the objects of a list, or one object a line, which many tools write as .json too."""
+    if extension(file) == ".json":
+        with _open_bytes(file) as stream:
+            content = stream.read()
+        if content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"["):
+            yield from _json_list(file, content)
+            return
+    with _open_bytes(file) as lines:
+        for number, line in enumerate(lines, 1):
+            if line.strip():
+                yield _json_line(file, number, line)
+
+
+def _json_list(file: Path, content: bytes) -> Iterator[dict[str, Any]]:
     try:
         rows = json.loads(content)
     except json.JSONDecodeError as error:
@@ -189,18 +226,11 @@ def _json(file: Path, pick: Pick) -> tuple[Names, Columns]:
             f"{file}:{error.lineno}: no JSON from here on ({error.msg}); a whole list of objects "
             "is needed: mend it"
         ) from error
-    objects = [_object(file, f"row {number}", row) for number, row in enumerate(rows, 1)]
-    names = pick(_keys(objects))
-    return names, _json_columns(objects, names)
+    for number, row in enumerate(rows, 1):
+        yield _object(file, f"row {number}", row)
 
 
-def _json_lines(file: Path, pick: Pick) -> tuple[Names, Columns]:
-    """Read twice, first the keys, then the requested values: the rows are never all in memory."""
-    names = pick(_keys(_json_rows(file)))
-    return names, _json_columns(_json_rows(file), names)
-
-
-def _keys(rows: Iterator[dict[str, Any]] | Sequence[dict[str, Any]]) -> list[str]:
+def _keys(rows: Iterator[dict[str, Any]]) -> list[str]:
     """Return the keys of all rows, in order of appearance."""
     keys: dict[str, None] = {}
     for row in rows:
@@ -208,22 +238,13 @@ def _keys(rows: Iterator[dict[str, Any]] | Sequence[dict[str, Any]]) -> list[str
     return list(keys)
 
 
-def _json_columns(
-    rows: Iterator[dict[str, Any]] | Sequence[dict[str, Any]], names: Names
-) -> Columns:
+def _json_columns(rows: Iterator[dict[str, Any]], names: Sequence[str]) -> Columns:
     """Return the values of the rows; a key that a row lacks is a missing value."""
-    columns = _empty(names)
+    columns: Columns = {name: [] for name in names}
     for row in rows:
-        for role, column in names.items():
-            columns[role].append(row.get(column))
+        for name in names:
+            columns[name].append(row.get(name))
     return columns
-
-
-def _json_rows(file: Path) -> Iterator[dict[str, Any]]:
-    with _open_bytes(file) as lines:
-        for number, line in enumerate(lines, 1):
-            if line.strip():
-                yield _json_line(file, number, line)
 
 
 def _json_line(file: Path, number: int, line: bytes) -> dict[str, Any]:
@@ -244,15 +265,3 @@ def _object(file: Path, place: str, row: object) -> dict[str, Any]:
         f"{file}: {place} is a {type(row).__name__}; a JSON object with the columns as keys is "
         "needed"
     )
-
-
-def _empty(names: Names) -> Columns:
-    return {role: [] for role in names}
-
-
-_READERS: Mapping[str, Callable[[Path, Pick], tuple[Names, Columns]]] = {
-    ".parquet": _parquet,
-    ".jsonl": _json_lines,
-    ".json": _json,
-    ".csv": _csv,
-}

@@ -1,89 +1,256 @@
-"""Fetch the tables of a data set, or a model, from the Hugging Face hub, or say within seconds that they cannot be had.
+"""Data sets and models of the Hugging Face hub, or within seconds the reason why there are none.
 
-A snapshot of the repository's files is taken rather than ``datasets.load_dataset``: the files then go through the same
-checks as a local table, have a digest anybody can recompute, and no second copy lands in another cache. Repositories
-with a loading script and no tables do not work; most have tables at the revision ``refs/convert/parquet``.
+A data set is its parquet files at one commit; a loading script is never run. Up to ``WHOLE_UP_TO``
+bytes they are downloaded once into the hub's cache, and can be used without a network then. The
+files of a larger data set stay on the hub, as a ``PurePosixPath`` each
+(``hf:/datasets/OWNER/NAME@COMMIT/FILE``), and ``arrow_files`` streams the columns that are needed.
+Both ways lead to the same rows and the same checksum, which anybody can recompute.
 """
 
 from __future__ import annotations
 
+import functools
 import threading
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from greenbench.errors import UnavailableError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import PurePath
+    from typing import BinaryIO
 
 SECONDS = 4.0
-"""How long the hub may take for its first answer; its client alone waits far longer where a firewall drops packets."""
-
-_TABLES = [
-    f"*{ending}"
-    for ending in (".parquet", ".jsonl", ".jsonl.gz", ".json", ".json.gz", ".csv", ".csv.gz")
-]
+"""How long the hub may take for its first answer; its client alone waits far longer for one."""
+LISTING_SECONDS = 30.0
+"""How long the hub may take to list the files of a repository."""
+WHOLE_UP_TO = 2 * 2**30
+"""Bytes of parquet up to which a data set is downloaded whole; a larger one is streamed."""
+REFERENCE = "refs/convert/parquet"
+"""The revision at which the hub keeps parquet copies of data sets in other formats."""
 
 _MODEL_FILES = ["config.json", "tokenizer.json", "*.safetensors", "*.safetensors.index.json"]
 
 
-def fetch(name: str, *, task: str) -> tuple[Path, str]:
-    """Return the folder with the tables of ``owner/name`` or ``owner/name@revision``, and the commit that they are of.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteFile:
+    """What the hub says about a file of a data set."""
 
-    Takes the cached copy where HF_HUB_OFFLINE is set or the hub does not answer. Raises UnavailableError where there is
-    no such copy either or where the hub refuses, and UsageError where ``name`` cannot be a hub id. ``task`` (``T2``) is
-    for the error sentences.
+    size: int
+    """Bytes."""
+    sha256: str | None
+    """None for a small file that the hub does not keep in its large-file storage."""
+
+
+def fetch(name: str, *, task: str) -> tuple[PurePath, str]:
+    """Return the folder with the parquet files of ``owner/name[@revision]``, and their commit.
+
+    The folder is a ``Path`` in the hub's cache, or a ``PurePosixPath`` on the hub if the data set
+    is larger than ``WHOLE_UP_TO`` and not in the cache. Takes the cached copy if HF_HUB_OFFLINE is
+    set or the hub does not answer. Raises UnavailableError if there is no such copy either, or if
+    the hub refuses, and UsageError if ``name`` cannot be a hub id or the data set has no parquet
+    files. ``task`` (``T2``) is for the error messages.
     """
-    instead = f"give a local copy with --green-data {task}=PATH (parquet, jsonl, json, csv or a folder of these)"
-    folder = _snapshot(name, "dataset", _TABLES, f"the data set {name}", instead)
-    return folder, folder.name
+    remedy = f"give a local copy with --green-data {task}=PATH (a table or a folder of tables)"
+    repository, _, revision = name.partition("@")
+    obstacle = _obstacle()
+    with _explained(name, f"the data set {name}", obstacle, remedy):
+        if obstacle is None:
+            commit = _commit(repository, revision or None)
+            files = _files(repository, commit)
+            shards = _shards(files)
+            if not shards:
+                raise UsageError(_no_parquet(name, list(files), remedy))
+            if _is_large(shards) and not _is_cached(repository, commit, list(shards)):
+                return PurePosixPath(f"hf:/datasets/{repository}@{commit}"), commit
+        folder = _snapshot(repository, "dataset", revision or None, ["*.parquet"], obstacle)
+        if not any(folder.rglob("*.parquet")):
+            raise UsageError(_no_parquet(name, [], remedy))
+        return folder, folder.name
 
 
 def fetch_model(name: str, *, model: str) -> Path:
-    """Return the folder with config, tokenizer and safetensors of the model ``owner/name`` or ``owner/name@revision``.
+    """Return the folder with config, tokenizer and safetensors of ``owner/name[@revision]``.
 
-    Raises what ``fetch`` raises; ``model`` (``M2``) is for the error sentences.
+    Raises UnavailableError if the model is neither on the hub nor in its cache, and UsageError if
+    ``name`` cannot be a hub id; ``model`` (``M2``) is for the error messages.
     """
-    instead = f"give a local copy with --green-model {model}=FOLDER"
-    return _snapshot(name, "model", _MODEL_FILES, f"the model {name}", instead)
-
-
-def _snapshot(name: str, kind: str, patterns: list[str], what: str, instead: str) -> Path:
-    import huggingface_hub as hub
-    from huggingface_hub.errors import HFValidationError
-
+    remedy = f"give a local copy with --green-model {model}=FOLDER"
     repository, _, revision = name.partition("@")
     obstacle = _obstacle()
+    with _explained(name, f"the model {name}", obstacle, remedy):
+        return _snapshot(repository, "model", revision or None, _MODEL_FILES, obstacle)
+
+
+# --- files that stay on the hub -------------------------------------------------------------------
+
+
+def files(folder: PurePath) -> tuple[PurePath, ...]:
+    """Return the parquet files of a folder that ``fetch`` left on the hub, sorted by path."""
+    repository, commit, _ = _identity(folder)
+    shards = _shards(_files(repository, commit))
+    return tuple(sorted(folder / name for name in shards))
+
+
+def sha256(file: PurePath) -> str:
+    """Return the checksum that the hub states for a file on it."""
+    repository, commit, name = _identity(file)
+    checksum = _files(repository, commit)[name].sha256
+    if checksum is None:
+        raise UnavailableError(f"{file}: the hub states no checksum for it")
+    return checksum
+
+
+def url(file: PurePath) -> str:
+    """Return the address of a file on the hub, as ``datasets`` and fsspec take it."""
+    return f"hf://{file.relative_to('hf:').as_posix()}"
+
+
+def open_file(file: PurePath) -> BinaryIO:
+    """Open a file on the hub; what is read is transferred."""
+    from huggingface_hub import HfFileSystem, constants
+
+    stream: BinaryIO = HfFileSystem(endpoint=constants.ENDPOINT).open(url(file), "rb")
+    return stream
+
+
+@contextmanager
+def explained_stream(file: PurePath) -> Iterator[None]:
+    """Turn what interrupts the streaming of a file into UnavailableError."""
+    remedy = "try again, or give a local copy with --green-data TASK=PATH"
     try:
-        with _silent_progress():
-            folder = hub.snapshot_download(
-                repository,
-                repo_type=kind,
-                revision=revision or None,
-                allow_patterns=patterns,
-                local_files_only=obstacle is not None,
-                etag_timeout=SECONDS,
-            )
-    except HFValidationError as error:
-        raise UsageError(f"'{name}' is neither a file nor a hub id; {instead}") from error
-    # What the client raises is httpx's, OSError's or its own, by the place where the connection broke
+        yield
+    except UsageError:
+        raise
     except Exception as error:
-        reason = (obstacle or _first_line(error)).rstrip(".")
-        raise UnavailableError(
-            f"{what} cannot be had: {reason}, and no whole copy of it is in the hub's cache; {instead}"
-        ) from error
+        reason = _first_line(error).rstrip(".")
+        raise UnavailableError(f"{url(file)}: cannot be streamed: {reason}; {remedy}") from error
+
+
+def _identity(path: PurePath) -> tuple[str, str, str]:
+    """Return repository, commit and the path in it."""
+    below = path.relative_to("hf:/datasets").as_posix()
+    repository, _, rest = below.partition("@")
+    commit, _, name = rest.partition("/")
+    return repository, commit, name
+
+
+# --- asking the hub -------------------------------------------------------------------------------
+
+
+def _commit(repository: str, revision: str | None) -> str:
+    import huggingface_hub
+
+    info = huggingface_hub.HfApi().dataset_info(
+        repository, revision=revision, timeout=LISTING_SECONDS
+    )
+    return str(info.sha)
+
+
+@functools.cache
+def _files(repository: str, commit: str) -> Mapping[str, RemoteFile]:
+    """Return all files of a data set at a commit, by their paths."""
+    import huggingface_hub
+
+    info = huggingface_hub.HfApi().dataset_info(
+        repository, revision=commit, files_metadata=True, timeout=LISTING_SECONDS
+    )
+    files: dict[str, RemoteFile] = {}
+    for sibling in info.siblings or ():
+        checksum = sibling.lfs.sha256 if sibling.lfs else None
+        files[sibling.rfilename] = RemoteFile(size=sibling.size or 0, sha256=checksum)
+    return files
+
+
+def _shards(files: Mapping[str, RemoteFile]) -> dict[str, RemoteFile]:
+    """Return the parquet files in no hidden folder."""
+    shards: dict[str, RemoteFile] = {}
+    for name, file in files.items():
+        hidden = any(part.startswith(".") for part in name.split("/"))
+        if name.endswith(".parquet") and not hidden:
+            shards[name] = file
+    return shards
+
+
+def _is_large(shards: Mapping[str, RemoteFile]) -> bool:
+    """Whether the files are to be streamed; without their checksums they cannot be."""
+    if any(file.sha256 is None for file in shards.values()):
+        return False
+    return sum(file.size for file in shards.values()) > WHOLE_UP_TO
+
+
+def _is_cached(repository: str, commit: str, names: Sequence[str]) -> bool:
+    from huggingface_hub import try_to_load_from_cache
+
+    for name in names:
+        file = try_to_load_from_cache(repository, name, revision=commit, repo_type="dataset")
+        if not isinstance(file, str):
+            return False
+    return True
+
+
+def _no_parquet(name: str, files: Sequence[str], remedy: str) -> str:
+    """Return the error message for a data set without parquet files."""
+    repository, _, revision = name.partition("@")
+    scripts = sorted(file for file in files if file.endswith(".py"))
+    reason = "only parquet is read from the hub"
+    if scripts:
+        reason = f"its loading script {scripts[0]} is not run"
+    if revision != REFERENCE:
+        remedy = f"name {repository}@{REFERENCE}, if the hub made a parquet copy, or {remedy}"
+    return f"the data set {name} has no parquet files, and {reason}; {remedy}"
+
+
+def _snapshot(
+    repository: str, kind: str, revision: str | None, patterns: Sequence[str], obstacle: str | None
+) -> Path:
+    """Download the files whose names fit, or take the cached ones if there is an obstacle."""
+    import huggingface_hub
+
+    with _silent_progress():
+        folder = huggingface_hub.snapshot_download(
+            repository,
+            repo_type=kind,
+            revision=revision,
+            allow_patterns=list(patterns),
+            local_files_only=obstacle is not None,
+            etag_timeout=SECONDS,
+        )
     return Path(folder)
 
 
+@contextmanager
+def _explained(name: str, what: str, obstacle: str | None, remedy: str) -> Iterator[None]:
+    """Turn the exceptions of the hub's client into one sentence."""
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        yield
+    except UsageError:
+        raise
+    except HFValidationError as error:
+        raise UsageError(f"'{name}' is neither a file nor a hub id; {remedy}") from error
+    # The client raises its HTTP library's errors, OSErrors or its own
+    except Exception as error:
+        reason = (obstacle or _first_line(error)).rstrip(".")
+        raise UnavailableError(
+            f"{what} cannot be had: {reason}, and no whole copy of it is in the hub's cache; "
+            f"{remedy}"
+        ) from error
+
+
 def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0]
 
 
 def _obstacle() -> str | None:
-    """Say why the hub cannot be asked, or None where it answers."""
+    """Return why the hub cannot be used, None if it answers."""
     from huggingface_hub import constants
 
     if constants.HF_HUB_OFFLINE:
@@ -92,32 +259,35 @@ def _obstacle() -> str | None:
 
 
 def _unreachable(url: str) -> str | None:
-    """Ask ``url`` once, through a proxy where one is set; in a thread, as no socket's limit bounds the name lookup."""
-    reasons = [f"{url} did not answer within {SECONDS:g} s"]
+    """Return why ``url`` does not answer, None if it does.
 
-    def ask() -> None:
+    The request is made in a thread, as a socket's time limit does not cover the name lookup.
+    """
+    reasons: list[str | None] = [f"{url} did not answer within {SECONDS:g} s"]
+
+    def request() -> None:
         reasons.append(_failure(url))
 
-    thread = threading.Thread(target=ask, daemon=True)
+    thread = threading.Thread(target=request, daemon=True)
     thread.start()
     thread.join(SECONDS)
-    return reasons[-1] or None
+    return reasons[-1]
 
 
-def _failure(url: str) -> str:
-    """Return why ``url`` gives no HTTP answer, empty where it gives one (any status: the hub client explains those)."""
+def _failure(url: str) -> str | None:
+    """Return why ``url`` gives no HTTP answer; any status is one, which the client explains."""
     try:
         urllib.request.urlopen(url, timeout=SECONDS).close()  # noqa: S310 - the hub's own address
     except urllib.error.HTTPError as error:
         error.close()
     except (OSError, ValueError) as error:
         return f"{url} could not be reached ({getattr(error, 'reason', error)})"
-    return ""
+    return None
 
 
 @contextmanager
 def _silent_progress() -> Iterator[None]:
-    """Turn the hub's progress bars off for this download only."""
+    """Turn the hub's progress bars off in a context."""
     from huggingface_hub.utils.tqdm import (
         are_progress_bars_disabled,
         disable_progress_bars,

@@ -2,26 +2,28 @@
 
 Whatever is wrong becomes one sentence that names the file, what was found, what is allowed and what
 to do; no row is dropped, guessed or repaired here. This module does not know what a column means: a
-task names its *roles* (``text``, ``label``) and the column names that it recognises for each.
+task names its *roles* (``text``, ``label``) and the column names that it recognises for each. A
+file or folder is a ``Path`` on this machine, or a ``PurePosixPath`` on the hub (``hub.fetch``).
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import re
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from greenbench.data.formats import ALLOWED, extension, read_columns
+from greenbench.data import hub
+from greenbench.data.formats import ALLOWED, column_names, extension, read_columns
 from greenbench.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
-    from pathlib import Path
-
-    from greenbench.data.formats import Columns, Names
+    from pathlib import PurePath
 
 _METADATA = frozenset(
     {"dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json"}
@@ -43,7 +45,7 @@ class Table:
     """
     names: Mapping[str, str]
     """Role to the name of the column that serves it."""
-    parts: tuple[tuple[Path, int], ...]
+    parts: tuple[tuple[PurePath, int], ...]
     """Each file and its number of rows."""
     sha256: str
     """Of the file's bytes; for a folder, of its sorted ``sha256sum`` listing: see ``digest``."""
@@ -63,7 +65,7 @@ class Table:
 
 
 def read(
-    path: Path,
+    path: PurePath,
     roles: Mapping[str, Sequence[str]],
     chosen: Mapping[str, str],
     *,
@@ -80,16 +82,12 @@ def read(
     _refuse_unknown_roles(roles, chosen)
     tables = files(path)
     values: dict[str, list[Any]] = {role: [] for role in roles}
-    names_of: dict[Path, Names] = {}
-    parts: list[tuple[Path, int]] = []
+    names_of: dict[PurePath, dict[str, str]] = {}
+    parts: list[tuple[PurePath, int]] = []
     for file in tables:
-        names, columns = _read_file(file, roles, chosen, may_lack)
+        names = _pick(file, columns(file), roles, chosen)
         names_of[file] = names
-        rows = 0
-        for role, column in columns.items():
-            rows = len(column)
-            values[role] += column
-        parts.append((file, rows))
+        parts.append((file, _append_values(file, names, may_lack, values)))
     _refuse_different_columns(path, names_of)
     joined = {role: tuple(column) for role, column in values.items()}
     names = names_of[tables[0]]
@@ -97,7 +95,7 @@ def read(
 
 
 def read_named(
-    file: Path,
+    file: PurePath,
     required: Sequence[str],
     optional: Sequence[str],
     chosen: Mapping[str, str],
@@ -114,35 +112,33 @@ def read_named(
     return read(file, roles, chosen, may_lack=(*may_lack, *available))
 
 
-def columns(file: Path) -> tuple[str, ...]:
+def columns(file: PurePath) -> tuple[str, ...]:
     """Return the column names of ``file``; raises UsageError if it cannot be read."""
-    try:
-        read_columns(file, _stop_at_header)
-    except _HeaderRead as header:
-        return header.columns
-    raise AssertionError(f"{file}: no reader asked which columns to read")
-
-
-class _HeaderRead(Exception):
-    """Ends the reading of a file."""
-
-    def __init__(self, columns: tuple[str, ...]) -> None:
-        self.columns = columns
-
-
-def _stop_at_header(columns: Sequence[str]) -> Names:
-    raise _HeaderRead(tuple(columns))
+    return tuple(column_names(file))
 
 
 # --- files ----------------------------------------------------------------------------------------
 
 
-def files(path: Path) -> tuple[Path, ...]:
+def is_folder(path: PurePath) -> bool:
+    """Whether ``path`` is a folder, on this machine or on the hub."""
+    if isinstance(path, Path):
+        return path.is_dir()
+    return extension(path) == ""
+
+
+def files(path: PurePath) -> tuple[PurePath, ...]:
     """Return the tables at ``path``: the file itself, or every table below the folder, sorted.
 
     Raises UsageError if there is none, if a folder mixes formats, or if it lacks a shard
     (``-00001-of-00003``).
     """
+    if not isinstance(path, Path):
+        if not is_folder(path):
+            return (path,)
+        shards = hub.files(path)
+        _refuse_missing_shards(path, shards)
+        return shards
     if path.is_dir():
         return _tables_below(path)
     if not path.exists():
@@ -177,13 +173,33 @@ def _tables_below(folder: Path) -> tuple[Path, ...]:
 def _is_table(file: Path, folder: Path) -> bool:
     if any(part.startswith(".") for part in file.relative_to(folder).parts):
         return False
-    return file.name not in _METADATA and extension(file) != ""
+    if file.name in _METADATA or extension(file) == "":
+        return False
+    return extension(file) != ".arrow" or _is_data_file(file)
 
 
-def _refuse_missing_shards(folder: Path, tables: Sequence[Path]) -> None:
+def _is_data_file(file: Path) -> bool:
+    """Whether an Arrow file is data: ``datasets`` leaves results of ``map`` beside them.
+
+    The data files are those in ``state.json``, which ``save_to_disk`` writes.
+    """
+    state = file.with_name("state.json")
+    if not state.is_file():
+        return True
+    try:
+        listed = json.loads(state.read_text("utf-8"))["_data_files"]
+        return file.name in {entry["filename"] for entry in listed}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            f"{state}: is not the state of a data set ({error!r}); save the data set again"
+        ) from error
+
+
+def _refuse_missing_shards(folder: PurePath, tables: Sequence[PurePath]) -> None:
     """Refuse what an interrupted download leaves: the shards present are another data set."""
+    present = set(tables)
     for file in tables:
-        missing = _missing_sibling(file)
+        missing = _missing_sibling(file, present)
         if missing:
             raise UsageError(
                 f"{folder}: {file.name} is one of several shards and {missing} is missing; fetch "
@@ -191,33 +207,38 @@ def _refuse_missing_shards(folder: Path, tables: Sequence[Path]) -> None:
             )
 
 
-def _missing_sibling(file: Path) -> str | None:
+def _missing_sibling(file: PurePath, present: Collection[PurePath]) -> str | None:
     shard = _SHARD.match(file.name)
     if shard is None:
         return None
     ending = file.name[shard.end() :]
     for index in range(int(shard["count"])):
         name = f"{shard['stem']}-{index:05d}-of-{shard['count']}.{ending}"
-        if not file.with_name(name).is_file():
+        if file.with_name(name) not in present:
             return name
     return None
 
 
-def _read_file(
-    file: Path,
-    roles: Mapping[str, Sequence[str]],
-    chosen: Mapping[str, str],
+def _append_values(
+    file: PurePath,
+    names: Mapping[str, str],
     may_lack: Collection[str],
-) -> tuple[Names, Columns]:
-    names, columns = read_columns(file, lambda present: _pick(file, present, roles, chosen))
-    for role, values in columns.items():
-        if not values:
+    values: Mapping[str, list[Any]],
+) -> int:
+    """Append the values of the roles in ``file``, and return their number."""
+    columns = read_columns(file, list(names.values()))
+    rows = 0
+    for role, name in names.items():
+        column = columns[name]
+        rows = len(column)
+        if not column:
             raise UsageError(f"{file}: holds no rows; give a table that has some")
         if role in may_lack:
-            columns[role] = [None if _is_missing(value) else value for value in values]
+            values[role].extend(None if _is_missing(value) else value for value in column)
         else:
-            _refuse_missing_values(file, role, names[role], values)
-    return names, columns
+            _refuse_missing_values(file, role, name, column)
+            values[role].extend(column)
+    return rows
 
 
 # --- columns --------------------------------------------------------------------------------------
@@ -233,11 +254,11 @@ def _refuse_unknown_roles(roles: Mapping[str, Sequence[str]], chosen: Mapping[st
 
 
 def _pick(
-    file: Path,
+    file: PurePath,
     present: Sequence[str],
     roles: Mapping[str, Sequence[str]],
     chosen: Mapping[str, str],
-) -> Names:
+) -> dict[str, str]:
     """Return role to column. Raises UsageError if a role has none, several, or another role's."""
     if not present:
         raise UsageError(f"{file}: is empty, without columns or rows; give a table that has some")
@@ -255,7 +276,7 @@ def _pick(
     return names
 
 
-def _chosen_column(file: Path, present: Sequence[str], role: str, name: str) -> str:
+def _chosen_column(file: PurePath, present: Sequence[str], role: str, name: str) -> str:
     """Return the column ``name``, if there is exactly one."""
     count = Counter(present)[name]
     if count == 1:
@@ -268,7 +289,7 @@ def _chosen_column(file: Path, present: Sequence[str], role: str, name: str) -> 
 
 
 def _recognised_column(
-    file: Path, present: Sequence[str], role: str, recognised: Sequence[str]
+    file: PurePath, present: Sequence[str], role: str, recognised: Sequence[str]
 ) -> str:
     """Return the only column of a recognised name, upper or lower case."""
     names = {name.lower() for name in recognised}
@@ -283,7 +304,7 @@ def _recognised_column(
     raise _no_column(file, present, role, f"any of {', '.join(recognised)}")
 
 
-def _no_column(file: Path, present: Sequence[str], role: str, sought: str) -> UsageError:
+def _no_column(file: PurePath, present: Sequence[str], role: str, sought: str) -> UsageError:
     listing = ", ".join(present[:_SHOWN])
     if len(present) > _SHOWN:
         listing += f" and {len(present) - _SHOWN} more"
@@ -296,7 +317,9 @@ def _naming_remedy(role: str) -> str:
     return f"name one with --green-columns TASK={role}:COLUMN"
 
 
-def _refuse_different_columns(path: Path, names_of: Mapping[Path, Names]) -> None:
+def _refuse_different_columns(
+    path: PurePath, names_of: Mapping[PurePath, Mapping[str, str]]
+) -> None:
     (first, names), *others = names_of.items()
     for file, other_names in others:
         if other_names != names:
@@ -306,7 +329,9 @@ def _refuse_different_columns(path: Path, names_of: Mapping[Path, Names]) -> Non
             )
 
 
-def _refuse_missing_values(file: Path, role: str, column: str, values: Sequence[object]) -> None:
+def _refuse_missing_values(
+    file: PurePath, role: str, column: str, values: Sequence[object]
+) -> None:
     missing = [row for row, value in enumerate(values, 1) if _is_missing(value)]
     if missing:
         raise UsageError(
@@ -325,12 +350,13 @@ def _is_missing(value: object) -> bool:
 # --- identity -------------------------------------------------------------------------------------
 
 
-def digest(path: Path, tables: Sequence[Path]) -> str:
+def digest(path: PurePath, tables: Sequence[PurePath]) -> str:
     """Return the SHA-256 of a file, or of a folder's ``sha256sum`` listing.
 
-    The listing has a line ``<digest>  <relative path>`` for each of ``tables``, in that order.
+    The listing has a line ``<digest>  <relative path>`` for each of ``tables``, in that order. The
+    digests of files on the hub are those that the hub states.
     """
-    if path.is_file():
+    if not is_folder(path):
         return _file_sha256(path)
     listing = ""
     for file in tables:
@@ -338,6 +364,8 @@ def digest(path: Path, tables: Sequence[Path]) -> str:
     return hashlib.sha256(listing.encode()).hexdigest()
 
 
-def _file_sha256(file: Path) -> str:
+def _file_sha256(file: PurePath) -> str:
+    if not isinstance(file, Path):
+        return hub.sha256(file)
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -143,7 +143,7 @@ def test_missing_path_says_what_is_allowed(tmp_path: Path) -> None:
 def test_unknown_ending_says_what_is_allowed(tmp_path: Path, name: str) -> None:
     """A file of another format is refused with the list of those that can be read."""
     (tmp_path / name).write_bytes(b"x")
-    assert "allowed are .parquet, .jsonl, .json and .csv" in sentence(tmp_path / name)
+    assert "allowed are .parquet, .arrow, .jsonl, .json and .csv" in sentence(tmp_path / name)
 
 
 def test_folder_without_tables_is_refused(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from greenbench.data import tables
@@ -17,7 +18,7 @@ from greenbench.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
+    from pathlib import PurePath
 
     from greenbench.data.layouts.records import Solution
     from greenbench.data.pairs import Pair, PairLists
@@ -33,7 +34,7 @@ class Layout:
     """Its columns, for error messages."""
     fits: Callable[[Sequence[str], Mapping[str, str]], bool]
     """Takes the columns in lower case, and those that the user chose."""
-    read: Callable[[Path, Mapping[str, str]], Solutions]
+    read: Callable[[PurePath, Mapping[str, str]], Solutions]
 
 
 TABLES: Mapping[str, Layout] = {
@@ -50,19 +51,18 @@ SHOWN = 30
 
 
 def load(
-    path: Path, chosen: Mapping[str, str], direction: str | None, seed: int
+    path: PurePath, chosen: Mapping[str, str], direction: str | None, seed: int
 ) -> tuple[PairLists, dict[str, Any]]:
     """Read the pairs at ``path`` in the splits that names tell, else split them, and the facts.
 
     ``chosen`` maps roles to columns that the user named; ``direction`` is ``SRC:DST``, or None for
     the data's own. Raises UsageError for data that are damaged, ambiguous or of no known layout.
     """
-    parts = folders.parts(path) if path.is_dir() else []
-    if parts:
-        _refuse_tables_beside(path, parts)
+    layouts = _folders_of_programs(path)
+    if layouts:
         _refuse_chosen(folders.NAME, chosen)
-        return _load_programs(path, dict.fromkeys(parts, folders.NAME), chosen, direction, seed)
-    layouts = {file: _layout(file, chosen) for file in _tables(path)}
+    else:
+        layouts = {file: _layout(file, chosen) for file in _tables(path)}
     if set(layouts.values()) == {wide.NAME}:
         return wide.load(path, list(layouts), chosen, direction, seed)
     return _load_programs(path, layouts, chosen, direction, seed)
@@ -71,8 +71,18 @@ def load(
 # --- recognising ----------------------------------------------------------------------------------
 
 
-def _tables(path: Path) -> tuple[Path, ...]:
-    if path.is_dir() and not any(extension(p) for p in path.rglob("*")):
+def _folders_of_programs(path: PurePath) -> dict[PurePath, str]:
+    """Return the folders of programs below ``path`` with their layout; the hub has none."""
+    if not isinstance(path, Path) or not path.is_dir():
+        return {}
+    parts = folders.parts(path)
+    if parts:
+        _refuse_tables_beside(path, parts)
+    return dict.fromkeys(parts, folders.NAME)
+
+
+def _tables(path: PurePath) -> tuple[PurePath, ...]:
+    if isinstance(path, Path) and path.is_dir() and not any(map(extension, path.rglob("*"))):
         raise UsageError(
             f"{path}: the folder holds no translation data; looked for: {LOOKED_FOR}; give another "
             "path"
@@ -80,7 +90,7 @@ def _tables(path: Path) -> tuple[Path, ...]:
     return tables.files(path)
 
 
-def _layout(file: Path, chosen: Mapping[str, str]) -> str:
+def _layout(file: PurePath, chosen: Mapping[str, str]) -> str:
     """Return the name of the layout that a table's columns tell."""
     columns = [c.lower() for c in tables.columns(file)]
     name = _fitting_table(columns, chosen)
@@ -123,8 +133,8 @@ def _refuse_tables_beside(path: Path, parts: Sequence[Path]) -> None:
 
 
 def _load_programs(
-    path: Path,
-    layouts: Mapping[Path, str],
+    path: PurePath,
+    layouts: Mapping[PurePath, str],
     chosen: Mapping[str, str],
     direction: str | None,
     seed: int,
@@ -132,7 +142,7 @@ def _load_programs(
     parts_of = by_split(path, list(layouts), may_lack=("valid",)) or {"": list(layouts)}
     solutions_of: dict[str, Solutions] = {}
     programs: list[Solution] = []
-    files: set[Path] = set()
+    files: set[PurePath] = set()
     for name, parts in parts_of.items():
         solutions = _read(path, {part: layouts[part] for part in parts}, chosen)
         solutions_of[name] = solutions
@@ -152,14 +162,14 @@ def _load_programs(
     return pair_lists, facts
 
 
-def _read(path: Path, layouts: Mapping[Path, str], chosen: Mapping[str, str]) -> Solutions:
+def _read(path: PurePath, layouts: Mapping[PurePath, str], chosen: Mapping[str, str]) -> Solutions:
     """Read the files or folders of one split."""
     _refuse_mixed(path, layouts)
     strict: list[Solution] = []
     others: list[Solution] = []
     combined = Solutions()
     for part, layout in layouts.items():
-        if layout == folders.NAME:
+        if isinstance(part, Path) and isinstance(path, Path) and layout == folders.NAME:
             solutions = folders.read(part, path)
         else:
             solutions = TABLES[layout].read(part, chosen)
@@ -170,7 +180,7 @@ def _read(path: Path, layouts: Mapping[Path, str], chosen: Mapping[str, str]) ->
     return combined
 
 
-def _refuse_mixed(path: Path, layouts: Mapping[Path, str]) -> None:
+def _refuse_mixed(path: PurePath, layouts: Mapping[PurePath, str]) -> None:
     """Refuse tables of which it cannot be known whether they share problems."""
     (first, name), *others = layouts.items()
     for part, other in others:
@@ -196,7 +206,7 @@ def _joined(
 
 
 def _arranged(
-    path: Path, pairs_of: Mapping[str, list[Pair]], seed: int
+    path: PurePath, pairs_of: Mapping[str, list[Pair]], seed: int
 ) -> tuple[PairLists, dict[str, Any]]:
     """Return train, valid and test as names tell them; valid may be a tenth of train."""
     if "" in pairs_of:

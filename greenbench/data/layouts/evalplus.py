@@ -20,7 +20,7 @@ from greenbench.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
+    from pathlib import PurePath
 
 NAME = "EvalPlus"
 LOOKS = "EvalPlus (task_id, prompt, entry_point, canonical_solution, base_input)"
@@ -94,7 +94,7 @@ def fits(columns: Sequence[str], _chosen: Mapping[str, str]) -> bool:
     return set(REQUIRED) <= set(columns)
 
 
-def read(file: Path, chosen: Mapping[str, str]) -> Solutions:
+def read(file: PurePath, chosen: Mapping[str, str]) -> Solutions:
     """Read the programs of one file. Raises UsageError."""
     table = tables.read_named(file, REQUIRED, OPTIONAL, chosen)
     solutions = Solutions(files=[file])

@@ -18,7 +18,7 @@ from greenbench.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
+    from pathlib import PurePath
 
     from greenbench.data.layouts.records import Solution
     from greenbench.data.program_tests import Tests
@@ -36,7 +36,7 @@ REMEDIES = {
 """Split (empty if the files' names tell none) to what can be done if it has no pairs."""
 
 
-def direction_of(path: Path, programs: Iterable[Solution], requested: str | None) -> str:
+def direction_of(path: PurePath, programs: Iterable[Solution], requested: str | None) -> str:
     """Return the requested direction, else the data's two languages in order of appearance.
 
     Raises UsageError if the data lack one of the languages, or if they have more than two and no
@@ -130,7 +130,7 @@ def kind(pairs: Sequence[Pair]) -> str | None:
     return " and ".join(kinds) or None
 
 
-def refuse_unpaired(path: Path, pairs_of: Mapping[str, Sequence[Pair]], direction: str) -> None:
+def refuse_unpaired(path: PurePath, pairs_of: Mapping[str, Sequence[Pair]], direction: str) -> None:
     """Raise UsageError if a split has no pair; it is called "" if the files' names tell none."""
     source, target = direction.split(":")
     for split, pairs in pairs_of.items():

@@ -15,7 +15,7 @@ from greenbench.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
+    from pathlib import PurePath
 
 NAME = "long"
 LOOKS = "a row for each program (problem_id, lang, source, perhaps tests)"
@@ -44,7 +44,7 @@ def fits(columns: Sequence[str], chosen: Mapping[str, str]) -> bool:
     return all(not present.isdisjoint(names) for names in REQUIRED.values())
 
 
-def read(file: Path, chosen: Mapping[str, str]) -> Solutions:
+def read(file: PurePath, chosen: Mapping[str, str]) -> Solutions:
     """Read the programs of one file. Raises UsageError."""
     roles = _roles(file, chosen)
     optional = [role for role in OPTIONAL if role in roles]
@@ -58,7 +58,7 @@ def read(file: Path, chosen: Mapping[str, str]) -> Solutions:
     return solutions
 
 
-def _roles(file: Path, chosen: Mapping[str, str]) -> dict[str, Sequence[str]]:
+def _roles(file: PurePath, chosen: Mapping[str, str]) -> dict[str, Sequence[str]]:
     """Return the required roles, and the optional ones that a column serves."""
     columns = {c.lower() for c in tables.columns(file)}
     roles = dict(REQUIRED)

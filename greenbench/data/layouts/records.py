@@ -9,7 +9,7 @@ from greenbench.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
+    from pathlib import PurePath
 
     from greenbench.data.program_tests import Tests
 
@@ -44,7 +44,7 @@ class Solutions:
     programs: list[Solution] = field(default_factory=list)
     marked_unusable: int = 0
     """Rows that the data themselves mark as not to be used."""
-    files: list[Path] = field(default_factory=list)
+    files: list[PurePath] = field(default_factory=list)
     """All files that contain the programs and their tests."""
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from greenbench.data import tables
 from greenbench.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
-    from pathlib import Path
+    from pathlib import PurePath
 
 WORDS: Mapping[str, Sequence[str]] = {
     "train": ("train",),
@@ -20,16 +21,16 @@ WORDS: Mapping[str, Sequence[str]] = {
 
 
 def by_split(
-    path: Path, parts: Sequence[Path], *, may_lack: Collection[str] = ()
-) -> dict[str, list[Path]]:
+    path: PurePath, parts: Sequence[PurePath], *, may_lack: Collection[str] = ()
+) -> dict[str, list[PurePath]]:
     """Group the files or folders below ``path`` by the splits that their names tell.
 
     The result is empty if no name tells a split. Raises UsageError if some names tell one and
     others do not, or if a split has no files that is not in ``may_lack``.
     """
-    if not path.is_dir():
+    if not tables.is_folder(path):
         return {}
-    members: dict[str, list[Path]] = {name: [] for name in WORDS}
+    members: dict[str, list[PurePath]] = {name: [] for name in WORDS}
     others = []
     for part in parts:
         name = split_of(part, path)
@@ -44,18 +45,18 @@ def by_split(
     return {name: files for name, files in members.items() if files}
 
 
-def split_of(part: Path, path: Path) -> str | None:
+def split_of(part: PurePath, path: PurePath) -> str | None:
     """Return the split that a file's name or folder tells, None for none or several.
 
     Examples: ``train-00000-of-00002.parquet``, ``train/0000.parquet``.
     """
-    below = part.relative_to(path).as_posix() if path.is_dir() else part.name
+    below = part.relative_to(path).as_posix() if tables.is_folder(path) else part.name
     words = set(re.split(r"[-_./]", below.lower()))
     splits = [name for name, known in WORDS.items() if not words.isdisjoint(known)]
     return splits[0] if len(splits) == 1 else None
 
 
-def _refuse_others(path: Path, others: Sequence[Path]) -> None:
+def _refuse_others(path: PurePath, others: Sequence[PurePath]) -> None:
     """Refuse files without a split beside files with one: what they hold cannot be known."""
     if others:
         raise UsageError(
@@ -65,7 +66,7 @@ def _refuse_others(path: Path, others: Sequence[Path]) -> None:
 
 
 def _refuse_empty_splits(
-    path: Path, members: Mapping[str, Sequence[Path]], may_lack: Collection[str]
+    path: PurePath, members: Mapping[str, Sequence[PurePath]], may_lack: Collection[str]
 ) -> None:
     empty = [name for name, files in members.items() if not files and name not in may_lack]
     if empty:

@@ -16,7 +16,7 @@ from greenbench.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
+    from pathlib import PurePath
 
     from greenbench.data.pairs import PairLists
 
@@ -43,7 +43,11 @@ def sure(columns: Sequence[str], chosen: Mapping[str, str]) -> bool:
 
 
 def load(
-    path: Path, files: Sequence[Path], chosen: Mapping[str, str], direction: str | None, seed: int
+    path: PurePath,
+    files: Sequence[PurePath],
+    chosen: Mapping[str, str],
+    direction: str | None,
+    seed: int,
 ) -> tuple[PairLists, dict[str, Any]]:
     """Read pairs in the splits that the files' names tell, else split them; facts say which."""
     direction = direction or _direction(files[0], chosen)
@@ -75,7 +79,7 @@ def _languages(columns: Sequence[str]) -> list[str]:
     return languages
 
 
-def _direction(file: Path, chosen: Mapping[str, str]) -> str:
+def _direction(file: PurePath, chosen: Mapping[str, str]) -> str:
     """Return the direction that the columns tell: two languages, in the order of the columns."""
     columns = [c.lower() for c in tables.columns(file)]
     languages = _languages(columns)
@@ -88,7 +92,7 @@ def _direction(file: Path, chosen: Mapping[str, str]) -> str:
     )
 
 
-def _pairs(files: Sequence[Path], chosen: Mapping[str, str], direction: str) -> list[Pair]:
+def _pairs(files: Sequence[PurePath], chosen: Mapping[str, str], direction: str) -> list[Pair]:
     source, target = direction.split(":")
     roles = {"source": (*NAMES[source], "source"), "target": (*NAMES[target], "target")}
     pairs: list[Pair] = []

@@ -23,6 +23,7 @@ from greenbench.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import PurePath
 
     from greenbench.data.splits import Sizes
     from greenbench.data.synthetic.methods.pairs import Program
@@ -60,7 +61,7 @@ def load(
             "revision": None,
             "revision_reason": "a local folder has no revision; see sha256",
         }
-        folder = source
+        folder: PurePath = source
     else:
         folder, commit = hub.fetch(source, task=TASK)
         facts = {"source": f"hub:{source}", "revision": commit}
