@@ -150,8 +150,8 @@ class InferenceOptions:
     skip_layers: Annotated[float, Range(least=0, below=1)] = 0.0
     """Fraction of the transformer's layers left out of every forward pass."""
     layer_choice: LayerChoice = "influence"
-    """Rule that picks those layers (see ``stages.layers``), or the layers themselves, counted from
-    0; then ``skip_layers`` stays 0."""
+    """Rule that picks those layers (see ``stages.layer_rules``), or the layers themselves, counted
+    from 0; then ``skip_layers`` stays 0."""
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     """Autocast's type, independent of the one in training."""
 

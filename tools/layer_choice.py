@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from greenbench.data.models.checkpoints import Checkpoint
+from greenbench.errors import UsageError
 from greenbench.experiment.profiles import profile
 from greenbench.experiment.settings import resolve_settings
 from greenbench.options import DataOptions, Options
 from greenbench.run.inputs import dataset
-from greenbench.stages import layers
+from greenbench.stages import layer_rules, layers
 from greenbench.stages.toggles import Toggles
 from greenbench.tasks import TASKS
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 FRACTIONS = (0.15, 0.25, 0.5)
-CHOICES = (*layers.RULES, "influence")
+CHOICES = (*layer_rules.RULES, "influence")
 
 
 class Trained:
@@ -55,14 +56,14 @@ class Trained:
             goal = self.batches.objective
             valid = goal.training_rows(self.data.splits.valid[: layers.CALIBRATION])
             batch = goal.training_batch([valid[i] for i in range(len(valid))])
-            self.influence = layers.block_influence(self.net, [batch], self.toggles.device)
+            self.influence = layer_rules.block_influence(self.net, [batch], self.toggles.device)
         self._scores: dict[tuple[int, ...], Any] = {}
 
     def gone(self, choice: str, fraction: float) -> tuple[int, ...] | str:
         """Return the layers that the rule picks, or why it cannot."""
         try:
-            return layers.chosen(choice, layers.kinds(self.net), fraction, lambda: self.influence)
-        except layers.UsageError:
+            return layer_rules.chosen(choice, layers.kinds(self.net), fraction, lambda: self.influence)
+        except UsageError:
             return "not so many"
 
     def score(self, gone: tuple[int, ...], metric: str) -> float | None:

@@ -1,1 +1,1 @@
-"""The workshops of the five stages, and the switches that lead to them."""
+"""The five stages of a cell, and the switches of the fixture ``toggles``."""

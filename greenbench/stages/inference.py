@@ -1,76 +1,83 @@
-"""The inference stage as it was seen to compute: its precision, and the attention in use."""
+"""The inference stage as it was observed: its precision, its attention, and the layers that ran."""
 
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import torch
+from torch.nn.functional import scaled_dot_product_attention
 from torch.overrides import TorchFunctionMode
 
 from greenbench.types import Applied
 
 if TYPE_CHECKING:
-    from torch import nn
+    from collections.abc import Callable, Mapping, Sequence
+
+    from transformers import PreTrainedModel
 
 
-class _Fused(TorchFunctionMode):
-    """Counts the calls of torch's fused attention while it is open."""
+class _FusedAttentionCounter(TorchFunctionMode):
+    """Counts the calls of torch's fused attention within its context."""
 
-    calls = 0
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = 0
 
-    def __torch_function__(self, func: Any, _types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        self.calls += func is torch.nn.functional.scaled_dot_product_attention
+    def __torch_function__(
+        self,
+        func: Callable[..., object],
+        _types: Sequence[type],
+        args: tuple[object, ...] = (),
+        kwargs: Mapping[str, object] | None = None,
+    ) -> object:
+        if func is scaled_dot_product_attention:
+            self.calls += 1
         return func(*args, **(kwargs or {}))
 
 
-class Attention:
-    """Notes how often a model's next forward pass calls torch's fused attention, beside what its config says."""
+class AttentionProbe:
+    """Counts the calls of torch's fused attention in a model's next forward pass."""
 
-    def __init__(self, model: nn.Module) -> None:
-        """Watch ``model``; the hooks go after one pass, whether it succeeds or not."""
-        stack: Any = model.base_model
-        self._stack, self._fused, self._seen = stack, _Fused(), False
-        self._open = contextlib.ExitStack()
+    def __init__(self, model: PreTrainedModel) -> None:
+        """Probe ``model``; the hooks are removed after one pass, even if it fails."""
+        self._stack = model.base_model
+        self._counter = _FusedAttentionCounter()
+        self._passed = False
+        self._context = contextlib.ExitStack()
         self._hooks = [
-            stack.register_forward_pre_hook(self._begin),
-            stack.register_forward_hook(self._finish, always_call=True),
+            self._stack.register_forward_pre_hook(self._begin),
+            self._stack.register_forward_hook(self._finish, always_call=True),
         ]
 
     @property
-    def evidence(self) -> dict[str, Any]:
-        """The attention that the model is set to, and the calls that were seen; None where no pass was."""
-        calls = self._fused.calls if self._seen else None
-        config: Any = self._stack.config
+    def evidence(self) -> dict[str, object]:
+        """The model's configured attention and the counted calls; None before a pass."""
         return {
-            "attention": getattr(config, "_attn_implementation", None),
-            "fused_attention_calls": calls,
+            "attention": getattr(self._stack.config, "_attn_implementation", None),
+            "fused_attention_calls": self._counter.calls if self._passed else None,
         }
 
-    def _begin(self, *_: Any) -> None:
-        self._open.enter_context(self._fused)
+    def _begin(self, *_: object) -> None:
+        self._context.enter_context(self._counter)
 
-    def _finish(self, *_: Any) -> None:
-        self._open.close()
-        self._seen = True
+    def _finish(self, *_: object) -> None:
+        self._context.close()
+        self._passed = True
         for hook in self._hooks:
             hook.remove()
 
 
-def precision_proof(asked: str, got: str | None, evidence: dict[str, Any]) -> Applied:
-    """Compare the precision that inference was seen to compute in with the one asked for."""
-    note = (
-        ""
-        if asked == got
-        else f"asked for {asked}, a linear layer computed in {got or 'nothing that was seen'}"
-    )
-    how = "dtype of a linear layer's output at inference"
+def precision_proof(asked: str, got: str | None, evidence: Mapping[str, object]) -> Applied:
+    """Compare the precision that inference computed in with the requested one."""
+    note = ""
+    if asked != got:
+        note = f"requested {asked}, a linear layer computed in {got or 'no known precision'}"
     return Applied(
         stage="inference",
         knob="precision",
         asked=asked,
         got=got,
-        how=how,
+        how="dtype of a linear layer's output at inference",
         note=note,
         evidence=evidence,
     )

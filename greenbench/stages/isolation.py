@@ -1,7 +1,8 @@
-"""Between cells the process is as new: what one cell leaves behind must not reach the next.
+"""Between cells the process is reset: what one cell leaves behind must not reach the next.
 
-Covers random states, Accelerate's process-wide state, torch's threads, autograd and default dtype, and CUDA's cache. Does
-not cover imports and first uses: one warm-up at the start of the session pays for those.
+Covers random states, Accelerate's process-wide state, torch's threads, autograd and default dtype,
+and CUDA's cache. Does not cover imports and first uses: one warm-up at the start of the session
+pays for those.
 """
 
 from __future__ import annotations
@@ -32,21 +33,18 @@ CHATTY = (
     "huggingface_hub",
     "torch.utils._pytree",
 )
+"""Loggers of libraries that write between the lines of the terminal."""
 
 
 def reset(seed: int, device: torch.device = CPU) -> None:
-    """Make the process as new, then seed every random state with ``seed``.
+    """Reset the process, then seed every random state with ``seed``.
 
-    Accelerate moves models to CUDA's current device, whatever device it is given: ``device`` becomes the current one.
+    Accelerate moves models to CUDA's current device, whatever device it is given: ``device``
+    becomes the current one.
     """
     import numpy as np
-    from accelerate.state import AcceleratorState, GradientState, PartialState
 
-    for state in (AcceleratorState, GradientState, PartialState):
-        state._reset_state(*([True] if state is AcceleratorState else []))  # noqa: SLF001  Accelerate offers no public way
-    os.environ.pop(
-        "ACCELERATE_MIXED_PRECISION", None
-    )  # a launcher may have set it, and Accelerate obeys it
+    _reset_accelerate()
     torch.set_default_dtype(torch.float32)
     torch.set_num_threads(THREADS)
     torch.set_grad_enabled(True)
@@ -60,13 +58,25 @@ def reset(seed: int, device: torch.device = CPU) -> None:
     torch.manual_seed(seed)
 
 
+def _reset_accelerate() -> None:
+    """Forget precision and accumulation; Accelerate has no public function for it."""
+    from accelerate.state import AcceleratorState, GradientState, PartialState
+
+    AcceleratorState._reset_state(True)  # noqa: SLF001, FBT003  the flag resets PartialState too
+    GradientState._reset_state()  # noqa: SLF001
+    PartialState._reset_state()  # noqa: SLF001
+    # A launcher may have set this, and Accelerate obeys it.
+    os.environ.pop("ACCELERATE_MIXED_PRECISION", None)
+
+
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keep libraries from talking between the lines: warnings, loggers below ERROR and progress bars."""
+    """Silence libraries in a context: warnings, loggers below ERROR and progress bars."""
     levels = {name: logging.getLogger(name).level for name in CHATTY}
     for name in CHATTY:
         logging.getLogger(name).setLevel(logging.ERROR)
-    bars = _progress_bars(on=False)  # may import what it asks, and that may talk
+    # After the loggers: the import behind this may log.
+    bars = _show_progress_bars(show=False)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -74,13 +84,16 @@ def quiet() -> Iterator[None]:
     finally:
         for name, level in levels.items():
             logging.getLogger(name).setLevel(level)
-        _progress_bars(on=bars)
+        _show_progress_bars(show=bars)
 
 
-def _progress_bars(*, on: bool) -> bool:
-    """Switch transformers' progress bars and return how they stood."""
+def _show_progress_bars(*, show: bool) -> bool:
+    """Show or hide transformers' progress bars; return whether they were shown before."""
     from transformers.utils import logging as library
 
-    before = library.is_progress_bar_enabled()
-    (library.enable_progress_bar if on else library.disable_progress_bar)()
-    return bool(before)
+    before = bool(library.is_progress_bar_enabled())
+    if show:
+        library.enable_progress_bar()
+    else:
+        library.disable_progress_bar()
+    return before

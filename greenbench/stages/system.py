@@ -1,7 +1,8 @@
-"""The system stage: circumstances around the other stages. It opens no window of its own; its cost shows in theirs.
+"""The system stage: settings of the process and of the devices around the other stages.
 
-Threads and affinity are the process's own and are set here. Limits, clocks and governors are the machine's, shared with others:
-``greenbench.machine.control`` sets those, and puts them back whatever happens.
+It opens no window of its own; its cost shows in theirs. Threads and affinity are the process's own
+and are set here. Limits, clocks and governors are the machine's, shared with other programs:
+``greenbench.machine.control`` sets those, and restores them however the context exits.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import torch
 
@@ -18,14 +19,15 @@ from greenbench.machine.control.context import DeviceSettings
 from greenbench.types import Applied
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
+    from greenbench.machine.control.proofs import MachineRecord
     from greenbench.machine.gpus import Gpu
     from greenbench.options import SystemOptions
 
 
 class System:
-    """Context of one pipeline run: holds the asked-for circumstances, and puts the previous ones back."""
+    """Context in which the settings of one pipeline run are in force."""
 
     def __init__(
         self,
@@ -35,64 +37,73 @@ class System:
         control: bool = True,
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Prepare; nothing changes before the context is entered. Without ``control`` no limit or clock is touched."""
+        """Prepare; nothing changes before the context is entered.
+
+        Without ``control`` no limit or clock is touched.
+        """
         self._options = options
-        self._machine = DeviceSettings(options, gpus, control=control, say=say)
-        self._open = contextlib.ExitStack()
-        self._own: tuple[Applied, ...] = ()
+        self._devices = DeviceSettings(options, gpus, control=control, say=say)
+        self._context = contextlib.ExitStack()
+        self._process_proofs: tuple[Applied, ...] = ()
 
     def reserve(self) -> None:
-        """Before the timer: check what is asked, wait for the devices; raises UsageError for what they do not take."""
-        if asked := self._options.cpu_affinity:
-            _processors(asked)
-        self._machine.reserve()
+        """Wait for the devices, outside of what is timed; raises UsageError for invalid values."""
+        if self._options.cpu_affinity:
+            _processors(self._options.cpu_affinity)
+        self._devices.reserve()
 
     def release(self) -> None:
         """Let others have the devices."""
-        self._machine.release()
+        self._devices.release()
 
     def __enter__(self) -> Self:
-        """Set what can be set, and note what was read back."""
+        """Set what can be set, and read it back."""
         with contextlib.ExitStack() as stack:
-            stack.enter_context(self._machine)
-            self._own = (
-                stack.enter_context(_Threads(self._options)).proof,
-                stack.enter_context(_Affinity(self._options)).proof,
-            )
-            self._open = stack.pop_all()
+            stack.enter_context(self._devices)
+            threads = stack.enter_context(_Threads(self._options.cpu_threads))
+            affinity = stack.enter_context(_Affinity(self._options.cpu_affinity))
+            self._process_proofs = (threads.proof, affinity.proof)
+            self._context = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Put the previous circumstances back."""
-        self._open.close()
+        """Restore the previous settings."""
+        self._context.close()
 
     @property
     def doubts(self) -> tuple[str, ...]:
-        """What a reader should know of settings that did not go back smoothly."""
-        return self._machine.doubts
+        """Warnings about settings that were not restored without trouble."""
+        return self._devices.doubts
 
-    def proofs(self, machine: Mapping[str, Any]) -> tuple[Applied, ...]:
-        """Return a proof of each knob; ``machine`` is what was sampled while the round ran."""
-        return (*self._own, *self._machine.proofs(machine))
+    def proofs(self, machine: MachineRecord) -> tuple[Applied, ...]:
+        """Return a proof of each knob; ``machine`` was sampled while the round ran."""
+        return (*self._process_proofs, *self._devices.proofs(machine))
 
 
 class _Threads:
-    """Context in which torch uses as many threads as asked."""
+    """Context in which torch uses a number of threads; None leaves it as it is."""
 
-    def __init__(self, options: SystemOptions) -> None:
-        self._asked, self._before = options.cpu_threads, torch.get_num_threads()
+    proof: Applied
+
+    def __init__(self, requested: int | None) -> None:
+        self._requested = requested
+        self._before = torch.get_num_threads()
 
     def __enter__(self) -> Self:
-        if self._asked is not None:
-            torch.set_num_threads(self._asked)
-        got = torch.get_num_threads()
-        note = (
-            ""
-            if self._asked in (None, got)
-            else f"asked for {self._asked} threads, torch uses {got}"
-        )
-        self.proof = _proof(
-            "cpu_threads", self._asked, got, "torch.get_num_threads()", note, self._before
+        if self._requested is not None:
+            torch.set_num_threads(self._requested)
+        actual = torch.get_num_threads()
+        note = ""
+        if self._requested not in {None, actual}:
+            note = f"requested {self._requested} threads, torch uses {actual}"
+        self.proof = Applied(
+            stage="system",
+            knob="cpu_threads",
+            asked=self._requested,
+            got=actual,
+            how="torch.get_num_threads()",
+            note=note,
+            before=self._before,
         )
         return self
 
@@ -101,66 +112,83 @@ class _Threads:
 
 
 class _Affinity:
-    """Context in which every thread of the process may run on the asked processors alone."""
+    """Context in which every thread of the process may run on certain processors alone.
 
-    def __init__(self, options: SystemOptions) -> None:
-        self._asked = options.cpu_affinity
+    None leaves them as they are.
+    """
+
+    proof: Applied
+
+    def __init__(self, requested: str | None) -> None:
+        self._requested = requested
         self._before: dict[int, set[int]] = {}
 
     def __enter__(self) -> Self:
         before = os.sched_getaffinity(0)
-        if self._asked is not None:
-            wanted = _processors(self._asked)
-            self._before = {thread: os.sched_getaffinity(thread) for thread in _threads()}
-            for thread in self._before:
-                _pin(thread, wanted)
-        got = _listed(os.sched_getaffinity(0)) if self._asked is not None else None
-        self.proof = _proof(
-            "cpu_affinity", self._asked, got, "sched_getaffinity", "", _listed(before)
+        actual = None
+        if self._requested is not None:
+            self._pin_all(_processors(self._requested))
+            actual = _listed(os.sched_getaffinity(0))
+        self.proof = Applied(
+            stage="system",
+            knob="cpu_affinity",
+            asked=self._requested,
+            got=actual,
+            how="sched_getaffinity",
+            before=_listed(before),
         )
         return self
 
+    def _pin_all(self, processors: set[int]) -> None:
+        for thread in _threads():
+            self._before[thread] = os.sched_getaffinity(thread)
+        for thread in self._before:
+            _pin(thread, processors)
+
     def __exit__(self, *_: object) -> None:
-        own = self._before.get(os.getpid())
-        for thread in (
-            _threads() if own else ()
-        ):  # those that began inside go back with the first one
-            _pin(thread, self._before.get(thread, own or set()))
+        main = self._before.get(os.getpid())
+        if main is None:
+            return
+        for thread in _threads():
+            # Threads that began within the context get the processors of the first one.
+            _pin(thread, self._before.get(thread, main))
 
 
 def _threads() -> list[int]:
-    return [int(p.name) for p in Path("/proc/self/task").iterdir()]
+    return [int(path.name) for path in Path("/proc/self/task").iterdir()]
 
 
 def _pin(thread: int, processors: set[int]) -> None:
-    with contextlib.suppress(ProcessLookupError):  # it has ended
+    with contextlib.suppress(ProcessLookupError):  # the thread has ended
         os.sched_setaffinity(thread, processors)
 
 
 def _processors(text: str) -> set[int]:
-    """Return the processors that a list names; raises UsageError for one that this process may not use."""
-    parts = [p.partition("-") for p in text.split(",")]
-    wanted = {n for first, _, last in parts for n in range(int(first), int(last or first) + 1)}
+    """Return the processors of a list; raises UsageError if this process may not use one."""
+    processors: set[int] = set()
+    for part in text.split(","):
+        first, _, last = part.partition("-")
+        processors.update(range(int(first), int(last or first) + 1))
     usable = os.sched_getaffinity(0)
-    if not wanted or not wanted <= usable:
+    if not processors or not processors <= usable:
         raise UsageError(
-            f"system.cpu_affinity: {text} was asked for, and this process may use {_listed(usable)}"
+            f"system.cpu_affinity: {text} was requested, and this process may use {_listed(usable)}"
         )
-    return wanted
+    return processors
 
 
 def _listed(processors: set[int]) -> str:
     """Write processors as the kernel does: ``0-3,8``."""
-    parts: list[list[int]] = []
-    for n in sorted(processors):
-        if parts and n == parts[-1][-1] + 1:
-            parts[-1].append(n)
+    runs: list[list[int]] = []
+    for number in sorted(processors):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
         else:
-            parts.append([n])
-    return ",".join(str(p[0]) if len(p) == 1 else f"{p[0]}-{p[-1]}" for p in parts)
+            runs.append([number])
+    return ",".join(map(_run, runs))
 
 
-def _proof(knob: str, asked: Any, got: Any, how: str, note: str, before: Any) -> Applied:
-    return Applied(
-        stage="system", knob=knob, asked=asked, got=got, how=how, note=note, before=before
-    )
+def _run(numbers: list[int]) -> str:
+    if len(numbers) == 1:
+        return str(numbers[0])
+    return f"{numbers[0]}-{numbers[-1]}"

@@ -1,4 +1,4 @@
-"""The fixed kernel of the machine's yardstick: products of square FP32 matrices, for about a second."""
+"""The reference kernel: products of square FP32 matrices, for about a second."""
 
 from __future__ import annotations
 
@@ -14,27 +14,30 @@ SECONDS = 1.0
 WARM_UP_S = 0.1
 """Clocks rise and libraries choose their kernels before anything counts."""
 SIDE = {"cpu": 512, "cuda": 4096}
-"""Rows of the matrices: large enough to be bound by arithmetic, small enough to be done many times a second."""
+"""Rows of the matrices: large enough to be bound by arithmetic, small enough for many a second."""
 AT_ONCE = {"cpu": 1, "cuda": 8}
 """Products between two looks at the clock; a GPU is waited for after each batch of them."""
 
 
 def kernel(device: torch.device) -> Callable[[], int]:
-    """Return the kernel, warmed up. Called, it multiplies for about a second and returns its floating-point operations.
+    """Return the reference kernel, warmed up.
 
-    A product of two matrices with n rows takes 2 n^3 operations.
+    Called, it multiplies for about a second and returns its floating-point operations: a product of
+    two matrices with n rows takes 2 n^3.
     """
     kind = device.type if device.type in SIDE else "cpu"
     side = SIDE[kind]
-    source = torch.Generator().manual_seed(0)  # one of its own: no cell's random numbers move
-    left, right = (torch.randn(side, side, generator=source).to(device) for _ in range(2))
-    out = torch.empty_like(left)
+    generator = torch.Generator().manual_seed(0)  # its own: no cell's random numbers move
+    left = torch.randn(side, side, generator=generator).to(device)
+    right = torch.randn(side, side, generator=generator).to(device)
+    product = torch.empty_like(left)
 
     def multiply(seconds: float) -> int:
-        products, until = 0, time.perf_counter() + seconds
-        while time.perf_counter() < until:
+        products = 0
+        end = time.perf_counter() + seconds
+        while time.perf_counter() < end:
             for _ in range(AT_ONCE[kind]):
-                torch.mm(left, right, out=out)
+                torch.mm(left, right, out=product)
             if kind == "cuda":
                 torch.cuda.synchronize(device)
             products += AT_ONCE[kind]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from greenbench.data.models.checkpoints import Checkpoint
     from greenbench.stages.data import Batches
-    from greenbench.stages.training import Seen
+    from greenbench.stages.training_log import TrainingLog
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +31,7 @@ def batches() -> Batches:
 
 
 @pytest.fixture(scope="session")
-def baseline(batches: Batches) -> tuple[nn.Module, Seen]:
+def baseline(batches: Batches) -> tuple[nn.Module, TrainingLog]:
     """Fine-tune the baseline once. Never change this model: take ``trained``."""
     from stages.small_runs import fine_tuned
 
@@ -39,7 +39,7 @@ def baseline(batches: Batches) -> tuple[nn.Module, Seen]:
 
 
 @pytest.fixture
-def trained(baseline: tuple[nn.Module, Seen]) -> nn.Module:
+def trained(baseline: tuple[nn.Module, TrainingLog]) -> nn.Module:
     """Give a copy of the fine-tuned baseline."""
     return copy.deepcopy(baseline[0])
 

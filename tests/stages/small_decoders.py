@@ -13,7 +13,7 @@ from greenbench.data.models.checkpoints import Checkpoint
 from greenbench.data.pairs import Pair
 from greenbench.experiment.profiles import PROFILES
 from greenbench.options import DataOptions
-from greenbench.stages import data
+from greenbench.stages import data, encoders
 from greenbench.stages.objectives.translation import Translation
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class Told:
     def __init__(self, checkpoint: Checkpoint, max_tokens: int = SIZE.max_tokens) -> None:
         """Encode as the checkpoint's tokenizer does."""
         self._encoder, self.max_tokens = (
-            data.encoder("rust", checkpoint.tokenizer_file, max_tokens),
+            encoders.encoder("rust", checkpoint.tokenizer_file, max_tokens),
             max_tokens,
         )
         self.tokenizer = self._encoder.tokenizer

@@ -12,7 +12,7 @@ from greenbench.data.models.checkpoints import Checkpoint
 from greenbench.data.synthetic.c_functions import generate
 from greenbench.experiment.profiles import PROFILES
 from greenbench.options import DataOptions, TrainingOptions
-from greenbench.stages import data, isolation, training
+from greenbench.stages import data, encoders, isolation, training
 from greenbench.stages.objectives.classification import Classification
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from greenbench.stages.data import Batches
-    from greenbench.stages.training import Seen
+    from greenbench.stages.training_log import TrainingLog
 
 SIZE = PROFILES["tiny"].tasks["T2"]
 START = Checkpoint("M2", SIZE.model)
@@ -41,7 +41,7 @@ def batched(
     batch_size: int = 32,
 ) -> Batches:
     """Tokenise with the Rust tokenizer, which gives the same ids in less time, and batch with seed 0."""
-    tokenizer = data.encoder("rust", START.tokenizer_file, SIZE.max_tokens)
+    tokenizer = encoders.encoder("rust", START.tokenizer_file, SIZE.max_tokens)
     return data.prepare(
         train,
         test,
@@ -60,7 +60,7 @@ def classify(net: nn.Module, batches: Batches) -> list[float]:
 
 def fine_tuned(
     batches: Batches, options: TrainingOptions = BASELINE, learning_rate: float | None = None
-) -> tuple[nn.Module, Seen]:
+) -> tuple[nn.Module, TrainingLog]:
     """Fine-tune the shipped start in a process made as new; the profile says how, unless a learning rate is given."""
     isolation.reset(0)
     net = START.load()

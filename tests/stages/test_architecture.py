@@ -15,14 +15,14 @@ from torch import nn
 
 from greenbench.errors import UnavailableError, UsageError
 from greenbench.options import ArchitectureOptions
-from greenbench.stages import architecture, layers
+from greenbench.stages import architecture, layers, weights
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from greenbench.data.models.checkpoints import Checkpoint
     from greenbench.stages.data import Batches
-    from greenbench.stages.training import Seen
+    from greenbench.stages.training_log import TrainingLog
     from greenbench.types import Applied
 
 
@@ -81,14 +81,14 @@ def test_a_decoder_keeps_its_head_and_still_writes(
 
 def test_int8_takes_a_quarter_of_the_bytes(trained: nn.Module) -> None:
     """The bytes are those of the live weights, before and after."""
-    before = architecture.held_formats(trained)
-    after = architecture.held_formats(architecture.convert(trained, INT8, CPU))
+    before = weights.held_formats(trained)
+    after = weights.held_formats(architecture.convert(trained, INT8, CPU))
     assert "model.layers.*.attn.Wqkv" in before
     assert after == {name: {"int8": held["fp32"] / 4} for name, held in before.items()}
 
 
 def test_all_but_the_linear_weights_stay_to_the_bit(
-    trained: nn.Module, baseline: tuple[nn.Module, Seen]
+    trained: nn.Module, baseline: tuple[nn.Module, TrainingLog]
 ) -> None:
     """Classifier, embeddings and norms are in FP32 and bit-identical to what was trained."""
     kept = dict(architecture.convert(trained, INT8, CPU).named_parameters())
@@ -103,7 +103,7 @@ def test_all_but_the_linear_weights_stay_to_the_bit(
     assert all(torch.equal(kept[name], original[name]) for name in same)
 
 
-@pytest.mark.parametrize("name", architecture.KEPT)
+@pytest.mark.parametrize("name", weights.KEPT)
 def test_heads_are_known_by_the_last_part_of_their_name(name: str) -> None:
     """A head stays FP32 wherever it hangs, the layer beside it does not; both keep their bias."""
     model = nn.Sequential(
@@ -123,7 +123,7 @@ def test_heads_are_known_by_the_last_part_of_their_name(name: str) -> None:
 
 
 def test_int8_predicts_almost_what_fp32_predicts(
-    trained: nn.Module, baseline: tuple[nn.Module, Seen], batches: Batches
+    trained: nn.Module, baseline: tuple[nn.Module, TrainingLog], batches: Batches
 ) -> None:
     """Rounding to 8 bits moves probabilities a little, not at all nowhere, and not much anywhere."""
     whole = torch.tensor(classify(baseline[0], batches))
@@ -136,19 +136,19 @@ def test_int8_predicts_almost_what_fp32_predicts(
     ("options", "library"), [(INT8, "bitsandbytes"), (AUTO, "bitsandbytes"), (TORCHAO, "torchao")]
 )
 def test_conversion_is_proved_by_the_live_weights(
-    options: ArchitectureOptions, library: str, trained: nn.Module, baseline: tuple[nn.Module, Seen]
+    options: ArchitectureOptions, library: str, trained: nn.Module, baseline: tuple[nn.Module, TrainingLog]
 ) -> None:
     """Format and library are read from the weights, bytes by module; none is further than rounding from the trained one."""
     converted = architecture.convert(trained, options, CPU)
     held, by = architecture.proofs(converted, options, CPU, baseline[1].rows)
     assert (held.asked, held.got, held.holds) == (options.weight_format, "int8", True)
     assert (by.asked, by.got, by.holds) == (options.quantizer, library, True)
-    assert held.evidence["bytes"] == architecture.held_formats(converted)
+    assert held.evidence["bytes"] == weights.held_formats(converted)
     assert set(held.evidence["bytes"]["model.layers.*.mlp.Wi"]) == {"int8"}
     assert 0.3 < held.evidence["steps_from_trained"] < architecture.ROUNDED
 
 
-def test_baseline_is_proved_to_be_fp32(baseline: tuple[nn.Module, Seen]) -> None:
+def test_baseline_is_proved_to_be_fp32(baseline: tuple[nn.Module, TrainingLog]) -> None:
     """Nothing converts the baseline: its weights are the trained ones to the bit."""
     held, by = architecture.proofs(baseline[0], FP32, CPU, baseline[1].rows)
     assert (held.got, held.holds, by.got, by.holds) == ("fp32", True, None, True)
@@ -170,15 +170,15 @@ def trained_a_little_less(weight: torch.Tensor) -> torch.Tensor:
 @pytest.mark.parametrize("other", [negated, trained_a_little_less])
 @pytest.mark.parametrize("options", [FP32, INT8, TORCHAO], ids=["fp32", "bitsandbytes", "torchao"])
 def test_converting_other_weights_than_the_trained_ones_is_told(
-    options: ArchitectureOptions, other: Any, trained: nn.Module, baseline: tuple[nn.Module, Seen]
+    options: ArchitectureOptions, other: Any, trained: nn.Module, baseline: tuple[nn.Module, TrainingLog]
 ) -> None:
     """The proof compares weight by weight: neither another sign nor a small difference passes for rounding."""
     with torch.no_grad():
-        for linear in architecture.convertible(trained).values():
+        for linear in weights.convertible(trained).values():
             linear.weight.copy_(other(linear.weight))
     net = trained if options is FP32 else architecture.convert(trained, options, CPU)
     assert proof(net, options, baseline[1].rows).note.startswith(
-        "what was converted is not what was trained: a weight lies "
+        "the converted weights are not the trained ones: one is "
     )
 
 
@@ -189,8 +189,8 @@ def test_fp8_is_held_against_its_own_steps() -> None:
     rows = layer.weight.detach().clone()
     layer.weight = nn.Parameter((rows * 100).to(torch.float8_e4m3fn), requires_grad=False)
     monkey = {
-        "held": architecture._steps_apart(rows * 100, layer),
-        "other": architecture._steps_apart(rows * 120, layer),
+        "held": weights.steps_apart(rows * 100, layer),
+        "other": weights.steps_apart(rows * 120, layer),
     }
     assert 0.3 < monkey["held"] <= 0.5 + 1e-6
     assert monkey["other"] > architecture.ROUNDED
@@ -198,7 +198,7 @@ def test_fp8_is_held_against_its_own_steps() -> None:
 
 @pytest.mark.parametrize("options", [INT8, TORCHAO], ids=["bitsandbytes", "torchao"])
 def test_weights_are_compared_layer_by_layer_where_some_are_left_out(
-    options: ArchitectureOptions, trained: nn.Module, baseline: tuple[nn.Module, Seen]
+    options: ArchitectureOptions, trained: nn.Module, baseline: tuple[nn.Module, TrainingLog]
 ) -> None:
     """Layers get new numbers when others go, and are found again."""
     converted = architecture.convert(trained, options, CPU)
@@ -208,7 +208,7 @@ def test_weights_are_compared_layer_by_layer_where_some_are_left_out(
     assert not proof(converted, options, baseline[1].rows).holds
 
 
-def test_untrained_weights_are_compared_with_nothing(baseline: tuple[nn.Module, Seen]) -> None:
+def test_untrained_weights_are_compared_with_nothing(baseline: tuple[nn.Module, TrainingLog]) -> None:
     """Without training there is nothing to compare with, and nothing is made up."""
     assert proof(baseline[0], FP32).evidence["steps_from_trained"] is None
 
@@ -234,12 +234,12 @@ def test_torchao_predicts_almost_what_fp32_predicts(
 
 
 def test_torchao_keeps_heads_embeddings_and_norms(
-    trained: nn.Module, baseline: tuple[nn.Module, Seen]
+    trained: nn.Module, baseline: tuple[nn.Module, TrainingLog]
 ) -> None:
     """Only the linear layers that bitsandbytes would convert hold its tensors; all else is to the bit what was trained."""
     converted = architecture.convert(trained, TORCHAO, CPU)
     held = {n for n, p in converted.named_parameters() if type(p).__module__.startswith("torchao")}
-    assert held == {f"{name}.weight" for name in architecture.convertible(baseline[0])}
+    assert held == {f"{name}.weight" for name in weights.convertible(baseline[0])}
     original = dict(baseline[0].named_parameters())
     assert all(
         torch.equal(p, original[n]) for n, p in converted.named_parameters() if n not in held
@@ -255,7 +255,7 @@ def test_conversion_that_does_nothing_is_told(
     )
     held, by = architecture.proofs(architecture.convert(trained, INT8, CPU), INT8, CPU, {})
     assert (held.got, held.note) == ("fp32", "the linear layers' weights are held as fp32")
-    assert (by.got, by.note) == (None, "asked for bitsandbytes, the weights are held by none")
+    assert (by.got, by.note) == (None, "requested bitsandbytes, the weights are held by none")
 
 
 def test_conversion_that_forgets_a_layer_is_told(trained: nn.Module) -> None:

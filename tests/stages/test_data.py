@@ -13,7 +13,7 @@ from stages.small_runs import SIZE, START, functions
 from greenbench.data.synthetic.c_functions import twins
 from greenbench.errors import UsageError
 from greenbench.options import DataOptions
-from greenbench.stages import data
+from greenbench.stages import data, encoders
 from greenbench.stages.data import ShuffledBatches, micro_batch
 from greenbench.stages.objectives.classification import Classification
 
@@ -115,7 +115,7 @@ def test_both_tokenizers_give_the_same_ids(seed: int, max_tokens: int) -> None:
     """Generated C functions, whole or cut, become the same ids with the shipped tokenizer in Python and in Rust."""
     texts = [one.text for one in twins(seed)]
     python, rust = (
-        data.encoder(kind, START.tokenizer_file, max_tokens) for kind in ("python", "rust")
+        encoders.encoder(kind, START.tokenizer_file, max_tokens) for kind in ("python", "rust")
     )
     ids = python.encode_batch(texts)
     assert ids == rust.encode_batch(texts)
@@ -125,7 +125,7 @@ def test_both_tokenizers_give_the_same_ids(seed: int, max_tokens: int) -> None:
 @pytest.mark.parametrize("kind", ["python", "rust"])
 def test_long_functions_are_cut_and_short_ones_are_not_padded(kind: str) -> None:
     """A text ends at the asked length, and the encoder itself adds no padding."""
-    short, long = data.encoder(kind, START.tokenizer_file, 32).encode_batch(
+    short, long = encoders.encoder(kind, START.tokenizer_file, 32).encode_batch(
         ["int f;", "int a = 1;" * 99]
     )
     assert len(short) < len(long) == 32
@@ -133,7 +133,7 @@ def test_long_functions_are_cut_and_short_ones_are_not_padded(kind: str) -> None
 
 def proof(asked: str, used: str) -> Applied:
     """Prepare batches with one tokenizer where another may have been asked for, and return the proof."""
-    tokenizer = data.encoder(used, START.tokenizer_file, SIZE.max_tokens)
+    tokenizer = encoders.encoder(used, START.tokenizer_file, SIZE.max_tokens)
     options = DataOptions(tokenizer=asked, batch_size=2)
     batches = data.prepare(
         functions(2),
@@ -144,7 +144,7 @@ def proof(asked: str, used: str) -> Applied:
         micro=2,
         seed=0,
     )
-    return next(a for a in batches.applied if a.knob == "tokenizer")
+    return batches.tokenizer_proof
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_another_tokenizer_than_the_asked_one_is_told(asked: str, used: str, nam
 def test_tokens_are_counted_without_padding_and_labels_stay_with_their_texts() -> None:
     """The tokens of each split are those of the tokenizer; test batches keep the order."""
     train, test = functions(4, seed=1), functions(5, seed=2)
-    tokenizer = data.encoder("rust", START.tokenizer_file, SIZE.max_tokens)
+    tokenizer = encoders.encoder("rust", START.tokenizer_file, SIZE.max_tokens)
     options, goal = DataOptions(tokenizer="rust", batch_size=4), Classification(tokenizer, 0)
     batches = data.prepare(train, test, tokenizer, goal, options, micro=4, seed=0)
     counts = [

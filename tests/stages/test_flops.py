@@ -21,7 +21,7 @@ from greenbench.options import (
     TrainingOptions,
 )
 from greenbench.stages import flops
-from greenbench.stages.flops import Batch
+from greenbench.stages.objectives.interface import AnsweredBatch
 from greenbench.stages.toggles import Toggles
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def test_a_real_forward_pass_is_counted_the_same(classifier: Any, rows: int, tok
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
         classifier(input_ids=ids(rows, tokens), attention_mask=torch.ones(rows, tokens))
     assert (
-        flops.of_inference(classifier, classifier.config, [Batch(rows, tokens)])
+        flops.of_inference(classifier, classifier.config, [AnsweredBatch(rows, tokens)])
         == counter.get_total_flops()
     )
 
@@ -93,7 +93,7 @@ def test_real_generation_is_counted_the_same(decoder: Any, written: int) -> None
         )
     assert out.shape[1] == 12 + written
     assert (
-        flops.of_inference(decoder, decoder.config, [Batch(3, 12, written)])
+        flops.of_inference(decoder, decoder.config, [AnsweredBatch(3, 12, written)])
         == counter.get_total_flops()
     )
 
@@ -112,7 +112,7 @@ def test_a_sliding_window_leaves_the_cache_and_costs_no_more(tmp_path: Path) -> 
     }
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
         net.generate(ids(3, 4), attention_mask=torch.ones(3, 4), **told)
-    assert flops.of_inference(net, net.config, [Batch(3, 4, 9)]) == counter.get_total_flops()
+    assert flops.of_inference(net, net.config, [AnsweredBatch(3, 4, 9)]) == counter.get_total_flops()
 
 
 EXAMPLES = settings(
@@ -128,8 +128,8 @@ def test_every_shape_follows_the_polynomial(
 ) -> None:
     """Whatever rows and tokens, a count of that very shape says the same."""
     net = decoder if decodes else classifier
-    kind = flops._Kind(type(net), net.config)
-    assert flops._read(kind, use, *shape) == flops._count(kind.skeleton(), use, *shape)
+    kind = flops._ModelKind(type(net), net.config)
+    assert flops._pass(kind, use, *shape) == flops._count(kind.skeleton(), use, *shape)
 
 
 @EXAMPLES
@@ -148,11 +148,11 @@ def test_a_second_count_is_looked_up_and_the_same(
     classifier: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Rounds cost one count a process, which draws no random numbers; one made afresh says the same."""
-    flops._cost.cache_clear()
+    flops._text_cost.cache_clear()
     state = torch.get_rng_state()
     once = flops.of_training(classifier, classifier.config, [(2, 9)])
     assert torch.equal(torch.get_rng_state(), state)
-    flops._cost.cache_clear()
+    flops._text_cost.cache_clear()
     assert flops.of_training(classifier, classifier.config, [(2, 9)]) == once
     monkeypatch.setattr(flops, "_count", None)
     assert flops.of_training(classifier, copy.deepcopy(classifier.config), [(2, 9)]) == once
@@ -162,7 +162,7 @@ def test_where_no_polynomial_holds_each_shape_is_counted(
     decoder: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And a decoder's steps, which are read from it, cannot be told."""
-    flops._cost.cache_clear()
+    flops._text_cost.cache_clear()
     monkeypatch.setattr(
         flops, "_count", lambda _skeleton, _use, rows, tokens: 1000 + rows * tokens**3
     )
@@ -171,12 +171,12 @@ def test_where_no_polynomial_holds_each_shape_is_counted(
             flops.of_training(decoder, decoder.config, [(2, 5), (1, 7), (2, 5)])
             == 3 * 1000 + 2 * 250 + 343
         )
-        assert flops.of_inference(decoder, decoder.config, [Batch(1, 4, 1)]) == 1064
+        assert flops.of_inference(decoder, decoder.config, [AnsweredBatch(1, 4, 1)]) == 1064
         with pytest.raises(ValueError, match="follow no polynomial"):
-            flops.of_inference(decoder, decoder.config, [Batch(1, 4, 2)])
+            flops.of_inference(decoder, decoder.config, [AnsweredBatch(1, 4, 2)])
     finally:
-        flops._cost.cache_clear()
-        flops._read_singly.cache_clear()
+        flops._text_cost.cache_clear()
+        flops._counted_pass.cache_clear()
 
 
 def counted_round(

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from torch import nn
 
     from greenbench.stages.data import Batches
-    from greenbench.stages.training import Seen
+    from greenbench.stages.training_log import TrainingLog
 
 
-def test_each_example_gets_its_own_probability_in_order(baseline: tuple[nn.Module, Seen]) -> None:
+def test_each_example_gets_its_own_probability_in_order(baseline: tuple[nn.Module, TrainingLog]) -> None:
     """Batched or alone, forwards or backwards, an example has the same probability: neighbours and padding do not count."""
     some = functions(20, seed=3)
     together, alone, backwards = (
@@ -32,7 +32,7 @@ def test_each_example_gets_its_own_probability_in_order(baseline: tuple[nn.Modul
 
 
 def test_probability_is_that_of_class_one(
-    baseline: tuple[nn.Module, Seen], batches: Batches
+    baseline: tuple[nn.Module, TrainingLog], batches: Batches
 ) -> None:
     """The first batch by hand, from the logits, with the model out of training mode and no gradient kept."""
     net, batch = baseline[0].train(), next(iter(batches.test))
@@ -45,7 +45,7 @@ def test_probability_is_that_of_class_one(
 
 
 def test_fine_tuned_baseline_does_better_than_chance(
-    baseline: tuple[nn.Module, Seen], batches: Batches
+    baseline: tuple[nn.Module, TrainingLog], batches: Batches
 ) -> None:
     """The probabilities rank vulnerable functions higher, after training more so than before."""
     from sklearn.metrics import roc_auc_score
@@ -64,7 +64,7 @@ def test_attention_in_use_is_seen_not_believed(
 ) -> None:
     """The first pass of the live model calls torch's fused attention once a layer, or not at all; no hook stays."""
     trained.set_attn_implementation(implementation)
-    seen = inference.Attention(trained)
+    seen = inference.AttentionProbe(trained)
     assert seen.evidence == {"attention": implementation, "fused_attention_calls": None}
     classify(trained, batches)
     assert seen.evidence == {"attention": implementation, "fused_attention_calls": calls}
@@ -73,7 +73,7 @@ def test_attention_in_use_is_seen_not_believed(
 
 def test_a_pass_that_fails_leaves_no_watch_behind(trained: nn.Module) -> None:
     """Torch's functions are nobody's afterwards."""
-    seen = inference.Attention(trained)
+    seen = inference.AttentionProbe(trained)
     with pytest.raises(IndexError):
         trained(input_ids=torch.tensor([[10**6]]))
     assert torch.overrides._get_current_function_mode_stack() == []

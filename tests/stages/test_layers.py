@@ -15,15 +15,16 @@ from stages.small_runs import CPU, classify
 
 from greenbench.errors import UnavailableError, UsageError
 from greenbench.options import InferenceOptions
-from greenbench.stages import layers
-from greenbench.stages.layers import GLOBAL, LOCAL, chosen, leave_out
+from greenbench.stages import layer_rules, layers
+from greenbench.stages.layer_rules import GLOBAL, LOCAL, chosen
+from greenbench.stages.layers import leave_out
 
 if TYPE_CHECKING:
     from torch import nn
 
     from greenbench.data.models.checkpoints import Checkpoint
     from greenbench.stages.data import Batches
-    from greenbench.stages.training import Seen
+    from greenbench.stages.training_log import TrainingLog
 
 STACKS = st.lists(st.sampled_from([LOCAL, GLOBAL]), min_size=1, max_size=30)
 FRACTIONS = st.floats(0, 1, exclude_max=True)
@@ -52,7 +53,7 @@ def may_go(choice: str, kinds: list[str]) -> list[int]:
     }[choice]
 
 
-@given(choice=st.sampled_from(sorted(layers.RULES)), kinds=STACKS, fraction=FRACTIONS)
+@given(choice=st.sampled_from(sorted(layer_rules.RULES)), kinds=STACKS, fraction=FRACTIONS)
 def test_a_rule_picks_as_many_as_asked_from_those_that_may_go(
     choice: str, kinds: list[str], fraction: float
 ) -> None:
@@ -61,7 +62,7 @@ def test_a_rule_picks_as_many_as_asked_from_those_that_may_go(
     if count > len(candidates):
         with pytest.raises(
             UsageError,
-            match=rf"{count} of {len(kinds)} layers are asked for, and {len(candidates)} may be",
+            match=rf"{count} of {len(kinds)} layers are to be left out, and only {len(candidates)} may be",
         ):
             by(choice, kinds, fraction)
         return
@@ -71,7 +72,7 @@ def test_a_rule_picks_as_many_as_asked_from_those_that_may_go(
 def test_each_rule_on_six_layers() -> None:
     """By hand: half of a stack of six."""
     stack = [GLOBAL] * 6
-    assert {rule: by(rule, stack, 0.5) for rule in layers.RULES} == {
+    assert {rule: by(rule, stack, 0.5) for rule in layer_rules.RULES} == {
         "deepest": (2, 3, 4),
         "top": (3, 4, 5),
         "bottom": (0, 1, 2),
@@ -82,7 +83,7 @@ def test_each_rule_on_six_layers() -> None:
 def test_nothing_is_left_out_unless_asked() -> None:
     """A fraction of 0 leaves the stack whole, whatever the rule, and asks for no block influence."""
     assert {
-        chosen(rule, [GLOBAL, LOCAL, LOCAL], 0.0, unasked) for rule in (*layers.RULES, "influence")
+        chosen(rule, [GLOBAL, LOCAL, LOCAL], 0.0, unasked) for rule in (*layer_rules.RULES, "influence")
     } == {()}
 
 
@@ -115,7 +116,7 @@ def test_layers_can_be_named() -> None:
     for wrong in ("6", "0,1,2,3,4,5"):
         with pytest.raises(
             UsageError,
-            match=rf"layer_choice: {wrong} was asked for, and the model's layers are 0 to 5",
+            match=rf"layer_choice: {wrong} was requested, and the model's layers are 0 to 5",
         ):
             by(wrong, [GLOBAL] * 6, 0.0)
 
@@ -126,12 +127,12 @@ def calibration(batches: Batches) -> list[Any]:
 
 
 def test_block_influence_is_what_hidden_states_say(
-    baseline: tuple[nn.Module, Seen], batches: Batches
+    baseline: tuple[nn.Module, TrainingLog], batches: Batches
 ) -> None:
     """Recomputed from the hidden states that transformers returns: token by token, padding left out."""
     net: Any = copy.deepcopy(baseline[0]).eval()
     hooks = [len(m._forward_hooks) for m in net.modules()]
-    found = layers.block_influence(net, calibration(batches), CPU)
+    found = layer_rules.block_influence(net, calibration(batches), CPU)
     assert [len(m._forward_hooks) for m in net.modules()] == hooks
     turned, tokens = torch.zeros(6), 0
     for batch in calibration(batches):
@@ -156,7 +157,7 @@ def test_a_layer_that_does_nothing_has_no_influence(trained: nn.Module, batches:
     with torch.no_grad():
         layer.attn.Wo.weight.zero_()
         layer.mlp.Wo.weight.zero_()
-    found = layers.block_influence(trained, calibration(batches), CPU)
+    found = layer_rules.block_influence(trained, calibration(batches), CPU)
     assert found[2] == pytest.approx(0, abs=1e-6)
     assert min(v for i, v in enumerate(found) if i != 2) > -1e-6
 
@@ -191,7 +192,7 @@ GONE = [(4,), (4, 5), (0,), (0, 3), (1, 2, 3), (0, 1, 2, 3, 4)]
 
 @pytest.mark.parametrize("gone", GONE)
 def test_shortened_model_is_the_one_built_without_those_layers(
-    gone: tuple[int, ...], trained: nn.Module, baseline: tuple[nn.Module, Seen], batches: Batches
+    gone: tuple[int, ...], trained: nn.Module, baseline: tuple[nn.Module, TrainingLog], batches: Batches
 ) -> None:
     """A model with layers left out gives the logits of one built shorter from the same weights, and other ones than before."""
     whole, batch = baseline[0].eval(), next(iter(batches.test))
@@ -271,16 +272,16 @@ def test_a_model_that_answers_nothing_finite_has_no_influence(
     with torch.no_grad():
         trained.base_model.layers[3].mlp.Wo.weight.fill_(float("nan"))
     with pytest.raises(
-        UnavailableError, match="block influence is not a number: the model that training left"
+        UnavailableError, match="block influence is not a number: the hidden states of the trained model"
     ):
-        layers.block_influence(trained, calibration(batches), CPU)
+        layer_rules.block_influence(trained, calibration(batches), CPU)
 
 
 def test_influence_that_picks_nothing_is_told(
     trained: nn.Module, batches: Batches, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same number for every layer is no choice."""
-    monkeypatch.setattr(layers, "block_influence", lambda *_: [0.5] * 6)
+    monkeypatch.setattr(layer_rules, "block_influence", lambda *_: [0.5] * 6)
     fraction, which, _ = proofs(InferenceOptions(skip_layers=0.34), trained, batches)
     assert (
         fraction.note == which.note == "block influence is the same for all layers: it picked none"
@@ -296,7 +297,7 @@ def test_layers_that_ran_although_they_were_to_be_left_out_are_told(
         InferenceOptions(skip_layers=0.17, layer_choice="top"), trained, batches
     )
     assert (fraction.got, which.got) == (0.0, None)
-    assert fraction.note == which.note == "the layers none did not run; 5 were to be left out"
+    assert fraction.note == which.note == "layers left out: none; requested: 5"
 
 
 def test_other_layers_than_asked_are_told(
@@ -309,7 +310,7 @@ def test_other_layers_than_asked_are_told(
         InferenceOptions(skip_layers=0.17, layer_choice="top"), trained, batches
     )
     assert fraction.got == 0.167
-    assert which.note == "the layers 1 did not run; 5 were to be left out"
+    assert which.note == "layers left out: 1; requested: 5"
 
 
 def test_a_fraction_that_rounds_to_no_layer_is_told(trained: nn.Module, batches: Batches) -> None:

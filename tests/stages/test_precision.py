@@ -63,7 +63,7 @@ INT8 = ArchitectureOptions(weight_format="int8")
 def test_the_next_pass_tells_what_it_computes_in(llama: Checkpoint, name: str) -> None:
     """It is read from the first pass, however the later ones compute, and no hook is left."""
     net = llama.load().eval()
-    watched = precision.Watched(net)
+    watched = precision.PrecisionProbe(net)
     assert watched.name is None
     computed(net, name)
     assert watched.name == name
@@ -77,14 +77,14 @@ def test_the_next_pass_tells_what_it_computes_in(llama: Checkpoint, name: str) -
 def test_quantised_layers_are_not_asked(llama: Checkpoint, kind: str, name: str) -> None:
     """They answer in their input's type, whatever autocast does: the head, which stays plain, is watched instead."""
     net = architecture.convert((START if kind == "encoder" else llama).load(), INT8, CPU).eval()
-    watched = precision.Watched(net)
+    watched = precision.PrecisionProbe(net)
     computed(net, name)
     assert watched.name == name
 
 
 def test_a_model_without_plain_linear_layers_was_not_seen() -> None:
     """Nothing is claimed of it."""
-    assert precision.Watched(nn.Sequential(nn.LayerNorm(4))).name is None
+    assert precision.PrecisionProbe(nn.Sequential(nn.LayerNorm(4))).name is None
 
 
 def proofs(checkpoint: Checkpoint, options: Options) -> dict[str, Applied]:
@@ -129,7 +129,7 @@ def test_precision_that_did_not_act_at_inference_is_told(
     )
     found = proofs(llama, options)
     assert not found["inference"].holds
-    assert found["inference"].note == "asked for bf16, a linear layer computed in fp32"
+    assert found["inference"].note == "requested bf16, a linear layer computed in fp32"
 
 
 def test_bf16_goes_together_with_quantised_weights(llama: Checkpoint) -> None:

@@ -25,7 +25,15 @@ from greenbench.options import (
     knobs,
 )
 from greenbench.run.effects import NO_EFFECT, effect_of
-from greenbench.stages import architecture, data, isolation, layers, precision, training
+from greenbench.stages import (
+    architecture,
+    data,
+    encoders,
+    isolation,
+    layers,
+    precision,
+    training,
+)
 from greenbench.stages.objectives import objective
 from greenbench.stages.system import System
 from greenbench.stages.toggles import Toggles
@@ -67,8 +75,8 @@ def verdict(options: Options) -> str:
 
 def no_tokenizer(patch: pytest.MonkeyPatch) -> None:
     """Whatever is asked, the baseline's tokenizer encodes."""
-    encoder = data.encoder
-    patch.setattr(data, "encoder", lambda _kind, file, longest: encoder("python", file, longest))
+    encoder = encoders.encoder
+    patch.setattr(encoders, "encoder", lambda _kind, file, longest: encoder("python", file, longest))
 
 
 def no_batch_size(patch: pytest.MonkeyPatch) -> None:
@@ -203,7 +211,7 @@ def test_batch_size_without_training_is_read_at_inference(monkeypatch: pytest.Mo
     assert (untrained.got, untrained.holds) == (16, True)
     no_batch_size_at_inference(monkeypatch)
     assert (
-        next(a for a in run(options) if a.knob == "batch_size").note == "asked for 16, read back 32"
+        next(a for a in run(options) if a.knob == "batch_size").note == "requested 16, read back 32"
     )
 
 
@@ -217,7 +225,7 @@ def test_inference_in_other_batches_than_training_is_told(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(data, "prepare", half_ignorant)
     proof = next(a for a in run(Options(data=DataOptions(batch_size=16))) if a.knob == "batch_size")
-    assert (proof.got, proof.note) == (32, "asked for 16, read back 32")
+    assert (proof.got, proof.note) == (32, "requested 16, read back 32")
 
 
 def test_steps_are_counted_at_the_optimizer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -248,7 +256,7 @@ def test_each_rule_leaves_out_its_own_layers() -> None:
 
 CACHES: dict[str, tuple[Options, Any]] = {
     "python": (Options(), PythonBPE),
-    "rust": (Options(data=RUST), data.RustEncoder),
+    "rust": (Options(data=RUST), encoders.RustEncoder),
 }
 
 
@@ -269,18 +277,18 @@ def test_ids_that_come_from_a_cache_are_told(kind: str, monkeypatch: pytest.Monk
     assert first.holds
     assert first.evidence == {"texts_encoded": 104, "texts_from_cache": 0}
     assert (
-        second.note == "the ids of 104 texts came from a cache: their tokenising was not measured"
+        second.note == "the ids of 104 texts came from a cache: their tokenisation was not measured"
     )
 
 
 def test_a_cached_side_of_a_translation_is_told(llama: Checkpoint) -> None:
     """Sources and targets are two texts an example: that one of them was encoded says nothing of the other."""
-    encoder = data.encoder("rust", llama.tokenizer_file, small_decoders.SIZE.max_tokens)
+    encoder = encoders.encoder("rust", llama.tokenizer_file, small_decoders.SIZE.max_tokens)
     goal = objective(encoder, llama, small_decoders.SIZE)
     some = small_decoders.pairs(8)
-    whole, missing = data._counted(encoder, goal.training_rows, some, goal.training_texts)
+    whole, missing = data.encoded(encoder, goal.training_rows, some, goal.training_texts)
     assert (len(whole), missing) == (8, 0)
-    _, missing = data._counted(encoder, goal.inference_rows, some, goal.training_texts)
+    _, missing = data.encoded(encoder, goal.inference_rows, some, goal.training_texts)
     assert missing > 0
 
 

@@ -57,7 +57,7 @@ def test_threads_that_torch_does_not_take_are_told(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(torch, "set_num_threads", lambda _count: None)
     with System(SystemOptions(cpu_threads=7), ()) as system:
         pass
-    assert proof(system, "cpu_threads").note == "asked for 7 threads, torch uses 2"
+    assert proof(system, "cpu_threads").note == "requested 7 threads, torch uses 2"
 
 
 def test_every_thread_is_pinned_inside_and_free_again_outside() -> None:
@@ -84,7 +84,7 @@ def test_every_thread_is_pinned_inside_and_free_again_outside() -> None:
 def test_processors_that_are_not_there_are_refused_before_anything_runs() -> None:
     """The sentence names those that are."""
     with pytest.raises(
-        UsageError, match=r"system.cpu_affinity: 0,9999 was asked for, and this process may use 0"
+        UsageError, match=r"system.cpu_affinity: 0,9999 was requested, and this process may use 0"
     ):
         System(SystemOptions(cpu_affinity="0,9999"), ()).reserve()
 

@@ -24,7 +24,7 @@ from greenbench.options import (
     TrainingOptions,
     differences,
 )
-from greenbench.stages import data
+from greenbench.stages import encoders
 from greenbench.stages.objectives import objective
 from greenbench.stages.system import System
 from greenbench.stages.toggles import Toggles, resolve_device
@@ -167,7 +167,7 @@ def test_every_knob_of_a_translation_leaves_a_proof(
 def test_work_of_a_translation_counts_what_is_read_and_written(llama: Checkpoint) -> None:
     """Tokens trained on are prompts and targets, tokens read are prompts, and those written are counted apart."""
     applied, work, answers = translated(llama, Options())
-    tokenizer = data.encoder("rust", llama.tokenizer_file, small_decoders.SIZE.max_tokens)
+    tokenizer = encoders.encoder("rust", llama.tokenizer_file, small_decoders.SIZE.max_tokens)
     goal = objective(tokenizer, llama, small_decoders.SIZE)
     assert all(a.holds for a in applied)
     assert work["tokens_training"] == goal.training_rows(pairs(32)).tokens
@@ -274,5 +274,5 @@ def test_a_device_that_is_not_there_is_unavailable(
 ) -> None:
     """The sentence names the option, what was asked and what there is."""
     cuda(monkeypatch, count)
-    with pytest.raises(UnavailableError, match=f"--green-device: {name} was asked for .*{said}"):
+    with pytest.raises(UnavailableError, match=f"--green-device: {name} was requested .*{said}"):
         resolve_device(name)

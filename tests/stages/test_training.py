@@ -15,8 +15,8 @@ from torch import nn
 
 from greenbench.errors import UnavailableError
 from greenbench.options import TrainingOptions
-from greenbench.stages import isolation, precision, training
-from greenbench.stages.training import Seen
+from greenbench.stages import isolation, precision, training, training_log
+from greenbench.stages.training_log import TrainingLog
 
 if TYPE_CHECKING:
     from greenbench.stages.data import Batches
@@ -71,7 +71,7 @@ def test_gradients_are_clipped_to_their_norm(monkeypatch: pytest.MonkeyPatch) ->
     assert float(moved.norm()) == pytest.approx(1e-3, rel=0.01)
 
 
-def test_training_lowers_the_loss_and_moves_every_weight(baseline: tuple[nn.Module, Seen]) -> None:
+def test_training_lowers_the_loss_and_moves_every_weight(baseline: tuple[nn.Module, TrainingLog]) -> None:
     """On the tiny profile the last steps lose less than the first, and no layer stays what it was."""
     net, seen = baseline
     losses = [float(loss) for loss in seen.losses]
@@ -81,9 +81,9 @@ def test_training_lowers_the_loss_and_moves_every_weight(baseline: tuple[nn.Modu
     assert [k for k, v in net.state_dict().items() if torch.equal(v, start[k])] == []
 
 
-def test_baseline_trains_in_fp32_with_adamw(baseline: tuple[nn.Module, Seen]) -> None:
+def test_baseline_trains_in_fp32_with_adamw(baseline: tuple[nn.Module, TrainingLog]) -> None:
     """All proofs of the baseline hold, read from the live objects."""
-    proofs = training.proofs(baseline[1], TrainingOptions())
+    proofs = training_log.proofs(baseline[1], TrainingOptions())
     assert {p.knob: p.got for p in proofs} == {
         "finetune": True,
         "optimizer": "adamw",
@@ -97,7 +97,7 @@ def test_bf16_is_seen_in_training_and_gone_afterwards(few: Batches) -> None:
     """Matrix products of training run in bf16; then the weights and the products of the model are FP32 again."""
     net, seen = fine_tuned(few, BF16)
     assert seen.precision == "bf16"
-    assert all(p.holds for p in training.proofs(seen, BF16))
+    assert all(p.holds for p in training_log.proofs(seen, BF16))
     assert {p.dtype for p in net.parameters()} == {torch.float32}
     assert linear_dtype(net) == torch.float32
 
@@ -106,8 +106,8 @@ def test_precision_that_did_not_act_is_told(few: Batches, monkeypatch: pytest.Mo
     """Where autocast stays off although bf16 was asked for, the proof says what was read back."""
     monkeypatch.setitem(training.MIXED_PRECISION, "bf16", "no")
     _, seen = fine_tuned(few, BF16)
-    proof = next(p for p in training.proofs(seen, BF16) if p.knob == "precision")
-    assert (proof.got, proof.note) == ("fp32", "asked for bf16, read back fp32")
+    proof = next(p for p in training_log.proofs(seen, BF16) if p.knob == "precision")
+    assert (proof.got, proof.note) == ("fp32", "requested bf16, read back fp32")
 
 
 def test_another_precision_works_after_a_reset(few: Batches) -> None:
@@ -128,17 +128,17 @@ def test_sgd_is_proved_by_the_live_optimizer(few: Batches) -> None:
     """The optimizer that ran is SGD; the same run does not pass for AdamW."""
     options = replace(BF16, precision="fp32", optimizer="sgd")
     _, seen = fine_tuned(few, options)
-    optimizer = {p.knob: p for p in training.proofs(seen, options)}["optimizer"]
+    optimizer = {p.knob: p for p in training_log.proofs(seen, options)}["optimizer"]
     assert (optimizer.asked, optimizer.got, optimizer.holds) == ("sgd", "sgd", True)
-    mistaken = {p.knob: p for p in training.proofs(seen, replace(options, optimizer="adamw"))}[
+    mistaken = {p.knob: p for p in training_log.proofs(seen, replace(options, optimizer="adamw"))}[
         "optimizer"
     ]
-    assert mistaken.note == "asked for adamw, read back sgd"
+    assert mistaken.note == "requested adamw, read back sgd"
 
 
 def test_counted_micro_batches_are_held_against_the_asked_ones() -> None:
     """Accumulation is read from counts: other counts are told."""
-    seen = Seen(
+    seen = TrainingLog(
         steps=2,
         micro_batches=4,
         examples=16,
@@ -146,8 +146,8 @@ def test_counted_micro_batches_are_held_against_the_asked_ones() -> None:
         precision="bf16",
         optimizer="adamw",
     )
-    assert [p.knob for p in training.proofs(seen, BF16) if not p.holds] == []
-    wrong = training.proofs(replace(seen, micro_batches=2), BF16)
+    assert [p.knob for p in training_log.proofs(seen, BF16) if not p.holds] == []
+    wrong = training_log.proofs(replace(seen, micro_batches=2), BF16)
     assert [(p.stage, p.knob, p.got) for p in wrong if not p.holds] == [
         ("training", "accumulation_steps", 1)
     ]
@@ -155,14 +155,14 @@ def test_counted_micro_batches_are_held_against_the_asked_ones() -> None:
 
 def test_skipped_training_is_proved() -> None:
     """Without fine-tuning it is proved that it did not run; if it was asked for, the proof does not hold."""
-    skipped, *_ = training.proofs(None, TrainingOptions(finetune=False))
+    skipped, *_ = training_log.proofs(None, TrainingOptions(finetune=False))
     assert (skipped.knob, skipped.asked, skipped.got, skipped.holds) == (
         "finetune",
         False,
         False,
         True,
     )
-    missing, *_ = training.proofs(None, TrainingOptions())
+    missing, *_ = training_log.proofs(None, TrainingOptions())
     assert not missing.holds
 
 
@@ -176,14 +176,14 @@ def test_a_precision_that_the_device_lacks_is_refused() -> None:
 def test_emulated_bf16_is_doubted(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is known of the device's arithmetic stands among training's doubts."""
     monkeypatch.setattr(precision, "_emulates_bf16", lambda: True)
-    assert training.doubts(BF16, CPU, None) == (precision.EMULATED,)
-    assert training.doubts(TrainingOptions(), CPU, None) == ()
+    assert training_log.doubts(BF16, CPU, None) == (precision.EMULATED,)
+    assert training_log.doubts(TrainingOptions(), CPU, None) == ()
 
 
 def test_a_lost_loss_is_a_doubt() -> None:
     """A model that diverged says so, whatever it scores."""
-    diverged = Seen(steps=1, micro_batches=1, examples=8, losses=[float("nan")])
-    assert "the model diverged" in training.doubts(TrainingOptions(), CPU, diverged)[0]
+    diverged = TrainingLog(steps=1, micro_batches=1, examples=8, losses=[float("nan")])
+    assert "the model diverged" in training_log.doubts(TrainingOptions(), CPU, diverged)[0]
 
 
 def rates(steps: int, warmup: float) -> list[float]:
@@ -214,7 +214,7 @@ def test_learning_rate_rises_to_its_peak_and_falls_to_zero(steps: int, warmup: f
 
 def test_knobs_of_a_stage_that_is_off_did_not_act() -> None:
     """Asking for bf16 in training that does not run is no mixed precision; what asks for nothing has no note."""
-    proofs = training.proofs(None, TrainingOptions(finetune=False, precision="bf16"))
+    proofs = training_log.proofs(None, TrainingOptions(finetune=False, precision="bf16"))
     assert {p.knob: p.holds for p in proofs} == {
         "finetune": True,
         "optimizer": True,
@@ -226,10 +226,10 @@ def test_knobs_of_a_stage_that_is_off_did_not_act() -> None:
 def test_training_proves_that_weights_moved_and_which_may() -> None:
     """Every trainable tensor has another norm than before; the parameters are told by module."""
     _, seen = fine_tuned(batched(functions(64), functions(8, seed=1)))
-    changed, tensors = training.moved(seen)
+    changed, tensors = seen.changed_tensors, len(seen.norms_before)
     assert changed == tensors > 30
     assert sum(seen.trainable.values()) == sum(p.numel() for p in START.load().parameters())
-    (proof,) = [p for p in training.proofs(seen, TrainingOptions()) if p.knob == "finetune"]
+    (proof,) = [p for p in training_log.proofs(seen, TrainingOptions()) if p.knob == "finetune"]
     assert proof.holds
     assert (proof.evidence["tensors_changed"], proof.evidence["tensors"]) == (changed, tensors)
     assert proof.evidence["trainable_parameters"].keys() >= {"classifier", "model.layers"}
@@ -239,21 +239,21 @@ def test_training_proves_that_weights_moved_and_which_may() -> None:
 def test_training_that_moves_nothing_is_no_training() -> None:
     """A learning rate of 0: the stage ran, and the proof does not hold."""
     _, seen = fine_tuned(batched(functions(64), functions(8, seed=1)), learning_rate=0.0)
-    (proof,) = [p for p in training.proofs(seen, TrainingOptions()) if p.knob == "finetune"]
+    (proof,) = [p for p in training_log.proofs(seen, TrainingOptions()) if p.knob == "finetune"]
     assert (proof.got, proof.note) == (False, "the stage ran, and no weight changed")
 
 
 def test_a_loss_that_does_not_fall_is_a_doubt() -> None:
     """So are steps that the gradient scaler left out."""
-    seen = training.Seen(steps=4, losses=[0.5, 0.4, 0.6, 0.7], skipped=1)
-    loss, skipped = training.doubts(TrainingOptions(), torch.device("cpu"), seen)
+    seen = TrainingLog(steps=4, losses=[0.5, 0.4, 0.6, 0.7], skipped=1)
+    loss, skipped = training_log.doubts(TrainingOptions(), torch.device("cpu"), seen)
     assert loss == "the training loss did not fall: its last half is 0.2 above its first"
     assert skipped.startswith("1 of 4 optimizer steps were skipped")
     assert (
-        training.doubts(
+        training_log.doubts(
             TrainingOptions(),
             torch.device("cpu"),
-            training.Seen(steps=4, losses=[0.7, 0.6, 0.5, 0.4]),
+            TrainingLog(steps=4, losses=[0.7, 0.6, 0.5, 0.4]),
         )
         == ()
     )

@@ -1,24 +1,25 @@
-"""The objective of an encoder: one class an example, by the probability of class 1."""
+"""The objective of an encoder: one class an example, answered by the probability of class 1."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import torch
+from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
 
-from greenbench.stages.data import Encoded
-from greenbench.stages.flops import Batch
+from greenbench.stages.objectives.interface import AnsweredBatch, Encoded, on_device
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from torch import nn
 
-    from greenbench.stages.data import Encoder, Loader
+    from greenbench.stages.encoders import Encoder
+    from greenbench.stages.objectives.interface import Loader, ModelInputs
 
 
-class Example(Protocol):
+class LabelledText(Protocol):
     """A text with its label."""
 
     @property
@@ -39,86 +40,101 @@ class Classification:
 
     training_texts = 1
     tokens_generated = 0
-    answered: tuple[Batch, ...] = ()
+    answered: tuple[AnsweredBatch, ...] = ()
 
-    def __init__(self, tokenizer: Encoder, pad_id: int, class_weights: bool = False) -> None:  # noqa: FBT001, FBT002
-        """Hold what text and batches are made with; with ``class_weights`` the loss weighs both classes evenly."""
-        self._tokenizer, self._pad_id = tokenizer, pad_id
+    def __init__(self, tokenizer: Encoder, pad_id: int, *, class_weights: bool = False) -> None:
+        """Make an objective; with ``class_weights`` both classes weigh the same in the loss."""
+        self._tokenizer = tokenizer
+        self._pad_id = pad_id
         self._weighted = class_weights
         self._weights: torch.Tensor | None = None
-        self.texts = self.full = 0
-        """Texts to be answered, and those of them that fill the tokens that are kept."""
+        self._texts = 0
+        self._full_texts = 0
+        """Texts to be answered that fill the tokens that are kept."""
 
-    def training_rows(self, examples: Sequence[Example]) -> Encoded:
-        """Tokenise a split, and weigh its classes as scikit-learn's ``balanced`` does: rows / (classes x rows of the class)."""
+    def training_rows(self, examples: Sequence[LabelledText]) -> Encoded:
+        """Tokenise a split, and set the weights of the classes if the loss is weighted.
+
+        They are those of scikit-learn's ``balanced``: rows / (classes x rows of the class).
+        """
         positive = sum(e.label for e in examples)
         if self._weighted and 0 < positive < len(examples):
-            self._weights = len(examples) / (2 * torch.tensor([len(examples) - positive, positive]))
+            counts = torch.tensor([len(examples) - positive, positive])
+            self._weights = len(examples) / (2 * counts)
         return self._rows(examples)
 
-    def inference_rows(self, examples: Sequence[Example]) -> Encoded:
+    def inference_rows(self, examples: Sequence[LabelledText]) -> Encoded:
         """Tokenise a split to be answered, and count the texts that are cut."""
-        found = self._rows(examples)
-        self.texts, self.full = (
-            len(found),
-            sum(len(row) >= self._tokenizer.max_tokens for row, _ in found.rows),
-        )
-        return found
+        encoded = self._rows(examples)
+        self._texts = len(encoded)
+        self._full_texts = 0
+        for ids, _ in encoded.rows:
+            if len(ids) >= self._tokenizer.max_tokens:
+                self._full_texts += 1
+        return encoded
 
-    def _rows(self, examples: Sequence[Example]) -> Encoded:
+    def _rows(self, examples: Sequence[LabelledText]) -> Encoded:
         ids = self._tokenizer.encode_batch([e.text for e in examples])
-        rows = [(row, e.label) for row, e in zip(ids, examples, strict=True)]
+        labels = [e.label for e in examples]
+        rows = list(zip(ids, labels, strict=True))
         return Encoded(rows=rows, tokens=sum(map(len, ids)))
 
     def training_batch(self, rows: Sequence[Row]) -> dict[str, torch.Tensor]:
-        """Pad on the right: ``input_ids`` and ``attention_mask`` of shape (batch, tokens), ``labels`` of shape (batch,)."""
-        return {**self.inference_batch(rows), "labels": torch.tensor([r[1] for r in rows])}
+        """Pad on the right.
+
+        ``input_ids`` and ``attention_mask`` have shape (batch, tokens), ``labels`` (batch,).
+        """
+        batch = self.inference_batch(rows)
+        labels = [label for _, label in rows]
+        batch["labels"] = torch.tensor(labels)
+        return batch
 
     def inference_batch(self, rows: Sequence[Row]) -> dict[str, torch.Tensor]:
         """Pad on the right, without the labels."""
-        ids = pad_sequence(
-            [torch.tensor(r[0]) for r in rows], batch_first=True, padding_value=self._pad_id
-        )
-        lengths = torch.tensor([len(r[0]) for r in rows])
-        return {
-            "input_ids": ids,
-            "attention_mask": (torch.arange(ids.shape[1]) < lengths[:, None]).long(),
-        }
+        texts = [torch.tensor(ids) for ids, _ in rows]
+        ids = pad_sequence(texts, batch_first=True, padding_value=self._pad_id)
+        lengths = torch.tensor([len(text) for text in texts])
+        mask = torch.arange(ids.shape[1]) < lengths[:, None]
+        return {"input_ids": ids, "attention_mask": mask.long()}
 
     def loss(
-        self, model: nn.Module, batch: Mapping[str, torch.Tensor], _together: Sequence[Any]
+        self, model: nn.Module, batch: ModelInputs, _step: Sequence[ModelInputs]
     ) -> torch.Tensor:
-        """Return the mean cross-entropy over the examples; micro-batches are equally large, so their means average.
+        """Return the mean cross-entropy; micro-batches are equally large, so their means average.
 
-        Weights of classes multiply each example's loss; their mean over the train split is 1.
+        Class weights multiply each example's loss; their mean over the training split is 1.
         """
         if self._weights is None:
-            loss: torch.Tensor = model(**batch).loss
-            return loss
-        labels = batch["labels"]
-        logits = model(**{k: v for k, v in batch.items() if k != "labels"}).logits
-        each = torch.nn.functional.cross_entropy(logits.float(), labels, reduction="none")
-        return (each * self._weights.to(each.device)[labels]).mean()
+            mean: torch.Tensor = model(**batch).loss
+            return mean
+        inputs = dict(batch)
+        labels = inputs.pop("labels")
+        logits = model(**inputs).logits
+        losses = cross_entropy(logits.float(), labels, reduction="none")
+        weights = self._weights.to(losses.device)[labels]
+        return (losses * weights).mean()
 
     def doubts(self) -> tuple[str, ...]:
-        """Say how many texts are cut: what lies behind the cut cannot be found."""
-        if not self.full:
+        """Warn of texts that are cut: the model cannot find what lies behind the cut."""
+        if not self._full_texts:
             return ()
-        kept = self._tokenizer.max_tokens
-        return (
-            f"{self.full} of {self.texts} test functions fill the {kept} tokens that are kept: what lies behind is not read",
-        )
+        filling = f"{self._full_texts} of {self._texts} test functions fill"
+        kept = f"the {self._tokenizer.max_tokens} tokens that are kept"
+        return (f"{filling} {kept}: the model does not read what follows",)
 
     @torch.inference_mode()
     def answer(self, net: nn.Module, loader: Loader, device: torch.device) -> list[float]:
         """Return the probability of class 1 for every example, in the loader's order."""
         net.eval()
-        found: list[torch.Tensor] = []
-        shapes: list[Batch] = []
+        of_class_1 = []
+        shapes = []
         for batch in loader:
-            shapes.append(Batch(*batch["input_ids"].shape))
-            logits = net(**{k: v.to(device) for k, v in batch.items()}).logits
-            found.append(logits.float().softmax(-1)[:, 1])
+            inputs = on_device(batch, device)
+            rows, tokens = inputs["input_ids"].shape
+            shapes.append(AnsweredBatch(rows, tokens))
+            logits = net(**inputs).logits
+            probabilities = logits.float().softmax(-1)
+            of_class_1.append(probabilities[:, 1])
         self.answered = tuple(shapes)
-        probabilities: list[float] = torch.cat(found).tolist()
-        return probabilities
+        answers: list[float] = torch.cat(of_class_1).tolist()
+        return answers

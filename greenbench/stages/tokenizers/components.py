@@ -1,7 +1,7 @@
-"""Normalizers, pre-tokenizers and post-processors of a Hugging Face ``tokenizer.json``, in plain Python.
+"""Normalizers, pre-tokenizers and post-processors of a Hugging Face ``tokenizer.json``.
 
-It reads these sections and refuses what it cannot reproduce to the letter. It does not merge bytes into tokens
-(``python_bpe``) nor look for added tokens (``added_tokens``), and it never calls the ``tokenizers`` library.
+They are in plain Python and never call the ``tokenizers`` library; what they cannot reproduce to
+the letter is refused. ``python_bpe`` merges bytes into tokens, ``added_tokens`` finds added tokens.
 """
 
 from __future__ import annotations
@@ -19,14 +19,15 @@ Json = Mapping[str, Any]
 Normalizer = Callable[[str], str]
 Splitter = Callable[[str], list[str]]
 
-# The pre-tokenization of GPT-2 (Radford et al. 2019, "Language Models are Unsupervised Multitask Learners").
-# It covers every character, so all its matches together are the text.
+# The pre-tokenization of GPT-2 (Radford et al. 2019, "Language Models are Unsupervised Multitask
+# Learners"). It covers every character, so all its matches together are the text.
 _GPT2: Final = regex.compile(
     r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 )
 
-# The regular expressions of a tokenizer.json are written for Oniguruma. Only the syntax that means the same there and
-# in the `regex` package is let through, so not `^`, `\w`, `\h`, `(?m`, `{2}+`, capturing groups, nested sets or `&&`.
+# The regular expressions of a tokenizer.json are written for Oniguruma. Only the syntax that means
+# the same there and in the `regex` package is accepted, so not `^`, `\w`, `\h`, `(?m`, `{2}+`,
+# capturing groups, nested sets or `&&`.
 _CLASS_ITEM: Final = r"\\[pP]\{\w+\}|\\[sSrnt\W_]|&(?!&)|[^\[\]\\&]"
 _PORTABLE: Final = regex.compile(
     r"(?:\\[pP]\{\w+\}|\\[sSrnt\W_]|\[\^?(?:" + _CLASS_ITEM + r")+\]"
@@ -48,13 +49,14 @@ def unsupported(where: str, section: str, found: object, supported: tuple[str, .
     """Return the error for a component that ``PythonBPE`` cannot reproduce."""
     names = ", ".join(supported)
     return UsageError(
-        f"{where}: {section} {found} is not supported by the pure-Python tokenizer, which knows {names}; "
-        "take another tokenizer or the Rust one"
+        f"{where}: {section} {found} is not supported by the pure-Python tokenizer, which knows "
+        f"{names}; take another tokenizer or the Rust one"
     )
 
 
 def _lowercase(text: str) -> str:
-    # Character by character, as Rust does it: str.lower() of a whole text turns a final sigma into another letter.
+    # Character by character, as Rust does it: str.lower() of a whole text turns a final sigma into
+    # another letter.
     return "".join(map(str.lower, text))
 
 
@@ -72,10 +74,9 @@ def _pattern(pattern: Json, where: str) -> str:
         escaped: str = regex.escape(pattern["String"])
         return escaped
     expression: str = pattern["Regex"]
-    if not (_PORTABLE.fullmatch(expression) and _compiles(expression)):
-        raise unsupported(
-            where, "regular expression", repr(expression), ("the syntax that all engines agree on",)
-        )
+    if not _PORTABLE.fullmatch(expression) or not _compiles(expression):
+        known = ("the syntax that all engines agree on",)
+        raise unsupported(where, "regular expression", repr(expression), known)
     return expression
 
 
@@ -88,7 +89,9 @@ def _compiles(expression: str) -> bool:
 
 
 def read_normalizers(spec: Json | None, where: str) -> tuple[Normalizer, ...]:
-    """Return the normalizers of the section ``spec``, to be called one after another; ``where`` names the file.
+    """Return the normalizers of the section ``spec``, to be called one after another.
+
+    ``where`` names the file in errors.
 
     Raises:
         UsageError: a normalizer is unknown.
@@ -97,9 +100,10 @@ def read_normalizers(spec: Json | None, where: str) -> tuple[Normalizer, ...]:
         return ()
     match spec["type"]:
         case "Sequence":
-            return tuple(
-                one for part in spec["normalizers"] for one in read_normalizers(part, where)
-            )
+            normalizers: list[Normalizer] = []
+            for part in spec["normalizers"]:
+                normalizers.extend(read_normalizers(part, where))
+            return tuple(normalizers)
         case "NFC" | "NFD" | "NFKC" | "NFKD" as form:
             return (partial(unicodedata.normalize, form),)
         case "Lowercase":
@@ -107,9 +111,8 @@ def read_normalizers(spec: Json | None, where: str) -> tuple[Normalizer, ...]:
         case "Prepend":
             return (partial(_prepend, spec["prepend"]),)
         case "Replace":
-            return (
-                partial(_replace, regex.compile(_pattern(spec["pattern"], where)), spec["content"]),
-            )
+            pattern = regex.compile(_pattern(spec["pattern"], where))
+            return (partial(_replace, pattern, spec["content"]),)
         case other:
             raise unsupported(where, "normalizer", other, _NORMALIZERS)
 
@@ -140,7 +143,10 @@ def _byte_level(spec: Json) -> tuple[Splitter, ...]:
 def _flattened(spec: Json) -> list[Json]:
     if spec["type"] != "Sequence":
         return [spec]
-    return [leaf for part in spec["pretokenizers"] for leaf in _flattened(part)]
+    leaves = []
+    for part in spec["pretokenizers"]:
+        leaves.extend(_flattened(part))
+    return leaves
 
 
 def _splitters(spec: Json, where: str) -> tuple[Splitter, ...]:
@@ -148,9 +154,8 @@ def _splitters(spec: Json, where: str) -> tuple[Splitter, ...]:
         case {"type": "Split", "behavior": "Isolated"}:
             return (_isolating(_pattern(spec["pattern"], where)),)
         case {"type": "Split"}:
-            raise unsupported(
-                where, "pre-tokenizer Split with behavior", spec["behavior"], _PRE_TOKENIZERS
-            )
+            section = "pre-tokenizer Split with behavior"
+            raise unsupported(where, section, spec["behavior"], _PRE_TOKENIZERS)
         case {"type": "Digits"}:
             return (_isolating(r"\p{N}" if spec["individual_digits"] else r"\p{N}+"),)
         case _:
@@ -158,9 +163,10 @@ def _splitters(spec: Json, where: str) -> tuple[Splitter, ...]:
 
 
 def read_splitters(spec: Json | None, where: str) -> tuple[Splitter, ...]:
-    """Return the pre-tokenizers of the section ``spec``: each cuts one piece of text into the list of its pieces.
+    """Return the pre-tokenizers of the section ``spec``: each cuts a piece of text into pieces.
 
-    The other half of ByteLevel, printable characters in the place of bytes, is left to the model, which reads bytes.
+    The other half of ByteLevel, printable characters in the place of bytes, is left to the model,
+    which reads bytes.
 
     Raises:
         UsageError: a pre-tokenizer is unknown, or ByteLevel is not the last one.
@@ -168,25 +174,33 @@ def read_splitters(spec: Json | None, where: str) -> tuple[Splitter, ...]:
     *before, last = _flattened(spec) if spec else [{"type": None}]
     if last["type"] != "ByteLevel":
         raise unsupported(where, "pre-tokenizer ending in", last["type"], _PRE_TOKENIZERS)
-    return (*(one for part in before for one in _splitters(part, where)), *_byte_level(last))
+    splitters: list[Splitter] = []
+    for part in before:
+        splitters.extend(_splitters(part, where))
+    return (*splitters, *_byte_level(last))
 
 
 def _template(spec: Json, where: str) -> tuple[list[int], list[int]]:
-    pieces = spec["single"]
-    texts = [
-        place for place, piece in enumerate(pieces) if piece.get("Sequence", {}).get("id") == "A"
-    ]
-    if len(texts) != 1 or sum("Sequence" in piece for piece in pieces) != 1:
-        raise unsupported(where, "post-processor TemplateProcessing of", pieces, _POST_PROCESSORS)
+    before: list[int] = []
+    after: list[int] = []
+    texts = 0
+    for piece in spec["single"]:
+        if "Sequence" in piece:
+            texts += 1
+            known = piece["Sequence"].get("id") == "A"
+            if texts > 1 or not known:
+                raise _unsupported_template(spec, where)
+        else:
+            ids = spec["special_tokens"][piece["SpecialToken"]["id"]]["ids"]
+            (after if texts else before).extend(ids)
+    if texts == 0:
+        raise _unsupported_template(spec, where)
+    return before, after
 
-    def ids(part: list[Json]) -> list[int]:
-        return [
-            one
-            for piece in part
-            for one in spec["special_tokens"][piece["SpecialToken"]["id"]]["ids"]
-        ]
 
-    return ids(pieces[: texts[0]]), ids(pieces[texts[0] + 1 :])
+def _unsupported_template(spec: Json, where: str) -> UsageError:
+    section = "post-processor TemplateProcessing of"
+    return unsupported(where, section, spec["single"], _POST_PROCESSORS)
 
 
 def _around(spec: Json, where: str) -> tuple[list[int], list[int]]:
@@ -199,10 +213,10 @@ def _around(spec: Json, where: str) -> tuple[list[int], list[int]]:
 
 
 def read_special_ids(spec: Json | None, where: str) -> tuple[list[int], list[int]]:
-    """Return the ids that the post-processor ``spec`` puts before and after the ids of a single text.
+    """Return the ids that the post-processor ``spec`` puts before and after those of a text.
 
     Raises:
-        UsageError: the post-processor is unknown, or its template for one text does not hold that text just once.
+        UsageError: the post-processor is unknown, or its template does not hold the text just once.
     """
     match spec:
         case None | {"type": "ByteLevel"}:  # ByteLevel mends character offsets only

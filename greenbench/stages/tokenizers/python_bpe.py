@@ -1,17 +1,20 @@
 """Byte-level byte pair encoding in pure Python: the tokenizer of the benchmark's baseline.
 
-It reads the same ``tokenizer.json`` as the Rust library ``tokenizers`` and gives the same ids, so that the two differ
-in time and energy alone. It calls no part of that library, loads no big package, and does not pad, train, align offsets
-or encode pairs. Truncation and padding set in the file are not applied: ``transformers`` overrides them in each call.
+It reads the same ``tokenizer.json`` as the Rust library ``tokenizers`` and gives the same ids, so
+that the two differ in time and energy alone. It calls no part of that library, loads no big
+package, and does not pad, train, align offsets or encode pairs. Truncation and padding set in the
+file are not applied: ``transformers`` overrides them in each call.
 
 Methods: BPE of Sennrich, Haddow and Birch (ACL 2016), over bytes as in GPT-2 (Radford et al. 2019).
 
-Like the encoder of GPT-2 and like the Rust library it remembers the ids of the words seen, with the bounds of the
-latter (10,000 words of up to 255 characters); never those of whole texts, and only as long as the object lives.
+Like the encoder of GPT-2 and like the Rust library it remembers the ids of the words seen, with the
+bounds of the latter (10,000 words of up to 255 characters); never those of whole texts, and only as
+long as the object lives.
 
-The ids are the same for all characters of Unicode 9. Where a file normalizes to NFC or the like, younger combining
-marks may be put in another order, because the Rust library's tables end there; the letters and digits of the newest
-versions of Unicode depend on the version that the package ``regex`` has.
+The ids are the same for all characters of Unicode 9. Where a file normalizes to NFC or the like,
+younger combining marks may be put in another order, because the Rust library's tables end there;
+the letters and digits of the newest versions of Unicode depend on the version of the package
+``regex``.
 """
 
 from __future__ import annotations
@@ -50,13 +53,15 @@ _MERGED_AWAY: Final = -1
 
 def _printable_bytes() -> list[str]:
     """Return, for each byte, the printable character that stands for it in a GPT-2 vocabulary."""
-    kept = {
-        *range(ord("!"), ord("~") + 1),
-        *range(ord("¡"), ord("¬") + 1),
-        *range(ord("®"), ord("ÿ") + 1),
-    }
+    printable: set[int] = set()
+    for first, last in ("!~", "¡¬", "®ÿ"):
+        printable.update(range(ord(first), ord(last) + 1))
     others = iter(range(256, 512))
-    return [chr(byte) if byte in kept else chr(next(others)) for byte in range(256)]
+    characters = []
+    for byte in range(256):
+        code = byte if byte in printable else next(others)
+        characters.append(chr(code))
+    return characters
 
 
 _CHARACTERS: Final = _printable_bytes()
@@ -69,77 +74,98 @@ class _BPEModel:
     def __init__(self, spec: Json, where: str) -> None:
         for name, allowed in _MODEL_DEFAULTS.items():
             if spec.get(name, allowed[0]) not in allowed:
-                raise unsupported(
-                    where, f"model with {name}", spec[name], (f"{name} {allowed[0]}",)
-                )
+                known = (f"{name} {allowed[0]}",)
+                raise unsupported(where, f"model with {name}", spec[name], known)
         self.vocabulary: dict[str, int] = dict(spec["vocab"])
         self._merges = _ranked_merges(spec["merges"], self.vocabulary)
         self._whole_words = bool(spec.get("ignore_merges"))
         self._fuse_unknown = bool(spec.get("fuse_unk"))
         self._bytes = [self.vocabulary.get(character) for character in _CHARACTERS]
-        unknown = spec.get("unk_token")
-        self._unknown = (
-            self.vocabulary[unknown] if unknown is not None and None in self._bytes else None
-        )
+        self._unknown: int | None = None
+        if spec.get("unk_token") is not None and None in self._bytes:
+            self._unknown = self.vocabulary[spec["unk_token"]]
 
     def encode_word(self, word: str) -> list[int]:
         """Return the ids of one pre-tokenized ``word``."""
         encoded = word.encode()
         if self._whole_words:
-            whole = self.vocabulary.get("".join([_CHARACTERS[byte] for byte in encoded]))
-            if whole is not None:
-                return [whole]
+            token = "".join([_CHARACTERS[byte] for byte in encoded])
+            if token in self.vocabulary:
+                return [self.vocabulary[token]]
         return self._merge(self._symbols(encoded))
 
     def _symbols(self, encoded: bytes) -> list[int]:
-        """Return one id per byte; a byte outside the vocabulary is the unknown token, or nothing if there is none."""
+        """Return one id per byte.
+
+        A byte outside the vocabulary is the unknown token, or nothing if there is none.
+        """
         ids: list[int] = []
         after_unknown = False
         for byte in encoded:
-            found = self._bytes[byte]
-            symbol = self._unknown if found is None else found
-            if symbol is not None and not (found is None and after_unknown and self._fuse_unknown):
+            symbol = self._bytes[byte]
+            if symbol is not None:
                 ids.append(symbol)
-            after_unknown = found is None
+                after_unknown = False
+                continue
+            fused = after_unknown and self._fuse_unknown
+            if self._unknown is not None and not fused:
+                ids.append(self._unknown)
+            after_unknown = True
         return ids
 
     def _merge(self, ids: list[int]) -> list[int]:
         """Merge ``ids`` in place, always the adjacent pair of lowest rank, the leftmost first.
 
-        The symbols form a linked list and the candidate pairs a heap, so a word of n bytes takes O(n log n) steps:
-        where no pre-tokenizer splits, a word is a whole text. Heap entries that other merges made stale are skipped.
+        The symbols form a linked list and the candidate pairs a heap, so a word of n bytes takes
+        O(n log n) steps: where no pre-tokenizer splits, a word is a whole text. Heap entries that
+        other merges made stale are skipped.
         """
-        merges, end = self._merges, len(ids)
-        following, preceding = list(range(1, end + 1)), list(range(-1, end - 1))
-        heap = [
-            (*merges[pair], place) for place, pair in enumerate(pairwise(ids)) if pair in merges
-        ]
+        merges = self._merges
+        end = len(ids)
+        following = list(range(1, end + 1))
+        preceding = list(range(-1, end - 1))
+        heap = []
+        for place, pair in enumerate(pairwise(ids)):
+            if pair in merges:
+                rank, merged = merges[pair]
+                heap.append((rank, merged, place))
         heapq.heapify(heap)
         while heap:
             _, merged, left = heapq.heappop(heap)
             right = following[left]
-            if right >= end or merges.get((ids[left], ids[right]), (0, _MERGED_AWAY))[1] != merged:
+            if right >= end:
                 continue
-            ids[left], ids[right] = merged, _MERGED_AWAY
+            present = merges.get((ids[left], ids[right]))
+            if present is None or present[1] != merged:
+                continue
+            ids[left] = merged
+            ids[right] = _MERGED_AWAY
             after = following[left] = following[right]
             if after < end:
                 preceding[after] = left
-                if (pair := (merged, ids[after])) in merges:
+                pair = (merged, ids[after])
+                if pair in merges:
                     heapq.heappush(heap, (*merges[pair], left))
             before = preceding[left]
-            if before >= 0 and (pair := (ids[before], merged)) in merges:
-                heapq.heappush(heap, (*merges[pair], before))
+            if before >= 0:
+                pair = (ids[before], merged)
+                if pair in merges:
+                    heapq.heappush(heap, (*merges[pair], before))
         return [symbol for symbol in ids if symbol != _MERGED_AWAY]
 
 
 def _ranked_merges(
     merges: Iterable[str | list[str]], vocabulary: Mapping[str, int]
 ) -> dict[tuple[int, int], tuple[int, int]]:
-    """Return rank and id of the merged token by the ids of the pair, from "a b" strings or ["a", "b"] lists."""
+    """Return rank and id of the merged token by the ids of the pair.
+
+    Files write a merge as the string "a b" or as the list ["a", "b"].
+    """
     ranked = {}
     for rank, merge in enumerate(merges):
         left, right = merge.split(" ") if isinstance(merge, str) else merge
-        ranked[vocabulary[left], vocabulary[right]] = rank, vocabulary[left + right]
+        merged = vocabulary[left + right]
+        ranked[vocabulary[left], vocabulary[right]] = (rank, merged)
     return ranked
 
 
@@ -147,7 +173,7 @@ class PythonBPE:
     """A byte-level BPE tokenizer in pure Python; make one with ``PythonBPE.from_file``."""
 
     def __init__(self, spec: Json, where: str) -> None:
-        """Build the tokenizer from the parsed ``tokenizer.json`` ``spec``; ``where`` names it in errors.
+        """Build the tokenizer from the parsed ``tokenizer.json``; ``where`` names it in errors.
 
         Raises:
             UsageError: a component cannot be reproduced.
@@ -161,7 +187,9 @@ class PythonBPE:
         normalizers = read_normalizers(spec.get("normalizer"), where)
         added = read_added_tokens(spec.get("added_tokens") or (), self._model.vocabulary)
         self._added = AddedVocabulary(added, normalizers, where)
-        self._ids = self._model.vocabulary | {token.content: token.id for token in added}
+        self._ids = dict(self._model.vocabulary)
+        for token in added:
+            self._ids[token.content] = token.id
         self._tokens = {token_id: token for token, token_id in self._ids.items()}
         self._special = {token.id for token in added if token.special}
         self._separator = "" if spec.get("decoder") else " "
@@ -174,18 +202,18 @@ class PythonBPE:
         """Read the ``tokenizer.json`` at ``path``.
 
         Raises:
-            UsageError: the file is missing, cut off or malformed, or holds a component that cannot be reproduced.
+            UsageError: the file is missing, cut off or malformed, or holds a component that cannot
+                be reproduced.
         """
         try:
-            return cls(json.loads(Path(path).read_text(encoding="utf-8")), str(path))
+            text = Path(path).read_text(encoding="utf-8")
+            return cls(json.loads(text), str(path))
         except OSError as error:
-            message = (
-                f"{path}: cannot be read ({error.strerror}); give the path of a tokenizer.json"
-            )
-            raise UsageError(message) from error
+            reason = f"cannot be read ({error.strerror})"
+            raise UsageError(f"{path}: {reason}; give the path of a tokenizer.json") from error
         except (ValueError, LookupError, TypeError, AttributeError) as error:
-            message = f"{path}: not a whole tokenizer.json ({error!r}); save or download it again"
-            raise UsageError(message) from error
+            reason = f"not a whole tokenizer.json ({error!r})"
+            raise UsageError(f"{path}: {reason}; save or download it again") from error
 
     @property
     def vocab_size(self) -> int:
@@ -197,9 +225,10 @@ class PythonBPE:
         return self._ids.get(token)
 
     def encode(self, text: str, *, max_length: int | None = None) -> list[int]:
-        """Return the ids of ``text``, with the special tokens of the file's post-processor around them.
+        """Return the ids of ``text``, the special tokens of the post-processor around them.
 
-        With ``max_length`` the result has at most that many ids: the text is cut on the right, the special tokens stay.
+        With ``max_length`` the result has at most that many ids: the text is cut on the right, the
+        special tokens stay.
 
         Raises:
             UsageError: ``max_length`` leaves no room for the special tokens.
@@ -222,12 +251,16 @@ class PythonBPE:
         return [self.encode(text, max_length=max_length) for text in texts]
 
     def decode(self, ids: Iterable[int], *, skip_special_tokens: bool = True) -> str:
-        """Return the text of ``ids``; ids that are no token are left out, broken UTF-8 becomes U+FFFD.
+        """Return the text of ``ids``.
 
-        A file without a decoder gets its tokens joined by spaces, as the Rust library does.
+        Ids that are no token are left out, broken UTF-8 becomes U+FFFD. The tokens of a file
+        without a decoder are joined by spaces, as the Rust library does.
         """
-        skipped = self._special if skip_special_tokens else ()
-        tokens = [self._tokens[one] for one in ids if one in self._tokens and one not in skipped]
+        tokens = []
+        for token_id in ids:
+            skipped = skip_special_tokens and token_id in self._special
+            if token_id in self._tokens and not skipped:
+                tokens.append(self._tokens[token_id])
         if self._separator:
             return self._separator.join(tokens)
         return b"".join(map(_token_bytes, tokens)).decode(errors="replace")
@@ -237,9 +270,10 @@ class PythonBPE:
             return None
         room = max_length - len(self._before) - len(self._after)
         if room < 0:
+            special = max_length - room
             raise UsageError(
-                f"{self._where}: max_length {max_length} has no room for the {max_length - room} special tokens that "
-                f"this tokenizer adds; give at least {max_length - room}"
+                f"{self._where}: max_length {max_length} has no room for the {special} special "
+                f"tokens that this tokenizer adds; give at least {special}"
             )
         return room
 
@@ -250,7 +284,9 @@ class PythonBPE:
         cache = self._cache
         for word in words:
             known = cache.get(word)
-            ids += self._encode_new(word) if known is None else known
+            if known is None:
+                known = self._encode_new(word)
+            ids += known
 
     def _encode_new(self, word: str) -> list[int]:
         ids = self._model.encode_word(word)
@@ -260,7 +296,10 @@ class PythonBPE:
 
 
 def _token_bytes(token: str) -> bytes:
-    """Return the bytes that ``token`` stands for; a token with other characters than ByteLevel's stands for itself."""
+    """Return the bytes that ``token`` stands for.
+
+    A token with other characters than those of ByteLevel stands for itself.
+    """
     try:
         return bytes([_BYTES[character] for character in token])
     except KeyError:

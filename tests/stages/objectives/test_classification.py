@@ -14,7 +14,7 @@ from torch import nn
 
 from greenbench.data.examples import Example
 from greenbench.options import DataOptions, Options
-from greenbench.stages import data
+from greenbench.stages import encoders
 from greenbench.stages.objectives.classification import Classification
 from greenbench.stages.toggles import Toggles
 
@@ -34,7 +34,8 @@ class Fixed(nn.Module):
 
 def goal(*, weighted: bool) -> Classification:
     """Make the objective on the tiny start's tokenizer."""
-    return Classification(data.encoder("rust", START.tokenizer_file, SIZE.max_tokens), 0, weighted)
+    tokenizer = encoders.encoder("rust", START.tokenizer_file, SIZE.max_tokens)
+    return Classification(tokenizer, 0, class_weights=weighted)
 
 
 def unbalanced() -> list[Example]:
@@ -94,7 +95,7 @@ def test_texts_that_are_cut_are_counted_and_told() -> None:
     rows = objective.inference_rows([*functions(3), long])
     assert len(rows[3][0]) == SIZE.max_tokens
     assert objective.doubts() == (
-        "1 of 4 test functions fill the 256 tokens that are kept: what lies behind is not read",
+        "1 of 4 test functions fill the 256 tokens that are kept: the model does not read what follows",
     )
     objective.inference_rows(functions(3))
     assert objective.doubts() == ()

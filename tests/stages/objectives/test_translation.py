@@ -27,7 +27,7 @@ from stages.small_runs import CPU
 
 from greenbench.data.pairs import Pair
 from greenbench.options import TrainingOptions
-from greenbench.stages import data, isolation, training
+from greenbench.stages import encoders, isolation, training
 from greenbench.stages.objectives.translation import IGNORED, Translation
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def goal(
     checkpoint: Checkpoint, kind: str = "rust", *, max_tokens: int = 40, longest: int = 12
 ) -> Translation:
     """Return the objective with one of the two tokenizers."""
-    return Translation(data.encoder(kind, checkpoint.tokenizer_file, max_tokens), PAD, EOS, longest)
+    return Translation(encoders.encoder(kind, checkpoint.tokenizer_file, max_tokens), PAD, EOS, longest)
 
 
 # --- what is written ----------------------------------------------------------------------------------------------------
@@ -136,7 +136,7 @@ def test_answers_become_text_without_special_tokens(llama: Checkpoint, kind: str
     objective = goal(llama, kind)
     batches = replace(questions(llama, some), objective=objective)
     texts = objective.answer(llama.load(), batches.test, CPU)
-    assert texts == data.encoder("rust", llama.tokenizer_file, 40).decode_batch(ids)
+    assert texts == encoders.encoder("rust", llama.tokenizer_file, 40).decode_batch(ids)
     assert not any(mark in text for text in texts for mark in ("<pad>", "<s>", "</s>"))
 
 
@@ -144,7 +144,7 @@ def test_answers_become_text_without_special_tokens(llama: Checkpoint, kind: str
 @given(rows=st.lists(st.lists(st.integers(0, 319), max_size=30), max_size=4))
 def test_both_tokenizers_decode_alike(llama: Checkpoint, rows: list[list[int]]) -> None:
     """Whatever a model writes, halves of characters and special tokens too, becomes the same text in Python and in Rust."""
-    python, rust = (data.encoder(kind, llama.tokenizer_file, 40) for kind in ("python", "rust"))
+    python, rust = (encoders.encoder(kind, llama.tokenizer_file, 40) for kind in ("python", "rust"))
     assert python.decode_batch(rows) == rust.decode_batch(rows)
 
 
@@ -160,7 +160,7 @@ def test_sources_are_cut_and_the_instruction_stays_whole(
     (one,) = pairs(1, first=which)
     objective, whole = (
         goal(llama, max_tokens=max_tokens),
-        data.encoder("rust", llama.tokenizer_file, 1000),
+        encoders.encoder("rust", llama.tokenizer_file, 1000),
     )
     source, (_, *instruction) = whole.encode_batch([one.source, INSTRUCTION])
     read = objective.inference_rows([one])
@@ -179,7 +179,7 @@ def test_each_pair_is_asked_for_in_its_own_language(llama: Checkpoint) -> None:
         replace(p, language=language)
         for p, language in zip(pairs(2), ("python", "go"), strict=True)
     )
-    texts = data.encoder("rust", llama.tokenizer_file, 1000).decode_batch(
+    texts = encoders.encoder("rust", llama.tokenizer_file, 1000).decode_batch(
         list(goal(llama, max_tokens=500).inference_rows([one, two, one]))
     )
     assert texts == [
@@ -193,7 +193,7 @@ def test_a_first_token_of_the_tokenizer_stands_once_before_the_prompt(
 ) -> None:
     """Where the tokenizer begins every text with ``<s>``, the prompt does, and neither instruction nor target; else nothing."""
     for checkpoint, first in ((llama, [BOS]), (qwen2, [])):
-        bare = data.encoder("rust", qwen2.tokenizer_file, 1000)
+        bare = encoders.encoder("rust", qwen2.tokenizer_file, 1000)
         for one, (prompt, target) in zip(
             pairs(3), goal(checkpoint, kind, max_tokens=500).training_rows(pairs(3)), strict=True
         ):
@@ -213,7 +213,7 @@ def test_only_a_whole_target_gets_an_end_token(
     """A target is cut at the model's and at the tokenizer's length; one that is cut does not teach the model to stop there."""
     (one,) = pairs(1, first=which)
     (_, *whole), room = (
-        data.encoder("rust", llama.tokenizer_file, 1000).encode_batch([one.target])[0],
+        encoders.encoder("rust", llama.tokenizer_file, 1000).encode_batch([one.target])[0],
         max_tokens - 1,
     )
     _, target = goal(llama, max_tokens=max_tokens, longest=longest).training_rows([one])[0]

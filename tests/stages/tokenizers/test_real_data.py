@@ -8,7 +8,7 @@ import pytest
 
 from greenbench.data.models.checkpoints import Checkpoint
 from greenbench.experiment.profiles import PROFILES
-from greenbench.stages import data
+from greenbench.stages import encoders
 
 SHARED = Path(__file__).resolve().parents[4] / "shared" / "datasets"
 MODELS = {"T1": "M1", "T2": "M2"}
@@ -26,7 +26,7 @@ def test_ids_are_identical_on_every_example(task: str) -> None:
     import pyarrow.parquet as pq
 
     start = Checkpoint(MODELS[task], PROFILES["tiny"].tasks[task].model)
-    python, rust = (data.encoder(kind, start.tokenizer_file, ENOUGH) for kind in ("python", "rust"))
+    python, rust = (encoders.encoder(kind, start.tokenizer_file, ENOUGH) for kind in ("python", "rust"))
     seen = 0
     for file in files:
         table = pq.read_table(file)

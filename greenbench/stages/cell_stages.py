@@ -1,0 +1,119 @@
+"""The five stages of one cell: each stage is one call that does what the cell's options say.
+
+A stage does its work when it is called, inside the window that the pipeline opened; nothing happens
+before. A record collects what is read back from the live objects.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING
+
+from greenbench.stages import architecture, data, encoders, layers, precision, training
+from greenbench.stages.objectives import objective
+from greenbench.stages.round_record import InferenceProbe, RoundRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import torch
+    from torch import nn
+
+    from greenbench.data.models.checkpoints import Checkpoint
+    from greenbench.options import Options
+    from greenbench.stages.data import Batches
+    from greenbench.stages.objectives.interface import Answers, TaskExample
+    from greenbench.types import TaskSize
+
+
+class CellStages:
+    """The stages of a cell, in the order in which the pipeline calls them."""
+
+    def __init__(self, options: Options, size: TaskSize, device: torch.device) -> None:
+        """Make the stages; raises UsageError for options that contradict each other."""
+        self.options = options
+        self.size = size
+        self.device = device
+        self.micro = data.micro_batch(options.data.batch_size, options.training.accumulation_steps)
+        self.record = RoundRecord(options, device)
+        """What the stages of the present round have left behind."""
+
+    @property
+    def finetunes(self) -> bool:
+        """Whether the training stage runs."""
+        return self.options.training.finetune
+
+    @property
+    def shortens(self) -> bool:
+        """Whether layers are left out after training."""
+        return layers.shortens(self.options.inference)
+
+    @property
+    def converts(self) -> bool:
+        """Whether weights are converted after training."""
+        return self.options.architecture.weight_format != "fp32"
+
+    def data(
+        self,
+        train: Sequence[TaskExample],
+        test: Sequence[TaskExample],
+        model: Checkpoint,
+        seed: int,
+        *,
+        valid: Sequence[TaskExample] = (),
+    ) -> Batches:
+        """Tokenise and batch for the model's objective; of ``valid`` what the options need."""
+        options = self.options.data
+        file, longest = model.tokenizer_file, self.size.max_tokens
+        tokenizer = encoders.encoder(options.tokenizer, file, longest)
+        batches = data.prepare(
+            train,
+            test,
+            tokenizer,
+            objective(tokenizer, model, self.size),
+            options,
+            micro=self.micro,
+            seed=seed,
+            calibration=layers.calibration(self.options.inference, valid),
+        )
+        self.record.batches = batches
+        return batches
+
+    def architecture(self, model: Checkpoint) -> nn.Module:
+        """Load the model in FP32 on the device."""
+        net = model.load().to(self.device)
+        self.record.config = copy.deepcopy(getattr(net, "config", None))
+        return net
+
+    def training(self, net: nn.Module, batches: Batches) -> nn.Module:
+        """Fine-tune."""
+        options = self.options.training
+        log = training.finetune(net, batches, options, self.size, self.device)
+        self.record.log = log
+        return net
+
+    def shortening(self, net: nn.Module, batches: Batches) -> nn.Module:
+        """Leave layers out of the trained model."""
+        calibration = data.calibration_batches(batches)
+        options = self.options.inference
+        depth = layers.shorten(net, options, calibration, self.device)
+        self.record.depth = depth
+        return net
+
+    def conversion(self, net: nn.Module) -> nn.Module:
+        """Convert the weights of the trained model."""
+        return architecture.convert(net, self.options.architecture, self.device)
+
+    def inference(self, net: nn.Module, batches: Batches) -> Answers:
+        """Return the model's answer to each test example."""
+        if self.record.probe is None:  # the proofs are of the first pass
+            depth = self.record.depth or layers.depth_of(net)
+            self.record.probe = InferenceProbe(net, depth)
+        with precision.autocast(self.options.inference.precision, self.device):
+            return batches.objective.answer(net, batches.test, self.device)
+
+    def answers(self, net: nn.Module, batches: Batches, examples: Sequence[TaskExample]) -> Answers:
+        """Return the answers to other examples, as ``inference`` would, for the judging."""
+        loader = data.in_order(batches.objective, examples, batches.batch_size)
+        with precision.autocast(self.options.inference.precision, self.device):
+            return batches.objective.answer(net, loader, self.device)

@@ -1,0 +1,97 @@
+"""What the stages need of an objective, and what passes between them: rows and batches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+from torch.utils.data import DataLoader
+
+if TYPE_CHECKING:
+    from torch import nn
+
+TaskExample = Any
+"""An example as its objective reads it: a ``LabelledText`` or a ``TextPair``."""
+EncodedRow = Any
+"""An example as token ids, in the form that its objective makes batches of."""
+Answers = Sequence[float] | Sequence[str]
+"""A probability or a text for each example."""
+ModelInputs = Mapping[str, torch.Tensor]
+"""A batch: ``input_ids`` and ``attention_mask``, and in training ``labels``."""
+Loader = DataLoader[EncodedRow]
+
+
+def on_device(batch: ModelInputs, device: torch.device) -> dict[str, torch.Tensor]:
+    """Return the tensors of ``batch`` on ``device``."""
+    return {name: tensor.to(device) for name, tensor in batch.items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Encoded:
+    """One split as token ids, a row an example, with the number of its tokens."""
+
+    rows: Sequence[EncodedRow]
+    tokens: int
+    """Padding not counted."""
+
+    def __len__(self) -> int:
+        """Examples in the split."""
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> EncodedRow:
+        """One example."""
+        return self.rows[index]
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredBatch:
+    """The shape of a batch that was answered."""
+
+    rows: int
+    tokens: int
+    """In each row, padding included: it is computed like any other token."""
+    written: int = 0
+    """Tokens that were generated in each row."""
+
+
+class Objective(Protocol):
+    """What a model is trained for: examples become rows, rows batches, and batches answers."""
+
+    training_texts: int
+    """Texts of an example that are tokenised for training: a source and a target are two."""
+
+    def training_rows(self, examples: Sequence[TaskExample]) -> Encoded:
+        """Tokenise examples to train on."""
+
+    def inference_rows(self, examples: Sequence[TaskExample]) -> Encoded:
+        """Tokenise examples to be answered."""
+
+    def training_batch(self, rows: Sequence[EncodedRow]) -> dict[str, torch.Tensor]:
+        """Collate rows; ``labels`` has one entry an example in its first dimension."""
+
+    def inference_batch(self, rows: Sequence[EncodedRow]) -> dict[str, torch.Tensor]:
+        """Collate rows into the tensors that the model is called with."""
+
+    def loss(
+        self, model: nn.Module, batch: ModelInputs, step: Sequence[ModelInputs]
+    ) -> torch.Tensor:
+        """Return the loss of one micro-batch of the optimizer step that consists of ``step``.
+
+        Averaged over the micro-batches of a step, it is the loss of the step's examples together.
+        """
+
+    def answer(self, net: nn.Module, loader: Loader, device: torch.device) -> Answers:
+        """Return the model's answer to each example, in the loader's order."""
+
+    @property
+    def tokens_generated(self) -> int:
+        """Tokens that ``answer`` has written, end tokens included."""
+
+    @property
+    def answered(self) -> Sequence[AnsweredBatch]:
+        """Shapes of the batches of the latest ``answer``."""
+
+    def doubts(self) -> tuple[str, ...]:
+        """Return warnings about inputs and outputs that were cut."""

@@ -1,0 +1,101 @@
+"""What the stages of one round left behind, and the proofs and warnings that follow from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from greenbench.stages import architecture, data, inference, layers, precision, training_log
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedConfig, PreTrainedModel
+
+    from greenbench.options import Options
+    from greenbench.stages.data import Batches
+    from greenbench.stages.layers import Depth
+    from greenbench.stages.objectives.interface import Objective
+    from greenbench.stages.training_log import TrainingLog
+    from greenbench.types import Applied
+
+
+class InferenceProbe:
+    """Reads what a model does in its first forward pass of inference."""
+
+    def __init__(self, net: PreTrainedModel, depth: Depth) -> None:
+        """Probe ``net``, whose layers are those of ``depth``; the hooks go after one pass."""
+        layers.watch(net, depth)
+        self.net = net
+        self.depth = depth
+        self.precision = precision.PrecisionProbe(net)
+        self.attention = inference.AttentionProbe(net)
+
+
+@dataclass(slots=True)
+class RoundRecord:
+    """One round of a cell, as far as it has come."""
+
+    options: Options
+    device: torch.device
+    config: PreTrainedConfig | None = None
+    """The model's configuration before layers were left out."""
+    batches: Batches | None = None
+    log: TrainingLog | None = None
+    """None if nothing was trained."""
+    depth: Depth | None = None
+    """None if no layers were left out."""
+    probe: InferenceProbe | None = None
+    uncounted: str = ""
+    """Why the operations could not be counted."""
+
+    @property
+    def objective(self) -> Objective | None:
+        """The objective of the batches; None before there are any."""
+        if self.batches is None:
+            return None
+        return self.batches.objective
+
+    def applied(self) -> tuple[Applied, ...]:
+        """Return all proofs of the round but those of the system stage; reads the live model."""
+        trained = training_log.proofs(self.log, self.options.training)
+        return (*self._data_proofs(), *trained, *self._inference_proofs())
+
+    def _data_proofs(self) -> tuple[Applied, ...]:
+        if self.batches is None:
+            return ()
+        per_step = None
+        if self.log is not None:
+            per_step = self.log.examples / self.log.attempts
+        answered = self.batches.objective.answered
+        batch_size = self.options.data.batch_size
+        batch_proof = data.batch_proof(batch_size, per_step, answered)
+        return (self.batches.tokenizer_proof, batch_proof)
+
+    def _inference_proofs(self) -> tuple[Applied, ...]:
+        """Return the proofs that the answering model gives; none before it answered."""
+        if self.probe is None:
+            return ()
+        options = self.options
+        net, depth = self.probe.net, self.probe.depth
+        rows = {}
+        if self.log is not None:
+            rows = layers.renumbered(self.log.rows, depth)
+        formats = architecture.proofs(net, options.architecture, self.device, rows)
+        which_layers = layers.proofs(depth, options.inference)
+        actual = self.probe.precision.name
+        evidence = self.probe.attention.evidence
+        computed = inference.precision_proof(options.inference.precision, actual, evidence)
+        return (*formats, *which_layers, computed)
+
+    def warnings(self) -> tuple[str, ...]:
+        """Return what a reader should know of device, options and round, each sentence once."""
+        options = self.options
+        warnings: list[str] = []
+        warnings += training_log.doubts(options.training, self.device, self.log)
+        warnings += precision.doubts(options.inference.precision, self.device)
+        warnings += architecture.doubts(options.architecture, self.device)
+        if self.objective is not None:
+            warnings += self.objective.doubts()
+        if self.uncounted:
+            warnings.append(self.uncounted)
+        return tuple(dict.fromkeys(warnings))

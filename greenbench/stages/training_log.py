@@ -1,0 +1,174 @@
+"""What training was observed to do, and the proofs and warnings that follow from it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING
+
+from greenbench.options import TrainingOptions
+from greenbench.stages import precision
+from greenbench.types import Applied
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import torch
+
+
+@dataclass(slots=True)
+class TrainingLog:
+    """Counts and readings of one training run.
+
+    Tensors are read after the window: reading them would make a GPU wait.
+    """
+
+    steps: int = 0
+    """Counted at the optimizer itself; a step that the scaler skips does not reach it."""
+    micro_batches: int = 0
+    examples: int = 0
+    tokens: list[torch.Tensor] = field(default_factory=list)
+    """Tokens of each micro-batch, without padding."""
+    shapes: list[tuple[int, int]] = field(default_factory=list)
+    """Rows and tokens of each micro-batch, padding included."""
+    losses: list[torch.Tensor | float] = field(default_factory=list)
+    """Loss of each micro-batch."""
+    skipped: int = 0
+    """Steps that the gradient scaler of fp16 skipped because a gradient overflowed."""
+    trainable: dict[str, int] = field(default_factory=dict)
+    """Parameters that training may change, by module."""
+    dtypes: tuple[str, ...] = ()
+    """Dtypes of the trained weights."""
+    norms_before: dict[str, torch.Tensor] = field(default_factory=dict)
+    """Norm of each trainable tensor by name."""
+    norms_after: dict[str, torch.Tensor] = field(default_factory=dict)
+    precision: str | None = None
+    """Precision that a linear layer computed in."""
+    optimizer: str = ""
+    """Class of the optimizer, in lower case."""
+    rows: dict[str, torch.Tensor] = field(default_factory=dict)
+    """Some rows of each trained matrix by name, as training left them."""
+
+    def count_step(self, *_: object) -> None:
+        """Count a step of the optimizer; a hook."""
+        self.steps += 1
+
+    @property
+    def attempts(self) -> int:
+        """Steps made or skipped; each takes its micro-batches."""
+        return self.steps + self.skipped
+
+    @property
+    def changed_tensors(self) -> int:
+        """Trainable tensors that have another norm than before."""
+        changed = 0
+        for name, before in self.norms_before.items():
+            if bool(before != self.norms_after[name]):
+                changed += 1
+        return changed
+
+    def loss_rise(self) -> float:
+        """Return the mean loss of the last half minus that of the first."""
+        half = len(self.losses) // 2
+        first_half, last_half = self.losses[:half], self.losses[-half:]
+        return _mean(last_half) - _mean(first_half)
+
+
+def _mean(losses: Sequence[torch.Tensor | float]) -> float:
+    return sum(map(float, losses)) / len(losses)
+
+
+def proofs(log: TrainingLog | None, options: TrainingOptions) -> tuple[Applied, ...]:
+    """Return a proof of each knob of training; ``log`` is None if the stage did not run."""
+    if log is None:
+        finetune = _proof("finetune", options.finetune, False, "whether the stage ran")  # noqa: FBT003
+        return (finetune, *_idle_proofs(options))
+    finetune = _finetune_proof(log, options)
+    how = "class of the live optimizer"
+    optimizer = _proof("optimizer", options.optimizer, log.optimizer, how)
+    how = "dtype of a linear layer's output in training"
+    computed = _proof("precision", options.precision, log.precision, how)
+    how = "micro-batches per optimizer step, counted"
+    steps = round(log.micro_batches / log.attempts, 3)
+    accumulation = _proof("accumulation_steps", options.accumulation_steps, steps, how)
+    return (finetune, optimizer, computed, accumulation)
+
+
+def _proof(knob: str, asked: object, got: object, how: str) -> Applied:
+    note = "" if got == asked else f"requested {asked}, read back {got}"
+    return Applied(stage="training", knob=knob, asked=asked, got=got, how=how, note=note)
+
+
+def _finetune_proof(log: TrainingLog, options: TrainingOptions) -> Applied:
+    """Prove that training changed weights, not only that it ran."""
+    changed = log.changed_tensors
+    tensors = len(log.norms_before)
+    acted = changed > 0 or tensors == 0
+    note = ""
+    if acted != options.finetune:
+        note = f"the stage ran, and {'a' if acted else 'no'} weight changed"
+    return Applied(
+        stage="training",
+        knob="finetune",
+        asked=options.finetune,
+        got=acted,
+        how=f"norms of the trainable tensors before and after: {changed} of {tensors} changed",
+        note=note,
+        evidence={
+            "trainable_parameters": log.trainable,
+            "weight_dtypes": log.dtypes,
+            "tensors_changed": changed,
+            "tensors": tensors,
+            "loss_first": float(log.losses[0]),
+            "loss_last": float(log.losses[-1]),
+            "steps": log.steps,
+            "steps_skipped": log.skipped,
+        },
+    )
+
+
+def _idle_proofs(options: TrainingOptions) -> list[Applied]:
+    """Return the proofs of a stage that did not run: only a knob at its baseline holds."""
+    baseline = TrainingOptions()
+    idle_proofs = []
+    for option in fields(options):
+        if option.name == "finetune":
+            continue
+        asked = getattr(options, option.name)
+        note = ""
+        if asked != getattr(baseline, option.name):
+            note = "not applied: the training stage is switched off"
+        proof = Applied(
+            stage="training",
+            knob=option.name,
+            asked=asked,
+            got=None,
+            how="the stage did not run",
+            note=note,
+        )
+        idle_proofs.append(proof)
+    return idle_proofs
+
+
+def doubts(
+    options: TrainingOptions, device: torch.device, log: TrainingLog | None
+) -> tuple[str, ...]:
+    """Warn if mixed precision cannot pay on ``device``, or if the loss did not fall."""
+    warnings = list(precision.doubts(options.precision, device))
+    if log is not None:
+        warnings.extend(_loss_warnings(log))
+    return tuple(warnings)
+
+
+def _loss_warnings(log: TrainingLog) -> list[str]:
+    warnings = []
+    last = float(log.losses[-1])
+    if not math.isfinite(last):
+        warnings.append(f"the training loss ended at {last}: the model diverged")
+    elif len(log.losses) > 1 and log.loss_rise() >= 0:
+        rise = f"its last half is {log.loss_rise():.3g} above its first"
+        warnings.append(f"the training loss did not fall: {rise}")
+    if log.skipped:
+        skipped = f"{log.skipped} of {log.steps} optimizer steps were skipped"
+        warnings.append(f"{skipped}: a gradient overflowed in fp16")
+    return warnings

@@ -1,0 +1,83 @@
+"""The work of a round, which its energy was spent on: samples, tokens, steps and operations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+import torch
+
+from greenbench.stages import flops, isolation
+from greenbench.stages.objectives.interface import AnsweredBatch
+from greenbench.stages.training_log import TrainingLog
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sized
+
+    from transformers import PreTrainedModel
+
+    from greenbench.stages.data import Batches
+    from greenbench.stages.round_record import RoundRecord
+
+Counts = dict[str, int | None]
+
+
+def counted(record: RoundRecord, net: PreTrainedModel, batches: Batches) -> Counts:
+    """Return the work of the round; a count is None if it is not known.
+
+    ``record.uncounted`` then says why.
+    """
+    log = record.log or TrainingLog()
+    counts: Counts = {}
+    counts["parameters"] = sum(p.numel() for p in net.parameters())
+    counts["samples_trained"] = log.examples
+    counts["samples_scored"] = len(cast("Sized", batches.test.dataset))
+    counts["tokens_training"] = sum(map(int, log.tokens))
+    counts["tokens_inference"] = batches.tokens_test
+    counts["tokens_generated"] = batches.objective.tokens_generated
+    counts["optimizer_steps"] = log.steps
+    counts.update(_operations(record, net, batches))
+    counts["peak_gpu_memory_bytes"] = _peak_gpu_memory(record.device)
+    return counts
+
+
+def _operations(record: RoundRecord, net: PreTrainedModel, batches: Batches) -> Counts:
+    """Count the floating-point operations of training, of picking layers and of inference."""
+
+    def training() -> int:
+        shapes = record.log.shapes if record.log else []
+        return flops.of_training(net, record.config, shapes)
+
+    def picking() -> int:
+        """Count passes through the whole stack, without a head."""
+        if record.depth is None or not record.depth.calibration:
+            return 0
+        shapes = [AnsweredBatch(*shape) for shape in record.depth.calibration]
+        return flops.of_inference(net.base_model, record.config, shapes)
+
+    def inference() -> int:
+        return flops.of_inference(net, net.config, batches.objective.answered)
+
+    with isolation.quiet():
+        return {
+            "flops_training": _count(training, record),
+            "flops_architecture": _count(picking, record),
+            "flops_inference": _count(inference, record),
+        }
+
+
+def _count(operations: Callable[[], int], record: RoundRecord) -> int | None:
+    """Return the count, or None if the model cannot run as a skeleton; the record says why."""
+    try:
+        return operations()
+    except Exception as error:  # noqa: BLE001  whatever a foreign architecture raises
+        message = str(error).partition("\n")[0]
+        why = f"{type(error).__name__}: {message}"
+        record.uncounted = f"the model's operations could not be counted: {why}"
+        return None
+
+
+def _peak_gpu_memory(device: torch.device) -> int | None:
+    """Return the most bytes that torch held on the GPU since the reset; None on a CPU."""
+    if device.type != "cuda":
+        return None
+    return torch.cuda.max_memory_allocated(device)
