@@ -1,62 +1,96 @@
-"""One cell, told in one screen: five stages, their energy windows, and the score outside every window.
+"""One cell on one screen: five stages, their energy windows, and the score outside every window.
 
-Stage windows are opened here and nowhere else. What the stages do stands in ``greenbench.stages``; this module would run
-any object that offers the same calls, which is how the suite tests itself without torch.
+Stage windows are opened here and nowhere else. What the stages do stands in ``greenbench.stages``;
+this module runs any object that offers the same calls, which is how the suite tests itself without
+torch.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from greenbench.machine.memory import peak_memory_bytes, reset_peak_memory
 from greenbench.machine.watch import MachineObservation
-from greenbench.types import Applied, Cell, Judged, Round, Window
+from greenbench.types import Applied, Cell, Facts, Judged, Round, Window
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from greenbench.machine.energy import Meter
 
-NO_PEAK = "peak memory is unknown: /proc/self/clear_refs cannot be written here, and the process's own peak is not the cell's"
-
-Progress = Callable[[str], None]
-Kernel = Callable[[], int]
-"""Does about a second of fixed work and returns the floating-point operations that it took."""
+NO_PEAK = (
+    "peak memory is unknown: /proc/self/clear_refs cannot be written here, "
+    "and the process's own peak is not the cell's"
+)
 REPEATABLE = ("data", "inference")
-"""Stages that can be run again without changing what they worked on."""
+"""Stages that can run again without changing what they worked on."""
+
+Progress: TypeAlias = Callable[[str], None]
+Kernel: TypeAlias = Callable[[float], int]
+"""Works for about so many seconds and returns the floating-point operations that it did."""
+Opaque: TypeAlias = Any
+"""What stages hand to each other and to the task; the pipeline only passes it on."""
 
 
-class Dataset(Protocol):
-    """The cell's data: loaded and split outside the windows, judged outside the windows."""
+class TaskData(Protocol):
+    """The cell's data: loaded, split and judged outside the windows."""
 
     @property
-    def train(self) -> Sequence[Any]:
+    def train(self) -> Sequence[Opaque]:
         """Training examples."""
 
     @property
-    def valid(self) -> Sequence[Any]:
+    def valid(self) -> Sequence[Opaque]:
         """Validation examples, for what a stage picks after training."""
 
     @property
-    def test(self) -> Sequence[Any]:
+    def test(self) -> Sequence[Opaque]:
         """Test examples."""
 
     @property
-    def facts(self) -> Mapping[str, Any]:
+    def facts(self) -> Facts:
         """Source, revision, checksum and sizes, as they go into the results file."""
 
     @property
-    def deciding(self) -> Sequence[Any]:
-        """Validation examples that the judging needs outputs for; empty where it needs none."""
+    def deciding(self) -> Sequence[Opaque]:
+        """Validation examples whose outputs the judging needs; empty if it needs none."""
 
-    def judge(self, outputs: Any, deciding: Any) -> Judged:
-        """Score the outputs for the test examples, by those for the deciding ones, and say what not to believe."""
+    def judge(self, outputs: Opaque, deciding: Opaque) -> Judged:
+        """Score the outputs for the test examples; ``deciding`` are those for the deciding ones."""
+
+
+class ModelHandle(Protocol):
+    """Where the cell's model comes from; its weights are loaded in the architecture window."""
+
+    @property
+    def source(self) -> str:
+        """Its name, as the results file has it."""
+
+    @property
+    def facts(self) -> Facts:
+        """Source, revision and checksum, as they go into the results file."""
+
+    @property
+    def folder(self) -> object:
+        """Its local folder; fetched if it is not here."""
+
+
+class SystemStage(Protocol):
+    """A context around the other stages, in which the device settings hold."""
+
+    def reserve(self) -> None: ...  # noqa: D102
+    def release(self) -> None: ...  # noqa: D102
+    def __enter__(self) -> object: ...  # noqa: D105
+    def __exit__(self, *error: object) -> bool | None: ...  # noqa: D105
+    def proofs(self, machine: Facts) -> tuple[Applied, ...]: ...  # noqa: D102
+    @property
+    def doubts(self) -> tuple[str, ...]: ...  # noqa: D102
 
 
 class Stages(Protocol):
-    """What the pipeline asks of the optimisation switches."""
+    """The calls that the pipeline makes to the optimisation switches."""
 
     @property
     def finetunes(self) -> bool: ...  # noqa: D102
@@ -68,26 +102,34 @@ class Stages(Protocol):
     def quiet(self) -> AbstractContextManager[None]: ...  # noqa: D102
     def reset(self, seed: int) -> None: ...  # noqa: D102
     def synchronize(self) -> None: ...  # noqa: D102
-    def data(self, train: Any, test: Any, model: Any, seed: int, *, valid: Any) -> Any: ...  # noqa: D102
-    def architecture(self, model: Any) -> Any: ...  # noqa: D102
-    def training(self, net: Any, batches: Any) -> Any: ...  # noqa: D102
-    def shortening(self, net: Any, batches: Any) -> Any: ...  # noqa: D102
-    def conversion(self, net: Any) -> Any: ...  # noqa: D102
-    def inference(self, net: Any, batches: Any) -> Any: ...  # noqa: D102
-    def answers(self, net: Any, batches: Any, examples: Any) -> Any: ...  # noqa: D102
+    def data(  # noqa: D102
+        self, train: Opaque, test: Opaque, model: Opaque, seed: int, *, valid: Opaque
+    ) -> Opaque: ...
+    def architecture(self, model: Opaque) -> Opaque: ...  # noqa: D102
+    def training(self, net: Opaque, batches: Opaque) -> Opaque: ...  # noqa: D102
+    def shortening(self, net: Opaque, batches: Opaque) -> Opaque: ...  # noqa: D102
+    def conversion(self, net: Opaque) -> Opaque: ...  # noqa: D102
+    def inference(self, net: Opaque, batches: Opaque) -> Opaque: ...  # noqa: D102
+    def answers(self, net: Opaque, batches: Opaque, examples: Opaque) -> Opaque: ...  # noqa: D102
     def applied(self) -> tuple[Applied, ...]: ...  # noqa: D102
     def doubts(self) -> tuple[str, ...]: ...  # noqa: D102
-    def work(self, net: Any, batches: Any) -> dict[str, int | None]: ...  # noqa: D102
+    def work(self, net: Opaque, batches: Opaque) -> dict[str, int | None]: ...  # noqa: D102
     def yardstick(self) -> Kernel: ...  # noqa: D102
 
 
 class Pipeline:
-    """Runs one cell; one object serves all its rounds: ``prepare``, ``run`` (the timed part), ``finish``."""
+    """Runs one cell; all its rounds share one: ``prepare``, ``run`` (timed), ``finish``."""
 
     def __init__(
-        self, cell: Cell, dataset: Dataset, model: Any, toggles: Stages, energy: Meter, power: Any
+        self,
+        cell: Cell,
+        dataset: TaskData,
+        model: ModelHandle,
+        toggles: Stages,
+        energy: Meter,
+        power: SystemStage,
     ) -> None:
-        """Hold the handles; nothing is loaded yet."""
+        """Keep the handles; nothing is loaded yet."""
         self.cell, self.dataset, self.model = cell, dataset, model
         self.toggles, self.energy, self.power = toggles, energy, power
         self.progress: Progress = lambda _stage: None
@@ -97,7 +139,7 @@ class Pipeline:
         self._observation = MachineObservation()
 
     def prepare(self, seed: int) -> None:
-        """Before the timer: find data and model, make the process as new."""
+        """Before the timer: load the data, find the model, and make the process as new."""
         self.seed = seed
         self._batches = self._net = self._outputs = None
         with self.toggles.quiet():
@@ -108,26 +150,24 @@ class Pipeline:
         self.energy.take()
         self._peak_is_ours = reset_peak_memory()
 
-    def gauge(self) -> tuple[int, Window]:
-        """Run the fixed kernel outside every round; return its floating-point operations and its window."""
-        self.power.reserve()  # held until the cell ends: nobody caps the device between its rounds
-        self.progress("yardstick")
+    def run_reference_kernel(self, seconds: float) -> tuple[int, Window]:
+        """Run the reference kernel outside every round; return its operations and its window."""
+        self.power.reserve()  # until the cell ends: nobody caps the device between its rounds
+        self.progress("reference kernel")
         self.energy.take()  # what a failed cell left behind
         kernel = self.toggles.yardstick()
         with self.energy.window("yardstick", synchronize=self.toggles.synchronize):
-            operations = kernel()
+            operations = kernel(seconds)
         (window,) = self.energy.take()
         return operations, window
 
     def run(self) -> None:
-        """Run the five stages, each in its window. The system stage is a circumstance around the others."""
-        stages, data = self.toggles, self.dataset
+        """Run the five stages, each in its window; the system stage is a context around them."""
+        stages = self.toggles
         with stages.quiet(), self.power:
-            self.energy.watch.begin()  # again: what counts is the machine as the system stage has it
+            self.energy.watch.begin()  # again: with the device settings of the system stage
             with self._window("data"):
-                batches = stages.data(
-                    data.train, data.test, self.model, self.seed, valid=data.valid
-                )
+                batches = self._data()
             with self._window("architecture"):
                 net = stages.architecture(self.model)
             if stages.finetunes:
@@ -145,73 +185,76 @@ class Pipeline:
         self._batches, self._net, self._outputs = batches, net, outputs
 
     def finish(self, whole: Window, windows: tuple[Window, ...]) -> Round:
-        """After the timer: repeat what was too short to measure, score, and put together what the round showed."""
+        """After the timer: repeat what was too short to measure, score, and sum up the round."""
         peak = peak_memory_bytes() if self._peak_is_ours else None
-        work = {**self.toggles.work(self._net, self._batches), "peak_memory_bytes": peak}
+        work = self.toggles.work(self._net, self._batches)
         applied = (*self.toggles.applied(), *self.power.proofs(self._observation.record))
-        told = (
-            *self._observation.doubts,
-            *self.toggles.doubts(),
-            *([] if peak is not None else [NO_PEAK]),
-        )
-        repeats, unrepeated = self._repeat(
-            [w for w in windows if w.seconds < self.energy.shortest_s]
-        )
-        self.progress("scoring")
-        with self.toggles.quiet():
-            judged = self.dataset.judge(self._outputs, self._decided())
+        doubts = [*self._observation.doubts, *self.toggles.doubts()]
+        if peak is None:
+            doubts.append(NO_PEAK)
+        short = [w.stage for w in windows if w.seconds < self.energy.shortest_s]
+        repeats, failures = self._repeat(short)
+        judged = self._judge()
         return Round(
             seed=self.seed,
             whole=whole,
             windows=windows,
             repeats=repeats,
-            quality=judged.quality,
-            failures=judged.failures,
-            correct=judged.correct,
+            judged=judged,
             outputs_sha256=hashlib.sha256(repr(self._outputs).encode()).hexdigest(),
-            references=judged.references,
-            outcomes=judged.outcomes,
-            degenerate=judged.degenerate,
-            work=work,
+            work={**work, "peak_memory_bytes": peak},
             machine=self._observation.record,
             applied=applied,
-            doubts=(*told, *self.power.doubts, *unrepeated, *judged.doubts),
+            doubts=(*doubts, *self.power.doubts, *failures, *judged.doubts),
         )
 
-    def _decided(self) -> Any:
-        """Return the outputs for the examples that the judging decides by: no part of the cell's work."""
+    def _judge(self) -> Judged:
+        """Score the outputs; those for the deciding examples are made here, outside of the work."""
+        self.progress("scoring")
         examples = self.dataset.deciding
-        return self.toggles.answers(self._net, self._batches, examples) if examples else ()
+        with self.toggles.quiet():
+            batches = self._batches
+            deciding = self.toggles.answers(self._net, batches, examples) if examples else ()
+            return self.dataset.judge(self._outputs, deciding)
 
-    def _repeat(self, short: Sequence[Window]) -> tuple[tuple[Window, ...], tuple[str, ...]]:
-        """Run short stages again until the counters resolve them, under the same circumstances, each pass as the first.
-
-        Every pass makes its tokenizer and its key/value caches anew, so that none is served from what an earlier one left.
-        A stage that cannot be run again costs no round that is measured already: it is told.
-        """
-        stages, data = self.toggles, self.dataset
-        passes: dict[str, Callable[[], Any]] = {
-            "data": lambda: stages.data(
-                data.train, data.test, self.model, self.seed, valid=data.valid
-            ),
-            "inference": lambda: stages.inference(self._net, self._batches),
+    def _repeat(self, short: Sequence[str]) -> tuple[tuple[Window, ...], tuple[str, ...]]:
+        """Run short stages again; each pass makes its tokenizer and caches anew, as the first."""
+        passes: dict[str, Callable[[], Opaque]] = {
+            "data": self._data,
+            "inference": lambda: self.toggles.inference(self._net, self._batches),
         }
-        repeatable = [w.stage for w in short if w.stage in REPEATABLE]
-        done: list[Window] = []
-        for stage in repeatable:
-            try:
-                with stages.quiet(), self.power:
-                    done.append(self._repeated(stage, passes[stage]))
-            except Exception as error:  # noqa: BLE001  whatever a stage raises the second time: its round is whole
-                return tuple(done), (
-                    f"{stage} could not be repeated to be measured longer: {type(error).__name__}: {error}",
-                )
-        return tuple(done), ()
+        again = {stage: passes[stage] for stage in short if stage in REPEATABLE}
+        return _measured_longer(again, self._repeated)
 
-    def _repeated(self, stage: str, one_pass: Callable[[], Any]) -> Window:
+    def _repeated(self, stage: str, one_pass: Callable[[], Opaque]) -> Window:
         self.progress(f"repeating {stage}")
-        return self.energy.repeated(stage, one_pass, self.toggles.synchronize)
+        with self.toggles.quiet(), self.power:
+            return self.energy.repeated(stage, one_pass, self.toggles.synchronize)
+
+    def _data(self) -> Opaque:
+        data = self.dataset
+        return self.toggles.data(data.train, data.test, self.model, self.seed, valid=data.valid)
 
     def _window(self, stage: str) -> AbstractContextManager[None]:
         self.progress(stage)
         return self.energy.window(stage, synchronize=self.toggles.synchronize)
+
+
+def _measured_longer(
+    passes: Mapping[str, Callable[[], Opaque]],
+    measure: Callable[[str, Callable[[], Opaque]], Window],
+) -> tuple[tuple[Window, ...], tuple[str, ...]]:
+    """Measure each pass until the counters resolve it; return the windows, and a warning.
+
+    There is a warning for a stage that cannot run again: the round itself is measured already.
+    """
+    windows: list[Window] = []
+    for stage, one_pass in passes.items():
+        try:
+            windows.append(measure(stage, one_pass))
+        except Exception as error:  # noqa: BLE001  whatever a stage raises the second time
+            reason = f"{type(error).__name__}: {error}"
+            return tuple(windows), (
+                f"{stage} could not be repeated to be measured longer: {reason}",
+            )
+    return tuple(windows), ()

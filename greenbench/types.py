@@ -1,21 +1,24 @@
-"""The data that travels through the house: frozen, with units in the names. ``None`` means that nobody measured it.
+"""The data that the packages exchange: frozen, with units in the names; ``None`` is not measured.
 
-These types hold no behaviour beyond sums of their own fields. ``None`` always comes with a reason beside it.
+These types hold no behaviour beyond sums of their own fields. ``None`` always has a reason beside
+it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from greenbench.options import Options
+    from greenbench.options import KnobValue, Options
 
 CHANNELS = ("gpu", "cpu", "dram")
 
+Facts: TypeAlias = "Mapping[str, Any]"
+"""Plain builtins that go into the results file as they are."""
 State = Literal["cold", "warm", "reused"]
 Status = Literal["ok", "partial", "failed"]
 
@@ -24,8 +27,9 @@ Status = Literal["ok", "partial", "failed"]
 class Energy:
     """Joules of one window, channel by channel, with what is known of their uncertainty.
 
-    All mappings are keyed by channel. A source is ``zeus:nvml-counter``, ``zeus:rapl``, ``estimated:...``,
-    ``simulated:...`` or ``none``; a channel whose joules are ``None`` has a reason.
+    All mappings are keyed by channel. A source is ``zeus:nvml-counter``, ``zeus:rapl``,
+    ``estimated:...``, ``simulated:...`` or ``none``; a channel whose joules are ``None`` has a
+    reason.
     """
 
     gpu_j: float | None = None
@@ -34,16 +38,16 @@ class Energy:
     sources: Mapping[str, str] = field(default_factory=dict)
     reasons: Mapping[str, str] = field(default_factory=dict)
     uncertainty_j: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    """Standard uncertainties (one sigma) by channel, then cause: ``resolution``, ``edges``, ``stall``, ``cross_sensor``,
-    ``model``."""
+    """Standard uncertainties (one sigma) by channel, then cause: ``resolution``, ``edges``,
+    ``stall``, ``cross_sensor`` or ``model``."""
     idle_j: Mapping[str, float] = field(default_factory=dict)
-    """What the idle machine would have used in the same time; absent where its power is not known."""
+    """Joules of the idle machine in the same time; absent for channels of unknown idle power."""
     idle_uncertainty_j: Mapping[str, float] = field(default_factory=dict)
     """Standard uncertainty of ``idle_j``."""
     coarse: tuple[str, ...] = ()
     """Channels whose counter resolves so short a window worse than 5 %."""
     doubts: tuple[str, ...] = ()
-    """What a reader should know: sensors that disagree, readings that were left out."""
+    """Warnings: sensors that disagree, readings that were left out."""
 
     def joules(self, channel: str) -> float | None:
         """Joules of ``channel`` (``gpu``, ``cpu`` or ``dram``), or None."""
@@ -51,7 +55,7 @@ class Energy:
         return value
 
     def net(self, channel: str) -> float | None:
-        """Joules of ``channel`` above the idle machine's, possibly negative; None where either is not known."""
+        """Joules of ``channel`` net of idle, possibly negative; None if either is unknown."""
         gross, idle = self.joules(channel), self.idle_j.get(channel)
         return None if gross is None or idle is None else gross - idle
 
@@ -68,7 +72,7 @@ class Energy:
 
     @property
     def total_net_j(self) -> float | None:
-        """Sum of ``net`` over the known channels; None where it lacks one of them: it would not be the total's net."""
+        """Sum of ``net`` over the known channels; None if it is unknown for one of them."""
         known = [self.net(c) for c in self.scope]
         return sum(j for j in known if j is not None) if known and None not in known else None
 
@@ -86,24 +90,24 @@ class Window:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applied:
-    """The proof that a knob took effect: what was asked, and what was read back from the live objects."""
+    """The proof that a knob took effect: what was requested, and what the live objects read back."""
 
     stage: str
     knob: str
-    asked: Any
-    got: Any
+    asked: object
+    got: object
     how: str
     """Where ``got`` was read: ``class of the tokenizer``, ``autocast dtype in the training loop``, ..."""
     note: str = ""
-    """Why ``got`` is not what was asked, with the remedy; empty where it is."""
-    before: Any = None
-    """What was read before the knob was turned, where the baseline is whatever the machine has."""
-    evidence: Mapping[str, Any] = field(default_factory=dict)
-    """What else was read on the way, for programs: bytes by module, losses, the layers that ran."""
+    """Why ``got`` differs from ``asked``, and what to do; empty if they agree."""
+    before: object = None
+    """The value before the knob was set, for knobs whose baseline is the machine's own value."""
+    evidence: Facts = field(default_factory=dict)
+    """Further readings for programs: bytes by module, losses, the layers that ran."""
 
     @property
     def holds(self) -> bool:
-        """Whether the knob did what was asked."""
+        """Whether the knob did what was requested."""
         return not self.note
 
 
@@ -117,7 +121,7 @@ class Metric:
     low: float | None = None
     high: float | None = None
     constant: float | None = None
-    """What the best constant answer reaches on the same rows; None where nobody worked it out."""
+    """What the best constant answer reaches on the same rows; None if it was not computed."""
     decides: bool = False
     """Whether a model must beat the constant answer in this score."""
     reason: str = ""
@@ -126,7 +130,7 @@ class Metric:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quantity:
-    """A measured number with its uncertainty: ``value`` plus or minus ``uncertainty`` holds the truth in 95 of 100 cases."""
+    """A measured number with the half-width of its 95 % interval."""
 
     value: float | None
     uncertainty: float | None = None
@@ -134,11 +138,12 @@ class Quantity:
     standard: float | None = None
     """Combined standard uncertainty (one sigma)."""
     causes: Mapping[str, float] = field(default_factory=dict)
-    """Its parts: ``spread``, ``resolution``, ``edges``, ``stall``, ``cross_sensor``, ``idle``, ``model``."""
+    """Its parts: ``spread``, ``resolution``, ``edges``, ``stall``, ``cross_sensor``, ``idle`` and
+    ``model``."""
     lacks: tuple[str, ...] = ()
     """What the uncertainty could not take into account."""
     n: int = 0
-    """Rounds that it is the mean of."""
+    """Rounds that were averaged."""
     reason: str = ""
     """Why ``value`` is None."""
 
@@ -147,17 +152,18 @@ class Quantity:
 class Judged:
     """What a task says of a model's outputs."""
 
-    quality: Mapping[str, Metric]
+    quality: Mapping[str, Metric] = field(default_factory=dict)
     failures: Mapping[str, int] = field(default_factory=dict)
     """Why outputs failed (``timeout``) to how many did; empty where outputs cannot fail."""
     doubts: tuple[str, ...] = ()
-    """Where the score should not be believed."""
+    """Warnings: why the score should not be relied on."""
     correct: int | None = None
-    """Outputs that are right; None where a task cannot tell for a single one."""
+    """Outputs that are right; None for tasks that cannot tell for a single one."""
     references: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
-    """Scores of trivial predictors on the same rows, and the model's lead over them: name, then metric."""
-    outcomes: Mapping[str, Any] = field(default_factory=dict)
-    """The answer to each test example, compact (``resampling.outcomes``); empty where a task keeps none."""
+    """Scores of the dummy baselines on the same rows, and the model's lead: name, then metric."""
+    outcomes: Facts = field(default_factory=dict)
+    """The answer to each test example, compact (``stats.classification_answers``); empty if the
+    task keeps none."""
     degenerate: tuple[str, ...] = ()
     """Why the outputs are no prediction at all: one answer for everything."""
 
@@ -171,13 +177,13 @@ class Variant:
     title: str
     options: Options
     folder: Path
-    sweep: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    sweep: Mapping[str, tuple[KnobValue, ...]] = field(default_factory=dict)
     """Knob (``data.batch_size``) to the values it takes, one cell each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskSize:
-    """How big one task is in a profile: what is loaded and how long it is trained. Every variant gets the same."""
+    """How big one task is in a profile: what is loaded and how long it trains, for all variants."""
 
     model: str
     """A folder of ``greenbench/data/models``, or a hub id."""
@@ -186,16 +192,17 @@ class TaskSize:
     """``generated``, or a hub id."""
     data_revision: str | None = None
     sizes: tuple[int, int, int] | None = None
-    """At most so many generated examples in train, valid and test; None takes what the generator makes by default."""
+    """Most generated examples in train, valid and test; None takes the generator's default."""
     local_sizes: tuple[int, int, int] | None = None
     """The same for data that the user gives; None takes all."""
     max_chars: int | None = None
-    """Examples whose texts are longer in all are left out of the user's data; None keeps them."""
+    """Longest example, all its texts together, that is kept of the user's data; None keeps all."""
     epochs: int
     learning_rate: float
     weight_decay: float = 0.01
     warmup: float = 0.1
-    """Fraction of the optimizer steps in which the learning rate rises to its peak, to fall linearly to 0 afterwards."""
+    """Fraction of the optimizer steps in which the learning rate rises to its peak; it falls
+    linearly to 0 afterwards."""
     max_tokens: int
     """Tokens of an input that are kept."""
     class_weights: bool = False
@@ -203,8 +210,9 @@ class TaskSize:
     max_new_tokens: int = 0
     """Tokens of a target that are kept in training, and that a generating model may write."""
     parameters: int | None = None
-    """Of a model that may not lie here yet, so that a plan can be made without it; and its ``vocabulary``."""
+    """Number of the model's parameters, so that a plan can be made before it is fetched."""
     vocabulary: int | None = None
+    """Size of its vocabulary, for the same purpose."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,28 +250,29 @@ class Round:
 
     seed: int
     whole: Window
-    """Around the pipeline alone: no set-up, no scoring. Its joules are read by themselves, not summed from the stages: a
-    stage too short for a counter does not make the round unknown."""
+    """Around the pipeline alone: no set-up, no scoring. Its joules are read by themselves, not
+    summed over the stages: a stage too short for a counter does not make the round unknown."""
     windows: tuple[Window, ...]
     """One for each stage, in the order they closed."""
-    quality: Mapping[str, Metric] = field(default_factory=dict)
-    failures: Mapping[str, int] = field(default_factory=dict)
-    """Why outputs failed, to how many did."""
-    references: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
-    """Scores of trivial predictors, and the lead over them; this and the next two are as in ``Judged``."""
-    outcomes: Mapping[str, Any] = field(default_factory=dict)
-    degenerate: tuple[str, ...] = ()
+    judged: Judged = Judged()
+    """What the task says of the outputs."""
     repeats: tuple[Window, ...] = ()
-    """Stages that were too short for the counters, run again after the timer until they were long enough; one pass each."""
+    """Stages that were too short for the counters, run again after the timer until they were long
+    enough; one pass each."""
     work: Mapping[str, int | None] = field(default_factory=dict)
-    correct: int | None = None
-    """Outputs that are right."""
+    """Operations, tokens, samples and bytes; None where a count is unknown."""
     outputs_sha256: str | None = None
-    """Of the model's outputs: equal where every output is, to the last bit."""
-    machine: Mapping[str, Any] = field(default_factory=dict)
+    """Of the model's outputs: equal if and only if every output is, to the last bit."""
+    machine: Facts = field(default_factory=dict)
     """The state of the machine while the round ran."""
     applied: tuple[Applied, ...] = ()
     doubts: tuple[str, ...] = ()
+    """Warnings about this round, those of ``judged`` among them."""
+
+    def stage_windows(self, stage: str) -> tuple[Window, ...]:
+        """Return the windows whose joules count for ``stage``: its repeats if there are any."""
+        repeated = tuple(w for w in self.repeats if w.stage == stage)
+        return repeated or tuple(w for w in self.windows if w.stage == stage)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -274,26 +283,27 @@ class CellResult:
     task: str
     variant: str
     model: str
-    data: Mapping[str, Any]
-    checkpoint: Mapping[str, Any] = field(default_factory=dict)
+    data: Facts
+    checkpoint: Facts = field(default_factory=dict)
     """Which weights were started from: source, revision, SHA-256."""
     seeds: tuple[int, ...]
     status: Status
     rounds: tuple[Round, ...]
     quality: Mapping[str, Metric] = field(default_factory=dict)
     energy: Mapping[str, Quantity] = field(default_factory=dict)
-    """Mean joules of a round: ``gpu_j``, ``cpu_j``, ``dram_j``, ``total_j``, and ``..._net_j`` above the idle machine's."""
+    """Mean joules of a round: ``gpu_j``, ``cpu_j``, ``dram_j``, ``total_j``, and ``..._net_j`` net of
+    idle."""
     stages: Mapping[str, Mapping[str, Quantity]] = field(default_factory=dict)
-    """The same of each stage, its repeats taken where there are any."""
+    """The same of each stage, by its repeats if there are any."""
     efficiency: Mapping[str, Quantity] = field(default_factory=dict)
     """Joules by work done: ``j_per_sample``, ``j_per_correct``, ``j_per_1k_tokens_...``."""
     effect: str = ""
-    """``NO-EFFECT`` where no knob that the variant turns did anything."""
+    """``NO-EFFECT`` if no knob that the variant sets did anything."""
     degenerate: tuple[str, ...] = ()
-    """Why the model predicts nothing (``DEGENERATE``): what such a cell saves is nothing worth."""
+    """Why the model predicts nothing (``DEGENERATE``): a saving of such a cell is worthless."""
     without_effect: tuple[str, ...] = ()
-    """Knobs that read back as the baseline's value, or as nothing."""
-    yardstick: Mapping[str, Any] = field(default_factory=dict)
-    """The fixed kernel before and after the cell: operations per second and per joule."""
+    """Knobs that read back as the baseline's value, or not at all."""
+    yardstick: Facts = field(default_factory=dict)
+    """The reference kernel before and after the cell: operations per second and per joule."""
     doubts: tuple[str, ...] = ()
     error: str | None = None

@@ -93,8 +93,8 @@ class Stages:
         assert ("net" in net, batches) == (True, "batches")
         return {"parameters": 1}
 
-    def yardstick(self) -> Callable[[], int]:
-        return lambda: 7
+    def yardstick(self) -> Callable[[float], int]:
+        return lambda _seconds: 7
 
 
 class Data:
@@ -242,9 +242,9 @@ def test_scoring_comes_after_every_window() -> None:
     judging = "judge outputs of converted trained net by ()"
     assert parts.calls.index(judging) > parts.calls.index("close inference")
     assert parts.calls.count(judging) == 1
-    assert (done.seed, done.quality["mcc"].value, done.applied[:-1]) == (3, 0.5, (APPLIED,))
+    assert (done.seed, done.judged.quality["mcc"].value, done.applied[:-1]) == (3, 0.5, (APPLIED,))
     assert done.applied[-1].got == done.machine == {"cpu": 1}  # as the system stage had it
-    assert (done.failures, done.work["parameters"]) == ({"timeout": 1}, 1)
+    assert (done.judged.failures, done.work["parameters"]) == ({"timeout": 1}, 1)
     told = [doubt for doubt in done.doubts if doubt != NO_PEAK]
     assert told == ["a busy machine", "a doubt", "a doubt of power's", "another"]
 
@@ -317,7 +317,7 @@ def test_a_stage_that_fails_when_repeated_costs_no_round() -> None:
     parts.stages.inference = fail
     done = cell.finish(WHOLE, short("data", "inference"))
     assert [window.stage for window in done.repeats] == ["data"]
-    assert done.quality["mcc"].value == 0.5
+    assert done.judged.quality["mcc"].value == 0.5
     assert "inference could not be repeated to be measured longer: MemoryError: full" in done.doubts
 
 
@@ -332,8 +332,8 @@ def test_stages_that_are_long_enough_run_once() -> None:
     assert "data" not in parts.calls
 
 
-def test_the_yardstick_has_a_window_of_its_own() -> None:
+def test_the_reference_kernel_has_a_window_of_its_own() -> None:
     """Its operations and its window are returned, and nothing is left for the first round."""
     parts = Parts()
-    assert parts.pipeline().gauge() == (7, WHOLE)
+    assert parts.pipeline().run_reference_kernel(0.1) == (7, WHOLE)
     assert "open yardstick" in parts.calls

@@ -8,7 +8,7 @@ well: the interval lies on the right side. What lies between is INCONCLUSIVE.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from greenbench.gates import dependence
 from greenbench.gates import margins as estimates
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from greenbench.gates.expression import Gate
     from greenbench.gates.metrics import Readings
-    from greenbench.gates.verdict import Against, Estimate, Measured
+    from greenbench.gates.verdict import Against, Estimate, Measured, Outcome
 
 ALPHA = 0.025
 """One-sided, as the interval's ends are."""
@@ -44,9 +44,7 @@ class Open(NamedTuple):
 def judge(gate: Gate, cells: Mapping[str, Measured], against: Against) -> list[Verdict]:
     """Return a verdict for each cell that ``gate`` is about; at least one, as no gate holds of nothing."""
     asked = [
-        m
-        for m in cells.values()
-        if gate.applies(m.record["task"]) and not is_named(m, gate.reference)
+        m for m in cells.values() if gate.applies(m.record.task) and not is_named(m, gate.reference)
     ]
     found = [_examined(gate, cell, cells, against) for cell in asked]
     settled = iter(_settled(gate, [one for one in found if isinstance(one, Open)]))
@@ -77,39 +75,26 @@ def _absent(gate: Gate, cells: Mapping[str, Measured], against: Against) -> list
 
 def is_named(cell: Measured, reference: str | None) -> bool:
     """Whether a reference names this cell: by its variant's number or name, with the swept value where it has one."""
-    variant = str(cell.record["variant"])
-    suffix = cell.id.removeprefix(f"{cell.record['task']}-{variant}")
+    variant = cell.record.variant
+    suffix = cell.id.removeprefix(f"{cell.record.task}-{variant}")
     return reference in {f"{variant}{suffix}", f"{variant.partition('_')[0]}{suffix}"}
 
 
 def _examined(
     gate: Gate, cell: Measured, cells: Mapping[str, Measured], against: Against
 ) -> Verdict | Open:
-    if flaw := flaw_of(cell):
-        return judged(gate, cell.id, *flaw)
+    if flaw := cell.record.flaw:
+        return judged(gate, cell.id, cast("Outcome", flaw.verdict), flaw.reason)
     other: Measured | None = None
     if gate.reference:
         reference = _reference(gate, cell, cells, against)
         if isinstance(reference, Verdict):
             return reference
         other = reference
-        if flaw := flaw_of(other):
-            return judged(gate, cell.id, flaw[0], f"{other.id} of {other.origin}: {flaw[1]}")
+        if flaw := other.record.flaw:
+            reason = f"{other.id} of {other.origin}: {flaw.reason}"
+            return judged(gate, cell.id, cast("Outcome", flaw.verdict), reason)
     return _compared(gate, cell, other, against.allow)
-
-
-def flaw_of(cell: Measured) -> tuple[Any, str] | None:
-    """Return why nothing can be said of a cell, whatever it is held against."""
-    record = cell.record
-    if record["status"] == "failed":
-        return "MISSING", f"the cell failed: {record.get('error') or 'it left no round'}"
-    if record.get("outcome") not in {None, "passed"}:
-        return "MISSING", f"its test {record['outcome']} after it was measured"
-    if record.get("degenerate"):
-        return "DEGENERATE", str(record["degenerate"][0])
-    if record.get("effect"):
-        return str(record["effect"]), f"{', '.join(record.get('without_effect', ()))} did nothing"
-    return None
 
 
 def _reference(
@@ -129,15 +114,13 @@ def _reference(
                 return judged(gate, cell.id, "PASS", f"new, and let pass: {why}")
             return judged(gate, cell.id, "MISSING", why)
         return found
-    same = [
-        m for m in cells.values() if m.record["task"] == cell.record["task"] and is_named(m, name)
-    ]
-    lost = [e for e in against.expected if e.startswith(f"{cell.record['task']}-{name}")]
+    same = [m for m in cells.values() if m.record.task == cell.record.task and is_named(m, name)]
+    lost = [e for e in against.expected if e.startswith(f"{cell.record.task}-{name}")]
     if not same and lost:
         return judged(gate, cell.id, "MISSING", f"{lost[0]} was to run and left no record")
     found = same[0] if same else against.earlier(name, cell)
     if found is None:
-        how = f'pytest bench -k "{cell.record["task"]} and {name}_"'
+        how = f'pytest bench -k "{cell.record.task} and {name}_"'
         return judged(
             gate,
             cell.id,
@@ -186,8 +169,9 @@ def _value(seen: Readings | float) -> float:
 
 
 def _unscored(gate: Gate, side: Measured) -> str:
-    known = side.record["quality"].get(gate.metric)
-    return (known or {}).get("reason") or f"{gate.metric} was not scored"
+    metric = side.record.quality.get(gate.metric)
+    reason = metric.reason if metric is not None else ""
+    return reason or f"{gate.metric} was not scored"
 
 
 def _estimate(gate: Gate, sides: Sequence[Measured], seen: Sequence[Readings | float]) -> Estimate:
@@ -201,27 +185,24 @@ def _estimate(gate: Gate, sides: Sequence[Measured], seen: Sequence[Readings | f
 
 
 def _one_session(one: Measured, other: Measured) -> bool:
-    ids = [(m.header.get("session") or {}).get("id") for m in (one, other)]
+    ids = [side.header.session_id for side in (one, other)]
     return one.header is other.header or (ids[0] is not None and ids[0] == ids[1])
 
 
 def _drift(gate: Gate, cell: Measured, other: Measured) -> float:
-    """Return by how much the machine's yardstick moved between two sessions: a standard uncertainty; 0 where it has none."""
-    key = "operations_per_joule" if gate.about.kind == "energy" else "operations_per_second"
+    """Return by how much the reference kernel's rate changed between two sessions, as a part.
+
+    It counts as a standard uncertainty of the ratio; without a kernel ``UNKNOWN_DRIFT`` does.
+    """
     if gate.about.kind not in {"energy", "time"}:
         return 0.0
-    rates = [
-        [
-            v
-            for w in ("before", "after")
-            if (v := ((m.record.get("yardstick") or {}).get(w) or {}).get(key))
-        ]
-        for m in (cell, other)
-    ]
-    if not all(rates):
+    energy = gate.about.kind == "energy"
+    name = "operations_per_joule" if energy else "operations_per_second"
+    ours, theirs = (side.record.kernel_rates(name) for side in (cell, other))
+    if not ours or not theirs:
         return UNKNOWN_DRIFT
-    ours, theirs = (float(sum(each)) / len(each) for each in rates)
-    return abs(ours / theirs - 1)
+    here, there = sum(ours) / len(ours), sum(theirs) / len(theirs)
+    return abs(here / there - 1)
 
 
 def _described(verdict: Verdict, found: Estimate) -> Verdict:

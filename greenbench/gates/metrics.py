@@ -1,32 +1,23 @@
-"""What a gate's metric is in a cell's record: a number a round for what is measured, one number for what is counted."""
+"""Reads a gate's metric of a cell: one number a round if it is measured or counted."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from greenbench.stats.uncertainty import RANDOM
-from greenbench.types import CHANNELS
+from greenbench.stats.uncertainty import RANDOM, gross_causes
+from greenbench.types import CHANNELS, Energy, Round
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from greenbench.gates.expression import Gate
-
-Record = dict[str, Any]
+    from greenbench.results.reading import CellRecord
 
 CHANNEL = {"energy_gpu": "gpu", "energy_cpu": "cpu", "energy_dram": "dram"}
-TOTAL = {
-    "energy": "total_j",
-    "energy_net": "total_net_j",
-    "j_per_sample": "total_j",
-    "j_per_correct": "total_j",
-}
-PER = {
-    "j_per_sample": lambda one: one.get("work", {}).get("samples_scored"),
-    "j_per_correct": lambda one: one.get("correct"),
-}
+PER_OUTPUT = ("j_per_sample", "j_per_correct")
+"""Joules of inference by the outputs that it made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,116 +27,141 @@ class Readings:
     values: Mapping[int, float]
     """By the round's seed."""
     size: float = 0.0
-    """What a part of them is a part of: the mean, but for net joules the gross ones, as a small difference is not certain."""
+    """What a relative change is relative to: the mean; for net joules the mean of the total ones,
+    as a small difference of large numbers is itself uncertain."""
     uncertainty: float = 0.0
-    """Standard uncertainty of one round that strikes each round anew, in the metric's unit."""
+    """Standard uncertainty of one round that differs from round to round, in the metric's unit."""
     systematic: float = 0.0
-    """The same of what is common to all rounds; but for an idle machine's joules it leaves comparisons of like cells alone."""
+    """Standard uncertainty common to all rounds. Only that of idle power matters between cells."""
 
 
-def readings(gate: Gate, record: Mapping[str, Any]) -> Readings | str:
+def readings(gate: Gate, cell: CellRecord) -> Readings | str:
     """Return the metric's values, or why there is none."""
-    rounds = record["rounds"]
-    each = {r["seed"]: _value(gate, r) for r in rounds}
-    known = {seed: float(v) for seed, v in each.items() if v is not None and math.isfinite(v)}
-    if not known or len(known) < len(rounds):
-        return _reason(gate, rounds, len(each) - len(known))
+    rounds = cell.rounds
+    values: dict[int, float] = {}
+    seeds = set()
+    for one_round in rounds:
+        seeds.add(one_round.seed)
+        value = _value(gate, one_round)
+        if value is not None and math.isfinite(value):
+            values[one_round.seed] = value
+    if not values or len(values) < len(rounds):
+        return _reason(gate, rounds, len(seeds) - len(values))
     if gate.about.kind != "energy":
-        return Readings(values=known, size=_mean(known.values()))
-    scopes = {tuple(part["scope"]) for r in rounds for part in _parts(gate, r)}
-    if gate.metric in TOTAL and len(scopes) > 1:
+        return Readings(values=values, size=_absolute_mean(values.values()))
+    if gate.metric not in CHANNEL and len(_scopes(gate, rounds)) > 1:
         return "its rounds do not know the same channels"
-    anew, common = (
-        max(parts) for parts in zip(*(_uncertainty(gate, r) for r in rounds), strict=True)
+    uncertainties = [_uncertainty(gate, one_round) for one_round in rounds]
+    return Readings(
+        values=values,
+        size=_size(gate, rounds, values.values()),
+        uncertainty=max(random for random, _ in uncertainties),
+        systematic=max(common for _, common in uncertainties),
     )
-    gross = [
-        abs(v) for r in rounds for part in _parts(gate, r) if (v := part["total_j"]) is not None
-    ]
-    size = _mean(gross) if gate.metric == "energy_net" else _mean(known.values())
-    return Readings(values=known, size=size, uncertainty=anew, systematic=common)
 
 
-def _mean(values: Iterable[float]) -> float:
-    listed = list(values)
-    return abs(math.fsum(listed) / len(listed))
-
-
-def _value(gate: Gate, one: Record) -> float | None:
+def _value(gate: Gate, one_round: Round) -> float | None:
     if gate.metric == "time":
-        return (
-            _sum(w["seconds"] for w in one["windows"] if w["stage"] == gate.stage)
-            if gate.stage
-            else one["seconds"]
-        )
+        return _seconds(gate, one_round)
     if gate.metric == "peak_memory":
-        found: float | None = one.get("work", {}).get("peak_memory_bytes")
-        return found
+        return one_round.work.get("peak_memory_bytes")
     if gate.metric == "flops":
-        names = (
-            [f"flops_{gate.stage}"]
-            if gate.stage
-            else [n for n in one.get("work", {}) if n.startswith("flops_")]
-        )
-        return _sum(one.get("work", {}).get(n) for n in names)
-    joules = _sum(_joules(gate, part) for part in _parts(gate, one))
-    amount = PER[gate.metric](one) if gate.metric in PER else 1
-    return joules / amount if joules is not None and amount else None
+        return _operations(gate, one_round)
+    joules = _sum(_joules(gate, energy) for energy in _energies(gate, one_round))
+    outputs = _outputs(gate, one_round)
+    return joules / outputs if joules is not None and outputs else None
 
 
-def _parts(gate: Gate, one: Record) -> list[Record]:
-    """Return the windows whose joules count: a stage's repeats where there are any, else the stage, else the whole round."""
-    stage = "inference" if gate.metric in PER else gate.stage
+def _seconds(gate: Gate, one_round: Round) -> float | None:
+    if gate.stage is None:
+        return one_round.whole.seconds
+    return _sum(w.seconds for w in one_round.windows if w.stage == gate.stage)
+
+
+def _operations(gate: Gate, one_round: Round) -> float | None:
+    if gate.stage is not None:
+        return one_round.work.get(f"flops_{gate.stage}")
+    return _sum(count for name, count in one_round.work.items() if name.startswith("flops_"))
+
+
+def _energies(gate: Gate, one_round: Round) -> list[Energy]:
+    """Return the joules that count: of the whole round, of a stage, or of its repeats."""
+    stage = "inference" if gate.metric in PER_OUTPUT else gate.stage
     if stage is None:
-        return [one["energy"]]
-    return [w for w in one.get("repeats", ()) if w["stage"] == stage] or [
-        w for w in one["windows"] if w["stage"] == stage
-    ]
+        return [one_round.whole.energy]
+    return [window.energy for window in one_round.stage_windows(stage)]
 
 
-def _joules(gate: Gate, part: Record) -> float | None:
-    name = f"{CHANNEL[gate.metric]}_j" if gate.metric in CHANNEL else TOTAL[gate.metric]
-    found: float | None = part.get(name)
-    return found
+def _joules(gate: Gate, energy: Energy) -> float | None:
+    if gate.metric in CHANNEL:
+        return energy.joules(CHANNEL[gate.metric])
+    return energy.total_net_j if gate.metric == "energy_net" else energy.total_j
 
 
-def _uncertainty(gate: Gate, one: Record) -> tuple[float, float]:
-    """Return the standard uncertainties that a round has by itself and that all rounds share."""
-    amount = PER[gate.metric](one) if gate.metric in PER else 1
+def _outputs(gate: Gate, one_round: Round) -> float | None:
+    """Return what the joules are divided by: 1, or the outputs that were scored or are right."""
+    if gate.metric == "j_per_sample":
+        return one_round.work.get("samples_scored")
+    if gate.metric == "j_per_correct":
+        return one_round.judged.correct
+    return 1
+
+
+def _scopes(gate: Gate, rounds: Sequence[Round]) -> set[tuple[str, ...]]:
+    """Return the sets of channels that the rounds' joules sum."""
+    return {energy.scope for one_round in rounds for energy in _energies(gate, one_round)}
+
+
+def _size(gate: Gate, rounds: Sequence[Round], values: Collection[float]) -> float:
+    if gate.metric != "energy_net":
+        return _absolute_mean(values)
+    totals = []
+    for one_round in rounds:
+        for energy in _energies(gate, one_round):
+            if energy.total_j is not None:
+                totals.append(abs(energy.total_j))
+    return _absolute_mean(totals)
+
+
+def _uncertainty(gate: Gate, one_round: Round) -> tuple[float, float]:
+    """Return the standard uncertainties that a round has by itself, and that all rounds share."""
     channels = [CHANNEL[gate.metric]] if gate.metric in CHANNEL else CHANNELS
-    causes = [
-        item
-        for part in _parts(gate, one)
-        for c in channels
-        for item in part.get("uncertainty_j", {}).get(c, {}).items()
-    ]
-    anew, common = (
-        math.hypot(0.0, *(u for k, u in causes if (k in RANDOM) == wanted))
-        for wanted in (True, False)
-    )
-    if gate.metric == "energy_net":
-        common = math.hypot(
-            common,
-            *(u for part in _parts(gate, one) for u in part.get("idle_uncertainty_j", {}).values()),
-        )
-    return anew / amount, common / amount
+    random, common = [0.0], [0.0]
+    for energy in _energies(gate, one_round):
+        for cause, uncertainty in gross_causes(energy, channels).items():
+            (random if cause in RANDOM else common).append(uncertainty)
+        if gate.metric == "energy_net":
+            common.extend(energy.idle_uncertainty_j.values())
+    outputs = _outputs(gate, one_round) or 1
+    return math.hypot(*random) / outputs, math.hypot(*common) / outputs
+
+
+def _absolute_mean(values: Collection[float]) -> float:
+    return abs(math.fsum(values) / len(values))
 
 
 def _sum(values: Iterable[float | None]) -> float | None:
-    """Add up; None where one is unknown or there is none."""
-    listed = list(values)
-    known = [v for v in listed if v is not None]
-    return sum(known) if known and len(known) == len(listed) else None
+    """Add up; None if one is unknown, or if there is none."""
+    total = None
+    for value in values:
+        if value is None:
+            return None
+        total = value if total is None else total + value
+    return total
 
 
-def _reason(gate: Gate, rounds: list[Record], lacking: int) -> str:
-    told = f"{gate.metric} is unknown in {lacking} of {len(rounds)} rounds"
-    if gate.stage and not any(w["stage"] == gate.stage for r in rounds for w in r["windows"]):
-        return f"{told}: no round has a stage {gate.stage}"
-    reasons = (
-        [part.get("reasons", {}) for r in rounds for part in _parts(gate, r)]
-        if gate.about.kind == "energy"
-        else []
-    )
+def _reason(gate: Gate, rounds: Sequence[Round], unknown: int) -> str:
+    """Say in how many rounds the metric is unknown, and the first reason that is stated."""
+    count = f"{gate.metric} is unknown in {unknown} of {len(rounds)} rounds"
+    stages = {window.stage for one_round in rounds for window in one_round.windows}
+    if gate.stage and gate.stage not in stages:
+        return f"{count}: no round has a stage {gate.stage}"
+    if gate.about.kind != "energy":
+        return count
     channels = [CHANNEL[gate.metric]] if gate.metric in CHANNEL else CHANNELS
-    first = next((found[c] for found in reasons for c in channels if c in found), "")
-    return f"{told}: {first}" if first else told
+    for one_round in rounds:
+        for energy in _energies(gate, one_round):
+            for channel in channels:
+                if channel in energy.reasons:
+                    return f"{count}: {energy.reasons[channel]}"
+    return count

@@ -1,26 +1,24 @@
-"""Runs that were measured before, from what holds them: results files, folders of them, pytest-benchmark's saved runs."""
+"""Runs that were measured before: results files, folders of them, pytest-benchmark's saved runs."""
 
 from __future__ import annotations
 
-import contextlib
 import json
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from greenbench.errors import UsageError
 from greenbench.gates.comparability import differences
-from greenbench.gates.judging import flaw_of, is_named
+from greenbench.gates.judging import is_named
 from greenbench.gates.verdict import Measured
-from greenbench.results import files as store
-from greenbench.results import record
+from greenbench.results import loading
+from greenbench.results.fields import Fields
+from greenbench.results.reading import CellRecord, RunHeader, RunRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Mapping
     from pathlib import Path
-
-HEADER = ("profile", "profile_changes", "environment", "session")
-"""What a results file, or a saved run under ``greenbench``, says of the circumstances of its cells."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,25 +28,72 @@ class Run:
     name: str
     cells: Mapping[str, Measured]
     failed: bool = False
-    """Whether it failed a gate: such a run is no baseline that anybody should come upon by chance."""
+    """Whether it failed a gate: such a run is not chosen as a baseline by itself."""
 
 
 def read(path: Path) -> Run:
-    """Return the run that a file or folder holds; of a folder, the newest of each cell. Raises UsageError."""
+    """Return the run that a file or folder holds; of a folder, the newest of each cell.
+
+    Raises UsageError where it holds none, or where a record is malformed or contradicts itself.
+    """
     if not path.exists():
         raise UsageError(
-            f"{path}: there is no such file or folder to compare with; --benchmark-json=FILE writes one"
+            f"{path}: there is no such file or folder to compare with; "
+            "--benchmark-json=FILE writes one"
         )
     if path.is_dir():
         return _folder(path)
     data = _json(path)
     if "benchmarks" in data:
-        return _saved(path, data)
-    run = store.load(path)
-    return Run(name=str(path), cells=_by_id([_of_results(run, str(path))]), failed=marked(run))
+        return _saved(Fields(data, str(path)))
+    run = loading.parsed(data, str(path))
+    return Run(name=str(path), cells=_by_id([run], str(path)), failed=run.failed_gates)
 
 
-def _json(path: Path) -> dict[str, Any]:
+def newest(
+    folder: Path, reference: str, cell: Measured, *, but: str = "", allow: Collection[str] = ()
+) -> Measured | None:
+    """Return the newest cell in a results folder that ``reference`` names, if it is comparable.
+
+    Sessions that failed a gate are passed over, and the session of the id ``but``, the present one.
+    """
+    latest, latest_start = None, ""
+    for run in loading.load_folder(folder)[0]:
+        started = run.header.started
+        if run.failed_gates or run.header.session_id == but:
+            continue
+        if latest is not None and started <= latest_start:
+            continue
+        for record in run.cells:
+            other = Measured(record=record, header=run.header, origin=folder.name)
+            if _is_reference(other, reference, cell, allow):
+                latest, latest_start = other, started
+                break
+    if latest is None:
+        return None
+    return replace(latest, origin=f"{folder.name}, {age(latest_start)} old")
+
+
+def age(started: str) -> str:
+    """Say how long ago a session started."""
+    try:
+        seconds = (datetime.now(UTC) - datetime.fromisoformat(started)).total_seconds()
+    except ValueError:
+        return "of unknown age"
+    for length, name in ((86_400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= length:
+            count = int(seconds // length)
+            return f"{count} {name}{'s' * (count != 1)}"
+    return "less than a minute"
+
+
+def _is_reference(other: Measured, reference: str, cell: Measured, allow: Collection[str]) -> bool:
+    if other.record.task != cell.record.task or not is_named(other, reference):
+        return False
+    return other.record.flaw is None and not set(differences(cell, other)) - set(allow)
+
+
+def _json(path: Path) -> dict[str, object]:
     try:
         data = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
@@ -63,106 +108,59 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 def _folder(path: Path) -> Run:
-    found, problems = store.load_folder(path)
+    found, problems = loading.load_folder(path)
     if problems:
         raise UsageError("\n".join(problems))
     if not found:
         raise UsageError(
-            f"{path}: no results file is here (V0_baseline_....json); run pytest bench first, or give another folder"
+            f"{path}: no results file is here (V0_baseline_....json); "
+            "run pytest bench first, or give another folder"
         )
-    kept = [run for run in found if not marked(run)] or found
-    kept.sort(key=lambda run: str(run.get("session", {}).get("started")))
-    return Run(
-        name=str(path),
-        cells=_by_id([_of_results(run, str(path)) for run in kept]),
-        failed=all(map(marked, found)),
-    )
+    passed = [run for run in found if not run.failed_gates]
+    runs = sorted(passed or found, key=lambda run: run.header.started)
+    return Run(name=str(path), cells=_by_id(runs, str(path)), failed=not passed)
 
 
-def _saved(path: Path, data: Mapping[str, Any]) -> Run:
-    about = data.get("greenbench") or {}
-    with readable(str(path)):
-        records = [
-            r for b in data["benchmarks"] if (r := (b.get("extra_info") or {}).get("greenbench"))
-        ]
-        newer = [r["schema"] for r in records if r["schema"] > record.SCHEMA]
+def _saved(fields: Fields) -> Run:
+    """Read a saved run of pytest-benchmark, whose benchmarks carry their cells' records."""
+    about = fields.fields("greenbench")
+    extras = fields.each("benchmarks", _extra_info)
+    records = []
+    for extra in extras:
+        if extra.mapping("greenbench"):
+            loading.refuse_newer(extra.fields("greenbench"))
+            records.append(CellRecord.of(extra.mapping("greenbench"), fields.place))
     if not records:
         raise UsageError(
-            f"{path}: none of its {len(data['benchmarks'])} benchmarks was measured by greenbench; give another"
+            f"{fields.place}: none of its {len(extras)} benchmarks was measured by greenbench; "
+            "give another"
         )
-    if newer:
+    _refuse_repeated([record.id for record in records], fields.place)
+    header = RunHeader.of(about)
+    cells = {}
+    for record in records:
+        cells[record.id] = Measured(record=record, header=header, origin=fields.place)
+    failed = about.fields("gates").flag("failed", default=False)
+    return Run(name=fields.place, cells=cells, failed=failed)
+
+
+def _extra_info(benchmark: Fields) -> Fields:
+    return benchmark.fields("extra_info")
+
+
+def _refuse_repeated(ids: list[str], origin: str) -> None:
+    repeated = sorted(name for name, count in Counter(ids).items() if count > 1)
+    if repeated:
         raise UsageError(
-            f"{path}: written with schema {newer[0]}, and this greenbench reads up to {record.SCHEMA}; update greenbench"
+            f"{origin}: it holds {repeated[0]} several times, and a verdict is about one; "
+            "measure its tests apart"
         )
-    ids = [r["id"] for r in records]
-    if twice := sorted({i for i in ids if ids.count(i) > 1}) if len(ids) > len(set(ids)) else []:
-        raise UsageError(
-            f"{path}: it holds {twice[0]} several times, and a verdict is about one; measure its tests apart"
-        )
-    header = {key: about.get(key) for key in HEADER}
-    cells = {r["id"]: Measured(record=r, header=header, origin=str(path)) for r in records}
-    return Run(name=str(path), cells=cells, failed=marked(about))
 
 
-@contextlib.contextmanager
-def readable(name: str) -> Iterator[None]:
-    """Turn what a record that greenbench did not write, or somebody edited, runs into, to one sentence."""
-    try:
-        yield
-    except (KeyError, TypeError, AttributeError, IndexError) as error:
-        told = f"{type(error).__name__}: {error}"
-        raise UsageError(
-            f"{name}: a cell is not as greenbench writes it ({told}); measure it again"
-        ) from error
-
-
-def _of_results(run: Mapping[str, Any], origin: str) -> list[Measured]:
-    header = {key: run.get(key) for key in HEADER}
-    return [Measured(record=record, header=header, origin=origin) for record in run["cells"]]
-
-
-def _by_id(runs: Iterable[Sequence[Measured]]) -> dict[str, Measured]:
-    return {cell.id: cell for cells in runs for cell in cells}
-
-
-def marked(run: Mapping[str, Any]) -> bool:
-    """Whether a results file says that its session failed a gate."""
-    return bool((run.get("gates") or {}).get("failed"))
-
-
-def newest(
-    folder: Path, reference: str, cell: Measured, *, but: str = "", allow: Collection[str] = ()
-) -> Measured | None:
-    """Return the newest cell in a results folder that ``reference`` names and that ``cell`` can be held against.
-
-    Sessions that failed a gate are passed over, and the session of the id ``but``, which is the one that asks.
-    """
-    found = [
-        (str(run.get("session", {}).get("started")), other)
-        for run in store.load_folder(folder)[0]
-        if not marked(run) and run.get("session", {}).get("id") != but
-        for other in _of_results(run, folder.name)
-        if other.record["task"] == cell.record["task"]
-        and is_named(other, reference)
-        and not flaw_of(other)
-        if not set(differences(cell, other)) - set(allow)
-    ]
-    if not found:
-        return None
-    started, other = max(found, key=lambda pair: pair[0])
-    return Measured(
-        record=other.record, header=other.header, origin=f"{folder.name}, {age(started)} old"
-    )
-
-
-def age(started: str) -> str:
-    """Say how long ago a session started."""
-    try:
-        seconds = (datetime.now(UTC) - datetime.fromisoformat(started)).total_seconds()
-    except ValueError:
-        return "of unknown age"
-    for length, name in ((86_400, "day"), (3600, "hour"), (60, "minute")):
-        if seconds >= length:
-            count = int(seconds // length)
-            return f"{count} {name}{'s' * (count != 1)}"
-    return "less than a minute"
+def _by_id(runs: list[RunRecord], origin: str) -> dict[str, Measured]:
+    """Return the cells of all runs by id; a later run's cell replaces an earlier one's."""
+    cells = {}
+    for run in runs:
+        for record in run.cells:
+            cells[record.id] = Measured(record=record, header=run.header, origin=origin)
+    return cells

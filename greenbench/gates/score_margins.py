@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from greenbench.gates.margins import Z
 from greenbench.gates.verdict import Estimate
@@ -16,22 +16,22 @@ from greenbench.stats.over_seeds import over_rounds
 from greenbench.types import Metric
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from greenbench.gates.expression import Gate
+    from greenbench.results.reading import CellRecord
     from greenbench.stats.paired import PairedDifference
-
-Record = dict[str, Any]
-
-
-def value(record: Mapping[str, Any], metric: str) -> float | None:
-    """Return a cell's score; None where it has none or it is no number."""
-    found = (record["quality"].get(metric) or {}).get("value")
-    return float(found) if found is not None and math.isfinite(found) else None
+    from greenbench.types import Facts
 
 
-def estimate(gate: Gate, here: Mapping[str, Any], there: Mapping[str, Any] | None) -> Estimate:
-    """Return the margin by which a cell's score keeps a gate; both cells have one. Raises ValueError for senseless ratios."""
+def value(record: CellRecord, metric: str) -> float | None:
+    """Return a cell's score; None if it has none."""
+    return record.score(metric)
+
+
+def estimate(gate: Gate, here: CellRecord, there: CellRecord | None) -> Estimate:
+    """Return the margin by which a cell's score keeps a gate; both cells have one.
+
+    Raises ValueError for a ratio to a score that is not above zero.
+    """
     reference = 0.0 if there is None else value(there, gate.metric) or 0.0
     if gate.form == "ratio" and reference <= 0:
         raise ValueError(
@@ -45,52 +45,46 @@ def estimate(gate: Gate, here: Mapping[str, Any], there: Mapping[str, Any] | Non
 
 
 def _excess(
-    metric: str, here: Mapping[str, Any], there: Mapping[str, Any] | None, factor: float
+    metric: str, here: CellRecord, there: CellRecord | None, factor: float
 ) -> tuple[Metric, str]:
-    """Return a score minus ``factor`` times the other's, with bounds where there are any, and how they came about."""
+    """Return a score minus ``factor`` times the other's, with bounds if known, and the method."""
     if there is None:
-        return _metric(here, metric), "interval over test examples"
-    together = _together(here, there)
+        return here.quality[metric], "interval over test examples"
+    pairs = _paired_outcomes(here, there)
     same = factor == 1.0 and value(here, metric) == value(there, metric)
-    each = [
-        d
-        for one, other in together
-        if (d := _paired(one, other, metric, factor, same=same)) is not None
-    ]
-    if each and len(each) == len(together):
-        count = int(together[0][0]["n"])
-        mean = over_rounds([Metric(value=d.value, low=d.low, high=d.high, n=count) for d in each])
-        return mean, f"paired over {count} test examples"
-    return _apart(
-        _metric(here, metric), _metric(there, metric), factor
-    ), "two intervals, as the examples do not pair up"
+    differences = []
+    for ours, theirs in pairs:
+        difference = _paired(ours, theirs, metric, factor, same=same)
+        if difference is not None:
+            differences.append(difference)
+    if differences and len(differences) == len(pairs):
+        count = int(pairs[0][0]["n"])
+        metrics = [Metric(value=d.value, low=d.low, high=d.high, n=count) for d in differences]
+        return over_rounds(metrics), f"paired over {count} test examples"
+    apart = _apart(here.quality[metric], there.quality[metric], factor)
+    return apart, "two intervals, as the examples do not pair up"
 
 
-def _metric(record: Mapping[str, Any], name: str) -> Metric:
-    found = record["quality"][name]
-    return Metric(**{k: found.get(k) for k in ("value", "n", "low", "high")})
-
-
-def _together(here: Mapping[str, Any], there: Mapping[str, Any]) -> list[tuple[Record, Record]]:
-    """Return the outcomes of rounds of the same seed, if all of this cell's have a partner that answered the same examples."""
+def _paired_outcomes(here: CellRecord, there: CellRecord) -> list[tuple[Facts, Facts]]:
+    """Return the outcomes of rounds of the same seed; empty unless all of this cell's pair up."""
     from greenbench.stats.paired import alike
 
-    ours, theirs = (
-        {r["seed"]: r.get("outcomes", {}) for r in record["rounds"]} for record in (here, there)
-    )
-    both = [(ours[seed], theirs[seed]) for seed in ours if seed in theirs]
-    return both if len(both) == len(ours) and all(alike(*pair) for pair in both) else []
+    pairs = []
+    for ours, theirs in here.paired_rounds(there):
+        pairs.append((ours.judged.outcomes, theirs.judged.outcomes))
+    complete = len(pairs) == len(here.rounds)
+    return pairs if complete and all(alike(*pair) for pair in pairs) else []
 
 
 def _paired(
-    one: Record, other: Record, metric: str, factor: float, *, same: bool
+    ours: Facts, theirs: Facts, metric: str, factor: float, *, same: bool
 ) -> PairedDifference | None:
     from greenbench.stats import paired
 
-    if same and one == other:  # what 2,000 resamples would say too
+    if same and ours == theirs:  # what 2,000 resamples would say too
         return paired.PairedDifference(0.0, 0.0, 0.0)
-    found = paired.differences(one, other, factor=factor).get(metric)
-    return found if found is not None and found.value is not None else None
+    difference = paired.differences(ours, theirs, factor=factor).get(metric)
+    return difference if difference is not None and difference.value is not None else None
 
 
 def _apart(here: Metric, there: Metric, factor: float) -> Metric:

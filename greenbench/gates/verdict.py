@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from greenbench.gates.expression import Gate
+    from greenbench.results.reading import CellRecord, RunHeader
 
 Outcome = Literal[
     "PASS",
@@ -31,16 +32,15 @@ REFUSALS = ("UNMEASURED", "MISSING", "DEGENERATE", "NO-EFFECT", "NOT-COMPARABLE"
 class Measured:
     """A cell's record with the circumstances that it was measured in."""
 
-    record: Mapping[str, Any]
-    header: Mapping[str, Any]
-    """``profile``, ``profile_changes`` and ``environment`` of its run."""
+    record: CellRecord
+    header: RunHeader
     origin: str = "this session"
     """The file that it comes from."""
 
     @property
     def id(self) -> str:
         """The pytest id."""
-        return str(self.record["id"])
+        return self.record.id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

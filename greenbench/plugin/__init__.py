@@ -1,6 +1,7 @@
-"""The pytest plugin: its hooks, its fixtures and what a suite's conftest.py calls, named one by one.
+"""The pytest plugin: its hooks, its fixtures and what a suite's conftest.py calls, one by one.
 
-It does nothing where no test asks for a fixture of it. Importing it leaves torch, Zeus and the data libraries alone.
+It does nothing in a session whose tests request none of its fixtures. Importing it leaves torch,
+Zeus and the data libraries alone.
 """
 
 from greenbench.plugin.fixtures import (
@@ -9,19 +10,17 @@ from greenbench.plugin.fixtures import (
     energy,
     measure,
     model,
+    pipeline,
     power,
     refuse_xdist,
     toggles,
+    warm_session,
 )
 from greenbench.plugin.hooks import (
     pytest_addoption,
     pytest_collection_finish,
     pytest_configure,
     pytest_generate_tests,
-    pytest_report_collectionfinish,
-    pytest_runtest_makereport,
-    pytest_sessionfinish,
-    pytest_terminal_summary,
     use_matrix,
 )
 
@@ -31,16 +30,14 @@ __all__ = [
     "energy",
     "measure",
     "model",
+    "pipeline",
     "power",
     "pytest_addoption",
     "pytest_collection_finish",
     "pytest_configure",
     "pytest_generate_tests",
-    "pytest_report_collectionfinish",
-    "pytest_runtest_makereport",
-    "pytest_sessionfinish",
-    "pytest_terminal_summary",
     "refuse_xdist",
     "toggles",
     "use_matrix",
+    "warm_session",
 ]

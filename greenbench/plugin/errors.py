@@ -1,4 +1,4 @@
-"""Our own errors as pytest shows them: the sentence alone, without a traceback that would tell the reader nothing."""
+"""Shows greenbench's own errors as pytest shows usage errors: their sentence, no traceback."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The public fixtures."""
+"""The public fixtures of the plugin."""
 
 from __future__ import annotations
 
@@ -8,117 +8,174 @@ import pytest
 
 from greenbench.errors import GreenbenchError
 from greenbench.plugin.errors import one_sentence
-from greenbench.plugin.hooks import RECORD, session_of
+from greenbench.plugin.hooks import suite_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from greenbench.data.models.checkpoints import Checkpoint
     from greenbench.machine.energy.meter import Meter
+    from greenbench.pipeline import Pipeline
+    from greenbench.run.measure import CellOutcome
+    from greenbench.stages.system import System
+    from greenbench.stages.toggles import Toggles
+    from greenbench.tasks.dataset import Dataset
     from greenbench.types import Cell, CellResult
 
 
 @pytest.fixture
 def cell(request: pytest.FixtureRequest) -> Cell:
-    """Return what is asked: a variant, a task, a profile and a seed."""
+    """Return the requested cell: a variant on a task, in a profile, with a seed."""
     if not hasattr(request, "param"):
         pytest.fail(
-            f"{request.node.nodeid}: it asks for 'cell' and lacks @pytest.mark.greenbench(task='T2')",
+            f"{request.node.nodeid}: it requests 'cell' and lacks "
+            "@pytest.mark.greenbench(task='T2')",
             pytrace=False,
         )
-    asked: Cell = request.param
-    return asked
+    requested: Cell = request.param
+    return requested
 
 
 @pytest.fixture
-def dataset(cell: Cell, pytestconfig: pytest.Config) -> Any:
-    """Return a lazy handle of the cell's data: loaded and split on first use, outside every window."""
-    return session_of(pytestconfig).dataset(cell.task)
+def dataset(cell: Cell, pytestconfig: pytest.Config) -> Dataset:
+    """Return a lazy handle of the cell's data: loaded and split on first use, outside windows."""
+    return suite_of(pytestconfig).session.inputs(cell.task).dataset
 
 
 @pytest.fixture
-def model(cell: Cell, pytestconfig: pytest.Config) -> Any:
-    """Return a lazy handle of the cell's model: its weights are loaded inside the architecture window."""
-    return session_of(pytestconfig).model(cell.task)
+def model(cell: Cell, pytestconfig: pytest.Config) -> Checkpoint:
+    """Return a lazy handle of the cell's model: its weights are loaded in their window."""
+    return suite_of(pytestconfig).session.inputs(cell.task).model
 
 
-@pytest.fixture
-def toggles(cell: Cell, pytestconfig: pytest.Config) -> Any:
-    """Return the cell's optimisation switches, one call a stage; each works when the pipeline calls it in its window."""
-    session = session_of(pytestconfig)
+@pytest.fixture(scope="session")
+def warm_session(pytestconfig: pytest.Config) -> None:
+    """Warm the process up once, before the first cell: imports and first uses are no cell's."""
+    session = suite_of(pytestconfig).session
+    session.show_progress = progress(pytestconfig)
     try:
-        session.get_ready()
+        session.warm_up()
     except GreenbenchError as error:  # nothing has run yet, and no cell would do better
         pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
-    return session.toggles(cell)
 
 
 @pytest.fixture
-def power(cell: Cell, pytestconfig: pytest.Config) -> Any:
-    """Return the guarded system stage: a context around the others that puts the previous settings back."""
-    session = session_of(pytestconfig)
-    session.live = progress(pytestconfig)
+def toggles(cell: Cell, warm_session: None, pytestconfig: pytest.Config) -> Toggles:  # noqa: ARG001
+    """Return the cell's optimisation switches, one call a stage."""
+    return suite_of(pytestconfig).session.toggles(cell)
+
+
+@pytest.fixture
+def power(cell: Cell, pytestconfig: pytest.Config) -> System:
+    """Return the guarded system stage: a context that restores the previous device settings."""
+    session = suite_of(pytestconfig).session
+    session.show_progress = progress(pytestconfig)
     return session.power(cell)
 
 
 @pytest.fixture
 def energy(pytestconfig: pytest.Config) -> Meter:
-    """Return the meter: ``with energy.window("training"): ...`` measures the seconds and joules of its body."""
+    """Return the meter: ``with energy.window("training"): ...`` measures seconds and joules."""
     with one_sentence():
-        return session_of(pytestconfig).meter
+        return suite_of(pytestconfig).session.instruments.meter
+
+
+@pytest.fixture
+def pipeline(
+    cell: Cell,
+    dataset: Dataset,
+    model: Checkpoint,
+    toggles: Toggles,
+    power: System,
+    energy: Meter,
+    pytestconfig: pytest.Config,
+) -> Pipeline:
+    """Return the cell's pipeline: a bench test is ``measure(pipeline)``."""
+    from greenbench.run.measure import build_pipeline
+
+    session = suite_of(pytestconfig).session
+    return build_pipeline(
+        session, cell, dataset=dataset, model=model, toggles=toggles, meter=energy, power=power
+    )
 
 
 @pytest.fixture
 def measure(
-    request: pytest.FixtureRequest, benchmark: Any, energy: Meter
+    request: pytest.FixtureRequest,
+    benchmark: Any,
+    energy: Meter,  # noqa: ARG001  opened before the first call
 ) -> Callable[..., CellResult]:
-    """Return a function that runs a cell's pipeline, or any function, through pytest-benchmark and returns what it took.
+    """Return a function that runs a pipeline, or any function, through pytest-benchmark.
 
-    ``measure(pipeline)`` runs the rounds that the cell asks for; ``measure(function, rounds=3)`` calls ``function()`` three
-    times. Time, joules, quality and proofs go into ``benchmark.extra_info["greenbench"]``.
+    ``measure(pipeline)`` runs the rounds of its cell; ``measure(function, rounds=3)`` calls
+    ``function()`` three times. Both return a CellResult. Time, joules, quality and proofs go into
+    ``benchmark.extra_info["greenbench"]``.
     """
     refuse_xdist(request.config)
 
     def run(target: Any, *, rounds: int = 1) -> CellResult:
-        from greenbench.report.junit import properties
-        from greenbench.run.cell_result import Circumstances
-        from greenbench.run.rounds import measured
-
-        session, say = session_of(request.config), progress(request.config)
-        around = Circumstances(
-            say=say,
-            require=session.settings.require,
-            yardsticks=session.yardsticks,
-            outputs=session.outputs,
-        )
-        outcome = measured(
-            target, benchmark, energy, name=request.node.name, rounds=rounds, around=around
-        )
-        say("")
+        outcome = _measured(request, benchmark, target, rounds)
         if benchmark.enabled:
-            request.node.stash[RECORD] = benchmark.extra_info["greenbench"] = outcome.record
-            request.node.user_properties += properties(outcome.record)
-        with one_sentence():
-            if outcome.error is not None:
-                raise outcome.error
-            if "partial" in session.settings.strict and outcome.result.status == "partial":
-                raise pytest.fail.Exception(
-                    f"{outcome.result.id} is partial: {_notes(outcome.result)}", pytrace=False
-                )
+            _keep(request, benchmark, outcome)
+        _fail(request, outcome)
         return outcome.result
 
     return run
 
 
+def _measured(
+    request: pytest.FixtureRequest, benchmark: Any, target: Any, rounds: int
+) -> CellOutcome:
+    from greenbench.pipeline import Pipeline
+    from greenbench.run.measure import measure_cell, measure_function
+
+    session = suite_of(request.config).session
+    say = progress(request.config)
+    try:
+        if isinstance(target, Pipeline):
+            return measure_cell(target, benchmark, session, say)
+        name = request.node.name
+        return measure_function(target, benchmark, session, say, name=name, rounds=rounds)
+    finally:
+        say("")
+
+
+def _keep(request: pytest.FixtureRequest, benchmark: Any, outcome: CellOutcome) -> None:
+    """Hand the record to the test's report, to pytest-benchmark, and to JUnit files."""
+    from greenbench.plugin.suite import RECORD
+    from greenbench.report.junit import properties
+    from greenbench.results.reading import CellRecord
+
+    request.node.stash[RECORD] = benchmark.extra_info["greenbench"] = outcome.record
+    request.node.user_properties += properties(CellRecord.of(outcome.record))
+
+
+def _fail(request: pytest.FixtureRequest, outcome: CellOutcome) -> None:
+    """Raise what ended the cell, or fail it if it is partial and partial cells are to fail."""
+    strict = suite_of(request.config).session.settings.strict
+    result = outcome.result
+    with one_sentence():
+        if outcome.error is not None:
+            raise outcome.error
+        if "partial" in strict and result.status == "partial":
+            raise pytest.fail.Exception(f"{result.id} is partial: {_notes(result)}", pytrace=False)
+
+
 def _notes(result: CellResult) -> str:
-    """Return why a cell is partial: its knobs that did not do what was asked."""
-    told = dict.fromkeys(
-        f"{a.stage}.{a.knob}: {a.note}" for one in result.rounds for a in one.applied if a.note
-    )
-    return "; ".join(told)
+    """Return why a cell is partial: its knobs that did not act as requested."""
+    notes: dict[str, None] = {}
+    for one_round in result.rounds:
+        for proof in one_round.applied:
+            if proof.note:
+                notes[f"{proof.stage}.{proof.knob}: {proof.note}"] = None
+    return "; ".join(notes)
 
 
 def progress(config: pytest.Config) -> Callable[[str], None]:
-    """Return a function that shows on the terminal what runs, past pytest's capturing; an empty text wipes it."""
+    """Return a function that shows on the terminal what runs; an empty text wipes it.
+
+    It writes past pytest's capturing.
+    """
     from greenbench.report.progress import Progress
 
     capture: Any = config.pluginmanager.getplugin("capturemanager")
@@ -126,9 +183,11 @@ def progress(config: pytest.Config) -> Callable[[str], None]:
 
 
 def refuse_xdist(config: pytest.Config) -> None:
-    """Raise pytest.UsageError under xdist, which switches pytest-benchmark off: nothing would be measured."""
-    asked = [config.getoption(name, None) for name in ("numprocesses", "tx")]
-    if hasattr(config, "workerinput") or any(asked) or config.getoption("dist", "no") != "no":
+    """Raise pytest.UsageError under xdist, which switches pytest-benchmark off."""
+    options = [config.getoption(name, None) for name in ("numprocesses", "tx")]
+    distributed = config.getoption("dist", "no") != "no"
+    if hasattr(config, "workerinput") or any(options) or distributed:
         raise pytest.UsageError(
-            "greenbench does not measure under pytest-xdist: cells side by side disturb each other; run without -n"
+            "greenbench does not measure under pytest-xdist: cells side by side disturb each "
+            "other; run without -n"
         )

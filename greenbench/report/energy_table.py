@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from greenbench.report.numbers import quantity
 
@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rich.console import Console
+
+    from greenbench.results.reading import CellRecord
 
 COLUMNS = (
     ("GPU", "energy", "gpu_j", "J"),
@@ -27,7 +29,7 @@ NAME = 14
 """Letters of a cell's name that stand in one line at least."""
 
 
-def show(console: Console, records: Sequence[dict[str, Any]]) -> None:
+def show(console: Console, records: Sequence[CellRecord]) -> None:
     """Print one line a cell that has joules; columns that nobody knows, or that repeat the only channel, are left out."""
     from rich.box import SIMPLE_HEAD
     from rich.markup import escape
@@ -44,13 +46,14 @@ def show(console: Console, records: Sequence[dict[str, Any]]) -> None:
     for heading, *_ in shown:
         table.add_column(heading, justify="right", no_wrap=True)
     for record in records:
-        table.add_row(escape(record["id"]), *(text(record, c) for c in shown))
+        table.add_row(escape(record.id), *(text(record, c) for c in shown))
     console.print(table)
 
 
-def text(record: dict[str, Any], column: tuple[str, str, str, str]) -> str:
+def text(record: CellRecord, column: tuple[str, str, str, str]) -> str:
     """Return one entry; ``-`` where it is not known."""
     _, place, name, unit = column
-    if name == "j_per_correct" and record.get("degenerate"):
+    if name == "j_per_correct" and record.degenerate:
         return "-"  # a model that always says the commoner thing is right most of the time
-    return quantity(record.get(place, {}).get(name), unit)
+    quantities = record.energy if place == "energy" else record.efficiency
+    return quantity(quantities.get(name), unit)

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from greenbench.results.reading import mean_joules, mean_seconds, source_label, uncertainty, void
+from greenbench.results.reading import source_label
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from greenbench.results.reading import CellRecord
 
 
-def properties(record: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return name and value of what is known: seconds, joules with uncertainty and source, scores, status."""
-    cell = dict(record)
-    found = {
-        "seconds": mean_seconds(cell),
-        "energy_j": mean_joules(cell),
-        "energy_j_uncertainty": uncertainty(cell),
+def properties(cell: CellRecord) -> list[tuple[str, str]]:
+    """Return name and value of what is known: seconds, joules, their source, scores, status."""
+    values: dict[str, float | str | None] = {
+        "seconds": cell.seconds,
+        "energy_j": cell.joules,
+        "energy_j_uncertainty": cell.uncertainty,
         "energy_source": source_label(cell),
-        "status": void(cell) or record["status"],
-        **{name: metric["value"] for name, metric in record["quality"].items()},
+        "status": cell.void or cell.status,
     }
-    return [
-        (f"greenbench.{name}", f"{value:.6g}" if isinstance(value, float) else str(value))
-        for name, value in found.items()
-        if value is not None
-    ]
+    for name, metric in cell.quality.items():
+        values[name] = metric.value
+    pairs = []
+    for name, value in values.items():
+        if value is not None:
+            text = f"{value:.6g}" if isinstance(value, float) else value
+            pairs.append((f"greenbench.{name}", text))
+    return pairs

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from greenbench.types import Quantity
 
 
 def unit(value: float | None, name: str) -> str:
@@ -29,11 +29,11 @@ def plus_minus(value: float | None, uncertainty: float | None, name: str) -> str
     return f"{round(value, places):.{shown}f} +- {round(uncertainty, places):.{shown}f} {name}"
 
 
-def quantity(record: Mapping[str, Any] | None, name: str) -> str:
-    """Write a quantity of a results file; ``-`` where it is not known: the reason stands in the file."""
-    if not record or record["value"] is None:
+def quantity(quantity: Quantity | None, name: str) -> str:
+    """Write a quantity; ``-`` if it is unknown: the reason stands in the results file."""
+    if quantity is None or quantity.value is None:
         return "-"
-    return plus_minus(record["value"], record["uncertainty"], name)
+    return plus_minus(quantity.value, quantity.uncertainty, name)
 
 
 def ratio(value: float | None, base: float | None) -> str:

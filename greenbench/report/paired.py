@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from greenbench.results.reading import BASELINE, baseline_of, failed
+from greenbench.results.reading import BASELINE, CellRecord, baseline_of
 from greenbench.stats.over_seeds import over_rounds
 from greenbench.types import Metric
 
@@ -12,38 +12,39 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from greenbench.stats.paired import McNemar
-
-Record = dict[str, Any]
+    from greenbench.types import Facts
 
 
 def lines(
-    records: Sequence[Record], metrics: Mapping[str, str], known: Sequence[Record] = ()
+    records: Sequence[CellRecord], metrics: Mapping[str, str], known: Sequence[CellRecord] = ()
 ) -> list[str]:
-    """Return a line for each cell whose outcomes, round by round, are of the rows that V0 answered too.
+    """Return a line for each cell whose rounds answered the rows that V0 answered too.
 
     V0 is looked for among ``known`` records, or among ``records`` themselves.
     """
-    found = []
+    texts = []
     for record in records:
         base = baseline_of(record, known or records)
-        if base is None or record["variant"] == BASELINE or failed(record):
+        if base is None or record.variant == BASELINE or record.failed:
             continue
-        together = _together(record, base)
-        if together:
-            found.append(_line(record["id"], metrics[record["task"]], together))
-    return found
+        pairs = _paired_outcomes(record, base)
+        if pairs:
+            texts.append(_line(record.id, metrics[record.task], pairs))
+    return texts
 
 
-def _together(record: Record, base: Record) -> list[tuple[Record, Record]]:
-    """Return the outcomes of both in the rounds of the same seed."""
+def _paired_outcomes(record: CellRecord, base: CellRecord) -> list[tuple[Facts, Facts]]:
+    """Return the outcomes of both in the rounds of the same seed, if they answer the same rows."""
     from greenbench.stats.paired import alike
 
-    theirs = {r["seed"]: r.get("outcomes", {}) for r in base["rounds"]}
-    both = [(r.get("outcomes", {}), theirs.get(r["seed"], {})) for r in record["rounds"]]
-    return [(one, other) for one, other in both if alike(one, other)]
+    pairs = []
+    for ours, theirs in record.paired_rounds(base):
+        if alike(ours.judged.outcomes, theirs.judged.outcomes):
+            pairs.append((ours.judged.outcomes, theirs.judged.outcomes))
+    return pairs
 
 
-def _line(name: str, metric: str, together: Sequence[tuple[Record, Record]]) -> str:
+def _line(name: str, metric: str, together: Sequence[tuple[Facts, Facts]]) -> str:
     from greenbench.stats import paired
 
     nothing = paired.PairedDifference(None, None, None)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from greenbench.report import numbers
-from greenbench.results import forecast
+from greenbench.results.forecast import Forecast, forecast
 from greenbench.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from greenbench.data.models.checkpoints import Checkpoint
+    from greenbench.results.forecast import ForecastKey
+    from greenbench.results.reading import RunRecord
     from greenbench.tasks.dataset import Dataset
     from greenbench.types import Cell, TaskSize
 
@@ -42,7 +44,7 @@ class Ahead:
 
 
 def lines(
-    ahead: Sequence[Ahead], runs: Sequence[Mapping[str, Any]], likes: Mapping[str, forecast.Like]
+    ahead: Sequence[Ahead], runs: Sequence[RunRecord], likes: Mapping[str, ForecastKey]
 ) -> list[str]:
     """Return the plan, line by line. ``runs`` are earlier results."""
     told = [line for one in ahead for line in _task(one, runs, likes)]
@@ -50,9 +52,7 @@ def lines(
     return [*told, *_total(asked, runs, likes)]
 
 
-def _task(
-    one: Ahead, runs: Sequence[Mapping[str, Any]], likes: Mapping[str, forecast.Like]
-) -> list[str]:
+def _task(one: Ahead, runs: Sequence[RunRecord], likes: Mapping[str, ForecastKey]) -> list[str]:
     train, _, test = _sides(one)
     parameters = _parameters(one)
     epochs = f"{one.size.epochs} epoch{'s' * (one.size.epochs != 1)}"
@@ -69,11 +69,11 @@ def _cell(
     cell: Cell,
     one: Ahead,
     train: int | None,
-    runs: Sequence[Mapping[str, Any]],
-    likes: Mapping[str, forecast.Like],
+    runs: Sequence[RunRecord],
+    likes: Mapping[str, ForecastKey],
 ) -> str:
     """One line for a cell: rounds, optimizer steps, and what it took before."""
-    known = forecast.forecast([cell], runs, likes)
+    known = forecast([cell], runs, likes)
     steps = (
         "unknown" if train is None else str(train // cell.options.data.batch_size * one.size.epochs)
     )
@@ -84,7 +84,7 @@ def _cell(
     return f"{cell.id}: {cell.rounds} round{'s' * (cell.rounds != 1)} of {steps} steps; {cost}"
 
 
-def _cost(known: forecast.Forecast) -> str:
+def _cost(known: Forecast) -> str:
     joules = (
         ""
         if known.joules is None
@@ -94,9 +94,9 @@ def _cost(known: forecast.Forecast) -> str:
 
 
 def _total(
-    asked: Sequence[Cell], runs: Sequence[Mapping[str, Any]], likes: Mapping[str, forecast.Like]
+    asked: Sequence[Cell], runs: Sequence[RunRecord], likes: Mapping[str, ForecastKey]
 ) -> list[str]:
-    known = forecast.forecast(asked, runs, likes)
+    known = forecast(asked, runs, likes)
     if known is None:
         return [
             f"all {len(asked)} cells: no earlier result of this host, profile, model and data tells time and joules"

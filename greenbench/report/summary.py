@@ -9,8 +9,9 @@ from greenbench.report import energy_table as breakdown
 from greenbench.report import numbers, table
 from greenbench.report import paired as pairs
 from greenbench.report import verdicts as gates
-from greenbench.results import files as store
-from greenbench.results import forecast, reading
+from greenbench.results import loading, reading
+from greenbench.results.forecast import forecast
+from greenbench.results.reading import CellRecord
 from greenbench.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from greenbench.gates import Measured, Verdict
+    from greenbench.results.forecast import ForecastKey
     from greenbench.types import Cell
 
 PRIMARY = {name: task.primary for name, task in TASKS.items()}
@@ -32,7 +34,7 @@ class Summary:
     def __init__(self, results: Path, root: Path) -> None:
         """``results`` holds earlier files; paths are printed relative to ``root`` where they lie in it."""
         self._results, self._root = results, root
-        self.records: list[dict[str, Any]] = []
+        self.records: list[CellRecord] = []
         self.problems: list[str] = []
         self.notes: tuple[str, ...] = ()
         """What the session's end showed."""
@@ -40,12 +42,12 @@ class Summary:
         self.earlier: list[Measured] = []
         """V0 of earlier sessions, where this one has none."""
 
-    def forecast(self, cells: Sequence[Cell], like: Mapping[str, forecast.Like]) -> list[str]:
+    def forecast(self, cells: Sequence[Cell], keys: Mapping[str, ForecastKey]) -> list[str]:
         """Return the line that says what the run will cost, and one for each results file that could not be read."""
         if not cells:
             return []
-        runs, problems = store.load_folder(self._results)
-        known = forecast.forecast(cells, runs, like)
+        runs, problems = loading.load_folder(self._results)
+        known = forecast(cells, runs, keys)
         if known is None:
             return [
                 f"greenbench: {_count(cells)}; no earlier results here to estimate the time from",
@@ -74,9 +76,7 @@ class Summary:
         terminal.section("greenbench", sep="=")
         self._table(terminal)
         metrics = table.shown_metrics(self.records, PRIMARY)
-        spreads = [
-            line for r in self.records if (line := table.spread(r, metrics.get(r["task"], "")))
-        ]
+        spreads = [line for r in self.records if (line := table.spread(r, metrics.get(r.task, "")))]
         lines = [
             *spreads,
             *pairs.lines(self.records, metrics, self._known),
@@ -108,23 +108,23 @@ class Summary:
             gates.show(console, self.verdicts)
 
     @property
-    def _known(self) -> list[dict[str, Any]]:
+    def _known(self) -> list[CellRecord]:
         """All records that others can be held against."""
-        return [*self.records, *(dict(m.record) for m in self.earlier)]
+        return [*self.records, *(m.record for m in self.earlier)]
 
     def _missing(self, asked: Sequence[str]) -> list[str]:
         """Name the cells that were to run and left no record: interrupted, or never started."""
-        known = {r["id"] for r in self.records}
+        known = {r.id for r in self.records}
         lost = [name for name in asked if name not in known]
         return [f"{', '.join(lost)}: no record, interrupted or not started"] if lost else []
 
     def _hints(self, keyword: str, experiment: matrix.Experiment) -> list[str]:
         hint = matrix.ambiguous_keyword(keyword, [v.name for v in experiment.variants])
         hints = [hint] if hint else []
-        with_variant = [r for r in self.records if r["variant"]]
-        hints += [f"V0 of {m.record['task']} is that of {m.origin}" for m in self.earlier]
-        lacking = {r["task"] for r in with_variant} - {
-            r["task"] for r in self._known if r["variant"] == reading.BASELINE
+        with_variant = [r for r in self.records if r.variant]
+        hints += [f"V0 of {m.record.task} is that of {m.origin}" for m in self.earlier]
+        lacking = {r.task for r in with_variant} - {
+            r.task for r in self._known if r.variant == reading.BASELINE
         }
         if lacking:
             hints.append(

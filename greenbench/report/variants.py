@@ -38,9 +38,9 @@ def show(console: Console, variants: Sequence[Variant]) -> None:
     table.add_column("variant", no_wrap=True)
     table.add_column("changes: baseline -> here", overflow="fold")
     for variant in variants:
-        lines = [f"{d.knob}: {in_words(d.baseline)} -> {in_words(d.here)}" for d in changes(variant)] or [
-            NOTHING
-        ]
+        lines = [
+            f"{d.knob}: {in_words(d.baseline)} -> {in_words(d.here)}" for d in changes(variant)
+        ] or [NOTHING]
         for place, line in enumerate(lines):
             table.add_row(variant.name if place == 0 else "", line)
     console.print(table)

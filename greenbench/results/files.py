@@ -1,7 +1,7 @@
-"""Results files: one a variant and session, appended cell by cell with an atomic replace, valid JSON at any moment.
+"""Writes results files: one a variant and session, appended cell by cell with an atomic replace.
 
-One writer only: the recorder of the session's controlling process. Reading tolerates what other sessions left: a file that
-cannot be read is named, not fatal.
+A file is valid JSON at any moment. There is one writer only: the recorder of the session's
+controlling process. ``results.loading`` reads them back.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 STAMP = "%Y%m%dT%H%M%SZ"
 PROBE_BYTES = 1 << 20
-"""Room that must be left in the results folder before a joule is spent; a cell's record takes some 10 kB."""
+"""Free space that the results folder must have before the first cell; a record takes some 10 kB."""
 
 
 def check_folder(folder: Path) -> None:
-    """Make ``folder`` and write to it before anything runs; raises UsageError where it cannot take the results."""
+    """Make ``folder`` and write to it before the first cell; raises UsageError if that fails."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as probe:
@@ -65,13 +65,13 @@ class Recorder:
         self._header |= builtin(facts)
 
     def conclude(self, **facts: Any) -> None:
-        """Add what the session's end showed (``conclusion``, ``gates``) to all its files; raises OSError."""
+        """Add the session's end (``conclusion``, ``gates``) to all its files; raises OSError."""
         for path, run in self._runs.values():
             run.update(builtin(facts))
             write_atomically(path, json.dumps(run, indent=1, allow_nan=False))
 
     def append(self, record: Mapping[str, Any], options: Options) -> Path:
-        """Add a cell's record to its variant's file, whose ``options`` are those of the matrix; raises OSError."""
+        """Add a cell's record to the file of its variant, which has ``options``; raises OSError."""
         variant = record["variant"]
         path, run = self._runs.get(variant, (None, self._run(variant, options)))
         run["energy_sources"] |= record["energy_sources"]
@@ -90,9 +90,10 @@ class Recorder:
         return {"schema": SCHEMA, "variant": variant, **own, **self._header, **later}
 
     def _claim(self, variant: str, text: str) -> Path:
-        """Take a file name that no other session has; two sessions of one second get neighbouring seconds.
+        """Take a file name that no other session has; sessions of one second get the next ones.
 
-        The file appears with its whole text: a link to a finished one either is made or finds the name taken.
+        The file appears with its whole text: a link to a finished file is made, or the name is
+        taken.
         """
         stamp = self._started
         while True:
@@ -108,7 +109,7 @@ class Recorder:
 
 @contextlib.contextmanager
 def _written(path: Path, text: str) -> Iterator[Path]:
-    """Give a finished file with ``text`` beside ``path``, and remove it afterwards if it is still there."""
+    """Give a finished file with ``text`` beside ``path``; remove what is left of it at the end."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}", suffix=".tmp")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -125,37 +126,3 @@ def write_atomically(path: Path, text: str) -> None:
     """Replace ``path`` as a whole: a reader, or a crash, sees the old text or the new one."""
     with _written(path, text) as finished:
         finished.replace(path)
-
-
-KEYS = ("variant", "profile", "environment", "cells")
-
-
-def load(path: Path) -> dict[str, Any]:
-    """Read a results file; raises UsageError where it is none, or from a newer greenbench."""
-    try:
-        run: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        schema, lacking = int(run["schema"]), [key for key in KEYS if key not in run]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(
-            f"{path}: not a results file ({type(error).__name__}: {error}); delete it or give another"
-        ) from error
-    if schema > SCHEMA:
-        raise UsageError(
-            f"{path}: written with schema {schema}, and this greenbench reads up to {SCHEMA}; update greenbench"
-        )
-    if lacking:
-        raise UsageError(
-            f"{path}: not a results file (it lacks {', '.join(lacking)}); delete it or give another"
-        )
-    return run
-
-
-def load_folder(folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
-    """Read all results files in ``folder``, oldest first, and say which could not be read."""
-    runs, problems = [], []
-    for path in sorted(folder.glob("V*_*Z.json")):
-        try:
-            runs.append(load(path))
-        except UsageError as error:
-            problems.append(str(error))
-    return runs, problems

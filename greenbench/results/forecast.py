@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import statistics
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from greenbench.types import Cell
+    from greenbench.results.reading import CellRecord, RunRecord
+    from greenbench.types import Cell, Round
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,8 +26,8 @@ class Forecast:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Like:
-    """What an earlier cell must have had in common with the cells to come, for its cost to say something of theirs."""
+class ForecastKey:
+    """What an earlier cell must share with the cells of a task for its cost to forecast theirs."""
 
     host: str
     device: str | None
@@ -35,54 +36,68 @@ class Like:
     data: str
 
 
-def forecast(
-    asked: Sequence[Cell], earlier: Iterable[Mapping[str, Any]], like: Mapping[str, Like]
-) -> Forecast | None:
-    """Sum what each cell took in ``earlier`` runs (median over them); None where none is known.
+class Cost(NamedTuple):
+    """What a cell took in one round, or in the median over several."""
 
-    Only runs of the same profile count, and of these only cells that are ``like`` their task's: on this host, with this
-    model and these data.
+    seconds: float
+    joules: float | None
+    sources: tuple[str, ...]
+
+
+def forecast(
+    cells: Sequence[Cell], runs: Sequence[RunRecord], keys: Mapping[str, ForecastKey]
+) -> Forecast | None:
+    """Sum what each cell took in earlier ``runs``, the median over their rounds; None if unknown.
+
+    Only runs of the same profile count, and of these only cells that match the key of their task.
     """
-    runs = list(earlier)
-    found = [(cell, taken) for cell in asked if (taken := _taken(cell, runs, like[cell.task]))]
-    if not found:
+    costs = []
+    for cell in cells:
+        cost = _median_cost(list(_earlier_rounds(cell, runs, keys[cell.task])))
+        if cost is not None:
+            costs.append((cell, cost))
+    if not costs:
         return None
-    joules = [_median([j for _, j, _ in taken if j is not None]) for _, taken in found]
-    known = [j for j in joules if j is not None]
+    joules = [cost.joules * cell.rounds for cell, cost in costs if cost.joules is not None]
+    sources = {source for _, cost in costs for source in cost.sources}
     return Forecast(
-        seconds=sum(
-            statistics.median(s for s, _, _ in taken) * cell.rounds for cell, taken in found
-        ),
-        joules=sum(
-            j * cell.rounds for j, (cell, _) in zip(joules, found, strict=True) if j is not None
-        )
-        if known
-        else None,
-        sources=tuple(sorted({source for _, taken in found for _, _, source in taken if source})),
-        known=len(found),
-        asked=len(asked),
+        seconds=sum(cost.seconds * cell.rounds for cell, cost in costs),
+        joules=sum(joules) if joules else None,
+        sources=tuple(sorted(sources)),
+        known=len(costs),
+        asked=len(cells),
     )
 
 
-def _taken(
-    cell: Cell, runs: Sequence[Mapping[str, Any]], like: Like
-) -> list[tuple[float, float | None, str]]:
-    """Seconds, joules and energy source of each earlier round of ``cell``."""
-    return [
-        (
-            r["seconds"],
-            r["energy"]["total_j"],
-            "+".join(sorted(set(r["energy"]["sources"].values()) - {"none"})),
-        )
-        for run in runs
-        if run["profile"] == cell.profile and run["environment"].get("host") == like.host
-        if like.device in {None, run["environment"].get("device")}
-        for c in run["cells"]
-        if c["id"] == cell.id and c["status"] != "failed"
-        if (c["model"], c["data"].get("asked")) == (like.model, like.data)
-        for r in c["rounds"]
-    ]
+def _median_cost(rounds: Sequence[Round]) -> Cost | None:
+    if not rounds:
+        return None
+    totals = [r.whole.energy.total_j for r in rounds]
+    joules = [total for total in totals if total is not None]
+    labels = []
+    for one_round in rounds:
+        sources = set(one_round.whole.energy.sources.values()) - {"none"}
+        labels.append("+".join(sorted(sources)))
+    return Cost(
+        seconds=statistics.median(r.whole.seconds for r in rounds),
+        joules=statistics.median(joules) if joules else None,
+        sources=tuple(label for label in labels if label),
+    )
 
 
-def _median(values: list[float]) -> float | None:
-    return statistics.median(values) if values else None
+def _earlier_rounds(cell: Cell, runs: Sequence[RunRecord], key: ForecastKey) -> Iterator[Round]:
+    """Yield each round of ``cell`` in the runs that match it."""
+    for run in runs:
+        environment = run.header.environment
+        same_machine = environment.get("host") == key.host
+        same_device = key.device in {None, environment.get("device")}
+        if run.header.profile != cell.profile or not same_machine or not same_device:
+            continue
+        for earlier in run.cells:
+            if earlier.id == cell.id and _matches(earlier, key):
+                yield from earlier.rounds
+
+
+def _matches(earlier: CellRecord, key: ForecastKey) -> bool:
+    same_inputs = (earlier.model, earlier.data.get("asked")) == (key.model, key.data)
+    return same_inputs and earlier.status != "failed"

@@ -1,84 +1,278 @@
-"""What a record of a results file says."""
+"""What the record of a cell says, typed and validated: the only reader of records.
+
+One definition of each: which channels a cell's joules sum, what a round took on average, which
+rounds of two cells pair up, and why a cell is no evidence. Tables, gates and forecasts read this.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+from greenbench.results import consistency, parsing
+from greenbench.results.fields import Fields
 from greenbench.stats.over_seeds import DEGENERATE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping
 
+    from greenbench.types import Energy, Facts, Metric, Quantity, Round, Status
 
 BASELINE = "V0_baseline"
+STATUSES = ("ok", "partial", "failed")
+NO_JOULES = "no joules"
+KERNEL_RATES = ("operations_per_second", "operations_per_joule")
 
 
-Record = dict[str, Any]
+class Flaw(NamedTuple):
+    """Why nothing can be concluded from a cell, whatever it is compared with."""
+
+    verdict: str
+    """``MISSING``, ``DEGENERATE`` or ``NO-EFFECT``."""
+    reason: str
 
 
-def baseline_of(record: Record, records: Sequence[Record]) -> Record | None:
-    """Return V0's record for the same task, if it stands among ``records`` and neither it nor its test failed."""
-    same = (
-        r
-        for r in records
-        if r["variant"] == BASELINE and r["task"] == record["task"] and not failed(r)
-    )
-    return next(same, None)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellRecord:
+    """One cell as its record has it; ``of`` makes one."""
 
+    id: str
+    task: str
+    """Empty for a plain function, as ``variant`` and ``model`` are."""
+    variant: str
+    model: str
+    status: Status
+    outcome: str | None
+    """Of its test, in pytest's words; None where it is not known."""
+    rounds: tuple[Round, ...]
+    quality: Mapping[str, Metric]
+    energy: Mapping[str, Quantity]
+    efficiency: Mapping[str, Quantity]
+    data: Facts
+    checkpoint: Facts
+    kernel: Mapping[str, Mapping[str, float]]
+    """The reference kernel ``before`` and ``after`` the cell, by what was read of it."""
+    degenerate: tuple[str, ...]
+    effect: str
+    without_effect: tuple[str, ...]
+    doubts: tuple[str, ...]
+    error: str | None
 
-def failed(record: Record) -> bool:
-    """Whether the cell failed, or its test did after it was measured."""
-    return record["status"] == "failed" or record.get("outcome") == "failed"
-
-
-def void(record: Record) -> str:
-    """Return why nothing can be concluded from a cell's savings: its model predicts nothing, or its knobs did nothing."""
-    return DEGENERATE if record.get("degenerate") else record.get("effect") or ""
-
-
-def comparable(record: Record, base: Record) -> bool:
-    """Joules are held against V0's only where both sum the same channels from the same sources."""
-    return known_sources(record) == known_sources(base)
-
-
-def known_sources(record: Record) -> dict[str, str]:
-    """Return the source of each channel that the rounds' joules sum; nothing where rounds sum different ones."""
-    each = [{c: r["energy"]["sources"][c] for c in r["energy"]["scope"]} for r in record["rounds"]]
-    return each[0] if each and all(sources == each[0] for sources in each) else {}
-
-
-def mean_seconds(record: Record | None) -> float | None:
-    """Mean wall-clock seconds of a round."""
-    rounds = record["rounds"] if record else []
-    return sum(r["seconds"] for r in rounds) / len(rounds) if rounds else None
-
-
-def mean_joules(record: Record | None) -> float | None:
-    """Mean joules of a round over the known channels; None where rounds know none, or not the same."""
-    if record is None or not known_sources(record):
-        return None
-    return float(sum(r["energy"]["total_j"] for r in record["rounds"]) / len(record["rounds"]))
-
-
-def uncertainty(record: Record) -> float | None:
-    """Half-width of the 95 % interval of ``mean_joules``; None in files of an older greenbench."""
-    known: float | None = record.get("energy", {}).get("total_j", {}).get("uncertainty")
-    return known
-
-
-def score(record: Record | None, primary: str) -> float | None:
-    """Value of the primary metric, or None."""
-    metric = (record or {}).get("quality", {}).get(primary)
-    return metric["value"] if metric else None
-
-
-def source_label(record: Record) -> str:
-    """Name where the joules come from, channel by channel; how an estimate was made stands among the doubts."""
-    named = known_sources(record)
-    return (
-        ", ".join(
-            f"{c} {s.partition(':')[0] if s.startswith('estimated:') else s}"
-            for c, s in named.items()
+    @classmethod
+    def of(cls, record: object, origin: str = "this session") -> CellRecord:
+        """Read and validate a record; raises UsageError, which names ``origin`` and the place."""
+        fields = Fields(record, origin)
+        cell_id = fields.text("id")
+        fields = Fields(record, f"{origin}: {cell_id}")
+        if "rounds" not in fields:
+            fields.refuse("no rounds", "a list of them")
+        rounds = fields.each("rounds", parsing.one_round)
+        quality = parsing.quality(fields.fields("quality"))
+        consistency.check_mean_scores(quality, rounds, f"{fields.place}.quality")
+        return cls(
+            id=cell_id,
+            task=fields.text("task"),
+            variant=fields.text("variant"),
+            model=fields.text("model", ""),
+            status=_status(fields),
+            outcome=fields.optional_text("outcome"),
+            rounds=rounds,
+            quality=quality,
+            energy=parsing.quantities(fields.fields("energy")),
+            efficiency=parsing.quantities(fields.fields("efficiency")),
+            data=fields.mapping("data"),
+            checkpoint=fields.mapping("checkpoint"),
+            kernel=_kernel(fields.fields("yardstick")),
+            degenerate=fields.texts("degenerate"),
+            effect=fields.text("effect", ""),
+            without_effect=fields.texts("without_effect"),
+            doubts=fields.texts("doubts"),
+            error=fields.optional_text("error"),
         )
-        or "none"
+
+    # --- whether it is evidence -------------------------------------------------------------------
+
+    @property
+    def failed(self) -> bool:
+        """Whether the cell failed, or its test did after it was measured."""
+        return self.status == "failed" or self.outcome not in {None, "passed"}
+
+    @property
+    def void(self) -> str:
+        """Why nothing follows from its savings: ``DEGENERATE``, ``NO-EFFECT``, or an empty text."""
+        return DEGENERATE if self.degenerate else self.effect
+
+    @property
+    def flaw(self) -> Flaw | None:
+        """Why nothing can be concluded from the cell; None if something can."""
+        if self.status == "failed":
+            return Flaw("MISSING", f"the cell failed: {self.error or 'it left no round'}")
+        if self.failed:
+            return Flaw("MISSING", f"its test {self.outcome} after it was measured")
+        if self.degenerate:
+            return Flaw(DEGENERATE, self.degenerate[0])
+        if self.effect:
+            return Flaw(self.effect, f"{', '.join(self.without_effect)} did nothing")
+        return None
+
+    # --- what it took -----------------------------------------------------------------------------
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """Source of each channel that the rounds' joules sum; empty where rounds sum others."""
+        summed = [round_sources(one_round.whole.energy) for one_round in self.rounds]
+        alike = bool(summed) and all(sources == summed[0] for sources in summed)
+        return summed[0] if alike else {}
+
+    @property
+    def scope(self) -> str:
+        """The channels of its joules with their sources, in words, or ``no joules``."""
+        scopes = []
+        for one_round in self.rounds:
+            sources = round_sources(one_round.whole.energy)
+            scopes.append(", ".join(f"{c} {source}" for c, source in sources.items()))
+        return " or ".join(dict.fromkeys(scopes)) or NO_JOULES
+
+    @property
+    def seconds(self) -> float | None:
+        """Mean wall-clock seconds of a round; None without rounds."""
+        times = [one_round.whole.seconds for one_round in self.rounds]
+        return sum(times) / len(times) if times else None
+
+    @property
+    def joules(self) -> float | None:
+        """Mean joules of a round over the known channels; None if rounds know none, or others."""
+        if not self.sources:
+            return None
+        totals = [one_round.whole.energy.total_j or 0.0 for one_round in self.rounds]
+        return sum(totals) / len(totals)
+
+    @property
+    def uncertainty(self) -> float | None:
+        """Half-width of the 95 % interval of ``joules``; None in files of an older greenbench."""
+        total = self.energy.get("total_j")
+        return total.uncertainty if total is not None else None
+
+    def score(self, name: str) -> float | None:
+        """Return the value of a score; None if it was not scored."""
+        metric = self.quality.get(name)
+        return metric.value if metric is not None else None
+
+    def kernel_rates(self, name: str) -> list[float]:
+        """Return the reference kernel's rates before and after the cell, as far as known."""
+        rates = []
+        for when in ("before", "after"):
+            rate = self.kernel.get(when, {}).get(name)
+            if rate:
+                rates.append(rate)
+        return rates
+
+    # --- beside another cell ----------------------------------------------------------------------
+
+    def same_sources(self, other: CellRecord) -> bool:
+        """Whether both cells' joules sum the same channels from the same sources."""
+        return self.sources == other.sources
+
+    def paired_rounds(self, other: CellRecord) -> list[tuple[Round, Round]]:
+        """Return the rounds of the same seed, in this cell's order."""
+        others = {one_round.seed: one_round for one_round in other.rounds}
+        pairs = []
+        for one_round in self.rounds:
+            if one_round.seed in others:
+                pairs.append((one_round, others[one_round.seed]))
+        return pairs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunHeader:
+    """The circumstances that a run's cells were measured in."""
+
+    profile: str | None = None
+    profile_changes: Facts = field(default_factory=dict)
+    environment: Facts = field(default_factory=dict)
+    session_id: str | None = None
+    started: str = ""
+    """When the session started, in ISO 8601."""
+
+    @classmethod
+    def of(cls, fields: Fields) -> RunHeader:
+        """Read it from a results file, or from what a saved run says of its session."""
+        session = fields.fields("session")
+        return cls(
+            profile=fields.optional_text("profile"),
+            profile_changes=fields.mapping("profile_changes"),
+            environment=_environment(fields.fields("environment")),
+            session_id=session.optional_text("id"),
+            started=session.text("started", ""),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """A results file."""
+
+    variant: str
+    header: RunHeader
+    cells: tuple[CellRecord, ...]
+    failed_gates: bool
+    """Whether its session failed a gate: it is no baseline that is chosen by itself."""
+
+
+def round_sources(energy: Energy) -> dict[str, str]:
+    """Return the source of each channel whose joules are known."""
+    return {channel: energy.sources.get(channel, "none") for channel in energy.scope}
+
+
+def source_label(cell: CellRecord) -> str:
+    """Name where a cell's joules come from, by channel; an estimate's method is a warning's."""
+    labels = []
+    for channel, source in cell.sources.items():
+        short = "estimated" if source.startswith("estimated:") else source
+        labels.append(f"{channel} {short}")
+    return ", ".join(labels) or "none"
+
+
+def baseline_of(cell: CellRecord, cells: Iterable[CellRecord]) -> CellRecord | None:
+    """Return V0's cell of the same task that did not fail; None if there is none."""
+    for other in cells:
+        if other.variant == BASELINE and other.task == cell.task and not other.failed:
+            return other
+    return None
+
+
+def run_record(data: Fields, origin: str) -> RunRecord:
+    """Read a whole results file; raises UsageError where it is malformed or holds a cell twice."""
+    cells: dict[str, CellRecord] = {}
+    for inner in data.each("cells", Fields.whole):
+        cell = CellRecord.of(inner, origin)
+        if cell.id in cells:
+            data.refuse(f"{cell.id} twice", "each cell once")
+        cells[cell.id] = cell
+    return RunRecord(
+        variant=data.text("variant"),
+        header=RunHeader.of(data),
+        cells=tuple(cells.values()),
+        failed_gates=data.fields("gates").flag("failed", default=False),
     )
+
+
+def _status(fields: Fields) -> Status:
+    status = fields.text("status")
+    if status not in STATUSES:
+        fields.refuse(f"status {status!r}", f"one of {', '.join(STATUSES)}")
+    return cast("Status", status)
+
+
+def _kernel(fields: Fields) -> dict[str, Mapping[str, float]]:
+    runs: dict[str, Mapping[str, float]] = {}
+    for when in ("before", "after"):
+        run = fields.fields(when)
+        runs[when] = {rate: run.number(rate) or 0.0 for rate in KERNEL_RATES if rate in run}
+    return runs
+
+
+def _environment(fields: Fields) -> Mapping[str, Any]:
+    """Check what comparisons read of the environment, and return all of it."""
+    fields.fields("cpu")
+    fields.each("gpus", Fields.whole)
+    return fields.whole()

@@ -1,4 +1,4 @@
-"""A cell's result as plain builtins: what stands in a results file."""
+"""A cell's result as plain builtins: what stands in a results file and travels on test reports."""
 
 from __future__ import annotations
 
@@ -10,25 +10,30 @@ from greenbench.options import Options, differences
 from greenbench.types import CHANNELS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from greenbench.types import CellResult, Energy, Round, Window
 
 # History of the format. Files of every earlier number still load.
 # 1: first version.
-# 2: windows have uncertainty_j, idle_j, net_j, passes; rounds have repeats, machine, correct; cells have energy, stages,
-#    efficiency and yardstick; files have instrument and conclusion.
-# 3: metrics have low, high, constant and decides; rounds have outcomes and degenerate; cells have degenerate; files have
-#    profile_changes and, where gates were asked, gates.
+# 2: windows have uncertainty_j, idle_j, net_j, passes; rounds have repeats, machine, correct; cells
+#    have energy, stages, efficiency and yardstick; files have instrument and conclusion.
+# 3: metrics have low, high, constant and decides; rounds have outcomes and degenerate; cells have
+#    degenerate; files have profile_changes and, if there were gates, gates.
 SCHEMA = 3
 
+Json = dict[str, Any]
+"""A JSON object of plain builtins."""
 
-def builtin(value: Any) -> Any:
-    """Return ``value`` as plain builtins that JSON can hold; a float that is not finite becomes None."""
+
+def builtin(value: object) -> Any:
+    """Return ``value`` as builtins that JSON can hold; a float that is not finite becomes None."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: builtin(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, dict):
-        return {str(k): builtin(v) for k, v in value.items()}
+        return {str(key): builtin(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
-        return [builtin(v) for v in value]
+        return [builtin(inner) for inner in value]
     if isinstance(value, bool | int | str | None):
         return value
     if isinstance(value, float):
@@ -36,56 +41,68 @@ def builtin(value: Any) -> Any:
     return str(value)
 
 
-def energy_record(energy: Energy) -> dict[str, Any]:
-    """Joules per channel with their sources, above the idle machine's too, and the sums with their scope."""
-    record: dict[str, Any] = builtin(energy)
-    net = {channel: energy.net(channel) for channel in CHANNELS}
-    totals = {
-        "total_j": energy.total_j,
-        "total_net_j": energy.total_net_j,
-        "scope": list(energy.scope),
-    }
-    return {**record, "net_j": net, **totals}
-
-
-def window_record(window: Window) -> dict[str, Any]:
-    """One stage window."""
-    about = {
-        "stage": window.stage,
-        "seconds": window.seconds,
-        "state": window.state,
-        "passes": window.passes,
-    }
-    return {**about, **energy_record(window.energy)}
-
-
-def round_record(one: Round) -> dict[str, Any]:
-    """One round: its seconds and joules as a whole, then the stages'."""
-    record: dict[str, Any] = builtin(one)
-    del record["whole"]
-    whole = {"seconds": one.whole.seconds, "energy": energy_record(one.whole.energy)}
-    stages = {
-        name: [window_record(w) for w in getattr(one, name)] for name in ("windows", "repeats")
-    }
-    return {**record, **whole, **stages}
-
-
-def cell_record(result: CellResult, options: Options | None) -> dict[str, Any]:
-    """All of a cell as builtins; ``options`` is None for a plain function."""
-    record: dict[str, Any] = builtin(dataclasses.replace(result, rounds=()))
-    last = result.rounds[-1:]
-    record |= {
-        "schema": SCHEMA,
-        "options": builtin(options),
-        "differs_from_baseline": builtin(differences(options)) if options else [],
-        "rounds": [round_record(r) for r in result.rounds],
-        "applied": [a for r in last for a in builtin(r.applied)],
-        "references": {k: v for r in last for k, v in builtin(r.references).items()},
-        "failures": {
-            k: sum(r.failures.get(k, 0) for r in result.rounds)
-            for k in dict.fromkeys(k for r in result.rounds for k in r.failures)
-        },
-        "work": {k: v for r in last for k, v in builtin(r.work).items()},
-        "energy_sources": {k: v for r in last for k, v in r.whole.energy.sources.items()},
-    }
+def energy_record(energy: Energy) -> Json:
+    """Return joules and net joules by channel with their sources, and the sums with their scope."""
+    record: Json = builtin(energy)
+    record["net_j"] = {channel: energy.net(channel) for channel in CHANNELS}
+    record["total_j"] = energy.total_j
+    record["total_net_j"] = energy.total_net_j
+    record["scope"] = list(energy.scope)
     return record
+
+
+def window_record(window: Window) -> Json:
+    """Return one stage window; its energy stands beside its seconds."""
+    record = energy_record(window.energy)
+    record["stage"] = window.stage
+    record["seconds"] = window.seconds
+    record["state"] = window.state
+    record["passes"] = window.passes
+    return record
+
+
+def round_record(one_round: Round) -> Json:
+    """Return one round: its seconds and joules as a whole, its stages', and what was judged."""
+    record: Json = builtin(one_round)
+    del record["whole"]
+    judged = record.pop("judged")
+    del judged["doubts"]  # the round's own list has them
+    record.update(judged)
+    record["seconds"] = one_round.whole.seconds
+    record["energy"] = energy_record(one_round.whole.energy)
+    record["windows"] = [window_record(window) for window in one_round.windows]
+    record["repeats"] = [window_record(window) for window in one_round.repeats]
+    return record
+
+
+def cell_record(result: CellResult, options: Options | None) -> Json:
+    """Return all of a cell; ``options`` is None for a plain function."""
+    record: Json = builtin(dataclasses.replace(result, rounds=()))
+    record["schema"] = SCHEMA
+    record["options"] = builtin(options)
+    record["differs_from_baseline"] = builtin(differences(options)) if options else []
+    record["rounds"] = [round_record(one_round) for one_round in result.rounds]
+    record["failures"] = _summed_failures(result.rounds)
+    record.update(_of_the_last_round(result.rounds))
+    return record
+
+
+def _summed_failures(rounds: Sequence[Round]) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for one_round in rounds:
+        for reason, count in one_round.judged.failures.items():
+            total[reason] = total.get(reason, 0) + count
+    return total
+
+
+def _of_the_last_round(rounds: Sequence[Round]) -> Json:
+    """Return what is alike in all rounds, as the last one has it; nothing if no round ended."""
+    if not rounds:
+        return {"applied": [], "references": {}, "work": {}, "energy_sources": {}}
+    last = rounds[-1]
+    return {
+        "applied": builtin(last.applied),
+        "references": builtin(last.judged.references),
+        "work": builtin(last.work),
+        "energy_sources": builtin(last.whole.energy.sources),
+    }

@@ -1,132 +1,135 @@
-"""Sums up the rounds of a cell."""
+"""Sums up the rounds of a cell: its status, mean scores and joules, effects and warnings."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from greenbench.errors import GreenbenchError
-from greenbench.results.record import cell_record
 from greenbench.run.doubts import doubts_of
 from greenbench.run.effects import Outputs, effect_of
 from greenbench.run.efficiency import efficiency, stages
-from greenbench.run.yardstick import Yardsticks
+from greenbench.run.reference_kernel import KernelRun, ReferenceKernel
 from greenbench.stats.over_seeds import DEGENERATE, collapsed, degenerate, mean_quality
 from greenbench.stats.uncertainty import energies
-from greenbench.types import CellResult, Round
+from greenbench.types import CellResult
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Sequence
 
     from greenbench.pipeline import Pipeline
-    from greenbench.types import Status
+    from greenbench.types import Facts, Round, Status
 
 
-def status_of(rounds: tuple[Round, ...], error: str | None) -> Status:
-    """``failed`` with an error, ``partial`` where a knob did not do what was asked, else ``ok``."""
-    if error is not None or not rounds:
-        return "failed"
-    return "ok" if all(a.holds for r in rounds for a in r.applied) else "partial"
+@dataclass(slots=True)
+class SessionMemory:
+    """What a session remembers of its earlier cells."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What came of measuring a target."""
-
-    result: CellResult
-    record: dict[str, Any]
-    """The same as plain builtins: what goes into ``extra_info`` and the results file."""
-    error: Exception | None
-    """Why it failed; the rounds before the failure are in the result."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Circumstances:
-    """What a session asks of all its cells."""
-
-    say: Callable[[str], None]
-    """Is told what runs."""
-    require: Sequence[str] = ()
-    """Channels that must be measured, or ``measured``."""
-    yardsticks: Yardsticks = field(default_factory=Yardsticks)
+    kernel: ReferenceKernel = field(default_factory=ReferenceKernel)
     outputs: Outputs = field(default_factory=Outputs)
 
 
-def _seen(
-    done: Sequence[Round],
-    pipeline: Pipeline | None,
-    gauges: Sequence[dict[str, Any]],
-    around: Circumstances,
-) -> dict[str, Any]:
-    """Return what the session knows of a pipeline's cell besides its rounds: the yardstick, effects, and doubts from both."""
-    if pipeline is None:
-        return {"doubts": doubts_of(done)}
-    told = list(doubts_of(done))
-    found: dict[str, Any] = {}
-    if gauges:
-        before, after = gauges[0], gauges[1] if len(gauges) > 1 else None
-        found["yardstick"] = {"before": before, "after": after}
-        told += around.yardsticks.doubts(before, after)
-    effect, idle = effect_of(done, pipeline.cell.options)
-    twins = around.outputs.twins(pipeline.cell, done)
-    numbers = any("probabilities_f32" in r.outcomes for r in done)  # texts may well come out alike
-    nothing = (*degenerate(done), *(twins if numbers else ()))
-    told += [*collapsed(done), *(() if numbers else twins)]
-    return {
-        **found,
-        "effect": effect,
-        "without_effect": idle,
-        "degenerate": nothing,
-        "doubts": tuple(dict.fromkeys((*(f"{DEGENERATE}: {reason}" for reason in nothing), *told))),
-    }
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KernelRuns:
+    """The reference kernel around a cell."""
+
+    before: KernelRun | None = None
+    after: KernelRun | None = None
+    failure: str = ""
+    """Why it could not be run after the cell; empty if it was."""
+
+    @property
+    def record(self) -> Facts:
+        """Return what the results file has of it."""
+        return {"before": self.before, "after": self.after} if self.before else {}
 
 
-def _about(pipeline: Pipeline | None, name: str) -> dict[str, Any]:
-    if pipeline is None:
-        return {"id": name, "task": "", "variant": "", "model": ""}
+def summarise(
+    rounds: Sequence[Round],
+    *,
+    pipeline: Pipeline,
+    kernel: KernelRuns,
+    memory: SessionMemory,
+    error: Exception | None = None,
+) -> CellResult:
+    """Return what the rounds of a pipeline's cell show together, and beside the earlier cells.
+
+    ``error`` ended the rounds early; those before it count.
+    """
     cell = pipeline.cell
-    return {
-        "id": cell.id,
-        "task": cell.task,
-        "variant": cell.variant,
-        "model": pipeline.model.source,
-    }
-
-
-def _outcome(
-    about: Mapping[str, Any],
-    done: Sequence[Round],
-    pipeline: Pipeline | None,
-    error: Exception | None,
-    seen: Mapping[str, Any],
-) -> Outcome:
-    rounds, failure = tuple(done), None if error is None else sentence(error)
-    result = CellResult(
-        **about,
-        data=dict(pipeline.dataset.facts) if pipeline and rounds else {},
-        checkpoint=dict(pipeline.model.facts) if pipeline and rounds else {},
-        seeds=tuple(r.seed for r in rounds),
-        status=status_of(rounds, failure),
-        rounds=rounds,
+    effect, without_effect = effect_of(rounds, cell.options)
+    copies = memory.outputs.identical_outputs(cell, rounds)
+    void = list(degenerate(rounds))
+    warnings = list(doubts_of(rounds))
+    if kernel.before is not None:
+        warnings += memory.kernel.warnings(kernel.before, kernel.after)
+    warnings += collapsed(rounds)
+    if _has_probabilities(rounds):
+        void += copies
+    else:  # texts may well come out alike
+        warnings += copies
+    if kernel.failure:
+        warnings.append(kernel.failure)
+    doubts = [*(f"{DEGENERATE}: {reason}" for reason in void), *warnings]
+    return CellResult(
+        id=cell.id,
+        task=cell.task,
+        variant=cell.variant,
+        model=pipeline.model.source,
+        data=dict(pipeline.dataset.facts) if rounds else {},
+        checkpoint=dict(pipeline.model.facts) if rounds else {},
+        seeds=tuple(one_round.seed for one_round in rounds),
+        status=status_of(rounds, error),
+        rounds=tuple(rounds),
         quality=mean_quality(rounds),
-        energy=energies([r.whole.energy for r in rounds]) if rounds else {},
+        energy=energies([one_round.whole.energy for one_round in rounds]) if rounds else {},
         stages=stages(rounds),
-        efficiency=efficiency(rounds) if pipeline and rounds else {},
-        error=failure,
-        **seen,
+        efficiency=efficiency(rounds) if rounds else {},
+        effect=effect,
+        without_effect=without_effect,
+        degenerate=tuple(void),
+        yardstick=kernel.record,
+        doubts=tuple(dict.fromkeys(doubts)),
+        error=None if error is None else sentence(error),
     )
-    return Outcome(
-        result=result,
-        record=cell_record(result, pipeline.cell.options if pipeline else None),
-        error=error,
+
+
+def summarise_function(
+    rounds: Sequence[Round], *, name: str, error: Exception | None = None
+) -> CellResult:
+    """Return what the rounds of a plain function show together."""
+    return CellResult(
+        id=name,
+        task="",
+        variant="",
+        model="",
+        data={},
+        seeds=tuple(one_round.seed for one_round in rounds),
+        status=status_of(rounds, error),
+        rounds=tuple(rounds),
+        energy=energies([one_round.whole.energy for one_round in rounds]) if rounds else {},
+        stages=stages(rounds),
+        doubts=doubts_of(rounds),
+        error=None if error is None else sentence(error),
     )
+
+
+def status_of(rounds: Sequence[Round], error: Exception | None) -> Status:
+    """Return ``failed`` with an error, ``partial`` if a knob did not act, else ``ok``."""
+    if error is not None or not rounds:
+        return "failed"
+    for one_round in rounds:
+        if not all(proof.holds for proof in one_round.applied):
+            return "partial"
+    return "ok"
 
 
 def sentence(error: BaseException) -> str:
-    """Return an exception as one line."""
+    """Return an exception as one line; one that greenbench did not raise is named by its class."""
     text = str(error).strip() or "no message"
-    return (
-        text.splitlines()[0]
-        if isinstance(error, GreenbenchError)
-        else f"{type(error).__name__}: {text.splitlines()[0]}"
-    )
+    first = text.splitlines()[0]
+    return first if isinstance(error, GreenbenchError) else f"{type(error).__name__}: {first}"
+
+
+def _has_probabilities(rounds: Sequence[Round]) -> bool:
+    return any("probabilities_f32" in one_round.judged.outcomes for one_round in rounds)

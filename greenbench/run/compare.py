@@ -10,9 +10,8 @@ from greenbench.experiment import option_parsers
 from greenbench.experiment.option_parsers import RawOption
 from greenbench.experiment.settings import read_pyproject
 from greenbench.gates import Against, runs
-from greenbench.gates.comparability import scope
 from greenbench.gates.expression import ALLOWED
-from greenbench.gates.score_margins import value as score
+from greenbench.results.reading import NO_JOULES
 from greenbench.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from greenbench.gates import Verdict
     from greenbench.gates.expression import Gate
     from greenbench.gates.runs import Run
+    from greenbench.results.reading import CellRecord
 
 DEFAULT = ("energy <= 1.05*saved", "time <= 1.05*saved")
 """What is held where nobody says anything, beside each task's primary score, which may fall by 0.02."""
@@ -62,30 +62,36 @@ def compare(
 
 def defaults(known_runs: Sequence[Run]) -> list[str]:
     """Return gates on what any of the runs knows: energy, time, and each task's primary score."""
-    cells = [cell for run in known_runs for cell in run.cells.values()]
-    known = [
-        text
-        for text in DEFAULT
-        if text.startswith("time") or any(scope(c.record) != "no joules" for c in cells)
-    ]
-    scored = {
-        task: next(
-            (n for n in TASKS[task].primary if any(score(c.record, n) is not None for c in cells)),
-            None,
-        )
-        for task in dict.fromkeys(c.record["task"] for c in cells)
-        if task in TASKS
-    }
-    return known + [f"{task}.{name} >= saved-0.02" for task, name in scored.items() if name]
+    cells = [cell.record for run in known_runs for cell in run.cells.values()]
+    texts = []
+    for text in DEFAULT:
+        if text.startswith("time") or any(cell.scope != NO_JOULES for cell in cells):
+            texts.append(text)
+    for task in dict.fromkeys(cell.task for cell in cells):
+        score = _primary_score(task, cells)
+        if score is not None:
+            texts.append(f"{task}.{score} >= saved-0.02")
+    return texts
+
+
+def _primary_score(task: str, cells: Sequence[CellRecord]) -> str | None:
+    """Return the first primary score of ``task`` that any cell has; None for an unknown task."""
+    if task not in TASKS:
+        return None
+    for name in TASKS[task].primary:
+        if any(cell.score(name) is not None for cell in cells):
+            return name
+    return None
 
 
 def _compared(
     run: Run, baseline: Run, gates: Sequence[Gate], *, allow: Collection[str], strict: bool
 ) -> Comparison:
-    why = f"{baseline.name} has it and {run.name} has not: removed, renamed or not run"
-    gone = {name: why for name in baseline.cells if name not in run.cells}
+    reason = f"{baseline.name} has it and {run.name} has not: removed, renamed or not run"
+    gone = {name: reason for name in baseline.cells if name not in run.cells}
     against = Against(saved=baseline.cells, saved_name=baseline.name, gone=gone, allow=allow)
-    with runs.readable(f"{baseline.name} or {run.name}"):
-        found = [v for gate in gates for v in verdicts.judge(gate, run.cells, against)]
-    failed = any(verdicts.fails(v, strict=strict) for v in found)
+    found: list[Verdict] = []
+    for gate in gates:
+        found += verdicts.judge(gate, run.cells, against)
+    failed = any(verdicts.fails(verdict, strict=strict) for verdict in found)
     return Comparison(run=run.name, baseline=baseline.name, verdicts=found, failed=failed)

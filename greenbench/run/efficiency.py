@@ -1,7 +1,7 @@
 """Joules by work done: per sample, per thousand tokens, and per output that is right.
 
-Inference joules are held against what inference did, training joules against what training read. A stage that was repeated
-because it was too short to measure is taken from its repeats.
+Inference joules are divided by what inference did, training joules by what training read. A stage
+that was repeated because it was too short to measure is taken from its repeats.
 """
 
 from __future__ import annotations
@@ -17,63 +17,79 @@ if TYPE_CHECKING:
     from greenbench.types import Energy, Round
 
 
-def stage_energy(one: Round, stage: str) -> Energy | None:
-    """Return the energy of a stage in a round, of its repeats where there are any; None where it did not run."""
-    windows = [w for w in one.repeats if w.stage == stage] or [
-        w for w in one.windows if w.stage == stage
-    ]
-    return added([w.energy for w in windows]) if windows else None
+def stage_energy(one_round: Round, stage: str) -> Energy | None:
+    """Return the energy of a stage in a round, or of its repeats; None if it did not run."""
+    windows = one_round.stage_windows(stage)
+    return added([window.energy for window in windows]) if windows else None
 
 
 def stages(rounds: Sequence[Round]) -> dict[str, dict[str, Quantity]]:
     """Return seconds and joules of each stage that every round ran."""
-    names = dict.fromkeys(w.stage for r in rounds for w in r.windows)
-    found = {}
+    names = dict.fromkeys(window.stage for r in rounds for window in r.windows)
+    quantities = {}
     for name in names:
-        each = [e for r in rounds if (e := stage_energy(r, name)) is not None]
-        if len(each) == len(rounds):
-            seconds = [sum(w.seconds for w in r.windows if w.stage == name) for r in rounds]
-            found[name] = {"seconds": over_rounds(seconds, [{} for _ in rounds]), **energies(each)}
-    return found
+        parts = [energy for r in rounds if (energy := stage_energy(r, name)) is not None]
+        if len(parts) == len(rounds):
+            seconds = [stage_seconds(one_round, name) for one_round in rounds]
+            no_causes: list[dict[str, float]] = [{} for _ in rounds]
+            quantities[name] = {"seconds": over_rounds(seconds, no_causes), **energies(parts)}
+    return quantities
+
+
+def stage_seconds(one_round: Round, stage: str) -> float:
+    """Return the wall-clock seconds of a stage inside the round's timer."""
+    return sum(window.seconds for window in one_round.windows if window.stage == stage)
 
 
 def efficiency(rounds: Sequence[Round]) -> dict[str, Quantity]:
     """Return the joules by work done of a cell's rounds."""
+    trained = _thousands("tokens_training")
+    inferred = _thousands("tokens_inference", "tokens_generated")
     return {
-        "j_per_sample": _per(
-            rounds, "inference", "samples scored", lambda r: r.work.get("samples_scored")
-        ),
-        "j_per_correct": _per(rounds, "inference", "outputs that are right", lambda r: r.correct),
-        "j_per_1k_tokens_training": _per(
-            rounds, "training", "tokens in training", _thousands("tokens_training")
-        ),
-        "j_per_1k_tokens_inference": _per(
-            rounds,
-            "inference",
-            "tokens in inference",
-            _thousands("tokens_inference", "tokens_generated"),
-        ),
+        "j_per_sample": _per(rounds, "inference", "samples scored", _samples),
+        "j_per_correct": _per(rounds, "inference", "outputs that are right", _correct),
+        "j_per_1k_tokens_training": _per(rounds, "training", "tokens in training", trained),
+        "j_per_1k_tokens_inference": _per(rounds, "inference", "tokens in inference", inferred),
     }
 
 
+def _samples(one_round: Round) -> float | None:
+    return one_round.work.get("samples_scored")
+
+
+def _correct(one_round: Round) -> float | None:
+    return one_round.judged.correct
+
+
 def _thousands(*names: str) -> Callable[[Round], float | None]:
-    return lambda one: sum(one.work.get(n) or 0 for n in names) / 1000 or None
+    """Return a function that counts the thousands of these tokens in a round; None for none."""
+
+    def count(one_round: Round) -> float | None:
+        tokens = sum(one_round.work.get(name) or 0 for name in names)
+        return tokens / 1000 or None
+
+    return count
 
 
 def _per(
     rounds: Sequence[Round], stage: str, what: str, amount: Callable[[Round], float | None]
 ) -> Quantity:
-    pairs = [(stage_energy(r, stage), amount(r)) for r in rounds]
-    known = [(e, n) for e, n in pairs if e is not None and e.total_j is not None and n]
-    if len(known) < len(pairs) or not known:
-        return Quantity(
-            value=None,
-            reason=f"{len(pairs) - len(known)} of {len(pairs)} rounds have no joules or no {what}",
-        )
-    if len({e.scope for e, _ in known}) > 1:
+    """Return the mean joules of a stage by an amount of work; None if a round lacks either."""
+    joules: list[float] = []
+    causes: list[Mapping[str, float]] = []
+    scopes = set()
+    for one_round in rounds:
+        energy, work = stage_energy(one_round, stage), amount(one_round)
+        if energy is None or energy.total_j is None or not work:
+            continue
+        parts = gross_causes(energy, energy.scope)
+        joules.append(energy.total_j / work)
+        causes.append({cause: uncertainty / work for cause, uncertainty in parts.items()})
+        scopes.add(energy.scope)
+    lacking = len(rounds) - len(joules)
+    if lacking or not joules:
+        reason = f"{lacking} of {len(rounds)} rounds have no joules or no {what}"
+        return Quantity(value=None, reason=reason)
+    if len(scopes) > 1:
         return Quantity(value=None, reason="the rounds do not know the same channels")
-    joules = [(e.total_j or 0.0) / n for e, n in known]
-    causes: list[Mapping[str, float]] = [
-        {k: u / n for k, u in gross_causes(e, e.scope).items()} for e, n in known
-    ]
     return over_rounds(joules, causes)

@@ -1,29 +1,33 @@
-"""The gates of a session: what they are held against is found before a joule is spent, the verdicts come with its end."""
+"""The gates of a session: references resolved before the first cell, verdicts at the end."""
 
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from greenbench import gates as verdicts
+from greenbench import gates
 from greenbench.errors import UsageError
 from greenbench.experiment.cells import cells_of
 from greenbench.gates import Against, Measured, runs
 from greenbench.gates.expression import SAVED
-from greenbench.gates.judging import is_named
-from greenbench.gates.runs import readable
+from greenbench.results.fields import Fields
+from greenbench.results.reading import RunHeader
 from greenbench.tasks import TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from greenbench.gates import Verdict
+    from greenbench.gates.expression import Gate
     from greenbench.gates.runs import Run
+    from greenbench.results.reading import CellRecord
     from greenbench.run.session import Session
+    from greenbench.types import Cell
 
 BASELINE = "V0"
-"""What the table holds variants against."""
+"""What variants are compared with in the table."""
 
 
 class Gatekeeper:
@@ -36,141 +40,169 @@ class Gatekeeper:
         *,
         selective: str,
     ) -> None:
-        """Hold them; ``compared`` finds the file to compare with, or those to choose from, newest last; None: nobody asked.
+        """Judge nothing yet.
 
-        ``selective`` says what a person chose among, ``tests``, ``files`` or nothing: only what was not chosen may be left out.
+        ``compared`` finds the file to compare with, or those to choose from, newest last; None if
+        no comparison was requested. ``selective`` says what a person chose among: ``tests``,
+        ``files``, or nothing.
         """
-        self._session, self._compared, self._selective = session, compared, selective
+        self._session = session
+        self._compared = compared
+        self._selective = selective
         self.gates = session.settings.gate
         self.notes: list[str] = []
         self._verdicts: list[Verdict] | None = None
 
+    # --- before the first cell --------------------------------------------------------------------
+
     def check(self) -> None:
-        """Find what the gates refer to; raises UsageError where that is not there, or names no single cell."""
-        ids = [c.id for c in self._session.asked]
-        if twice := sorted({i for i in ids if ids.count(i) > 1}):
+        """Resolve what the gates refer to; raises UsageError for what is missing or ambiguous."""
+        ids = Counter(cell.id for cell in self._session.selected)
+        repeated = sorted(name for name, count in ids.items() if count > 1)
+        if repeated:
             raise UsageError(
-                f"--green-gate: several tests measure {twice[0]}, and a verdict is about one; run them apart"
+                f"--green-gate: several tests measure {repeated[0]}, and a verdict is about one; "
+                "run them apart"
             )
-        names = {gate.reference: gate for gate in self.gates if gate.reference}
-        if SAVED in names:
-            _ = self.saved
-        known = [
-            Measured(record={"id": i, "task": t, "variant": v}, header={})
-            for i, t, v in self._matrix()
-        ]
-        for name, gate in names.items():
-            if name != SAVED and not any(is_named(cell, name) for cell in known):
-                same = sorted(
-                    {
-                        c.id.partition("-")[2]
-                        for c in known
-                        if str(c.record["variant"]).partition("_")[0] == name
-                    }
-                )
-                what = (
-                    f"names {len(same)} cells a task, {', '.join(same)}"
-                    if same
-                    else "is no variant of the matrix"
-                )
-                raise UsageError(
-                    f"--green-gate: {gate.text}: {name} {what}; write 'saved' or one cell, such as V0 or V1-b16"
-                )
+        for gate in self.gates:
+            if gate.reference == SAVED:
+                _ = self.saved
+            elif gate.reference:
+                _check_reference(gate, self._matrix_cells())
 
     @functools.cached_property
     def saved(self) -> Run | None:
-        """The compared run: what a file's name says, else the newest that failed no gate. Raises UsageError."""
-        found = self._compared()
-        wanted = next((gate.text for gate in self.gates if gate.reference == SAVED), "")
-        if found is None:
+        """The compared run: the named file, else the newest that failed no gate.
+
+        Raises UsageError if there is none.
+        """
+        compared = self._compared()
+        text = next((gate.text for gate in self.gates if gate.reference == SAVED), "")
+        if compared is None:
             raise UsageError(
-                f"--green-gate: {wanted}: nothing is compared with; add --benchmark-compare=FILE"
+                f"--green-gate: {text}: nothing is compared with; add --benchmark-compare=FILE"
             )
-        if isinstance(found, Path):
-            return runs.read(found)
-        newest = next(
-            (run for file in reversed(found) if not (run := runs.read(file)).failed), None
+        if isinstance(compared, Path):
+            return runs.read(compared)
+        for file in reversed(compared):
+            run = runs.read(file)
+            if not run.failed:
+                self.notes.append(f"gates compare with {run.name}")
+                return run
+        raise UsageError(
+            f"--green-gate: {text}: no saved run here that passed its gates; "
+            "--benchmark-compare=FILE names one"
         )
-        if newest is None:
-            raise UsageError(
-                f"--green-gate: {wanted}: no saved run here that passed its gates; --benchmark-compare=FILE names one"
-            )
-        self.notes.append(f"gates are held against {newest.name}")
-        return newest
 
-    def _matrix(self) -> list[tuple[str, str, str]]:
-        """Return id, task and variant of every cell of the matrix, whether or not it was selected."""
+    def _matrix_cells(self) -> list[Cell]:
+        """Return every cell of the matrix, whether or not it was selected."""
         session = self._session
-        names = [t.name for t in session.matrix.tasks if t.name in TASKS]
-        cells = [
-            c
-            for t in names
-            for c in cells_of(t, session.matrix.variants, session.profile, seed=0, rounds=None)
-        ]
-        return [(c.id, c.task, c.variant) for c in cells]
+        found: list[Cell] = []
+        for row in session.matrix.tasks:
+            if row.name in TASKS:
+                variants, profile = session.matrix.variants, session.profile
+                found += cells_of(row.name, variants, profile, seed=0, rounds=None)
+        return found
 
-    def judge(self, records: Sequence[Mapping[str, Any]]) -> list[Verdict]:
+    # --- after the last cell ----------------------------------------------------------------------
+
+    def judge(self, records: Sequence[CellRecord]) -> list[Verdict]:
         """Return a verdict for each gate and cell; the first answer stands."""
         if self._verdicts is None:
-            cells = (
-                {r["id"]: Measured(record=r, header=self._session.header) for r in records}
-                if self.gates
-                else {}
-            )
-            against = self._against(cells) if self.gates else Against()
-            with readable(against.saved_name or "the session's results"):
-                self._verdicts = [
-                    v for gate in self.gates for v in verdicts.judge(gate, cells, against)
-                ]
+            self._verdicts = self._judged(records) if self.gates else []
         return self._verdicts
 
-    def _against(self, cells: Mapping[str, Measured]) -> Against:
+    def _judged(self, records: Sequence[CellRecord]) -> list[Verdict]:
+        measured = {cell.id: cell for cell in self._measured(records)}
+        against = self._against(measured)
+        verdicts: list[Verdict] = []
+        for gate in self.gates:
+            verdicts += gates.judge(gate, measured, against)
+        return verdicts
+
+    def _measured(self, records: Sequence[CellRecord]) -> list[Measured]:
+        return [Measured(record=record, header=self._header) for record in records]
+
+    @functools.cached_property
+    def _header(self) -> RunHeader:
+        return RunHeader.of(Fields(self._session.header, "this session"))
+
+    def _against(self, measured: Mapping[str, Measured]) -> Against:
         saved = self.saved if any(gate.reference == SAVED for gate in self.gates) else None
         return Against(
             saved=saved.cells if saved else None,
             saved_name=Path(saved.name).name if saved else "",
             earlier=self.earlier,
-            expected=[c.id for c in self._session.asked],
-            gone=self._gone(saved, cells) if saved else {},
+            expected=[cell.id for cell in self._session.selected],
+            gone=self._gone(saved, measured) if saved else {},
             allow=self._session.settings.allow,
         )
 
     def earlier(self, reference: str, cell: Measured) -> Measured | None:
         """Return the newest comparable cell that ``reference`` names in the results folder."""
         settings = self._session.settings
-        own = str(self._session.header["session"]["id"])
+        own = self._header.session_id or ""
         return runs.newest(settings.results, reference, cell, but=own, allow=settings.allow)
 
-    def baselines(self, records: Sequence[Mapping[str, Any]]) -> list[Measured]:
+    def baselines(self, records: Sequence[CellRecord]) -> list[Measured]:
         """Return V0 of an earlier session for each task of this one that ran without it."""
-        with_v0 = {r["task"] for r in records if r["variant"].partition("_")[0] == BASELINE}
-        lacking = {
-            r["task"]: r
-            for r in records
-            if r["variant"] and r["rounds"] and r["task"] not in with_v0
-        }
-        cells = [Measured(record=r, header=self._session.header) for r in lacking.values()]
-        return [found for cell in cells if (found := self.earlier(BASELINE, cell)) is not None]
+        with_v0 = {r.task for r in records if r.variant.partition("_")[0] == BASELINE}
+        lacking = {}
+        for record in records:
+            if record.variant and record.rounds and record.task not in with_v0:
+                lacking[record.task] = record
+        baselines = []
+        for cell in self._measured(list(lacking.values())):
+            earlier = self.earlier(BASELINE, cell)
+            if earlier is not None:
+                baselines.append(earlier)
+        return baselines
 
-    def _gone(self, saved: Run, cells: Mapping[str, Measured]) -> dict[str, str]:
-        """Return the cells of the compared run that this one should have; others are told of, where a person chose."""
-        lost = [name for name in saved.cells if name not in cells]
-        session = self._session
-        matrix = {name for name, _, _ in self._matrix()}
-        chosen = {
-            "tests": set(session.offered) - {c.id for c in session.asked},
-            "files": matrix or set(lost),
-        }
-        left_out = [name for name in lost if name in chosen.get(self._selective, ())]
+    def _gone(self, saved: Run, measured: Mapping[str, Measured]) -> dict[str, str]:
+        """Return the cells of the compared run that this one should have, with the reason.
+
+        Others, which a person did not select, are noted.
+        """
+        lost = [name for name in saved.cells if name not in measured]
+        unselected = self._unselected(lost)
+        left_out = [name for name in lost if name in unselected]
+        file = Path(saved.name).name
         if left_out:
-            self.notes.append(
-                f"not selected, and so not judged: {', '.join(left_out)} of {Path(saved.name).name}"
-            )
-        why = f"{Path(saved.name).name} has it and this run has not: removed, renamed or not collected"
-        return {name: why for name in lost if name not in left_out}
+            self.notes.append(f"not selected, and so not judged: {', '.join(left_out)} of {file}")
+        reason = f"{file} has it and this run has not: removed, renamed or not collected"
+        return {name: reason for name in lost if name not in left_out}
+
+    def _unselected(self, lost: Sequence[str]) -> set[str]:
+        """Return ids that a person may have left out on purpose."""
+        session = self._session
+        if self._selective == "tests":
+            return set(session.offered) - {cell.id for cell in session.selected}
+        if self._selective == "files":
+            return {cell.id for cell in self._matrix_cells()} or set(lost)
+        return set()
 
     @property
     def failed(self) -> bool:
         """Whether a verdict fails the session."""
         strict = "inconclusive" in self._session.settings.strict
-        return any(verdicts.fails(v, strict=strict) for v in self._verdicts or ())
+        return any(gates.fails(verdict, strict=strict) for verdict in self._verdicts or ())
+
+
+def _check_reference(gate: Gate, matrix: Sequence[Cell]) -> None:
+    """Raise UsageError unless the gate's reference names one cell a task."""
+    name = str(gate.reference)
+    of_variant = set()
+    for cell in matrix:
+        number = cell.variant.partition("_")[0]
+        if name in {f"{cell.variant}{cell.suffix}", f"{number}{cell.suffix}"}:
+            return
+        if number == name:
+            of_variant.add(cell.id.partition("-")[2])
+    if of_variant:
+        problem = f"names {len(of_variant)} cells a task, {', '.join(sorted(of_variant))}"
+    else:
+        problem = "is no variant of the matrix"
+    raise UsageError(
+        f"--green-gate: {gate.text}: {name} {problem}; "
+        "write 'saved' or one cell, such as V0 or V1-b16"
+    )

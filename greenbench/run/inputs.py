@@ -1,73 +1,146 @@
-"""The data of a session's tasks, as its settings have them."""
+"""What a task's cells share: its size, data and model, resolved once from settings and profile."""
 
 from __future__ import annotations
 
 import functools
+import platform
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from greenbench.data.models.checkpoints import REVISIONS, Checkpoint
 from greenbench.data.places import local_path
 from greenbench.errors import UsageError
+from greenbench.experiment import profiles
+from greenbench.results.forecast import ForecastKey
+from greenbench.tasks import TASKS
 from greenbench.tasks.dataset import BALANCE, GENERATED, RULE, Dataset
 
 if TYPE_CHECKING:
     from greenbench.experiment.settings import Settings
     from greenbench.tasks import Task
-    from greenbench.types import TaskSize
+    from greenbench.types import Profile, TaskSize
 
 
-@functools.cache
-def _dataset(columns: tuple[tuple[str, str], ...], **asked: Any) -> Dataset:
-    return Dataset(columns=dict(columns), **asked)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskInputs:
+    """The inputs of one task's cells. The handles of data and model load nothing yet."""
+
+    task: str
+    size: TaskSize
+    dataset: Dataset
+    model: Checkpoint
+    forecast_key: ForecastKey
+    """What an earlier cell must share with these for its cost to forecast theirs."""
+
+
+def task_inputs(task: str, settings: Settings, profile: Profile) -> TaskInputs:
+    """Resolve the inputs of ``task``; raises UsageError for options that do not fit it."""
+    size = task_size(task, settings, profile)
+    handle = dataset(TASKS[task], size, settings)
+    model = _model(task, settings, size)
+    key = ForecastKey(
+        host=platform.node(),
+        device=None if settings.device == "auto" else settings.device,
+        model=model.source,
+        data=str(handle.source),
+    )
+    return TaskInputs(task=task, size=size, dataset=handle, model=model, forecast_key=key)
+
+
+def task_size(task: str, settings: Settings, profile: Profile) -> TaskSize:
+    """Return how big ``task`` is in the profile, with what the settings change of it.
+
+    A checkpoint of the user's is fine-tuned as the profile ``full`` does: the tiny profile's
+    learning rate is tuned for its own start and would ruin a model of usual size.
+    """
+    size = profile.tasks[task]
+    if TASKS[task].model in settings.model:
+        full = profiles.profile("full").tasks[task]
+        size = replace(
+            size,
+            learning_rate=full.learning_rate,
+            weight_decay=full.weight_decay,
+            warmup=full.warmup,
+            parameters=None,  # those of another model
+            vocabulary=None,
+        )
+    weighted = replace(size, class_weights=settings.balance.get(task) == "weights")
+    return profiles.sized(weighted, settings.size.get(task, {}))
+
+
+def _model(task: str, settings: Settings, size: TaskSize) -> Checkpoint:
+    name = TASKS[task].model
+    chosen = settings.model.get(name)
+    if chosen is None:
+        return Checkpoint(name, size.model, size.model_revision)
+    return Checkpoint(name, chosen, REVISIONS.get(chosen))
 
 
 def dataset(task: Task, size: TaskSize, settings: Settings) -> Dataset:
-    """Return the handle for ``task`` as the settings have it; the same handle for the same data. Raises UsageError."""
-    given = settings.data.get(task.name)
-    columns = tuple(sorted(settings.columns.get(task.name, {}).items()))
-    if columns and given is None:
+    """Return the handle for ``task`` as the settings have it; the same handle for the same data.
+
+    Raises UsageError for options that do not fit the task.
+    """
+    local = settings.data.get(task.name)
+    columns = settings.columns.get(task.name, {})
+    if columns and local is None:
         raise UsageError(
-            f"--green-columns {task.name}=...: columns are named for data that --green-data {task.name}=PATH gives"
+            f"--green-columns {task.name}=...: columns are named for data that "
+            f"--green-data {task.name}=PATH gives"
         )
-    direction = settings.direction if task.directed else None
-    common = {
-        "task": task,
-        "seed": settings.seed,
-        "direction": direction,
-        "unsafe": settings.unsafe_exec,
-        **_classes(task, settings),
-    }
-    if given is not None:
-        return _dataset(
-            columns,
-            source=local_path(given),
-            sizes=size.local_sizes,
-            max_chars=size.max_chars,
-            **common,
-        )
-    pinned = f"@{size.data_revision}" if size.data_revision else ""
-    sizes = _filled(task, size.sizes) if size.data == GENERATED else size.sizes
-    return _dataset((), source=size.data + pinned, sizes=sizes, max_chars=size.max_chars, **common)
-
-
-def _filled(task: Task, sizes: tuple[Any, Any, Any] | None) -> tuple[Any, ...] | None:
-    """Give a side that nobody sized what is generated by default."""
-    return sizes and tuple(
-        default if size is None else size
-        for size, default in zip(sizes, task.generated_sizes, strict=True)
+    source: object = size.data
+    sizes: tuple[int, ...] | None = size.sizes
+    if local is not None:
+        source, sizes = local_path(local), size.local_sizes
+    elif size.data == GENERATED:
+        sizes = _filled(task, size.sizes)
+    elif size.data_revision:
+        source = f"{size.data}@{size.data_revision}"
+    return _handle(
+        tuple(sorted(columns.items())),
+        task=task,
+        source=source,
+        sizes=sizes,
+        max_chars=size.max_chars,
+        seed=settings.seed,
+        direction=settings.direction if task.directed else None,
+        unsafe=settings.unsafe_exec,
+        **_class_options(task, settings),
     )
 
 
-def _classes(task: Task, settings: Settings) -> dict[str, Any]:
-    """Return what was asked of a task whose examples have classes; raises UsageError where another's have none."""
-    asked = {
+@functools.cache
+def _handle(columns: tuple[tuple[str, str], ...], **options: Any) -> Dataset:
+    return Dataset(columns=dict(columns), **options)
+
+
+def _filled(
+    task: Task, sizes: tuple[int | None, int | None, int | None] | None
+) -> tuple[int, ...] | None:
+    """Give a split that nobody sized the size that is generated by default."""
+    if sizes is None:
+        return None
+    filled = []
+    for size, default in zip(sizes, task.generated_sizes, strict=True):
+        filled.append(default if size is None else size)
+    return tuple(filled)
+
+
+def _class_options(task: Task, settings: Settings) -> dict[str, Any]:
+    """Return the options for a task whose examples have classes.
+
+    Raises UsageError if one is given for a task whose examples have none.
+    """
+    options = {
         "split": settings.split,
         "balance": settings.balance,
         "prevalence": settings.prevalence,
     }
-    for name, values in asked.items():
-        if task.name in values and not task.classes:
+    for name, by_task in options.items():
+        if task.name in by_task and not task.classes:
             raise UsageError(
-                f"--green-{name} {task.name}=...: the examples of {task.name} have no classes; leave it out"
+                f"--green-{name} {task.name}=...: the examples of {task.name} have no classes; "
+                "leave it out"
             )
     return {
         "rule": settings.split.get(task.name, RULE),

@@ -1,20 +1,18 @@
 """One cell over a range of power limits or clocks: where its training and inference cost least.
 
-Every point is the cell's rounds as ``pytest bench`` would run them, under the same guard. The first one leaves the machine as
-it is.
+Every point is the cell's rounds as ``pytest bench`` would run them, under the same guard. The
+first one leaves the machine as it is.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from greenbench.errors import UsageError
-from greenbench.pipeline import Pipeline
-from greenbench.run.cell_result import Circumstances
-from greenbench.run.efficiency import stage_energy
-from greenbench.run.rounds import measured
+from greenbench.run.efficiency import stage_energy, stage_seconds
+from greenbench.run.measure import build_pipeline, measure_cell
 from greenbench.stats.curve import Point
 from greenbench.stats.uncertainty import added, energies
 
@@ -27,18 +25,25 @@ if TYPE_CHECKING:
 SWEPT = ("training", "inference")
 GPU_KNOBS = ("gpu_power_fraction", "gpu_clock_fraction")
 CPU_KNOBS = ("cpu_power_fraction", "cpu_clock_fraction")
+KNOBS = (*GPU_KNOBS, "gpu_memory_clock_fraction", *CPU_KNOBS)
 FRACTIONS = (0.9, 0.8, 0.7, 0.6, 0.5)
 
 
-class Once:
-    """Stands where pytest-benchmark's fixture stands in a suite: runs the rounds and keeps no statistics."""
+class PlainBenchmark:
+    """Stands in for pytest-benchmark's fixture: runs the rounds and keeps no statistics."""
 
     enabled = True
 
     def pedantic(
-        self, target: Callable[[], Any], *, setup: Any, teardown: Any, rounds: int, iterations: int
+        self,
+        target: Callable[[], object],
+        *,
+        setup: Callable[[], object],
+        teardown: Callable[[], object],
+        rounds: int,
+        iterations: int,
     ) -> None:
-        """Run ``target`` between ``setup`` and ``teardown``, ``rounds`` times."""
+        """Call ``target`` between ``setup`` and ``teardown``, ``rounds`` times."""
         for _ in range(rounds * iterations):
             setup()
             target()
@@ -46,8 +51,11 @@ class Once:
 
 
 def chosen(session: Session, name: str) -> Cell:
-    """Return the cell called ``name``; raises UsageError with those that there are."""
-    cells = {c.id: c for task in session.matrix.tasks for c in session.cells(task.name)}
+    """Return the cell called ``name``; raises UsageError, with all names, for another."""
+    cells = {}
+    for task in session.matrix.tasks:
+        for cell in session.cells(task.name):
+            cells[cell.id] = cell
     if name not in cells:
         raise UsageError(
             f"greenbench sweep-power: there is no cell {name!r}; there are {', '.join(cells)}"
@@ -55,83 +63,83 @@ def chosen(session: Session, name: str) -> Cell:
     return cells[name]
 
 
-def knobs(session: Session, asked: Sequence[str] | None) -> tuple[str, ...]:
-    """Return the knobs to sweep: the asked ones, else those of what is counted; raises UsageError for one that is none."""
-    if asked is None:
-        return GPU_KNOBS if session.gpus else CPU_KNOBS
-    if unknown := [
-        k for k in asked if k not in (*GPU_KNOBS, *CPU_KNOBS, "gpu_memory_clock_fraction")
-    ]:
-        known = ", ".join((*GPU_KNOBS, "gpu_memory_clock_fraction", *CPU_KNOBS))
-        raise UsageError(f"greenbench sweep-power: --knobs {unknown[0]}: it is none of {known}")
-    return tuple(asked)
+def knobs(session: Session, requested: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the requested knobs, else those of the devices whose energy counts.
+
+    Raises UsageError for one that cannot be swept.
+    """
+    if requested is None:
+        return GPU_KNOBS if session.instruments.gpus else CPU_KNOBS
+    for knob in requested:
+        if knob not in KNOBS:
+            raise UsageError(
+                f"greenbench sweep-power: --knobs {knob}: it is none of {', '.join(KNOBS)}"
+            )
+    return tuple(requested)
 
 
 def sweep(
-    session: Session, cell: Cell, tried: Sequence[Mapping[str, float]], say: Callable[[str], None]
+    session: Session,
+    cell: Cell,
+    settings: Sequence[Mapping[str, float]],
+    say: Callable[[str], None],
 ) -> list[Point]:
-    """Measure ``cell`` with each of the settings ``tried``; raises what a cell raises that cannot be measured."""
+    """Measure ``cell`` with each of the ``settings``; raises what a cell raises that cannot run."""
     session.check([cell])
-    session.live = say
-    session.get_ready()
+    session.show_progress = say
+    session.warm_up()
     try:
-        return [_point(session, cell, chosen, say) for chosen in tried]
+        return [_point(session, cell, each, say) for each in settings]
     finally:
         session.release(hurry=True)
 
 
 def _point(
-    session: Session, cell: Cell, chosen: Mapping[str, float], say: Callable[[str], None]
+    session: Session, cell: Cell, settings: Mapping[str, float], say: Callable[[str], None]
 ) -> Point:
-    system: Any = replace(cell.options.system, **dict[str, Any](chosen))
-    here = replace(cell, options=replace(cell.options, system=system))
-    data, model = session.dataset(cell.task), session.model(cell.task)
-    pipeline = Pipeline(
-        here, data, model, session.toggles(here), session.meter, session.power(here)
-    )
-    say(f"{_told(chosen)}: measuring")
-    outcome = measured(
-        pipeline,
-        Once(),
-        session.meter,
-        name=cell.id,
-        rounds=cell.rounds,
-        around=Circumstances(say=lambda _: None),
-    )
-    if isinstance(
-        outcome.error, UsageError
-    ):  # a value that this device does not take costs this point alone
-        return Point(settings=chosen, seconds={}, joules={}, note=str(outcome.error))
+    system = replace(cell.options.system, **settings)  # type: ignore[arg-type]  # each knob a float
+    cell = replace(cell, options=replace(cell.options, system=system))
+    say(f"{_label(settings)}: measuring")
+    pipeline = build_pipeline(session, cell)
+    outcome = measure_cell(pipeline, PlainBenchmark(), session, lambda _text: None)
+    if isinstance(outcome.error, UsageError):  # a value that the device refuses fails this point
+        return Point(settings=settings, seconds={}, joules={}, note=str(outcome.error))
     if outcome.error is not None:
         raise outcome.error
-    idle = [
-        a.note
-        for r in outcome.result.rounds
-        for a in r.applied
-        if a.stage == "system" and a.knob in chosen and a.note
-    ]
-    return replace(_measured(outcome.result, chosen), note=idle[0] if idle else "")
+    return replace(_measured(outcome.result, settings), note=_note(outcome.result, settings))
 
 
-def _measured(result: CellResult, chosen: Mapping[str, float]) -> Point:
-    stages = [s for s in SWEPT if any(w.stage == s for w in result.rounds[0].windows)]
-    parts = [
-        {s: e for s in stages if (e := stage_energy(one, s)) is not None} for one in result.rounds
-    ]
-    both = [added(list(each.values())) for each in parts if len(each) == len(stages)]
-    seconds = {
-        s: fmean(sum(w.seconds for w in one.windows if w.stage == s) for one in result.rounds)
-        for s in stages
-    }
-    joules = {s: energies([each[s] for each in parts if s in each])["total_j"] for s in stages}
-    sources = {source for each in both for source in each.sources.values()} - {"none"}
-    whole = {"both": energies(both)["total_j"]} if both else {}
-    return Point(
-        settings=chosen, seconds=seconds, joules={**joules, **whole}, sources=tuple(sorted(sources))
-    )
+def _note(result: CellResult, settings: Mapping[str, float]) -> str:
+    """Say why a setting did not hold; an empty text if all did."""
+    for one_round in result.rounds:
+        for proof in one_round.applied:
+            if proof.stage == "system" and proof.knob in settings and proof.note:
+                return proof.note
+    return ""
 
 
-def _told(chosen: Mapping[str, float]) -> str:
-    return (
-        ", ".join(f"{knob} {value:g}" for knob, value in chosen.items()) or "the machine as it is"
-    )
+def _measured(result: CellResult, settings: Mapping[str, float]) -> Point:
+    windows = result.rounds[0].windows
+    stages = [stage for stage in SWEPT if any(window.stage == stage for window in windows)]
+    seconds, joules = {}, {}
+    for stage in stages:
+        seconds[stage] = fmean(stage_seconds(one_round, stage) for one_round in result.rounds)
+        parts = [stage_energy(one_round, stage) for one_round in result.rounds]
+        joules[stage] = energies([part for part in parts if part is not None])["total_j"]
+    sums = []
+    sources: set[str] = set()
+    for one_round in result.rounds:
+        parts = [stage_energy(one_round, stage) for stage in stages]
+        known = [part for part in parts if part is not None]
+        if known and len(known) == len(stages):
+            sums.append(added(known))
+            sources.update(sums[-1].sources.values())
+    if sums:
+        joules["both"] = energies(sums)["total_j"]
+    named = tuple(sorted(sources - {"none"}))
+    return Point(settings=settings, seconds=seconds, joules=joules, sources=named)
+
+
+def _label(settings: Mapping[str, float]) -> str:
+    parts = [f"{knob} {value:g}" for knob, value in settings.items()]
+    return ", ".join(parts) or "the machine as it is"

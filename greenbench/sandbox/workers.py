@@ -20,7 +20,7 @@ import time
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, IO, Self
+from typing import IO, TYPE_CHECKING, Self
 
 from greenbench.sandbox.cgroups import Group
 from greenbench.sandbox.command import (

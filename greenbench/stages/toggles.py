@@ -96,7 +96,7 @@ class Toggles(CellStages):
         self.record = RoundRecord(self.options, self.device)
         isolation.reset(seed, self.device)  # last: it frees what the round before has held
 
-    def yardstick(self) -> Callable[[], int]:
+    def yardstick(self) -> Callable[[float], int]:
         """Return the reference kernel on this cell's device, warmed up."""
         return yardstick.kernel(self.device)
 

@@ -10,7 +10,6 @@ import torch
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SECONDS = 1.0
 WARM_UP_S = 0.1
 """Clocks rise and libraries choose their kernels before anything counts."""
 SIDE = {"cpu": 512, "cuda": 4096}
@@ -19,11 +18,11 @@ AT_ONCE = {"cpu": 1, "cuda": 8}
 """Products between two looks at the clock; a GPU is waited for after each batch of them."""
 
 
-def kernel(device: torch.device) -> Callable[[], int]:
+def kernel(device: torch.device) -> Callable[[float], int]:
     """Return the reference kernel, warmed up.
 
-    Called, it multiplies for about a second and returns its floating-point operations: a product of
-    two matrices with n rows takes 2 n^3.
+    Called, it multiplies for so many seconds and returns its floating-point operations: a product
+    of two matrices with n rows takes 2 n^3.
     """
     kind = device.type if device.type in SIDE else "cpu"
     side = SIDE[kind]
@@ -44,4 +43,4 @@ def kernel(device: torch.device) -> Callable[[], int]:
         return products * 2 * side**3
 
     multiply(WARM_UP_S)
-    return lambda: multiply(SECONDS)
+    return multiply

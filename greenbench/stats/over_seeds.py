@@ -34,7 +34,7 @@ def _by_name(rounds: Sequence[Round]) -> dict[str, list[Metric]]:
     """Return the metrics of all rounds by their name."""
     by_name: dict[str, list[Metric]] = {}
     for measured in rounds:
-        for name, metric in measured.quality.items():
+        for name, metric in measured.judged.quality.items():
             by_name.setdefault(name, []).append(metric)
     return by_name
 
@@ -90,7 +90,7 @@ def degenerate(rounds: Sequence[Round]) -> tuple[str, ...]:
     reasons: dict[str, None] = {}
     if _mostly_void(rounds):
         for measured in rounds:
-            reasons.update(dict.fromkeys(measured.degenerate))
+            reasons.update(dict.fromkeys(measured.judged.degenerate))
     for name, metrics in _by_name(rounds).items():
         if any(metric.decides for metric in metrics):
             reason = _unproven(name, metrics)
@@ -105,13 +105,13 @@ def collapsed(rounds: Sequence[Round]) -> tuple[str, ...]:
         return ()
     lines = []
     for measured in rounds:
-        for reason in measured.degenerate:
+        for reason in measured.judged.degenerate:
             lines.append(f"the round of seed {measured.seed} predicts nothing: {reason}")
     return tuple(lines)
 
 
 def _mostly_void(rounds: Sequence[Round]) -> bool:
-    void = sum(bool(measured.degenerate) for measured in rounds)
+    void = sum(bool(measured.judged.degenerate) for measured in rounds)
     return void * 2 > len(rounds)
 
 

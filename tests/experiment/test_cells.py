@@ -6,12 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from records import run_record
 
 from greenbench.errors import UsageError
 from greenbench.experiment import matrix, profiles
 from greenbench.experiment.cells import cells_of
 from greenbench.options import Options, TrainingOptions, differences
-from greenbench.results.forecast import Like, forecast
+from greenbench.results.forecast import ForecastKey, forecast
+from greenbench.results.reading import RunRecord
 
 ROOT = Path(__file__).parents[2]
 EXPERIMENT = matrix.load(ROOT / "experiment.md", ROOT / "variants")
@@ -61,7 +63,7 @@ def test_an_unknown_profile_lists_the_known() -> None:
         profiles.profile("huge")
 
 
-LIKE = {"T2": Like(host="here", device=None, model="m", data="d")}
+KEYS = {"T2": ForecastKey(host="here", device=None, model="m", data="d")}
 
 
 def earlier(
@@ -72,16 +74,12 @@ def earlier(
     status: str = "ok",
     host: str = "here",
     **more: object,
-) -> dict:
+) -> RunRecord:
     """One results file with one round of one cell."""
-    energy = {"total_j": joules, "sources": {"cpu": "estimated:x", "gpu": "none"}}
+    energy = {"cpu_j": joules, "sources": {"cpu": "estimated:x", "gpu": "none"}}
     cell = {"id": cell_id, "status": status, "model": "m", "data": {"asked": "d"}, **more}
     rounds = [{"seconds": seconds, "energy": energy}]
-    return {
-        "profile": profile,
-        "environment": {"host": host},
-        "cells": [{**cell, "rounds": rounds}],
-    }
+    return run_record({**cell, "rounds": rounds}, profile=profile, environment={"host": host})
 
 
 def test_a_forecast_sums_medians_over_earlier_rounds() -> None:
@@ -96,7 +94,7 @@ def test_a_forecast_sums_medians_over_earlier_rounds() -> None:
         earlier("T2-V1_data-b64", 7.0, 7.0, data={"asked": "other.csv"}),
         earlier("T2-V1_data-b64", 7.0, 7.0, model="another"),
     ]
-    expected = forecast(cells, runs, LIKE)
+    expected = forecast(cells, runs, KEYS)
     assert expected is not None
     assert (expected.seconds, expected.joules, expected.known, expected.asked) == (14.0, 40.0, 2, 5)
     assert expected.sources == ("estimated:x",)
@@ -105,4 +103,4 @@ def test_a_forecast_sums_medians_over_earlier_rounds() -> None:
 def test_without_earlier_results_there_is_no_forecast() -> None:
     """Without earlier results there is no forecast at all."""
     cells = cells_of("T2", EXPERIMENT.variants, profiles.profile("tiny"), seed=0, rounds=None)
-    assert forecast(cells, [], LIKE) is None
+    assert forecast(cells, [], KEYS) is None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from greenbench.gates import Measured
+from greenbench.results.fields import Fields
+from greenbench.results.reading import CellRecord, RunHeader
 from greenbench.stats import classification_answers as outcomes
 
 HEADER = {
@@ -16,6 +18,8 @@ HEADER = {
         "gpus": [],
     },
 }
+HEADERS: dict[int, RunHeader] = {}
+"""Headers by the identity of their mapping: cells of one mapping are of one session."""
 CPU = {"cpu": "estimated:cpu-seconds*3W/core"}
 LABELS = [1, 0] * 50
 
@@ -69,8 +73,10 @@ def one_round(
     }
 
 
-def cell(name: str = "T2-V1_x", joules: Any = (100.0,), **more: Any) -> Measured:
-    """Return a cell; ``joules`` are those of its rounds. ``header`` and ``origin`` are its own, the rest its record's."""
+def raw_cell(
+    name: str = "T2-V1_x", joules: Any = (100.0,), **more: Any
+) -> tuple[dict[str, Any], dict[str, Any], str]:
+    """Return a cell's record as builtins, its header, and where it comes from."""
     task, _, variant = name.partition("-")
     header, origin, right = (
         more.pop(k, v) for k, v in (("header", HEADER), ("origin", "this session"), ("right", 90))
@@ -103,4 +109,11 @@ def cell(name: str = "T2-V1_x", joules: Any = (100.0,), **more: Any) -> Measured
         "schema": 3,
         **more,
     }
-    return Measured(record=record, header=header, origin=origin)
+    return record, header, origin
+
+
+def cell(name: str = "T2-V1_x", joules: Any = (100.0,), **more: Any) -> Measured:
+    """Return a cell; ``joules`` are those of its rounds. ``header`` and ``origin`` are its own, the rest its record's."""
+    record, header, origin = raw_cell(name, joules, **more)
+    read = HEADERS.setdefault(id(header), RunHeader.of(Fields(header, origin)))
+    return Measured(record=CellRecord.of(record), header=read, origin=origin)

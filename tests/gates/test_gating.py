@@ -78,7 +78,8 @@ def scaled(factor: float):
     def change(data: dict[str, Any]) -> None:
         for record in records(data):
             for one in record["rounds"]:
-                one["energy"]["total_j"] *= factor
+                for name in ("cpu_j", "total_j"):
+                    one["energy"][name] *= factor
 
     return change
 
@@ -288,7 +289,7 @@ def test_a_regression_is_no_baseline(
     for _ in range(2):
         done = run(suite, "T2.mcc >= saved-0.02", compare="", more=latest)
         assert done.ret == 1
-        done.stdout.fnmatch_lines(["*T2-V1_fast*REGRESSED*", "*gates are held against *0001_*"])
+        done.stdout.fnmatch_lines(["*T2-V1_fast*REGRESSED*", "*gates compare with *0001_*"])
 
 
 def test_without_v0_the_newest_of_earlier_results_is_taken(suite: pytest.Pytester) -> None:

@@ -41,10 +41,10 @@ def test_each_metric_of_a_round(metric: str, value: float) -> None:
 def test_joules_by_work_done_are_those_of_inference() -> None:
     """By samples that were scored, and by those that are right; of its repeats where the stage was too short."""
     one = one_round(0, 100.0)
-    part = {**one["windows"][0], "stage": "inference", "total_j": 50.0}
+    part = {**one["windows"][0], "stage": "inference", "cpu_j": 50.0, "total_j": 50.0}
     one["windows"].append(part)
     assert (values("j_per_sample", one), values("j_per_correct", one)) == ([0.5], [1.0])
-    one["repeats"] = [{**part, "total_j": 20.0}]
+    one["repeats"] = [{**part, "cpu_j": 20.0, "total_j": 20.0}]
     assert values("j_per_sample", one) == [0.2]
 
 
@@ -74,6 +74,8 @@ def test_one_round_without_makes_all_unknown() -> None:
 def test_rounds_of_different_channels_are_not_one_quantity() -> None:
     """A round that lost its GPU's joules is not cheaper."""
     both = one_round(1, 100.0, sources={"gpu": "zeus:nvml-counter", "cpu": "zeus:rapl"})
+    both["energy"].update(gpu_j=60.0, cpu_j=40.0)
+    both["windows"] = []
     assert values("energy", one_round(0, 100.0), both) == "its rounds do not know the same channels"
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 
+from records import cell_record
 from rich.console import Console
 
 from greenbench.report import energy_table as breakdown
+from greenbench.results.reading import CellRecord
 
 
 def known(value: float | None) -> dict:
@@ -14,20 +16,21 @@ def known(value: float | None) -> dict:
     return {"value": value, "uncertainty": None if value is None else value / 10}
 
 
-def shown(*records: dict) -> str:
+def shown(*records: CellRecord) -> str:
     """Return what is printed of ``records``."""
     out = io.StringIO()
     breakdown.show(Console(file=out, width=200), records)
     return out.getvalue()
 
 
-def record(name: str, **energy: float | None) -> dict:
+def record(name: str, **energy: float | None) -> CellRecord:
     """Return what the table needs of a cell."""
-    return {
+    raw = {
         "id": name,
         "energy": {f"{k}_j": known(v) for k, v in energy.items()},
         "efficiency": {"j_per_sample": known(0.5), "j_per_correct": known(None)},
     }
+    return cell_record(raw)
 
 
 def test_totals_stand_side_by_side() -> None:
@@ -54,4 +57,4 @@ def test_a_single_channel_is_not_shown_twice() -> None:
 
 def test_nothing_known_prints_nothing() -> None:
     """Cells that failed have no second table, nor have files of an older greenbench."""
-    assert shown({"id": "T2-V0"}) == ""
+    assert shown(cell_record({"id": "T2-V0"})) == ""

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from greenbench.report.numbers import plus_minus, quantity, unit
+from greenbench.types import Quantity
 
 
 @pytest.mark.parametrize(
@@ -43,8 +44,8 @@ def test_what_is_printed_is_what_was_measured(value: float, uncertainty: float) 
 
 def test_unknown_quantities_are_a_dash() -> None:
     """A results file of an older greenbench has none at all."""
-    assert quantity(None, "J") == quantity({"value": None, "uncertainty": None}, "J") == "-"
-    assert quantity({"value": 2.0, "uncertainty": 0.5}, "J") == "2.00 +- 0.50 J"
+    assert quantity(None, "J") == quantity(Quantity(value=None), "J") == "-"
+    assert quantity(Quantity(value=2.0, uncertainty=0.5), "J") == "2.00 +- 0.50 J"
 
 
 def test_large_numbers_have_no_decimals() -> None:

@@ -6,8 +6,10 @@ import re
 from typing import Any
 
 import pytest
+from records import cell_record
 
 from greenbench.report import paired as pairs
+from greenbench.results.reading import CellRecord
 from greenbench.stats import classification_answers as outcomes
 from greenbench.stats import paired
 
@@ -25,17 +27,17 @@ def answers(wrong: set[int], rows: str = "a", count: int = 40) -> dict[str, Any]
 
 def record(
     variant: str, *kept: dict[str, Any], seeds: tuple[int, ...] = (1, 2, 3), **more: object
-) -> dict[str, Any]:
+) -> CellRecord:
     """Return what the lines need of a cell: a round for each of the outcomes ``kept``."""
     each = [{"seed": seed, "outcomes": one} for seed, one in zip(seeds, kept, strict=False)]
-    return {
+    raw = {
         "id": f"T2-{variant}",
         "task": "T2",
         "variant": variant,
-        "status": "ok",
         "rounds": each,
         **more,
     }
+    return cell_record(raw)
 
 
 WORSE, BETTER = answers(set(range(12))), answers({20, 21})

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from records import run_record
 
 from greenbench.data.models.checkpoints import Checkpoint
 from greenbench.experiment.profiles import PROFILES
 from greenbench.options import DataOptions, Options, TrainingOptions
 from greenbench.report import plan as outlook
 from greenbench.report.plan import Ahead
-from greenbench.results import forecast
+from greenbench.results.forecast import ForecastKey
+from greenbench.results.reading import RunRecord
 from greenbench.tasks import TASKS
 from greenbench.tasks.dataset import Dataset
 from greenbench.types import Cell
@@ -26,7 +28,7 @@ from greenbench.types import Cell
 if TYPE_CHECKING:
     from pathlib import Path
 
-LIKE = {"T1": forecast.Like(host="here", device=None, model="m", data="generated")}
+KEYS = {"T1": ForecastKey(host="here", device=None, model="m", data="generated")}
 SIZE = replace(
     PROFILES["tiny"].tasks["T1"],
     sizes=(384, 32, 128),
@@ -68,13 +70,13 @@ def ahead(*cells: Cell, model: Checkpoint | None = None, **changed: Any) -> Ahea
 
 def told(*given: Ahead, runs: Any = ()) -> str:
     """Return the plan as one text."""
-    return "\n".join(outlook.lines(given, list(runs), LIKE))
+    return "\n".join(outlook.lines(given, list(runs), KEYS))
 
 
-def result(variant: str, seconds: float, joules: float | None) -> dict[str, Any]:
+def result(variant: str, seconds: float, joules: float | None) -> RunRecord:
     """Return an earlier run of one cell, as its results file has it."""
     sources = {"cpu": "estimated:x" if joules else "none"}
-    rounds = [{"seconds": seconds, "energy": {"total_j": joules, "sources": sources}}]
+    rounds = [{"seconds": seconds, "energy": {"cpu_j": joules, "sources": sources}}]
     one = {
         "id": f"T1-{variant}",
         "status": "ok",
@@ -82,7 +84,7 @@ def result(variant: str, seconds: float, joules: float | None) -> dict[str, Any]
         "data": {"asked": "generated"},
         "rounds": rounds,
     }
-    return {"profile": "tiny", "environment": {"host": "here", "device": "cpu"}, "cells": [one]}
+    return run_record(one, profile="tiny", environment={"host": "here", "device": "cpu"})
 
 
 def weights(folder: Path, *shapes: list[int]) -> Path:
@@ -229,7 +231,8 @@ def test_earlier_results_tell_time_and_joules() -> None:
 
 def test_without_earlier_results_nothing_is_estimated() -> None:
     """Of another host or profile there is nothing to say either."""
-    elsewhere = {**result("V0_baseline", 10.0, 50.0), "profile": "full"}
+    here = result("V0_baseline", 10.0, 50.0)
+    elsewhere = replace(here, header=replace(here.header, profile="full"))
     assert told(ahead(), runs=[elsewhere]).endswith(
         "all 1 cells: no earlier result of this host, profile, model and data tells time and joules"
     )
@@ -245,7 +248,7 @@ def test_every_profile_can_be_planned(profile: Any, task: str) -> None:
     model = Checkpoint(TASKS[task].model, size.model, size.model_revision)
     one = replace(cell(), task=task, profile=profile.name)
     found = outlook.lines(
-        [Ahead(task=task, size=size, data=data, model=model, cells=(one,))], [], {task: LIKE["T1"]}
+        [Ahead(task=task, size=size, data=data, model=model, cells=(one,))], [], {task: KEYS["T1"]}
     )
     assert found[0].startswith(f"{task}: model {model.model} = {size.model}")
     assert len(found) == 6

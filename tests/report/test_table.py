@@ -5,17 +5,19 @@ from __future__ import annotations
 import io
 
 import pytest
+from records import cell_record
 from rich.console import Console
 
 from greenbench.report import table
 from greenbench.results import reading
+from greenbench.results.reading import CellRecord
 
 
 def one_round(joules: float | None, seconds: float = 2.0, **sources: str) -> dict:
     """Return a round; its sources are an estimate of the CPU, or those given."""
     known = sources or {"cpu": "estimated:x"}
-    energy = {"total_j": joules, "scope": [] if joules is None else list(known), "sources": known}
-    return {"seconds": seconds, "energy": energy}
+    energy = {f"{channel}_j": None if joules is None else 0.0 for channel in known}
+    return {"seconds": seconds, "energy": {**energy, "cpu_j": joules, "sources": known}}
 
 
 def record(
@@ -23,9 +25,9 @@ def record(
     joules: float | None = 10.0,
     mcc: float | None = 0.5,
     **more: object,
-) -> dict:
+) -> CellRecord:
     """Return what the table needs of a cell."""
-    return {
+    raw = {
         "id": cell,
         "task": "T2",
         "variant": cell.removeprefix("T2-"),
@@ -36,9 +38,10 @@ def record(
         "error": None,
         **more,
     }
+    return cell_record(raw)
 
 
-def row(this: dict, *others: dict) -> tuple[str, ...]:
+def row(this: CellRecord, *others: CellRecord) -> tuple[str, ...]:
     """Return the row of ``this`` in a session with ``others``."""
     return table.row(this, reading.baseline_of(this, [this, *others]), "mcc")
 
@@ -71,7 +74,7 @@ def test_joules_of_different_sources_or_scope_are_not_divided(sources: dict[str,
 def test_only_channels_in_the_sum_are_named() -> None:
     """A GPU that was counted, and whose joules are unknown, is not a source of the sum."""
     lost = one_round(6.2, cpu="estimated:x", gpu="zeus:nvml-counter")
-    lost["energy"]["scope"] = ["cpu"]
+    lost["energy"]["gpu_j"] = None
     assert row(record(rounds=[lost]))[6] == "cpu estimated"
 
 
@@ -106,8 +109,8 @@ def test_unmeasured_is_said_and_not_zero() -> None:
 
 def test_one_unmeasured_round_leaves_the_mean_unmeasured() -> None:
     """A mean over the rounds that happen to be known would flatter."""
-    assert reading.mean_joules(record(rounds=[one_round(1.0), one_round(None)])) is None
-    assert reading.mean_joules(record(rounds=[one_round(1.0), one_round(2.0)])) == 1.5
+    assert record(rounds=[one_round(1.0), one_round(None)]).joules is None
+    assert record(rounds=[one_round(1.0), one_round(2.0)]).joules == 1.5
 
 
 def test_units_keep_three_digits() -> None:
@@ -166,7 +169,7 @@ def test_a_test_that_failed_after_measuring_says_so() -> None:
     )
 
 
-def scored(cell: str, **values: float | None) -> dict:
+def scored(cell: str, **values: float | None) -> CellRecord:
     """Return a cell of T1 with these metrics."""
     return record(
         cell,

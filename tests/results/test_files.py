@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from greenbench.errors import UsageError
 from greenbench.options import Options
 from greenbench.results import files as store
+from greenbench.results import loading
 from greenbench.results.record import SCHEMA, builtin, cell_record
-from greenbench.types import CellResult, Energy, Metric, Round, Window
+from greenbench.types import CellResult, Energy, Judged, Metric, Round, Window
 
 STARTED = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 HEADER = {"profile": "tiny", "session": {"id": "s"}, "environment": {}}
@@ -27,7 +28,12 @@ def record(cell: str = "T2-V0_baseline", variant: str = "V0_baseline") -> dict:
     """Return a cell's record with one round of one window."""
     energy = Energy(cpu_j=2.0, sources={"cpu": "estimated:x"}, reasons={"gpu": "none here"})
     window = Window(stage="data", seconds=1.0, energy=energy)
-    one = Round(seed=0, whole=window, windows=(window,), quality={"mcc": Metric(value=0.5, n=10)})
+    one = Round(
+        seed=0,
+        whole=window,
+        windows=(window,),
+        judged=Judged(quality={"mcc": Metric(value=0.5, n=10)}),
+    )
     result = CellResult(
         id=cell,
         task="T2",
@@ -37,7 +43,7 @@ def record(cell: str = "T2-V0_baseline", variant: str = "V0_baseline") -> dict:
         seeds=(0,),
         status="ok",
         rounds=(one,),
-        quality=one.quality,
+        quality=one.judged.quality,
     )
     return cell_record(result, Options())
 
@@ -53,7 +59,7 @@ def test_cells_of_a_variant_share_a_file(tmp_path: Path) -> None:
         recorder.append(record(cell, variant), Options())
     names = sorted(p.name for p in tmp_path.iterdir())
     assert names == ["V0_baseline_20261123T120000Z.json", "V1_data_20261123T120000Z.json"]
-    assert [c["id"] for c in store.load(recorder.paths[1])["cells"]] == [
+    assert [cell.id for cell in loading.load(recorder.paths[1]).cells] == [
         "T2-V1_data-b16",
         "T2-V1_data-b32",
     ]
@@ -62,7 +68,7 @@ def test_cells_of_a_variant_share_a_file(tmp_path: Path) -> None:
 def test_the_promised_keys_are_there(tmp_path: Path) -> None:
     """File and cells have the promised keys, and joules per channel with source and reason."""
     path = store.Recorder(tmp_path, STARTED, HEADER).append(record(), Options())
-    run = store.load(path)
+    run = json.loads(path.read_text())
     assert {
         "schema",
         "variant",
@@ -104,7 +110,7 @@ def test_two_sessions_of_one_second_do_not_meet(tmp_path: Path) -> None:
     recorders = [store.Recorder(tmp_path, STARTED, HEADER) for _ in range(3)]
     paths = {r.append(record(), Options()) for r in recorders}
     assert len(paths) == 3
-    assert all(len(store.load(p)["cells"]) == 1 for p in paths)
+    assert all(len(loading.load(p).cells) == 1 for p in paths)
 
 
 def test_a_crash_while_writing_leaves_the_old_file(
@@ -120,7 +126,7 @@ def test_a_crash_while_writing_leaves_the_old_file(
     monkeypatch.setattr(Path, "replace", crash)
     with pytest.raises(OSError, match="No space left"):
         recorder.append(record(), Options())
-    assert len(store.load(path)["cells"]) == 1
+    assert len(loading.load(path).cells) == 1
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
 
 
@@ -211,7 +217,7 @@ def test_a_full_results_folder_is_refused(tmp_path: Path) -> None:
 def test_what_is_no_results_file_is_named(tmp_path: Path, text: str) -> None:
     """Truncated or foreign JSON is refused with the file's name."""
     (tmp_path / "V0_baseline_20261123T120000Z.json").write_text(text)
-    runs, problems = store.load_folder(tmp_path)
+    runs, problems = loading.load_folder(tmp_path)
     assert runs == []
     assert len(problems) == 1
     assert "not a results file" in problems[0]
@@ -221,4 +227,4 @@ def test_a_future_schema_is_refused(tmp_path: Path) -> None:
     """A file of a newer greenbench is not guessed at."""
     (tmp_path / "x.json").write_text(json.dumps({"schema": SCHEMA + 1}))
     with pytest.raises(UsageError, match="update greenbench"):
-        store.load(tmp_path / "x.json")
+        loading.load(tmp_path / "x.json")

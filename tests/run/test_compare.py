@@ -7,7 +7,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from gates.made import HEADER, cell, one_round
+from gates.made import HEADER, one_round
+from gates.made import raw_cell as cell
 
 from greenbench.cli import main
 
@@ -33,7 +34,7 @@ def results(
     run = {
         "schema": 3,
         "variant": "V1_x",
-        "cells": [c.record for c in cells],
+        "cells": [record for record, _, _ in cells],
         **HEADER,
         "session": {"started": name[-20:-5]},
     }
@@ -43,7 +44,7 @@ def results(
 
 def saved(file: Path, *cells: Any) -> Path:
     """Write a saved run, as pytest-benchmark does."""
-    benchmarks = [{"extra_info": {"greenbench": c.record}, "stats": {}} for c in cells]
+    benchmarks = [{"extra_info": {"greenbench": record}, "stats": {}} for record, _, _ in cells]
     file.write_text(
         json.dumps({"benchmarks": benchmarks, "greenbench": {**HEADER, "gates": {"failed": False}}})
     )
@@ -184,7 +185,10 @@ def test_a_record_that_somebody_edited_is_one_sentence(tmp_path: Path, capsys, s
     spoil(run)
     files[0].write_text(json.dumps(run))
     assert main(["compare", *map(str, files), "--gate", "time <= saved"]) == 2
-    assert "a cell is not as greenbench writes it" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert error.startswith(str(files[0]))
+    assert "expected" in error
+    assert "measure it again" in error
 
 
 def test_nulls_where_greenbench_writes_more_are_read(tmp_path: Path, capsys) -> None:

@@ -110,9 +110,11 @@ def test_equal_outputs_of_variants_that_should_differ_are_told() -> None:
     quiet = replace(cell, variant="V1", options=Options(data=DataOptions(tokenizer="rust")))
     bf16 = proof("training.precision", "bf16")
     seen = Outputs()
-    assert seen.twins(cell, rounds(proof("training.precision", "fp32"), outputs="a")) == ()
     assert (
-        seen.twins(
+        seen.identical_outputs(cell, rounds(proof("training.precision", "fp32"), outputs="a")) == ()
+    )
+    assert (
+        seen.identical_outputs(
             quiet,
             rounds(
                 proof("data.tokenizer", "rust"), proof("training.precision", "fp32"), outputs="a"
@@ -120,7 +122,7 @@ def test_equal_outputs_of_variants_that_should_differ_are_told() -> None:
         )
         == ()
     )
-    assert seen.twins(fast, rounds(bf16, outputs="a", seed=1)) == ()
-    assert seen.twins(replace(fast, task="T1"), rounds(bf16, outputs="a")) == ()
-    (doubt,) = seen.twins(fast, rounds(bf16, outputs="a"))
+    assert seen.identical_outputs(fast, rounds(bf16, outputs="a", seed=1)) == ()
+    assert seen.identical_outputs(replace(fast, task="T1"), rounds(bf16, outputs="a")) == ()
+    (doubt,) = seen.identical_outputs(fast, rounds(bf16, outputs="a"))
     assert doubt.startswith("its outputs equal those of T2-V0, T2-V1 to the last bit")

@@ -15,7 +15,8 @@ import torch
 from greenbench.errors import UnavailableError, UsageError
 from greenbench.experiment import profiles
 from greenbench.options import InferenceOptions
-from greenbench.run.session import Session, wait_for_cuda
+from greenbench.run.instruments import wait_for_cuda
+from greenbench.run.session import Session
 from greenbench.stages.toggles import Toggles
 
 if TYPE_CHECKING:
@@ -45,17 +46,17 @@ def test_an_unknown_task_lists_the_known(tmp_path: Path) -> None:
 def test_handles_are_shared_by_the_cells_of_a_task(tmp_path: Path) -> None:
     """Data are loaded once a session; another seed is other data."""
     one = session(tmp_path)
-    assert one.dataset("T2") is one.dataset("T2")
-    assert one.model("T2") is one.model("T2")
-    assert session(tmp_path, seed="5").dataset("T2") is not one.dataset("T2")
+    assert one.inputs("T2").dataset is one.inputs("T2").dataset
+    assert one.inputs("T2").model is one.inputs("T2").model
+    assert session(tmp_path, seed="5").inputs("T2").dataset is not one.inputs("T2").dataset
 
 
 def test_a_cpu_session_opens_its_meter_without_torch() -> None:
     """Where no GPU is there or asked for, nobody needs torch to measure."""
     code = (
         "import sys; from pathlib import Path; from greenbench.run.session import Session;"
-        "s = Session({'--green-device': 'cpu'}.get, Path('.'), None, None); s.meter; s.release();"
-        "print(s.device, 'torch' in sys.modules)"
+        "s = Session({'--green-device': 'cpu'}.get, Path('.'), None, None); s.instruments.meter; s.release();"
+        "print(s.instruments.device, 'torch' in sys.modules)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
@@ -66,21 +67,27 @@ def test_a_cpu_session_opens_its_meter_without_torch() -> None:
 def test_given_models_and_data_replace_the_profile_s(tmp_path: Path) -> None:
     """A given model carries no pinned revision of another one."""
     one = session(tmp_path, profile="full", model=["M2=somebody/else"], data=["T2=x.csv"])
-    assert (one.model("T2").source, one.model("T2").revision) == ("somebody/else", None)
-    assert one.dataset("T2").source == Path("x.csv")
+    assert (one.inputs("T2").model.source, one.inputs("T2").model.revision) == (
+        "somebody/else",
+        None,
+    )
+    assert one.inputs("T2").dataset.source == Path("x.csv")
     pinned = session(tmp_path, profile="full")
-    assert pinned.model("T2").revision
-    assert pinned.dataset("T2").source == "bstee615/bigvul@4d8647a9b52fdd2ae42343c60fd6c7c48bbff25e"
+    assert pinned.inputs("T2").model.revision
+    assert (
+        pinned.inputs("T2").dataset.source
+        == "bstee615/bigvul@4d8647a9b52fdd2ae42343c60fd6c7c48bbff25e"
+    )
 
 
 def test_a_model_of_the_user_s_is_not_trained_at_the_tiny_rate(tmp_path: Path) -> None:
     """The tiny start's learning rate would ruin a model of usual size."""
     full = profiles.profile("full").tasks["T2"]
-    assert session(tmp_path).size("T2").learning_rate > 10 * full.learning_rate
-    given = session(tmp_path, model=["M2=somebody/else"]).size("T2")
+    assert session(tmp_path).inputs("T2").size.learning_rate > 10 * full.learning_rate
+    given = session(tmp_path, model=["M2=somebody/else"]).inputs("T2").size
     assert (given.learning_rate, given.sizes) == (
         full.learning_rate,
-        session(tmp_path).size("T2").sizes,
+        session(tmp_path).inputs("T2").size.sizes,
     )
 
 
@@ -94,9 +101,9 @@ def test_a_kind_of_cell_that_cannot_run_fails_alone(
         fp16,
         options=replace(fp16.options, training=replace(fp16.options.training, precision="fp16")),
     )
-    one.asked = (baseline, fp16)
+    one.selected = (baseline, fp16)
     monkeypatch.setattr(Toggles, "warm_up", lambda *_: None)
-    one.get_ready()
+    one.warm_up()
     one.toggles(baseline).check()
     with pytest.raises(UnavailableError, match="fp16 needs a CUDA device"):
         one.toggles(fp16).check()
@@ -112,9 +119,9 @@ def test_a_cell_that_only_infers_otherwise_fails_alone(
     fp16 = replace(
         baseline, options=replace(baseline.options, inference=InferenceOptions(precision="fp16"))
     )
-    one.asked = (baseline, fp16)
+    one.selected = (baseline, fp16)
     monkeypatch.setattr(Toggles, "warm_up", lambda *_: None)
-    one.get_ready()
+    one.warm_up()
     one.toggles(baseline).check()
     with pytest.raises(UnavailableError, match=r"inference.precision: fp16 needs a CUDA device"):
         one.toggles(fp16).check()
@@ -123,8 +130,8 @@ def test_a_cell_that_only_infers_otherwise_fails_alone(
 
 def test_nothing_is_taken_for_known_of_a_model_of_the_user_s(tmp_path: Path) -> None:
     """Parameters and vocabulary that a profile tells are those of its own model."""
-    assert session(tmp_path, profile="full").size("T1").parameters
-    given = session(tmp_path, profile="full", model=["M1=somebody/else"]).size("T1")
+    assert session(tmp_path, profile="full").inputs("T1").size.parameters
+    given = session(tmp_path, profile="full", model=["M1=somebody/else"]).inputs("T1").size
     assert (given.parameters, given.vocabulary) == (None, None)
 
 
@@ -145,12 +152,12 @@ def test_idle_power_is_measured_before_the_first_cell_and_looked_at_again_after_
     """Every results file has the instrument; a drift until the end is added and reported."""
     (gpu,) = nvml.plug()
     gpu.update_s, gpu.power_w = 0.02, 100
-    monkeypatch.setattr("greenbench.run.session.IDLE_S", 0.6)
+    monkeypatch.setattr("greenbench.run.instruments.IDLE_S", 0.6)
     monkeypatch.setattr(Toggles, "warm_up", lambda *_: None)
     one = session(tmp_path, results=str(tmp_path), device="cpu", gpus="all")
-    one.asked = one.cells("T2")[:1]
-    one.get_ready()
-    assert one.meter.idle.watts["gpu"] == pytest.approx(100, rel=0.1)
+    one.selected = one.cells("T2")[:1]
+    one.warm_up()
+    assert one.instruments.meter.idle.watts["gpu"] == pytest.approx(100, rel=0.1)
     one.record({"variant": "V0_baseline", "energy_sources": {}})
     gpu.power_w = 200
     (drifted,) = one.release()
@@ -170,8 +177,8 @@ def test_an_interrupted_session_does_not_wait(
     """Ctrl-C is answered at once; the file says that the idle power was not looked at again."""
     monkeypatch.setattr(Toggles, "warm_up", lambda *_: None)
     one = session(tmp_path, results=str(tmp_path), device="cpu")
-    one.asked = one.cells("T2")[:1]
-    one.get_ready()
+    one.selected = one.cells("T2")[:1]
+    one.warm_up()
     one.record({"variant": "V0_baseline", "energy_sources": {}})
     assert one.release(hurry=True) == ()
     assert json.loads(one.written[0].read_text())["conclusion"]["in_a_hurry"] is True

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from greenbench.stats.over_seeds import collapsed, degenerate, mean_quality, over_rounds, spread
-from greenbench.types import Energy, Metric, Round, Window
+from greenbench.types import Energy, Judged, Metric, Round, Window
 
 WHOLE = Window(stage="whole", seconds=1.0, energy=Energy())
 UNIT = st.floats(0, 1)
@@ -35,7 +35,7 @@ def rounds(*qualities: dict[str, Metric], reasons: tuple[tuple[str, ...], ...] =
     each = reasons or ((),) * len(qualities)
     pairs = enumerate(zip(qualities, each, strict=True), 1)
     return [
-        Round(seed=seed, whole=WHOLE, windows=(), quality=q, degenerate=why)
+        Round(seed=seed, whole=WHOLE, windows=(), judged=Judged(quality=q, degenerate=why))
         for seed, (q, why) in pairs
     ]
 

@@ -1,19 +1,21 @@
-"""Rounds through pytest-benchmark, and what they add up to."""
+"""Rounds of plain functions through pytest-benchmark, and what they add up to."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from greenbench.errors import UsageError
-from greenbench.machine.energy import open_meter
-from greenbench.run import cell_result
-from greenbench.run import rounds as measuring
+from greenbench.run.cell_result import sentence, status_of
+from greenbench.run.measure import CellOutcome, measure_function
+from greenbench.run.session import Session
 from greenbench.types import Applied, Energy, Round, Window
 
-AROUND = cell_result.Circumstances(say=lambda _text: None)
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
 WHOLE = Window(stage="whole", seconds=1.0, energy=Energy())
 
 
@@ -32,12 +34,20 @@ class Bench:
             teardown()
 
 
-def measured(function: Any, rounds: int = 1) -> cell_result.Outcome:
-    """Measure ``function`` with a meter of its own."""
-    with open_meter(()) as meter:
-        return measuring.measured(
-            function, Bench(), meter, name="own", rounds=rounds, around=AROUND
-        )
+@pytest.fixture
+def session(tmp_path: Path) -> Iterator[Session]:
+    """Return a session without a matrix, whose CPU draws 5 W a core."""
+    options = {"--green-cpu-watts": "5", "--green-device": "cpu"}
+    opened = Session(options.get, tmp_path, None, None)
+    with opened.instruments:
+        yield opened
+
+
+def measured(session: Session, function: Callable[[], object], rounds: int = 1) -> CellOutcome:
+    """Measure ``function`` with the session's meter."""
+    return measure_function(
+        function, Bench(), session, lambda _text: None, name="own", rounds=rounds
+    )
 
 
 def proof(note: str = "") -> Applied:
@@ -45,27 +55,27 @@ def proof(note: str = "") -> Applied:
     return Applied(stage="system", knob="k", asked=1, got=None, how="h", note=note)
 
 
-def test_a_plain_function_is_one_whole_window() -> None:
+def test_a_plain_function_is_one_whole_window(session: Session) -> None:
     """Seconds are the caller's clock, joules the window's."""
-    outcome = measured(lambda: sum(range(300_000)), rounds=2)
+    outcome = measured(session, lambda: sum(range(300_000)), rounds=2)
     assert [w.stage for r in outcome.result.rounds for w in r.windows] == ["whole", "whole"]
     assert all(r.whole is r.windows[0] for r in outcome.result.rounds)
     assert all(r.whole.seconds > 0 for r in outcome.result.rounds)
     assert (outcome.result.status, outcome.error) == ("ok", None)
 
 
-def test_a_round_s_joules_are_its_own_window_s_and_not_a_sum() -> None:
+def test_a_round_s_joules_are_its_own_window_s_and_not_a_sum(session: Session) -> None:
     """What lies between a function's windows is in the round; windows opened before it are not."""
-    with open_meter((), cpu_watts=5.0) as meter:
+    meter = session.instruments.meter
 
-        def work() -> None:
-            with meter.window("first"):
-                sum(range(200_000))
-            sum(range(2_000_000))
+    def work() -> None:
+        with meter.window("first"):
+            sum(range(200_000))
+        sum(range(2_000_000))
 
-        with meter.window("earlier"):
-            pass
-        outcome = measuring.measured(work, Bench(), meter, name="own", rounds=1, around=AROUND)
+    with meter.window("earlier"):
+        pass
+    outcome = measured(session, work)
     (one,) = outcome.result.rounds
     assert [w.stage for w in one.windows] == ["first"]
     assert one.whole.seconds > 2 * one.windows[0].seconds
@@ -73,7 +83,7 @@ def test_a_round_s_joules_are_its_own_window_s_and_not_a_sum() -> None:
     assert "whole" not in outcome.record["rounds"][0]
 
 
-def test_rounds_before_a_failure_are_kept() -> None:
+def test_rounds_before_a_failure_are_kept(session: Session) -> None:
     """The third round fails; two are in the record, and the exception is handed on."""
     calls: list[int] = []
 
@@ -82,7 +92,7 @@ def test_rounds_before_a_failure_are_kept() -> None:
         if len(calls) == 3:
             raise ValueError("third\nmore")
 
-    outcome = measured(work, rounds=5)
+    outcome = measured(session, work, rounds=5)
     assert (len(outcome.result.rounds), outcome.result.status) == (2, "failed")
     assert outcome.record["error"] == "ValueError: third"
     assert isinstance(outcome.error, ValueError)
@@ -90,8 +100,8 @@ def test_rounds_before_a_failure_are_kept() -> None:
 
 def test_our_own_errors_are_told_as_their_sentence() -> None:
     """No class name before a sentence that was written to be read."""
-    assert cell_result.sentence(UsageError("give another file")) == "give another file"
-    assert cell_result.sentence(KeyError()) == "KeyError: no message"
+    assert sentence(UsageError("give another file")) == "give another file"
+    assert sentence(KeyError()) == "KeyError: no message"
 
 
 @pytest.mark.parametrize(
@@ -106,26 +116,27 @@ def test_our_own_errors_are_told_as_their_sentence() -> None:
 def test_status(notes: list[str], error: str | None, status: str) -> None:
     """An error fails, a knob that did not act makes partial, no round at all is no success."""
     rounds = tuple(Round(seed=0, whole=WHOLE, windows=(), applied=(proof(n),)) for n in notes)
-    assert cell_result.status_of(rounds, error) == status
+    assert status_of(rounds, None if error is None else ValueError(error)) == status
 
 
 @pytest.mark.parametrize("asked", ["measured", "cpu", "gpu"])
-def test_energy_that_is_asked_for_and_not_measured_fails_before_anything_runs(asked: str) -> None:
-    """An estimate is no measurement; no joule is spent on finding out."""
+def test_required_energy_that_is_not_measured_fails_before_anything_runs(
+    asked: str, tmp_path: Path
+) -> None:
+    """An estimate is no measurement, and that is known before the first round."""
     ran: list[int] = []
-    with open_meter((), cpu_watts=5) as meter:
-        around = replace(AROUND, require=(asked,))
-        outcome = measuring.measured(
-            lambda: ran.append(1), Bench(), meter, name="own", rounds=2, around=around
-        )
+    options = {"--green-cpu-watts": "5", "--green-device": "cpu", "--green-require": asked}
+    session = Session(options.get, tmp_path, None, None)
+    with session.instruments:
+        outcome = measured(session, lambda: ran.append(1), rounds=2)
     assert ran == []
     assert outcome.result.status == "failed"
     assert f"--green-require {asked}: there is cpu estimated:" in str(outcome.error)
 
 
-def test_a_cell_has_its_mean_joules_with_their_uncertainty() -> None:
+def test_a_cell_has_its_mean_joules_with_their_uncertainty(session: Session) -> None:
     """Of the rounds, by channel, and above idle where that is known."""
-    outcome = measured(lambda: sum(range(300_000)), rounds=3)
+    outcome = measured(session, lambda: sum(range(300_000)), rounds=3)
     total = outcome.result.energy["total_j"]
     assert total.n == 3
     assert total.causes["model"] > 0

@@ -1,0 +1,41 @@
+"""What the command line selects: which tests, and which saved run to compare with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pytest
+
+SELECTING_OPTIONS = ("keyword", "deselect", "lf", "stepwise")
+"""Options of pytest that leave out tests one by one."""
+
+
+def compared(config: pytest.Config) -> Path | Sequence[Path] | None:
+    """Return the file that ``--benchmark-compare`` names, or all saved runs that match it.
+
+    Saved runs come oldest first; None if there is no such option.
+    """
+    requested = config.getoption("benchmark_compare", None)
+    if not requested:
+        return None
+    if isinstance(requested, str):
+        path = Path(requested)
+        if path.suffix == ".json" or path.exists():
+            return path
+    pattern = "[0-9][0-9][0-9][0-9]_" if requested is True else requested
+    storage = config._benchmarksession.storage  # type: ignore[attr-defined]  # noqa: SLF001  it alone knows where
+    return list(storage.query(pattern))
+
+
+def selective(config: pytest.Config) -> str:
+    """Say what was selected: ``files``, ``tests``, or nothing if the whole suite runs."""
+    for argument in config.args:
+        if "::" in argument or argument.endswith(".py"):
+            return "files"
+    if any(config.getoption(name, None) for name in SELECTING_OPTIONS):
+        return "tests"
+    return ""

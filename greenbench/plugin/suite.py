@@ -1,0 +1,183 @@
+"""A pytest session that measures: its hooks, registered once the first cell is collected.
+
+The end of a session stands in ``pytest_sessionfinish``, in its order: release what was opened,
+judge the gates, write the verdicts, set the exit status.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from greenbench import gates
+from greenbench.errors import GreenbenchError
+from greenbench.plugin.errors import usage_errors
+from greenbench.plugin.selection import compared, selective
+from greenbench.report.summary import Summary
+from greenbench.results.reading import CellRecord
+from greenbench.results.record import Json, builtin
+from greenbench.run.gatekeeper import Gatekeeper
+from greenbench.run.plan import plan_lines
+from greenbench.run.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+    from pathlib import Path
+
+    from greenbench.gates import Verdict
+    from greenbench.types import Cell
+
+RECORD: pytest.StashKey[Json] = pytest.StashKey()
+"""The record of an item's cell, until its report takes it along."""
+
+
+class Suite:
+    """One pytest session that measures."""
+
+    def __init__(
+        self, config: pytest.Config, experiment: Path | None, variants: Path | None
+    ) -> None:
+        """Read matrix and settings; raises UsageError for what is wrong in them."""
+        self.session = Session(config.getoption, config.rootpath, experiment, variants)
+        self.summary = Summary(self.session.settings.results, config.rootpath)
+        self.gatekeeper = Gatekeeper(
+            self.session, lambda: compared(config), selective=selective(config)
+        )
+        self._baseline_unreadable = False
+
+    # --- before the first cell --------------------------------------------------------------------
+
+    def check(self, cells: Sequence[Cell]) -> None:
+        """Find every reason why the run could not succeed; raises UsageError."""
+        self.session.check(cells)
+        self.check_gates()
+
+    def check_gates(self) -> None:
+        """Resolve what the gates refer to; raises UsageError."""
+        if self.gatekeeper.gates:
+            self.gatekeeper.check()
+
+    def pytest_report_collectionfinish(
+        self, config: pytest.Config, items: Sequence[pytest.Item]
+    ) -> list[str]:
+        """Say what the run will cost, if earlier results tell; all that is known, for a plan."""
+        planned = self.session.settings.plan
+        if config.option.collectonly and not planned:
+            return []
+        cells = selected_cells(items)
+        if not cells and self.session.offered:
+            offered = ", ".join(self.session.offered)
+            return [f"greenbench: no cell is selected; there are {offered}"]
+        if planned:
+            self.session.selected = tuple(cells)
+            with usage_errors():
+                return plan_lines(self.session)
+        return self.summary.forecast(self.session.selected, self.session.forecast_keys())
+
+    # --- a cell -----------------------------------------------------------------------------------
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Let a cell's record travel on its test report, with the outcome of its test."""
+        report = yield
+        if report.when == "call" and RECORD in item.stash:
+            item.stash[RECORD]["outcome"] = report.outcome
+            report.__dict__["greenbench"] = item.stash[RECORD]  # it travels with the report
+        return report
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Write the record of a finished cell; a full disk is a problem of the session."""
+        record = getattr(report, "greenbench", None)
+        if record is None:
+            return
+        self.summary.records.append(CellRecord.of(record))
+        if not record["variant"]:
+            return
+        try:
+            self.session.record(record)
+        except OSError as error:
+            self.summary.problems.append(
+                f"{record['id']}: its results could not be written ({error}); "
+                "the table below has them"
+            )
+
+    # --- the end ----------------------------------------------------------------------------------
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_benchmark_update_json(self, output_json: Json) -> None:
+        """Add to a saved run what its cells were measured in, and whether it failed a gate."""
+        about = builtin(self.session.header)
+        about["gates"] = self._gates_record()
+        output_json["greenbench"] = about
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Release what was opened, judge, write the verdicts, and set the exit status."""
+        self._release(hurry=session.exitstatus == pytest.ExitCode.INTERRUPTED)
+        interrupted = session.exitstatus > pytest.ExitCode.INTERRUPTED
+        if not session.config.option.collectonly and not interrupted:
+            self._judge()
+        failed = self.gatekeeper.failed or self.summary.problems
+        if failed and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _release(self, *, hurry: bool) -> None:
+        try:
+            self.summary.notes += self.session.release(hurry=hurry)
+        except OSError as error:
+            self.summary.problems.append(
+                f"what the session's end showed could not be written ({error})"
+            )
+
+    def _judge(self) -> None:
+        self.summary.verdicts = self._verdicts()
+        self.summary.earlier = self.gatekeeper.baselines(self.summary.records)
+        self.summary.notes += tuple(self.gatekeeper.notes)
+        if self.gatekeeper.gates and self.session.recorder is not None:
+            try:
+                self.session.recorder.conclude(gates=self._gates_record())
+            except OSError as error:
+                self.summary.problems.append(
+                    f"the verdicts could not be written into the results files ({error})"
+                )
+
+    def _verdicts(self) -> list[Verdict]:
+        """Return the verdicts; a baseline that cannot be read is a problem of the session."""
+        try:
+            return self.gatekeeper.judge(self.summary.records)
+        except GreenbenchError as error:
+            if not self._baseline_unreadable:
+                self.summary.problems.append(str(error))
+            self._baseline_unreadable = True
+            return []
+
+    def _gates_record(self) -> Json:
+        """Return the verdicts as builtins, and whether they fail the session."""
+        verdicts = [gates.record(verdict) for verdict in self._verdicts()]
+        failed = self.gatekeeper.failed or self._baseline_unreadable
+        return {"failed": failed, "verdicts": builtin(verdicts)}
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_terminal_summary(self, terminalreporter: Any, config: pytest.Config) -> None:
+        """Print the table, the warnings and the files."""
+        self.summary.show(
+            terminalreporter,
+            [cell.id for cell in self.session.selected],
+            self.session.written,
+            config.option.keyword,
+            self.session.matrix,
+        )
+
+
+def selected_cells(items: Sequence[pytest.Item]) -> list[Cell]:
+    """Return the cells that the benchmarks among ``items`` will run."""
+    cells = []
+    for item in items:
+        call = getattr(item, "callspec", None)
+        # Another test's argument of that name is its own business.
+        if call is not None and item.get_closest_marker("greenbench") and "cell" in call.params:
+            cells.append(call.params["cell"])
+    return cells

@@ -1,0 +1,172 @@
+"""Reads values out of parsed JSON; one of a wrong type is refused with its place."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import NoReturn, TypeVar
+
+from greenbench.errors import UsageError
+
+Value = TypeVar("Value")
+
+
+class Fields:
+    """One JSON object, with the place where it stands.
+
+    All methods raise UsageError for a value of another type. A missing key and ``null`` are alike.
+    """
+
+    __slots__ = ("_data", "_place")
+
+    def __init__(self, data: object, place: str) -> None:
+        """Take a JSON object; ``place`` is how an error names it. Raises UsageError for another."""
+        if not isinstance(data, Mapping):
+            _refuse(place, data, "an object")
+        self._data: Mapping[str, object] = data
+        self._place = place
+
+    @property
+    def place(self) -> str:
+        """How an error names this object."""
+        return self._place
+
+    def __contains__(self, key: str) -> bool:
+        """Whether the key stands there with a value."""
+        return self._data.get(key) is not None
+
+    def text(self, key: str, default: str | None = None) -> str:
+        """Return a string; raises UsageError where it is missing and there is no default."""
+        value = self._data.get(key)
+        if value is None and default is not None:
+            return default
+        if not isinstance(value, str):
+            self._refuse(key, value, "a text")
+        return value
+
+    def optional_text(self, key: str) -> str | None:
+        """Return a string, or None."""
+        return self.text(key) if key in self else None
+
+    def number(self, key: str) -> float | None:
+        """Return a finite number, or None."""
+        value = self._data.get(key)
+        if value is None:
+            return None
+        if isinstance(value, float) and math.isfinite(value):
+            return value
+        if isinstance(value, int) and not isinstance(value, bool):
+            return float(value)
+        self._refuse(key, value, "a finite number or null")
+        return None
+
+    def positive_number(self, key: str) -> float:
+        """Return a number that is not negative; raises UsageError for any other value."""
+        value = self.number(key)
+        if value is None or value < 0:
+            self._refuse(key, self._data.get(key), "a number that is not negative")
+        return value
+
+    def integer(self, key: str, default: int | None = None) -> int:
+        """Return a whole number; raises UsageError where it is missing and there is no default."""
+        value = self._data.get(key)
+        if value is None and default is not None:
+            return default
+        if not isinstance(value, int) or isinstance(value, bool):
+            self._refuse(key, value, "a whole number")
+        return value
+
+    def flag(self, key: str, *, default: bool) -> bool:
+        """Return true or false."""
+        value = self._data.get(key, default)
+        if not isinstance(value, bool):
+            self._refuse(key, value, "true or false")
+        return value
+
+    def mapping(self, key: str) -> Mapping[str, object]:
+        """Return an object as it stands; an empty one where it is missing."""
+        value = self._data.get(key)
+        if value is None:
+            return {}
+        if not isinstance(value, Mapping):
+            self._refuse(key, value, "an object")
+        return value
+
+    def fields(self, key: str) -> Fields:
+        """Return an object to read from; an empty one where it is missing."""
+        return Fields(self.mapping(key), f"{self._place}.{key}")
+
+    def refuse(self, contents: str, allowed: str) -> NoReturn:
+        """Raise UsageError: the object holds ``contents`` where ``allowed`` is expected."""
+        raise UsageError(f"{self._place}: found {contents}, expected {allowed}; measure it again")
+
+    def whole(self) -> Mapping[str, object]:
+        """Return all of the object as it stands."""
+        return self._data
+
+    def optional_numbers(self) -> dict[str, float | None]:
+        """Return all values as numbers; a null stays None."""
+        return {key: self.number(key) for key in self._data}
+
+    def values(self, read: Callable[[Fields], Value]) -> dict[str, Value]:
+        """Read each value, which is an object, by its key; a null is left out."""
+        values = {}
+        for key, value in self._data.items():
+            if value is not None:
+                values[key] = read(Fields(value, f"{self._place}.{key}"))
+        return values
+
+    def each(self, key: str, read: Callable[[Fields], Value]) -> tuple[Value, ...]:
+        """Read each object of a list; an empty one where it is missing."""
+        values = []
+        for index, value in enumerate(self._list(key)):
+            values.append(read(Fields(value, f"{self._place}.{key}[{index}]")))
+        return tuple(values)
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """Return a list of strings; an empty one where it is missing."""
+        texts = []
+        for value in self._list(key):
+            if not isinstance(value, str):
+                self._refuse(key, value, "a list of texts")
+            texts.append(value)
+        return tuple(texts)
+
+    def numbers(self, key: str) -> dict[str, float]:
+        """Return an object's numbers by key, without those that are null."""
+        numbers = {}
+        for name, value in self.fields(key).optional_numbers().items():
+            if value is not None:
+                numbers[name] = value
+        return numbers
+
+    def integers(self, key: str) -> dict[str, int | None]:
+        """Return an object's whole numbers by key; a null stays None."""
+        inner = self.fields(key)
+        integers = {}
+        for name in self.mapping(key):
+            integers[name] = inner.integer(name) if name in inner else None
+        return integers
+
+    def text_values(self, key: str) -> dict[str, str]:
+        """Return an object's strings by key."""
+        inner = self.fields(key)
+        return {name: inner.text(name) for name in self.mapping(key)}
+
+    def _list(self, key: str) -> list[object]:
+        value = self._data.get(key)
+        if value is None:
+            return []
+        if not isinstance(value, (list, tuple)):
+            self._refuse(key, value, "a list")
+        return list(value)
+
+    def _refuse(self, key: str, value: object, allowed: str) -> NoReturn:
+        _refuse(f"{self._place}.{key}", value, allowed)
+
+
+def _refuse(place: str, value: object, allowed: str) -> NoReturn:
+    shown = repr(value)
+    if len(shown) > 40:  # noqa: PLR2004  a reader needs to recognise it, not to read it all
+        shown = f"{shown[:40]}..."
+    raise UsageError(f"{place}: found {shown}, expected {allowed}; measure it again")

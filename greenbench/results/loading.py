@@ -1,0 +1,68 @@
+"""Loads results files, and folders of them. A file that cannot be read is named, not fatal."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from greenbench.errors import UsageError
+from greenbench.results.fields import Fields
+from greenbench.results.reading import RunRecord, run_record
+from greenbench.results.record import SCHEMA
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+REQUIRED = ("variant", "profile", "environment", "cells")
+
+
+def load(path: Path) -> RunRecord:
+    """Read a results file.
+
+    Raises UsageError, which names the file, if it is none, is written by a newer greenbench, or
+    contradicts itself.
+    """
+    try:
+        data = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"{path}: not a results file ({type(error).__name__}: {error}); "
+            "delete it or give another"
+        ) from error
+    return parsed(data, str(path))
+
+
+def parsed(data: object, origin: str) -> RunRecord:
+    """Return the results file that ``data`` is; raises UsageError as ``load`` does."""
+    if not isinstance(data, dict) or not isinstance(data.get("schema"), int):
+        raise UsageError(f"{origin}: not a results file; delete it or give another")
+    fields = Fields(data, origin)
+    refuse_newer(fields)
+    lacking = [key for key in REQUIRED if key not in data]
+    if lacking:
+        raise UsageError(
+            f"{origin}: not a results file (it lacks {', '.join(lacking)}); "
+            "delete it or give another"
+        )
+    return run_record(fields, origin)
+
+
+def refuse_newer(fields: Fields) -> None:
+    """Raise UsageError for a schema that this greenbench does not know."""
+    schema = fields.integer("schema")
+    if schema > SCHEMA:
+        raise UsageError(
+            f"{fields.place}: written with schema {schema}, and this greenbench reads up to "
+            f"{SCHEMA}; update greenbench"
+        )
+
+
+def load_folder(folder: Path) -> tuple[list[RunRecord], list[str]]:
+    """Read all results files in ``folder``, oldest first, and say which could not be read."""
+    runs, problems = [], []
+    for path in sorted(folder.glob("V*_*Z.json")):
+        try:
+            runs.append(load(path))
+        except UsageError as error:
+            problems.append(str(error))
+    return runs, problems

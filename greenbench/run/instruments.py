@@ -1,0 +1,112 @@
+"""The instruments of a session: its device, the GPUs whose energy counts, and the meter.
+
+Each is opened when it is first used, so that listing tests stays instant, and closed at the end.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from greenbench.experiment.settings import Settings
+    from greenbench.machine.energy import Meter
+    from greenbench.machine.gpus import Gpu
+
+IDLE_S = 5.0
+"""Pause before the first cell and after the last, in which counters measure the idle power."""
+
+
+class Instruments:
+    """What measures the cells of one session; a context manager that closes what was opened."""
+
+    def __init__(self, settings: Settings, *, knows_devices: bool) -> None:
+        """Open nothing yet; ``knows_devices`` says whether a matrix tells where the code runs."""
+        self._settings = settings
+        self._knows_devices = knows_devices
+        self._meter: Meter | None = None
+
+    def __enter__(self) -> Self:
+        """Return the instruments."""
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """Close the meter and end the guard."""
+        self.close()
+
+    @functools.cached_property
+    def device(self) -> str:
+        """The torch device; torch is imported only if the machine has a GPU or one is named."""
+        from greenbench.machine.gpus import gpus
+
+        requested = self._settings.device
+        if requested == "cpu" or (requested == "auto" and not gpus()):
+            return "cpu"
+        from greenbench.stages.toggles import resolve_device
+
+        return str(resolve_device(requested))
+
+    @functools.cached_property
+    def gpus(self) -> tuple[Gpu, ...]:
+        """The GPUs whose energy counts; without a matrix ``auto`` takes all but MIG parts."""
+        from greenbench.machine.gpus import counted
+        from greenbench.machine.gpus import gpus as visible
+
+        automatic = self._settings.gpus == self._settings.device == "auto"
+        if automatic and not self._knows_devices:
+            return tuple(gpu for gpu in visible() if not gpu.mig)
+        return counted(self._settings.gpus, self.device)
+
+    @property
+    def meter(self) -> Meter:
+        """The one meter of the session."""
+        if self._meter is None:
+            from greenbench.machine.energy import open_meter
+
+            self._meter = open_meter(
+                self.gpus, cpu_watts=self._settings.cpu_watts, synchronize=wait_for_cuda
+            )
+        return self._meter
+
+    @property
+    def opened(self) -> bool:
+        """Whether the meter was opened, and not closed again."""
+        return self._meter is not None
+
+    def measure_idle(self) -> tuple[str, ...]:
+        """Let the machine rest, and measure its idle power; return warnings."""
+        return self.meter.rest(IDLE_S)
+
+    def measure_idle_again(self) -> tuple[str, ...]:
+        """Do so at the end; a failure is a warning: the cells are measured and written."""
+        try:
+            return self.measure_idle()
+        except Exception as error:  # noqa: BLE001  whatever a driver raises at the end
+            failure = f"{type(error).__name__}: {error}"
+            return (f"the idle power could not be measured again at the end: {failure}",)
+
+    @property
+    def sampler_seconds(self) -> float | None:
+        """CPU seconds of the thread that samples counters; None without one."""
+        sampler = self.meter.sampler
+        return sampler.cpu_seconds if sampler is not None else None
+
+    def close(self) -> None:
+        """Close what was opened; does nothing the second time."""
+        if self._meter is None:
+            return
+        from greenbench.machine.control.transaction import GUARD
+
+        meter, self._meter = self._meter, None
+        try:
+            meter.close()
+        finally:
+            GUARD.stop()
+
+
+def wait_for_cuda() -> None:
+    """Wait for what torch has queued on its current CUDA device, if the code uses torch at all."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        torch.cuda.synchronize()

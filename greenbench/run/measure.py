@@ -1,0 +1,147 @@
+"""Measures one cell, the reference kernel before and after its rounds, or one plain function."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from greenbench.errors import UnavailableError
+from greenbench.pipeline import Pipeline
+from greenbench.results.record import Json, cell_record
+from greenbench.run.cell_result import KernelRuns, sentence, summarise, summarise_function
+from greenbench.run.doubts import lacking
+from greenbench.run.rounds import Benchmark, FunctionTarget, Rounds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from greenbench.machine.energy import Meter
+    from greenbench.pipeline import ModelHandle, Stages, SystemStage, TaskData
+    from greenbench.run.session import Session
+    from greenbench.types import Cell, CellResult, Round
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellOutcome:
+    """What came of measuring a cell."""
+
+    result: CellResult
+    record: Json
+    """The same as plain builtins: what goes into ``extra_info`` and the results file."""
+    error: Exception | None
+    """Why it failed; the rounds before the failure are in the result."""
+
+
+def build_pipeline(
+    session: Session,
+    cell: Cell,
+    *,
+    dataset: TaskData | None = None,
+    model: ModelHandle | None = None,
+    toggles: Stages | None = None,
+    meter: Meter | None = None,
+    power: SystemStage | None = None,
+) -> Pipeline:
+    """Return the pipeline of ``cell``, with the parts that a suite gives of its own."""
+    return Pipeline(
+        cell,
+        dataset or session.inputs(cell.task).dataset,
+        model or session.inputs(cell.task).model,
+        toggles or session.toggles(cell),
+        meter or session.instruments.meter,
+        power or session.power(cell),
+    )
+
+
+def measure_cell(
+    pipeline: Pipeline, benchmark: Benchmark, session: Session, say: Callable[[str], None]
+) -> CellOutcome:
+    """Run the rounds of a cell through ``benchmark`` (pytest-benchmark's fixture), and sum them up.
+
+    An exception of a stage ends the rounds and is returned; KeyboardInterrupt and the like go
+    through. ``say`` shows what runs.
+    """
+    cell = pipeline.cell
+    pipeline.progress = lambda text: say(f"{cell.id}: {text}")
+    rounds = Rounds(
+        pipeline,
+        pipeline.energy,
+        first_seed=cell.seed,
+        count=cell.rounds,
+        say=pipeline.progress,
+    )
+    kernel = KernelRuns()
+    error: Exception | None = None
+    try:
+        _require_sources(session, pipeline.energy.sources)
+        if benchmark.enabled:
+            kernel = replace(kernel, before=_run_kernel(pipeline, session))
+        rounds.run(benchmark)
+        if benchmark.enabled:
+            kernel = _with_kernel_after(kernel, pipeline, session)
+        _require_joules(session, rounds.finished)
+    except Exception as failure:  # noqa: BLE001  the caller raises it once the record is kept
+        error = failure
+    finally:
+        pipeline.power.release()
+    result = summarise(
+        rounds.finished, pipeline=pipeline, kernel=kernel, memory=session.memory, error=error
+    )
+    return CellOutcome(result=result, record=cell_record(result, cell.options), error=error)
+
+
+def measure_function(
+    function: Callable[[], object],
+    benchmark: Benchmark,
+    session: Session,
+    say: Callable[[str], None],
+    *,
+    name: str,
+    rounds: int,
+) -> CellOutcome:
+    """Call a plain function ``rounds`` times as ``measure_cell`` runs a cell; there is no score."""
+    meter = session.instruments.meter
+    run = Rounds(
+        FunctionTarget(function),
+        meter,
+        first_seed=0,
+        count=rounds,
+        say=lambda text: say(f"{name}: {text}"),
+    )
+    error: Exception | None = None
+    try:
+        _require_sources(session, meter.sources)
+        run.run(benchmark)
+        _require_joules(session, run.finished)
+    except Exception as failure:  # noqa: BLE001  the caller raises it once the record is kept
+        error = failure
+    result = summarise_function(run.finished, name=name, error=error)
+    return CellOutcome(result=result, record=cell_record(result, None), error=error)
+
+
+def _run_kernel(pipeline: Pipeline, session: Session) -> Json:
+    return session.memory.kernel.measure(
+        pipeline.run_reference_kernel, shortest_s=pipeline.energy.shortest_s
+    )
+
+
+def _with_kernel_after(kernel: KernelRuns, pipeline: Pipeline, session: Session) -> KernelRuns:
+    """Run the kernel after the rounds; a failure is a warning: the cell is measured already."""
+    try:
+        return replace(kernel, after=_run_kernel(pipeline, session))
+    except Exception as error:  # noqa: BLE001  whatever a device raises after the rounds
+        failure = f"the reference kernel could not be run after the cell: {sentence(error)}"
+        return replace(kernel, failure=failure)
+
+
+def _require_sources(session: Session, sources: Mapping[str, str]) -> None:
+    problem = lacking(session.settings.require, sources)
+    if problem:
+        raise UnavailableError(problem)
+
+
+def _require_joules(session: Session, rounds: Sequence[Round]) -> None:
+    for one_round in rounds:
+        problem = lacking(session.settings.require, one_round.whole.energy)
+        if problem:
+            raise UnavailableError(problem)

@@ -1,0 +1,31 @@
+"""What a session would do and cost: loads no model, asks no network, runs nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from greenbench.report import plan
+from greenbench.results import loading
+
+if TYPE_CHECKING:
+    from greenbench.run.session import Session
+
+
+def plan_lines(session: Session) -> list[str]:
+    """Return the plan of the selected cells, line by line; raises UsageError for wrong data."""
+    runs, problems = loading.load_folder(session.settings.results)
+    ahead = []
+    for task in session.tasks:
+        inputs = session.inputs(task)
+        cells = tuple(cell for cell in session.selected if cell.task == task)
+        ahead.append(
+            plan.Ahead(
+                task=task,
+                size=inputs.size,
+                data=inputs.dataset,
+                model=inputs.model,
+                cells=cells,
+            )
+        )
+    lines = plan.lines(ahead, runs, session.forecast_keys())
+    return [f"greenbench: profile {session.profile.name}", *lines, *problems]

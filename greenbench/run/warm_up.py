@@ -1,0 +1,64 @@
+"""Warms the process up before the first cell: imports and first uses are part of no measurement."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from greenbench.options import (
+        ArchitectureOptions,
+        DataOptions,
+        InferenceOptions,
+        TrainingOptions,
+    )
+    from greenbench.run.inputs import TaskInputs
+    from greenbench.stages.toggles import Toggles
+    from greenbench.types import Cell
+
+
+class CellKind(NamedTuple):
+    """Cells of one kind use the same libraries, formats and shapes: one warm-up serves them all."""
+
+    task: str
+    data: DataOptions
+    training: TrainingOptions
+    architecture: ArchitectureOptions
+    inference: InferenceOptions
+
+
+class WarmUp:
+    """Runs a miniature of each kind of cell, and remembers which could not run."""
+
+    def __init__(
+        self, inputs: Callable[[str], TaskInputs], toggles: Callable[[Cell], Toggles]
+    ) -> None:
+        """Run nothing yet; ``inputs`` are a task's, ``toggles`` a cell's."""
+        self._inputs = inputs
+        self._toggles = toggles
+        self._failures: dict[CellKind, Exception] = {}
+
+    def run(self, cells: Sequence[Cell]) -> None:
+        """Run a miniature of each kind among ``cells``; a failure is kept for the cells of its kind."""
+        kinds = {kind_of(cell): cell for cell in cells}
+        for kind, cell in kinds.items():
+            inputs = self._inputs(cell.task)
+            try:
+                toggles = self._toggles(cell)
+                toggles.check()
+                toggles.warm_up(inputs.dataset.train, inputs.model)
+            except Exception as error:  # noqa: BLE001  the check of each such cell raises it again
+                self._failures[kind] = error
+
+    def failure(self, cell: Cell) -> Exception | None:
+        """Return why cells like this one cannot run; None if they can."""
+        return self._failures.get(kind_of(cell))
+
+
+def kind_of(cell: Cell) -> CellKind:
+    """Return the kind of ``cell``; device settings make no difference."""
+    options = cell.options
+    return CellKind(
+        cell.task, options.data, options.training, options.architecture, options.inference
+    )
