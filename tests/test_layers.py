@@ -39,7 +39,7 @@ HEAVY_IMPORTS = (
 )
 TORCH_PACKAGES = {"torch", "transformers", "accelerate", "bitsandbytes", "torchao"}
 TORCH_ENTRIES = ("stages", "tasks", "data")
-LARGEST_SHARE = 0.23
+LARGEST_SHARE = 0.24
 """Of the lines of the package, for any one entry."""
 
 FILES = sorted(PACKAGE.rglob("*.py"))

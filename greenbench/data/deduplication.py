@@ -104,7 +104,7 @@ def near(examples: Sequence[Example]) -> tuple[list[Example], dict[str, int | st
         placed = replace(example, group=cluster)
         clustered.append(placed)
         members[cluster].append(placed)
-    facts: dict[str, int | str] = {**_shared_counts(members.values())}
+    facts: dict[str, int | str] = dict(_shared_counts(members.values()))
     facts["near_duplicate_rule"] = (
         f"MinHash ({near_duplicates.PERMUTATIONS}) of {near_duplicates.SHINGLE}-token shingles, "
         f"Jaccard >= {near_duplicates.THRESHOLD}; kept together, labels as they are"

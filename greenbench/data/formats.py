@@ -15,7 +15,7 @@ import sys
 import zlib
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 from greenbench.data import arrow_files, hub
 from greenbench.errors import UsageError
@@ -204,7 +204,7 @@ def _csv_rows(file: Path, reader: Reader, width: int) -> Iterator[list[str]]:
 # --- json -----------------------------------------------------------------------------------------
 
 
-def _json_rows(file: Path) -> Iterator[dict[str, Any]]:
+def _json_rows(file: Path) -> Iterator[dict[str, object]]:
     """Yield the objects of a list, or one object a line, which many tools write as .json too."""
     if extension(file) == ".json":
         with _open_bytes(file) as stream:
@@ -218,7 +218,7 @@ def _json_rows(file: Path) -> Iterator[dict[str, Any]]:
                 yield _json_line(file, number, line)
 
 
-def _json_list(file: Path, content: bytes) -> Iterator[dict[str, Any]]:
+def _json_list(file: Path, content: bytes) -> Iterator[dict[str, object]]:
     try:
         rows = json.loads(content)
     except json.JSONDecodeError as error:
@@ -230,7 +230,7 @@ def _json_list(file: Path, content: bytes) -> Iterator[dict[str, Any]]:
         yield _object(file, f"row {number}", row)
 
 
-def _keys(rows: Iterator[dict[str, Any]]) -> list[str]:
+def _keys(rows: Iterator[dict[str, object]]) -> list[str]:
     """Return the keys of all rows, in order of appearance."""
     keys: dict[str, None] = {}
     for row in rows:
@@ -238,7 +238,7 @@ def _keys(rows: Iterator[dict[str, Any]]) -> list[str]:
     return list(keys)
 
 
-def _json_columns(rows: Iterator[dict[str, Any]], names: Sequence[str]) -> Columns:
+def _json_columns(rows: Iterator[dict[str, object]], names: Sequence[str]) -> Columns:
     """Return the values of the rows; a key that a row lacks is a missing value."""
     columns: Columns = {name: [] for name in names}
     for row in rows:
@@ -247,7 +247,7 @@ def _json_columns(rows: Iterator[dict[str, Any]], names: Sequence[str]) -> Colum
     return columns
 
 
-def _json_line(file: Path, number: int, line: bytes) -> dict[str, Any]:
+def _json_line(file: Path, number: int, line: bytes) -> dict[str, object]:
     try:
         return _object(file, f"line {number}", json.loads(line))
     except ValueError as error:
@@ -258,7 +258,7 @@ def _json_line(file: Path, number: int, line: bytes) -> dict[str, Any]:
         ) from error
 
 
-def _object(file: Path, place: str, row: object) -> dict[str, Any]:
+def _object(file: Path, place: str, row: object) -> dict[str, object]:
     if isinstance(row, dict):
         return row
     raise UsageError(

@@ -63,9 +63,11 @@ class PairSplits:
 
 PairLists = tuple[list[Pair], list[Pair], list[Pair]]
 """Train, valid and test."""
+Facts = dict[str, Any]
+"""What the results file says about the pairs, as plain builtins."""
 
 
-def split(pairs: Sequence[Pair], *, seed: int, origin: str) -> tuple[PairLists, dict[str, Any]]:
+def split(pairs: Sequence[Pair], *, seed: int, origin: str) -> tuple[PairLists, Facts]:
     """De-duplicate, shuffle by ``seed`` and divide 80 / 10 / 10.
 
     Raises UsageError if fewer than ``FEWEST`` distinct pairs remain.
@@ -114,29 +116,31 @@ def assemble(
     """
     removed = 0
     available: dict[str, int] = {}
-    kept: dict[str, tuple[Pair, ...]] = {}
+    split_sizes: dict[str, int] = {}
+    kept: list[tuple[Pair, ...]] = []
     limits = sizes or (None, None, None)
     for name, part, limit in zip(NAMES, parts, limits, strict=True):
         short = _not_longer(part, longest)
-        removed += len(part) - len(short)
-        available[name] = len(short)
-        kept[name] = tuple(shuffled(short, seed)[:limit])
-        if not kept[name]:
+        pairs = shuffled(short, seed)[:limit]
+        if not pairs:
             raise UsageError(
                 f"{origin}: of {len(part)} {name} pairs none is left (at most {longest} characters "
                 "in total); give shorter ones, or another profile with --green-profile"
             )
-    counts = {
-        "too_long_removed": removed,
-        "longest_chars": longest,
-        "available": available,
-        "split_seed": seed,
-        "split_sizes": {name: len(pairs) for name, pairs in kept.items()},
-        "test_sources_in_train": overlap(kept["train"], kept["test"]),
-        "tests": all(p.tests for p in kept["test"]),
-    }
-    train, valid, test = kept.values()
-    return PairSplits(train=train, valid=valid, test=test, facts={**facts, **counts})
+        removed += len(part) - len(short)
+        available[name] = len(short)
+        split_sizes[name] = len(pairs)
+        kept.append(tuple(pairs))
+    train, valid, test = kept
+    completed = dict(facts)
+    completed["too_long_removed"] = removed
+    completed["longest_chars"] = longest
+    completed["available"] = available
+    completed["split_seed"] = seed
+    completed["split_sizes"] = split_sizes
+    completed["test_sources_in_train"] = overlap(train, test)
+    completed["tests"] = all(pair.tests for pair in test)
+    return PairSplits(train=train, valid=valid, test=test, facts=completed)
 
 
 def _not_longer(pairs: Sequence[Pair], longest: int | None) -> list[Pair]:

@@ -49,10 +49,9 @@ def fill(
     units = _units(known, rule, seed)
     splits = _oldest_first(units) if rule == "time" else _in_random_order(units, seed)
     separated = _without_shared_clusters(splits)
-    counts = {
-        f"without_{rule}_removed": len(examples) - len(known),
-        "near_duplicates_across_removed": _total(splits) - _total(separated),
-    }
+    unknown = len(examples) - len(known)
+    across = _total(splits) - _total(separated)
+    counts = {f"without_{rule}_removed": unknown, "near_duplicates_across_removed": across}
     return separated, counts
 
 

@@ -109,16 +109,16 @@ def split(
     train, valid, test = _capped(available, wanted.sizes)
     _refuse_one_class(train, f"{origin}: the train split", wanted.rule)
     kept = thinned(train) if wanted.undersample else train
-    split_facts = {**facts, "rows": len(examples)}
-    split_facts.update(distinct.counts)
-    split_facts.update(cluster_facts)
-    split_facts.update(left_out)
-    split_facts["available"] = _counts(available)
-    split_facts["split_rule"] = RULES[wanted.rule]
-    split_facts["split_seed"] = wanted.seed
-    split_facts["undersampled_in_train"] = len(train) - len(kept)
-    parts = (kept, valid, test)
-    splits = assemble(parts, origin=origin, facts=split_facts, rule=wanted.rule)
+    completed = dict(facts)
+    completed["rows"] = len(examples)
+    completed.update(distinct.counts)
+    completed.update(cluster_facts)
+    completed.update(left_out)
+    completed["available"] = _counts(available)
+    completed["split_rule"] = RULES[wanted.rule]
+    completed["split_seed"] = wanted.seed
+    completed["undersampled_in_train"] = len(train) - len(kept)
+    splits = assemble((kept, valid, test), origin=origin, facts=completed, rule=wanted.rule)
     return weighted(splits, wanted.natural)
 
 

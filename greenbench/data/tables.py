@@ -107,9 +107,13 @@ def read_named(
     Values of the optional columns and of those in ``may_lack`` may be null or blank.
     """
     present = {column.lower() for column in columns(file)}
-    available = [name for name in optional if name in present]
-    roles = {name: (name,) for name in (*required, *available)}
-    return read(file, roles, chosen, may_lack=(*may_lack, *available))
+    roles = {name: (name,) for name in required}
+    nullable = set(may_lack)
+    for name in optional:
+        if name in present:
+            roles[name] = (name,)
+            nullable.add(name)
+    return read(file, roles, chosen, may_lack=nullable)
 
 
 def columns(file: PurePath) -> tuple[str, ...]:

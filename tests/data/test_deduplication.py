@@ -1,4 +1,4 @@
-"""De-duplication: every row is accounted for, near-duplicates get one cluster, and large data keep theirs in a cache."""
+"""De-duplication: every row is counted, near-duplicates share a cluster, clusters are cached."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LAYOUT = st.sampled_from(["", " ", "\n", "\t ", "/* x */", "// y\n", "\r\n", "/*
 
 @st.composite
 def written(draw: st.DrawFn) -> tuple[str, Example]:
-    """Return the code of an example, and the example with layout and comments between its tokens."""
+    """Return an example's code, and the example with other white space and comments."""
     tokens = draw(st.lists(st.sampled_from(["a", "b;", '"//"']), max_size=3))
     text = draw(LAYOUT) + "".join(token + draw(LAYOUT) for token in tokens)
     return "".join(tokens), Example(text=text, label=draw(st.integers(0, 1)))
@@ -41,12 +41,12 @@ def copies(count: int, words: int = 12) -> list[Example]:
     return made
 
 
-# --- the same ---------------------------------------------------------------------------------------------------------
+# --- the same -------------------------------------------------------------------------------------
 
 
 @given(rows=ROWS)
 def test_every_row_is_accounted_for(rows: list[tuple[str, Example]]) -> None:
-    """Kept and removed rows add up, and each code that all its rows label alike is kept just once."""
+    """Kept and removed rows add up, and each code with one label is kept exactly once."""
     labels: dict[str, set[int]] = {}
     for code, example in rows:
         labels.setdefault(code, set()).add(example.label)
@@ -81,7 +81,7 @@ def test_the_order_of_rows_does_not_matter(rows: list[tuple[str, Example]], seed
 
 
 def test_the_order_of_rows_does_not_matter_to_where_a_copy_comes_from() -> None:
-    """One function in two projects, and of two times, counts as from the same one whichever row is first."""
+    """Which project and time a copied function gets does not depend on the order of rows."""
     rows = [
         Example(text="f();", label=0, project=p, time=t)
         for p, t in (("b", 2.0), ("a", 1.0), ("c", None), (None, 3.0))
@@ -90,7 +90,7 @@ def test_the_order_of_rows_does_not_matter_to_where_a_copy_comes_from() -> None:
 
 
 def test_duplicates_differ_in_comments_and_white_space_only() -> None:
-    """Layout and remarks make no new function; a renamed variable does, and so does another string."""
+    """White space and comments make no new function; a renamed variable or another string does."""
     texts = (
         "int  a;\n",
         "\tint a;",
@@ -106,7 +106,7 @@ def test_duplicates_differ_in_comments_and_white_space_only() -> None:
 
 
 def test_conflicting_rows_are_all_removed() -> None:
-    """Three rows of one text with both labels vanish, as one conflicting text; they are no duplicates besides."""
+    """Three rows of one text with both labels are one conflicting text, and no duplicates."""
     rows = [Example(text=t, label=y) for t, y in (("f", 0), ("f ", 1), ("f // no", 1), ("g", 1))]
     distinct = exact(rows)
     assert [e.text for e in distinct.examples] == ["g"]
@@ -134,7 +134,7 @@ def test_rows_without_code_are_removed_and_are_no_conflict(text: str) -> None:
     assert key(text) == b""
 
 
-# --- nearly the same --------------------------------------------------------------------------------------------------
+# --- nearly the same ------------------------------------------------------------------------------
 
 
 def test_near_duplicates_are_counted_and_keep_their_labels() -> None:
@@ -167,7 +167,7 @@ def test_nothing_is_near_nothing() -> None:
     assert (clustered, counts["near_duplicates"], counts["near_duplicate_clusters"]) == ([], 0, 0)
 
 
-# --- the cache --------------------------------------------------------------------------------------------------------
+# --- the cache ------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -255,7 +255,7 @@ def test_a_file_of_another_length_is_made_anew(kept: Path) -> None:
 def test_a_cache_that_cannot_be_written_is_told_and_costs_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
-    """A file stands where a folder is to be: clusters are made all the same, and the facts say why none are kept."""
+    """If the cache cannot be written, clusters are computed, and the facts give the reason."""
     monkeypatch.setattr(deduplication, "KEPT_FROM", 4)
     chosen = tmp_path / "cache"
     monkeypatch.setenv("XDG_CACHE_HOME", str(chosen))
@@ -295,7 +295,7 @@ def test_a_full_disk_leaves_no_scrap(kept: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_another_text_is_another_file(kept: Path, made: list[int]) -> None:
-    """One letter in one function, or another cut between two functions, and nothing kept is taken."""
+    """One other letter, or another border between two functions, makes another cache file."""
     rows = copies(3)
     joined = [
         Example(text=rows[0].text + rows[1].text[:1], label=0),

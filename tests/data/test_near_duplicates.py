@@ -1,4 +1,4 @@
-"""Near-duplicates: what counts as a comment, signatures that are the same everywhere, and who is put together."""
+"""Near-duplicates: comments, signatures that are the same everywhere, and clusters."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def row(**changed: int) -> np.ndarray:
     return signed.ravel()
 
 
-# --- comments ---------------------------------------------------------------------------------------------------------
+# --- comments -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -107,12 +107,15 @@ def test_what_holds_no_comment_is_left_as_it_is(text: str) -> None:
     assert not changed or "//" in text or "/*" in text
 
 
-# --- signatures -------------------------------------------------------------------------------------------------------
+# --- signatures -----------------------------------------------------------------------------------
 
 
 def test_signatures_are_the_same_in_another_process() -> None:
     """They hang on no hash that Python draws anew for each process."""
-    code = "from greenbench.data.near_duplicates import signatures; print(signatures(['int f(void);', 'a b c d e']).tolist())"
+    code = (
+        "from greenbench.data.near_duplicates import signatures\n"
+        "print(signatures(['int f(void);', 'a b c d e']).tolist())"
+    )
     root = Path(near_duplicates.__file__).parents[2]
     ran = [
         subprocess.run(
@@ -157,12 +160,15 @@ def test_texts_shorter_than_a_shingle_have_a_signature(short: str) -> None:
 
 
 def test_order_of_tokens_matters() -> None:
-    """Shingles are runs and no sets of tokens: the same tokens in another order are another function."""
+    """The same tokens in another order are another function: a shingle is a run of tokens."""
     assert together("a b c d e f g h", "h g f e d c b a") == {frozenset({0}), frozenset({1})}
 
 
 def test_estimated_similarity_is_that_of_the_sets() -> None:
-    """Over many pairs the share of equal minima is the Jaccard similarity: no bias, and no error of five standard errors."""
+    """The share of equal minima estimates the Jaccard similarity without bias.
+
+    No error exceeds five standard errors.
+    """
     draw = random.Random(0)
     errors = []
     for pair in range(120):
@@ -178,7 +184,7 @@ def test_estimated_similarity_is_that_of_the_sets() -> None:
     assert np.abs(errors).max() < 5 * 0.5 / PERMUTATIONS**0.5
 
 
-# --- clusters ---------------------------------------------------------------------------------------------------------
+# --- clusters -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -192,7 +198,7 @@ def test_estimated_similarity_is_that_of_the_sets() -> None:
     ],
 )
 def test_near_copies_are_in_one_cluster(near: str) -> None:
-    """One name, a comment, the layout or a statement makes no other function; a stranger stays by itself."""
+    """One name, a comment, white space or a statement keeps a function in its cluster."""
     assert near != SIXTY
     assert together(SIXTY, function(1), near) == {frozenset({0, 2}), frozenset({1})}
 
@@ -234,7 +240,7 @@ def test_the_threshold_decides(other_bands: int, threshold: float, count: int) -
 
 
 def test_a_crowd_stays_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A bucket of more than ``LARGEST_COMPARED`` rows is one cluster unlooked at; a smaller one is looked at pair by pair."""
+    """A bucket above ``LARGEST_COMPARED`` rows is one cluster; smaller ones are compared."""
     alike_in_one_band = np.stack(
         [row(**{f"b{i}": value for i in range(1, BANDS)}) for value in range(1, 6)]
     )
@@ -278,7 +284,7 @@ def test_clusters_hang_on_no_order(seed: int) -> None:
     assert frozenset({2, 9}) in shuffled
 
 
-# --- near_any ---------------------------------------------------------------------------------------------------------
+# --- near_any -------------------------------------------------------------------------------------
 
 
 def test_rows_near_any_of_others_are_found() -> None:

@@ -1,4 +1,4 @@
-"""Pairs of texts in three sides: duplicates, the seeded cut, lengths, sizes, overlap."""
+"""Pairs in three splits: duplicates, the seeded cut, lengths, sizes, overlap."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def many(count: int, start: int = 0) -> list[Pair]:
 
 
 def put(*sides: list[Pair], **more: object) -> PairSplits:
-    """Assemble three sides."""
+    """Assemble three splits."""
     chosen = {"seed": 0, "sizes": None, "longest": None, "origin": "data.csv", "facts": {}, **more}
     return assemble((sides[0], sides[1], sides[2]), **chosen)
 
@@ -50,7 +50,7 @@ def test_the_instruction_names_the_targets_language() -> None:
     assert pair(0).instruction == "\n// C#:\n"
 
 
-# --- split ------------------------------------------------------------------------------------------------------------
+# --- split ----------------------------------------------------------------------------------------
 
 
 def test_a_split_is_80_10_10_of_what_is_distinct() -> None:
@@ -66,15 +66,15 @@ def test_a_split_is_80_10_10_of_what_is_distinct() -> None:
 @given(st.randoms(use_true_random=False), st.integers(0, 99))
 @settings(max_examples=30, deadline=None)
 def test_the_order_of_rows_is_no_matter(order: Random, seed: int) -> None:
-    """A shuffled file gives the same sides, also where duplicates differ in white space or target."""
+    """A shuffled file gives the same splits, even if duplicates differ in their targets."""
     rows = [*many(30), *(pair(n, source=f"int  f{n}();", target="other") for n in range(9))]
     mixed = list(rows)
     order.shuffle(mixed)
     assert split(mixed, seed=seed, origin="") == split(rows, seed=seed, origin="")
 
 
-def test_the_seed_deals_the_sides() -> None:
-    """Another seed gives another test side, the same seed the same one."""
+def test_the_seed_deals_the_splits() -> None:
+    """Another seed gives another test split, the same seed the same one."""
     tests = [{p.source for p in split(many(100), seed=seed, origin="")[0][2]} for seed in (0, 1, 0)]
     assert tests[0] == tests[2] != tests[1]
 
@@ -90,13 +90,13 @@ def test_hardly_any_pairs_are_refused() -> None:
 
 
 def test_shuffling_keeps_everything() -> None:
-    """A shuffled side holds what it held, in an order that is not the file's."""
+    """A shuffled list has the same pairs in another order than the file."""
     found = shuffled(many(50), 0)
     assert sorted(p.source for p in found) == sorted(p.source for p in many(50))
     assert found != many(50)
 
 
-# --- assemble ---------------------------------------------------------------------------------------------------------
+# --- assemble -------------------------------------------------------------------------------------
 
 
 def test_long_pairs_are_left_out_and_counted() -> None:
@@ -114,7 +114,7 @@ def test_long_pairs_are_left_out_and_counted() -> None:
 
 
 def test_sizes_are_drawn_by_the_seed() -> None:
-    """At most so many of each side are kept, others by another seed; what was there is told."""
+    """At most so many of each split are kept, drawn by the seed; the facts say how many there were."""
     one, same, other = (
         put(many(100), many(20, 200), many(9, 300), sizes=(10, 5, 50), seed=s) for s in (0, 0, 1)
     )
@@ -127,13 +127,13 @@ def test_sizes_are_drawn_by_the_seed() -> None:
 
 
 @pytest.mark.parametrize(("place", "name"), [(0, "train"), (1, "valid"), (2, "test")])
-def test_a_side_without_pairs_is_refused(place: int, name: str) -> None:
-    """The sentence names the side, how many it had, and what to do."""
+def test_a_split_without_pairs_is_refused(place: int, name: str) -> None:
+    """The sentence names the split, how many it had, and what to do."""
     sides = [many(3), many(3, 10), many(3, 20)]
     sides[place] = [pair(n, source="x" * 99) for n in range(4)]
     with pytest.raises(
         UsageError,
-        match=rf"data\.csv: of 4 {name} pairs none is left \(at most 90 characters.*--green-profile",
+        match=rf"of 4 {name} pairs none is left \(at most 90 characters.*--green-profile",
     ):
         put(*sides, longest=90)
 
@@ -155,7 +155,7 @@ def test_facts_say_whether_every_test_pair_has_tests() -> None:
 
 
 def test_what_a_score_does_not_cover_is_a_doubt() -> None:
-    """Pairs left out, a sample of the test side, and test sources that were trained on are told; nothing else is."""
+    """Removed pairs, a sample of the test split, and trained test sources give a warning each."""
     plain = {
         "split_sizes": {"test": 8},
         "available": {"test": 8},

@@ -22,7 +22,7 @@ def body(name: object, words: int = 30) -> str:
 
 
 def planted(count: int, families: list[int]) -> list[Example]:
-    """Make ``count`` strangers, and families of near-duplicates of the sizes given; labels alternate."""
+    """Make ``count`` unrelated functions, and families of near-duplicates; labels alternate."""
     texts = [body(f"s{i}") for i in range(count)]
     texts += [
         body(f"n{f}") + f" c{member};" for f, size in enumerate(families) for member in range(size)
@@ -30,8 +30,8 @@ def planted(count: int, families: list[int]) -> list[Example]:
     return [Example(text=text, label=i % 2) for i, text in enumerate(texts)]
 
 
-def sides(splits: Splits) -> dict[str, list[str]]:
-    """Return the texts of each side."""
+def parts(splits: Splits) -> dict[str, list[str]]:
+    """Return the texts of each split."""
     return {name: [e.text for e in getattr(splits, name)] for name in ("train", "valid", "test")}
 
 
@@ -49,7 +49,7 @@ def labelled(**per: int) -> list[Example]:
     ]
 
 
-# --- at random --------------------------------------------------------------------------------------------------------
+# --- at random ------------------------------------------------------------------------------------
 
 
 @settings(max_examples=25)
@@ -61,11 +61,11 @@ def labelled(**per: int) -> list[Example]:
 def test_planted_copies_never_straddle_the_split(
     seed: int, families: list[int], layout: str
 ) -> None:
-    """Near-duplicates are on one side, exact ones are gone, nothing else is lost, and the sides are 80 / 10 / 10."""
+    """Near-duplicates are in one split, copies are gone, and the splits are 80 / 10 / 10."""
     rows = planted(200, families)
     copies = [Example(text=e.text.replace(" ", f" {layout} "), label=e.label) for e in rows[::7]]
     splits = by([*rows, *copies], seed=seed)
-    found = sides(splits)
+    found = parts(splits)
     for family in range(len(families)):
         assert sum(any(f"wn{family}x" in text for text in texts) for texts in found.values()) == 1
     assert sum(map(len, found.values())) == len(rows)
@@ -79,7 +79,7 @@ def test_planted_copies_never_straddle_the_split(
 
 @given(groups=st.lists(st.integers(0, 30), min_size=1, max_size=150), seed=st.integers(0, 999))
 def test_clusters_are_shared_out_whole(groups: list[int], seed: int) -> None:
-    """Every example is on one side with all of its cluster; valid and test hold at most a tenth each."""
+    """Every example is in one split with its cluster; valid and test have a tenth at most."""
     rows = [Example(text=f"t{i}", label=0, group=group) for i, group in enumerate(groups)]
     made, lost = fill(rows, "random", seed, "x")
     assert Counter(e.text for side in made for e in side) == Counter(e.text for e in rows)
@@ -92,34 +92,37 @@ def test_clusters_are_shared_out_whole(groups: list[int], seed: int) -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_a_cluster_bigger_than_a_tenth_goes_to_train(seed: int) -> None:
     """Wherever the draw puts it, it would fill more than valid or test may hold."""
-    found = sides(by(planted(80, [20]), seed=seed))
+    found = parts(by(planted(80, [20]), seed=seed))
     assert sum("wn0x" in text for text in found["train"]) == 20
     assert (len(found["valid"]), len(found["test"])) == (10, 10)
 
 
 @pytest.mark.parametrize("rule", sorted(RULES))
 def test_the_order_of_rows_does_not_matter_and_the_seed_does(rule: str) -> None:
-    """The same rows in any order are the same sides, in the same order; by time no draw decides who is where."""
+    """The same rows in any order give the same splits in the same order.
+
+    By time, no random draw decides which split an example is in.
+    """
     rows = [
         replace(e, project=f"p{i % 23}", time=float(i % 40))
         for i, e in enumerate(planted(120, [3, 4]))
     ]
     shuffled = random.Random(3).sample(rows, len(rows))
     first, again, other = by(rows, rule), by(shuffled, rule), by(rows, rule, seed=1)
-    assert sides(first) == sides(again)
+    assert parts(first) == parts(again)
     assert first.groups == again.groups
-    assert (set(sides(first)["test"]) == set(sides(other)["test"])) == (rule == "time")
-    assert sides(first) != sides(other)
+    assert (set(parts(first)["test"]) == set(parts(other)["test"])) == (rule == "time")
+    assert parts(first) != parts(other)
     assert first.facts["split_rule"] == RULES[rule]
 
 
-# --- by project -------------------------------------------------------------------------------------------------------
+# --- by project -----------------------------------------------------------------------------------
 
 
 @settings(max_examples=25)
 @given(seed=st.integers(0, 999), sizes=st.lists(st.integers(1, 12), min_size=12, max_size=20))
-def test_no_project_is_on_two_sides(seed: int, sizes: list[int]) -> None:
-    """Each project is on one side, whole, and nothing is left out where no functions are alike."""
+def test_no_project_is_on_two_splits(seed: int, sizes: list[int]) -> None:
+    """Each project is in one split, whole, and nothing is left out where no functions are alike."""
     rows = [
         Example(text=f"p{p} {i}", label=0, group=100 * p + i, project=f"p{p}")
         for p, n in enumerate(sizes)
@@ -135,10 +138,10 @@ def test_no_project_is_on_two_sides(seed: int, sizes: list[int]) -> None:
 
 @settings(max_examples=25)
 @given(seed=st.integers(0, 999), groups=st.lists(st.integers(0, 60), min_size=100, max_size=100))
-def test_near_duplicates_of_earlier_sides_are_left_out_and_counted(
+def test_near_duplicates_of_earlier_splits_are_left_out_and_counted(
     seed: int, groups: list[int]
 ) -> None:
-    """A cluster that reaches over sides stays on the first of them; what it loses on the others is told."""
+    """A cluster in several splits stays in the first one; what the others lose is counted."""
     rows = [
         Example(text=f"t{i}", label=0, group=group, project=f"p{i % 25}")
         for i, group in enumerate(groups)
@@ -151,14 +154,14 @@ def test_near_duplicates_of_earlier_sides_are_left_out_and_counted(
     assert len(made[0]) >= 80
 
 
-def test_vendored_copies_leave_the_later_sides() -> None:
+def test_vendored_copies_leave_the_later_splits() -> None:
     """One function that all projects carry, a word changed in each, is left in train alone."""
     rows = [e for i in range(30) for e in labelled(**{f"p{i}": 6})]
     rows += [
         Example(text=body("zlib") + f" c{i};", label=i % 2, project=f"p{i}") for i in range(30)
     ]
     splits = by(rows, "project")
-    found = sides(splits)
+    found = parts(splits)
     inside = {name: sum("wzlibx" in text for text in texts) for name, texts in found.items()}
     assert inside["train"] > 0
     assert inside["valid"] == inside["test"] == 0
@@ -166,13 +169,13 @@ def test_vendored_copies_leave_the_later_sides() -> None:
     assert sum(map(len, found.values())) + 30 - inside["train"] == len(rows)
 
 
-# --- by time ----------------------------------------------------------------------------------------------------------
+# --- by time --------------------------------------------------------------------------------------
 
 
 @settings(max_examples=50)
 @given(times=st.lists(st.integers(-5, 30), min_size=30, max_size=120))
 def test_train_is_older_than_valid_and_valid_than_test(times: list[int]) -> None:
-    """What has one time stays together, so no time is on two sides; train holds the oldest four fifths, or just more."""
+    """Examples of one time are in one split; train has the oldest four fifths, or just more."""
     rows = [
         Example(text=f"t{i}", label=0, group=i, time=float(time)) for i, time in enumerate(times)
     ]
@@ -187,7 +190,7 @@ def test_train_is_older_than_valid_and_valid_than_test(times: list[int]) -> None
 
 
 def test_hundred_times_are_cut_at_eighty_and_ninety() -> None:
-    """Where each has its own time the sides are exact."""
+    """Where each has its own time the splits are exact."""
     rows = [Example(text=f"t{i}", label=0, group=i, time=float(i)) for i in range(100)]
     made, _ = fill(rows[::-1], "time", 5, "x")
     assert [sorted(e.time or 0.0 for e in side) for side in made] == [
@@ -205,7 +208,7 @@ def test_later_copies_of_older_functions_are_left_out() -> None:
         for i, time in enumerate((1.5, 85.5, 99.5))
     ]
     splits = by(rows, "time")
-    assert {name: sum("woldx" in t for t in texts) for name, texts in sides(splits).items()} == {
+    assert {name: sum("woldx" in t for t in texts) for name, texts in parts(splits).items()} == {
         "train": 1,
         "valid": 0,
         "test": 0,
@@ -213,12 +216,12 @@ def test_later_copies_of_older_functions_are_left_out() -> None:
     assert splits.facts["near_duplicates_across_removed"] == 2
 
 
-# --- rows that lack it ------------------------------------------------------------------------------------------------
+# --- rows that lack it ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("rule", ["project", "time"])
 def test_rows_that_lack_it_are_left_out_and_counted(rule: str) -> None:
-    """A function of nobody knows where belongs on no side."""
+    """A function without the property belongs in no split."""
     rows = [replace(e, project=f"p{i}", time=float(i)) for i, e in enumerate(planted(120, []))]
     rows = [replace(e, **{rule: None}) if i % 12 == 5 else e for i, e in enumerate(rows)]
     splits = by(rows, rule)
@@ -239,7 +242,7 @@ def test_a_time_of_zero_is_a_time() -> None:
 
 @pytest.mark.parametrize("rule", ["project", "time"])
 def test_hardly_a_row_that_has_it_is_refused(rule: str) -> None:
-    """A split by what most lack is refused with the count and the remedy; half of the rows will do."""
+    """A split by what most rows lack is refused with count and remedy; half of them suffice."""
     known = [
         Example(text=f"t{i}", label=0, group=i, project=f"p{i}", time=float(i)) for i in range(50)
     ]
@@ -248,6 +251,6 @@ def test_hardly_a_row_that_has_it_is_refused(rule: str) -> None:
     with pytest.raises(UsageError) as caught:
         fill([*known[1:], *lacking], rule, 0, "a.csv")
     assert str(caught.value) == (
-        f"a.csv: a split by {rule} was requested, and 50 of 99 functions have no {rule}; name the column with "
-        f"--green-columns T2={rule}:COLUMN, or split at random"
+        f"a.csv: a split by {rule} was requested, and 50 of 99 functions have no "
+        f"{rule}; name the column with --green-columns T2={rule}:COLUMN, or split at random"
     )

@@ -1,4 +1,4 @@
-"""The split and the checks that hold however the sides were made: nothing is lost, nothing stands on two sides."""
+"""The checks of every split: nothing is lost, and nothing is in two splits."""
 
 from __future__ import annotations
 
@@ -29,30 +29,30 @@ def halved(count: int, seed: int = 0, **wanted: Any) -> Splits:
     return made_of(examples(count, 2), seed, **wanted)
 
 
-def sides(splits: Splits) -> tuple[tuple[Example, ...], ...]:
+def parts(splits: Splits) -> tuple[tuple[Example, ...], ...]:
     """Return train, valid and test."""
     return splits.train, splits.valid, splits.test
 
 
 def sides_as_read(splits: Splits) -> tuple[list[tuple[str, int]], ...]:
-    """Return text and label of each example: the numbers of clusters are names, and no two runs need agree on them."""
-    return tuple([(e.text, e.label) for e in side] for side in sides(splits))
+    """Return text and label of each example; the numbers of clusters are arbitrary."""
+    return tuple([(e.text, e.label) for e in side] for side in parts(splits))
 
 
 @settings(deadline=None)
 @given(count=st.integers(300, 700), seed=st.integers(0, 99))
-def test_sides_are_a_partition_of_80_10_10(count: int, seed: int) -> None:
-    """Each side is within one row of its share, and together they hold every example once."""
+def test_splits_are_a_partition_of_80_10_10(count: int, seed: int) -> None:
+    """Each split is within one row of its share, and together they hold every example once."""
     splits = halved(count, seed)
-    for side, share in zip(sides(splits), (0.8, 0.1, 0.1), strict=True):
+    for side, share in zip(parts(splits), (0.8, 0.1, 0.1), strict=True):
         assert abs(len(side) - share * count) <= 1
-    everything = [e.text for side in sides(splits) for e in side]
+    everything = [e.text for side in parts(splits) for e in side]
     assert sorted(everything) == sorted(e.text for e in examples(count))
     assert sum(splits.facts["split_sizes"].values()) == splits.facts["rows"] == count
 
 
 def test_split_is_fixed_by_the_seed_and_blind_to_row_order() -> None:
-    """The same seed gives the same sides in the same order whatever the order of the rows; another seed, others."""
+    """The seed alone decides the splits and their order, whatever the order of the rows."""
     rows = [*examples(400), *(Example(text=e.text + " ", label=e.label) for e in examples(100))]
     shuffled = random.Random(1).sample(rows, len(rows))
     first, again, other = (made_of(r, s) for r, s in ((rows, 7), (shuffled, 7), (rows, 8)))
@@ -62,7 +62,7 @@ def test_split_is_fixed_by_the_seed_and_blind_to_row_order() -> None:
 
 
 def test_split_stays_what_it_was() -> None:
-    """The rule is part of every saved result: where these rows leave the test split, saved results compare no more."""
+    """The test split of these rows never changes: saved results depend on it."""
     assert [e.text for e in halved(60, seed=0).test] == [
         "f36 ();",
         "f1 ();",
@@ -73,8 +73,8 @@ def test_split_stays_what_it_was() -> None:
     ]
 
 
-def test_sizes_cap_each_side_after_the_split() -> None:
-    """A cap takes the first rows of each side, so a small run tests on rows of the large run's test split."""
+def test_sizes_cap_each_split_after_the_split() -> None:
+    """A cap takes the first rows of each split: a small run tests on rows of a large one."""
     whole, capped = halved(400), halved(400, sizes=(50, 20, 1000))
     assert (capped.train, capped.valid, capped.test) == (
         whole.train[:50],
@@ -92,7 +92,7 @@ def test_facts_say_what_was_done() -> None:
     assert splits.facts["split_seed"] == 3
     assert "80/10/10" in splits.facts["split_rule"]
     assert splits.facts["positives"] == {
-        n: sum(e.label for e in s) for n, s in zip(NAMES, sides(splits), strict=True)
+        n: sum(e.label for e in s) for n, s in zip(NAMES, parts(splits), strict=True)
     }
 
 
@@ -112,8 +112,8 @@ def test_one_class_only_is_refused(label: int) -> None:
         made_of(rows)
 
 
-def test_one_class_in_one_side_is_refused_by_name() -> None:
-    """One vulnerable function in a hundred cannot stand on three sides."""
+def test_one_class_in_one_split_is_refused_by_name() -> None:
+    """One vulnerable function in a hundred cannot stand in three splits."""
     with pytest.raises(UsageError, match=r"x: the (train|valid|test) split has"):
         made_of(examples(100, 100))
 
@@ -124,7 +124,7 @@ def test_cap_that_leaves_one_class_is_refused() -> None:
         halved(400, sizes=(50, 20, 1))
 
 
-def test_ready_made_sides_that_share_a_text_are_refused() -> None:
+def test_ready_made_splits_that_share_a_text_are_refused() -> None:
     """Sides made elsewhere are held to the same promise."""
     a, b, c = examples(10), examples(20)[10:], examples(30)[20:]
     with pytest.raises(UsageError, match=r"2 functions are in two splits"):
@@ -133,8 +133,8 @@ def test_ready_made_sides_that_share_a_text_are_refused() -> None:
         )
 
 
-def test_ready_made_sides_that_share_a_cluster_are_refused() -> None:
-    """A near-duplicate on two sides flatters a score as an exact one does."""
+def test_ready_made_splits_that_share_a_cluster_are_refused() -> None:
+    """A near-duplicate in two splits flatters a score as an exact one does."""
     a, b, c = examples(10), examples(20)[10:], examples(30)[20:]
     near_a, near_c = Example(text="x", label=0, group=7), Example(text="y", label=0, group=7)
     with pytest.raises(UsageError, match=r"x: 1 functions are in two splits"):
@@ -147,7 +147,7 @@ def test_examples_without_a_cluster_share_none() -> None:
     assert made.groups == tuple(range(10))
 
 
-# --- clusters of the test side ----------------------------------------------------------------------------------------
+# --- clusters of the test split --------------------------------------------------------------------
 
 
 def test_groups_number_the_test_examples_as_they_come() -> None:
@@ -163,7 +163,7 @@ def test_groups_number_the_test_examples_as_they_come() -> None:
 @settings(deadline=None, max_examples=15)
 @given(seed=st.integers(0, 999))
 def test_groups_hang_on_no_order_of_rows(seed: int) -> None:
-    """However the file is sorted, the same test examples are one cluster, and bear the same number."""
+    """In any order of the rows, the same test examples share a cluster of the same number."""
     body = " ".join(f"w{j};" for j in range(30))
     rows = [
         Example(text=f"{body.replace('w', f'w{i // 2}x')} c{i};", label=i % 2) for i in range(200)
@@ -173,12 +173,12 @@ def test_groups_hang_on_no_order_of_rows(seed: int) -> None:
     assert sorted(first.groups) == sorted([*range(10)] * 2)
 
 
-# --- rare classes -----------------------------------------------------------------------------------------------------
+# --- rare classes ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("every", [3, 4, 9])
 def test_undersampling_balances_train_alone(every: int) -> None:
-    """The rarer class of train is kept whole and the commoner thinned to its number; valid and test stay as they are."""
+    """The minority class of train is kept whole, the majority reduced to it; the rest stays."""
     plain, thinned = made_of(examples(900, every)), made_of(examples(900, every), undersample=True)
     rare = [e for e in plain.train if e.label]
     assert [e for e in thinned.train if e.label] == rare
@@ -217,7 +217,7 @@ def test_undersampling_comes_after_the_cap() -> None:
     natural=st.floats(0.001, 0.999),
 )
 def test_class_weights_give_the_natural_share(labels: list[int], natural: float) -> None:
-    """Weighted rows hold the natural share of vulnerable ones, and weigh as much together as there are of them."""
+    """Weighted rows have the natural share of vulnerable ones; weights sum to their number."""
     test = tuple(Example(text=str(i), label=y) for i, y in enumerate(labels))
     weights = Splits(train=(), valid=(), test=test, natural=natural).class_weights
     counted = [weights[y] for y in labels]
@@ -228,16 +228,16 @@ def test_class_weights_give_the_natural_share(labels: list[int], natural: float)
 
 
 def test_without_a_natural_share_every_row_counts_one() -> None:
-    """The test side is taken as it is, and the facts say so."""
+    """The test split is taken as it is, and the facts say so."""
     splits = made_of(examples(300))
     assert splits.class_weights == (1.0, 1.0)
     assert splits.facts["prevalence"]["natural"] is None
 
 
-def test_the_natural_share_stands_in_the_facts_beside_those_of_the_sides() -> None:
+def test_the_natural_share_stands_in_the_facts_beside_those_of_the_splits() -> None:
     """Weighting changes no row: only what a row counts."""
     plain, asked = made_of(examples(300)), made_of(examples(300), natural=0.06)
-    assert sides(plain) == sides(asked)
+    assert parts(plain) == parts(asked)
     assert asked.facts["prevalence"] == {**plain.facts["prevalence"], "natural": 0.06}
     assert plain.facts["prevalence"]["test"] == sum(e.label for e in plain.test) / len(plain.test)
     assert weighted(plain, 0.06) == asked

@@ -1,4 +1,4 @@
-"""Reading tables: every format gives the same rows, and every kind of bad file gives one clear sentence."""
+"""Reading tables: every format gives the same rows, every damaged file one sentence."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def sentence(path: Path, chosen: dict[str, str] | None = None) -> str:
     "ending", ["parquet", "jsonl", "json", "csv", "jsonl.gz", "json.gz", "csv.gz"]
 )
 def test_every_format_gives_the_same_rows(tmp_path: Path, ending: str) -> None:
-    """Text with line breaks, commas, quotes and umlauts survives each format, and the digest is the file's."""
+    """Text with line breaks, commas, quotes and umlauts survives; the digest is the file's."""
     file = write(tmp_path / f"data.{ending}", ROWS)
     table = tables.read(file, ROLES, {})
     assert table.columns["text"] == tuple(text for text, _ in ROWS)
@@ -83,7 +83,7 @@ def test_csv_keeps_any_text(texts: list[str], tmp_path_factory: pytest.TempPathF
 
 
 def test_csv_field_of_a_megabyte_is_read(tmp_path: Path) -> None:
-    """A function far above the csv module's own limit is read, and the limit of the process is left as it was."""
+    """A function far above the csv module's limit is read, and that limit is restored."""
     before = csv.field_size_limit()
     file = write(tmp_path / "a.csv", [("x;\n" * 400_000, 1)])
     assert len(tables.read(file, ROLES, {}).columns["text"][0]) == 1_200_000
@@ -97,7 +97,7 @@ def test_json_lines_under_the_ending_json_are_read(tmp_path: Path) -> None:
 
 
 def test_folder_is_read_in_order_of_paths(tmp_path: Path) -> None:
-    """All tables below a folder are joined, metadata and hidden files are not tables, and a row keeps its address."""
+    """All tables below a folder are joined, without metadata and hidden files."""
     write(tmp_path / "b" / "2.jsonl", [("second", 1)])
     write(tmp_path / "a" / "1.jsonl", [("first", 0), ("middle", 0)])
     write(tmp_path / ".cache" / "0.jsonl", [("hidden", 0)])
@@ -332,7 +332,7 @@ def test_nan_and_a_left_out_key_are_missing_values(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("ending", ["parquet", "jsonl", "json", "csv"])
 def test_a_value_that_may_lack_is_none_where_it_does(tmp_path: Path, ending: str) -> None:
-    """Null and blank are the same in every format, and the row stays; another role may still lack none."""
+    """Null and blank are the same in every format, and other roles may still lack no value."""
     file = write(tmp_path / f"a.{ending}", [ROWS[0], (None, 1), (" \n", 0)])
     table = tables.read(file, ROLES, {}, may_lack=("text",))
     assert table.columns["text"] == (ROWS[0][0], None, None)
@@ -368,7 +368,7 @@ def test_columns_are_listed_in_their_order(tmp_path: Path, ending: str) -> None:
 
 
 def test_columns_are_listed_without_reading_rows(tmp_path: Path) -> None:
-    """A csv file whose rows are broken still has a header, and the limit of the process is left as it was."""
+    """A csv file with damaged rows still has a header, and the csv module's limit is restored."""
     before = csv.field_size_limit()
     file = tmp_path / "a.csv"
     file.write_text('func,vul\na,b,c,d\n"never closed')

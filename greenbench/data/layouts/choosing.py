@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from greenbench.data import tables
 from greenbench.data.formats import extension
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import PurePath
 
     from greenbench.data.layouts.records import Solution
-    from greenbench.data.pairs import Pair, PairLists
+    from greenbench.data.pairs import Facts, Pair, PairLists
 
 TENTH_RULE = "the authors' train / test, a random tenth of train as valid"
 
@@ -52,7 +52,7 @@ SHOWN = 30
 
 def load(
     path: PurePath, chosen: Mapping[str, str], direction: str | None, seed: int
-) -> tuple[PairLists, dict[str, Any]]:
+) -> tuple[PairLists, Facts]:
     """Read the pairs at ``path`` in the splits that names tell, else split them, and the facts.
 
     ``chosen`` maps roles to columns that the user named; ``direction`` is ``SRC:DST``, or None for
@@ -121,12 +121,13 @@ def _refuse_chosen(layout: str, chosen: Mapping[str, str]) -> None:
 
 
 def _refuse_tables_beside(path: Path, parts: Sequence[Path]) -> None:
-    beside = sorted(p for p in path.iterdir() if p.is_file() and extension(p))
-    if beside:
-        raise UsageError(
-            f"{path}: holds the table {beside[0].name} and folders of programs "
-            f"({parts[0].relative_to(path)}); which one is meant cannot be known: give one of them"
-        )
+    for file in sorted(path.iterdir()):
+        if file.is_file() and extension(file):
+            folder = parts[0].relative_to(path)
+            raise UsageError(
+                f"{path}: holds the table {file.name} and folders of programs ({folder}); which "
+                "one is meant cannot be known: give one of them"
+            )
 
 
 # --- reading --------------------------------------------------------------------------------------
@@ -138,7 +139,7 @@ def _load_programs(
     chosen: Mapping[str, str],
     direction: str | None,
     seed: int,
-) -> tuple[PairLists, dict[str, Any]]:
+) -> tuple[PairLists, Facts]:
     parts_of = by_split(path, list(layouts), may_lack=("valid",)) or {"": list(layouts)}
     solutions_of: dict[str, Solutions] = {}
     programs: list[Solution] = []
@@ -152,12 +153,14 @@ def _load_programs(
     pairs_of, left_out = _joined(solutions_of, direction)
     refuse_unpaired(path, pairs_of, direction)
     pair_lists, facts = _arranged(path, pairs_of, seed)
+    names = sorted(set(layouts.values()))
+    languages = Counter(p.language for p in programs)
     facts["sha256"] = tables.digest(path, sorted(files))
     facts["rows"] = sum(map(len, pair_lists))
     facts["direction"] = direction
-    facts["layout"] = " and ".join(sorted(set(layouts.values())))
+    facts["layout"] = " and ".join(names)
     facts["test_kind"] = kind(pair_lists[2])
-    facts["programs"] = dict(Counter(p.language for p in programs))
+    facts["programs"] = dict(languages)
     facts.update(left_out)
     return pair_lists, facts
 
@@ -207,16 +210,16 @@ def _joined(
 
 def _arranged(
     path: PurePath, pairs_of: Mapping[str, list[Pair]], seed: int
-) -> tuple[PairLists, dict[str, Any]]:
+) -> tuple[PairLists, Facts]:
     """Return train, valid and test as names tell them; valid may be a tenth of train."""
     if "" in pairs_of:
         return split(pairs_of[""], seed=seed, origin=str(path))
     if "valid" in pairs_of:
-        facts: dict[str, Any] = {"split_rule": AUTHORS_RULE, "duplicates_removed": 0}
+        facts: Facts = {"split_rule": AUTHORS_RULE, "duplicates_removed": 0}
         return (pairs_of["train"], pairs_of["valid"], pairs_of["test"]), facts
-    distinct = distinct_sources(pairs_of["train"])
+    train = pairs_of["train"]
+    distinct = distinct_sources(train)
     tenth = max(1, round(len(distinct) / 10))
     mixed = shuffled(distinct, seed)
-    removed = len(pairs_of["train"]) - len(distinct)
-    facts = {"split_rule": TENTH_RULE, "duplicates_removed": removed}
+    facts = {"split_rule": TENTH_RULE, "duplicates_removed": len(train) - len(distinct)}
     return (mixed[tenth:], mixed[:tenth], pairs_of["test"]), facts

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import PurePath
 
+    from greenbench.data.program_tests import Tests
+
 NAME = "EvalPlus"
 LOOKS = "EvalPlus (task_id, prompt, entry_point, canonical_solution, base_input)"
 REQUIRED = ("task_id", "prompt", "entry_point", "canonical_solution", "base_input")
@@ -108,14 +110,18 @@ def with_tests_of(programs: Sequence[Solution], strict: Sequence[Solution]) -> l
 
     ``strict`` are EvalPlus's programs. A program of a problem that EvalPlus lacks keeps its tests.
     """
-    tests = {(p.problem, p.language): p.tests for p in strict}
-    known = {(p.problem, p.language) for p in programs}
+    tests: dict[tuple[str, str], Tests | None] = {}
+    for program in strict:
+        tests[program.problem, program.language] = program.tests
+    known = set()
     combined = []
     for program in programs:
-        own = tests.get((program.problem, program.language), program.tests)
-        combined.append(replace(program, tests=own))
+        key = (program.problem, program.language)
+        known.add(key)
+        combined.append(replace(program, tests=tests.get(key, program.tests)))
     for program in strict:
-        if (program.problem, program.language) not in known:
+        key = (program.problem, program.language)
+        if key not in known:
             combined.append(program)
     return combined
 

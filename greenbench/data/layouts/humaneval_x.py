@@ -82,12 +82,12 @@ def _solution(row: Mapping[str, object], where: str) -> Solution:
     body = plain(row["canonical_solution"], where, "program")
     test = _text(row, "test", where)
     text = (declaration + body).lstrip("\r\n")
+    preamble = before(name, declaration)
     if name == "go":
-        imports = _GO_IMPORT.findall(_text(row, "import", where))
-        text = _go_imports(imports, text) + text
-        preamble = _go_setup(_text(row, "test_setup", where), test)
-    else:
-        preamble = before(name, declaration)
+        imports = _text(row, "import", where)
+        text = _go_imports(_GO_IMPORT.findall(imports), text) + text
+        setup = _text(row, "test_setup", where)
+        preamble = _go_setup(setup, test)
     tests = Checks(before=preamble, after=test) if test.strip() else None
     return Solution(problem=f"HumanEval/{number}", language=name, text=text, tests=tests)
 

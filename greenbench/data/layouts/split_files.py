@@ -50,9 +50,14 @@ def split_of(part: PurePath, path: PurePath) -> str | None:
 
     Examples: ``train-00000-of-00002.parquet``, ``train/0000.parquet``.
     """
-    below = part.relative_to(path).as_posix() if tables.is_folder(path) else part.name
+    below = part.name
+    if tables.is_folder(path):
+        below = part.relative_to(path).as_posix()
     words = set(re.split(r"[-_./]", below.lower()))
-    splits = [name for name, known in WORDS.items() if not words.isdisjoint(known)]
+    splits = []
+    for name, known in WORDS.items():
+        if not words.isdisjoint(known):
+            splits.append(name)
     return splits[0] if len(splits) == 1 else None
 
 

@@ -5,7 +5,7 @@ They bring no tests.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from greenbench.data import tables
 from greenbench.data.languages import LANGUAGES
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import PurePath
 
-    from greenbench.data.pairs import PairLists
+    from greenbench.data.pairs import Facts, PairLists
 
 NAME = "wide"
 LOOKS = (
@@ -48,7 +48,7 @@ def load(
     chosen: Mapping[str, str],
     direction: str | None,
     seed: int,
-) -> tuple[PairLists, dict[str, Any]]:
+) -> tuple[PairLists, Facts]:
     """Read pairs in the splits that the files' names tell, else split them; facts say which."""
     direction = direction or _direction(files[0], chosen)
     files_of = by_split(path, files)
@@ -58,7 +58,7 @@ def load(
         valid = _pairs(files_of["valid"], chosen, direction)
         test = _pairs(files_of["test"], chosen, direction)
         parts = (train, valid, test)
-        facts: dict[str, Any] = {"split_rule": AUTHORS_RULE, "duplicates_removed": 0}
+        facts: Facts = {"split_rule": AUTHORS_RULE, "duplicates_removed": 0}
     else:
         pairs = _pairs(files, chosen, direction)
         parts, facts = split(pairs, seed=seed, origin=str(path))

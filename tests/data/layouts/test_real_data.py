@@ -1,4 +1,4 @@
-"""The public data that lie here are recognised by their looks, and give the pairs that they are known to hold."""
+"""Public data sets are recognised, and give the pairs that they are known to hold."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_humaneval_x_has_164_pairs_in_every_direction(direction: str) -> None:
 
 
 def test_programs_without_translations_can_be_tested_on_alone(tmp_path: Path) -> None:
-    """CodeNet has no pairs: refused by itself with the remedy, a test side beside AVATAR's pairs."""
+    """CodeNet has no pairs: refused alone, with the remedy; a test split beside AVATAR's pairs."""
     with pytest.raises(
         UsageError,
         match=r"no problem of its files has programs in both java and python; put data with pairs",

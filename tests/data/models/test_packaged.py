@@ -1,4 +1,4 @@
-"""Weights out of a package: made once, checked on each use, and a sentence where they cannot be had."""
+"""Weights from a package: converted once, checked on each use, else one sentence."""
 
 from __future__ import annotations
 
@@ -189,7 +189,7 @@ def _child(log: Path, how: str, tiny: packaged.Packaged) -> subprocess.Popen[str
 def test_processes_at_once_and_a_killed_one(
     tiny: packaged.Packaged, own_cache: Path, tmp_path: Path
 ) -> None:
-    """One is killed while it converts; of two that come after it, one converts and the other waits for it."""
+    """One process is killed while it converts; of two later ones, one converts and one waits."""
     log = tmp_path / "log"
     assert _child(log, "killed", tiny).wait() == 9
     assert [place for place in own_cache.iterdir() if packaged._is_whole(place, tiny)] == []
@@ -361,7 +361,7 @@ def _check_tokenizers(folder: Path) -> None:
 
 
 def test_tiny_weights_are_converted(weights: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """Weights and ids are those of the GGUF, in FP32, with no word of quantisation and nothing on the terminal."""
+    """Weights and ids are those of the GGUF, in FP32, unquantised, and nothing is printed."""
     import numpy as np
     from gguf import GGUFReader
     from safetensors.numpy import load_file
@@ -382,7 +382,7 @@ def test_tiny_weights_are_converted(weights: Path, capfd: pytest.CaptureFixture[
 @pytest.mark.slow
 @pytest.mark.usefixtures("_gguf")
 def test_real_weights_write_sense() -> None:
-    """SmolLM2 continues a function as one expects, converted from the package as it is installed here."""
+    """SmolLM2, converted from the installed package, continues a function as expected."""
     from tokenizers import Tokenizer
 
     from greenbench.data.models.checkpoints import LOADERS

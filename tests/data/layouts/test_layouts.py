@@ -1,4 +1,4 @@
-"""Layouts are found by looking at the files: each on a few programs made here, and the sentence for what is none."""
+"""The layout of data is recognised by its files, and unknown ones give one sentence."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def load(path: Path, direction: str | None = None, columns: dict[str, str] | Non
 
 
 def pairs(splits: Any) -> list[Any]:
-    """Return the pairs of all sides, by problem."""
+    """Return the pairs of all splits, by problem."""
     return sorted((*splits.train, *splits.valid, *splits.test), key=lambda p: str(p.problem))
 
 
