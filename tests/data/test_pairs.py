@@ -114,7 +114,7 @@ def test_long_pairs_are_left_out_and_counted() -> None:
 
 
 def test_sizes_are_drawn_by_the_seed() -> None:
-    """At most so many of each split are kept, drawn by the seed; the facts say how many there were."""
+    """At most so many of each split are kept, drawn by the seed; the facts count the available."""
     one, same, other = (
         put(many(100), many(20, 200), many(9, 300), sizes=(10, 5, 50), seed=s) for s in (0, 0, 1)
     )

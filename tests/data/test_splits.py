@@ -147,7 +147,7 @@ def test_examples_without_a_cluster_share_none() -> None:
     assert made.groups == tuple(range(10))
 
 
-# --- clusters of the test split --------------------------------------------------------------------
+# --- clusters of the test split -------------------------------------------------------------------
 
 
 def test_groups_number_the_test_examples_as_they_come() -> None:
