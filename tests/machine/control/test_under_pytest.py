@@ -120,8 +120,8 @@ def test_a_benchmark_restores_what_a_killed_one_left_changed(
     new_journal([Entry(control=PowerLimit(machine.gpu.uuid), before=650000, after=490000)]).write()
     conftest = (suite.path / "conftest.py").read_text()
     real = "@pytest.fixture\ndef toggles(cell, pytestconfig):\n"
-    real += "    from greenbench.plugin.hooks import session_of\n"
-    real += "    session_of(pytestconfig)._recover()\n    return StubToggles(cell)\n"
+    real += "    from greenbench.plugin.hooks import suite_of\n"
+    real += "    suite_of(pytestconfig).session._restore_leftovers()\n    return StubToggles(cell)\n"
     (suite.path / "conftest.py").write_text(
         conftest.replace(
             "@pytest.fixture\ndef toggles(cell):\n    return StubToggles(cell)\n", real
