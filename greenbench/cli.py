@@ -300,8 +300,11 @@ def add_compare(commands: Commands) -> None:
     """Add ``greenbench compare``."""
     parser = commands.add_parser(
         "compare",
-        help="compare runs with a first one, with verdicts; exits with 1 if one regressed",
-        epilog="e.g. greenbench compare main.json pr.json --gate 'energy <= 1.05*saved' --markdown",
+        help="compare runs with a first one, or variants with V0; exits with 1 if one failed",
+        epilog=(
+            "e.g. greenbench compare main.json pr.json --gate 'energy <= 1.05*saved' --markdown, "
+            "greenbench compare results/V0_*.json results/V7_*.json, greenbench compare results"
+        ),
     )
     parser.add_argument(
         "baseline",
@@ -309,7 +312,10 @@ def add_compare(commands: Commands) -> None:
         help="a results file, a folder of them, or a saved run (--benchmark-json)",
     )
     parser.add_argument(
-        "runs", nargs="+", type=Path, help="the same; each is compared with the baseline"
+        "runs",
+        nargs="*",
+        type=Path,
+        help="the same; each is compared with the baseline (without one: V0 with its variants)",
     )
     parser.add_argument(
         "--gate", action="append", default=[], metavar="EXPR", help="as --green-gate; repeatable"
@@ -336,7 +342,7 @@ def compare(options: argparse.Namespace) -> int:
         options.gate,
         allow=words(ALLOWED)(RawOption("--green-allow", options.allow)),
         strict=options.strict,
-        root=Path(),
+        folder=Path(),
     )
     if options.json:
         print(json.dumps([comparison.record() for comparison in comparisons]))  # noqa: T201
@@ -358,6 +364,7 @@ def _print_comparison(comparison: Comparison, *, markdown: bool) -> None:
         return
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 132)
     verdicts.tell(console, comparison.verdicts, title)
+    console.print(f"gates: {comparison.gates_of}", soft_wrap=True, markup=False)
 
 
 def add_restore(commands: Commands) -> None:

@@ -70,13 +70,18 @@ def check_mean_scores(quality: Mapping[str, Metric], rounds: Sequence[Round], pl
                 values.append(score.value)
         mean = statistics.fmean(values) if values else None
         if not _equal(metric.value, mean):
-            _refuse(f"{place}.{name}", f"{metric.value}, and the mean of its rounds is {mean}")
+            stated, computed = _shown(metric.value), _shown(mean)
+            _refuse(f"{place}.{name}", f"{stated}, and the mean of its rounds is {computed}")
 
 
 def _range_of(score: str) -> tuple[float, float]:
     if score in SCORE_RANGES:
         return SCORE_RANGES[score]
     return (0.0, 1.0) if score in KNOWN_SHARES else (-math.inf, math.inf)
+
+
+def _shown(value: float | None) -> str:
+    return "no value" if value is None else f"{value:g}"
 
 
 def _equal(stated: float | None, computed: float | None) -> bool:

@@ -1,76 +1,217 @@
-"""Runs held against each other from their files alone: what ``greenbench compare`` does."""
+"""Compares runs from their files alone: what ``greenbench compare`` does.
+
+Runs that share cells are compared cell by cell, as a change with its base. A run of other variants
+is compared with the first one task by task, and a single run's variants with its V0.
+"""
 
 from __future__ import annotations
 
-import dataclasses
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from greenbench import gates as verdicts
+from greenbench import gates
+from greenbench.errors import UsageError
 from greenbench.experiment import option_parsers
 from greenbench.experiment.option_parsers import RawOption
 from greenbench.experiment.settings import read_pyproject
 from greenbench.gates import Against, runs
-from greenbench.gates.expression import ALLOWED
-from greenbench.results.reading import NO_JOULES
+from greenbench.gates.expression import ALLOWED, SAVED
+from greenbench.gates.judging import is_named
+from greenbench.results.reading import BASELINE, NO_JOULES
 from greenbench.tasks import TASKS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
-    from greenbench.gates import Verdict
+    from greenbench.gates import Measured, Verdict
     from greenbench.gates.expression import Gate
     from greenbench.gates.runs import Run
     from greenbench.results.reading import CellRecord
+    from greenbench.results.record import Json
 
-DEFAULT = ("energy <= 1.05*saved", "time <= 1.05*saved")
-"""What is held where nobody says anything, beside each task's primary score, which may fall by 0.02."""
+DEFAULT_GATES = ("energy <= 1.05*{0}", "time <= 1.05*{0}")
+"""Gates on a reference if none is given, beside a task's primary score, which may fall by 0.02."""
+TYPED, DEFAULTS = "the command line", "the defaults, as no gate is given"
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """A run held against the baseline."""
+    """A run compared with its baseline."""
 
     run: str
     baseline: str
     verdicts: Sequence[Verdict]
     failed: bool
+    gates_of: str
+    """Where the gates come from."""
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> Json:
         """Return it as builtins."""
-        known = {"run": self.run, "baseline": self.baseline, "failed": self.failed}
-        return {**known, "verdicts": [verdicts.record(v) for v in self.verdicts]}
+        return {
+            "run": self.run,
+            "baseline": self.baseline,
+            "failed": self.failed,
+            "gates_of": self.gates_of,
+            "verdicts": [gates.record(verdict) for verdict in self.verdicts],
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """A run and the cells that its cells are compared with."""
+
+    run: str
+    baseline: str
+    cells: Mapping[str, Measured]
+    saved: Mapping[str, Measured]
+    """By the id of the cell that is compared with it."""
+    gone: Mapping[str, str]
+    """Cells of the baseline that the run lacks, and why that matters."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What a comparison demands."""
+
+    gates: Sequence[Gate]
+    gates_of: str
+    allow: Collection[str]
+    strict: bool
 
 
 def compare(
-    paths: Sequence[Path], gates: Sequence[str], *, allow: Collection[str], strict: bool, root: Path
+    paths: Sequence[Path],
+    expressions: Sequence[str],
+    *,
+    allow: Collection[str],
+    strict: bool,
+    folder: Path,
 ) -> list[Comparison]:
-    """Hold each run but the first against the first; raises UsageError for files and gates that are none.
+    """Compare each run but the first with the first, or a single run's variants with its V0.
 
-    Without ``gates`` those of ``root``'s pyproject.toml hold, else the default ones; its ``allow`` and ``strict`` hold too.
+    Without ``expressions`` the gates of the nearest pyproject.toml hold, from ``folder`` upwards,
+    else the defaults; its ``allow`` and ``strict`` hold too. Raises UsageError for files and gates
+    that are none, and for runs that have nothing to be compared.
     """
-    baseline, *others = (runs.read(path) for path in paths)
-    table = read_pyproject(root)
-    expressions = gates or table.get("gate") or defaults([baseline, *others])
-    asked = option_parsers.gates(RawOption("--green-gate", expressions))
+    baseline, *others = [runs.read(path) for path in paths]
+    pairs = [_pair(baseline, other) for other in others] or [_with_own_baseline(baseline)]
+    rules = _rules([baseline, *others], expressions, allow, strict=strict, folder=folder)
+    return [_compared(pair, rules) for pair in pairs]
+
+
+# --- what is compared with what -------------------------------------------------------------------
+
+
+def _pair(baseline: Run, run: Run) -> Pair:
+    """Pair cells by their ids, or by task if the two runs measured other variants."""
+    if set(baseline.cells) & set(run.cells):
+        reason = f"{baseline.name} has it and {run.name} has not: removed, renamed or not run"
+        return Pair(
+            run=run.name,
+            baseline=baseline.name,
+            cells=run.cells,
+            saved=baseline.cells,
+            gone={name: reason for name in baseline.cells if name not in run.cells},
+        )
+    references = _one_a_task(list(baseline.cells.values()), baseline.name)
+    saved = {}
+    for name, cell in run.cells.items():
+        if cell.record.task in references:
+            saved[name] = references[cell.record.task]
+    if not saved:
+        raise UsageError(
+            f"{run.name}: it shares neither a cell nor a task with {baseline.name}; "
+            "give runs of the same tasks"
+        )
+    return Pair(run=run.name, baseline=baseline.name, cells=run.cells, saved=saved, gone={})
+
+
+def _with_own_baseline(run: Run) -> Pair:
+    """Pair each variant's cell with V0's of the same task and run."""
+    own, variants = [], {}
+    for name, cell in run.cells.items():
+        if cell.record.variant == BASELINE:
+            own.append(cell)
+        else:
+            variants[name] = cell
+    references = _one_a_task(own, run.name)
+    saved = {}
+    for name, cell in variants.items():
+        if cell.record.task in references:
+            saved[name] = references[cell.record.task]
+    if not saved:
+        raise UsageError(
+            f"{run.name}: it has no variant beside V0 of the same task; give a second run, or one "
+            'of `pytest bench -k "V0 or V7"`'
+        )
+    return Pair(run=run.name, baseline=f"V0 of {run.name}", cells=variants, saved=saved, gone={})
+
+
+def _one_a_task(cells: Sequence[Measured], name: str) -> dict[str, Measured]:
+    """Return the cell of each task; raises UsageError if a task has several."""
+    by_task: dict[str, Measured] = {}
+    for cell in cells:
+        other = by_task.setdefault(cell.record.task, cell)
+        if other is not cell:
+            raise UsageError(
+                f"{name}: {other.id} and {cell.id} are of one task, and runs of other variants are "
+                "compared with one; give a run of one variant first"
+            )
+    return by_task
+
+
+# --- what is demanded -----------------------------------------------------------------------------
+
+
+def _rules(
+    known_runs: Sequence[Run],
+    expressions: Sequence[str],
+    allow: Collection[str],
+    *,
+    strict: bool,
+    folder: Path,
+) -> Rules:
+    root = nearest_pyproject(folder)
+    table = read_pyproject(root) if root is not None else {}
+    texts: object = expressions
+    source = TYPED
+    if not expressions:
+        texts, source = table.get("gate"), f"{root}/pyproject.toml"
+    if not texts:
+        texts, source = default_gates(known_runs), DEFAULTS
     also_allowed = option_parsers.words(ALLOWED)(RawOption("--green-allow", table.get("allow")))
-    allowed = (*allow, *also_allowed)
     failing = option_parsers.strictness(RawOption("--green-strict", table.get("strict")))
-    strictly = strict or "inconclusive" in failing
-    return [_compared(run, baseline, asked, allow=allowed, strict=strictly) for run in others]
+    return Rules(
+        gates=option_parsers.gates(RawOption("--green-gate", texts)),
+        gates_of=source,
+        allow=(*allow, *also_allowed),
+        strict=strict or "inconclusive" in failing,
+    )
 
 
-def defaults(known_runs: Sequence[Run]) -> list[str]:
+def nearest_pyproject(folder: Path) -> Path | None:
+    """Return the nearest folder, from ``folder`` upwards, that has a pyproject.toml."""
+    start = folder.resolve()
+    for place in (start, *start.parents):
+        if (place / "pyproject.toml").is_file():
+            return place
+    return None
+
+
+def default_gates(known_runs: Sequence[Run]) -> list[str]:
     """Return gates on what any of the runs knows: energy, time, and each task's primary score."""
+    reference = SAVED if len(known_runs) > 1 else "V0"
     cells = [cell.record for run in known_runs for cell in run.cells.values()]
+    measured = any(cell.scope != NO_JOULES for cell in cells)
     texts = []
-    for text in DEFAULT:
-        if text.startswith("time") or any(cell.scope != NO_JOULES for cell in cells):
-            texts.append(text)
+    for text in DEFAULT_GATES:
+        if measured or not text.startswith("energy"):
+            texts.append(text.format(reference))
     for task in dict.fromkeys(cell.task for cell in cells):
         score = _primary_score(task, cells)
         if score is not None:
-            texts.append(f"{task}.{score} >= saved-0.02")
+            texts.append(f"{task}.{score} >= {reference}-0.02")
     return texts
 
 
@@ -84,14 +225,29 @@ def _primary_score(task: str, cells: Sequence[CellRecord]) -> str | None:
     return None
 
 
-def _compared(
-    run: Run, baseline: Run, gates: Sequence[Gate], *, allow: Collection[str], strict: bool
-) -> Comparison:
-    reason = f"{baseline.name} has it and {run.name} has not: removed, renamed or not run"
-    gone = {name: reason for name in baseline.cells if name not in run.cells}
-    against = Against(saved=baseline.cells, saved_name=baseline.name, gone=gone, allow=allow)
-    found: list[Verdict] = []
-    for gate in gates:
-        found += verdicts.judge(gate, run.cells, against)
-    failed = any(verdicts.fails(verdict, strict=strict) for verdict in found)
-    return Comparison(run=run.name, baseline=baseline.name, verdicts=found, failed=failed)
+# --- the verdicts ---------------------------------------------------------------------------------
+
+
+def _compared(pair: Pair, rules: Rules) -> Comparison:
+    def baseline_cell(reference: str, cell: Measured) -> Measured | None:
+        """Return the baseline's cell, if a gate's reference names its variant."""
+        saved = pair.saved.get(cell.id)
+        return saved if saved is not None and is_named(saved, reference) else None
+
+    against = Against(
+        saved=pair.saved,
+        saved_name=pair.baseline,
+        earlier=baseline_cell,
+        gone=pair.gone,
+        allow=rules.allow,
+    )
+    verdicts: list[Verdict] = []
+    for gate in rules.gates:
+        verdicts += gates.judge(gate, pair.cells, against)
+    return Comparison(
+        run=pair.run,
+        baseline=pair.baseline,
+        verdicts=verdicts,
+        failed=any(gates.fails(verdict, strict=rules.strict) for verdict in verdicts),
+        gates_of=rules.gates_of,
+    )

@@ -222,3 +222,62 @@ def test_brackets_in_a_name_are_no_markup(tmp_path: Path, capsys) -> None:
     """A test's parameters may look like anything."""
     files = [saved(tmp_path / f"{n}.json", cell("test_f[/a]")) for n in "ab"]
     assert "test_f[/a]" in compared(capsys, *files, "--gate", "time <= 5*saved")[1]
+
+
+def test_runs_of_other_variants_are_compared_task_by_task(tmp_path: Path, capsys) -> None:
+    """V7's file against V0's of one session: what one types first, and no cell is MISSING."""
+    v0 = results(tmp_path, cell("T2-V0_baseline", STEADY), name="V0_baseline_20260101T000000Z.json")
+    v7 = results(tmp_path, cell("T2-V7_all", MORE), name="V7_all_20260101T000000Z.json")
+    code, out = compared(capsys, v0, v7, "--json", "--gate", "energy <= 1.05*V0")
+    (verdict,) = json.loads(out)[0]["verdicts"]
+    assert (code, verdict["outcome"], verdict["cell"]) == (1, "REGRESSED", "T2-V7_all")
+    assert verdict["reference"].startswith("T2-V0_baseline")
+    assert verdict["change"] == pytest.approx(1.5, rel=0.01)
+
+
+def test_a_single_folder_compares_its_variants_with_v0(tmp_path: Path, capsys) -> None:
+    """Each variant has its verdicts, V0 itself has none."""
+    results(tmp_path, cell("T2-V0_baseline", MORE), name="V0_baseline_20260101T000000Z.json")
+    results(tmp_path, cell("T2-V7_all", STEADY), name="V7_all_20260101T000000Z.json")
+    code, out = compared(capsys, tmp_path, "--json")
+    verdicts = json.loads(out)[0]["verdicts"]
+    assert {v["cell"] for v in verdicts} == {"T2-V7_all"}
+    assert [v["gate"] for v in verdicts] == [
+        "energy <= 1.05*V0",
+        "time <= 1.05*V0",
+        "T2.mcc >= V0-0.02",
+    ]
+    assert (code, verdicts[0]["outcome"]) == (0, "PASS")
+
+
+def test_a_single_run_without_v0_says_what_is_missing(tmp_path: Path, capsys) -> None:
+    """The sentence names the command that measures both."""
+    file = results(tmp_path, cell("T2-V7_all"), name="V7_all_20260101T000000Z.json")
+    assert main(["compare", str(file)]) == 2
+    assert 'pytest bench -k "V0 or V7"' in capsys.readouterr().err
+
+
+def test_a_swept_baseline_is_ambiguous(tmp_path: Path, capsys) -> None:
+    """Two cells of one task cannot both be what another variant is compared with."""
+    swept = results(
+        tmp_path,
+        cell("T2-V1_x-b16"),
+        cell("T2-V1_x-b32"),
+        name="V1_x_20260101T000000Z.json",
+    )
+    v7 = results(tmp_path, cell("T2-V7_all"), name="V7_all_20260101T000000Z.json")
+    assert main(["compare", str(swept), str(v7)]) == 2
+    assert "T2-V1_x-b16 and T2-V1_x-b32 are of one task" in capsys.readouterr().err
+
+
+def test_the_gates_of_the_nearest_pyproject_hold_and_are_named(
+    tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sub-folder of the project has the project's gates."""
+    (tmp_path / "pyproject.toml").write_text('[tool.greenbench]\ngate = ["T2.mcc >= 0.99"]\n')
+    (tmp_path / "below/here").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "below/here")
+    files = [saved(tmp_path / f"{n}.json", cell()) for n in "ab"]
+    code, out = compared(capsys, *files)
+    assert (code, "T2.mcc >= 0.99" in out) == (1, True)
+    assert f"gates: {tmp_path / 'pyproject.toml'}" in out
