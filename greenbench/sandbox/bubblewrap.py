@@ -1,8 +1,9 @@
-"""Walls by bubblewrap, the tool behind Flatpak: the command line that shows a program its view and nothing else.
+"""Isolation by bubblewrap, the tool behind Flatpak.
 
-Started by root, bubblewrap makes no user namespace, as the program gets a uid of its own; it is then shut into a changed root
-below the new one, since the kernel refuses user namespaces, with their power to mount, to who lives in such a one. Started by
-a person, it makes one and forbids further ones (``--disable-userns``, from version 0.8 on).
+Started by root, bubblewrap makes no user namespace, as the program gets a uid of its own. The
+program then lives in a changed root below the new one: in such a root the kernel refuses user
+namespaces, with their power to mount. Started by an ordinary user, bubblewrap makes a user
+namespace and forbids further ones (``--disable-userns``, from version 0.8 on).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from greenbench.sandbox.view import GIVEN, SCRATCH, View, view
+from greenbench.sandbox.view import INPUTS, SCRATCH, View, view
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,96 +23,122 @@ if TYPE_CHECKING:
     from greenbench.sandbox.records import Limits
 
 JAIL = "/jail"
-APART = ("--unshare-net", "--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup-try")
-POWERS = ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP", "CAP_SYS_CHROOT")
+NAMESPACES = (
+    "--unshare-net",
+    "--unshare-ipc",
+    "--unshare-pid",
+    "--unshare-uts",
+    "--unshare-cgroup-try",
+)
+CAPABILITIES = ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP", "CAP_SYS_CHROOT")
 """What root's first process needs to become the program's user; the program itself has none."""
+_TOP_LEVEL_PARTS = 2
+"""Parts of a path such as ``/usr``."""
 
 
 @functools.cache
 def version() -> str | None:
-    """Return the version of bubblewrap on PATH, ``0.8.0``; None where there is none."""
+    """Return the version of bubblewrap on PATH, such as ``0.8.0``; None if there is none."""
     tool = shutil.which("bwrap")
     if tool is None:
         return None
-    said = subprocess.run([tool, "--version"], capture_output=True, text=True, check=False).stdout  # noqa: S603
-    return said.split()[-1] if said.strip() else "of unknown version"
+    reply = subprocess.run([tool, "--version"], capture_output=True, text=True, check=False)  # noqa: S603
+    words = reply.stdout.split()
+    return words[-1] if words else "of unknown version"
 
 
 @functools.cache
-def _takes(option: str) -> bool:
+def _has_option(option: str) -> bool:
     tool = str(shutil.which("bwrap"))
-    said = subprocess.run([tool, "--help"], capture_output=True, text=True, check=False)  # noqa: S603
-    return option in said.stdout + said.stderr
+    reply = subprocess.run([tool, "--help"], capture_output=True, text=True, check=False)  # noqa: S603
+    return option in reply.stdout + reply.stderr
 
 
 def command(
     program: str,
-    given: Path,
+    inputs: Path,
     limits: Limits,
     shown: Iterable[Path] = (),
-    powers: Iterable[str] = (),
+    capabilities: Iterable[str] = (),
 ) -> list[str]:
-    """Return what stands before the first process's own command: bubblewrap, the view, and the changed root for root.
+    """Return the words before the first process's own command: bubblewrap, and for root ``chroot``.
 
-    ``powers`` are capabilities that the first process is to keep.
+    ``capabilities`` are those that the first process is to keep.
     """
-    seen, as_root = view(Path(program), shown), os.geteuid() == 0
-    jail = JAIL if as_root else ""
-    start = [
-        "bwrap",
-        *APART,
-        "--as-pid-1",
-        "--die-with-parent",
-        *(_shown(_bare(seen), "") if as_root else []),
-    ]
-    laid = [*_shown(seen, jail), *_places(jail, given, limits), "--remount-ro", "/", "--chdir", "/"]
-    if as_root:
-        kept = _kept((*POWERS, *powers))
-        return [*start, *laid, "--cap-drop", "ALL", *kept, "chroot", JAIL]
-    closed = ["--disable-userns"] if _takes("--disable-userns") else []
-    return [*start, "--unshare-user", *closed, *laid, "--cap-drop", "ALL", *_kept(powers)]
-
-
-def _kept(powers: Iterable[str]) -> list[str]:
-    words = []
-    for power in dict.fromkeys(powers):
-        words += ["--cap-add", power]
+    visible = view(Path(program), shown)
+    if os.geteuid() == 0:
+        return _command_of_root(visible, inputs, limits, capabilities)
+    words = ["bwrap", *NAMESPACES, "--as-pid-1", "--die-with-parent", "--unshare-user"]
+    if _has_option("--disable-userns"):
+        words.append("--disable-userns")
+    words += _root_folder(visible, "", inputs, limits)
+    words += ["--cap-drop", "ALL", *_kept(capabilities)]
     return words
 
 
-def _bare(seen: View) -> View:
+def _command_of_root(
+    visible: View, inputs: Path, limits: Limits, capabilities: Iterable[str]
+) -> list[str]:
+    words = ["bwrap", *NAMESPACES, "--as-pid-1", "--die-with-parent"]
+    words += _shown(_needed_by_chroot(visible), "")
+    words += _root_folder(visible, JAIL, inputs, limits)
+    words += ["--cap-drop", "ALL", *_kept((*CAPABILITIES, *capabilities))]
+    words += ["chroot", JAIL]
+    return words
+
+
+def _root_folder(visible: View, below: str, inputs: Path, limits: Limits) -> list[str]:
+    words = [*_shown(visible, below), *_private_folders(below, inputs, limits)]
+    return [*words, "--remount-ro", "/", "--chdir", "/"]
+
+
+def _kept(capabilities: Iterable[str]) -> list[str]:
+    words = []
+    for capability in dict.fromkeys(capabilities):
+        words += ["--cap-add", capability]
+    return words
+
+
+def _needed_by_chroot(visible: View) -> View:
     """Return as much of a view as it takes to start ``chroot``."""
-    return View(
-        shown=tuple(p for p in seen.shown if len(p.parts) == len(("/", "usr"))), links=seen.links
-    )
+    top_level = [path for path in visible.shown if len(path.parts) == _TOP_LEVEL_PARTS]
+    return View(shown=tuple(top_level), links=visible.links)
 
 
-def _shown(seen: View, below: str) -> list[str]:
-    """Return the options that show a view under ``below``; folders on the way are made first, as they could else be shut."""
-    names = [f"{below}{name}" for name in (*seen.shown, *(name for name, _ in seen.links))]
-    ways = dict.fromkeys(
-        str(way) for name in names for way in reversed(Path(name).parents) if str(way) != "/"
-    )
-    made = [word for way in ways for word in ("--dir", way)]
-    shown = [word for path in seen.shown for word in ("--ro-bind", str(path), f"{below}{path}")]
-    return [
-        *made,
-        *shown,
-        *(word for name, leads in seen.links for word in ("--symlink", leads, f"{below}{name}")),
-    ]
+def _shown(visible: View, below: str) -> list[str]:
+    """Return the options that show a view under ``below``.
+
+    Folders on the way to a path are made first: bubblewrap would make them closed to other users.
+    """
+    names = [f"{below}{path}" for path in visible.shown]
+    names += [f"{below}{name}" for name, _ in visible.links]
+    words = []
+    for folder in _folders_above(names):
+        words += ["--dir", folder]
+    for path in visible.shown:
+        words += ["--ro-bind", str(path), f"{below}{path}"]
+    for name, target in visible.links:
+        words += ["--symlink", target, f"{below}{name}"]
+    return words
 
 
-def _places(below: str, given: Path, limits: Limits) -> list[str]:
-    """Return what is the program's own: processes, devices, what it was given, and its scratch."""
-    size = ["--size", str(limits.scratch_bytes)] if _takes("--size") else []
-    scratch = ["--perms", "1777", *size, "--tmpfs", f"{below}{SCRATCH}"]
-    devices = ["--dev", f"{below}/dev", "--remount-ro", f"{below}/dev"]
-    return [
-        "--proc",
-        f"{below}/proc",
-        *devices,
-        "--ro-bind",
-        str(given),
-        f"{below}{GIVEN}",
-        *scratch,
-    ]
+def _folders_above(names: Iterable[str]) -> list[str]:
+    """Return the folders above ``names``, each once and after those above itself."""
+    folders: dict[str, None] = {}
+    for name in names:
+        for folder in reversed(Path(name).parents):
+            folders[str(folder)] = None
+    folders.pop("/", None)
+    return list(folders)
+
+
+def _private_folders(below: str, inputs: Path, limits: Limits) -> list[str]:
+    """Return the options for processes, devices, the program's files, and its scratch folder."""
+    words = ["--proc", f"{below}/proc"]
+    words += ["--dev", f"{below}/dev", "--remount-ro", f"{below}/dev"]
+    words += ["--ro-bind", str(inputs), f"{below}{INPUTS}"]
+    words += ["--perms", "1777"]
+    if _has_option("--size"):
+        words += ["--size", str(limits.scratch_bytes)]
+    words += ["--tmpfs", f"{below}{SCRATCH}"]
+    return words

@@ -1,7 +1,8 @@
-"""The same walls by util-linux's ``unshare`` and ``mount``, where there is no bubblewrap: a shell script lays the view.
+"""The same isolation by util-linux's ``unshare`` and ``mount``, for machines without bubblewrap.
 
-The program lives in a changed root, in which the kernel refuses it user namespaces. The old root stays mounted outside of it,
-out of reach for a program without capabilities; bubblewrap takes it away altogether, and is to be preferred for that.
+A shell script mounts the view. The program lives in a changed root, in which the kernel refuses it
+user namespaces. The old root stays mounted outside of it, out of reach for a program without
+capabilities; bubblewrap takes it away altogether, and is to be preferred for that.
 """
 
 from __future__ import annotations
@@ -12,76 +13,97 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from greenbench.sandbox.view import DEVICES, GIVEN, SCRATCH, View, view
+from greenbench.sandbox.view import DEVICES, INPUTS, SCRATCH, View, view
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from greenbench.sandbox.records import Limits
 
-APART = ("unshare", "--net", "--ipc", "--uts", "--mount", "--pid", "--fork", "--kill-child")
-FILES = 16_384
-"""What a scratch may hold at most; an empty file takes a kilobyte of the kernel's memory."""
-KEPT = ("nosuid", "nodev", "noexec", "noatime", "nodiratime", "relatime")
+NAMESPACES = ("--net", "--ipc", "--uts", "--mount", "--pid")
+SCRATCH_FILES = 16_384
+"""What a scratch folder may hold at most; an empty file takes a kilobyte of the kernel's memory."""
+KEPT_FLAGS = ("nosuid", "nodev", "noexec", "noatime", "nodiratime", "relatime")
 """Flags of a mount that a user namespace may not drop when it makes the mount read-only."""
 
 
 def command(
-    program: str, given: Path, box: Path, limits: Limits, shown: Iterable[Path] = ()
+    program: str, inputs: Path, folder: Path, limits: Limits, shown: Iterable[Path] = ()
 ) -> list[str]:
-    """Return what stands before the first process's own command: namespaces, the script, and the changed root."""
-    root = box / "root"
+    """Return the words before the first process's own command: namespaces and the mounting script.
+
+    The script and the mount point of the new root lie in ``folder``.
+    """
+    root = folder / "root"
     root.mkdir()
-    script = box / "lay.sh"
-    laid = _lines(view(Path(program), shown), given, root, limits)
-    script.write_text("\n".join(["set -e", *laid, f'exec chroot {root} "$@"\n']), "utf-8")
-    as_root = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
-    return [APART[0], *as_root, *APART[1:], "sh", str(script)]
+    script = folder / "mount.sh"
+    lines = ["set -e", *_script_lines(view(Path(program), shown), inputs, root, limits)]
+    lines.append(f'exec chroot {root} "$@"\n')
+    script.write_text("\n".join(lines), "utf-8")
+    words = ["unshare"]
+    if os.geteuid() != 0:
+        words += ["--user", "--map-root-user"]
+    words += [*NAMESPACES, "--fork", "--kill-child", "sh", str(script)]
+    return words
 
 
-def _lines(seen: View, given: Path, root: Path, limits: Limits) -> Iterator[str]:
-    below = shlex.quote(str(root))
-    yield f"mount -t tmpfs -o size=4m,mode=755,nosuid,nodev none {below}"
-    yield f"cd {below}"
-    for path in seen.shown:
-        yield from _read_only(path, f".{path}")
-    for name, leads in seen.links:
-        yield f"mkdir -p {shlex.quote(str(Path('.' + name).parent))}; ln -s {shlex.quote(leads)} {shlex.quote('.' + name)}"
-    yield from _read_only(given, f".{GIVEN}")
+def _script_lines(visible: View, inputs: Path, root: Path, limits: Limits) -> Iterator[str]:
+    new_root = shlex.quote(str(root))
+    yield f"mount -t tmpfs -o size=4m,mode=755,nosuid,nodev none {new_root}"
+    yield f"cd {new_root}"
+    for path in visible.shown:
+        yield from _show_read_only(path, f".{path}")
+    for name, target in visible.links:
+        link = Path(f".{name}")
+        yield f"mkdir -p {shlex.quote(str(link.parent))}"
+        yield f"ln -s {shlex.quote(target)} {shlex.quote(f'.{name}')}"
+    yield from _show_read_only(inputs, f".{INPUTS}")
     yield "mkdir proc dev; mount -t proc -o nosuid,nodev,noexec none proc"
     for device in DEVICES:
         yield f": > dev/{device}; mount --bind /dev/{device} dev/{device}"
-    yield "ln -s /proc/self/fd dev/fd; for n in 0:stdin 1:stdout 2:stderr; do ln -s /proc/self/fd/${n%:*} dev/${n#*:}; done"
-    space = f"size={limits.scratch_bytes},nr_inodes={FILES},mode=1777,nosuid,nodev"
-    yield f"mkdir .{SCRATCH}; mount -t tmpfs -o {space} none .{SCRATCH}"
+    yield "ln -s /proc/self/fd dev/fd"
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        yield f"ln -s /proc/self/fd/{number} dev/{name}"
+    options = f"{scratch_options(limits)},nosuid,nodev"
+    yield f"mkdir .{SCRATCH}; mount -t tmpfs -o {options} none .{SCRATCH}"
     yield "mount -o remount,ro,nosuid,nodev none ."
 
 
-def _read_only(source: Path, target: str) -> Iterator[str]:
-    """Show a folder or file, each mount in it read-only."""
-    real, place = shlex.quote(str(source.resolve())), shlex.quote(target)
-    made = (
-        f"mkdir -p {place}"
-        if source.is_dir()
-        else f"mkdir -p {shlex.quote(str(Path(target).parent))}; : > {place}"
-    )
-    yield f"{made}; mount --rbind {real} {place}"
-    for inner, flags in _mounts(source.resolve()):
-        at = shlex.quote(target + inner)
-        yield f"mount -o {','.join(['remount', 'bind', 'ro', *flags])} {at}"
+def scratch_options(limits: Limits) -> str:
+    """Return the mount options that limit a scratch folder."""
+    return f"size={limits.scratch_bytes},nr_inodes={SCRATCH_FILES},mode=1777"
+
+
+def _show_read_only(source: Path, target: str) -> Iterator[str]:
+    """Show a folder or file, with each mount in it read-only."""
+    origin = source.resolve()
+    place = shlex.quote(target)
+    if source.is_dir():
+        yield f"mkdir -p {place}"
+    else:
+        yield f"mkdir -p {shlex.quote(str(Path(target).parent))}; : > {place}"
+    yield f"mount --rbind {shlex.quote(str(origin))} {place}"
+    for inner, flags in _mounts(origin):
+        options = ",".join(["remount", "bind", "ro", *flags])
+        yield f"mount -o {options} {shlex.quote(target + inner)}"
 
 
 def _mounts(path: Path) -> list[tuple[str, list[str]]]:
-    """Return the mounts at and below ``path``: what comes behind its name, and the flags that stay; its own first."""
-    found, own = [], ("", 0, list[str]())
+    """Return the mounts at and below ``path``, its own first.
+
+    Each is what follows ``path`` in its name, and the flags that have to stay.
+    """
+    inner = []
+    own_name, own_flags = "", list[str]()
     for line in Path("/proc/self/mountinfo").read_text("utf-8").splitlines():
-        at, options = _unescaped(line.split()[4]), line.split()[5].split(",")
-        flags = [o for o in options if o in KEPT]
-        if Path(at) != path and Path(at).is_relative_to(path):
-            found.append((at[len(str(path)) :], flags))
-        elif path.is_relative_to(at) and len(at) >= own[1]:
-            own = ("", len(at), flags)
-    return [("", own[2]), *found]
+        fields = line.split()
+        mount_point = _unescaped(fields[4])
+        flags = [flag for flag in fields[5].split(",") if flag in KEPT_FLAGS]
+        if Path(mount_point) != path and Path(mount_point).is_relative_to(path):
+            inner.append((mount_point[len(str(path)) :], flags))
+        elif path.is_relative_to(mount_point) and len(mount_point) >= len(own_name):
+            own_name, own_flags = mount_point, flags
+    return [("", own_flags), *inner]
 
 
 def _unescaped(text: str) -> str:

@@ -11,7 +11,8 @@ from typing import IO, TYPE_CHECKING, Literal, Protocol
 if TYPE_CHECKING:
     from greenbench.sandbox.records import Limits
 
-Outcome = Literal["over", "timeout", "output"]
+Reason = Literal["ended", "timeout", "output"]
+"""Why a program is no longer followed: it has ended, or has exceeded a limit."""
 
 _TICK_SECONDS = 0.05
 _CHUNK = 1 << 16
@@ -47,7 +48,10 @@ class Exchange:
     """What a program is fed and what it has written so far: ``out`` and ``err``."""
 
     def __init__(self, pipes: Pipes, stdin: str, limits: Limits, *, banner: bytes = b"") -> None:
-        """Begin the program's time; ``banner`` is what its wrappers write first, when it begins anew."""
+        """Start the program's clock.
+
+        ``banner`` is what the program's wrappers write first; the clock starts anew then.
+        """
         self.out, self.err = bytearray(), bytearray()
         self._pipes, self._limits, self._banner = pipes, limits, banner
         self._unsent = stdin.encode("utf-8", "surrogatepass")
@@ -58,14 +62,14 @@ class Exchange:
         """Wall-clock seconds since the program was started."""
         return time.monotonic() - self._started
 
-    def follow(self, ending: Ending) -> Outcome:
-        """Feed and read the program until it is over, or has exceeded its wall clock or its output."""
+    def follow(self, ending: Ending) -> Reason:
+        """Feed and read the program until it has ended, or has exceeded a limit."""
         with selectors.DefaultSelector() as selector:
             self._register(selector)
-            while any(key.events & selectors.EVENT_READ for key in selector.get_map().values()):
+            while _is_any_read(selector):
                 if self._seconds_left() <= 0:
                     return "timeout"
-                # Asked before the pipes are read: what an ended program wrote last is there by then.
+                # Checked before the pipes are read: what an ended program wrote last is there then.
                 has_ended = ending.has_ended()
                 patience = 0 if has_ended else min(self._seconds_left(), _TICK_SECONDS)
                 ready = selector.select(patience)
@@ -75,7 +79,7 @@ class Exchange:
                     return "output"
                 if has_ended and not ready:  # a process that outlived the program holds the pipes
                     break
-        return "over" if ending.wait(max(0.0, self._seconds_left())) else "timeout"
+        return "ended" if ending.wait(max(0.0, self._seconds_left())) else "timeout"
 
     def _register(self, selector: selectors.BaseSelector) -> None:
         os.set_blocking(self._pipes.stdin.fileno(), False)
@@ -111,3 +115,8 @@ class Exchange:
 
     def _seconds_left(self) -> float:
         return self._started + self._limits.wall_seconds - time.monotonic()
+
+
+def _is_any_read(selector: selectors.BaseSelector) -> bool:
+    """Whether a pipe that the program writes to is still open."""
+    return any(key.events & selectors.EVENT_READ for key in selector.get_map().values())

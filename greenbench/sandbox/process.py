@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from typing import TYPE_CHECKING, cast
+from typing import IO, TYPE_CHECKING, cast
 
 from greenbench.sandbox.command import STARTED, environment
 from greenbench.sandbox.pipes import Exchange, Pipes
@@ -13,20 +13,24 @@ from greenbench.sandbox.processes import children, kill, sweep
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from typing import IO
 
-    from greenbench.sandbox.pipes import Outcome
-    from greenbench.sandbox.records import Limits, Way
+    from greenbench.sandbox.pipes import Reason
+    from greenbench.sandbox.records import Backend, Limits
 
 
 class RunningProcess:
-    """A started program; ``exchange.out`` begins with STARTED, and ``seconds`` are known once it is stopped."""
+    """A started program; the output of its ``exchange`` begins with STARTED."""
 
     def __init__(
         self, command: list[str], folder: Path, home: str, stdin: str, limits: Limits
     ) -> None:
-        """Start ``command`` in ``folder``, in a session of its own; the program's home is ``home``, in its own view."""
-        self.folder, self.seconds = folder, 0.0
+        """Start ``command`` in ``folder``, in a session of its own.
+
+        ``home`` is the program's folder in its own view.
+        """
+        self.folder = folder
+        self.seconds = 0.0
+        """Wall-clock seconds of the program, once it is stopped."""
         self.process = subprocess.Popen(  # noqa: S603 - untrusted on purpose
             command,
             stdin=subprocess.PIPE,
@@ -44,8 +48,8 @@ class RunningProcess:
         )
         self.exchange = Exchange(self._pipes, stdin, limits, banner=STARTED)
 
-    def follow(self) -> Outcome:
-        """Feed and read it until it is over, or has exceeded its wall clock or its output."""
+    def follow(self) -> Reason:
+        """Feed and read it until it has ended, or has exceeded its wall clock or its output."""
         return self.exchange.follow(self)
 
     def has_ended(self) -> bool:
@@ -53,31 +57,32 @@ class RunningProcess:
         return self.process.poll() is not None
 
     def wait(self, seconds: float) -> bool:
-        """Wait for one that has closed its output, or has just ended."""
+        """Wait for one that has closed its output, or is just ending."""
         try:
             self.process.wait(seconds)
         except subprocess.TimeoutExpired:
             return False
         return True
 
-    def stop(self, way: Way, uid: int | None) -> None:
+    def stop(self, backend: Backend, uid: int | None) -> None:
         """Kill what is left of it, wait until that is gone, and close the pipes."""
         self.seconds = self.exchange.seconds
         if not self.has_ended():
-            end_tree(self.process, isolated=way.walls)
-        if not way.walls:
+            end_tree(self.process, isolated=backend.isolates)
+        if not backend.isolates:
             sweep(self.process.pid, uid, self.folder)
         self._pipes.close()
 
 
 def end_tree(process: subprocess.Popen[bytes], *, isolated: bool) -> None:
-    """Kill a sandbox and wait for it: the namespace's first process, with which all others go, if there is one.
+    """Kill a sandbox and wait for it.
 
-    ``unshare`` and bubblewrap wait for that process, and so do we.
+    With the first process of its namespace all others go; ``unshare`` and bubblewrap wait for that
+    process, and so do we.
     """
-    first = children(process.pid) if isolated else []
-    for pid in first:
+    first_processes = children(process.pid) if isolated else []
+    for pid in first_processes:
         kill(pid)
-    if not first:
+    if not first_processes:
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

@@ -1,4 +1,4 @@
-"""Looking at processes through ``/proc``, and ending those of a run where no namespace ends them all at once."""
+"""Looking at processes through ``/proc``, and ending those of a run without namespaces."""
 
 from __future__ import annotations
 
@@ -8,19 +8,26 @@ import signal
 import time
 from pathlib import Path
 
-_GONE_WITHIN_SECONDS = 5.0
+_SWEEP_SECONDS = 5.0
 
 
 def oom_kills() -> int:
-    """Return how often the kernel has killed for want of memory, on the whole machine; 0 where it does not say."""
-    counters = dict(line.split() for line in Path("/proc/vmstat").read_text("utf-8").splitlines())
-    return int(counters.get("oom_kill", 0))
+    """Return how often the kernel of this machine has killed for want of memory; 0 if unknown."""
+    for line in Path("/proc/vmstat").read_text("utf-8").splitlines():
+        name, count = line.split()
+        if name == "oom_kill":
+            return int(count)
+    return 0
 
 
 def tasks_of(uid: int) -> int:
     """Return how many processes and threads a user has, which is what RLIMIT_NPROC counts."""
-    everyone = [_facts(process) for process in _processes()]
-    return sum(int(facts["Threads"]) for facts in everyone if facts.get("Uid") == str(uid))
+    tasks = 0
+    for process in _processes():
+        status = _status(process)
+        if status.get("Uid") == str(uid):
+            tasks += int(status["Threads"])
+    return tasks
 
 
 def kill(pid: int, number: signal.Signals = signal.SIGKILL) -> None:
@@ -30,24 +37,27 @@ def kill(pid: int, number: signal.Signals = signal.SIGKILL) -> None:
 
 
 def children(pid: int) -> list[int]:
-    """Return the children of a process of one thread; none where the kernel does not list them."""
+    """Return the children of a process of one thread; none if the kernel does not list them."""
     listed = Path(f"/proc/{pid}/task/{pid}/children")
-    return [int(child) for child in listed.read_text("utf-8").split()] if listed.is_file() else []
+    if not listed.is_file():
+        return []
+    return [int(child) for child in listed.read_text("utf-8").split()]
 
 
 def sweep(session: int, uid: int | None, folder: Path) -> None:
-    """Kill all that is left of a run; raises RuntimeError when something does not go.
+    """Kill all that is left of a run; raises RuntimeError if something does not end.
 
-    A run's are those of its own ``uid``; without one, those of its session, and those that have its folder as working directory
-    or in their environment. All are stopped first: what is stopped keeps its place in the count of processes, so that a
-    fork bomb fills up and stands still.
+    A run's processes are those of its own ``uid``; without one, those of its session, and those
+    that have its folder as working directory or in their environment. All are stopped first: what
+    is stopped keeps its place in the count of processes, so that a fork bomb fills up and stands
+    still.
     """
     stopped: set[int] = set()
     while fresh := _alive(session, uid, folder) - stopped:
         for pid in fresh:
             kill(pid, signal.SIGSTOP)
         stopped |= fresh
-    deadline = time.monotonic() + _GONE_WITHIN_SECONDS
+    deadline = time.monotonic() + _SWEEP_SECONDS
     while alive := _alive(session, uid, folder):
         if time.monotonic() > deadline:
             raise RuntimeError(f"sandbox: processes {sorted(alive)} do not end")
@@ -56,43 +66,45 @@ def sweep(session: int, uid: int | None, folder: Path) -> None:
 
 
 def _alive(session: int, uid: int | None, folder: Path) -> set[int]:
-    return {int(process.name) for process in _processes() if _is_of(process, session, uid, folder)}
+    alive = set()
+    for process in _processes():
+        if _belongs_to_run(process, session, uid, folder):
+            alive.add(int(process.name))
+    return alive
 
 
-def _is_of(process: Path, session: int, uid: int | None, folder: Path) -> bool:
-    facts = _facts(process)
-    if facts.get("State", "Z") in "ZX":  # gone, or a zombie that its parent has not asked about
+def _belongs_to_run(process: Path, session: int, uid: int | None, folder: Path) -> bool:
+    status = _status(process)
+    if status.get("State", "Z") in "ZX":  # gone, or a zombie that its parent has not waited for
         return False
-    return (
-        facts["Uid"] == str(uid)
-        if uid is not None
-        else facts.get("NSsid") == str(session) or _mentions(process, folder)
-    )
+    if uid is not None:
+        return status["Uid"] == str(uid)
+    return status.get("NSsid") == str(session) or _mentions(process, folder)
 
 
 def _mentions(process: Path, folder: Path) -> bool:
     try:
-        cwd, environment = (
-            process.joinpath("cwd").readlink(),
-            process.joinpath("environ").read_bytes(),
-        )
+        working_folder = process.joinpath("cwd").readlink()
+        environment = process.joinpath("environ").read_bytes()
     except OSError:  # gone in the meantime, or another user's
         return False
-    return str(cwd).startswith(str(folder)) or f"HOME={folder}".encode() in environment
+    return str(working_folder).startswith(str(folder)) or f"HOME={folder}".encode() in environment
 
 
 def _processes() -> list[Path]:
     return [path for path in Path("/proc").iterdir() if path.name.isdecimal()]
 
 
-def _facts(process: Path) -> dict[str, str]:
+def _status(process: Path) -> dict[str, str]:
     """Return the first word of each line of a process's status, and nothing once it has gone."""
     try:
         lines = (process / "status").read_text("utf-8", "replace").splitlines()
     except OSError:
         return {}
-    return {
-        key: rest.split()[0]
-        for key, _, rest in (line.partition(":") for line in lines)
-        if rest.strip()
-    }
+    first_words = {}
+    for line in lines:
+        name, _, rest = line.partition(":")
+        words = rest.split()
+        if words:
+            first_words[name] = words[0]
+    return first_words

@@ -1,4 +1,4 @@
-"""What a program may take, how it ended, and what shut it in."""
+"""What a program may take, how it ended, and what isolated it."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 End = Literal["exit", "timeout", "memory", "output", "signal"]
-Kind = Literal["bubblewrap", "namespaces", "none"]
+BackendKind = Literal["bubblewrap", "namespaces", "none"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """What a program may take.
 
-    ``cpu_seconds``, ``memory_bytes``, ``file_bytes`` and ``open_files`` hold for each of its processes; ``total_bytes`` for all
-    of them and their files in sum, where a control group can be had. ``cpu_seconds`` are rounded up to whole seconds.
-    ``memory_bytes`` is address space; None sets no limit, for a virtual machine, which reserves more than it uses and is held
-    with a flag of its own. ``output_bytes`` is for stdout and stderr each. ``processes`` counts threads too, the first one
-    included; a JVM takes some thirty. ``scratch_bytes`` is what all files together may take.
+    ``cpu_seconds``, ``memory_bytes``, ``file_bytes`` and ``open_files`` hold for each of its
+    processes; ``total_bytes`` for all of them and their files together, if a control group can be
+    made. ``cpu_seconds`` are rounded up to whole seconds. ``memory_bytes`` is address space; None
+    sets no limit, for a virtual machine, which reserves more than it uses and is limited by a flag
+    of its own. ``output_bytes`` is for stdout and stderr each. ``processes`` counts threads too,
+    the first one included; a JVM takes some thirty. ``scratch_bytes`` is for all files together.
     """
 
     wall_seconds: float = 10
@@ -39,8 +40,8 @@ LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """A run as it is asked for."""
+class RunRequest:
+    """A program that is to be run."""
 
     command: Sequence[str]
     files: Mapping[str, str | bytes]
@@ -49,27 +50,39 @@ class Asked:
     shown: Sequence[Path] = ()
     """Folders or files that the program may read beside the system and its own installation."""
 
+    def contents(self) -> dict[str, bytes]:
+        """Return the files as bytes; a lone surrogate stays as it is, the program's own error."""
+        contents = {}
+        for name, content in self.files.items():
+            if isinstance(content, str):
+                contents[name] = content.encode("utf-8", "surrogatepass")
+            else:
+                contents[name] = content
+        return contents
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Isolation:
-    """Which protections were in force, in words for the record; "not isolated: <reason>" where one could not be had."""
+    """Which protections were in force, in words; "not isolated: <reason>" for one that was not."""
 
-    wall: str
-    """What shuts it in: ``bubblewrap 0.8.0``, ``namespaces`` or ``none``."""
+    backend: str
+    """What isolated it: ``bubblewrap 0.8.0``, ``namespaces`` or ``none``."""
     network: str
     processes: str
     user: str
     files: str
     sums: str
-    """Whether memory and processes are limited in sum."""
+    """Whether memory and processes were limited in total."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
-    """How a program ended: ``exit_code`` where it exited, ``signal`` (its name) where a signal ended it, neither where we did.
+    """How a program ended.
 
-    ``stdout`` and ``stderr`` are cut at the limit; bytes that are not UTF-8 are replaced. ``seconds`` is wall clock from the
-    start of the program, without setting up and clearing away.
+    ``exit_code`` is known if it exited, ``signal`` (its name) if a signal ended it, neither if it
+    was ended by us. ``stdout`` and ``stderr`` are cut at the limit, with bytes that are not UTF-8
+    replaced. ``seconds`` is wall clock from the start of the program, without setting up and
+    clearing away.
     """
 
     end: End
@@ -82,30 +95,38 @@ class Ran:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Way:
-    """A way of shutting a program in; ``reason`` says why it is not a stronger one."""
+class Backend:
+    """What isolates programs; ``reason`` says why it is not a stronger one."""
 
-    kind: Kind
+    kind: BackendKind
     own_uid: bool
-    """Whether root starts it, who can give the program a uid that is nobody's."""
+    """Whether root starts it, who can give the program a uid that nobody else has."""
     version: str = ""
     reason: str = ""
 
     @property
-    def walls(self) -> bool:
-        """Whether it has namespaces of its own at all."""
+    def isolates(self) -> bool:
+        """Whether a program has namespaces of its own at all."""
         return self.kind != "none"
 
     def isolation(self, sums: str) -> Isolation:
-        """Return the same in words; ``sums`` is what a control group holds."""
+        """Return the same in words; ``sums`` says whether a control group limits totals."""
+        backend = f"{self.kind} {self.version}".strip()
+        if self.isolates:
+            return Isolation(
+                backend=backend,
+                network="unshared",
+                processes="pid namespace",
+                user="uid of its own" if self.own_uid else "the caller's uid, user namespace",
+                files="system read-only, private scratch",
+                sums=sums,
+            )
         lacking = f"not isolated: {self.reason}"
         return Isolation(
-            wall=f"{self.kind} {self.version}".strip(),
-            network="unshared" if self.walls else lacking,
-            processes="pid namespace" if self.walls else f"session, swept afterwards ({lacking})",
-            user="uid of its own"
-            if self.own_uid
-            else f"the caller's uid{', user namespace' * self.walls}",
-            files="system read-only, private scratch" if self.walls else lacking,
+            backend=backend,
+            network=lacking,
+            processes=f"session, swept afterwards ({lacking})",
+            user="uid of its own" if self.own_uid else "the caller's uid",
+            files=lacking,
             sums=sums,
         )

@@ -1,13 +1,15 @@
-"""The first process of a long-lived sandbox: it starts one program after another, each in namespaces of its own.
+"""The first process of a long-lived sandbox, which starts one program after another.
 
-It runs inside the sandbox from its text alone (``python -c``), so it imports the standard library only. It never reads
-what a program writes: a program's pipes and its description arrive as descriptors and are passed on unread. Each program
-takes three processes: the *warden* leaves for new namespaces and can be killed at any time; the *first process* of these
-mounts the program's private folders and waits for it; the *program* gives up every power and is executed. When the first
-process ends, the kernel kills all that is left in its namespace, and its scratch folder vanishes with its mounts.
+It runs inside the sandbox from its text alone (``python -c``), so it imports the standard library
+only. It never reads what a program writes: a program's pipes and its description arrive as
+descriptors and are passed on unread. Each program takes three processes: the *warden* leaves for
+new namespaces and can be killed at any time; the *first process* of these mounts the program's
+private folders and waits for it; the *program* gives up every power and is executed. When the first
+process ends, the kernel kills all that is left in its namespace, and its scratch folder vanishes
+with its mounts.
 
-Requests and replies are single bytes on stdin, a socket. What became of a program is written to its report pipe, which
-is closed before the program's first instruction.
+Requests and replies are single bytes on stdin, a socket. What became of a program is written to its
+report pipe, which is closed before the program's first instruction.
 """
 
 from __future__ import annotations
@@ -20,7 +22,10 @@ import resource
 import select
 import signal
 import socket
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 RUN, KILL, DONE = b"R", b"K", b"D"
 READY, STARTED, ENDED, FAILED = "ready", "started", "ended", "failed"
@@ -36,9 +41,12 @@ _KEYCTL = {"x86_64": 250, "aarch64": 219, "riscv64": 219, "ppc64le": 271, "s390x
 _KEYCTL_JOIN_SESSION_KEYRING = 1
 _SHELL_SIGNAL = 128
 _libc = ctypes.CDLL(None, use_errno=True)
+_libc.prctl.argtypes = [ctypes.c_int, *[ctypes.c_ulong] * 4]
+_libc.mount.argtypes = [*[ctypes.c_char_p] * 3, ctypes.c_ulong, ctypes.c_char_p]
+_libc.syscall.argtypes = [ctypes.c_long] * 3
 
 
-class Program(TypedDict):
+class ProgramSpec(TypedDict):
     """How one program is to be run; the host writes it."""
 
     command: list[str]
@@ -57,12 +65,12 @@ class Program(TypedDict):
 
 def main() -> None:
     """Serve until the host closes the socket; end at once if a program leaves a process behind."""
-    _checked(_libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0))  # nobody may trace it or read its memory
+    _check(_libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0))  # nobody may trace it or read its memory
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # a first process gets no signal without a handler
     host = socket.socket(fileno=os.dup(0))
     nothing = os.open("/dev/null", os.O_RDWR)
     os.dup2(nothing, 0)
-    print(READY, flush=True)
+    os.write(1, f"{READY}\n".encode())
     while True:
         request, descriptors, _, _ = socket.recv_fds(host, 1, _DESCRIPTORS)
         if not request:
@@ -97,11 +105,12 @@ def _serve(host: socket.socket, descriptors: list[int]) -> None:
 
 def _is_alone() -> bool:
     """Whether this is the only process left in the sandbox."""
-    return [name for name in os.listdir("/proc") if name.isdecimal()] == [str(os.getpid())]
+    names = os.listdir("/proc")  # noqa: PTH208 - pathlib would double the time of every fork
+    return [name for name in names if name.isdecimal()] == [str(os.getpid())]
 
 
-def _in_child(work, descriptors: list[int]) -> None:  # type: ignore[no-untyped-def]
-    """Do a forked child's work and leave without returning, whatever happens; a failure is reported."""
+def _in_child(work: Callable[[list[int]], None], descriptors: list[int]) -> None:
+    """Do a forked child's work and exit, in any case; a failure is reported."""
     try:
         work(descriptors)
     except BaseException as error:  # noqa: BLE001 - a child must never return into its parent's code
@@ -112,7 +121,7 @@ def _in_child(work, descriptors: list[int]) -> None:  # type: ignore[no-untyped-
 
 def _guard_program(descriptors: list[int]) -> None:
     """Be the warden: leave for new namespaces, and wait for their first process."""
-    _checked(_libc.unshare(_CLONE_NEWNS | _CLONE_NEWIPC | _CLONE_NEWPID))
+    _check(_libc.unshare(_CLONE_NEWNS | _CLONE_NEWIPC | _CLONE_NEWPID))
     first = os.fork()
     if first == 0:
         _in_child(_oversee_program, descriptors)
@@ -123,11 +132,11 @@ def _guard_program(descriptors: list[int]) -> None:
 
 
 def _oversee_program(descriptors: list[int]) -> None:
-    """Be the first process: mount the private folders, start the program, and report how it ended."""
-    _checked(_libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0))
+    """Be the first process: mount private folders, start the program, report how it ended."""
+    _check(_libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0))
     description, report = descriptors[3:]
-    with open(description, encoding="ascii") as file:
-        program: Program = json.load(file)
+    with open(description, encoding="ascii") as file:  # noqa: PTH123 - a descriptor
+        program: ProgramSpec = json.load(file)
     options = program["scratch_options"].encode()
     _mount(b"tmpfs", program["home"].encode(), _MS_NOSUID | _MS_NODEV, options)
     _mount(b"proc", b"/proc", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC, None)
@@ -140,11 +149,13 @@ def _oversee_program(descriptors: list[int]) -> None:
     while ended != child:  # others are orphans of the program
         ended, status = os.wait()
     code = os.waitstatus_to_exitcode(status)
-    _report(report, f"{ENDED} {code if code >= 0 else _SHELL_SIGNAL - code}")
+    if code < 0:
+        code = _SHELL_SIGNAL - code
+    _report(report, f"{ENDED} {code}")
     os._exit(0)
 
 
-def _become_program(descriptors: list[int], program: Program) -> None:
+def _become_program(descriptors: list[int], program: ProgramSpec) -> None:
     """Be the program: give up all powers, bring the files, and execute the command."""
     report = descriptors[-1]
     os.setsid()
@@ -155,8 +166,8 @@ def _become_program(descriptors: list[int], program: Program) -> None:
     os.closerange(report + 1, _MOST_DESCRIPTORS)
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)  # Python ignores them
-    _checked(_libc.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0))  # else /proc/self is not its own
-    with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+    _check(_libc.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0))  # else /proc/self is not its own
+    with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:  # noqa: PTH123
         file.write("1000")  # out of memory, the kernel takes the program and not its supervisor
     _join_new_keyring()
     for kind, soft, hard in program["limits"]:
@@ -169,24 +180,24 @@ def _become_program(descriptors: list[int], program: Program) -> None:
 
 
 def _drop_powers(uid: int | None) -> None:
-    """Give up capabilities, the way to new ones, and the user where the program gets its own."""
+    """Give up capabilities, the way to new ones, and the user if the program gets its own."""
     capability = 0
     while _libc.prctl(_PR_CAPBSET_READ, capability, 0, 0, 0) >= 0:
-        _checked(_libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0))
+        _check(_libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0))
         capability += 1
-    _checked(_libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0))
+    _check(_libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0))
     if uid is not None:
         os.setgroups([])
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)
     _clear_capabilities()
-    _checked(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+    _check(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 
 
 def _clear_capabilities() -> None:
     header = (ctypes.c_uint32 * 2)(_CAPABILITIES_V3, 0)
     none = (ctypes.c_uint32 * 6)()
-    _checked(_libc.capset(header, none))
+    _check(_libc.capset(header, none))
 
 
 def _join_new_keyring() -> None:
@@ -194,7 +205,7 @@ def _join_new_keyring() -> None:
     machine = os.uname().machine
     if machine not in _KEYCTL:
         raise OSError(f"the number of keyctl is unknown for {machine}")
-    _libc.syscall(_KEYCTL[machine], _KEYCTL_JOIN_SESSION_KEYRING, None)  # fails where none exist
+    _libc.syscall(_KEYCTL[machine], _KEYCTL_JOIN_SESSION_KEYRING, 0)  # fails if there are none
 
 
 def _write_files(files: dict[str, str]) -> None:
@@ -204,18 +215,18 @@ def _write_files(files: dict[str, str]) -> None:
             os.makedirs(folder, mode=0o755, exist_ok=True)  # noqa: PTH103
         with open(name, "wb") as file:  # noqa: PTH123
             file.write(content.encode("latin-1"))
-        os.chmod(name, 0o755)  # noqa: PTH101
+        os.chmod(name, 0o755)  # noqa: PTH101, S103
 
 
 def _mount(kind: bytes, folder: bytes, flags: int, options: bytes | None) -> None:
-    _checked(_libc.mount(kind, folder, kind, flags, options))
+    _check(_libc.mount(kind, folder, kind, flags, options))
 
 
 def _report(pipe: int, line: str) -> None:
     os.write(pipe, f"{line}\n".encode("utf-8", "replace"))
 
 
-def _checked(result: int) -> None:
+def _check(result: int) -> None:
     """Raise OSError if a call of the C library has failed."""
     if result != 0:
         number = ctypes.get_errno()

@@ -1,7 +1,8 @@
-"""The files that a program sees: the system read-only, its own installation, what it was given, and a scratch of its own.
+"""The files that a program sees: the system, its installation, its inputs, and a scratch folder.
 
-Everything is listed, so that what nobody thought of is absent: homes, other users' temporary files, most of ``/etc``, devices,
-sockets. The names of what is shown stay, as compilers and interpreters look for their parts by them.
+Everything is listed, so that what nobody thought of is absent: homes, other users' temporary files,
+most of ``/etc``, devices, sockets. Everything shown keeps its name, as compilers and interpreters
+look for their parts by name.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
-SCRATCH, GIVEN = "/scratch", "/given"
-"""Where the program works, and where the files lie that it was given, read-only."""
+SCRATCH, INPUTS = "/scratch", "/given"
+"""Where the program works, and where the files that it is run on lie, read-only."""
 SYSTEM = (
     "/usr",
     "/bin",
@@ -31,48 +32,55 @@ SETTINGS = ("alternatives", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localt
 """Names below ``/etc`` that programs need to start; no accounts, no keys, no certificates."""
 TOOLCHAINS = "java-*"
 """Settings below ``/etc`` that Debian's JDKs look for."""
-TEMPORARY = ("/tmp", "/var/tmp")  # noqa: S108 - links to the scratch in the program's view
+TEMPORARY = ("/tmp", "/var/tmp")  # noqa: S108 - links to the scratch folder in the program's view
 DEVICES = ("null", "zero", "full", "random", "urandom")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """What is shown under its own name, and the links beside it (name to where it leads)."""
+    """What is shown under its own name, and the links beside it (name and target)."""
 
     shown: tuple[Path, ...]
     links: tuple[tuple[str, str], ...]
 
 
 def view(program: Path, shown_too: Iterable[Path] = ()) -> View:
-    """Return what ``program`` is to see; ``shown_too`` are folders or files that it was granted beside the system."""
+    """Return what ``program`` is to see; ``shown_too`` are further folders or files."""
     system = [Path(name) for name in SYSTEM]
     links = [(str(path), str(path.readlink())) for path in system if path.is_symlink()]
     shown = [path for path in system if path.is_dir() and not path.is_symlink()]
     shown += _settings()
     for path in (program, program.resolve()):
-        part = _part(path)
-        if not any(part.is_relative_to(known) for known in (*shown, *map(Path, SYSTEM))):
-            shown.append(part)
-    shown += [path for path in shown_too if not any(path.is_relative_to(known) for known in shown)]
-    free = [name for name in TEMPORARY if not any(path.is_relative_to(name) for path in shown)]
-    return View(shown=tuple(shown), links=(*links, *((name, SCRATCH) for name in free)))
+        installation = _installation(path)
+        if not _is_below(installation, (*shown, *system)):
+            shown.append(installation)
+    for path in shown_too:
+        if not _is_below(path, shown):
+            shown.append(path)
+    for name in TEMPORARY:
+        if not any(path.is_relative_to(name) for path in shown):
+            links.append((name, SCRATCH))
+    return View(shown=tuple(shown), links=tuple(links))
 
 
-def _settings() -> Iterator[Path]:
+def _is_below(path: Path, folders: Iterable[Path]) -> bool:
+    return any(path.is_relative_to(folder) for folder in folders)
+
+
+def _settings() -> list[Path]:
     etc = Path("/etc")
-    yield from (
-        path
-        for path in (*(etc / name for name in SETTINGS), *sorted(etc.glob(TOOLCHAINS)))
-        if path.exists()
-    )
+    named = [etc / name for name in SETTINGS]
+    return [path for path in (*named, *sorted(etc.glob(TOOLCHAINS))) if path.exists()]
 
 
-def _part(program: Path) -> Path:
-    """Return the installation that a program belongs to, the folder above ``bin``; the program alone where that holds more.
+def _installation(program: Path) -> Path:
+    """Return the installation of a program: the folder above ``bin``, or the program alone.
 
-    A home, or the ``.local`` in it, has a ``bin`` too, and beside it what is nobody's business.
+    A home, or the ``.local`` in it, has a ``bin`` too, and beside it what is private.
     """
-    installation = program.parent.parent if program.parent.name == "bin" else program.parent
-    home = Path(os.path.expanduser("~")).resolve()  # noqa: PTH111  Path.home() raises for a user without one
+    folder = program.parent
+    installation = folder.parent if folder.name == "bin" else folder
+    # Path.home() raises for a user without one.
+    home = Path(os.path.expanduser("~")).resolve()  # noqa: PTH111
     private = {home, *home.parents, home / ".local"}
     return program if installation.resolve() in private else installation

@@ -7,14 +7,14 @@ import sys
 
 from greenbench import sandbox
 from greenbench.sandbox import runner
-from greenbench.sandbox.records import Way
+from greenbench.sandbox.records import Backend
 
 request = json.load(sys.stdin)
-way = Way(kind=request["kind"], own_uid=os.geteuid() == 0, reason="forced by a test")
-if (failed := runner._failed(way)) is not None:
+backend = Backend(kind=request["kind"], own_uid=os.geteuid() == 0, reason="forced by a test")
+if (failed := runner._failure(backend)) is not None:
     json.dump({"failed": failed}, sys.stdout)
     sys.exit()
-runner._way = lambda: way
+runner._backend = lambda: backend
 
 with sandbox.Workers(request["interpreter"]) as workers:
     results = []

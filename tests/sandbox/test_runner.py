@@ -25,9 +25,9 @@ from hypothesis import strategies as st
 
 from greenbench import sandbox
 from greenbench.errors import UnavailableError, UsageError
-from greenbench.sandbox import runner as running
+from greenbench.sandbox import runner
 from greenbench.sandbox import workers as workers_module
-from greenbench.sandbox.records import Way
+from greenbench.sandbox.records import Backend
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the sandbox is made of util-linux")
 
@@ -47,16 +47,16 @@ SHORT = sandbox.Limits(wall_seconds=0.6, cpu_seconds=5)
     ids="-".join,
     autouse=True,
 )
-def way(
+def backend(
     request, monkeypatch: pytest.MonkeyPatch, workers: SimpleNamespace, no_folder_is_left: None
 ):
     """Each test runs with each kind of isolation, and in workers: some machines allow the weakest alone."""
     kind, path = request.param
-    chosen = Way(kind=kind, own_uid=os.geteuid() == 0, reason="forced by a test")
+    chosen = Backend(kind=kind, own_uid=os.geteuid() == 0, reason="forced by a test")
     if (failed := failure(chosen)) is not None:
         pytest.skip(f"no {kind} here: {failed}")
-    monkeypatch.setattr(running, "_way", lambda: chosen)
-    monkeypatch.setattr(workers_module, "allowed", lambda *, unsafe: chosen)
+    monkeypatch.setattr(runner, "_backend", lambda: chosen)
+    monkeypatch.setattr(workers_module, "allowed_backend", lambda *, unsafe: chosen)
     if path == "alone":
         yield chosen
         return
@@ -79,15 +79,15 @@ def workers():
 
 
 @cache
-def failure(way: Way) -> str | None:
-    """Try a way, once."""
-    if way.kind == "bubblewrap" and shutil.which("bwrap") is None:
+def failure(backend: Backend) -> str | None:
+    """Try a backend, once."""
+    if backend.kind == "bubblewrap" and shutil.which("bwrap") is None:
         return "bubblewrap is not installed"
-    return running._failed(way)
+    return runner._failure(backend)
 
 
 @cache
-def python_for(way: Way) -> str:
+def python_for(backend: Backend) -> str:
     """Find an interpreter that the program's user can reach."""
     for path in filter(None, (sys.executable, shutil.which("python3", path="/usr/bin:/bin"))):
         try:
@@ -95,13 +95,13 @@ def python_for(way: Way) -> str:
         except UnavailableError:
             continue
         return path
-    pytest.skip(f"no Python that the program's user can reach: {way}")
+    pytest.skip(f"no Python that the program's user can reach: {backend}")
 
 
 def ran(code: str, *arguments: str, **more) -> sandbox.Ran:
-    """Run a Python program in the way of this test."""
+    """Run a Python program in the backend of this test."""
     files = {"main.py": code, **more.pop("files", {})}
-    return RUN["run"]([python_for(running._way()), "main.py", *arguments], files=files, **more)
+    return RUN["run"]([python_for(runner._backend()), "main.py", *arguments], files=files, **more)
 
 
 def alive(token: str) -> list[str]:
@@ -216,7 +216,7 @@ def test_a_fork_bomb_is_contained(token: str) -> None:
     assert alive(token) == []
 
 
-def test_processes_are_counted(way: Way) -> None:
+def test_processes_are_counted(backend: Backend) -> None:
     """Not more than the limit exist at once; a user's own, where they count, are allowed for."""
     code = """
 import os, time
@@ -230,7 +230,7 @@ except OSError:
     print(started, flush=True)
 """
     result = ran(code, limits=sandbox.Limits(processes=5, wall_seconds=5))
-    if way.own_uid or way.walls:
+    if backend.own_uid or backend.isolates:
         assert int(result.stdout) == 5
     else:
         assert 1 <= int(result.stdout) < 200
@@ -322,12 +322,12 @@ def test_big_files_are_refused() -> None:
     assert "File too large" in result.stderr
 
 
-def test_temporary_folders_are_left_clean(token: str, way: Way) -> None:
+def test_temporary_folders_are_left_clean(token: str, backend: Backend) -> None:
     """What is written to the shared temporary folders is gone afterwards, and what is there is not seen."""
-    if not way.walls:
+    if not backend.isolates:
         pytest.skip("needs a mount namespace")
     folders = [
-        d for d in ("/tmp", "/var/tmp") if not Path(python_for(way)).is_relative_to(d)
+        d for d in ("/tmp", "/var/tmp") if not Path(python_for(backend)).is_relative_to(d)
     ]  # its own installation is shown
     code = f"import sys\nfor d in {folders}:\n    open(f'{{d}}/{{sys.argv[1]}}', 'w').close()\nprint('done')"
     assert ran(code, token).stdout == "done\n"
@@ -380,7 +380,7 @@ def test_the_environment_is_minimal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_descriptors_and_privileges_are_shut() -> None:
-    """No open file but the standard ones comes along, not even an inheritable one, no capability, and no way to get any."""
+    """No open file but the standard ones comes along, not even an inheritable one, no capability, and no way to get one."""
     handle = os.open("/dev/null", os.O_RDONLY)
     os.set_inheritable(handle, True)  # noqa: FBT003
     code = "import os; print(sorted(os.listdir('/proc/self/fd'))[:-1]); print(open('/proc/self/status').read())"
@@ -391,7 +391,7 @@ def test_descriptors_and_privileges_are_shut() -> None:
     assert "CapEff:\t0000000000000000" in result.stdout
 
 
-def test_there_is_no_network(way: Way) -> None:
+def test_there_is_no_network(backend: Backend) -> None:
     """A listener of the caller on loopback cannot be reached where the result says so."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
@@ -399,28 +399,30 @@ def test_there_is_no_network(way: Way) -> None:
             f"import socket; socket.create_connection(('127.0.0.1', {port}), 2); print('reached')"
         )
     if result.isolation.network != "unshared":
-        assert result.isolation.network == f"not isolated: {way.reason}"
+        assert result.isolation.network == f"not isolated: {backend.reason}"
         pytest.skip(result.isolation.network)
     assert (result.exit_code, result.stdout) == (1, "")
 
 
-def test_isolation_is_told_as_it_is(way: Way) -> None:
+def test_isolation_is_told_as_it_is(backend: Backend) -> None:
     """The uid and the processes in sight are those that the record claims."""
     result = ran(
         "import os; print(os.getuid(), len([p for p in os.listdir('/proc') if p.isdecimal()]))"
     )
     uid, seen = map(int, result.stdout.split())
     assert (
-        (result.isolation.user == "uid of its own") == (uid not in {0, os.getuid()}) == way.own_uid
+        (result.isolation.user == "uid of its own")
+        == (uid not in {0, os.getuid()})
+        == backend.own_uid
     )
     assert (result.isolation.processes == "pid namespace") == (seen <= 3)
 
 
-def test_many_at_once(token: str, way: Way) -> None:
+def test_many_at_once(token: str, backend: Backend) -> None:
     """Runs from several threads do not meet: each has its own text, folder and count of processes."""
     code = "import os, sys\nif os.fork() == 0: os._exit(0)\nos.wait()\nprint(sys.stdin.read(), len(os.listdir()))"
     with ThreadPoolExecutor(4) as pool:
-        limits = sandbox.Limits(processes=3 if way.own_uid or way.walls else 30)
+        limits = sandbox.Limits(processes=3 if backend.own_uid or backend.isolates else 30)
         results = list(pool.map(lambda n: ran(code, token, stdin=str(n), limits=limits), range(12)))
     assert [(r.end, r.stdout) for r in results] == [("exit", f"{n} 1\n") for n in range(12)]
     assert alive(token) == []
@@ -428,7 +430,7 @@ def test_many_at_once(token: str, way: Way) -> None:
 
 def test_ctrl_c_ends_the_program_and_goes_on(token: str) -> None:
     """KeyboardInterrupt reaches the caller after the tree is dead and the folder gone."""
-    python_for(running._way())
+    python_for(runner._backend())
     timer = threading.Timer(
         0.5, lambda: signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
     )
@@ -441,18 +443,18 @@ def test_ctrl_c_ends_the_program_and_goes_on(token: str) -> None:
 def test_a_program_dies_with_its_caller(token: str, tmp_path: Path) -> None:
     """A caller that is killed cannot clear away its folder, but no program runs on."""
     script = (
-        "import sys; from greenbench import sandbox; from greenbench.sandbox import runner as running, records\n"
-        f"way = records.{running._way()!r}; running._way = lambda: way\n"
+        "import sys; from greenbench import sandbox; from greenbench.sandbox import runner, records\n"
+        f"backend = records.{runner._backend()!r}; runner._backend = lambda: backend\n"
         "sandbox.run([sys.argv[1], '-c', 'import time; time.sleep(99)', sys.argv[2]], files={}, unsafe=True)"
     )
-    command = [sys.executable, "-c", script, python_for(running._way()), token]
+    command = [sys.executable, "-c", script, python_for(runner._backend()), token]
     caller = subprocess.Popen(
         command, env={**os.environ, "TMPDIR": str(tmp_path)}, cwd=Path(__file__).parents[2]
     )
     tmp_path.chmod(0o711)
     assert _becomes(
         lambda: any(
-            line.startswith(python_for(running._way())) and "time.sleep(99)\0" in line
+            line.startswith(python_for(runner._backend())) and "time.sleep(99)\0" in line
             for line in alive(token)
         )
     )
@@ -493,25 +495,25 @@ def say(tmp_path: Path):
         yield program
 
 
-def test_a_closed_folder_is_replaced_in_view(say: Path, way: Way) -> None:
+def test_a_closed_folder_is_replaced_in_view(say: Path, backend: Backend) -> None:
     """A command behind a closed folder runs, where a namespace or the caller's uid allows it."""
-    if way.own_uid and not way.walls:
+    if backend.own_uid and not backend.isolates:
         pytest.skip("another user cannot be let in without a mount namespace")
     assert sandbox.run([str(say), "hi"], files={}, unsafe=True).stdout == "hi\n"
 
 
-def test_what_the_user_cannot_reach_is_no_result(say: Path, way: Way) -> None:
+def test_what_the_user_cannot_reach_is_no_result(say: Path, backend: Backend) -> None:
     """A command that the program's user may not reach is an error, not an exit code."""
-    if not way.own_uid:
+    if not backend.own_uid:
         pytest.skip("the caller's uid reaches what the caller reaches")
     say.parent.chmod(0o700)
     with pytest.raises(UnavailableError, match="cannot be reached by the program's user"):
         sandbox.run([str(say), "hi"], files={}, unsafe=True)
 
 
-def test_what_is_shown_can_be_read_and_not_written(tmp_path: Path, way: Way) -> None:
+def test_what_is_shown_can_be_read_and_not_written(tmp_path: Path, backend: Backend) -> None:
     """A folder of packages is there under its own name; what lies beside it is not."""
-    if not way.walls:
+    if not backend.isolates:
         pytest.skip("without walls everything is shown")
     inside = tmp_path / "inside"
     inside.mkdir(mode=0o755)
@@ -527,12 +529,12 @@ def test_without_walls_nothing_is_run_and_the_remedies_are_told(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The person may install bubblewrap, or take the risk knowingly."""
-    bare = Way(
+    bare = Backend(
         kind="none",
         own_uid=False,
         reason="bubblewrap is not installed; namespaces do not work here (why)",
     )
-    monkeypatch.setattr(running, "_way", lambda: bare)
+    monkeypatch.setattr(runner, "_backend", lambda: bare)
     with pytest.raises(UnavailableError) as caught:
         sandbox.run(["sh", "-c", "echo harm"], files={})
     assert str(caught.value) == (
