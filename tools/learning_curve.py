@@ -36,7 +36,7 @@ T2 = TASKS["T2"]
 
 
 def trained(
-    splits: Splits, start: str, size: TaskSize, seed: int, rivals: Any
+    splits: Splits, start: str, size: TaskSize, seed: int, baselines: Any
 ) -> tuple[Judged, float]:
     """Fine-tune on the train side, judge on the test side, and return the seconds that both took."""
     toggles, checkpoint = (
@@ -49,7 +49,9 @@ def trained(
         batches = toggles.data(splits.train, splits.test, checkpoint, seed)
         net = toggles.training(toggles.architecture(checkpoint), batches)
         answers, took = toggles.inference(net, batches), time.monotonic() - begun
-        return T2.judge(splits, answers, toggles.answers(net, batches, splits.valid), rivals), took
+        return T2.judge(
+            splits, answers, toggles.answers(net, batches, splits.valid), baselines
+        ), took
 
 
 def line(judged: Sequence[Judged], seconds: Sequence[float]) -> str:
@@ -98,10 +100,10 @@ def main() -> None:
     given = parser.parse_args()
     wanted = Wanted(seed=given.split_seed, undersample=given.balance == "undersample")
     whole = vulnerability.load(given.table, columns={}, wanted=wanted)
-    rivals = references.rivals(whole)
+    baselines = references.baselines(whole)
     known = {
         name: f"{scores['mcc']:.3f} / {scores['roc_auc']:.3f}"
-        for name, scores in rivals.scores.items()
+        for name, scores in baselines.scores.items()
     }
     print(f"{len(whole.test)} test functions; MCC / ROC-AUC of the references: {known}")
     print(
@@ -122,7 +124,7 @@ def main() -> None:
                 base, epochs=epochs, learning_rate=rate, max_tokens=tokens, class_weights=weighted
             )
             judged, seconds = zip(
-                *(trained(splits, start, size, seed, rivals) for seed in range(given.seeds)),
+                *(trained(splits, start, size, seed, baselines) for seed in range(given.seeds)),
                 strict=True,
             )
             print(

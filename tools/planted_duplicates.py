@@ -84,7 +84,7 @@ def scores(splits: Splits) -> dict[str, float]:
     for name, model in models.items():
         answers = model.fit(train, labels).predict_proba(rest)[:, 1].tolist()
         border = len(splits.valid)
-        asked = vulnerability_scores.ask(splits, answers[:border])
+        asked = vulnerability_scores.choose_scoring(splits, answers[:border])
         found[name] = bootstrap.point(
             vulnerability_scores.answered(splits, answers[border:], asked)
         )["mcc"]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from greenbench.data.program_tests import Streams
 from greenbench.errors import UsageError
 from greenbench.tasks.translation import load as translation
-from greenbench.tasks.translation.execution import run_tests as judging
+from greenbench.tasks.translation.execution import run_tests
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,12 +49,12 @@ def main() -> None:
 
 def report(data: Path, language: str, most: int | None) -> None:
     """Judge the programs of a language."""
-    if reason := judging.unavailable(language):
+    if reason := run_tests.unavailable(language):
         print(f"{language}: not run: {reason}")
         return
     programs = references(data, language)[:most]
     started = time.monotonic()
-    verdicts = judging.judge(language, [(text, tests) for _, text, tests in programs])
+    verdicts = run_tests.judge(language, [(text, tests) for _, text, tests in programs])
     passed = sum(v.outcome == "passed" for v in verdicts)
     seconds, kinds = time.monotonic() - started, dict(Counter(v.outcome for v in verdicts))
     print(f"{language}: {passed} of {len(programs)} pass in {seconds:.0f} s, {kinds}")

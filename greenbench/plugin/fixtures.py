@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from greenbench.run.measure import CellOutcome
     from greenbench.stages.system import System
     from greenbench.stages.toggles import Toggles
-    from greenbench.tasks.dataset import Dataset
+    from greenbench.tasks.dataset import TaskDataset
     from greenbench.types import Cell, CellResult
 
 
@@ -37,7 +37,7 @@ def cell(request: pytest.FixtureRequest) -> Cell:
 
 
 @pytest.fixture
-def dataset(cell: Cell, pytestconfig: pytest.Config) -> Dataset:
+def dataset(cell: Cell, pytestconfig: pytest.Config) -> TaskDataset:
     """Return a lazy handle of the cell's data: loaded and split on first use, outside windows."""
     return suite_of(pytestconfig).session.inputs(cell.task).dataset
 
@@ -83,7 +83,7 @@ def energy(pytestconfig: pytest.Config) -> Meter:
 @pytest.fixture
 def pipeline(
     cell: Cell,
-    dataset: Dataset,
+    dataset: TaskDataset,
     model: Checkpoint,
     toggles: Toggles,
     power: System,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from greenbench.data.models.checkpoints import Checkpoint
     from greenbench.results.forecast import ForecastKey
     from greenbench.results.reading import RunRecord
-    from greenbench.tasks.dataset import Dataset
+    from greenbench.tasks.dataset import TaskDataset
     from greenbench.types import Cell, TaskSize
 
 FP32 = 4
@@ -38,7 +38,7 @@ class Ahead:
 
     task: str
     size: TaskSize
-    data: Dataset
+    data: TaskDataset
     model: Checkpoint
     cells: tuple[Cell, ...]
 

@@ -13,7 +13,7 @@ from greenbench.errors import UsageError
 from greenbench.experiment import profiles
 from greenbench.results.forecast import ForecastKey
 from greenbench.tasks import TASKS
-from greenbench.tasks.dataset import BALANCE, GENERATED, RULE, Dataset
+from greenbench.tasks.dataset import BALANCE, GENERATED, RULE, TaskDataset
 
 if TYPE_CHECKING:
     from greenbench.experiment.settings import Settings
@@ -27,7 +27,7 @@ class TaskInputs:
 
     task: str
     size: TaskSize
-    dataset: Dataset
+    dataset: TaskDataset
     model: Checkpoint
     forecast_key: ForecastKey
     """What an earlier cell must share with these for its cost to forecast theirs."""
@@ -76,7 +76,7 @@ def _model(task: str, settings: Settings, size: TaskSize) -> Checkpoint:
     return Checkpoint(name, chosen, REVISIONS.get(chosen))
 
 
-def dataset(task: Task, size: TaskSize, settings: Settings) -> Dataset:
+def dataset(task: Task, size: TaskSize, settings: Settings) -> TaskDataset:
     """Return the handle for ``task`` as the settings have it; the same handle for the same data.
 
     Raises UsageError for options that do not fit the task.
@@ -110,8 +110,8 @@ def dataset(task: Task, size: TaskSize, settings: Settings) -> Dataset:
 
 
 @functools.cache
-def _handle(columns: tuple[tuple[str, str], ...], **options: Any) -> Dataset:
-    return Dataset(columns=dict(columns), **options)
+def _handle(columns: tuple[tuple[str, str], ...], **options: Any) -> TaskDataset:
+    return TaskDataset(columns=dict(columns), **options)
 
 
 def _filled(

@@ -1,25 +1,53 @@
-"""The lazy handle of a cell's data: loaded and split once a session, outside every window, the same for all variants."""
+"""The lazy handle of a cell's data, the same for all variants.
+
+They are loaded and split once a session, outside every measured window.
+"""
 
 from __future__ import annotations
 
 import functools
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol, cast
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from greenbench.tasks import Task
+    from greenbench.tasks.dummies import DummyBaselines
     from greenbench.types import Judged
 
 GENERATED = "generated"
 RULE, BALANCE = "random", "none"
-"""What holds where no option says how to split, and how to treat the rarer class."""
+"""How data are split, and how the rarer class is treated, if no option says."""
+
+
+class SplitExamples(Protocol):
+    """Train, valid and test examples of any task, and where they come from."""
+
+    @property
+    def train(self) -> Sequence[object]:
+        """Training examples."""
+        ...
+
+    @property
+    def valid(self) -> Sequence[object]:
+        """Validation examples."""
+        ...
+
+    @property
+    def test(self) -> Sequence[object]:
+        """Test examples."""
+        ...
+
+    @property
+    def facts(self) -> Mapping[str, object]:
+        """Source, checksum, sizes and what was removed."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dataset:
+class TaskDataset:
     """Examples of one task, split by one seed."""
 
     task: Task
@@ -30,59 +58,59 @@ class Dataset:
     direction: str | None = None
     """``SRC:DST``, for tasks that have one; None takes the data's."""
     unsafe: bool = False
-    """Whether generated programs may be run where no sandbox can be had."""
+    """Whether generated programs may be run without a sandbox."""
     max_chars: int | None = None
-    """Examples with more characters are left out, where the task knows how."""
+    """Examples with more characters are left out, if the task can do that."""
     rule: str = RULE
-    """How it is split, for tasks that can be told."""
+    """How it is split, for tasks that have a choice."""
     balance: str = BALANCE
     """How the rarer class is treated in training."""
     natural: float | None = None
     """Share of positive examples that the scores are to be weighted to."""
 
     @functools.cached_property
-    def splits(self) -> Any:
+    def splits(self) -> SplitExamples:
         """Train, valid and test; raises UsageError or UnavailableError with what to do."""
-        return self.task.load(self)
+        return cast("SplitExamples", self.task.load(self))
 
     @property
-    def train(self) -> Sequence[Any]:
+    def train(self) -> Sequence[object]:
         """Training examples."""
-        examples: Sequence[Any] = self.splits.train
-        return examples
+        return self.splits.train
 
     @property
-    def valid(self) -> Sequence[Any]:
+    def valid(self) -> Sequence[object]:
         """Validation examples: never trained on, and never scored."""
-        examples: Sequence[Any] = self.splits.valid
-        return examples
+        return self.splits.valid
 
     @property
-    def test(self) -> Sequence[Any]:
+    def test(self) -> Sequence[object]:
         """Test examples."""
-        examples: Sequence[Any] = self.splits.test
-        return examples
+        return self.splits.test
 
     @property
-    def deciding(self) -> Sequence[Any]:
-        """Validation examples that the judging needs outputs for: none where a task chooses nothing by them."""
+    def deciding(self) -> Sequence[object]:
+        """Validation examples that judging needs outputs for; none if a task chooses nothing."""
         return self.valid if self.task.decides_on_valid else ()
 
     @property
-    def facts(self) -> Mapping[str, Any]:
-        """What was asked for, source, checksum, sizes and what was removed."""
-        balance = {"balance": self.balance} if self.task.classes else {}
-        return {"asked": str(self.source), **balance, **self.splits.facts}
+    def facts(self) -> Mapping[str, object]:
+        """The requested source, the actual one, its checksum, sizes and what was removed."""
+        facts: dict[str, object] = {"asked": str(self.source)}
+        if self.task.classes:
+            facts["balance"] = self.balance
+        facts.update(self.splits.facts)
+        return facts
 
-    def judge(self, outputs: Sequence[Any], deciding: Sequence[Any] = ()) -> Judged:
-        """Score outputs for the test examples, and say where the score should not be believed.
+    def judge(self, outputs: Sequence[object], deciding: Sequence[object] = ()) -> Judged:
+        """Score outputs for the test examples, and warn if the score should not be believed.
 
         ``deciding`` are the outputs for the examples of that name.
         """
-        judged = self.task.judge(self.splits, outputs, deciding, self.rivals)
+        judged = self.task.judge(self.splits, outputs, deciding, self.baselines)
         return replace(judged, doubts=(*judged.doubts, *self.task.data_doubts(self.facts)))
 
     @functools.cached_property
-    def rivals(self) -> Any:
-        """What trivial predictors answer to the same test examples, computed once."""
-        return self.task.rivals(self.splits)
+    def baselines(self) -> DummyBaselines:
+        """What dummy baselines answer to the same test examples, computed once."""
+        return self.task.baselines(self.splits)

@@ -1,4 +1,4 @@
-"""What trivial predictors reach on the test rows that a model answers too, and by how much the model leads them."""
+"""What dummy baselines reach on the test rows that a model answers too, and the model's lead."""
 
 from __future__ import annotations
 
@@ -10,57 +10,68 @@ if TYPE_CHECKING:
 
     from greenbench.stats.classification_scores import Array
 
+Lead = dict[str, float | None]
+"""``<metric>_lead`` and the bounds ``<metric>_lead_low`` and ``<metric>_lead_high``."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rivals:
-    """The references on the test rows of one split."""
+class DummyBaselines:
+    """The dummy baselines on the test rows of one split, by name."""
 
     scores: Mapping[str, Mapping[str, float | None]]
-    """Reference, then score; None where it is undefined."""
+    """Each score of a baseline; None if it is undefined."""
     drawn: Mapping[str, Mapping[str, Array]]
     """The scores on resampled rows."""
-    speaking: Mapping[str, str]
-    """Reference to what it does, for sentences."""
+    descriptions: Mapping[str, str]
+    """What each baseline does, for sentences."""
 
-    def leads(
-        self, name: str, reached: float | None, drawn: Array | None
-    ) -> dict[str, dict[str, float | None]]:
-        """Return by how much a model leads each reference in the score ``name``, with a paired 95 % interval.
+    def leads(self, metric: str, score: float | None, drawn: Array | None) -> dict[str, Lead]:
+        """Return by how much a model leads each baseline, with a paired 95 % interval.
 
-        ``reached`` is the model's score, and ``drawn`` the same on the resampled rows; None where there is none.
+        ``score`` is the model's in ``metric``, and ``drawn`` the same on the resampled rows; None
+        if there is none.
         """
-        return {rival: self._lead(name, rival, reached, drawn) for rival in self.scores}
+        return {baseline: self._lead(metric, baseline, score, drawn) for baseline in self.scores}
 
-    def _lead(
-        self, name: str, rival: str, reached: float | None, drawn: Array | None
-    ) -> dict[str, float | None]:
+    def _lead(self, metric: str, baseline: str, score: float | None, drawn: Array | None) -> Lead:
         from greenbench.stats import bootstrap
 
-        theirs, resampled = self.scores[rival].get(name), self.drawn[rival].get(name)
-        lead = None if theirs is None or reached is None else reached - theirs
+        baseline_score = self.scores[baseline].get(metric)
+        baseline_drawn = self.drawn[baseline].get(metric)
+        lead = None
         bounds = bootstrap.Interval(None, None)
-        if lead is not None and drawn is not None and resampled is not None:
-            bounds = bootstrap.interval(drawn - resampled)
+        if score is not None and baseline_score is not None:
+            lead = score - baseline_score
+            if drawn is not None and baseline_drawn is not None:
+                bounds = bootstrap.interval(drawn - baseline_drawn)
         return {
-            f"{name}_lead": lead,
-            f"{name}_lead_low": bounds.low,
-            f"{name}_lead_high": bounds.high,
+            f"{metric}_lead": lead,
+            f"{metric}_lead_low": bounds.low,
+            f"{metric}_lead_high": bounds.high,
         }
 
-    def doubts(self, leads: Mapping[str, Mapping[str, float | None]], name: str) -> tuple[str, ...]:
-        """Name the references that score as well as the model, and those that it is not shown to beat."""
-        told = []
-        for rival, lead in leads.items():
-            ahead, low = lead[f"{name}_lead"], lead[f"{name}_lead_low"]
+    def doubts(self, leads: Mapping[str, Lead], metric: str) -> tuple[str, ...]:
+        """Name the baselines that score as well as the model, and those it is not shown to beat."""
+        warnings = []
+        for baseline, lead in leads.items():
+            ahead = lead[f"{metric}_lead"]
+            low = lead[f"{metric}_lead_low"]
             if ahead is None or (ahead > 0 and low is not None and low > 0):
                 continue
-            score = f"{self.speaking[rival]} scores {name} {self.scores[rival][name]:.3f}"
-            if ahead <= 0:
-                told.append(
-                    f"{score}, {'as the model does' if ahead == 0 else f'{-ahead:.3f} above the model'}"
-                )
-            else:
-                told.append(
-                    f"{score}, which the model is not shown to beat: it is {ahead:.3f} ahead, by an interval that holds 0"
-                )
-        return tuple(told)
+            score = self.scores[baseline][metric]
+            warnings.append(
+                f"{self.descriptions[baseline]} scores {metric} {score:.3f}, {_compared(ahead)}"
+            )
+        return tuple(warnings)
+
+
+def _compared(ahead: float) -> str:
+    """Say how a baseline compares with a model that leads it by ``ahead``."""
+    if ahead == 0:
+        return "as the model does"
+    if ahead < 0:
+        return f"{-ahead:.3f} above the model"
+    return (
+        f"which the model is not shown to beat: it is {ahead:.3f} ahead, and the 95 % confidence "
+        "interval contains 0"
+    )

@@ -22,7 +22,7 @@ from greenbench.report.plan import Ahead
 from greenbench.results.forecast import ForecastKey
 from greenbench.results.reading import RunRecord
 from greenbench.tasks import TASKS
-from greenbench.tasks.dataset import Dataset
+from greenbench.tasks.dataset import TaskDataset
 from greenbench.types import Cell
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def ahead(*cells: Cell, model: Checkpoint | None = None, **changed: Any) -> Ahea
     """Return T1 on generated data with a model that does not lie here, but for what is changed."""
     size = replace(SIZE, **{k: v for k, v in changed.items() if hasattr(SIZE, k)})
     data = {"source": "generated", "columns": {}, "sizes": size.sizes, "seed": 0, "direction": None}
-    known = Dataset(
+    known = TaskDataset(
         task=TASKS["T1"],
         **{**data, **{k: v for k, v in changed.items() if k in {"source", "direction"}}},
     )
@@ -244,7 +244,7 @@ def test_every_profile_can_be_planned(profile: Any, task: str) -> None:
     """Each has a model and data for each task, and what it says of itself is enough for a plan."""
     size = profile.tasks[task]
     pinned = size.data + (f"@{size.data_revision}" if size.data_revision else "")
-    data = Dataset(task=TASKS[task], source=pinned, columns={}, sizes=size.sizes, seed=0)
+    data = TaskDataset(task=TASKS[task], source=pinned, columns={}, sizes=size.sizes, seed=0)
     model = Checkpoint(TASKS[task].model, size.model, size.model_revision)
     one = replace(cell(), task=task, profile=profile.name)
     found = outlook.lines(

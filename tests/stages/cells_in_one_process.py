@@ -22,7 +22,7 @@ from greenbench.pipeline import Pipeline
 from greenbench.stages.system import System
 from greenbench.stages.toggles import Toggles
 from greenbench.tasks import TASKS
-from greenbench.tasks.dataset import Dataset
+from greenbench.tasks.dataset import TaskDataset
 from greenbench.types import Cell
 
 ROOT = Path(__file__).parents[2]
@@ -43,7 +43,7 @@ class Unmetered:
         return ()
 
 
-def predictions(cells: dict[str, Cell], name: str, data: Dataset) -> list[float]:
+def predictions(cells: dict[str, Cell], name: str, data: TaskDataset) -> list[float]:
     """Run one cell as a session does and return the probability of each test function."""
     cell = cells["V0" if name == "one-thread" else name]
     system = (
@@ -63,7 +63,7 @@ def main() -> None:
     variants = matrix.load(ROOT / "experiment.md", ROOT / "variants").variants
     planned = cells_of("T2", variants, PROFILES["tiny"], seed=0, rounds=1)
     cells = {cell.variant[:2]: cell for cell in planned}
-    data = Dataset(task=TASKS["T2"], source="generated", columns={}, sizes=(64, 16, 32), seed=0)
+    data = TaskDataset(task=TASKS["T2"], source="generated", columns={}, sizes=(64, 16, 32), seed=0)
     sys.stdout.write(json.dumps([predictions(cells, name, data) for name in sys.argv[1:]]))
 
 

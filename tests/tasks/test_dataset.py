@@ -15,7 +15,7 @@ from greenbench.experiment.profiles import PROFILES
 from greenbench.experiment.settings import Settings
 from greenbench.run.inputs import dataset
 from greenbench.tasks import TASKS, Task
-from greenbench.tasks.dummies import Rivals
+from greenbench.tasks.dummies import DummyBaselines
 
 SIZE = PROFILES["tiny"].tasks["T2"]
 TEST = tuple(Example(text=f"t{i}", label=i % 2) for i in range(4))
@@ -41,10 +41,10 @@ class Loader:
             facts={"rows": 6},
         )
 
-    def rivals(self, splits: Splits) -> Rivals:
+    def baselines(self, splits: Splits) -> DummyBaselines:
         """Give no trivial predictor."""
         self.judged.append(splits)
-        return Rivals(scores={}, drawn={}, speaking={})
+        return DummyBaselines(scores={}, drawn={}, descriptions={})
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def loader() -> Loader:
 @pytest.fixture
 def task(loader: Loader) -> Task:
     """Give the vulnerability task with counted data."""
-    return replace(TASKS["T2"], load=loader.load, rivals=loader.rivals)
+    return replace(TASKS["T2"], load=loader.load, baselines=loader.baselines)
 
 
 def asked(**changed: Any) -> Settings:
@@ -142,7 +142,7 @@ def test_columns_without_data_are_refused(task: Task) -> None:
 def test_references_are_computed_once(task: Task, loader: Loader) -> None:
     """They do not depend on the variant: the first cell pays for all."""
     handle = dataset(task, SIZE, asked())
-    first, second = handle.rivals, handle.rivals
+    first, second = handle.baselines, handle.baselines
     assert first is second
     assert loader.judged == [handle.splits]
 

@@ -43,7 +43,7 @@ def test_pretraining_saw_no_held_out_shape() -> None:
 def test_copying_the_source_passes_no_test() -> None:
     """Java is no Python: the reference in every result passes none and does not even compile."""
     splits = translation.load("generated", columns={}, sizes=(8, 8, 24), seed=0)
-    copied = translation_references.rivals(splits).scores["copy_source"]
+    copied = translation_references.baselines(splits).scores["copy_source"]
     assert (copied["pass_at_1"], copied["compile_rate"]) == (0.0, 0.0)
 
 

@@ -34,13 +34,13 @@ SIZE = PROFILES["tiny"].tasks["T2"]
 def test_trivial_predictors_stay_low(seed: int) -> None:
     """Neither a bag of words nor length reaches an MCC of 0.3 on held-out functions of the profile."""
     splits = vulnerability.load(SIZE.data, columns={}, wanted=Wanted(seed=seed, sizes=SIZE.sizes))
-    scores = references.rivals(splits).scores
+    scores = references.baselines(splits).scores
     assert {name: s["mcc"] for name, s in scores.items() if abs(s["mcc"] or 0.0) > 0.3} == {}
 
 
 def _mcc(splits: Splits, probabilities: Sequence[float]) -> float:
     """Return the MCC at the threshold 0.5."""
-    asked = vulnerability_scores.ask(splits, ())
+    asked = vulnerability_scores.choose_scoring(splits, ())
     return bootstrap.point(vulnerability_scores.answered(splits, probabilities, asked))["mcc"]
 
 

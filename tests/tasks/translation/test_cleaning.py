@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from greenbench.data.pairs import Pair
-from greenbench.tasks.translation.cleaning import clean, clean_all, told
+from greenbench.tasks.translation.cleaning import clean, clean_all, sentences
 
 PAIR = Pair(
     source="int f(int a) { return a; }", target="def f(a):\n    return a", language="python"
@@ -47,8 +47,10 @@ def test_cleaning_adds_nothing_and_is_done_once(output: str) -> None:
         assert text == output
 
 
-def test_how_many_were_cleaned_is_told() -> None:
+def test_how_many_were_cleaned_is_sentences() -> None:
     """One sentence a rule that acted."""
     texts, counts = clean_all([PROGRAM, f"```\n{PROGRAM}\n```"], [PAIR, PAIR])
     assert [t.strip() for t in texts] == [PROGRAM, PROGRAM]
-    assert told(counts, 2) == ("1 of 2 answers stood in a Markdown code block and were cleaned",)
+    assert sentences(counts, 2) == (
+        "1 of 2 answers stood in a Markdown code block and were cleaned",
+    )

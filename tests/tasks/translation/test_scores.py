@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from greenbench.data.pairs import Pair, PairSplits
 from greenbench.errors import UnavailableError
-from greenbench.tasks.dummies import Rivals
+from greenbench.tasks.dummies import DummyBaselines
 from greenbench.tasks.translation import load as translation
-from greenbench.tasks.translation.dummies import most_similar, rivals
-from greenbench.tasks.translation.execution import run_tests as judging
-from greenbench.tasks.translation.execution.run_tests import FAILURES, Verdict
+from greenbench.tasks.translation.dummies import baselines, most_similar
+from greenbench.tasks.translation.execution import run_tests
+from greenbench.tasks.translation.execution.run_tests import FAILURES, ProgramOutcome
 from greenbench.tasks.translation.scores import (
     NO_TARGETS,
     NO_TESTS,
@@ -53,7 +53,7 @@ def splits() -> PairSplits:
         pytest.skip("the sandbox is made of util-linux")
     made = translation.load("generated", columns={}, sizes=(12, 4, 10), seed=0)
     try:
-        judging.judge_one(made.test[0].language, "", made.test[0].tests)
+        run_tests.judge_one(made.test[0].language, "", made.test[0].tests)
     except UnavailableError as lacking:
         pytest.skip(str(lacking))
     return made
@@ -64,7 +64,7 @@ def targets(pairs: Sequence[Pair]) -> list[str]:
     return [p.target for p in pairs]
 
 
-NOBODY = Rivals(scores={}, drawn={}, speaking={})
+NOBODY = DummyBaselines(scores={}, drawn={}, descriptions={})
 
 
 def sides(pairs: Sequence[Pair], train: Sequence[Pair] = ()) -> PairSplits:
@@ -72,7 +72,9 @@ def sides(pairs: Sequence[Pair], train: Sequence[Pair] = ()) -> PairSplits:
     return PairSplits(train=tuple(train), valid=(), test=tuple(pairs))
 
 
-def judge(pairs: Sequence[Pair], outputs: Sequence[str], references: Rivals = NOBODY) -> Judged:
+def judge(
+    pairs: Sequence[Pair], outputs: Sequence[str], references: DummyBaselines = NOBODY
+) -> Judged:
     """Judge outputs for pairs."""
     return judge_splits(sides(pairs), outputs, references)
 
@@ -190,7 +192,7 @@ def test_the_true_targets_reach_everything(splits: PairSplits) -> None:
 
 
 @pytest.mark.skipif(
-    judging.unavailable("java") is not None, reason=str(judging.unavailable("java"))
+    run_tests.unavailable("java") is not None, reason=str(run_tests.unavailable("java"))
 )
 def test_the_true_targets_reach_everything_in_java(splits: PairSplits) -> None:
     """So do the Java texts of a few programs."""
@@ -223,7 +225,7 @@ def test_failures_are_counted_by_kind(splits: PairSplits) -> None:
 
 def test_references_are_scored_as_the_model_is(splits: PairSplits) -> None:
     """Java is no Python, though its text is not far; nothing at all compiles, and passes no test."""
-    found = rivals(splits).scores
+    found = baselines(splits).scores
     assert list(found) == ["copy_source", "nearest", "empty"]
     copied, empty = found["copy_source"], found["empty"]
     assert (copied["pass_at_1"], copied["compile_rate"], copied["exact_match"]) == (0, 0, 0)
@@ -233,7 +235,7 @@ def test_references_are_scored_as_the_model_is(splits: PairSplits) -> None:
 
 def test_references_without_tests_have_text_scores() -> None:
     """What was not run has no score, also of a reference."""
-    found = rivals(sides(PLAIN)).scores["copy_source"]
+    found = baselines(sides(PLAIN)).scores["copy_source"]
     assert found["pass_at_1"] is None
     assert found["bleu"] == pytest.approx(
         sacrebleu.corpus_bleu(
@@ -254,9 +256,9 @@ def test_the_nearest_training_pair_gives_its_target() -> None:
         Pair(source="int add(int c)", target="x", language="cs"),
     ]
     assert most_similar(known[:2], asked) == [1, 0]
-    found = rivals(sides(asked, known)).scores["nearest"]
+    found = baselines(sides(asked, known)).scores["nearest"]
     assert found["exact_match"] == 0
-    assert rivals(sides(known[:2], known)).scores["nearest"]["exact_match"] == 1
+    assert baselines(sides(known[:2], known)).scores["nearest"]["exact_match"] == 1
 
 
 @pytest.mark.parametrize("count", [0, 9, 41])
@@ -297,7 +299,7 @@ def test_giving_back_the_sources_is_degenerate() -> None:
 
 def test_references_that_do_as_well_are_doubted() -> None:
     """The true targets beat every reference; copies of the sources do not beat copying."""
-    references = rivals(sides(PLAIN, PLAIN[:2]))
+    references = baselines(sides(PLAIN, PLAIN[:2]))
     best = judge(PLAIN, targets(PLAIN), references)
     assert not [d for d in best.doubts if "scores" in d]
     assert best.references["copy_source"]["bleu_lead"] > 0
@@ -312,7 +314,7 @@ def test_references_that_do_as_well_are_doubted() -> None:
 
 def test_passing_no_test_is_not_better_than_writing_nothing(splits: PairSplits) -> None:
     """The share of passed programs has to be shown to be above that of an empty text."""
-    references = rivals(splits)
+    references = baselines(splits)
     none, all_ = (
         judge_splits(splits, o, references)
         for o in (["x = 1"] * 9 + ["y = 2"], targets(splits.test))
@@ -357,13 +359,13 @@ def test_programs_that_ran_without_protection_are_told(
     from greenbench import sandbox
 
     line = "not isolated: no namespaces here"
-    weak = Verdict(
+    weak = ProgramOutcome(
         outcome="passed",
         isolation=sandbox.Isolation(
-            wall="none", network=line, processes="", user="", files="", sums=""
+            backend="none", network=line, processes="", user="", files="", sums=""
         ),
     )
-    monkeypatch.setattr(judging, "judge", lambda _language, programs, **_: [weak for _ in programs])
+    monkeypatch.setattr(run_tests, "judge", lambda _language, programs, **_: [weak for _ in programs])
     judged = judge(splits.test, targets(splits.test))
     assert [d for d in judged.doubts if "network" in d] == [
         f"translations ran with the network {line}"

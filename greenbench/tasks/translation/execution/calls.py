@@ -1,14 +1,15 @@
 """Judging a function by calling it: the harnesses that do so in Python and Java.
 
-Expected outputs never enter the sandbox: the function is called with each case's arguments, what it returns is printed, and
-the comparison is made here. Types count: ``3.0`` or ``True`` is no ``int`` of Java.
+Expected outputs never enter the sandbox: the function is called with each case's arguments, what it
+returns is printed, and the comparison is made here. Types count: ``3.0`` or ``True`` is no ``int``
+of Java.
 """
 
 from __future__ import annotations
 
 import json
 import secrets
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from greenbench import sandbox
 from greenbench.tasks.translation.execution.building import (
@@ -18,7 +19,7 @@ from greenbench.tasks.translation.execution.building import (
     build,
     complaint,
 )
-from greenbench.tasks.translation.execution.outcome import Verdict, refused, verdict
+from greenbench.tasks.translation.execution.outcome import ProgramOutcome, concluded, refused
 from greenbench.tasks.translation.execution.outputs_equal import same
 from greenbench.tasks.translation.execution.toolchains import ISOLATED_PYTHON
 
@@ -30,62 +31,70 @@ if TYPE_CHECKING:
     from greenbench.tasks.translation.execution.outcome import Outcome
 
 
-def judge_calls(language: str, program: str, tests: Calls, runner: Runner) -> Verdict:
-    """Call a function of ``program`` once a case, all in one run; the empty program is known to have none."""
+def judge_calls(language: str, program: str, tests: Calls, runner: Runner) -> ProgramOutcome:
+    """Call a function of ``program`` once a case, all in one run.
+
+    The empty program is known to have no function.
+    """
     if language == "python" and not program:
-        return Verdict(outcome="runtime_error", note=f"KeyError: {tests.entry!r}")
-    mark = secrets.token_hex(
-        8
-    )  # lines of the harness begin with it, whatever else the program prints
-    built = (
-        _python(program, runner) if language == "python" else _java(program, tests, mark, runner)
-    )
+        return ProgramOutcome(outcome="runtime_error", note=f"KeyError: {tests.entry!r}")
+    # Lines of the harness begin with the mark, whatever else the program prints.
+    mark = secrets.token_hex(8)
+    stdin = ""
+    built: Built | NotBuilt
+    if language == "python":
+        built = _python(program, runner)
+        stdin = _request(tests, mark)
+    else:
+        built = _java(program, tests, mark, runner)
     if isinstance(built, NotBuilt):
         return refused(built)
-    asked = {"mark": mark, "entry": tests.entry, "calls": [case.arguments for case in tests.cases]}
-    ran = built.run(_literal(asked) if language == "python" else "")
-    said = [
-        json.loads(line[len(mark) :], strict=False)
-        for line in ran.stdout.split("\n")
-        if _whole(line, mark)
-    ]
-    outcome, note = _outcome(ran, said, tests)
-    return verdict(outcome, note, ran)
+    ran = built.run(stdin)
+    outcome, note = _outcome(ran, _messages(ran.stdout, mark), tests)
+    return concluded(outcome, note, ran)
 
 
-def _whole(line: str, mark: str) -> bool:
-    """Whether a line is the harness's and was not cut off when the program was ended."""
-    if not line.startswith(mark):
-        return False
-    try:
-        return isinstance(json.loads(line[len(mark) :], strict=False), dict)
-    except (ValueError, RecursionError):
-        return False
+def _request(tests: Calls, mark: str) -> str:
+    """Write what JSON would carry as a literal of Python, which takes no import to read."""
+    calls = [case.arguments for case in tests.cases]
+    request = {"mark": mark, "entry": tests.entry, "calls": calls}
+    return ascii(json.loads(json.dumps(request)))
+
+
+def _messages(stdout: str, mark: str) -> list[dict[str, object]]:
+    """Return the harness's messages, without one that was cut off as the program was ended."""
+    messages = []
+    for line in stdout.split("\n"):
+        if not line.startswith(mark):
+            continue
+        try:
+            message = json.loads(line.removeprefix(mark), strict=False)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(message, dict):
+            messages.append(message)
+    return messages
 
 
 def _outcome(
-    ran: sandbox.Ran, said: Sequence[Mapping[str, Any]], tests: Calls
+    ran: sandbox.Ran, messages: Sequence[Mapping[str, object]], tests: Calls
 ) -> tuple[Outcome, str]:
-    if any("compile" in line for line in said):
-        return "does_not_compile", str(said[-1].get("compile"))
+    """Return what came of the calls, with a note."""
+    if any("compile" in message for message in messages):
+        return "does_not_compile", str(messages[-1].get("compile"))
     if ran.end == "timeout":
         return "timeout", f"ended after {ran.seconds:.1f} s"
-    answers = [line["value"] for line in said if "value" in line]
-    failed = next((line["error"] for line in said if "error" in line), None)
-    if failed is not None or len(answers) < len(tests.cases):
-        return "runtime_error", str(failed or complaint(ran))
+    for message in messages:
+        if message.get("error") is not None:
+            return "runtime_error", str(message["error"] or complaint(ran))
+    answers = [message["value"] for message in messages if "value" in message]
+    if len(answers) < len(tests.cases):
+        return "runtime_error", complaint(ran)
     for case, answer in zip(tests.cases, answers, strict=False):
         if not same(answer, case.expected):
-            return (
-                "wrong_output",
-                f"{tests.entry}{case.arguments} gave {answer!r}, expected {case.expected!r}",
-            )
+            call = f"{tests.entry}{case.arguments}"
+            return "wrong_output", f"{call} gave {answer!r}, expected {case.expected!r}"
     return "passed", ""
-
-
-def _literal(request: Mapping[str, Any]) -> str:
-    """Write what JSON would carry as a literal of Python, which takes no import to read."""
-    return ascii(json.loads(json.dumps(request)))
 
 
 _PYTHON_HARNESS = """\
@@ -97,8 +106,9 @@ def written(value):
         return repr(value)
     if kind is bool:
         return "true" if value else "false"
-    if kind is str and value.isascii() and value.isprintable() and '"' not in value and "\\\\" not in value:
-        return '"' + value + '"'
+    if kind is str and value.isascii() and value.isprintable():
+        if '"' not in value and "\\\\" not in value:
+            return '"' + value + '"'
     if kind is list and all(type(item) is int for item in value):
         return repr(value)
     import json
@@ -136,13 +146,15 @@ def _python(program: str, runner: Runner) -> Built:
 _JAVA_HARNESS = """\
 public class Main {{
     static String show(Object value) {{
-        return value == null || value instanceof Number || value instanceof Boolean ? "" + value : quote("" + value);
+        boolean plain = value == null || value instanceof Number || value instanceof Boolean;
+        return plain ? "" + value : quote("" + value);
     }}
     static String show(int[] value) {{
         return java.util.Arrays.toString(value);
     }}
     static String quote(String text) {{
-        return '"' + text.replace("\\\\", "\\\\\\\\").replace("\\"", "\\\\\\"").replace("\\n", "\\\\n") + '"';
+        String escaped = text.replace("\\\\", "\\\\\\\\").replace("\\"", "\\\\\\"");
+        return '"' + escaped.replace("\\n", "\\\\n") + '"';
     }}
     static void say(String name, String value) {{
         System.out.println("\\n{mark}{{\\"" + name + "\\": " + value + "}}");
@@ -160,26 +172,23 @@ public class Main {{
 
 
 def _java(program: str, tests: Calls, mark: str, runner: Runner) -> Built | NotBuilt:
-    calls = [
-        f'            say("value", show({tests.entry}({_java_arguments(tests, c.arguments)})));'
-        for c in tests.cases
-    ]
+    calls = []
+    for case in tests.cases:
+        call = f"{tests.entry}({_java_arguments(tests, case.arguments)})"
+        calls.append(f'            say("value", show({call}));')
     text = _JAVA_HARNESS.format(mark=mark, calls="\n".join(calls), program=program)
-    return build(
-        "java",
-        Sources(files={"Main.java": text}, compiled=("Main.java",), entry="Main"),
-        runner,
-    )
+    sources = Sources(files={"Main.java": text}, compiled=("Main.java",), entry="Main")
+    return build("java", sources, runner)
 
 
-def _java_arguments(tests: Calls, arguments: Sequence[Any]) -> str:
-    return ", ".join(
-        _java_literal(type_, value)
-        for type_, value in zip(tests.parameters, arguments, strict=True)
-    )
+def _java_arguments(tests: Calls, arguments: Sequence[object]) -> str:
+    literals = []
+    for type_, value in zip(tests.parameters, arguments, strict=True):
+        literals.append(_java_literal(type_, value))
+    return ", ".join(literals)
 
 
-def _java_literal(type_: str, value: Any) -> str:
-    if type_ == "int[]":
+def _java_literal(type_: str, value: object) -> str:
+    if type_ == "int[]" and isinstance(value, list | tuple):
         return f"new int[]{{{', '.join(map(str, value))}}}"
     return json.dumps(value)

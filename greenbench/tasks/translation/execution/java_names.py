@@ -1,4 +1,4 @@
-"""Names in a Java program: of its file, and of the class that starts it."""
+"""The names that a Java program needs: of its file, and of the class that starts it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 _LONGEST = 100
-"""Characters of a name that a file system takes however they are encoded; with a longer one the compiler will complain."""
+"""Characters of a name that any file system takes; with a longer one the compiler complains."""
 _TOKEN = re.compile(
     r"""
     //[^\n]* | /\*.*?(?:\*/|\Z)                                        # comments
@@ -21,43 +21,51 @@ _TOKEN = re.compile(
 
 
 @dataclass(slots=True)
-class _Type:
+class _TopLevelType:
     name: str
-    public: bool
-    starts: bool = False
+    is_public: bool
+    has_main: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Names:
+class JavaNames:
     """What a program's file has to be called, and the class that starts it, with its package."""
 
     file: str
     entry: str
 
 
-def names(text: str) -> Names:
-    """Name a program's file after its public top-level type, and find the top-level type with a ``main``; else both are Main.
+def java_names(text: str) -> JavaNames:
+    """Name a program's file after its public top-level type, and find the type with a ``main``.
 
-    A scan of the braces outside comments and texts, not a parser: what it misses does not compile or start, as if misnamed.
+    Without such types both are Main. This is a scan of the braces outside comments and texts, not a
+    parser: what it misses does not compile or start, as if misnamed.
     """
     package, types = _scan(text)
-    public = next((one.name for one in types if one.public and len(one.name) <= _LONGEST), "Main")
-    start = next((one.name for one in types if one.starts and len(one.name) <= _LONGEST), public)
-    return Names(file=f"{public}.java", entry=f"{package}.{start}" if package else start)
+    usable = [type_ for type_ in types if len(type_.name) <= _LONGEST]
+    public = next((type_.name for type_ in usable if type_.is_public), "Main")
+    start = next((type_.name for type_ in usable if type_.has_main), public)
+    return JavaNames(file=f"{public}.java", entry=f"{package}.{start}" if package else start)
 
 
-def _scan(text: str) -> tuple[str, list[_Type]]:
-    package, types, depth, public = "", list[_Type](), 0, False
+def _scan(text: str) -> tuple[str, list[_TopLevelType]]:
+    """Return the package and the top-level types of a program."""
+    package = ""
+    types: list[_TopLevelType] = []
+    depth = 0
+    after_public = False
     for token in _TOKEN.finditer(text):
         kind = token.lastgroup
-        if kind in {"open", "close"}:
-            depth += 1 if kind == "open" else -1
+        if kind == "open":
+            depth += 1
+        elif kind == "close":
+            depth -= 1
         elif kind == "main" and depth == 1 and types:
-            types[-1].starts = True
+            types[-1].has_main = True
         elif depth == 0 and kind == "package":
             package = package or token["package"]
         elif depth == 0 and kind == "type":
-            types.append(_Type(token["type"], public))
+            types.append(_TopLevelType(token["type"], after_public))
         if depth == 0 and kind is not None:
-            public = kind == "public"
+            after_public = kind == "public"
     return package, types

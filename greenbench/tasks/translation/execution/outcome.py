@@ -1,4 +1,4 @@
-"""What can come of a translation that was run on its tests."""
+"""What can come of running a translation on its tests."""
 
 from __future__ import annotations
 
@@ -18,29 +18,30 @@ _LONGEST_NOTE = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class ProgramOutcome:
     """What came of one translation."""
 
     outcome: Outcome
     note: str = ""
     """The first line of what went wrong."""
     isolation: Isolation | None = None
+    """What isolated the program; None if it was not run."""
 
 
-def verdict(outcome: Outcome, note: str, ran: Ran | NotBuilt) -> Verdict:
-    """Return a verdict with a note that is short."""
-    return Verdict(outcome=outcome, note=note[:_LONGEST_NOTE], isolation=ran.isolation)
+def concluded(outcome: Outcome, note: str, ran: Ran | NotBuilt) -> ProgramOutcome:
+    """Return the outcome of a run, with a short note."""
+    return ProgramOutcome(outcome=outcome, note=note[:_LONGEST_NOTE], isolation=ran.isolation)
 
 
-def refused(built: NotBuilt) -> Verdict:
-    """Return the verdict on a program that does not compile."""
-    return verdict("does_not_compile", built.note, built)
+def refused(built: NotBuilt) -> ProgramOutcome:
+    """Return the outcome of a program that does not compile."""
+    return concluded("does_not_compile", built.note, built)
 
 
-def failed(ran: Ran, note: str = "") -> Verdict | None:
-    """Return the verdict on a run that did not come to its end in peace: with exit code 0; else None."""
+def failure(ran: Ran) -> ProgramOutcome | None:
+    """Return the outcome of a run that did not end with exit code 0; else None."""
     if ran.end == "timeout":
-        return verdict("timeout", f"ended after {ran.seconds:.1f} s", ran)
+        return concluded("timeout", f"ended after {ran.seconds:.1f} s", ran)
     if ran.end != "exit" or ran.exit_code != 0:
-        return verdict("runtime_error", note or complaint(ran), ran)
+        return concluded("runtime_error", complaint(ran), ran)
     return None

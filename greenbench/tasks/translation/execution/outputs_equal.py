@@ -1,19 +1,20 @@
-"""Whether a program said what it should: values of calls, and what whole programs print.
+"""Whether a program returned or printed what it should.
 
-What is printed is compared as by Pan et al. (ICSE 2024): without white space around it, texts have to be equal; and where all
-of the output is one number with a fraction, on both sides, both are rounded to the fewer of the two numbers of digits.
+What is printed is compared as by Pan et al. (ICSE 2024): without white space around it, texts have
+to be equal; and if both outputs are one number with a fraction, both are rounded to the fewer of
+the two numbers of digits.
 
-Not as in the paper, and milder: white space between words is not compared, line breaks included; and two words are the same
-where they are numbers, one of them with a fraction or an exponent, that differ by at most a millionth of the expected
-one, or of 1. Judges of programming contests compare like that. Not as in the paper, and stricter: the paper takes off the
-fraction of the expected number where a program printed a whole one, so that 3 passes for 3.4; here it does not.
+Not as in the paper, and milder: white space between words is not compared, line breaks included;
+and two words are the same if they are numbers, one of them with a fraction or an exponent, that
+differ by at most a millionth of the expected one, or of 1. Judges of programming contests compare
+like that. Not as in the paper, and stricter: the paper takes off the fraction of the expected
+number if a program printed a whole one, so that 3 passes for 3.4; here it does not.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from typing import Any
 
 TOLERANCE = 1e-6
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
@@ -21,47 +22,60 @@ _WHOLE = re.compile(r"[+-]?[0-9]+")
 _FRACTION = re.compile(r"[+-]?[0-9]*\.([0-9]+)")
 
 
-def same(found: Any, expected: Any) -> bool:
+def same(actual: object, expected: object) -> bool:
     """Whether two values are equal and of one type, items of lists too."""
     if isinstance(expected, list):
-        return (
-            isinstance(found, list)
-            and len(found) == len(expected)
-            and all(map(same, found, expected))
-        )
-    return type(found) is type(expected) and found == expected
+        if not isinstance(actual, list) or len(actual) != len(expected):
+            return False
+        return all(map(same, actual, expected))
+    return type(actual) is type(expected) and actual == expected
 
 
-def same_text(found: str, expected: str) -> bool:
+def same_text(actual: str, expected: str) -> bool:
     """Whether a program printed what it should."""
-    found, expected = found.strip(), expected.strip()
-    return found == expected or _same_when_rounded(found, expected) or _same_words(found, expected)
-
-
-def _same_words(found: str, expected: str) -> bool:
-    """Whether both have the same words in the same order, however they are set in lines."""
-    ours, theirs = found.split(), expected.split()
-    return len(ours) == len(theirs) and all(map(_same_word, ours, theirs))
-
-
-def _same_word(found: str, expected: str) -> bool:
-    """Whether two words are equal, or numbers close to each other; whole ones have to be equal, and so has ``nan``."""
-    if found == expected:
+    actual = actual.strip()
+    expected = expected.strip()
+    if actual == expected:
         return True
-    if not (_NUMBER.fullmatch(found) and _NUMBER.fullmatch(expected)) or (
-        _WHOLE.fullmatch(found) and _WHOLE.fullmatch(expected)
-    ):
-        return False
-    a, b = float(found), float(expected)
-    return math.isfinite(a) and math.isfinite(b) and abs(a - b) <= TOLERANCE * max(1.0, abs(b))
+    return _same_when_rounded(actual, expected) or _same_words(actual, expected)
 
 
-def _same_when_rounded(found: str, expected: str) -> bool:
-    """Whether both are one number with a fraction, and equal with as many digits as the shorter one has."""
-    ours, theirs = _FRACTION.fullmatch(found), _FRACTION.fullmatch(expected)
-    if not (ours and theirs) or not (
-        math.isfinite(float(found)) and math.isfinite(float(expected))
-    ):
+def _same_words(actual: str, expected: str) -> bool:
+    """Whether both have the same words in the same order, in whichever lines."""
+    actual_words = actual.split()
+    expected_words = expected.split()
+    if len(actual_words) != len(expected_words):
         return False
-    digits = min(len(ours[1]), len(theirs[1]))
-    return round(float(found), digits) == round(float(expected), digits)
+    return all(map(_same_word, actual_words, expected_words))
+
+
+def _same_word(actual: str, expected: str) -> bool:
+    """Whether two words are equal, or numbers close to each other.
+
+    Whole numbers have to be equal, and so has ``nan``.
+    """
+    if actual == expected:
+        return True
+    if not (_NUMBER.fullmatch(actual) and _NUMBER.fullmatch(expected)):
+        return False
+    if _WHOLE.fullmatch(actual) and _WHOLE.fullmatch(expected):
+        return False
+    return _is_close(float(actual), float(expected))
+
+
+def _is_close(actual: float, expected: float) -> bool:
+    if not (math.isfinite(actual) and math.isfinite(expected)):
+        return False
+    return abs(actual - expected) <= TOLERANCE * max(1.0, abs(expected))
+
+
+def _same_when_rounded(actual: str, expected: str) -> bool:
+    """Whether both are a number with a fraction, and equal with the shorter one's digits."""
+    actual_fraction = _FRACTION.fullmatch(actual)
+    expected_fraction = _FRACTION.fullmatch(expected)
+    if actual_fraction is None or expected_fraction is None:
+        return False
+    if not (math.isfinite(float(actual)) and math.isfinite(float(expected))):
+        return False
+    digits = min(len(actual_fraction[1]), len(expected_fraction[1]))
+    return round(float(actual), digits) == round(float(expected), digits)

@@ -1,12 +1,14 @@
-"""The languages that programs are run in: how each is compiled and run, under which limits, and what has to be installed.
+"""The languages that programs are run in: commands, limits, and what has to be installed.
 
-The commands follow Pan et al., "Lost in Translation" (ICSE 2024): javac, gcc, g++, go build and a syntax check for Python; C#
-and JavaScript are not in the paper. More generous than the paper: C++ is C++17 (there C++11), C and C++ are optimised, and C is
-linked with the mathematical library. Python is the interpreter greenbench runs on, with its standard library, NumPy and SciPy,
-as sites of contests have it. A translation that needs any other package does not run, nor does one that needs a module that
-this Python no longer has.
+The commands follow Pan et al., "Lost in Translation" (ICSE 2024): javac, gcc, g++, go build and a
+syntax check for Python; C# and JavaScript are not in the paper. More generous than the paper: C++
+is C++17 (there C++11), C and C++ are optimised, and C is linked with the mathematical library.
+Python is the interpreter greenbench runs on, with its standard library, NumPy and SciPy, as sites
+of contests have it. A translation that needs any other package does not run, nor does one that
+needs a module that this Python no longer has.
 
-The paper gives each test 100 s of wall clock; here a program gets 10 s of processor time, or 15 s in a virtual machine.
+The paper gives each test 100 s of wall clock; here a program gets 10 s of processor time, or 15 s
+in a virtual machine.
 """
 
 from __future__ import annotations
@@ -23,12 +25,12 @@ if TYPE_CHECKING:
     from greenbench.data.program_tests import Tests
 
 SOURCES, ENTRY, LIBRARY = "{sources}", "{entry}", "{library}"
-"""Stand in commands for the names of the source files, for the class to run, and for the folder that holds the packages."""
+"""Placeholders in commands: names of the source files, the class to run, the packages' folder."""
 MADE = "made"
 """Folder that a compiler writes to."""
 
 PYTHON = str(Path(sys.executable).resolve())
-"""The interpreter itself, not a virtual environment's link to it: nothing installed there is needed."""
+"""The interpreter itself, not a virtual environment's link: nothing installed there is needed."""
 ISOLATED_PYTHON = (PYTHON, "-I", "-S", "-B")
 _RUN_PYTHON = """\
 import os, runpy, site, sys
@@ -38,10 +40,16 @@ sys.path.append(sys.argv[1])
 del sys.argv[:2]
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
-"""As if the file itself were run, with the ``exit`` and ``quit`` that -S leaves out together with installed packages.
+"""As if the file itself were run, with the ``exit`` and ``quit`` that -S leaves out.
 
-NumPy's library of linear algebra would start a thread for each processor, and reserve memory for each."""
-_CHECK_PYTHON = 'import sys\nwith open(sys.argv[1], "rb") as file:\n    compile(file.read(), sys.argv[1], "exec", dont_inherit=True)'
+NumPy's library of linear algebra would start a thread for each processor, and reserve memory for
+each.
+"""
+_CHECK_PYTHON = """\
+import sys
+with open(sys.argv[1], "rb") as file:
+    compile(file.read(), sys.argv[1], "exec", dont_inherit=True)
+"""
 
 RUN = Limits(
     cpu_seconds=10,
@@ -51,7 +59,10 @@ RUN = Limits(
     file_bytes=32 << 20,
     scratch_bytes=128 << 20,
 )
-"""Output is far above what tests expect; files may be as large as what a compiler makes, which is unpacked under this limit."""
+"""Output is far above what tests expect.
+
+Files may be as large as what a compiler makes, which is unpacked under this limit.
+"""
 COMPILE = replace(
     RUN,
     cpu_seconds=30,
@@ -61,15 +72,14 @@ COMPILE = replace(
     open_files=256,
     scratch_bytes=256 << 20,
 )
-"""A compiler starts others, keeps intermediate files, and gives back, as its output, what it made."""
+"""A compiler starts others, keeps intermediate files, and returns what it made as its output."""
 RUN_MACHINE = replace(RUN, cpu_seconds=15, wall_seconds=30, memory_bytes=None, processes=128)
-"""A virtual machine reserves more address space than it uses, has some thirty threads, and compiles while it runs."""
+"""A virtual machine reserves address space, has some thirty threads, and compiles as it runs."""
 COMPILE_MACHINE = replace(COMPILE, memory_bytes=None, processes=128)
 """A compiler that runs in a virtual machine."""
 
-_C_CHECKS = (
-    "-Wl,--wrap=main",
-)  # the linker lets another function run before and after the program's main
+_C_CHECKS = ("-Wl,--wrap=main",)
+"""The linker lets another function run before and after the program's main."""
 _JAVA = ("-Xmx256m", "-Xss64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData")
 _JAVAC = (
     "javac",
@@ -87,16 +97,17 @@ class Toolchain:
     """How programs in one language are compiled and run."""
 
     file: str
-    """Name of the file that holds a program; Java's is another where the program has a public type."""
+    """Name of the file that holds a program; Java's is another if it has a public type."""
     compile: tuple[str, ...]
-    """Compiles into MADE, or, where nothing is made, only tells whether a program is one in this language."""
+    """Compiles into MADE, or, if nothing is made, only checks a program's syntax."""
     compile_checks: tuple[str, ...] = ()
-    """The same for programs that hold their own checks; ``compile`` where empty."""
+    """The same for programs that hold their own checks; ``compile`` if empty."""
     run: tuple[str, ...]
     makes: bool = True
     """Whether the compiler makes something that is run in the source's place."""
     packages: tuple[str, ...] = ()
-    """Folders beside NumPy's own that a program may import, or that those need; nothing else that is installed there."""
+    """Folders beside NumPy's own that a program may import, or that those need; nothing else that
+    is installed there."""
     compile_limits: Limits = COMPILE
     run_limits: Limits = RUN
     tools: tuple[str, ...]
@@ -127,7 +138,10 @@ TOOLCHAINS: dict[str, Toolchain] = {
         compile_limits=COMPILE_MACHINE,
         run_limits=RUN_MACHINE,
         tools=("javac", "java"),
-        install="a JDK of at least version 11 (for example Debian's openjdk-17-jdk-headless) would run the translations",
+        install=(
+            "a JDK of at least version 11 (for example Debian's openjdk-17-jdk-headless) would run "
+            "the translations"
+        ),
         probe="class Main { public static void main(String[] given) { System.out.println(1); } }\n",
         kinds=(Calls, Streams, Checks),
     ),

@@ -14,7 +14,7 @@ from greenbench.data.synthetic.methods.pairs import Case
 from greenbench.errors import UnavailableError
 from greenbench.tasks.translation.execution.run_tests import (
     FAILURES,
-    Verdict,
+    ProgramOutcome,
     judge,
     judge_one,
     unavailable,
@@ -99,7 +99,7 @@ PYTHON = {
 
 
 @pytest.fixture(scope="module")
-def python_verdicts() -> dict[str, Verdict]:
+def python_verdicts() -> dict[str, ProgramOutcome]:
     """Judge all programs in one batch."""
     try:
         verdicts = judge("python", [(text, TWICE) for text, _ in PYTHON.values()])
@@ -109,13 +109,13 @@ def python_verdicts() -> dict[str, Verdict]:
 
 
 @pytest.mark.parametrize("what", PYTHON)
-def test_python_outcomes(python_verdicts: dict[str, Verdict], what: str) -> None:
+def test_python_outcomes(python_verdicts: dict[str, ProgramOutcome], what: str) -> None:
     """Each program of the batch has its own outcome, whatever its neighbours do."""
     verdict = python_verdicts[what]
     assert verdict.outcome == PYTHON[what][1], verdict
 
 
-def test_notes_say_what_went_wrong(python_verdicts: dict[str, Verdict]) -> None:
+def test_notes_say_what_went_wrong(python_verdicts: dict[str, ProgramOutcome]) -> None:
     """Failures carry one short line, programs that pass none, and all say how they were shut in."""
     notes = {what: verdict.note for what, verdict in python_verdicts.items()}
     assert notes["right"] == ""
@@ -131,7 +131,7 @@ def test_notes_say_what_went_wrong(python_verdicts: dict[str, Verdict]) -> None:
     assert isolated == PYTHON.keys() - {"is empty"}  # there is nothing to run
 
 
-def test_every_kind_of_failure_occurs_here(python_verdicts: dict[str, Verdict]) -> None:
+def test_every_kind_of_failure_occurs_here(python_verdicts: dict[str, ProgramOutcome]) -> None:
     """The batch above leaves no outcome untried."""
     assert {v.outcome for v in python_verdicts.values()} == {"passed", *FAILURES}
 
@@ -155,7 +155,7 @@ def test_every_kind_of_failure_occurs_here(python_verdicts: dict[str, Verdict]) 
     ],
 )
 def test_types_count(
-    expected: Any, returned: str, outcome: str, python_verdicts: dict[str, Verdict]
+    expected: Any, returned: str, outcome: str, python_verdicts: dict[str, ProgramOutcome]
 ) -> None:
     """What equals in Python is not the same to Java: truth is no number, and a whole fraction no int."""
     assert python_verdicts  # where nothing can be run, this is skipped too
@@ -166,7 +166,7 @@ def test_types_count(
 
 
 def test_a_case_does_not_see_what_another_did_to_its_argument(
-    python_verdicts: dict[str, Verdict],
+    python_verdicts: dict[str, ProgramOutcome],
 ) -> None:
     """Arguments are given anew to each call."""
     assert python_verdicts
@@ -200,7 +200,7 @@ def f(a):
 
 @pytest.mark.parametrize("visible", [True, False])
 def test_expected_outputs_are_not_there_to_be_found(
-    visible: bool, python_verdicts: dict[str, Verdict]
+    visible: bool, python_verdicts: dict[str, ProgramOutcome]
 ) -> None:  # noqa: FBT001
     """A program that searches frames, objects, files and pipes finds its arguments, but not what it should return."""
     assert python_verdicts
@@ -213,7 +213,7 @@ def test_expected_outputs_are_not_there_to_be_found(
 
 
 def test_a_program_that_speaks_for_the_harness_gains_nothing(
-    python_verdicts: dict[str, Verdict],
+    python_verdicts: dict[str, ProgramOutcome],
 ) -> None:
     """Even one that finds the harness's mark can only answer for itself: junk under the mark is passed over."""
     assert python_verdicts
@@ -262,7 +262,7 @@ JAVA = {
 
 
 @pytest.fixture(scope="module")
-def java_verdicts() -> dict[str, Verdict]:
+def java_verdicts() -> dict[str, ProgramOutcome]:
     """Judge all programs in one batch."""
     if NO_JAVA:
         pytest.skip(NO_JAVA)
@@ -271,7 +271,7 @@ def java_verdicts() -> dict[str, Verdict]:
 
 
 @pytest.mark.parametrize("what", JAVA)
-def test_java_outcomes(java_verdicts: dict[str, Verdict], what: str) -> None:
+def test_java_outcomes(java_verdicts: dict[str, ProgramOutcome], what: str) -> None:
     """Each program of the batch has its own outcome, as in Python; a missing method does not compile."""
     verdict = java_verdicts[what]
     assert verdict.outcome == JAVA[what][1], verdict

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from greenbench.tasks.translation import load as translation
-from greenbench.tasks.translation.execution import run_tests as judging
+from greenbench.tasks.translation.execution import run_tests
 
 DATA = Path(__file__).parents[4].parent / "shared/datasets"
 AVATAR, HUMANEVAL_X = (
@@ -40,12 +40,12 @@ def test_references_pass(data: Path, direction: str) -> None:
     """Twenty of each."""
     if not data.exists():
         pytest.skip(f"{data.name} is not here")
-    if reason := judging.unavailable(direction.split(":")[1]):
+    if reason := run_tests.unavailable(direction.split(":")[1]):
         pytest.skip(reason)
     pairs = translation.load(data, columns={}, sizes=None, seed=0, direction=direction).train[
         :COUNT
     ]
-    verdicts = judging.judge(
+    verdicts = run_tests.judge(
         direction.split(":")[1], [(str(p.target), p.tests) for p in pairs if p.tests]
     )
     assert {
@@ -79,13 +79,13 @@ def test_each_language_reads_computes_and_prints(language: str, program: str) ->
     """A right program passes, and the same is wrong where another output is expected."""
     from greenbench.data.program_tests import Stream, Streams
 
-    if reason := judging.unavailable(language):
+    if reason := run_tests.unavailable(language):
         pytest.skip(reason)
     right, wrong = (Streams(cases=(Stream(stdin="21\n", stdout=out),)) for out in ("42", "43"))
-    found = [judging.judge_one(language, program, tests).outcome for tests in (right, wrong)]
+    found = [run_tests.judge_one(language, program, tests).outcome for tests in (right, wrong)]
     assert found == ["passed", "wrong_output"]
     assert (
-        judging.judge_one(language, "no program in any language {", right).outcome
+        run_tests.judge_one(language, "no program in any language {", right).outcome
         == "does_not_compile"
     )
 
@@ -109,10 +109,10 @@ def test_each_language_fails_while_it_runs(language: str, program: str) -> None:
     """A crash, an exception and an exit code are runtime errors, whatever was printed before."""
     from greenbench.data.program_tests import Stream, Streams
 
-    if reason := judging.unavailable(language):
+    if reason := run_tests.unavailable(language):
         pytest.skip(reason)
     tests = Streams(cases=(Stream(stdin="", stdout="42"),))
-    assert judging.judge_one(language, program, tests).outcome == "runtime_error"
+    assert run_tests.judge_one(language, program, tests).outcome == "runtime_error"
 
 
 LEAVING = {
@@ -135,8 +135,8 @@ def test_numpy_can_be_imported_and_nothing_beside_it() -> None:
 
     tests = Streams(cases=(Stream(stdin="3 4\n", stdout="5.0"),))
     right = "import numpy as np\nprint(np.linalg.norm(np.array(input().split(), float)))\n"
-    assert judging.judge_one("python", right, tests).outcome == "passed"
-    refused = judging.judge_one("python", "import torch\n" + right, tests)
+    assert run_tests.judge_one("python", right, tests).outcome == "passed"
+    refused = run_tests.judge_one("python", "import torch\n" + right, tests)
     assert (refused.outcome, "No module named 'torch'" in refused.note) == ("runtime_error", True)
 
 
@@ -145,10 +145,10 @@ def test_leaving_before_the_checks_does_not_pass(language: str) -> None:
     """Exit code 0 alone proves nothing: a translation that leaves early has passed no check."""
     from greenbench.data.program_tests import Checks
 
-    if reason := judging.unavailable(language):
+    if reason := run_tests.unavailable(language):
         pytest.skip(reason)
     program, checks = LEAVING[language]
-    verdict = judging.judge_one(language, program, Checks(after=checks))
+    verdict = run_tests.judge_one(language, program, Checks(after=checks))
     assert (verdict.outcome, verdict.note) == (
         "runtime_error",
         "the program left before its checks were over",
@@ -159,8 +159,8 @@ def test_a_failing_assertion_of_javascript_counts() -> None:
     """In Node.js console.assert only prints; here it fails the program."""
     from greenbench.data.program_tests import Checks
 
-    if reason := judging.unavailable("javascript"):
+    if reason := run_tests.unavailable("javascript"):
         pytest.skip(reason)
     checks = Checks(after="console.assert(f() === 1)\n")
-    assert judging.judge_one("javascript", "const f = () => 2\n", checks).outcome == "wrong_output"
-    assert judging.judge_one("javascript", "const f = () => 1\n", checks).outcome == "passed"
+    assert run_tests.judge_one("javascript", "const f = () => 2\n", checks).outcome == "wrong_output"
+    assert run_tests.judge_one("javascript", "const f = () => 1\n", checks).outcome == "passed"

@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
+from greenbench import sandbox
 from greenbench.data.languages import LANGUAGES
 from greenbench.data.program_tests import Calls, Checks
 from greenbench.errors import UnavailableError
-from greenbench.tasks.translation.execution import building
-from greenbench.tasks.translation.execution import run_tests as judging
+from greenbench.tasks.translation.execution import run_tests
 from greenbench.tasks.translation.execution.run_tests import judge, unavailable
 from greenbench.tasks.translation.execution.toolchains import TOOLCHAINS
 
@@ -21,9 +21,9 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the sandbox is 
 @pytest.fixture
 def nothing_known():
     """Forget which languages run here, before and afterwards."""
-    judging._refused.cache_clear()
+    run_tests._refused.cache_clear()
     yield
-    judging._refused.cache_clear()
+    run_tests._refused.cache_clear()
 
 
 def test_every_language_has_its_tools() -> None:
@@ -74,7 +74,7 @@ def test_a_sandbox_that_cannot_be_had_is_a_reason(monkeypatch: pytest.MonkeyPatc
     def refused(*_: object, **__: object) -> None:
         raise UnavailableError("no prlimit here")
 
-    monkeypatch.setattr(building.sandbox, "run", refused)
+    monkeypatch.setattr(sandbox, "run", refused)
     assert unavailable("python") == "no prlimit here"
 
 

@@ -36,7 +36,7 @@ MUTATIONS = {
 @pytest.fixture(autouse=True)
 def no_verdicts_known(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forget all verdicts, so that every program is run."""
-    monkeypatch.setattr(run_tests, "_known", {})
+    monkeypatch.setattr(run_tests, "_remembered", {})
     if NO_PYTHON:
         pytest.skip(NO_PYTHON)
 
@@ -118,8 +118,8 @@ def test_a_program_is_judged_once_in_a_session(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_timeout_is_judged_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy machine may have been its reason."""
-    late = run_tests.Verdict(outcome="timeout")
+    late = run_tests.ProgramOutcome(outcome="timeout")
     monkeypatch.setattr(run_tests, "_judge_with", lambda *_: late)
     tests = Streams(cases=(Stream(stdin="", stdout="1\n"),))
     assert judge("python", [("print(1)", tests)]) == [late]
-    assert run_tests._known == {}
+    assert run_tests._remembered == {}
