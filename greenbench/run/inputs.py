@@ -13,7 +13,8 @@ from greenbench.errors import UsageError
 from greenbench.experiment import profiles
 from greenbench.results.forecast import ForecastKey
 from greenbench.tasks import TASKS
-from greenbench.tasks.dataset import BALANCE, GENERATED, RULE, TaskDataset
+from greenbench.tasks.dataset import TaskDataset
+from greenbench.tasks.request import BALANCE, GENERATED, RULE
 
 if TYPE_CHECKING:
     from greenbench.experiment.settings import Settings

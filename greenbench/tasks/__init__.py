@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from greenbench.data.pairs import PairSplits
     from greenbench.data.splits import Splits
-    from greenbench.tasks.dataset import TaskDataset
     from greenbench.tasks.dummies import DummyBaselines
+    from greenbench.tasks.request import DataRequest
     from greenbench.types import Judged
 
 SplitsT = TypeVar("SplitsT")
@@ -44,8 +44,8 @@ class TaskOf(Generic[SplitsT, OutputT]):
     """Which row of the models table it fine-tunes."""
     primary: tuple[str, ...]
     """The metrics that may stand in the table: the first one that has a value does."""
-    load: Callable[[TaskDataset], SplitsT]
-    """Returns the splits that a data set asks for."""
+    load: Callable[[DataRequest], SplitsT]
+    """Returns the splits that a cell asks for."""
     judge: Callable[[SplitsT, Sequence[OutputT], Sequence[OutputT], DummyBaselines], Judged]
     """Scores outputs for the test examples, with those for the validation examples."""
     baselines: Callable[[SplitsT], DummyBaselines]
@@ -79,7 +79,7 @@ TRANSLATION: TaskOf[PairSplits, str] = TaskOf(
     name="T1",
     model="M1",
     primary=translation_scores.PRIMARY,
-    load=translation_data.load_dataset,
+    load=translation_data.load_requested,
     judge=_judge_translations,
     baselines=translation_dummies.baselines,
     generated_sizes=translation_data.GENERATED_SIZES,
@@ -90,7 +90,7 @@ VULNERABILITY: TaskOf[Splits, float] = TaskOf(
     name="T2",
     model="M2",
     primary=(vulnerability_scores.PRIMARY,),
-    load=vulnerability_data.load_dataset,
+    load=vulnerability_data.load_requested,
     judge=vulnerability_scores.judge,
     baselines=vulnerability_dummies.baselines,
     generated_sizes=vulnerability_data.GENERATED_SIZES,

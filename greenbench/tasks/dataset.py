@@ -9,17 +9,14 @@ import functools
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol, cast
 
+from greenbench.tasks.request import DataRequest
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from greenbench.tasks import Task
     from greenbench.tasks.dummies import DummyBaselines
     from greenbench.types import Judged
-
-GENERATED = "generated"
-RULE, BALANCE = "random", "none"
-"""How data are split, and how the rarer class is treated, if no option says."""
 
 
 class SplitExamples(Protocol):
@@ -47,26 +44,10 @@ class SplitExamples(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TaskDataset:
+class TaskDataset(DataRequest):
     """Examples of one task, split by one seed."""
 
     task: Task
-    source: str | Path
-    columns: Mapping[str, str]
-    sizes: tuple[int, int, int] | None
-    seed: int
-    direction: str | None = None
-    """``SRC:DST``, for tasks that have one; None takes the data's."""
-    unsafe: bool = False
-    """Whether generated programs may be run without a sandbox."""
-    max_chars: int | None = None
-    """Examples with more characters are left out, if the task can do that."""
-    rule: str = RULE
-    """How it is split, for tasks that have a choice."""
-    balance: str = BALANCE
-    """How the rarer class is treated in training."""
-    natural: float | None = None
-    """Share of positive examples that the scores are to be weighted to."""
 
     @functools.cached_property
     def splits(self) -> SplitExamples:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from greenbench.data.splits import Sizes
     from greenbench.data.synthetic.methods.pairs import Program
-    from greenbench.tasks.dataset import TaskDataset
+    from greenbench.tasks.request import DataRequest
 
 TASK = "T1"
 GENERATED = "generated"
@@ -49,17 +49,17 @@ _NO_REVISION = {
 }
 
 
-def load_dataset(dataset: TaskDataset) -> PairSplits:
-    """Return the pairs that a cell's data set asks for."""
+def load_requested(request: DataRequest) -> PairSplits:
+    """Return the pairs that a cell asks for."""
     splits = load(
-        dataset.source,
-        columns=dataset.columns,
-        sizes=dataset.sizes,
-        seed=dataset.seed,
-        direction=dataset.direction,
-        longest=dataset.max_chars,
+        request.source,
+        columns=request.columns,
+        sizes=request.sizes,
+        seed=request.seed,
+        direction=request.direction,
+        longest=request.max_chars,
     )
-    return replace(splits, unsafe=dataset.unsafe)
+    return replace(splits, unsafe=request.unsafe)
 
 
 def load(
