@@ -17,9 +17,11 @@ import random
 import statistics
 from typing import Any
 
-from greenbench import gates as verdicts
-from greenbench.gates import Against, Measured, Verdict
 from greenbench.gates.expression import SAVED, parse
+from greenbench.gates.judging import judge
+from greenbench.gates.references import References
+from greenbench.gates.verdict import Measured, Verdict
+from greenbench.results.reading import CellRecord, RunHeader
 
 HEADER = {"profile": "simulated", "environment": {"device": "cpu"}}
 CHANGED = "T2-V1_cell"
@@ -121,13 +123,16 @@ class World:
     def compared(self, rounds: int, change: float) -> list[Verdict]:
         """Return the verdicts on a session, held against another one or against its own V0."""
         before = self._session(rounds, 0.0) if self._gate.reference == SAVED else None
-        return verdicts.judge(
-            self._gate, self._session(rounds, change), Against(saved=before, saved_name="simulated")
+        return judge(
+            self._gate,
+            self._session(rounds, change),
+            References(saved=before, saved_name="simulated"),
         )
 
     def _session(self, rounds: int, change: float) -> dict[str, Measured]:
         self._now = self._random.gauss(0, self._state)
-        header, slow = dict(HEADER), self._random.lognormvariate(0, self._drift)
+        header = RunHeader(**HEADER)
+        slow = self._random.lognormvariate(0, self._drift)
         names = [f"T2-V{number}_cell" for number in range(self._cells)]
         factors = [slow * (1 + change * (name == CHANGED)) for name in names]
         return {
@@ -135,9 +140,9 @@ class World:
             for name, factor in zip(names, factors, strict=True)
         }
 
-    def _cell(self, name: str, rounds: int, factor: float, slow: float) -> dict[str, Any]:
+    def _cell(self, name: str, rounds: int, factor: float, slow: float) -> CellRecord:
         rate = {"operations_per_second": 1e9 / slow, "operations_per_joule": 1e8 / slow}
-        return {
+        record = {
             "id": name,
             "task": "T2",
             "variant": name.partition("-")[2],
@@ -148,6 +153,7 @@ class World:
             "yardstick": {"before": rate, "after": rate},
             "rounds": [self._round(seed, 100 * factor * self._lasting()) for seed in range(rounds)],
         }
+        return CellRecord.of(record)
 
     def _lasting(self) -> float:
         """Return a round's noise: its own, and the state's, which lasts."""

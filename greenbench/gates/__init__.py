@@ -1,6 +1,5 @@
-"""Whether gates hold: what is compared with what, how sure that is, and why nothing can be said where nothing can."""
+"""Whether gates are met: what is compared with what, how certain it is, and why nothing can be.
 
-from greenbench.gates.judging import judge
-from greenbench.gates.verdict import REFUSALS, Against, Measured, Verdict, fails, record
-
-__all__ = ["REFUSALS", "Against", "Measured", "Verdict", "fails", "judge", "record"]
+The package exports nothing itself: options need the grammar alone (``expression``), and importing
+the judgement (``judging``) with them would slow the start of every command.
+"""

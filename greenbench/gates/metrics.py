@@ -35,6 +35,18 @@ class Readings:
     """Standard uncertainty common to all rounds. Only that of idle power matters between cells."""
 
 
+def observed(gate: Gate, cell: CellRecord) -> Readings | float | str:
+    """Return a cell's readings of the gate's metric, or its score, or why it has neither."""
+    if gate.about.kind != "quality":
+        return readings(gate, cell)
+    score = cell.score(gate.metric)
+    if score is not None:
+        return score
+    metric = cell.quality.get(gate.metric)
+    reason = metric.reason if metric is not None else ""
+    return reason or f"{gate.metric} was not scored"
+
+
 def readings(gate: Gate, cell: CellRecord) -> Readings | str:
     """Return the metric's values, or why there is none."""
     rounds = cell.rounds

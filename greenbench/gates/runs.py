@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from greenbench.errors import UsageError
 from greenbench.gates.comparability import differences
-from greenbench.gates.judging import is_named
+from greenbench.gates.references import is_named
 from greenbench.gates.verdict import Measured
 from greenbench.results import loading
 from greenbench.results.fields import Fields

@@ -1,7 +1,8 @@
-"""How a score compares: over the same test examples where both cells answered them, else by their two intervals.
+"""How a score compares: over the same test examples if both cells answered them.
 
-The paired bootstrap (``greenbench.stats``) draws test examples; the spread over the rounds' seeds is added by Student's t
-(``greenbench.stats.over_seeds``). A score without any interval is compared as it stands.
+The paired bootstrap (``greenbench.stats.paired``) draws test examples; the spread over the rounds'
+seeds is added by Student's t (``greenbench.stats.over_seeds``). Scores whose examples do not pair
+up compare by their two intervals, and those without any interval as they stand.
 """
 
 from __future__ import annotations
@@ -22,26 +23,22 @@ if TYPE_CHECKING:
     from greenbench.types import Facts
 
 
-def value(record: CellRecord, metric: str) -> float | None:
-    """Return a cell's score; None if it has none."""
-    return record.score(metric)
-
-
 def estimate(gate: Gate, here: CellRecord, there: CellRecord | None) -> Estimate:
-    """Return the margin by which a cell's score keeps a gate; both cells have one.
+    """Return the margin by which a cell's score meets a gate.
 
-    Raises ValueError for a ratio to a score that is not above zero.
+    Both cells have the score; ``there`` is None if the threshold is a number. Raises ValueError for
+    a ratio to a score that is not above zero.
     """
-    reference = 0.0 if there is None else value(there, gate.metric) or 0.0
-    if gate.form == "ratio" and reference <= 0:
-        raise ValueError(
-            f"a ratio to {gate.metric} = {reference:.3g} means nothing: gate a difference, such as "
-            f"{gate.metric} {gate.operator} {gate.reference}-0.02"
-        )
-    factor = {"ratio": gate.number, "difference": 1.0, "number": 0.0}[gate.form]
-    offset = 0.0 if gate.form == "ratio" else gate.number
-    excess, how = _excess(gate.metric, here, there, factor)
-    return _margin(gate, excess, offset, reference, how)
+    reference = 0.0 if there is None else there.score(gate.metric) or 0.0
+    if gate.form != "ratio":
+        excess, how = _excess(gate.metric, here, there, 1.0)
+        return _margin(gate, excess, gate.number, reference, how)
+    if reference <= 0:
+        meaning = f"a ratio to {gate.metric} = {reference:.3g} means nothing"
+        example = f"{gate.metric} {gate.operator} {gate.reference}-0.02"
+        raise ValueError(f"{meaning}: gate a difference, such as {example}")
+    excess, how = _excess(gate.metric, here, there, gate.number)
+    return _margin(gate, excess, 0.0, reference, how)
 
 
 def _excess(
@@ -51,7 +48,7 @@ def _excess(
     if there is None:
         return here.quality[metric], "interval over test examples"
     pairs = _paired_outcomes(here, there)
-    same = factor == 1.0 and value(here, metric) == value(there, metric)
+    same = factor == 1.0 and here.score(metric) == there.score(metric)
     differences = []
     for ours, theirs in pairs:
         difference = _paired(ours, theirs, metric, factor, same=same)

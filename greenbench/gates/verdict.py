@@ -1,4 +1,4 @@
-"""What goes into a judgement and what comes out of it."""
+"""The data of a judgement: measured cells and estimates go in, verdicts come out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from greenbench.gates.expression import SAVED, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable
 
     from greenbench.gates.expression import Gate
     from greenbench.results.reading import CellRecord, RunHeader
@@ -25,7 +25,7 @@ Outcome = Literal[
 ]
 
 REFUSALS = ("UNMEASURED", "MISSING", "DEGENERATE", "NO-EFFECT", "NOT-COMPARABLE")
-"""Outcomes that say why nothing could be judged: each fails, as REGRESSED does. Nothing passes by being absent."""
+"""Outcomes that say why nothing could be judged. Each fails: nothing passes by being absent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,10 +45,11 @@ class Measured:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """How a cell compares, in numbers: ``margin`` is above zero where the gate holds.
+    """How a cell compares, in numbers: ``margin`` is above zero if the gate is met.
 
-    For ratios the margin is a difference of logarithms, otherwise it is in the metric's unit. ``below`` and ``above`` are its
-    standard uncertainties to either side, of ``freedom`` degrees of freedom; 0 where nothing is uncertain.
+    For ratios the margin is a difference of logarithms, otherwise it is in the metric's unit.
+    ``below`` and ``above`` are its standard uncertainties to either side, with ``freedom`` degrees
+    of freedom; 0 if nothing is uncertain.
     """
 
     margin: float
@@ -56,25 +57,25 @@ class Estimate:
     above: float = 0.0
     freedom: float = float("inf")
     shown: Callable[[float], float] = field(default=lambda margin: margin)
-    """From a margin to the ratio or difference that a reader wants to see."""
+    """From a margin to the ratio, the difference or the value that people read."""
     spread: float | None = None
-    """Standard deviation of a round's margin; None where more rounds would not help."""
+    """Standard deviation of a round's margin; None if more rounds would not help."""
     rounds: int = 1
     series: tuple[tuple[float, ...], ...] = ()
-    """What the rounds showed in their order, on the margin's scale: one series where they pair up, one a side where not."""
+    """The rounds in their order, on the margin's scale: one series of pairs, or one a side."""
     correlation: float = 0.0
     """Of neighbouring rounds; see ``dependence``."""
     planned: float = 0.0
-    """The margin that rounds are planned for, where a larger one was seen."""
+    """The margin that rounds are planned for if the observed one is larger."""
     fixed: float = 0.0
-    """Part of the uncertainty that more rounds do not make smaller."""
+    """The part of the uncertainty that more rounds do not reduce."""
     how: str = ""
     """The method, in a few words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What came of a gate for one cell."""
+    """The result of a gate for one cell."""
 
     gate: str
     cell: str
@@ -85,19 +86,19 @@ class Verdict:
     here: float | None = None
     there: float | None = None
     reference: str = ""
-    """The cell that it was held against, and where that comes from."""
+    """The cell that it was compared with, and its origin."""
     form: str = ""
-    """What ``change`` is: ``ratio`` or ``difference``, or ``number`` where there is no reference."""
+    """What ``change`` is: ``ratio`` or ``difference``, or ``number`` without a reference."""
     change: float | None = None
     low: float | None = None
     high: float | None = None
-    """Bounds of the change's 95 % interval."""
+    """Bounds of the change's 95 % confidence interval."""
     threshold: float | None = None
-    """What the gate demands of the change."""
+    """What the gate requires of the change."""
     p: float | None = None
-    """Probability of so bad a margin where the gate just holds, after Holm's correction over the gate's cells."""
+    """One-sided p-value of the margin, after Holm's correction over the gate's cells."""
     rounds_needed: int | None = None
-    """About how many rounds would settle an open verdict; None where none would, or where it is settled."""
+    """About how many rounds would settle an inconclusive verdict; None if none would."""
     how: str = ""
 
     @property
@@ -111,38 +112,19 @@ class Verdict:
             return "FAIL"
         return self.outcome
 
+    def fails(self, *, strict: bool = False) -> bool:
+        """Whether it fails its session; an inconclusive one does if ``strict``."""
+        if self.outcome == "INCONCLUSIVE":
+            return strict
+        return self.outcome != "PASS"
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Against:
-    """What the cells of a run may be held against, and what a person lets pass."""
-
-    saved: Mapping[str, Measured] | None = None
-    """The cells of the compared run."""
-    saved_name: str = ""
-    earlier: Callable[[str, Measured], Measured | None] = lambda _name, _cell: None
-    """Finds a variant's newest comparable cell of an earlier session, for a cell of this one."""
-    expected: Collection[str] = ()
-    """Cells that were to run."""
-    gone: Mapping[str, str] = field(default_factory=dict)
-    """Cells of the compared run that this one should have and has not, and why."""
-    allow: Collection[str] = ()
-    """Differences that a person lets pass."""
-
-
-def record(verdict: Verdict) -> dict[str, Any]:
-    """Return a verdict as builtins."""
-    return {f.name: getattr(verdict, f.name) for f in fields(verdict)}
-
-
-def fails(verdict: Verdict, *, strict: bool = False) -> bool:
-    """Whether a verdict fails its session; open ones do where a person is ``strict``."""
-    return verdict.outcome in {"REGRESSED", *REFUSALS} or (
-        strict and verdict.outcome == "INCONCLUSIVE"
-    )
+    def record(self) -> dict[str, Any]:
+        """Return it as plain builtins."""
+        return {entry.name: getattr(self, entry.name) for entry in fields(self)}
 
 
 def judged(gate: Gate, cell: str, outcome: Outcome, reason: str = "", **more: Any) -> Verdict:
-    """Return a verdict on ``cell`` with what the gate itself says."""
+    """Return a verdict on ``cell`` with what the gate itself says; ``more`` are other fields."""
     metric = f"{gate.stage}.{gate.metric}" if gate.stage else gate.metric
     threshold = gate.number if gate.form != "ratio" or gate.reference else None
     return Verdict(

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from greenbench import gates
 from greenbench.errors import GreenbenchError
 from greenbench.plugin.errors import usage_errors
 from greenbench.plugin.selection import compared, selective
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
     from pathlib import Path
 
-    from greenbench.gates import Verdict
+    from greenbench.gates.verdict import Verdict
     from greenbench.types import Cell
 
 RECORD: pytest.StashKey[Json] = pytest.StashKey()
@@ -156,7 +155,7 @@ class Suite:
 
     def _gates_record(self) -> Json:
         """Return the verdicts as builtins, and whether they fail the session."""
-        verdicts = [gates.record(verdict) for verdict in self._verdicts()]
+        verdicts = [verdict.record() for verdict in self._verdicts()]
         failed = self.gatekeeper.failed or self._baseline_unreadable
         return {"failed": failed, "verdicts": builtin(verdicts)}
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from greenbench.gates import Measured, Verdict
+    from greenbench.gates.verdict import Measured, Verdict
     from greenbench.results.forecast import ForecastKey
     from greenbench.types import Cell
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from greenbench.gates import Verdict
+    from greenbench.gates.verdict import Verdict
 
 COLUMNS = ("cell", "here", "there", "change (95 %)", "verdict")
 NUMBERS = COLUMNS[1:4]

@@ -9,14 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from greenbench import gates
 from greenbench.errors import UsageError
 from greenbench.experiment import option_parsers
 from greenbench.experiment.option_parsers import RawOption
 from greenbench.experiment.settings import read_pyproject
-from greenbench.gates import Against, runs
+from greenbench.gates import runs
 from greenbench.gates.expression import ALLOWED, SAVED
-from greenbench.gates.judging import is_named
+from greenbench.gates.judging import judge
+from greenbench.gates.references import References, is_named
 from greenbench.results.reading import BASELINE, NO_JOULES
 from greenbench.tasks import TASKS
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
-    from greenbench.gates import Measured, Verdict
     from greenbench.gates.expression import Gate
     from greenbench.gates.runs import Run
+    from greenbench.gates.verdict import Measured, Verdict
     from greenbench.results.reading import CellRecord
     from greenbench.results.record import Json
 
@@ -53,7 +53,7 @@ class Comparison:
             "baseline": self.baseline,
             "failed": self.failed,
             "gates_of": self.gates_of,
-            "verdicts": [gates.record(verdict) for verdict in self.verdicts],
+            "verdicts": [verdict.record() for verdict in self.verdicts],
         }
 
 
@@ -234,7 +234,7 @@ def _compared(pair: Pair, rules: Rules) -> Comparison:
         saved = pair.saved.get(cell.id)
         return saved if saved is not None and is_named(saved, reference) else None
 
-    against = Against(
+    references = References(
         saved=pair.saved,
         saved_name=pair.baseline,
         earlier=baseline_cell,
@@ -243,11 +243,11 @@ def _compared(pair: Pair, rules: Rules) -> Comparison:
     )
     verdicts: list[Verdict] = []
     for gate in rules.gates:
-        verdicts += gates.judge(gate, pair.cells, against)
+        verdicts += judge(gate, pair.cells, references)
     return Comparison(
         run=pair.run,
         baseline=pair.baseline,
         verdicts=verdicts,
-        failed=any(gates.fails(verdict, strict=rules.strict) for verdict in verdicts),
+        failed=any(verdict.fails(strict=rules.strict) for verdict in verdicts),
         gates_of=rules.gates_of,
     )

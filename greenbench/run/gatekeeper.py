@@ -7,11 +7,13 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from greenbench import gates
 from greenbench.errors import UsageError
 from greenbench.experiment.cells import cells_of
-from greenbench.gates import Against, Measured, runs
+from greenbench.gates import runs
 from greenbench.gates.expression import SAVED
+from greenbench.gates.judging import judge
+from greenbench.gates.references import References
+from greenbench.gates.verdict import Measured
 from greenbench.results.fields import Fields
 from greenbench.results.reading import RunHeader
 from greenbench.tasks import TASKS
@@ -19,9 +21,9 @@ from greenbench.tasks import TASKS
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from greenbench.gates import Verdict
     from greenbench.gates.expression import Gate
     from greenbench.gates.runs import Run
+    from greenbench.gates.verdict import Verdict
     from greenbench.results.reading import CellRecord
     from greenbench.run.session import Session
     from greenbench.types import Cell
@@ -114,10 +116,10 @@ class Gatekeeper:
 
     def _judged(self, records: Sequence[CellRecord]) -> list[Verdict]:
         measured = {cell.id: cell for cell in self._measured(records)}
-        against = self._against(measured)
+        references = self._references(measured)
         verdicts: list[Verdict] = []
         for gate in self.gates:
-            verdicts += gates.judge(gate, measured, against)
+            verdicts += judge(gate, measured, references)
         return verdicts
 
     def _measured(self, records: Sequence[CellRecord]) -> list[Measured]:
@@ -127,9 +129,9 @@ class Gatekeeper:
     def _header(self) -> RunHeader:
         return RunHeader.of(Fields(self._session.header, "this session"))
 
-    def _against(self, measured: Mapping[str, Measured]) -> Against:
+    def _references(self, measured: Mapping[str, Measured]) -> References:
         saved = self.saved if any(gate.reference == SAVED for gate in self.gates) else None
-        return Against(
+        return References(
             saved=saved.cells if saved else None,
             saved_name=Path(saved.name).name if saved else "",
             earlier=self.earlier,
@@ -185,7 +187,7 @@ class Gatekeeper:
     def failed(self) -> bool:
         """Whether a verdict fails the session."""
         strict = "inconclusive" in self._session.settings.strict
-        return any(gates.fails(verdict, strict=strict) for verdict in self._verdicts or ())
+        return any(verdict.fails(strict=strict) for verdict in self._verdicts or ())
 
 
 def _check_reference(gate: Gate, matrix: Sequence[Cell]) -> None:

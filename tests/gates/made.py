@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from greenbench.gates import Measured
+from greenbench.gates.verdict import Measured
 from greenbench.results.fields import Fields
 from greenbench.results.reading import CellRecord, RunHeader
 from greenbench.stats import classification_answers as outcomes
@@ -25,7 +25,7 @@ LABELS = [1, 0] * 50
 
 
 def answers(right: int) -> dict[str, Any]:
-    """Return the outcomes of a classifier that is right on the first ``right`` of a hundred rows."""
+    """Return the outcomes of a classifier that is right on the first ``right`` of 100 rows."""
     called = [label if i < right else 1 - label for i, label in enumerate(LABELS)]
     return outcomes.record(
         outcomes.Outcomes.of(
@@ -113,7 +113,10 @@ def raw_cell(
 
 
 def cell(name: str = "T2-V1_x", joules: Any = (100.0,), **more: Any) -> Measured:
-    """Return a cell; ``joules`` are those of its rounds. ``header`` and ``origin`` are its own, the rest its record's."""
+    """Return a cell, with ``joules`` of its rounds.
+
+    ``header`` and ``origin`` are the cell's own, and all else its record's.
+    """
     record, header, origin = raw_cell(name, joules, **more)
     read = HEADERS.setdefault(id(header), RunHeader.of(Fields(header, origin)))
     return Measured(record=CellRecord.of(record), header=read, origin=origin)

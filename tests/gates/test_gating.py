@@ -323,7 +323,7 @@ def test_a_gate_of_a_suite_that_measures_nothing_fails(suite: pytest.Pytester) -
     assert run(suite, "T2.mcc >= 0.1", of="nothing").ret == 5
     done = run(suite, "T2.mcc >= 0.1", more=("--benchmark-disable",))
     assert done.ret == 1
-    done.stdout.fnmatch_lines(["*MISSING*it was to run and left no record*"])
+    done.stdout.fnmatch_lines(["*MISSING*it was selected and left no record*"])
 
 
 def test_a_cell_whose_assertion_failed_is_no_evidence(

@@ -1,4 +1,4 @@
-"""What a metric is in a cell's record."""
+"""The value of each metric in a cell's record."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def values(metric: str, *rounds) -> list[float]:
     ],
 )
 def test_each_metric_of_a_round(metric: str, value: float) -> None:
-    """Of the whole round, or of a stage."""
+    """A metric is that of the whole round, or of a stage."""
     assert values(metric) == [pytest.approx(value)]
 
 
 def test_joules_by_work_done_are_those_of_inference() -> None:
-    """By samples that were scored, and by those that are right; of its repeats where the stage was too short."""
+    """Joules of inference, or of its repeats, are divided by scored or by right samples."""
     one = one_round(0, 100.0)
     part = {**one["windows"][0], "stage": "inference", "cpu_j": 50.0, "total_j": 50.0}
     one["windows"].append(part)
@@ -58,29 +58,29 @@ def test_joules_by_work_done_are_those_of_inference() -> None:
         ("j_per_sample", "j_per_sample is unknown"),
     ],
 )
-def test_what_is_not_known_is_said(metric: str, told: str) -> None:
-    """With the reason that the record has."""
+def test_an_unknown_metric_has_a_reason(metric: str, told: str) -> None:
+    """The reason counts the rounds and repeats what the record says."""
     assert told in values(metric)
 
 
-def test_one_round_without_makes_all_unknown() -> None:
-    """A mean of the others would look complete."""
+def test_one_unknown_round_makes_the_metric_unknown() -> None:
+    """A cell with one round without joules has no joules."""
     assert (
         values("energy", one_round(0, 1.0), one_round(1, None))
         == "energy is unknown in 1 of 2 rounds: no counter is here"
     )
 
 
-def test_rounds_of_different_channels_are_not_one_quantity() -> None:
-    """A round that lost its GPU's joules is not cheaper."""
+def test_rounds_of_different_channels_are_unknown() -> None:
+    """A round that lacks its GPU's joules is not compared with complete ones."""
     both = one_round(1, 100.0, sources={"gpu": "zeus:nvml-counter", "cpu": "zeus:rapl"})
     both["energy"].update(gpu_j=60.0, cpu_j=40.0)
     both["windows"] = []
     assert values("energy", one_round(0, 100.0), both) == "its rounds do not know the same channels"
 
 
-def test_uncertainty_is_split_by_what_strikes_each_round_anew() -> None:
-    """A counter's resolution does, an estimate's watts do not."""
+def test_uncertainty_is_split_into_random_and_systematic() -> None:
+    """A counter's resolution is random, and an estimate's model is systematic."""
     one = one_round(0, 100.0)
     one["energy"]["uncertainty_j"] = {"cpu": {"resolution": 3.0, "edges": 4.0, "model": 20.0}}
     found = readings(parse("energy < 1"), cell(rounds=[one]).record)

@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from greenbench.gates import Verdict
+from greenbench.gates.verdict import Verdict
 from greenbench.report import verdicts as gates
 
 

@@ -1,0 +1,95 @@
+"""What the cells of a run are compared with: the compared run, a variant, or an earlier session."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from greenbench.gates.comparability import NEW
+from greenbench.gates.expression import SAVED
+from greenbench.gates.metrics import observed
+from greenbench.gates.verdict import Verdict, judged
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from greenbench.gates.expression import Gate
+    from greenbench.gates.verdict import Measured
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class References:
+    """What the cells of a run may be compared with, and which differences are allowed."""
+
+    saved: Mapping[str, Measured] | None = None
+    """The cells of the compared run, by id."""
+    saved_name: str = ""
+    earlier: Callable[[str, Measured], Measured | None] = lambda _name, _cell: None
+    """Returns a variant's newest comparable cell of an earlier session, for a cell of this one."""
+    expected: Collection[str] = ()
+    """Ids of the cells that were selected to run."""
+    gone: Mapping[str, str] = field(default_factory=dict)
+    """Ids of cells of the compared run that this one should have and lacks, and why."""
+    allow: Collection[str] = ()
+    """Differences that are allowed."""
+
+
+def is_named(cell: Measured, reference: str | None) -> bool:
+    """Whether ``reference`` names this cell.
+
+    That is by its variant's number or name, with the suffix of a swept value if it has one.
+    """
+    variant = cell.record.variant
+    suffix = cell.id.removeprefix(f"{cell.record.task}-{variant}")
+    number = variant.partition("_")[0]
+    return reference in {f"{variant}{suffix}", f"{number}{suffix}"}
+
+
+def reference_of(
+    gate: Gate, cell: Measured, cells: Mapping[str, Measured], references: References
+) -> Measured | Verdict:
+    """Return the cell that ``gate`` compares ``cell`` with, or the verdict if there is none."""
+    if gate.reference == SAVED:
+        return _saved_cell(gate, cell, cells, references)
+    return _variant_cell(gate, cell, cells, references)
+
+
+def _saved_cell(
+    gate: Gate, cell: Measured, cells: Mapping[str, Measured], references: References
+) -> Measured | Verdict:
+    saved = references.saved or {}
+    if cell.id in saved:
+        return saved[cell.id]
+    reason = f"{references.saved_name or 'the compared run'} has no {cell.id}: run it there too"
+    if saved:
+        reason += " (--green-allow new lets new cells pass)"
+    # A new cell passes beside others that are compared, and with a value of its own.
+    compared = any(name in saved for name in cells)
+    if NEW in references.allow and compared and not isinstance(observed(gate, cell.record), str):
+        return judged(gate, cell.id, "PASS", f"new, and let pass: {reason}")
+    return judged(gate, cell.id, "MISSING", reason)
+
+
+def _variant_cell(
+    gate: Gate, cell: Measured, cells: Mapping[str, Measured], references: References
+) -> Measured | Verdict:
+    name = str(gate.reference)
+    task = cell.record.task
+    for other in cells.values():
+        if other.record.task == task and is_named(other, name):
+            return other
+    for expected in references.expected:
+        if expected.startswith(f"{task}-{name}"):
+            reason = f"{expected} was selected and left no record"
+            return judged(gate, cell.id, "MISSING", reason)
+    earlier = references.earlier(name, cell)
+    if earlier is not None:
+        return earlier
+    missing = f"{name} is not in this run, and no comparable one in earlier results"
+    command = f'pytest bench -k "{task} and {name}_"'
+    return judged(gate, cell.id, "MISSING", f"{missing}: {command}")
+
+
+def display_name(cell: Measured) -> str:
+    """Return a cell's id, and its origin if that is another session."""
+    return cell.id if cell.origin == "this session" else f"{cell.id} of {cell.origin}"
