@@ -33,14 +33,29 @@ Pair = tuple[PythonBPE, Tokenizer]
 untimed = settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 
 CORPUS = [
-    "static int parse_header(const char *buf, size_t len)\n{\n    if (buf == NULL || len < 16)\n        return -1;\n",
+    (
+        "static int parse_header(const char *buf, size_t len)\n"
+        "{\n    if (buf == NULL || len < 16)\n        return -1;\n"
+    ),
     "\tfor (int i = 0; i < 1024; i++) {\n\t\tsum += table[i] * 0x1F;\n\t}\n\treturn sum;\n}\n",
-    "public static List<String> readLines(Reader reader) throws IOException {\n    int count = 0;\n    String line;\n",
-    "    while ((line = reader.readLine()) != null) { result.add(line.trim()); count += 1; }\n    return result;\n}\n",
-    "printf(\"%s: can't open %d files, we'll retry\\n\", name, errno); // the caller's buffer is 4096 bytes\n",
+    (
+        "public static List<String> readLines(Reader reader) throws IOException {\n"
+        "    int count = 0;\n    String line;\n"
+    ),
+    (
+        "    while ((line = reader.readLine()) != null) { result.add(line.trim()); count += 1; }\n"
+        "    return result;\n}\n"
+    ),
+    (
+        "printf(\"%s: can't open %d files, we'll retry\\n\", name, errno); "
+        "// the caller's buffer is 4096 bytes\n"
+    ),
     "Ä naïve café, ein Straßenfest; γλώσσα и текст 数据处理 ①②③ 🙂🙂 e\u0301te\u0301\n",
 ]
-QWEN = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+QWEN = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
 
 
 def trained(
@@ -86,7 +101,7 @@ def tiny() -> Tokenizer:
 
 
 def unsplit() -> Tokenizer:
-    """Return a pipeline that adds a space in front and makes one word of the text: no regular expression."""
+    """Return a pipeline that adds a space in front and makes one word of the text."""
     split = pre_tokenizers.ByteLevel(add_prefix_space=True, use_regex=True)
     tokenizer = surround(trained(split, None, ("[CLS]", "[SEP]")))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True, use_regex=False)
@@ -94,7 +109,10 @@ def unsplit() -> Tokenizer:
 
 
 def modernbert() -> Tokenizer:
-    """Return the pipeline of ModernBERT: NFC, runs of white space as added tokens, a [MASK] that strips to its left."""
+    """Return the pipeline of ModernBERT.
+
+    It has NFC, runs of white space as added tokens, and a [MASK] that strips to its left.
+    """
     tokenizer = trained(
         pre_tokenizers.ByteLevel(add_prefix_space=False), normalizers.NFC(), ("<|endoftext|>",)
     )
@@ -118,7 +136,7 @@ def smollm2() -> Tokenizer:
 
 
 def qwen() -> Tokenizer:
-    """Return the pipeline of Qwen2.5: NFC, its own split, and special tokens added after training."""
+    """Return the pipeline of Qwen2.5: NFC, its own split, special tokens added after training."""
     split = pre_tokenizers.Split(Regex(QWEN), "isolated")
     words = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     tokenizer = trained(pre_tokenizers.Sequence([split, words]), normalizers.NFC())
@@ -136,7 +154,7 @@ PIPELINES: dict[str, Callable[[], Tokenizer]] = {
 
 
 def load(tokenizer: Tokenizer, folder: Path, **changes: Any) -> Pair:
-    """Return the Python and the Rust tokenizer of the same file: ``tokenizer`` with the model's entries ``changes``."""
+    """Return the Python and the Rust tokenizer of ``tokenizer`` with ``changes`` of its model."""
     spec = json.loads(tokenizer.to_str())
     spec["model"].update(changes)
     path = folder / "tokenizer.json"

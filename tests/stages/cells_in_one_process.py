@@ -1,17 +1,20 @@
-"""Run cells one after another in this process and print what each predicts, as JSON.
+"""Run sequences of cells and print what each cell predicts, as JSON.
 
-``python -m tests.stages.cells_in_one_process V7 one-thread V0`` runs the first variant whose name starts with each word;
-``one-thread`` is the baseline on one thread. Nothing is measured.
+``python -m tests.stages.cells_in_one_process V0 "V7 one-thread V0"`` runs two sequences, each in a
+process of its own that has imported everything and run nothing. A word is the beginning of a
+variant's name; ``one-thread`` is the baseline on one thread. Nothing is measured.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
+import multiprocessing
 import sys
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from greenbench.data.models.checkpoints import Checkpoint
 from greenbench.experiment import matrix
@@ -23,7 +26,9 @@ from greenbench.stages.system import System
 from greenbench.stages.toggles import Toggles
 from greenbench.tasks import TASKS
 from greenbench.tasks.dataset import TaskDataset
-from greenbench.types import Cell
+
+if TYPE_CHECKING:
+    from greenbench.types import Cell
 
 ROOT = Path(__file__).parents[2]
 SIZE = PROFILES["tiny"].tasks["T2"]
@@ -58,13 +63,24 @@ def predictions(cells: dict[str, Cell], name: str, data: TaskDataset) -> list[fl
     return pipeline._outputs
 
 
-def main() -> None:
-    """Run the cells that the command line names, in its order, on 64 training and 32 test functions."""
+def run_sequence(names: str) -> list[list[float]]:
+    """Run the cells with these names, separated by blanks, on 32 training and 16 test functions."""
     variants = matrix.load(ROOT / "experiment.md", ROOT / "variants").variants
     planned = cells_of("T2", variants, PROFILES["tiny"], seed=0, rounds=1)
     cells = {cell.variant[:2]: cell for cell in planned}
-    data = TaskDataset(task=TASKS["T2"], source="generated", columns={}, sizes=(64, 16, 32), seed=0)
-    sys.stdout.write(json.dumps([predictions(cells, name, data) for name in sys.argv[1:]]))
+    data = TaskDataset(task=TASKS["T2"], source="generated", columns={}, sizes=(32, 8, 16), seed=0)
+    return [predictions(cells, name, data) for name in names.split()]
+
+
+def main() -> None:
+    """Run each sequence of cells that the command line names in a process of its own."""
+    # Imported once, for all: what the processes share is imports, and no cell has run.
+    importlib.import_module("accelerate")
+    importlib.import_module("transformers.models.modernbert.modeling_modernbert")
+    forking = multiprocessing.get_context("fork")
+    with forking.Pool(1, maxtasksperchild=1) as pool:
+        found = pool.map(run_sequence, sys.argv[1:], chunksize=1)
+    sys.stdout.write(json.dumps(found))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
-"""A fine-tuned baseline that the tests of the stages share: trained once a session, handed out as copies."""
+"""A fine-tuned baseline that the tests of the stages share: trained once, given as copies."""
 
 from __future__ import annotations
 
 import copy
+import gc
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,24 +20,29 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def batches() -> Batches:
-    """Give the data of the tiny profile as the baseline batches them, with 64 test functions."""
-    from stages.small_runs import SIZE, batched
+def scored() -> Batches:
+    """Give 640 functions to train on and 64 to answer, cut at 96 tokens."""
+    from stages.small_runs import SIZE, batched, functions
 
-    from greenbench.data.splits import Wanted
-    from greenbench.tasks.vulnerability import load as vulnerability
-
-    wanted = Wanted(seed=0, sizes=(SIZE.sizes[0], 16, 64))
-    splits = vulnerability.load(SIZE.data, columns={}, wanted=wanted)
-    return batched(splits.train, splits.test)
+    return batched(functions(640), functions(64, seed=1), size=replace(SIZE, max_tokens=96))
 
 
 @pytest.fixture(scope="session")
-def baseline(batches: Batches) -> tuple[nn.Module, TrainingLog]:
+def batches(scored: Batches) -> Batches:
+    """Give the same with the first 16 functions to answer, in two batches."""
+    from stages.small_runs import functions
+
+    from greenbench.stages.data import in_order
+
+    return replace(scored, test=in_order(scored.objective, functions(16, seed=1), 8))
+
+
+@pytest.fixture(scope="session")
+def baseline(scored: Batches) -> tuple[nn.Module, TrainingLog]:
     """Fine-tune the baseline once. Never change this model: take ``trained``."""
     from stages.small_runs import fine_tuned
 
-    return fine_tuned(batches)
+    return fine_tuned(scored)
 
 
 @pytest.fixture
@@ -44,9 +51,19 @@ def trained(baseline: tuple[nn.Module, TrainingLog]) -> nn.Module:
     return copy.deepcopy(baseline[0])
 
 
+@pytest.fixture(scope="session")
+def frozen_heap() -> None:
+    """Load a model once, and take the objects of imports out of what a reset has to collect."""
+    from stages.small_runs import START
+
+    START.load()
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture
-def as_new() -> Iterator[None]:
-    """Leave the process as new, whatever the test does to it."""
+def as_new(frozen_heap: None) -> Iterator[None]:  # noqa: ARG001
+    """Reset the process after the test."""
     from greenbench.stages import isolation
 
     yield

@@ -1,4 +1,4 @@
-"""Small decoders with random weights, saved as checkpoints with a tokenizer of their own, and texts to translate."""
+"""Small random decoders, saved as checkpoints with tokenizers, and texts to translate."""
 
 from __future__ import annotations
 
@@ -30,11 +30,12 @@ INSTRUCTION = "\n// Python:\n"
 
 
 def pairs(count: int, first: int = 0) -> tuple[Pair, ...]:
-    """Make ``count`` Java methods of different lengths, none equal to another, with Python translations."""
+    """Make ``count`` different Java methods of different lengths, with Python translations."""
     each = [(f"f{i}", [f"a{j}" for j in range(1 + i * 7 % 5)]) for i in range(first, first + count)]
     return tuple(
         Pair(
-            source=f"int {name}({', '.join(f'int {x}' for x in names)}) {{ return {' + '.join(names)}; }}",
+            source=f"int {name}({', '.join(f'int {x}' for x in names)}) "
+            f"{{ return {' + '.join(names)}; }}",
             target=f"def {name}({', '.join(names)}):\n    return {' + '.join(names)}",
             language="python",
         )
@@ -43,7 +44,7 @@ def pairs(count: int, first: int = 0) -> tuple[Pair, ...]:
 
 
 def tokenizer(*, begins: bool) -> Tokenizer:
-    """Train a byte-level BPE on texts to translate; with ``begins`` it sets ``<s>`` before every text."""
+    """Train a byte-level BPE; with ``begins`` it sets ``<s>`` before every text."""
     made = Tokenizer(models.BPE())
     made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     made.decoder = decoders.ByteLevel()
@@ -65,7 +66,7 @@ def tokenizer(*, begins: bool) -> Tokenizer:
 
 
 def saved(folder: Path, kind: str = "llama", *, begins: bool = True, **changed: Any) -> Checkpoint:
-    """Save a decoder of four layers, with weights so large that it says different things of different texts."""
+    """Save a decoder of four layers, its weights so large that texts get different answers."""
     made = tokenizer(begins=begins)
     shape = {
         "hidden_size": 32,
@@ -90,7 +91,7 @@ def saved(folder: Path, kind: str = "llama", *, begins: bool = True, **changed: 
 
 
 class Told:
-    """A tokenizer whose texts are the ids themselves: what a model writes can then be held against ids."""
+    """A tokenizer whose texts are the ids themselves, so that answers can be compared with ids."""
 
     def __init__(self, checkpoint: Checkpoint, max_tokens: int = SIZE.max_tokens) -> None:
         """Encode as the checkpoint's tokenizer does."""
@@ -126,10 +127,15 @@ def questions(
     return data.prepare([*some] * batch_size, some, told, goal, options, micro=batch_size, seed=0)
 
 
-def learnt(checkpoint: Checkpoint, some: Sequence[Pair], *, micro: int) -> Batches:
-    """Batch ``some`` pairs to be learnt from, 32 in a step, with targets of all their lengths."""
+def learnt(
+    checkpoint: Checkpoint, some: Sequence[Pair], *, micro: int, batch_size: int = 32
+) -> Batches:
+    """Batch ``some`` pairs to train on, with targets of all their lengths."""
     told = Told(checkpoint, 100)
-    goal, options = Translation(told, PAD, EOS, 100), DataOptions(tokenizer="rust")
+    goal, options = (
+        Translation(told, PAD, EOS, 100),
+        DataOptions(tokenizer="rust", batch_size=batch_size),
+    )
     return data.prepare(some, some[:1], told, goal, options, micro=micro, seed=0)
 
 

@@ -21,9 +21,14 @@ if TYPE_CHECKING:
     from torch import nn
 
     from greenbench.stages.data import Batches
+    from greenbench.stages.objectives.interface import Answers, TaskExample
+    from greenbench.stages.toggles import Toggles
     from greenbench.stages.training_log import TrainingLog
+    from greenbench.types import TaskSize
 
 SIZE = PROFILES["tiny"].tasks["T2"]
+SHORT = replace(SIZE, max_tokens=48)
+"""Texts are cut early where only counts and proofs matter."""
 START = Checkpoint("M2", SIZE.model)
 CPU = torch.device("cpu")
 BASELINE = TrainingOptions()
@@ -39,9 +44,10 @@ def batched(
     test: Sequence[Example],
     options: TrainingOptions = BASELINE,
     batch_size: int = 32,
+    size: TaskSize = SIZE,
 ) -> Batches:
-    """Tokenise with the Rust tokenizer, which gives the same ids in less time, and batch with seed 0."""
-    tokenizer = encoders.encoder("rust", START.tokenizer_file, SIZE.max_tokens)
+    """Tokenise with the Rust tokenizer, which is faster and gives the same ids, and batch."""
+    tokenizer = encoders.encoder("rust", START.tokenizer_file, size.max_tokens)
     return data.prepare(
         train,
         test,
@@ -61,8 +67,30 @@ def classify(net: nn.Module, batches: Batches) -> list[float]:
 def fine_tuned(
     batches: Batches, options: TrainingOptions = BASELINE, learning_rate: float | None = None
 ) -> tuple[nn.Module, TrainingLog]:
-    """Fine-tune the shipped start in a process made as new; the profile says how, unless a learning rate is given."""
+    """Fine-tune the shipped checkpoint after a reset, as the profile says or at another rate."""
     isolation.reset(0)
     net = START.load()
     size = SIZE if learning_rate is None else replace(SIZE, learning_rate=learning_rate)
     return net, training.finetune(net, batches, options, size, CPU)
+
+
+def run_stages(
+    toggles: Toggles,
+    train: Sequence[TaskExample],
+    test: Sequence[TaskExample],
+    valid: Sequence[TaskExample] = (),
+    start: Checkpoint = START,
+) -> tuple[nn.Module, Batches, Answers]:
+    """Run the stages of a cell after a reset, as the pipeline does; return what it works on."""
+    with toggles.quiet():
+        toggles.reset(0)
+        batches = toggles.data(train, test, start, 0, valid=valid)
+        net = toggles.architecture(start)
+        if toggles.finetunes:
+            net = toggles.training(net, batches)
+        if toggles.shortens:
+            net = toggles.shortening(net, batches)
+        if toggles.converts:
+            net = toggles.conversion(net)
+        answers = toggles.inference(net, batches)
+    return net, batches, answers

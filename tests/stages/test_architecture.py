@@ -1,4 +1,4 @@
-"""The architecture stage: what is held in INT8, what stays in FP32, and what a machine cannot do."""
+"""The architecture stage: what is INT8, what stays FP32, and what a machine cannot do."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def proof(
 
 
 def test_linear_layers_become_those_of_bitsandbytes(trained: nn.Module) -> None:
-    """Every linear layer but the classifier is bitsandbytes' own class, its weights are INT8, and none is forgotten."""
+    """Every linear layer but the classifier is of bitsandbytes' class and holds INT8 weights."""
     import bitsandbytes as bnb
 
     before = {name for name, m in trained.named_modules() if isinstance(m, nn.Linear)}
@@ -57,7 +57,10 @@ def test_linear_layers_become_those_of_bitsandbytes(trained: nn.Module) -> None:
 def test_a_decoder_keeps_its_head_and_still_writes(
     kind: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    """Every linear layer but ``lm_head`` is INT8, seven a layer; head and embeddings are what they were, tied or not."""
+    """Every linear layer but ``lm_head`` is INT8, seven a layer.
+
+    Head and embeddings are unchanged, tied or not.
+    """
     checkpoint: Checkpoint = (
         saved(tmp_path, tie_word_embeddings=True)
         if kind == "tied"
@@ -125,7 +128,7 @@ def test_heads_are_known_by_the_last_part_of_their_name(name: str) -> None:
 def test_int8_predicts_almost_what_fp32_predicts(
     trained: nn.Module, baseline: tuple[nn.Module, TrainingLog], batches: Batches
 ) -> None:
-    """Rounding to 8 bits moves probabilities a little, not at all nowhere, and not much anywhere."""
+    """Rounding to 8 bits moves some probabilities, and none by much."""
     whole = torch.tensor(classify(baseline[0], batches))
     rounded = torch.tensor(classify(architecture.convert(trained, INT8, CPU), batches))
     moved = (whole - rounded).abs()
@@ -136,9 +139,15 @@ def test_int8_predicts_almost_what_fp32_predicts(
     ("options", "library"), [(INT8, "bitsandbytes"), (AUTO, "bitsandbytes"), (TORCHAO, "torchao")]
 )
 def test_conversion_is_proved_by_the_live_weights(
-    options: ArchitectureOptions, library: str, trained: nn.Module, baseline: tuple[nn.Module, TrainingLog]
+    options: ArchitectureOptions,
+    library: str,
+    trained: nn.Module,
+    baseline: tuple[nn.Module, TrainingLog],
 ) -> None:
-    """Format and library are read from the weights, bytes by module; none is further than rounding from the trained one."""
+    """Format and library are read from the weights, bytes by module.
+
+    No weight is further from the trained one than rounding moves it.
+    """
     converted = architecture.convert(trained, options, CPU)
     held, by = architecture.proofs(converted, options, CPU, baseline[1].rows)
     assert (held.asked, held.got, held.holds) == (options.weight_format, "int8", True)
@@ -161,7 +170,7 @@ def negated(weight: torch.Tensor) -> torch.Tensor:
 
 
 def trained_a_little_less(weight: torch.Tensor) -> torch.Tensor:
-    """Return a matrix in which one weight of each row differs by more than rounding, as after fewer steps at a small rate."""
+    """Return a matrix in which one weight of each row differs by more than rounding."""
     other = weight.clone()
     other[:, 0] += weight.abs().amax(dim=1) * 0.01
     return other
@@ -169,10 +178,13 @@ def trained_a_little_less(weight: torch.Tensor) -> torch.Tensor:
 
 @pytest.mark.parametrize("other", [negated, trained_a_little_less])
 @pytest.mark.parametrize("options", [FP32, INT8, TORCHAO], ids=["fp32", "bitsandbytes", "torchao"])
-def test_converting_other_weights_than_the_trained_ones_is_told(
-    options: ArchitectureOptions, other: Any, trained: nn.Module, baseline: tuple[nn.Module, TrainingLog]
+def test_converting_other_weights_than_the_trained_ones_is_reported(
+    options: ArchitectureOptions,
+    other: Any,
+    trained: nn.Module,
+    baseline: tuple[nn.Module, TrainingLog],
 ) -> None:
-    """The proof compares weight by weight: neither another sign nor a small difference passes for rounding."""
+    """The proof compares weight by weight: neither another sign nor a small change is rounding."""
     with torch.no_grad():
         for linear in weights.convertible(trained).values():
             linear.weight.copy_(other(linear.weight))
@@ -182,8 +194,8 @@ def test_converting_other_weights_than_the_trained_ones_is_told(
     )
 
 
-def test_fp8_is_held_against_its_own_steps() -> None:
-    """Rounded to FP8 (e4m3), weights lie within half a step of what they were; shifted ones do not."""
+def test_fp8_is_compared_with_its_own_steps() -> None:
+    """Weights rounded to FP8 (e4m3) are within half a step of the trained ones."""
     torch.manual_seed(0)
     layer = nn.Linear(64, 16)
     rows = layer.weight.detach().clone()
@@ -208,7 +220,9 @@ def test_weights_are_compared_layer_by_layer_where_some_are_left_out(
     assert not proof(converted, options, baseline[1].rows).holds
 
 
-def test_untrained_weights_are_compared_with_nothing(baseline: tuple[nn.Module, TrainingLog]) -> None:
+def test_untrained_weights_are_compared_with_nothing(
+    baseline: tuple[nn.Module, TrainingLog],
+) -> None:
     """Without training there is nothing to compare with, and nothing is made up."""
     assert proof(baseline[0], FP32).evidence["steps_from_trained"] is None
 
@@ -217,7 +231,7 @@ def test_untrained_weights_are_compared_with_nothing(baseline: tuple[nn.Module, 
 def test_torchao_predicts_almost_what_fp32_predicts(
     kind: str, llama: Checkpoint, trained: nn.Module, batches: Batches
 ) -> None:
-    """INT8 weights of torchao move answers a little: probabilities by less than 0.05, most first tokens not at all."""
+    """INT8 weights of torchao move probabilities by less than 0.05 and few first tokens."""
     if kind == "encoder":
         whole = torch.tensor(classify(copy.deepcopy(trained), batches))
         moved = (
@@ -236,7 +250,10 @@ def test_torchao_predicts_almost_what_fp32_predicts(
 def test_torchao_keeps_heads_embeddings_and_norms(
     trained: nn.Module, baseline: tuple[nn.Module, TrainingLog]
 ) -> None:
-    """Only the linear layers that bitsandbytes would convert hold its tensors; all else is to the bit what was trained."""
+    """Only the linear layers that bitsandbytes would convert hold tensors of torchao.
+
+    Everything else is what was trained, to the bit.
+    """
     converted = architecture.convert(trained, TORCHAO, CPU)
     held = {n for n, p in converted.named_parameters() if type(p).__module__.startswith("torchao")}
     assert held == {f"{name}.weight" for name in weights.convertible(baseline[0])}
@@ -246,7 +263,7 @@ def test_torchao_keeps_heads_embeddings_and_norms(
     )
 
 
-def test_conversion_that_does_nothing_is_told(
+def test_conversion_that_does_nothing_is_reported(
     trained: nn.Module, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the weights stay FP32 although INT8 was asked for, neither proof holds."""
@@ -258,7 +275,7 @@ def test_conversion_that_does_nothing_is_told(
     assert (by.got, by.note) == (None, "requested bitsandbytes, the weights are held by none")
 
 
-def test_conversion_that_forgets_a_layer_is_told(trained: nn.Module) -> None:
+def test_conversion_that_forgets_a_layer_is_reported(trained: nn.Module) -> None:
     """One FP32 layer among INT8 ones is enough for the proof not to hold."""
     forgotten = nn.Linear(64, 64)
     converted = architecture.convert(trained, INT8, CPU)
@@ -331,7 +348,7 @@ def test_without_bitsandbytes_torchao_converts(
 def test_missing_libraries_are_named(
     options: ArchitectureOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without either package, INT8 is refused before anything runs, with what to do; FP32 needs none."""
+    """Without either package INT8 is refused before anything runs; FP32 needs none."""
     monkeypatch.setattr(architecture, "_installed", lambda _package: False)
     with pytest.raises(
         UnavailableError,

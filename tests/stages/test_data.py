@@ -26,7 +26,7 @@ untimed = settings(deadline=None, max_examples=50)
 
 @st.composite
 def batch_sizes(draw: st.DrawFn) -> tuple[int, int, int]:
-    """Draw a number of examples, an effective batch that they fill, and a divisor of it as micro-batch."""
+    """Draw a number of examples, an effective batch that they fill, and its micro-batch."""
     micro, steps = draw(st.integers(1, 16)), draw(st.integers(1, 8))
     return draw(st.integers(micro * steps, 300)), micro * steps, micro
 
@@ -41,7 +41,7 @@ def epochs(sampler: ShuffledBatches, count: int = 3) -> list[list[int]]:
 def test_micro_batches_of_a_step_are_its_effective_batch(
     sizes: tuple[int, int, int], seed: int
 ) -> None:
-    """Whatever the divisor, every step sees the examples of the whole batch in the same order, epoch after epoch."""
+    """Whatever the divisor, every step sees the examples of the whole batch in the same order."""
     count, effective, micro = sizes
     whole, parts = (
         ShuffledBatches(count, effective, effective, seed),
@@ -93,7 +93,7 @@ def test_too_few_examples_for_one_batch_are_refused() -> None:
     )
 )
 def test_collate_pads_on_the_right_and_masks_the_padding(rows: list[tuple[list[int], int]]) -> None:
-    """Ids stand at the left as they came, the rest of the longest length is padding, and the mask tells which is which."""
+    """Ids are at the left, padding up to the longest length follows, and is masked."""
     batch, longest = Classification(None, 0).training_batch(rows), max(len(ids) for ids, _ in rows)
     assert batch["input_ids"].tolist() == [ids + [0] * (longest - len(ids)) for ids, _ in rows]
     assert batch["attention_mask"].tolist() == [
@@ -112,7 +112,7 @@ def test_collate_pads_with_the_models_own_id() -> None:
 @untimed
 @given(seed=st.integers(0, 10**9), max_tokens=st.integers(3, 300))
 def test_both_tokenizers_give_the_same_ids(seed: int, max_tokens: int) -> None:
-    """Generated C functions, whole or cut, become the same ids with the shipped tokenizer in Python and in Rust."""
+    """Generated C functions, whole or cut, become the same ids in Python and in Rust."""
     texts = [one.text for one in twins(seed)]
     python, rust = (
         encoders.encoder(kind, START.tokenizer_file, max_tokens) for kind in ("python", "rust")
@@ -132,7 +132,7 @@ def test_long_functions_are_cut_and_short_ones_are_not_padded(kind: str) -> None
 
 
 def proof(asked: str, used: str) -> Applied:
-    """Prepare batches with one tokenizer where another may have been asked for, and return the proof."""
+    """Prepare batches with the tokenizer ``used`` and return the proof of the requested one."""
     tokenizer = encoders.encoder(used, START.tokenizer_file, SIZE.max_tokens)
     options = DataOptions(tokenizer=asked, batch_size=2)
     batches = data.prepare(
@@ -160,7 +160,9 @@ def test_tokenizer_is_proved_by_its_live_class(kind: str, name: str) -> None:
 @pytest.mark.parametrize(
     ("asked", "used", "name"), [("rust", "python", "PythonBPE"), ("python", "rust", "Tokenizer")]
 )
-def test_another_tokenizer_than_the_asked_one_is_told(asked: str, used: str, name: str) -> None:
+def test_another_tokenizer_than_the_requested_one_is_reported(
+    asked: str, used: str, name: str
+) -> None:
     """Where the wrong tokenizer runs, the proof does not hold and names it."""
     one = proof(asked, used)
     assert (one.asked, one.got, one.holds) == (asked, used, False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,7 +11,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from stages import small_decoders
-from stages.small_runs import CPU, SIZE, START, functions
+from stages.small_runs import CPU, SHORT, SIZE, START, functions, run_stages
 from torch.utils.flop_counter import FlopCounterMode
 
 from greenbench.options import (
@@ -32,7 +33,7 @@ pytestmark = pytest.mark.usefixtures("as_new")
 
 @pytest.fixture(scope="module")
 def classifier() -> Any:
-    """Give the tiny encoder; eager attention, as torch's counter does not know the CPU's fused one."""
+    """Give the tiny encoder with eager attention: torch does not count the CPU's fused one."""
     net = START.load()
     net.set_attn_implementation("eager")
     return net
@@ -53,7 +54,7 @@ def ids(rows: int, tokens: int) -> torch.Tensor:
 
 @pytest.mark.parametrize(("rows", "tokens"), [(1, 5), (3, 40), (2, 150)])
 def test_a_real_forward_pass_is_counted_the_same(classifier: Any, rows: int, tokens: int) -> None:
-    """Any number of texts of any length, though only three lengths of one text were tried; sliding windows save nothing."""
+    """Any number and length of texts is counted as a real pass; sliding windows save nothing."""
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
         classifier(input_ids=ids(rows, tokens), attention_mask=torch.ones(rows, tokens))
     assert (
@@ -80,7 +81,7 @@ def test_a_decoder_s_training_step_is_counted_the_same(decoder: Any) -> None:
 
 @pytest.mark.parametrize("written", [1, 2, 9])
 def test_real_generation_is_counted_the_same(decoder: Any, written: int) -> None:
-    """A pass over the prompt, then a step for each further token with the cache that the earlier ones left."""
+    """Generation is a pass over the prompt, then a step with the cache for each further token."""
     prompts = ids(3, 12)
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
         out = decoder.generate(
@@ -112,11 +113,13 @@ def test_a_sliding_window_leaves_the_cache_and_costs_no_more(tmp_path: Path) -> 
     }
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
         net.generate(ids(3, 4), attention_mask=torch.ones(3, 4), **told)
-    assert flops.of_inference(net, net.config, [AnsweredBatch(3, 4, 9)]) == counter.get_total_flops()
+    assert (
+        flops.of_inference(net, net.config, [AnsweredBatch(3, 4, 9)]) == counter.get_total_flops()
+    )
 
 
 EXAMPLES = settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 SHAPE = st.tuples(st.integers(1, 40), st.integers(1, 600))
 
@@ -147,7 +150,7 @@ def test_what_is_accumulated_costs_what_it_costs_together(
 def test_a_second_count_is_looked_up_and_the_same(
     classifier: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Rounds cost one count a process, which draws no random numbers; one made afresh says the same."""
+    """A process counts once, which draws no random numbers; a second count says the same."""
     flops._text_cost.cache_clear()
     state = torch.get_rng_state()
     once = flops.of_training(classifier, classifier.config, [(2, 9)])
@@ -182,7 +185,7 @@ def test_where_no_polynomial_holds_each_shape_is_counted(
 def counted_round(
     options: Options, size: Any, start: Any, train: Any, test: Any
 ) -> tuple[dict[str, int | None], int, int]:
-    """Run a round with eager attention; return its work, and what torch counted while it trained and answered."""
+    """Run a round with eager attention; return its work, and torch's counts of both stages."""
     toggles = Toggles(options, size, "cpu")
     with toggles.quiet():
         toggles.reset(0)
@@ -201,14 +204,14 @@ def counted_round(
 
 
 def test_a_whole_round_of_a_classifier_is_counted_the_same() -> None:
-    """Padded micro-batches of several lengths, every epoch, and all layers though inference leaves some out; so is picking."""
+    """Padded micro-batches of all epochs count with all layers; so does picking layers."""
     options = Options(
         data=DataOptions(tokenizer="rust", batch_size=16),
         training=TrainingOptions(accumulation_steps=4),
         inference=InferenceOptions(skip_layers=0.34),
     )
     found, trained, answered = counted_round(
-        options, SIZE, START, functions(40), functions(20, seed=1)
+        options, replace(SIZE, max_tokens=96), START, functions(32), functions(20, seed=1)
     )
     assert (found["flops_training"], found["flops_inference"]) == (trained, answered)
     assert min(trained, answered) > 0
@@ -247,18 +250,12 @@ def test_an_answer_that_ends_early_costs_the_steps_it_took(llama: Any) -> None:
 
 def work(**options: Any) -> dict[str, int | None]:
     """Run the stages in miniature and return the work counted."""
-    toggles = Toggles(Options(**options), SIZE, "cpu")
-    with toggles.quiet():
-        toggles.reset(0)
-        batches = toggles.data(
-            functions(32), functions(8, seed=1), START, 0, valid=functions(8, seed=2)
-        )
-        net = toggles.architecture(START)
-        net = toggles.training(net, batches) if toggles.finetunes else net
-        net = toggles.shortening(net, batches) if toggles.shortens else net
-        net = toggles.conversion(net) if toggles.converts else net
-        first, shapes = toggles.inference(net, batches), batches.objective.answered
-        assert toggles.inference(net, batches) == first
+    toggles = Toggles(Options(**options), SHORT, "cpu")
+    net, batches, first = run_stages(
+        toggles, functions(32), functions(8, seed=1), functions(8, seed=2)
+    )
+    shapes = batches.objective.answered
+    assert toggles.inference(net, batches) == first
     assert batches.objective.answered == shapes  # of one pass
     return toggles.work(net, batches)
 
@@ -276,7 +273,7 @@ def test_accumulating_is_as_much_training_as_one_batch() -> None:
     same = functions(1) * 32
     found = [
         counted_round(
-            Options(training=TrainingOptions(accumulation_steps=n)), SIZE, START, same, same[:2]
+            Options(training=TrainingOptions(accumulation_steps=n)), SHORT, START, same, same[:2]
         )[0]
         for n in (1, 4)
     ]

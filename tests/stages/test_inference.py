@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from greenbench.stages.training_log import TrainingLog
 
 
-def test_each_example_gets_its_own_probability_in_order(baseline: tuple[nn.Module, TrainingLog]) -> None:
-    """Batched or alone, forwards or backwards, an example has the same probability: neighbours and padding do not count."""
+def test_each_example_gets_its_own_probability_in_order(
+    baseline: tuple[nn.Module, TrainingLog],
+) -> None:
+    """An example has the same probability alone and in any batch, whatever its neighbours."""
     some = functions(20, seed=3)
     together, alone, backwards = (
         classify(baseline[0], batched(some, test, batch_size=size))
@@ -34,25 +36,25 @@ def test_each_example_gets_its_own_probability_in_order(baseline: tuple[nn.Modul
 def test_probability_is_that_of_class_one(
     baseline: tuple[nn.Module, TrainingLog], batches: Batches
 ) -> None:
-    """The first batch by hand, from the logits, with the model out of training mode and no gradient kept."""
+    """The first batch is recomputed from the logits; the model is out of training mode."""
     net, batch = baseline[0].train(), next(iter(batches.test))
     found = classify(net, batches)
     assert not net.training
     with torch.no_grad():
         logits = net(**batch).logits
     odds = (logits[:, 1] - logits[:, 0]).sigmoid()
-    assert found[:32] == pytest.approx(odds.tolist(), abs=1e-6)
+    assert found[:8] == pytest.approx(odds.tolist(), abs=1e-6)
 
 
 def test_fine_tuned_baseline_does_better_than_chance(
-    baseline: tuple[nn.Module, TrainingLog], batches: Batches
+    baseline: tuple[nn.Module, TrainingLog], scored: Batches
 ) -> None:
     """The probabilities rank vulnerable functions higher, after training more so than before."""
     from sklearn.metrics import roc_auc_score
 
-    labels = [label for _, label in batches.test.dataset]
+    labels = [label for _, label in scored.test.dataset]
     untrained, trained = (
-        roc_auc_score(labels, classify(net, batches)) for net in (START.load(), baseline[0])
+        roc_auc_score(labels, classify(net, scored)) for net in (START.load(), baseline[0])
     )
     assert trained > 0.6
     assert trained > untrained
@@ -62,7 +64,7 @@ def test_fine_tuned_baseline_does_better_than_chance(
 def test_attention_in_use_is_seen_not_believed(
     implementation: str, calls: int, trained: nn.Module, batches: Batches
 ) -> None:
-    """The first pass of the live model calls torch's fused attention once a layer, or not at all; no hook stays."""
+    """The first pass calls torch's fused attention once a layer, or not at all; no hook stays."""
     trained.set_attn_implementation(implementation)
     seen = inference.AttentionProbe(trained)
     assert seen.evidence == {"attention": implementation, "fused_attention_calls": None}

@@ -1,4 +1,4 @@
-"""Which layers are left out, that the rest computes what a model built without them computes, and how it is proved."""
+"""Layers that are left out: which ones, what the rest computes, and how it is proved."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def by(choice: str, kinds: list[str], fraction: float) -> tuple[int, ...]:
 
 
 def may_go(choice: str, kinds: list[str]) -> list[int]:
-    """Return the layers that a rule may leave out, those that stay longest first, as docs/knobs.md tells it."""
+    """Return the layers that a rule may leave out, those that stay longest first."""
     total = len(kinds)
     if choice == "deepest" and LOCAL in kinds:
         return [i for i, kind in enumerate(kinds) if i and kind == LOCAL]
@@ -62,7 +62,7 @@ def test_a_rule_picks_as_many_as_asked_from_those_that_may_go(
     if count > len(candidates):
         with pytest.raises(
             UsageError,
-            match=rf"{count} of {len(kinds)} layers are to be left out, and only {len(candidates)} may be",
+            match=rf"{count} of {len(kinds)} layers .* and only {len(candidates)} may be",
         ):
             by(choice, kinds, fraction)
         return
@@ -81,14 +81,15 @@ def test_each_rule_on_six_layers() -> None:
 
 
 def test_nothing_is_left_out_unless_asked() -> None:
-    """A fraction of 0 leaves the stack whole, whatever the rule, and asks for no block influence."""
+    """A fraction of 0 leaves the stack whole, whatever the rule, without block influence."""
     assert {
-        chosen(rule, [GLOBAL, LOCAL, LOCAL], 0.0, unasked) for rule in (*layer_rules.RULES, "influence")
+        chosen(rule, [GLOBAL, LOCAL, LOCAL], 0.0, unasked)
+        for rule in (*layer_rules.RULES, "influence")
     } == {()}
 
 
 def test_deepest_spares_what_carries_a_model() -> None:
-    """ModernBERT-base loses four of its 22 layers at 0.17, all local; a decoder those below its last."""
+    """ModernBERT-base loses four local layers at 0.17; a decoder those below its last."""
     assert by("deepest", ([GLOBAL, LOCAL, LOCAL] * 8)[:22], 0.17) == (16, 17, 19, 20)
     assert by("deepest", [GLOBAL] * 30, 0.17) == (24, 25, 26, 27, 28)
 
@@ -122,14 +123,14 @@ def test_layers_can_be_named() -> None:
 
 
 def calibration(batches: Batches) -> list[Any]:
-    """Return two batches of 32 functions."""
+    """Return two batches of 8 functions."""
     return list(batches.test)
 
 
 def test_block_influence_is_what_hidden_states_say(
     baseline: tuple[nn.Module, TrainingLog], batches: Batches
 ) -> None:
-    """Recomputed from the hidden states that transformers returns: token by token, padding left out."""
+    """It is what the hidden states of transformers give token by token, padding left out."""
     net: Any = copy.deepcopy(baseline[0]).eval()
     hooks = [len(m._forward_hooks) for m in net.modules()]
     found = layer_rules.block_influence(net, calibration(batches), CPU)
@@ -142,9 +143,7 @@ def test_block_influence_is_what_hidden_states_say(
             ).hidden_states
         mask = batch["attention_mask"].bool()
         tokens += int(mask.sum())
-        for i in range(
-            5
-        ):  # transformers returns the last layer's output behind the final norm, which is none of the layer's
+        for i in range(5):  # of the last layer, transformers returns what the final norm made
             turned[i] += float(
                 (1 - torch.cosine_similarity(states[i], states[i + 1], dim=-1))[mask].sum()
             )
@@ -163,7 +162,7 @@ def test_a_layer_that_does_nothing_has_no_influence(trained: nn.Module, batches:
 
 
 def built_without(whole: Any, gone: tuple[int, ...]) -> nn.Module:
-    """Build a model that never had the layers ``gone``, and give it the other weights of ``whole``."""
+    """Build a model without the layers ``gone`` and give it the other weights of ``whole``."""
     config = copy.deepcopy(whole.config)
     kept = [i for i in range(config.num_hidden_layers) if i not in gone]
     config.num_hidden_layers = len(kept)
@@ -192,9 +191,15 @@ GONE = [(4,), (4, 5), (0,), (0, 3), (1, 2, 3), (0, 1, 2, 3, 4)]
 
 @pytest.mark.parametrize("gone", GONE)
 def test_shortened_model_is_the_one_built_without_those_layers(
-    gone: tuple[int, ...], trained: nn.Module, baseline: tuple[nn.Module, TrainingLog], batches: Batches
+    gone: tuple[int, ...],
+    trained: nn.Module,
+    baseline: tuple[nn.Module, TrainingLog],
+    batches: Batches,
 ) -> None:
-    """A model with layers left out gives the logits of one built shorter from the same weights, and other ones than before."""
+    """A model with layers left out gives the logits of one built shorter from the same weights.
+
+    They differ from the logits of the whole model.
+    """
     whole, batch = baseline[0].eval(), next(iter(batches.test))
     leave_out(trained.eval(), gone)
     with torch.inference_mode():
@@ -208,7 +213,7 @@ def test_shortened_model_is_the_one_built_without_those_layers(
 def test_layers_that_stay_keep_their_kind_of_attention(
     gone: tuple[int, ...], trained: nn.Module
 ) -> None:
-    """The kept layers are the same objects with the same attention, and the configuration follows them."""
+    """The kept layers are the same objects with the same attention; the config agrees."""
     stack: Any = trained.base_model
     every, kinds = list(stack.layers), list(stack.config.layer_types)
     kept = [i for i in range(6) if i not in gone]
@@ -228,7 +233,7 @@ def proofs(
     """Shorten as asked, answer, and return both proofs."""
     depth = layers.shorten(net, options, calibration(batches), CPU)
     layers.watch(net, depth)
-    assert len(classify(net, batches)) == 64
+    assert len(classify(net, batches)) == 16
     assert not any(m._forward_hooks for m in net.modules())
     return (*layers.proofs(depth, options), depth)
 
@@ -262,7 +267,7 @@ def test_influence_is_measured_on_the_trained_model_and_kept_with_the_proof(
     least = sorted(sorted(range(6), key=lambda i: depth.influence[i])[:2])
     assert which.got == ",".join(map(str, least))
     assert which.evidence["block_influence"] == list(depth.influence)
-    assert [rows for rows, _ in depth.calibration] == [32, 32]
+    assert [rows for rows, _ in depth.calibration] == [8, 8]
 
 
 def test_a_model_that_answers_nothing_finite_has_no_influence(
@@ -272,12 +277,13 @@ def test_a_model_that_answers_nothing_finite_has_no_influence(
     with torch.no_grad():
         trained.base_model.layers[3].mlp.Wo.weight.fill_(float("nan"))
     with pytest.raises(
-        UnavailableError, match="block influence is not a number: the hidden states of the trained model"
+        UnavailableError,
+        match="block influence is not a number: the hidden states of the trained model",
     ):
         layer_rules.block_influence(trained, calibration(batches), CPU)
 
 
-def test_influence_that_picks_nothing_is_told(
+def test_influence_that_picks_nothing_is_reported(
     trained: nn.Module, batches: Batches, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same number for every layer is no choice."""
@@ -288,7 +294,7 @@ def test_influence_that_picks_nothing_is_told(
     )
 
 
-def test_layers_that_ran_although_they_were_to_be_left_out_are_told(
+def test_layers_that_ran_although_they_were_to_be_left_out_are_reported(
     trained: nn.Module, batches: Batches, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both proofs say which were to go, and which did."""
@@ -300,7 +306,7 @@ def test_layers_that_ran_although_they_were_to_be_left_out_are_told(
     assert fraction.note == which.note == "layers left out: none; requested: 5"
 
 
-def test_other_layers_than_asked_are_told(
+def test_other_layers_than_requested_are_reported(
     trained: nn.Module, batches: Batches, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As many as asked are not enough."""
@@ -313,14 +319,16 @@ def test_other_layers_than_asked_are_told(
     assert which.note == "layers left out: 1; requested: 5"
 
 
-def test_a_fraction_that_rounds_to_no_layer_is_told(trained: nn.Module, batches: Batches) -> None:
+def test_a_fraction_that_rounds_to_no_layer_is_reported(
+    trained: nn.Module, batches: Batches
+) -> None:
     """The knob asked for something and nothing was left out: the proof says so."""
     fraction, _, _ = proofs(InferenceOptions(skip_layers=0.05), trained, batches)
     assert "nothing was left out" in fraction.note
 
 
 def test_without_validation_data_there_is_no_influence() -> None:
-    """The sentence says what lacks; rules that need none ask for none, and of many examples the first ones do."""
+    """Influence without validation examples is refused; rules that need none get none."""
     asked = InferenceOptions(skip_layers=0.17, layer_choice="influence")
     with pytest.raises(
         UsageError, match="influence is measured on validation examples, and the data have none"
@@ -352,13 +360,13 @@ def without_cache(net: Any, batches: Batches) -> list[list[int]]:
     return found
 
 
-@pytest.mark.parametrize("gone", [(2,), (0,), (3,), (0, 2)])
+@pytest.mark.parametrize("gone", [(2,), (0, 3)])
 def test_shortened_decoder_writes_what_one_built_without_those_layers_writes(
     gone: tuple[int, ...], decoder: Checkpoint
 ) -> None:
-    """Token by token, with a key/value cache and without one; and not what the whole decoder writes."""
+    """It writes the same with a key/value cache and without, and not what the whole one does."""
     batches, whole, short = (
-        questions(decoder, pairs(8)),
+        questions(decoder, pairs(4), batch_size=4),
         decoder.load().eval(),
         decoder.load().eval(),
     )
@@ -374,7 +382,7 @@ def test_shortened_decoder_writes_what_one_built_without_those_layers_writes(
 
 @pytest.mark.parametrize("gone", [(), (2,), (0, 3)])
 def test_the_cache_has_no_gaps(gone: tuple[int, ...], decoder: Checkpoint) -> None:
-    """Each layer that stays writes its own part of the cache, one after another; the configuration counts them."""
+    """Each layer that stays writes its own part of the cache; the config counts them."""
     net: Any = decoder.load().eval()
     leave_out(net, gone)
     with torch.inference_mode():
@@ -384,7 +392,7 @@ def test_the_cache_has_no_gaps(gone: tuple[int, ...], decoder: Checkpoint) -> No
 
 
 def test_layers_of_a_generating_model_are_counted_in_one_pass(decoder: Checkpoint) -> None:
-    """However many tokens are written, the proof is of the first pass alone; block influence is of prompts and targets."""
+    """The proof is of the first pass alone; block influence is of prompts and targets."""
     net, asked = decoder.load(), InferenceOptions(skip_layers=0.25, layer_choice="influence")
     batches = questions(decoder, pairs(4), batch_size=2)
     depth = layers.shorten(

@@ -1,4 +1,4 @@
-"""The oldest transformers that pyproject.toml allows computes what the newest does: the tests of models pass with it too."""
+"""The tests of models pass with the oldest transformers that pyproject.toml allows, too."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ import pytest
 ROOT = Path(__file__).parents[2]
 OLDEST = "5.17.0"
 NEEDED = (f"transformers=={OLDEST}", "huggingface_hub>=1.5,<2")
-"""What is installed beside the project's own packages: that release wants the hub's client of its time."""
+"""Installed beside the project's own packages; that release needs a hub client of its time."""
 MODEL_TESTS = (
-    "layers",
-    "inference",
-    "translation",
-    "training",
-    "architecture",
-    "toggles",
-    "precision",
+    "test_layers",
+    "test_inference",
+    "objectives/test_translation",
+    "test_training",
+    "test_architecture",
+    "test_toggles",
+    "test_precision",
 )
 START = f"""
 import sys, pytest, transformers
@@ -31,7 +31,7 @@ sys.exit(pytest.main(sys.argv[1:]))
 
 @pytest.fixture(scope="module")
 def beside(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Install the older release into a folder of its own; skip where no package registry answers."""
+    """Install the older release into a folder of its own; skip if no package registry answers."""
     folder = tmp_path_factory.mktemp("transformers")
     command = [
         sys.executable,
@@ -46,9 +46,8 @@ def beside(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     if done.returncode:
-        pytest.skip(
-            f"transformers {OLDEST} cannot be installed here: {done.stderr.strip().splitlines()[-1]}"
-        )
+        reason = done.stderr.strip().splitlines()[-1]
+        pytest.skip(f"transformers {OLDEST} cannot be installed here: {reason}")
     return folder
 
 
@@ -61,8 +60,8 @@ def test_the_pin_is_the_oldest_release_that_is_allowed() -> None:
 
 @pytest.mark.slow
 def test_model_tests_pass_with_the_oldest_transformers(beside: Path) -> None:
-    """Layers, attention, generation, training and quantisation, in a process that imports the older release."""
-    files = [f"tests/stages/test_{name}.py" for name in MODEL_TESTS]
+    """A process that imports the older release passes the tests of layers to quantisation."""
+    files = [f"tests/stages/{name}.py" for name in MODEL_TESTS]
     environment = {**os.environ, "PYTHONPATH": str(beside)}
     command = [sys.executable, "-c", START, "-q", "-p", "no:cacheprovider", *files]
     done = subprocess.run(

@@ -32,7 +32,7 @@ pytestmark = pytest.mark.usefixtures("as_new")
 
 
 def computed(net: nn.Module, name: str) -> tuple[set[torch.dtype], torch.Tensor]:
-    """Return the dtypes in which linear layers answer in one pass under autocast, and the logits."""
+    """Return the dtypes of the linear layers' outputs in a pass under autocast, and the logits."""
     found: set[torch.dtype] = set()
     hooks = [
         m.register_forward_hook(lambda _module, _inputs, output: found.add(output.dtype))
@@ -47,7 +47,7 @@ def computed(net: nn.Module, name: str) -> tuple[set[torch.dtype], torch.Tensor]
 
 
 def test_autocast_computes_every_linear_layer_in_bf16(llama: Checkpoint) -> None:
-    """Products are bf16 while the context is open and FP32 otherwise; the weights are FP32 throughout."""
+    """Products are bf16 within the context and FP32 outside; the weights are always FP32."""
     net = llama.load().eval()
     whole, mixed, after = (computed(net, name) for name in ("fp32", "bf16", "fp32"))
     assert (whole[0], mixed[0], after[0]) == ({torch.float32}, {torch.bfloat16}, {torch.float32})
@@ -74,8 +74,8 @@ def test_the_next_pass_tells_what_it_computes_in(llama: Checkpoint, name: str) -
 
 @pytest.mark.parametrize("name", ["fp32", "bf16"])
 @pytest.mark.parametrize("kind", ["encoder", "decoder"])
-def test_quantised_layers_are_not_asked(llama: Checkpoint, kind: str, name: str) -> None:
-    """They answer in their input's type, whatever autocast does: the head, which stays plain, is watched instead."""
+def test_quantised_layers_are_not_probed(llama: Checkpoint, kind: str, name: str) -> None:
+    """They answer in the dtype of their input; the head, which stays plain, is probed instead."""
     net = architecture.convert((START if kind == "encoder" else llama).load(), INT8, CPU).eval()
     watched = precision.PrecisionProbe(net)
     computed(net, name)
@@ -118,7 +118,7 @@ def test_training_and_inference_have_each_their_own(
     }
 
 
-def test_precision_that_did_not_act_at_inference_is_told(
+def test_precision_that_did_not_act_at_inference_is_reported(
     llama: Checkpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where autocast stays off although bf16 was asked for, the proof says what was read back."""
@@ -142,7 +142,7 @@ def test_bf16_goes_together_with_quantised_weights(llama: Checkpoint) -> None:
 
 @pytest.mark.parametrize("stage", ["training", "inference"])
 def test_fp16_on_a_cpu_is_refused(stage: str) -> None:
-    """The sentence names the stage's knob, the device and what would work; the others pass, and so does a GPU."""
+    """The message names the knob, the device and what would work; a GPU passes."""
     with pytest.raises(
         UnavailableError, match=rf"{stage}.precision: fp16 .* runs on cpu; bf16 or fp32 would work"
     ):
@@ -161,17 +161,17 @@ def test_fp16_on_a_cpu_is_refused(stage: str) -> None:
         ("bf16", "aarch64", False, False),
     ],
 )
-def test_emulated_bf16_is_doubted(
+def test_emulated_bf16_gives_a_warning(
     *, name: str, machine: str, has_bf16: bool, doubted: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A reader is told where an x86 CPU emulates bf16, and only there: not of a GPU, nor where torch does not know."""
+    """Only an x86 CPU without bf16 units gets the warning, no GPU and no other processor."""
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: has_bf16)
     monkeypatch.setattr(platform, "machine", lambda: machine)
     assert precision.doubts(name, CPU) == ((precision.EMULATED,) if doubted else ())
     assert precision.doubts(name, torch.device("cuda:0")) == ()
 
 
-def test_a_doubt_about_inference_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_warning_about_inference_is_given_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where both stages emulate, one sentence says so; and one is enough for it."""
     monkeypatch.setattr(precision, "_emulates_bf16", lambda: True)
     mixed, plain = InferenceOptions(precision="bf16"), InferenceOptions()

@@ -1,4 +1,4 @@
-"""Each knob, its implementation patched to do nothing: the run that asked for it comes out as NO-EFFECT."""
+"""A run whose knob is patched to do nothing comes out as NO-EFFECT, knob by knob."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import torch
 from stages import small_decoders
-from stages.small_runs import SIZE, START, functions
+from stages.small_runs import SHORT, functions, run_stages
 
 from greenbench.machine.control import requests
 from greenbench.options import (
@@ -51,18 +51,10 @@ pytestmark = pytest.mark.usefixtures("as_new")
 
 def run(options: Options, before_proofs: Callable[[], None] = lambda: None) -> tuple[Applied, ...]:
     """Run the five stages of a cell in miniature and return its proofs."""
-    toggles, system = Toggles(options, SIZE, "cpu"), System(options.system, ())
+    toggles, system = Toggles(options, SHORT, "cpu"), System(options.system, ())
     system.reserve()
-    with toggles.quiet(), system:
-        toggles.reset(0)
-        batches = toggles.data(
-            functions(64), functions(40, seed=1), START, 0, valid=functions(8, seed=2)
-        )
-        net = toggles.architecture(START)
-        net = toggles.training(net, batches) if toggles.finetunes else net
-        net = toggles.shortening(net, batches) if toggles.shortens else net
-        net = toggles.conversion(net) if toggles.converts else net
-        toggles.inference(net, batches)
+    with system:
+        run_stages(toggles, functions(32), functions(40, seed=1), functions(8, seed=2))
     before_proofs()
     return (*toggles.applied(), *system.proofs({}))
 
@@ -76,7 +68,9 @@ def verdict(options: Options) -> str:
 def no_tokenizer(patch: pytest.MonkeyPatch) -> None:
     """Whatever is asked, the baseline's tokenizer encodes."""
     encoder = encoders.encoder
-    patch.setattr(encoders, "encoder", lambda _kind, file, longest: encoder("python", file, longest))
+    patch.setattr(
+        encoders, "encoder", lambda _kind, file, longest: encoder("python", file, longest)
+    )
 
 
 def no_batch_size(patch: pytest.MonkeyPatch) -> None:
@@ -131,6 +125,7 @@ def no_conversion(patch: pytest.MonkeyPatch) -> None:
 
 
 RUST = DataOptions(tokenizer="rust")
+UNTRAINED = TrainingOptions(finetune=False)
 SABOTAGE: dict[str, tuple[Options, Callable[[pytest.MonkeyPatch], None]]] = {
     "data.tokenizer": (Options(data=RUST), no_tokenizer),
     "data.batch_size": (Options(data=DataOptions(batch_size=16)), no_batch_size),
@@ -215,7 +210,9 @@ def test_batch_size_without_training_is_read_at_inference(monkeypatch: pytest.Mo
     )
 
 
-def test_inference_in_other_batches_than_training_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_inference_in_other_batches_than_training_is_reported(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """The knob is for both: steps of 16 examples do not make up for answers in batches of 32."""
     prepare = data.prepare
 
@@ -229,7 +226,7 @@ def test_inference_in_other_batches_than_training_is_told(monkeypatch: pytest.Mo
 
 
 def test_steps_are_counted_at_the_optimizer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An accelerator that says it accumulates, and steps with every micro-batch, accumulates nothing."""
+    """An accelerator that claims to accumulate, and steps with every micro-batch, is found out."""
     from accelerate.optimizer import AcceleratedOptimizer
 
     monkeypatch.setattr(AcceleratedOptimizer, "step", lambda self, *_: self.optimizer.step())
@@ -238,30 +235,25 @@ def test_steps_are_counted_at_the_optimizer(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_each_rule_leaves_out_its_own_layers() -> None:
-    """Held against layers written down here, not against the rule itself: a rule that does another's work shows."""
-    gone = {
-        choice: next(
-            a.got
-            for a in run(
-                Options(
-                    data=RUST, inference=InferenceOptions(skip_layers=0.34, layer_choice=choice)
-                )
-            )
-            if a.knob == "layer_choice"
-        )
-        for choice in ("top", "bottom", "alternate", "deepest")
-    }
+    """Each rule leaves out the layers that are written down here."""
+    gone = {}
+    for choice in ("top", "bottom", "alternate", "deepest"):
+        inference = InferenceOptions(skip_layers=0.34, layer_choice=choice)
+        proofs = run(Options(data=RUST, training=UNTRAINED, inference=inference))
+        gone[choice] = next(a.got for a in proofs if a.knob == "layer_choice")
     assert gone == {"top": "4,5", "bottom": "0,1", "alternate": "2,4", "deepest": "4,5"}
 
 
 CACHES: dict[str, tuple[Options, Any]] = {
-    "python": (Options(), PythonBPE),
-    "rust": (Options(data=RUST), encoders.RustEncoder),
+    "python": (Options(training=UNTRAINED), PythonBPE),
+    "rust": (Options(data=RUST, training=UNTRAINED), encoders.RustEncoder),
 }
 
 
 @pytest.mark.parametrize("kind", CACHES)
-def test_ids_that_come_from_a_cache_are_told(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ids_that_come_from_a_cache_are_reported(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A second run that is served from the first one's ids did not tokenise, and says so."""
     options, owner = CACHES[kind]
     served: dict[tuple[str, ...], list[list[int]]] = {}
@@ -275,14 +267,14 @@ def test_ids_that_come_from_a_cache_are_told(kind: str, monkeypatch: pytest.Monk
     monkeypatch.setattr(owner, "encode_batch", cached)
     first, second = (next(a for a in run(options) if a.knob == "tokenizer") for _ in range(2))
     assert first.holds
-    assert first.evidence == {"texts_encoded": 104, "texts_from_cache": 0}
+    assert first.evidence == {"texts_encoded": 72, "texts_from_cache": 0}
     assert (
-        second.note == "the ids of 104 texts came from a cache: their tokenisation was not measured"
+        second.note == "the ids of 72 texts came from a cache: their tokenisation was not measured"
     )
 
 
-def test_a_cached_side_of_a_translation_is_told(llama: Checkpoint) -> None:
-    """Sources and targets are two texts an example: that one of them was encoded says nothing of the other."""
+def test_a_cached_side_of_a_translation_is_reported(llama: Checkpoint) -> None:
+    """Sources and targets are two texts an example, and each must be encoded."""
     encoder = encoders.encoder("rust", llama.tokenizer_file, small_decoders.SIZE.max_tokens)
     goal = objective(encoder, llama, small_decoders.SIZE)
     some = small_decoders.pairs(8)
@@ -312,7 +304,7 @@ def recording(part: Any, stage: str, read: set[str]) -> Any:
     [Options(), SABOTAGE["architecture.quantizer"][0], SABOTAGE["inference.skip_layers"][0]],
 )
 def test_every_knob_is_read_by_a_stage(options: Options) -> None:
-    """Before any proof asks for it, whatever its value: a knob that no stage reads would be a lie."""
+    """Every knob is read before the proofs are made, whatever its value."""
     read: set[str] = set()
     every = {f"{stage}.{knob}" for stage in STAGES for knob in knobs(stage)}
     recorders = Options(

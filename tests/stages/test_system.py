@@ -1,4 +1,4 @@
-"""The system stage: circumstances hold inside, are as before outside, and what was not done is told."""
+"""The system stage: settings are in force inside, restored outside, and proved."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def proof(system: System, knob: str) -> Applied:
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_threads_are_set_inside_and_put_back(threads: int) -> None:
-    """Inside, torch uses as many threads as asked, and as before afterwards; the proof reads them."""
+    """Inside, torch uses the requested threads; outside, as many as before."""
     system = System(SystemOptions(cpu_threads=threads), ())
     assert torch.get_num_threads() == 2
     with system:
@@ -52,7 +52,7 @@ def test_threads_are_put_back_after_an_exception() -> None:
     assert torch.get_num_threads() == 2
 
 
-def test_threads_that_torch_does_not_take_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_that_torch_does_not_take_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     """The proof reads back what torch uses."""
     monkeypatch.setattr(torch, "set_num_threads", lambda _count: None)
     with System(SystemOptions(cpu_threads=7), ()) as system:
@@ -61,7 +61,7 @@ def test_threads_that_torch_does_not_take_are_told(monkeypatch: pytest.MonkeyPat
 
 
 def test_every_thread_is_pinned_inside_and_free_again_outside() -> None:
-    """Those that torch or others started before, too; the proof says where they ran and might have run."""
+    """Threads that were started before are pinned, too; the proof names both sets of processors."""
     usable = os.sched_getaffinity(0)
     first = min(usable)
     done, other = threading.Event(), []

@@ -10,7 +10,7 @@ import pytest
 import torch
 from stages import small_decoders
 from stages.small_decoders import pairs
-from stages.small_runs import SIZE, START, functions
+from stages.small_runs import SHORT, SIZE, START, functions, run_stages
 
 from greenbench.errors import UnavailableError, UsageError
 from greenbench.machine.control import requests
@@ -65,22 +65,17 @@ CHANGED = Options(
 
 def run(options: Options) -> tuple[Toggles, tuple[Applied, ...], dict[str, int | None]]:
     """Run the five stages in miniature and return the switches, all proofs and the work counted."""
-    toggles, system = Toggles(options, SIZE, "cpu"), System(options.system, ())
-    with toggles.quiet(), system:
-        toggles.reset(0)
-        batches = toggles.data(
-            functions(32), functions(8, seed=1), START, 0, valid=functions(8, seed=2)
+    toggles, system = Toggles(options, SHORT, "cpu"), System(options.system, ())
+    with system:
+        net, batches, answers = run_stages(
+            toggles, functions(32), functions(8, seed=1), functions(8, seed=2)
         )
-        net = toggles.architecture(START)
-        net = toggles.training(net, batches) if toggles.finetunes else net
-        net = toggles.shortening(net, batches) if toggles.shortens else net
-        net = toggles.conversion(net) if toggles.converts else net
-        assert len(toggles.inference(net, batches)) == 8
+    assert len(answers) == 8
     return toggles, (*toggles.applied(), *system.proofs({})), toggles.work(net, batches)
 
 
 def test_every_knob_leaves_a_proof() -> None:
-    """With every knob turned away from the baseline, each has one proof of the asked value, and all but the machine's hold."""
+    """Every knob that is turned has one proof of its value, and all but the machine's hold."""
     _, applied, _ = run(CHANGED)
     asked = {
         (stage, f.name): getattr(getattr(CHANGED, stage), f.name)
@@ -110,7 +105,7 @@ def test_baseline_leaves_a_proof_of_every_knob_that_holds() -> None:
 
 
 def test_picking_layers_by_their_influence_is_work_too() -> None:
-    """Reading validation examples with all layers is architecture's work, once; named layers cost none, and answer in fewer."""
+    """Passes that pick layers are counted as architecture's work; named layers need none."""
     fast = Options(data=DataOptions(tokenizer="rust"), training=TrainingOptions(finetune=False))
     _, applied, picked = run(replace(fast, inference=InferenceOptions(skip_layers=0.17)))
     which = next(a for a in applied if a.knob == "layer_choice")
@@ -133,17 +128,13 @@ def test_picking_layers_by_their_influence_is_work_too() -> None:
 def translated(
     checkpoint: Checkpoint, options: Options
 ) -> tuple[tuple[Applied, ...], dict[str, int | None], list[str]]:
-    """Run the five stages of a translation in miniature and return all proofs, the work counted, and the answers."""
+    """Run the stages of a translation in miniature; return proofs, work and answers."""
     toggles, system = Toggles(options, small_decoders.SIZE, "cpu"), System(options.system, ())
-    with toggles.quiet(), system:
-        toggles.reset(0)
-        batches = toggles.data(pairs(32), pairs(6, 40), checkpoint, 0, valid=pairs(4, 60))
-        net = toggles.training(toggles.architecture(checkpoint), batches)
-        net = toggles.shortening(net, batches) if toggles.shortens else net
-        answers = list(
-            toggles.inference(toggles.conversion(net) if toggles.converts else net, batches)
+    with system:
+        net, batches, answers = run_stages(
+            toggles, pairs(32), pairs(6, 40), pairs(4, 60), start=checkpoint
         )
-    return (*toggles.applied(), *system.proofs({})), toggles.work(net, batches), answers
+    return (*toggles.applied(), *system.proofs({})), toggles.work(net, batches), list(answers)
 
 
 @pytest.mark.parametrize("kind", ["llama", "qwen2"])
@@ -165,7 +156,7 @@ def test_every_knob_of_a_translation_leaves_a_proof(
 
 
 def test_work_of_a_translation_counts_what_is_read_and_written(llama: Checkpoint) -> None:
-    """Tokens trained on are prompts and targets, tokens read are prompts, and those written are counted apart."""
+    """Prompts and targets are trained on, prompts are read, and written tokens count apart."""
     applied, work, answers = translated(llama, Options())
     tokenizer = encoders.encoder("rust", llama.tokenizer_file, small_decoders.SIZE.max_tokens)
     goal = objective(tokenizer, llama, small_decoders.SIZE)
@@ -178,7 +169,7 @@ def test_work_of_a_translation_counts_what_is_read_and_written(llama: Checkpoint
 
 
 def test_warm_up_of_a_translation_is_short_and_leaves_no_trace(llama: Checkpoint) -> None:
-    """The miniature writes a few tokens, whatever the profile allows; the cell's proofs and random numbers are as before."""
+    """The miniature writes a few tokens and changes neither proofs nor random numbers."""
     toggles = Toggles(Options(), replace(small_decoders.SIZE, max_new_tokens=10**6), "cpu")
     toggles.warm_up(pairs(32), llama)
     assert not any(a.got for a in toggles.applied())

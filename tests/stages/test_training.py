@@ -10,7 +10,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stages.small_runs import CPU, SIZE, START, batched, fine_tuned, functions
+from stages.small_runs import CPU, SHORT, SIZE, START, batched, fine_tuned, functions
 from torch import nn
 
 from greenbench.errors import UnavailableError
@@ -38,19 +38,19 @@ def linear_dtype(model: nn.Module) -> torch.dtype:
 @pytest.fixture(scope="module")
 def few() -> Batches:
     """Give two steps' worth of two micro-batches of four."""
-    return batched(functions(16), functions(2), BF16, batch_size=8)
+    return batched(functions(16), functions(2), BF16, batch_size=8, size=SHORT)
 
 
 @pytest.mark.parametrize(("optimizer", "tolerance"), [("sgd", 1e-6), ("adamw", 2e-4)])
 def test_accumulating_gives_the_weights_of_the_whole_batch(
     optimizer: str, tolerance: float
 ) -> None:
-    """Three steps of 4 x 8 examples end in the weights of three steps of 32, up to the order of FP32 sums."""
-    train, ends = functions(96), []
+    """Two steps of 4 x 4 examples end in the weights of two steps of 16, up to FP32 rounding."""
+    train, ends = functions(32), []
     for steps in (1, 4):
         options = TrainingOptions(optimizer=optimizer, accumulation_steps=steps)
-        net, seen = fine_tuned(batched(train, train[:2], options), options)
-        assert (seen.steps, seen.micro_batches, seen.examples) == (3, 3 * steps, 96)
+        net, seen = fine_tuned(batched(train, train[:2], options, 16, SHORT), options)
+        assert (seen.steps, seen.micro_batches, seen.examples) == (2, 2 * steps, 32)
         ends.append(net.state_dict())
     start, (whole, parts) = START.load().state_dict(), ends
     assert max(float((whole[k] - start[k]).abs().max()) for k in whole) > 20 * tolerance
@@ -58,24 +58,26 @@ def test_accumulating_gives_the_weights_of_the_whole_batch(
 
 
 def test_gradients_are_clipped_to_their_norm(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One step of plain gradient descent moves the weights exactly as far as the clipped gradient reaches."""
+    """A step of plain gradient descent moves the weights by the norm of the clipped gradient."""
     monkeypatch.setattr(training, "GRADIENT_CLIP", 1e-3)
     isolation.reset(0)
     net, options = START.load(), TrainingOptions(optimizer="sgd")
     before = torch.cat([p.detach().clone().flatten() for p in net.parameters()])
     size = replace(SIZE, learning_rate=1.0, weight_decay=0.0)
     training.finetune(
-        net, batched(functions(8), functions(1), options, batch_size=8), options, size, CPU
+        net, batched(functions(8), functions(1), options, 8, SHORT), options, size, CPU
     )
     moved = torch.cat([p.detach().flatten() for p in net.parameters()]) - before
     assert float(moved.norm()) == pytest.approx(1e-3, rel=0.01)
 
 
-def test_training_lowers_the_loss_and_moves_every_weight(baseline: tuple[nn.Module, TrainingLog]) -> None:
-    """On the tiny profile the last steps lose less than the first, and no layer stays what it was."""
+def test_training_lowers_the_loss_and_moves_every_weight(
+    baseline: tuple[nn.Module, TrainingLog],
+) -> None:
+    """The last steps have a lower loss than the first, and every tensor changes."""
     net, seen = baseline
     losses = [float(loss) for loss in seen.losses]
-    assert len(losses) == seen.steps == SIZE.sizes[0] // 32 * SIZE.epochs
+    assert len(losses) == seen.steps == 640 // 32 * SIZE.epochs
     assert statistics.mean(losses[-5:]) < 0.9 * statistics.mean(losses[:5])
     start = START.load().state_dict()
     assert [k for k, v in net.state_dict().items() if torch.equal(v, start[k])] == []
@@ -94,7 +96,7 @@ def test_baseline_trains_in_fp32_with_adamw(baseline: tuple[nn.Module, TrainingL
 
 
 def test_bf16_is_seen_in_training_and_gone_afterwards(few: Batches) -> None:
-    """Matrix products of training run in bf16; then the weights and the products of the model are FP32 again."""
+    """Products of training run in bf16; afterwards weights and products are FP32."""
     net, seen = fine_tuned(few, BF16)
     assert seen.precision == "bf16"
     assert all(p.holds for p in training_log.proofs(seen, BF16))
@@ -102,7 +104,9 @@ def test_bf16_is_seen_in_training_and_gone_afterwards(few: Batches) -> None:
     assert linear_dtype(net) == torch.float32
 
 
-def test_precision_that_did_not_act_is_told(few: Batches, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_precision_that_did_not_act_is_reported(
+    few: Batches, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Where autocast stays off although bf16 was asked for, the proof says what was read back."""
     monkeypatch.setitem(training.MIXED_PRECISION, "bf16", "no")
     _, seen = fine_tuned(few, BF16)
@@ -111,7 +115,7 @@ def test_precision_that_did_not_act_is_told(few: Batches, monkeypatch: pytest.Mo
 
 
 def test_another_precision_works_after_a_reset(few: Batches) -> None:
-    """Accelerate holds one precision a process; the reset between cells lets the next cell choose its own."""
+    """Accelerate has one precision a process; after a reset the next cell chooses its own."""
     fine_tuned(few, BF16)
     _, seen = fine_tuned(few, replace(BF16, precision="fp32"))
     assert seen.precision == "fp32"
@@ -136,7 +140,7 @@ def test_sgd_is_proved_by_the_live_optimizer(few: Batches) -> None:
     assert mistaken.note == "requested adamw, read back sgd"
 
 
-def test_counted_micro_batches_are_held_against_the_asked_ones() -> None:
+def test_counted_micro_batches_are_compared_with_the_requested_ones() -> None:
     """Accumulation is read from counts: other counts are told."""
     seen = TrainingLog(
         steps=2,
@@ -154,7 +158,7 @@ def test_counted_micro_batches_are_held_against_the_asked_ones() -> None:
 
 
 def test_skipped_training_is_proved() -> None:
-    """Without fine-tuning it is proved that it did not run; if it was asked for, the proof does not hold."""
+    """A stage that did not run is proved; if it was requested, the proof does not hold."""
     skipped, *_ = training_log.proofs(None, TrainingOptions(finetune=False))
     assert (skipped.knob, skipped.asked, skipped.got, skipped.holds) == (
         "finetune",
@@ -173,14 +177,14 @@ def test_a_precision_that_the_device_lacks_is_refused() -> None:
     training.check(BF16, CPU)
 
 
-def test_emulated_bf16_is_doubted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_emulated_bf16_gives_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is known of the device's arithmetic stands among training's doubts."""
     monkeypatch.setattr(precision, "_emulates_bf16", lambda: True)
     assert training_log.doubts(BF16, CPU, None) == (precision.EMULATED,)
     assert training_log.doubts(TrainingOptions(), CPU, None) == ()
 
 
-def test_a_lost_loss_is_a_doubt() -> None:
+def test_a_lost_loss_is_a_warning() -> None:
     """A model that diverged says so, whatever it scores."""
     diverged = TrainingLog(steps=1, micro_batches=1, examples=8, losses=[float("nan")])
     assert "the model diverged" in training_log.doubts(TrainingOptions(), CPU, diverged)[0]
@@ -201,7 +205,7 @@ def rates(steps: int, warmup: float) -> list[float]:
 @settings(deadline=None, max_examples=50)
 @given(steps=st.integers(1, 200), warmup=st.floats(0, 1))
 def test_learning_rate_rises_to_its_peak_and_falls_to_zero(steps: int, warmup: float) -> None:
-    """Every step has a positive rate, one has the asked one, it rises before and falls after; at the end it is 0."""
+    """The rate is positive in every step, rises to the requested one, and falls to 0."""
     found = rates(steps, warmup)
     peak = found.index(max(found))
     assert max(found) == pytest.approx(1)
@@ -213,7 +217,7 @@ def test_learning_rate_rises_to_its_peak_and_falls_to_zero(steps: int, warmup: f
 
 
 def test_knobs_of_a_stage_that_is_off_did_not_act() -> None:
-    """Asking for bf16 in training that does not run is no mixed precision; what asks for nothing has no note."""
+    """Only a knob that differs from its baseline has a note when training does not run."""
     proofs = training_log.proofs(None, TrainingOptions(finetune=False, precision="bf16"))
     assert {p.knob: p.holds for p in proofs} == {
         "finetune": True,
@@ -225,7 +229,7 @@ def test_knobs_of_a_stage_that_is_off_did_not_act() -> None:
 
 def test_training_proves_that_weights_moved_and_which_may() -> None:
     """Every trainable tensor has another norm than before; the parameters are told by module."""
-    _, seen = fine_tuned(batched(functions(64), functions(8, seed=1)))
+    _, seen = fine_tuned(batched(functions(32), functions(2), size=SHORT))
     changed, tensors = seen.changed_tensors, len(seen.norms_before)
     assert changed == tensors > 30
     assert sum(seen.trainable.values()) == sum(p.numel() for p in START.load().parameters())
@@ -238,12 +242,12 @@ def test_training_proves_that_weights_moved_and_which_may() -> None:
 
 def test_training_that_moves_nothing_is_no_training() -> None:
     """A learning rate of 0: the stage ran, and the proof does not hold."""
-    _, seen = fine_tuned(batched(functions(64), functions(8, seed=1)), learning_rate=0.0)
+    _, seen = fine_tuned(batched(functions(32), functions(2), size=SHORT), learning_rate=0.0)
     (proof,) = [p for p in training_log.proofs(seen, TrainingOptions()) if p.knob == "finetune"]
     assert (proof.got, proof.note) == (False, "the stage ran, and no weight changed")
 
 
-def test_a_loss_that_does_not_fall_is_a_doubt() -> None:
+def test_a_loss_that_does_not_fall_is_a_warning() -> None:
     """So are steps that the gradient scaler left out."""
     seen = TrainingLog(steps=4, losses=[0.5, 0.4, 0.6, 0.7], skipped=1)
     loss, skipped = training_log.doubts(TrainingOptions(), torch.device("cpu"), seen)

@@ -18,7 +18,7 @@ def brief(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("brief")
 def test_operations_are_those_of_whole_products() -> None:
-    """A product of matrices with 512 rows takes 2 x 512^3 operations; it runs for the time that it is told."""
+    """A product of matrices with 512 rows takes 2 x 512^3 operations; it runs for its time."""
     kernel = yardstick.kernel(torch.device("cpu"))
     started = time.perf_counter()
     operations = kernel(0.1)

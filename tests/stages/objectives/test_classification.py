@@ -1,4 +1,4 @@
-"""The objective of a classifier: a loss that weighs classes, texts that are cut, and answers outside the windows."""
+"""The objective of a classifier: its weighted loss, cut texts, and answers to other examples."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ ROWS = [([3, 1], 0), ([1, 2], 1), ([0, 4], 0), ([2, 2], 1)]
 
 
 def test_weights_are_those_of_scikit_learn() -> None:
-    """A weighted loss is the mean of each row's loss times scikit-learn's ``balanced`` weight of its class."""
+    """A weighted loss is the mean of the rows' losses times scikit-learn's ``balanced`` weights."""
     from sklearn.utils.class_weight import compute_class_weight
 
     objective, labels = goal(weighted=True), [e.label for e in unbalanced()]
@@ -67,7 +67,7 @@ def test_weights_are_those_of_scikit_learn() -> None:
 
 
 def test_micro_batches_add_up_to_the_weighted_batch() -> None:
-    """Accumulating two halves gives the loss of the whole, although they hold other shares of the classes."""
+    """Two accumulated halves give the loss of the whole, whatever classes each of them has."""
     objective = goal(weighted=True)
     objective.training_rows(unbalanced())
     rows = [ROWS[0], ROWS[2], ROWS[1], ROWS[3]]
@@ -88,14 +88,17 @@ def test_without_weights_the_loss_is_the_models_own() -> None:
     assert objective.loss(Fixed(), batch, []).item() == pytest.approx(Fixed()(**batch).loss.item())
 
 
-def test_texts_that_are_cut_are_counted_and_told() -> None:
-    """A text of 150,000 tokens is read as far as the model reads, and the doubt says how many such there are."""
+def test_texts_that_are_cut_are_counted_and_reported() -> None:
+    """A text of 150,000 tokens is cut at the model's length, and a warning counts such texts."""
     objective = goal(weighted=False)
     long = Example(text="x = y + 1; " * 30_000, label=0)
     rows = objective.inference_rows([*functions(3), long])
     assert len(rows[3][0]) == SIZE.max_tokens
     assert objective.doubts() == (
-        "1 of 4 test functions fill the 256 tokens that are kept: the model does not read what follows",
+        (
+            "1 of 4 test functions fill the 256 tokens that are kept: the model does not read what "
+            "follows"
+        ),
     )
     objective.inference_rows(functions(3))
     assert objective.doubts() == ()

@@ -35,7 +35,7 @@ PRE_TOKENIZERS = [
 def test_pre_tokenizers(
     tmp_path_factory: pytest.TempPathFactory, before: list[Any], text: str, *, prefix: bool
 ) -> None:
-    """Each supported pre-tokenizer cuts as in the Rust library, under merges that go across its cuts."""
+    """Each supported pre-tokenizer cuts as the Rust library does, even across merges."""
     tokenizer = Tokenizer.from_str(plain())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [*before, pre_tokenizers.ByteLevel(add_prefix_space=prefix)]

@@ -1,4 +1,4 @@
-"""The pure-Python byte-level BPE gives the ids of the Rust library, and refuses what it cannot reproduce."""
+"""The pure-Python BPE gives the ids of the Rust library, or refuses the file."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_batch_is_the_texts_one_by_one(pair: Pair, texts: list[str]) -> None:
 @untimed
 @given(text=UNICODE | CODE)
 def test_decoding_is_that_of_the_rust_library(pair: Pair, text: str) -> None:
-    """The ids of a text, and any part of them that breaks a character, decode as in the Rust library."""
+    """Ids, and parts of them that break a character, decode as in the Rust library."""
     python, rust = pair
     ids = python.encode(text)
     for part in (ids, ids[1::2], [*ids, 10**9]):
@@ -131,7 +131,7 @@ def test_lowest_rank_wins_even_where_later_merges_make_lower_pairs(
 def test_bytes_outside_the_vocabulary(
     tmp_path_factory: pytest.TempPathFactory, unknown: str | None, text: str, *, fuse: bool
 ) -> None:
-    """A byte without a token is the unknown token, fused or not, or nothing, as in the Rust library."""
+    """A byte without a token is the unknown token, fused or not, or nothing, as in Rust."""
     tokenizer = Tokenizer(models.BPE(unk_token=unknown, fuse_unk=fuse))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     pair = load(
@@ -219,7 +219,10 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_import_loads_no_other_tokenizer() -> None:
-    """The baseline stands alone: importing it loads neither tokenizers nor transformers nor torch."""
-    code = "import sys, greenbench.stages.tokenizers.python_bpe; print({'tokenizers', 'transformers', 'torch'} & set(sys.modules))"
+    """Importing the baseline loads neither tokenizers nor transformers nor torch."""
+    code = (
+        "import sys, greenbench.stages.tokenizers.python_bpe; "
+        "print({'tokenizers', 'transformers', 'torch'} & set(sys.modules))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

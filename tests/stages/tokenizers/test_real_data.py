@@ -1,4 +1,4 @@
-"""Both tokenizers give the same ids on every text of real data sets, so that V0 and V1 differ in who computes them alone."""
+"""Both tokenizers give the same ids on every text of real data sets."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ def test_ids_are_identical_on_every_example(task: str) -> None:
     import pyarrow.parquet as pq
 
     start = Checkpoint(MODELS[task], PROFILES["tiny"].tasks[task].model)
-    python, rust = (encoders.encoder(kind, start.tokenizer_file, ENOUGH) for kind in ("python", "rust"))
+    python, rust = (
+        encoders.encoder(kind, start.tokenizer_file, ENOUGH) for kind in ("python", "rust")
+    )
     seen = 0
     for file in files:
         table = pq.read_table(file)
