@@ -185,6 +185,7 @@ def test_doctor_gives_a_reason_for_each_missing_channel(greenbench: Command) -> 
     assert "channel" in table.stdout
 
 
+@pytest.mark.alone
 def test_doctor_measures_what_there_is(nvml: SimulatedNvml) -> None:
     """Source, update period and idle watts of a simulated card are those of the simulator."""
     (gpu,) = nvml.plug()

@@ -175,6 +175,7 @@ def test_what_is_not_known_or_little_gives_no_warning(end: Snapshot) -> None:
     assert between(QUIET, end)[1] == ()
 
 
+@pytest.mark.alone
 def test_a_neighbour_of_ours_is_not_counted_as_our_own() -> None:
     """A process outside our tree that burns a core counts as the machine's work, not as ours."""
     burn = "import time; end = time.monotonic() + 1.5\nwhile time.monotonic() < end: pass"

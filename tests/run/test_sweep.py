@@ -169,6 +169,7 @@ def test_options_of_the_session_arrive(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_a_real_cell_is_swept_and_the_card_is_as_before(
     nvml: SimulatedNvml, tmp_path: Path
 ) -> None:

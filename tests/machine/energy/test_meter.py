@@ -180,6 +180,7 @@ def test_importing_the_meter_is_light() -> None:
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.alone
 def test_a_short_pass_is_repeated_until_the_counters_resolve_it(meter: Meter) -> None:
     """Joules, seconds and their uncertainty are a single pass's; the window is nobody else's."""
     passes: list[int] = []
@@ -212,6 +213,7 @@ def test_a_short_window_is_marked(meter: Meter) -> None:
     assert meter.take()[0].energy.coarse == ("cpu",)
 
 
+@pytest.mark.alone
 def test_idle_power_is_subtracted_once_it_is_known(meter: Meter) -> None:
     """Net joules are unknown before ``rest``, and afterwards net of idle, possibly negative."""
     with meter.window("data"):
