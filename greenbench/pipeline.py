@@ -187,13 +187,12 @@ class Pipeline:
     def finish(self, whole: Window, windows: tuple[Window, ...]) -> Round:
         """After the timer: repeat what was too short to measure, score, and sum up the round."""
         peak = peak_memory_bytes() if self._peak_is_ours else None
-        work = self.toggles.work(self._net, self._batches)
+        work = {**self.toggles.work(self._net, self._batches), "peak_memory_bytes": peak}
         applied = (*self.toggles.applied(), *self.power.proofs(self._observation.record))
         doubts = [*self._observation.doubts, *self.toggles.doubts()]
         if peak is None:
             doubts.append(NO_PEAK)
-        short = [w.stage for w in windows if w.seconds < self.energy.shortest_s]
-        repeats, failures = self._repeat(short)
+        repeats, failures = self._repeat(windows)
         judged = self._judge()
         return Round(
             seed=self.seed,
@@ -202,7 +201,7 @@ class Pipeline:
             repeats=repeats,
             judged=judged,
             outputs_sha256=hashlib.sha256(repr(self._outputs).encode()).hexdigest(),
-            work={**work, "peak_memory_bytes": peak},
+            work=work,
             machine=self._observation.record,
             applied=applied,
             doubts=(*doubts, *self.power.doubts, *failures, *judged.doubts),
@@ -217,12 +216,13 @@ class Pipeline:
             deciding = self.toggles.answers(self._net, batches, examples) if examples else ()
             return self.dataset.judge(self._outputs, deciding)
 
-    def _repeat(self, short: Sequence[str]) -> tuple[tuple[Window, ...], tuple[str, ...]]:
+    def _repeat(self, windows: Sequence[Window]) -> tuple[tuple[Window, ...], tuple[str, ...]]:
         """Run short stages again; each pass makes its tokenizer and caches anew, as the first."""
         passes: dict[str, Callable[[], Opaque]] = {
             "data": self._data,
             "inference": lambda: self.toggles.inference(self._net, self._batches),
         }
+        short = [w.stage for w in windows if w.seconds < self.energy.shortest_s]
         again = {stage: passes[stage] for stage in short if stage in REPEATABLE}
         return _measured_longer(again, self._repeated)
 

@@ -52,7 +52,7 @@ def model(cell: Cell, pytestconfig: pytest.Config) -> Checkpoint:
 def warm_session(pytestconfig: pytest.Config) -> None:
     """Warm the process up once, before the first cell: imports and first uses are no cell's."""
     session = suite_of(pytestconfig).session
-    session.show_progress = progress(pytestconfig)
+    session.messages.show = progress(pytestconfig)
     try:
         session.warm_up()
     except GreenbenchError as error:  # nothing has run yet, and no cell would do better
@@ -69,7 +69,7 @@ def toggles(cell: Cell, warm_session: None, pytestconfig: pytest.Config) -> Togg
 def power(cell: Cell, pytestconfig: pytest.Config) -> System:
     """Return the guarded system stage: a context that restores the previous device settings."""
     session = suite_of(pytestconfig).session
-    session.show_progress = progress(pytestconfig)
+    session.messages.show = progress(pytestconfig)
     return session.power(cell)
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from greenbench.errors import GreenbenchError
 from greenbench.plugin.errors import usage_errors
+from greenbench.plugin.judgement import Judgement
 from greenbench.plugin.selection import compared, selective
 from greenbench.report.summary import Summary
 from greenbench.results.reading import CellRecord
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
     from pathlib import Path
 
-    from greenbench.gates.verdict import Verdict
     from greenbench.types import Cell
 
 RECORD: pytest.StashKey[Json] = pytest.StashKey()
@@ -43,7 +42,7 @@ class Suite:
         self.gatekeeper = Gatekeeper(
             self.session, lambda: compared(config), selective=selective(config)
         )
-        self._baseline_unreadable = False
+        self.judgement = Judgement(self.session, self.summary, self.gatekeeper)
 
     # --- before the first cell --------------------------------------------------------------------
 
@@ -96,7 +95,7 @@ class Suite:
         if not record["variant"]:
             return
         try:
-            self.session.record(record)
+            self.session.results.record(record)
         except OSError as error:
             self.summary.problems.append(
                 f"{record['id']}: its results could not be written ({error}); "
@@ -108,8 +107,8 @@ class Suite:
     @pytest.hookimpl(optionalhook=True)
     def pytest_benchmark_update_json(self, output_json: Json) -> None:
         """Add to a saved run what its cells were measured in, and whether it failed a gate."""
-        about = builtin(self.session.header)
-        about["gates"] = self._gates_record()
+        about = builtin(self.session.results.header)
+        about["gates"] = self.judgement.record()
         output_json["greenbench"] = about
 
     @pytest.hookimpl(trylast=True)
@@ -118,8 +117,8 @@ class Suite:
         self._release(hurry=session.exitstatus == pytest.ExitCode.INTERRUPTED)
         interrupted = session.exitstatus > pytest.ExitCode.INTERRUPTED
         if not session.config.option.collectonly and not interrupted:
-            self._judge()
-        failed = self.gatekeeper.failed or self.summary.problems
+            self.judgement.write()
+        failed = self.judgement.failed or self.summary.problems
         if failed and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -131,41 +130,13 @@ class Suite:
                 f"what the session's end showed could not be written ({error})"
             )
 
-    def _judge(self) -> None:
-        self.summary.verdicts = self._verdicts()
-        self.summary.earlier = self.gatekeeper.baselines(self.summary.records)
-        self.summary.notes += tuple(self.gatekeeper.notes)
-        if self.gatekeeper.gates and self.session.recorder is not None:
-            try:
-                self.session.recorder.conclude(gates=self._gates_record())
-            except OSError as error:
-                self.summary.problems.append(
-                    f"the verdicts could not be written into the results files ({error})"
-                )
-
-    def _verdicts(self) -> list[Verdict]:
-        """Return the verdicts; a baseline that cannot be read is a problem of the session."""
-        try:
-            return self.gatekeeper.judge(self.summary.records)
-        except GreenbenchError as error:
-            if not self._baseline_unreadable:
-                self.summary.problems.append(str(error))
-            self._baseline_unreadable = True
-            return []
-
-    def _gates_record(self) -> Json:
-        """Return the verdicts as builtins, and whether they fail the session."""
-        verdicts = [verdict.record() for verdict in self._verdicts()]
-        failed = self.gatekeeper.failed or self._baseline_unreadable
-        return {"failed": failed, "verdicts": builtin(verdicts)}
-
     @pytest.hookimpl(tryfirst=True)
     def pytest_terminal_summary(self, terminalreporter: Any, config: pytest.Config) -> None:
         """Print the table, the warnings and the files."""
         self.summary.show(
             terminalreporter,
             [cell.id for cell in self.session.selected],
-            self.session.written,
+            self.session.results.paths,
             config.option.keyword,
             self.session.matrix,
         )

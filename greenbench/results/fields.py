@@ -12,10 +12,7 @@ Value = TypeVar("Value")
 
 
 class Fields:
-    """One JSON object, with the place where it stands.
-
-    All methods raise UsageError for a value of another type. A missing key and ``null`` are alike.
-    """
+    """One JSON object. Methods raise UsageError for other types; missing is the same as null."""
 
     __slots__ = ("_data", "_place")
 
@@ -60,13 +57,6 @@ class Fields:
         self._refuse(key, value, "a finite number or null")
         return None
 
-    def positive_number(self, key: str) -> float:
-        """Return a number that is not negative; raises UsageError for any other value."""
-        value = self.number(key)
-        if value is None or value < 0:
-            self._refuse(key, self._data.get(key), "a number that is not negative")
-        return value
-
     def integer(self, key: str, default: int | None = None) -> int:
         """Return a whole number; raises UsageError where it is missing and there is no default."""
         value = self._data.get(key)
@@ -104,10 +94,6 @@ class Fields:
         """Return all of the object as it stands."""
         return self._data
 
-    def optional_numbers(self) -> dict[str, float | None]:
-        """Return all values as numbers; a null stays None."""
-        return {key: self.number(key) for key in self._data}
-
     def values(self, read: Callable[[Fields], Value]) -> dict[str, Value]:
         """Read each value, which is an object, by its key; a null is left out."""
         values = {}
@@ -132,27 +118,6 @@ class Fields:
             texts.append(value)
         return tuple(texts)
 
-    def numbers(self, key: str) -> dict[str, float]:
-        """Return an object's numbers by key, without those that are null."""
-        numbers = {}
-        for name, value in self.fields(key).optional_numbers().items():
-            if value is not None:
-                numbers[name] = value
-        return numbers
-
-    def integers(self, key: str) -> dict[str, int | None]:
-        """Return an object's whole numbers by key; a null stays None."""
-        inner = self.fields(key)
-        integers = {}
-        for name in self.mapping(key):
-            integers[name] = inner.integer(name) if name in inner else None
-        return integers
-
-    def text_values(self, key: str) -> dict[str, str]:
-        """Return an object's strings by key."""
-        inner = self.fields(key)
-        return {name: inner.text(name) for name in self.mapping(key)}
-
     def _list(self, key: str) -> list[object]:
         value = self._data.get(key)
         if value is None:
@@ -170,3 +135,30 @@ def _refuse(place: str, value: object, allowed: str) -> NoReturn:
     if len(shown) > 40:  # noqa: PLR2004  a reader needs to recognise it, not to read it all
         shown = f"{shown[:40]}..."
     raise UsageError(f"{place}: found {shown}, expected {allowed}; measure it again")
+
+
+def numbers(fields: Fields) -> dict[str, float]:
+    """Return an object's numbers by key, without those that are null."""
+    known = {}
+    for key, value in optional_numbers(fields).items():
+        if value is not None:
+            known[key] = value
+    return known
+
+
+def optional_numbers(fields: Fields) -> dict[str, float | None]:
+    """Return an object's numbers by key; a null stays None."""
+    return {key: fields.number(key) for key in fields.whole()}
+
+
+def optional_integers(fields: Fields) -> dict[str, int | None]:
+    """Return an object's whole numbers by key; a null stays None."""
+    integers = {}
+    for key in fields.whole():
+        integers[key] = fields.integer(key) if key in fields else None
+    return integers
+
+
+def texts_by_key(fields: Fields) -> dict[str, str]:
+    """Return an object's strings by key."""
+    return {key: fields.text(key) for key in fields.whole()}

@@ -8,7 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from greenbench.results import consistency
-from greenbench.results.fields import Fields
+from greenbench.results.fields import (
+    Fields,
+    numbers,
+    optional_integers,
+    optional_numbers,
+    texts_by_key,
+)
 from greenbench.types import (
     CHANNELS,
     Applied,
@@ -31,16 +37,16 @@ def energy(fields: Fields) -> Energy:
     uncertainty = {}
     for channel in CHANNELS:
         if channel in causes:
-            uncertainty[channel] = causes.numbers(channel)
+            uncertainty[channel] = numbers(causes.fields(channel))
     joules = Energy(
         gpu_j=fields.number("gpu_j"),
         cpu_j=fields.number("cpu_j"),
         dram_j=fields.number("dram_j"),
-        sources=fields.text_values("sources"),
-        reasons=fields.text_values("reasons"),
+        sources=texts_by_key(fields.fields("sources")),
+        reasons=texts_by_key(fields.fields("reasons")),
         uncertainty_j=uncertainty,
-        idle_j=fields.numbers("idle_j"),
-        idle_uncertainty_j=fields.numbers("idle_uncertainty_j"),
+        idle_j=numbers(fields.fields("idle_j")),
+        idle_uncertainty_j=numbers(fields.fields("idle_uncertainty_j")),
         coarse=fields.texts("coarse"),
         doubts=fields.texts("doubts"),
     )
@@ -48,11 +54,20 @@ def energy(fields: Fields) -> Energy:
     return joules
 
 
+def seconds(fields: Fields) -> float:
+    """Read a duration; raises UsageError if it is unknown or negative."""
+    value = fields.number("seconds")
+    if value is None or value < 0:
+        found = "no seconds" if value is None else f"{value:g} as seconds"
+        fields.refuse(found, "a number that is not negative")
+    return value
+
+
 def window(fields: Fields) -> Window:
     """Read a stage's window, whose joules stand beside its seconds."""
     return Window(
         stage=fields.text("stage"),
-        seconds=fields.positive_number("seconds"),
+        seconds=seconds(fields),
         energy=energy(fields),
         state=cast("State", fields.text("state", "cold")),
         passes=fields.integer("passes", 1),
@@ -86,7 +101,7 @@ def quantity(fields: Fields) -> Quantity:
         value=fields.number("value"),
         uncertainty=fields.number("uncertainty"),
         standard=fields.number("standard"),
-        causes=fields.numbers("causes"),
+        causes=numbers(fields.fields("causes")),
         lacks=fields.texts("lacks"),
         n=fields.integer("n", 0),
         reason=fields.text("reason", ""),
@@ -101,13 +116,13 @@ def quantities(fields: Fields) -> dict[str, Quantity]:
 def judged(fields: Fields) -> Judged:
     """Read what the task said of a round's outputs; a round holds it beside its other values."""
     failures = {}
-    for reason, count in fields.integers("failures").items():
+    for reason, count in optional_integers(fields.fields("failures")).items():
         failures[reason] = count or 0
     return Judged(
         quality=quality(fields.fields("quality")),
         failures=failures,
         correct=fields.integer("correct") if "correct" in fields else None,
-        references=fields.fields("references").values(Fields.optional_numbers),
+        references=fields.fields("references").values(optional_numbers),
         outcomes=fields.mapping("outcomes"),
         degenerate=fields.texts("degenerate"),
     )
@@ -132,7 +147,7 @@ def one_round(fields: Fields) -> Round:
     """Read a round: its whole window, those of its stages, and what was judged."""
     whole = Window(
         stage="whole",
-        seconds=fields.positive_number("seconds"),
+        seconds=seconds(fields),
         energy=energy(fields.fields("energy")),
     )
     return Round(
@@ -141,7 +156,7 @@ def one_round(fields: Fields) -> Round:
         windows=fields.each("windows", window),
         judged=judged(fields),
         repeats=fields.each("repeats", window),
-        work=fields.integers("work"),
+        work=optional_integers(fields.fields("work")),
         outputs_sha256=fields.optional_text("outputs_sha256"),
         machine=fields.mapping("machine"),
         applied=fields.each("applied", applied),

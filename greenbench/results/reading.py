@@ -43,7 +43,7 @@ class CellRecord:
     model: str
     status: Status
     outcome: str | None
-    """Of its test, in pytest's words; None where it is not known."""
+    """Of its test, in pytest's words; None if unknown."""
     rounds: tuple[Round, ...]
     quality: Mapping[str, Metric]
     energy: Mapping[str, Quantity]
@@ -51,7 +51,7 @@ class CellRecord:
     data: Facts
     checkpoint: Facts
     kernel: Mapping[str, Mapping[str, float]]
-    """The reference kernel ``before`` and ``after`` the cell, by what was read of it."""
+    """Rates of the reference kernel ``before`` and ``after`` the cell."""
     degenerate: tuple[str, ...]
     effect: str
     without_effect: tuple[str, ...]
@@ -61,34 +61,7 @@ class CellRecord:
     @classmethod
     def of(cls, record: object, origin: str = "this session") -> CellRecord:
         """Read and validate a record; raises UsageError, which names ``origin`` and the place."""
-        fields = Fields(record, origin)
-        cell_id = fields.text("id")
-        fields = Fields(record, f"{origin}: {cell_id}")
-        if "rounds" not in fields:
-            fields.refuse("no rounds", "a list of them")
-        rounds = fields.each("rounds", parsing.one_round)
-        quality = parsing.quality(fields.fields("quality"))
-        consistency.check_mean_scores(quality, rounds, f"{fields.place}.quality")
-        return cls(
-            id=cell_id,
-            task=fields.text("task"),
-            variant=fields.text("variant"),
-            model=fields.text("model", ""),
-            status=_status(fields),
-            outcome=fields.optional_text("outcome"),
-            rounds=rounds,
-            quality=quality,
-            energy=parsing.quantities(fields.fields("energy")),
-            efficiency=parsing.quantities(fields.fields("efficiency")),
-            data=fields.mapping("data"),
-            checkpoint=fields.mapping("checkpoint"),
-            kernel=_kernel(fields.fields("yardstick")),
-            degenerate=fields.texts("degenerate"),
-            effect=fields.text("effect", ""),
-            without_effect=fields.texts("without_effect"),
-            doubts=fields.texts("doubts"),
-            error=fields.optional_text("error"),
-        )
+        return _cell(record, origin)
 
     # --- whether it is evidence -------------------------------------------------------------------
 
@@ -144,8 +117,7 @@ class CellRecord:
         """Mean joules of a round over the known channels; None if rounds know none, or others."""
         if not self.sources:
             return None
-        totals = [one_round.whole.energy.total_j or 0.0 for one_round in self.rounds]
-        return sum(totals) / len(totals)
+        return sum(r.whole.energy.total_j or 0.0 for r in self.rounds) / len(self.rounds)
 
     @property
     def uncertainty(self) -> float | None:
@@ -253,6 +225,37 @@ def run_record(data: Fields, origin: str) -> RunRecord:
         header=RunHeader.of(data),
         cells=tuple(cells.values()),
         failed_gates=data.fields("gates").flag("failed", default=False),
+    )
+
+
+def _cell(record: object, origin: str) -> CellRecord:
+    fields = Fields(record, origin)
+    cell_id = fields.text("id")
+    fields = Fields(record, f"{origin}: {cell_id}")
+    if "rounds" not in fields:
+        fields.refuse("no rounds", "a list of them")
+    rounds = fields.each("rounds", parsing.one_round)
+    quality = parsing.quality(fields.fields("quality"))
+    consistency.check_mean_scores(quality, rounds, f"{fields.place}.quality")
+    return CellRecord(
+        id=cell_id,
+        task=fields.text("task"),
+        variant=fields.text("variant"),
+        model=fields.text("model", ""),
+        status=_status(fields),
+        outcome=fields.optional_text("outcome"),
+        rounds=rounds,
+        quality=quality,
+        energy=parsing.quantities(fields.fields("energy")),
+        efficiency=parsing.quantities(fields.fields("efficiency")),
+        data=fields.mapping("data"),
+        checkpoint=fields.mapping("checkpoint"),
+        kernel=_kernel(fields.fields("yardstick")),
+        degenerate=fields.texts("degenerate"),
+        effect=fields.text("effect", ""),
+        without_effect=fields.texts("without_effect"),
+        doubts=fields.texts("doubts"),
+        error=fields.optional_text("error"),
     )
 
 

@@ -16,6 +16,7 @@ from greenbench.gates.references import References
 from greenbench.gates.verdict import Measured
 from greenbench.results.fields import Fields
 from greenbench.results.reading import RunHeader
+from greenbench.run import saved_run
 from greenbench.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -59,52 +60,24 @@ class Gatekeeper:
 
     def check(self) -> None:
         """Resolve what the gates refer to; raises UsageError for what is missing or ambiguous."""
-        ids = Counter(cell.id for cell in self._session.selected)
-        repeated = sorted(name for name, count in ids.items() if count > 1)
-        if repeated:
-            raise UsageError(
-                f"--green-gate: several tests measure {repeated[0]}, and a verdict is about one; "
-                "run them apart"
-            )
+        refuse_repeated([cell.id for cell in self._session.selected])
         for gate in self.gates:
             if gate.reference == SAVED:
                 _ = self.saved
             elif gate.reference:
-                _check_reference(gate, self._matrix_cells())
+                check_reference(gate, matrix_cells(self._session))
 
     @functools.cached_property
-    def saved(self) -> Run | None:
+    def saved(self) -> Run:
         """The compared run: the named file, else the newest that failed no gate.
 
         Raises UsageError if there is none.
         """
-        compared = self._compared()
-        text = next((gate.text for gate in self.gates if gate.reference == SAVED), "")
-        if compared is None:
-            raise UsageError(
-                f"--green-gate: {text}: nothing is compared with; add --benchmark-compare=FILE"
-            )
-        if isinstance(compared, Path):
-            return runs.read(compared)
-        for file in reversed(compared):
-            run = runs.read(file)
-            if not run.failed:
-                self.notes.append(f"gates compare with {run.name}")
-                return run
-        raise UsageError(
-            f"--green-gate: {text}: no saved run here that passed its gates; "
-            "--benchmark-compare=FILE names one"
-        )
-
-    def _matrix_cells(self) -> list[Cell]:
-        """Return every cell of the matrix, whether or not it was selected."""
-        session = self._session
-        found: list[Cell] = []
-        for row in session.matrix.tasks:
-            if row.name in TASKS:
-                variants, profile = session.matrix.variants, session.profile
-                found += cells_of(row.name, variants, profile, seed=0, rounds=None)
-        return found
+        gate = next((gate.text for gate in self.gates if gate.reference == SAVED), "")
+        run, chosen = saved_run.choose(self._compared(), gate)
+        if chosen:
+            self.notes.append(f"gates compare with {run.name}")
+        return run
 
     # --- after the last cell ----------------------------------------------------------------------
 
@@ -127,7 +100,7 @@ class Gatekeeper:
 
     @functools.cached_property
     def _header(self) -> RunHeader:
-        return RunHeader.of(Fields(self._session.header, "this session"))
+        return RunHeader.of(Fields(self._session.results.header, "this session"))
 
     def _references(self, measured: Mapping[str, Measured]) -> References:
         saved = self.saved if any(gate.reference == SAVED for gate in self.gates) else None
@@ -148,39 +121,25 @@ class Gatekeeper:
 
     def baselines(self, records: Sequence[CellRecord]) -> list[Measured]:
         """Return V0 of an earlier session for each task of this one that ran without it."""
-        with_v0 = {r.task for r in records if r.variant.partition("_")[0] == BASELINE}
-        lacking = {}
-        for record in records:
-            if record.variant and record.rounds and record.task not in with_v0:
-                lacking[record.task] = record
-        baselines = []
-        for cell in self._measured(list(lacking.values())):
-            earlier = self.earlier(BASELINE, cell)
-            if earlier is not None:
-                baselines.append(earlier)
-        return baselines
+        found = [self.earlier(BASELINE, cell) for cell in self._measured(without_v0(records))]
+        return [cell for cell in found if cell is not None]
 
     def _gone(self, saved: Run, measured: Mapping[str, Measured]) -> dict[str, str]:
-        """Return the cells of the compared run that this one should have, with the reason.
-
-        Others, which a person did not select, are noted.
-        """
+        """Return the cells of the compared run that this one should have; note unselected ones."""
         lost = [name for name in saved.cells if name not in measured]
-        unselected = self._unselected(lost)
-        left_out = [name for name in lost if name in unselected]
-        file = Path(saved.name).name
-        if left_out:
-            self.notes.append(f"not selected, and so not judged: {', '.join(left_out)} of {file}")
-        reason = f"{file} has it and this run has not: removed, renamed or not collected"
-        return {name: reason for name in lost if name not in left_out}
+        parts = saved_run.left_out(saved, measured, self._unselected(lost))
+        if parts.unselected:
+            names = f"{', '.join(parts.unselected)} of {Path(saved.name).name}"
+            self.notes.append(f"not selected, and so not judged: {names}")
+        return parts.missing
 
     def _unselected(self, lost: Sequence[str]) -> set[str]:
         """Return ids that a person may have left out on purpose."""
-        session = self._session
         if self._selective == "tests":
-            return set(session.offered) - {cell.id for cell in session.selected}
+            selected = {cell.id for cell in self._session.selected}
+            return set(self._session.offered) - selected
         if self._selective == "files":
-            return {cell.id for cell in self._matrix_cells()} or set(lost)
+            return {cell.id for cell in matrix_cells(self._session)} or set(lost)
         return set()
 
     @property
@@ -190,7 +149,37 @@ class Gatekeeper:
         return any(verdict.fails(strict=strict) for verdict in self._verdicts or ())
 
 
-def _check_reference(gate: Gate, matrix: Sequence[Cell]) -> None:
+def matrix_cells(session: Session) -> list[Cell]:
+    """Return every cell of a session's matrix."""
+    cells: list[Cell] = []
+    variants, profile = session.matrix.variants, session.profile
+    for row in session.matrix.tasks:
+        if row.name in TASKS:
+            cells += cells_of(row.name, variants, profile, seed=0, rounds=None)
+    return cells
+
+
+def without_v0(records: Sequence[CellRecord]) -> list[CellRecord]:
+    """Return a cell of each task that ran without V0."""
+    with_v0 = {r.task for r in records if r.variant.partition("_")[0] == BASELINE}
+    by_task = {}
+    for record in records:
+        if record.variant and record.rounds and record.task not in with_v0:
+            by_task[record.task] = record
+    return list(by_task.values())
+
+
+def refuse_repeated(ids: Sequence[str]) -> None:
+    """Raise UsageError if several tests measure one cell."""
+    repeated = sorted(name for name, count in Counter(ids).items() if count > 1)
+    if repeated:
+        raise UsageError(
+            f"--green-gate: several tests measure {repeated[0]}, and a verdict is about one; "
+            "run them apart"
+        )
+
+
+def check_reference(gate: Gate, matrix: Sequence[Cell]) -> None:
     """Raise UsageError unless the gate's reference names one cell a task."""
     name = str(gate.reference)
     of_variant = set()

@@ -7,20 +7,18 @@ stays instant.
 from __future__ import annotations
 
 import functools
-import shlex
-import sys
-import uuid
 from typing import TYPE_CHECKING
 
 from greenbench.errors import UsageError
 from greenbench.experiment import matrix, profiles
 from greenbench.experiment.cells import cells_of
 from greenbench.experiment.settings import resolve_settings
-from greenbench.results import files
-from greenbench.results.record import Json, builtin
 from greenbench.run.cell_result import SessionMemory
 from greenbench.run.inputs import TaskInputs, task_inputs
 from greenbench.run.instruments import Instruments
+from greenbench.run.leftovers import restore_leftovers
+from greenbench.run.messages import Messages
+from greenbench.run.session_results import SessionResults
 from greenbench.run.warm_up import WarmUp
 from greenbench.tasks import TASKS
 
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from greenbench.experiment.settings import Settings
     from greenbench.results.forecast import ForecastKey
     from greenbench.stages.system import System
     from greenbench.stages.toggles import Toggles
@@ -52,28 +49,21 @@ class Session:
         ``option(flag)`` is what the command line gives for a flag. Raises Disagreements or another
         UsageError.
         """
-        self.root = root
         self.matrix = matrix.load(experiment, variants) if experiment and variants else NO_MATRIX
         tasks = [task.name for task in self.matrix.tasks]
         models = [model.name for model in self.matrix.models]
-        self.settings: Settings = resolve_settings(option, root, tasks=tasks, models=models)
+        self.settings = resolve_settings(option, root, tasks=tasks, models=models)
         self.profile = profiles.profile(self.settings.profile)
         self.instruments = Instruments(self.settings, knows_devices=bool(tasks))
+        options = {variant.name: variant.options for variant in self.matrix.variants}
+        self.results = SessionResults(root, self.settings, self.instruments, options)
         self.memory = SessionMemory()
-        self.started = files.now_stamp()
         self.offered: list[str] = []
         """Ids of all cells that the collected tests can measure."""
         self.selected: tuple[Cell, ...] = ()
         """The cells that will run."""
-        self.recorder: files.Recorder | None = None
-        """The one writer of the results files; None before the first cell."""
-        self.messages: dict[str, None] = {}
-        """What happened to the machine's settings, each sentence once."""
-        self.show_progress: Callable[[str], None] = lambda _text: None
-        """Shows a line while something is waited for."""
+        self.messages = Messages()
         self._warm_up: WarmUp | None = None
-
-    # --- before the first cell --------------------------------------------------------------------
 
     def cells(self, task: str) -> tuple[Cell, ...]:
         """Return the cells of ``task``; raises UsageError if the matrix has no such task."""
@@ -83,15 +73,10 @@ class Session:
                 f"there is no task {task!r}; experiment.md and greenbench have: "
                 f"{', '.join(known) or 'none'}"
             )
-        found = cells_of(
-            task,
-            self.matrix.variants,
-            self.profile,
-            seed=self.settings.seed,
-            rounds=self.settings.rounds,
-        )
-        self.offered += [cell.id for cell in found]
-        return found
+        seed, rounds = self.settings.seed, self.settings.rounds
+        cells = cells_of(task, self.matrix.variants, self.profile, seed=seed, rounds=rounds)
+        self.offered += [cell.id for cell in cells]
+        return cells
 
     def check(self, selected: Sequence[Cell]) -> None:
         """Find, before the first cell runs, what needs no torch to find; raises UsageError.
@@ -101,7 +86,7 @@ class Session:
         self.selected = tuple(selected)
         for task in self.tasks:
             self.inputs(task)
-        files.check_folder(self.settings.results)
+        self.results.check_folder()
 
     @property
     def tasks(self) -> list[str]:
@@ -128,24 +113,12 @@ class Session:
         for task in self.tasks:
             inputs = self.inputs(task)
             _ = inputs.dataset.facts, inputs.model.folder
-        self._restore_leftovers()
-        _ = self.instruments.meter
-        self.recorder = files.Recorder(self.settings.results, self.started, self.header)
+        restore_leftovers(self.messages.say, control=self.settings.control == "on")
+        meter = self.instruments.meter
         self._warm_up = WarmUp(self.inputs, self.toggles)
         self._warm_up.run(self.selected)
         self.instruments.measure_idle()
-        self.recorder.note({"instrument": self.instruments.meter.facts})
-
-    def _restore_leftovers(self) -> None:
-        """Restore what killed sessions left changed on this machine, or say that it is there."""
-        from greenbench.machine.control.restore import left_behind, recover
-
-        if self.settings.control == "on":
-            recover(self.say)
-        elif left := left_behind():
-            self.say(f"{left}; --green-control off leaves it so: greenbench restore restores it")
-
-    # --- a cell -----------------------------------------------------------------------------------
+        self.results.note({"instrument": meter.facts})
 
     def toggles(self, cell: Cell) -> Toggles:
         """Return the cell's switches; raises UsageError for options that contradict each other."""
@@ -160,21 +133,9 @@ class Session:
         from greenbench.stages.system import System
 
         control = self.settings.control == "on"
-        return System(cell.options.system, self.instruments.gpus, control=control, say=self.say)
-
-    def record(self, record: Json) -> None:
-        """Write a finished cell; raises OSError."""
-        options = next(v.options for v in self.matrix.variants if v.name == record["variant"])
-        if self.recorder is None:  # a suite that measures without its warm-up
-            self.recorder = files.Recorder(self.settings.results, self.started, self.header)
-        self.recorder.append(record, options)
-
-    def say(self, text: str) -> None:
-        """Keep ``text`` for the end, and show it now."""
-        self.messages[text] = None
-        self.show_progress(text)
-
-    # --- after the last cell ----------------------------------------------------------------------
+        return System(
+            cell.options.system, self.instruments.gpus, control=control, say=self.messages.say
+        )
 
     def release(self, *, hurry: bool = False) -> tuple[str, ...]:
         """Measure the idle power again, unless in a ``hurry``, and close what was opened.
@@ -184,40 +145,13 @@ class Session:
         """
         if not self.instruments.opened:
             return ()
-        ran = self._warm_up is not None
+        warm = self._warm_up is not None
         with self.instruments:
-            warnings = (*self.messages,)
-            if ran and not hurry:
+            warnings = tuple(self.messages.kept)
+            if warm and not hurry:
                 warnings += self.instruments.measure_idle_again()
             sampler_seconds = self.instruments.sampler_seconds
-        if ran and self.recorder is not None:
-            conclusion = {
-                "doubts": list(warnings),
-                "in_a_hurry": hurry,
-                "sampler_cpu_seconds": sampler_seconds,
-            }
-            self.recorder.conclude(conclusion=conclusion)
+        if warm:
+            end = {"in_a_hurry": hurry, "sampler_cpu_seconds": sampler_seconds}
+            self.results.conclude(conclusion={"doubts": list(warnings), **end})
         return warnings
-
-    @functools.cached_property
-    def header(self) -> Json:
-        """The circumstances of this session, as its results files state them."""
-        from greenbench.machine.environment import describe
-
-        changes = {task: dict(sizes) for task, sizes in self.settings.size.items()}
-        environment = builtin(describe(self.root, self.instruments.gpus))
-        return {
-            "profile": self.profile.name,
-            "profile_changes": changes,
-            "session": {
-                "id": uuid.uuid4().hex,
-                "argv": shlex.join(["pytest", *sys.argv[1:]]),
-                "started": self.started.isoformat().replace("+00:00", "Z"),
-            },
-            "environment": {"device": self.instruments.device, **environment},
-        }
-
-    @property
-    def written(self) -> tuple[Path, ...]:
-        """The results files of this session so far."""
-        return self.recorder.paths if self.recorder is not None else ()

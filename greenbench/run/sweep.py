@@ -86,7 +86,7 @@ def sweep(
 ) -> list[Point]:
     """Measure ``cell`` with each of the ``settings``; raises what a cell raises that cannot run."""
     session.check([cell])
-    session.show_progress = say
+    session.messages.show = say
     session.warm_up()
     try:
         return [_point(session, cell, each, say) for each in settings]

@@ -40,7 +40,7 @@ class WarmUp:
         self._failures: dict[CellKind, Exception] = {}
 
     def run(self, cells: Sequence[Cell]) -> None:
-        """Run a miniature of each kind among ``cells``; a failure is kept for the cells of its kind."""
+        """Run a miniature of each kind among ``cells``; a failure is kept for that kind."""
         kinds = {kind_of(cell): cell for cell in cells}
         for kind, cell in kinds.items():
             inputs = self._inputs(cell.task)

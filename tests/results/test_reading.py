@@ -57,7 +57,7 @@ def test_a_record_that_contradicts_itself_is_refused(change: Any, sentence: str)
         (lambda r: r.update(rounds=None), "main.json: T2-V1_x: found no rounds"),
         (lambda r: r.update(status="fine"), "found status 'fine', expected one of ok, partial"),
         (lambda r: r["rounds"][1].update(seed=[1]), "rounds[1].seed: found [1], expected a whole"),
-        (lambda r: r["rounds"][0].update(seconds=-1), "seconds: found -1, expected a number that"),
+        (lambda r: r["rounds"][0].update(seconds=-1), "found -1 as seconds, expected a number"),
         (lambda r: r["rounds"][0].update(seconds=float("nan")), "seconds: found nan, expected"),
         (lambda r: r["rounds"][0]["energy"].update(cpu_j=True), "energy.cpu_j: found True"),
         (lambda r: r.update(quality={"mcc": 0.8}), "quality.mcc: found 0.8, expected an object"),

@@ -55,7 +55,8 @@ def test_a_cpu_session_opens_its_meter_without_torch() -> None:
     """Where no GPU is there or asked for, nobody needs torch to measure."""
     code = (
         "import sys; from pathlib import Path; from greenbench.run.session import Session;"
-        "s = Session({'--green-device': 'cpu'}.get, Path('.'), None, None); s.instruments.meter; s.release();"
+        "s = Session({'--green-device': 'cpu'}.get, Path('.'), None, None);"
+        "s.instruments.meter; s.release();"
         "print(s.instruments.device, 'torch' in sys.modules)"
     )
     done = subprocess.run(
@@ -158,11 +159,11 @@ def test_idle_power_is_measured_before_the_first_cell_and_looked_at_again_after_
     one.selected = one.cells("T2")[:1]
     one.warm_up()
     assert one.instruments.meter.idle.watts["gpu"] == pytest.approx(100, rel=0.1)
-    one.record({"variant": "V0_baseline", "energy_sources": {}})
+    one.results.record({"variant": "V0_baseline", "energy_sources": {}})
     gpu.power_w = 200
     (drifted,) = one.release()
     assert "gpu idle power drifted from" in drifted
-    (path,) = one.written
+    (path,) = one.results.paths
     run = json.loads(path.read_text())
     assert run["instrument"]["idle_w"]["gpu"] == pytest.approx(100, rel=0.1)
     assert run["instrument"]["counters"][0]["update_measured"]
@@ -179,6 +180,6 @@ def test_an_interrupted_session_does_not_wait(
     one = session(tmp_path, results=str(tmp_path), device="cpu")
     one.selected = one.cells("T2")[:1]
     one.warm_up()
-    one.record({"variant": "V0_baseline", "energy_sources": {}})
+    one.results.record({"variant": "V0_baseline", "energy_sources": {}})
     assert one.release(hurry=True) == ()
-    assert json.loads(one.written[0].read_text())["conclusion"]["in_a_hurry"] is True
+    assert json.loads(one.results.paths[0].read_text())["conclusion"]["in_a_hurry"] is True

@@ -121,7 +121,11 @@ def test_a_benchmark_restores_what_a_killed_one_left_changed(
     conftest = (suite.path / "conftest.py").read_text()
     real = "@pytest.fixture\ndef toggles(cell, pytestconfig):\n"
     real += "    from greenbench.plugin.hooks import suite_of\n"
-    real += "    suite_of(pytestconfig).session._restore_leftovers()\n    return StubToggles(cell)\n"
+    real += "    from greenbench.run.leftovers import restore_leftovers\n"
+    real += "    session = suite_of(pytestconfig).session\n"
+    real += "    control = session.settings.control == 'on'\n"
+    real += "    restore_leftovers(session.messages.say, control=control)\n"
+    real += "    return StubToggles(cell)\n"
     (suite.path / "conftest.py").write_text(
         conftest.replace(
             "@pytest.fixture\ndef toggles(cell):\n    return StubToggles(cell)\n", real

@@ -1,0 +1,60 @@
+"""The verdicts at a session's end: into the report, the results files and the saved run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from greenbench.errors import GreenbenchError
+from greenbench.results.record import Json, builtin
+
+if TYPE_CHECKING:
+    from greenbench.gates.verdict import Verdict
+    from greenbench.report.summary import Summary
+    from greenbench.run.gatekeeper import Gatekeeper
+    from greenbench.run.session import Session
+
+
+class Judgement:
+    """What the gates say of a session."""
+
+    def __init__(self, session: Session, summary: Summary, gatekeeper: Gatekeeper) -> None:
+        """Judge nothing yet."""
+        self._session = session
+        self._summary = summary
+        self._gatekeeper = gatekeeper
+        self._baseline_unreadable = False
+
+    def write(self) -> None:
+        """Judge, and put the verdicts into the report and the results files."""
+        records = self._summary.records
+        self._summary.verdicts = self.verdicts()
+        self._summary.earlier = self._gatekeeper.baselines(records)
+        self._summary.notes += tuple(self._gatekeeper.notes)
+        if not self._gatekeeper.gates:
+            return
+        try:
+            self._session.results.conclude(gates=self.record())
+        except OSError as error:
+            self._summary.problems.append(
+                f"the verdicts could not be written into the results files ({error})"
+            )
+
+    def verdicts(self) -> list[Verdict]:
+        """Return the verdicts; a baseline that cannot be read is a problem of the session."""
+        try:
+            return self._gatekeeper.judge(self._summary.records)
+        except GreenbenchError as error:
+            if not self._baseline_unreadable:
+                self._summary.problems.append(str(error))
+            self._baseline_unreadable = True
+            return []
+
+    def record(self) -> Json:
+        """Return the verdicts as builtins, and whether they fail the session."""
+        verdicts = [verdict.record() for verdict in self.verdicts()]
+        return {"failed": self.failed, "verdicts": builtin(verdicts)}
+
+    @property
+    def failed(self) -> bool:
+        """Whether a verdict, or an unreadable baseline, fails the session."""
+        return self._gatekeeper.failed or self._baseline_unreadable
