@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from greenbench.gates.expression import ALLOWED
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection
 
     from greenbench.gates.expression import Gate
     from greenbench.gates.verdict import Measured
+    from greenbench.results.reading import CellRecord
+    from greenbench.types import Facts
 
 *_DIFFERENCES, NEW = ALLOWED
 
@@ -46,18 +48,27 @@ def refusal(cell: Measured, other: Measured, gate: Gate, allow: Collection[str])
 
 
 def _facts(cell: Measured) -> dict[str, str]:
-    return {**_machine(cell), **_inputs(cell)}
+    """Return what has to be the same, by the names of ``ALLOWED``."""
+    return {
+        **_machine(cell.header.environment),
+        "profile": _profile(cell),
+        "data": _data(cell.record.data),
+        "model": _model(cell.record),
+    }
 
 
-def _machine(cell: Measured) -> dict[str, str]:
+def _machine(environment: Facts) -> dict[str, str]:
     """Return the kind of machine, not its name: the runners of a fleet are alike."""
-    environment = cell.header.environment
     cpu = environment.get("cpu") or {}
-    gpus = environment.get("gpus") or []
     cores = cpu.get("usable_cores") or cpu.get("logical_cores")
-    devices = [str(environment.get("device")), *(str(gpu.get("name")) for gpu in gpus)]
-    drivers = {str(gpu.get("driver")).partition(".")[0] for gpu in gpus}
-    limits = [f"{gpu.get('power_limit_w')} W" for gpu in gpus]
+    devices = [str(environment.get("device"))]
+    drivers = set()
+    limits = []
+    for gpu in environment.get("gpus") or []:
+        devices.append(str(gpu.get("name")))
+        major, _, _ = str(gpu.get("driver")).partition(".")
+        drivers.add(major)
+        limits.append(f"{gpu.get('power_limit_w')} W")
     return {
         "host": f"{cpu.get('model')} with {cores} cores",
         "device": " + ".join(devices),
@@ -66,31 +77,28 @@ def _machine(cell: Measured) -> dict[str, str]:
     }
 
 
-def _inputs(cell: Measured) -> dict[str, str]:
-    record, header = cell.record, cell.header
-    start = record.checkpoint
-    profile = [str(header.profile), *_sizes(header.profile_changes, record.task)]
-    data = [
-        str(record.data.get("source")),
-        _short(record.data.get("sha256")),
-        _split_sizes(record.data),
-    ]
-    model = f"{record.model} {_short(start.get('revision') or start.get('sha256'))}"
-    return {
-        "profile": " ".join(profile),
-        "data": " ".join(data).strip(),
-        "model": model.strip(),
-    }
+def _profile(cell: Measured) -> str:
+    """Return the profile, and the sizes of the task that differ from it."""
+    words = [str(cell.header.profile)]
+    sizes = cell.header.profile_changes.get(cell.record.task) or {}
+    for key, number in sorted(sizes.items()):
+        words.append(f"{key}={number}")
+    return " ".join(words)
 
 
-def _sizes(changes: Mapping[str, Any], task: str) -> list[str]:
-    of_the_task = changes.get(task) or {}
-    return [f"{key}={number}" for key, number in sorted(of_the_task.items())]
-
-
-def _split_sizes(data: Mapping[str, Any]) -> str:
+def _data(data: Facts) -> str:
+    """Return source, hash and split sizes of a data set."""
+    source = data.get("source")
     sizes = data.get("split_sizes") or {}
-    return "/".join(str(size) for size in sizes.values())
+    split = "/".join(map(str, sizes.values()))
+    return f"{source} {_short(data.get('sha256'))} {split}".strip()
+
+
+def _model(record: CellRecord) -> str:
+    """Return the model, and the revision or the hash of its checkpoint."""
+    checkpoint = record.checkpoint
+    version = checkpoint.get("revision") or checkpoint.get("sha256")
+    return f"{record.model} {_short(version)}".strip()
 
 
 def _short(digest: object) -> str:

@@ -115,7 +115,7 @@ def _compare(
 
 
 def _mean(values: Readings | float) -> float:
-    if isinstance(values, float):
+    if not isinstance(values, Readings):
         return values
     return sum(values.values.values()) / len(values.values)
 
@@ -128,7 +128,7 @@ def _estimate(
     there: Readings | float | None = None,
 ) -> Estimate:
     """Return the margin of a cell; raises ValueError for a ratio that means nothing."""
-    if isinstance(here, float):
+    if not isinstance(here, Readings):
         return score_margins.estimate(gate, cell.record, other.record if other else None)
     if other is None or not isinstance(there, Readings):
         return margins.estimate(gate, here, None)
