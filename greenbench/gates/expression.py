@@ -96,6 +96,11 @@ class Gate:
         return self.operator.startswith("<")
 
     @property
+    def quantity(self) -> str:
+        """The metric with its stage: ``training.energy``."""
+        return f"{self.stage}.{self.metric}" if self.stage else self.metric
+
+    @property
     def about(self) -> GateMetric:
         """What is known of its metric."""
         return METRICS[self.metric]
@@ -178,12 +183,7 @@ def parse(text: str, tasks: Sequence[str] = ()) -> Gate:
 
 def _parse_subject(reader: GateReader, tasks: Sequence[str]) -> tuple[str | None, str | None, str]:
     """Return task, stage and metric."""
-    places = [reader.next_place]
-    words = [reader.take("name", expected="a metric")]
-    while reader.sees("."):
-        reader.take("sign", expected="a dot")
-        places.append(reader.next_place)
-        words.append(reader.take("name", expected="a metric"))
+    words, places = _parse_dotted_names(reader)
     *front, metric = words
     if metric not in METRICS:
         raise reader.error(places[-1], f"there is no metric {metric!r}")
@@ -198,6 +198,17 @@ def _parse_subject(reader: GateReader, tasks: Sequence[str]) -> tuple[str | None
     if task and owner not in {None, task}:
         raise reader.error(places[-1], f"{metric} is a metric of {owner}")
     return task, stage, metric
+
+
+def _parse_dotted_names(reader: GateReader) -> tuple[list[str], list[int]]:
+    """Return names with dots between, and their places."""
+    places = [reader.next_place]
+    names = [reader.take("name", expected="a metric")]
+    while reader.sees("."):
+        reader.take("sign", expected="a dot")
+        places.append(reader.next_place)
+        names.append(reader.take("name", expected="a metric"))
+    return names, places
 
 
 def _parse_value(reader: GateReader) -> tuple[Form, float, str | None]:

@@ -63,12 +63,20 @@ def readings(gate: Gate, cell: CellRecord) -> Readings | str:
         return Readings(values=values, size=_absolute_mean(values.values()))
     if gate.metric not in CHANNEL and len(_scopes(gate, rounds)) > 1:
         return "its rounds do not know the same channels"
-    uncertainties = [_uncertainty(gate, one_round) for one_round in rounds]
+    return _joule_readings(gate, rounds, values)
+
+
+def _joule_readings(gate: Gate, rounds: Sequence[Round], values: Mapping[int, float]) -> Readings:
+    random, systematic = [], []
+    for one_round in rounds:
+        by_itself, shared = _uncertainty(gate, one_round)
+        random.append(by_itself)
+        systematic.append(shared)
     return Readings(
         values=values,
         size=_size(gate, rounds, values.values()),
-        uncertainty=max(random for random, _ in uncertainties),
-        systematic=max(common for _, common in uncertainties),
+        uncertainty=max(random),
+        systematic=max(systematic),
     )
 
 

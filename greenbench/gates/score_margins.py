@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from greenbench.gates.margins import Z
 from greenbench.gates.verdict import Estimate
@@ -86,13 +86,27 @@ def _paired(
 
 def _apart(here: Metric, there: Metric, factor: float) -> Metric:
     """Return a score minus ``factor`` times the other's, whose intervals are independent."""
-    ours, theirs = here.value or 0.0, there.value or 0.0
-    middle = ours - factor * theirs
-    if here.low is None or here.high is None or there.low is None or there.high is None:
+    middle = (here.value or 0.0) - factor * (there.value or 0.0)
+    ours, theirs = _halves(here), _halves(there)
+    if ours is None or theirs is None:
         return Metric(value=middle, n=here.n)
-    below = math.hypot(ours - here.low, factor * (there.high - theirs))
-    above = math.hypot(here.high - ours, factor * (theirs - there.low))
-    return Metric(value=middle, low=middle - below, high=middle + above, n=here.n)
+    down = math.hypot(ours.down, factor * theirs.up)
+    up = math.hypot(ours.up, factor * theirs.down)
+    return Metric(value=middle, low=middle - down, high=middle + up, n=here.n)
+
+
+class Halves(NamedTuple):
+    """How far the interval of a score extends below and above its value."""
+
+    down: float
+    up: float
+
+
+def _halves(metric: Metric) -> Halves | None:
+    if metric.low is None or metric.high is None:
+        return None
+    value = metric.value or 0.0
+    return Halves(value - metric.low, metric.high - value)
 
 
 def _margin(gate: Gate, excess: Metric, offset: float, reference: float, how: str) -> Estimate:
@@ -106,10 +120,10 @@ def _margin(gate: Gate, excess: Metric, offset: float, reference: float, how: st
         return offset + sign * margin
 
     plain = Estimate(margin=sign * (middle - offset), shown=shown, how=how)
-    if excess.low is None or excess.high is None:
+    halves = _halves(excess)
+    if halves is None:
         return replace(plain, how="compared as they stand: no interval is known")
-    down = (middle - excess.low) / Z
-    up = (excess.high - middle) / Z
+    below, above = halves.down / Z, halves.up / Z
     if gate.upper:
-        return replace(plain, below=up, above=down)
-    return replace(plain, below=down, above=up)
+        return replace(plain, below=above, above=below)
+    return replace(plain, below=below, above=above)

@@ -125,16 +125,14 @@ class Verdict:
 
 def judged(gate: Gate, cell: str, outcome: Outcome, reason: str = "", **more: Any) -> Verdict:
     """Return a verdict on ``cell`` with what the gate itself says; ``more`` are other fields."""
-    metric = f"{gate.stage}.{gate.metric}" if gate.stage else gate.metric
-    threshold = gate.number if gate.form != "ratio" or gate.reference else None
     return Verdict(
         gate=gate.text,
         cell=cell,
         outcome=outcome,
         reason=reason,
-        metric=metric,
+        metric=gate.quantity,
         unit=gate.about.unit,
         form=gate.form,
-        threshold=threshold,
+        threshold=gate.number,
         **more,
     )
