@@ -138,6 +138,11 @@ ONE_PROBLEM = {
         1,
         "cannot be 1; allowed: a number from 0 and below 1",
     ),
+    "a number beyond all bounds": (
+        f"system: {{gpu_power_w: {10**400}}}\n",
+        1,
+        "allowed: a number above 0, or null",
+    ),
     "not a number": ("inference: {skip_layers: .nan}\n", 1, "inference.skip_layers cannot be NaN;"),
     "no rule": (
         "inference: {layer_choice: botom}\n",
