@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+from typing import TYPE_CHECKING
 
 from records import cell_record
 from rich.console import Console
 
 from greenbench.report import energy_table as breakdown
-from greenbench.results.reading import CellRecord
+
+if TYPE_CHECKING:
+    from greenbench.results.reading import CellRecord
 
 
 def known(value: float | None) -> dict:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from records import cell_record
 
 from greenbench.report import paired as pairs
-from greenbench.results.reading import CellRecord
 from greenbench.stats import classification_answers as outcomes
 from greenbench.stats import paired
+
+if TYPE_CHECKING:
+    from greenbench.results.reading import CellRecord
 
 METRICS = {"T2": "accuracy"}
 BASE = "V0_baseline"
@@ -57,7 +59,7 @@ def test_a_line_tells_difference_interval_and_who_is_right_alone() -> None:
 
 
 def test_a_variant_that_loses_has_a_negative_difference() -> None:
-    """It is the variant's score minus V0's, whichever of them stands first."""
+    """The difference is the variant's score minus V0's, in whatever order they come."""
     (line,) = pairs.lines([record("V1_x", WORSE), record(BASE, BETTER)], METRICS)
     assert "accuracy -0.250 (95 % -" in line
     assert "2 right here alone, 12 in V0 alone" in line
@@ -81,7 +83,7 @@ def test_the_same_ones_may_be_right() -> None:
 
 
 def test_each_variant_has_its_line_and_v0_has_none() -> None:
-    """V0 is not held against itself."""
+    """V0 is not compared with itself."""
     found = pairs.lines(
         [record(BASE, WORSE), record("V1_x", BETTER), record("V2_y", WORSE)], METRICS
     )
@@ -95,7 +97,7 @@ def test_the_task_s_metric_is_compared() -> None:
 
 
 def test_a_metric_that_has_no_value_cannot_be_compared() -> None:
-    """Precision where nothing is called; who is right is told all the same."""
+    """Without positive predictions there is no precision; the counts of right answers remain."""
     silent = answers(set(range(1, 40, 2)))
     (line,) = pairs.lines([record(BASE, silent), record("V1_x", BETTER)], {"T2": "precision"})
     assert "examples: precision cannot be compared; 19 right here alone, 1 in V0 alone" in line
@@ -113,7 +115,7 @@ def test_a_metric_that_has_no_value_cannot_be_compared() -> None:
     ids=["absent", "failed", "its test failed", "another task's", "another variant"],
 )
 def test_there_is_no_line_without_v0(others: list[dict[str, Any]]) -> None:
-    """Nothing stands in for it."""
+    """No other cell is taken for V0."""
     assert pairs.lines([*others, record("V1_x", BETTER)], METRICS) == []
 
 

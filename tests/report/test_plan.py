@@ -20,13 +20,14 @@ from greenbench.options import DataOptions, Options, TrainingOptions
 from greenbench.report import plan as outlook
 from greenbench.report.plan import Ahead
 from greenbench.results.forecast import ForecastKey
-from greenbench.results.reading import RunRecord
 from greenbench.tasks import TASKS
 from greenbench.tasks.dataset import TaskDataset
 from greenbench.types import Cell
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from greenbench.results.reading import RunRecord
 
 KEYS = {"T1": ForecastKey(host="here", device=None, model="m", data="generated")}
 SIZE = replace(
@@ -193,8 +194,8 @@ def test_memory_is_four_numbers_a_parameter_and_three_a_logit() -> None:
 
 
 @pytest.mark.parametrize("changed", [{"max_new_tokens": 0, "vocabulary": 9}, {"vocabulary": None}])
-def test_logits_are_told_only_where_they_are_known_to_be_held(changed: dict[str, Any]) -> None:
-    """A classifier has a handful, and without a vocabulary nobody knows."""
+def test_logits_are_shown_only_where_their_size_is_known(changed: dict[str, Any]) -> None:
+    """A classifier has few logits; without a vocabulary their size is unknown."""
     found = told(ahead(parameters=2**28, **changed))
     assert "AdamW 4 GiB; activations" in found
     assert "writes" not in found or changed.get("max_new_tokens") != 0

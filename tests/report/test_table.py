@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import TYPE_CHECKING
 
 import pytest
 from records import cell_record
@@ -10,7 +11,9 @@ from rich.console import Console
 
 from greenbench.report import table
 from greenbench.results import reading
-from greenbench.results.reading import CellRecord
+
+if TYPE_CHECKING:
+    from greenbench.results.reading import CellRecord
 
 
 def one_round(joules: float | None, seconds: float = 2.0, **sources: str) -> dict:
@@ -79,7 +82,7 @@ def test_only_channels_in_the_sum_are_named() -> None:
 
 
 def test_a_failed_baseline_is_no_baseline() -> None:
-    """Nothing is held against a cell that failed."""
+    """A failed cell is not a baseline."""
     assert row(record("T2-V1_x"), record(status="failed"))[3:6:2] == ("-", "-")
 
 
@@ -102,7 +105,7 @@ def test_a_narrow_terminal_keeps_every_number() -> None:
 
 
 def test_unmeasured_is_said_and_not_zero() -> None:
-    """No number stands where nobody measured."""
+    """What was not measured has no number."""
     empty = row(record("T2-V1_x", None, None), record())
     assert empty[2:7] == ("unmeasured", "-", "not scored", "-", "none")
 
@@ -123,7 +126,7 @@ def test_units_keep_three_digits() -> None:
 
 
 def test_doubts_name_their_cells_once() -> None:
-    """What all cells share is said once; an error is told as a doubt."""
+    """Warnings that all cells share are printed once, and an error is one of them."""
     records = [record(), record("T2-V1_x", error="ValueError: no", doubts=["1 round", "slow"])]
     assert table.doubts(records) == [
         "all cells: 1 round",

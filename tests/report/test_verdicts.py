@@ -54,7 +54,7 @@ def test_a_change_is_written_with_its_interval(more: dict, told: str) -> None:
 
 
 def test_large_counts_are_short() -> None:
-    """Nobody reads twelve digits."""
+    """Numbers have as many digits as they need."""
     assert gates.row(verdict(unit="FLOP", here=231076306944, there=2.31e11))[1:3] == (
         "2.311e+11 FLOP",
         "2.31e+11 FLOP",
@@ -62,7 +62,7 @@ def test_large_counts_are_short() -> None:
 
 
 def test_the_worst_cells_are_listed_where_there_are_too_many() -> None:
-    """Thousands of rows tell nobody anything; programs take the JSON."""
+    """A long list of verdicts is cut; programs read the JSON."""
     many = [verdict(f"c{n}") for n in range(gates.MOST_ROWS + 50)] + [verdict("bad", "REGRESSED")]
     text = shown(many)
     assert "bad" in text
@@ -78,8 +78,8 @@ def test_a_loss_against_something_else_than_the_saved_run_is_called_fail() -> No
     assert "1 FAIL" in text
 
 
-def test_a_reason_is_told_once_for_all_its_cells() -> None:
-    """With what stands in for a reference that was not there."""
+def test_a_reason_is_printed_once_for_all_its_cells() -> None:
+    """They name what was compared with in place of a missing reference."""
     lines = gates.lines(
         [
             verdict("a", "UNMEASURED", reason="no counter"),

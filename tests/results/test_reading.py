@@ -65,7 +65,7 @@ def test_a_record_that_contradicts_itself_is_refused(change: Any, sentence: str)
     ],
 )
 def test_a_value_of_another_type_is_refused_with_its_place(change: Any, place: str) -> None:
-    """Nobody has to search for what is wrong."""
+    """The message names the place of the error."""
     assert place in refused(change)
 
 

@@ -60,7 +60,7 @@ def compared(capsys: pytest.CaptureFixture, *arguments: Any) -> tuple[int, str]:
 def test_a_run_that_is_alike_passes_and_one_that_regressed_exits_with_one(
     tmp_path: Path, capsys
 ) -> None:
-    """Of results files, folders and saved runs alike."""
+    """Results files, folders and saved runs can be compared."""
     base = results(tmp_path / "a", cell(joules=STEADY))
     same = saved(tmp_path / "same.json", cell(joules=(100.1, 100.4, 99.6)))
     worse = results(tmp_path / "b", cell(joules=MORE))
@@ -71,7 +71,7 @@ def test_a_run_that_is_alike_passes_and_one_that_regressed_exits_with_one(
 
 
 def test_several_runs_are_held_against_the_first(tmp_path: Path, capsys) -> None:
-    """One that failed is enough."""
+    """One run that fails makes the exit code 1."""
     files = [
         saved(tmp_path / f"{n}.json", cell(joules=j)) for n, j in enumerate((STEADY, STEADY, MORE))
     ]
@@ -116,7 +116,7 @@ def test_markdown_counts_and_escapes(tmp_path: Path, capsys) -> None:
 
 
 def test_a_cell_that_is_gone_is_missing(tmp_path: Path, capsys) -> None:
-    """Nothing passes by being absent."""
+    """A cell of the baseline that the run lacks fails."""
     files = [
         saved(tmp_path / "a.json", cell("T2-V1_x"), cell("T2-V2_y")),
         saved(tmp_path / "b.json", cell("T2-V1_x")),
@@ -152,7 +152,7 @@ def test_of_a_folder_the_newest_of_each_cell_counts_and_no_failed_run(
     ],
 )
 def test_a_file_that_is_none_is_one_sentence(tmp_path: Path, capsys, text: str, told: str) -> None:
-    """With exit code 2."""
+    """The exit code is 2."""
     (tmp_path / "a.json").write_text(text)
     assert main(["compare", str(tmp_path / "a.json"), str(tmp_path / "a.json")]) == 2
     assert told in capsys.readouterr().err
@@ -204,14 +204,14 @@ def test_nulls_where_greenbench_writes_more_are_read(tmp_path: Path, capsys) -> 
 
 
 def test_a_cell_that_stands_twice_in_a_saved_run_is_told(tmp_path: Path, capsys) -> None:
-    """Which of them is meant, nobody knows."""
+    """It is an error, because either could be meant."""
     twice = saved(tmp_path / "a.json", cell(joules=STEADY), cell(joules=MORE))
     assert main(["compare", str(twice), str(twice)]) == 2
     assert "it holds T2-V1_x several times" in capsys.readouterr().err
 
 
 def test_what_only_the_run_knows_is_held_by_default_too(tmp_path: Path, capsys) -> None:
-    """A baseline without joules does not make energy nobody's business."""
+    """Energy is gated although the baseline has no joules, and is then unmeasured."""
     bare = cell(rounds=[one_round(0, None)])
     files = [saved(tmp_path / "a.json", bare), saved(tmp_path / "b.json", cell())]
     code, out = compared(capsys, *files)
@@ -219,7 +219,7 @@ def test_what_only_the_run_knows_is_held_by_default_too(tmp_path: Path, capsys) 
 
 
 def test_brackets_in_a_name_are_no_markup(tmp_path: Path, capsys) -> None:
-    """A test's parameters may look like anything."""
+    """Parameters of a test are printed as they are."""
     files = [saved(tmp_path / f"{n}.json", cell("test_f[/a]")) for n in "ab"]
     assert "test_f[/a]" in compared(capsys, *files, "--gate", "time <= 5*saved")[1]
 

@@ -52,7 +52,7 @@ def test_handles_are_shared_by_the_cells_of_a_task(tmp_path: Path) -> None:
 
 
 def test_a_cpu_session_opens_its_meter_without_torch() -> None:
-    """Where no GPU is there or asked for, nobody needs torch to measure."""
+    """Measuring without a GPU does not import torch."""
     code = (
         "import sys; from pathlib import Path; from greenbench.run.session import Session;"
         "s = Session({'--green-device': 'cpu'}.get, Path('.'), None, None);"
@@ -114,7 +114,7 @@ def test_a_kind_of_cell_that_cannot_run_fails_alone(
 def test_a_cell_that_only_infers_otherwise_fails_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What inference cannot do is nobody else's failure, though the cells train alike."""
+    """A cell whose inference cannot run fails alone, though the other trains in the same way."""
     one = session(tmp_path, results=str(tmp_path))
     baseline = one.cells("T2")[0]
     fp16 = replace(
