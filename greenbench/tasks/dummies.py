@@ -50,19 +50,29 @@ class DummyBaselines:
             f"{metric}_lead_high": bounds.high,
         }
 
+    def with_leads(self, leads: Mapping[str, Lead]) -> dict[str, dict[str, float | None]]:
+        """Return each baseline's scores together with the model's lead."""
+        references = {}
+        for baseline, scores in self.scores.items():
+            references[baseline] = {**scores, **leads[baseline]}
+        return references
+
     def doubts(self, leads: Mapping[str, Lead], metric: str) -> tuple[str, ...]:
         """Name the baselines that score as well as the model, and those it is not shown to beat."""
         warnings = []
         for baseline, lead in leads.items():
             ahead = lead[f"{metric}_lead"]
-            low = lead[f"{metric}_lead_low"]
-            if ahead is None or (ahead > 0 and low is not None and low > 0):
+            if ahead is None or _is_beaten(ahead, lead[f"{metric}_lead_low"]):
                 continue
+            description = self.descriptions[baseline]
             score = self.scores[baseline][metric]
-            warnings.append(
-                f"{self.descriptions[baseline]} scores {metric} {score:.3f}, {_compared(ahead)}"
-            )
+            warnings.append(f"{description} scores {metric} {score:.3f}, {_compared(ahead)}")
         return tuple(warnings)
+
+
+def _is_beaten(ahead: float, low: float | None) -> bool:
+    """Whether a model is shown to lead a baseline; ``low`` bounds its lead from below."""
+    return ahead > 0 and low is not None and low > 0
 
 
 def _compared(ahead: float) -> str:

@@ -20,7 +20,10 @@ STRONGEST = (
 
 
 def _attackers(*paths: str) -> list[Any]:
-    """Return kinds of isolation, users and paths; those that are not the strongest here are slow tests."""
+    """Return kinds of isolation, users and paths.
+
+    Those that are not the strongest here are slow tests.
+    """
     attackers = []
     for kind in ("bubblewrap", "namespaces"):
         for user in ("root", "ordinary"):

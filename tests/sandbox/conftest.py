@@ -19,7 +19,7 @@ PACKAGE = Path(__file__).parents[2] / "greenbench"
 
 @pytest.fixture(scope="module")
 def house():
-    """Copy the sandbox to where any user can read it, beside an open folder, as a home with a secret in it."""
+    """Copy the sandbox to where any user can read it, beside an open home with a secret in it."""
     with tempfile.TemporaryDirectory(prefix="attacked-") as name:
         house = Path(name)
         shutil.copytree(PACKAGE / "sandbox", house / "code/greenbench/sandbox")
@@ -68,7 +68,7 @@ def attacker(kind: str, user: str, path: str, house: Path):
     def run(*programs: dict[str, Any]) -> list[SimpleNamespace]:
         drop = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
         mine = drop if user == "ordinary" and os.geteuid() == 0 else []
-        asked = {
+        request = {
             "kind": kind,
             "path": path,
             "interpreter": PYTHON,
@@ -82,7 +82,8 @@ def attacker(kind: str, user: str, path: str, house: Path):
         }
         done = subprocess.run(
             [*mine, PYTHON, str(house / "code/launch.py")],
-            input=json.dumps(asked), capture_output=True, text=True, env=environment, timeout=60, check=False, cwd="/",
+            input=json.dumps(request), capture_output=True, text=True, env=environment, timeout=60,
+            check=False, cwd="/",
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         answer = json.loads(done.stdout)

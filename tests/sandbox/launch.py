@@ -1,4 +1,4 @@
-"""Runs programs in the sandbox, isolated as and by the user that it is asked to be; JSON in, JSON out."""
+"""Run programs in the sandbox by a given backend, with JSON in and JSON out."""
 
 import dataclasses
 import json

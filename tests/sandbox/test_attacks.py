@@ -1,6 +1,7 @@
-"""Hostile programs do no harm, whatever isolates them, alone or in a worker, and whoever starts them.
+"""Hostile programs do no harm, whatever isolates them, alone or in a worker.
 
-Each test looks for the harm itself from outside: a secret in the output, a canary that changed, a process that lives.
+They are started by root and by an ordinary user. Each test looks for the harm itself from outside:
+a secret in the output, a canary that changed, a process that lives.
 """
 
 from __future__ import annotations
@@ -77,15 +78,20 @@ def test_endless_output_is_cut(attack) -> None:
 
 
 def test_homes_and_environments_are_out_of_sight(attack, house: Path) -> None:
-    """A secret in the caller's home and environment, which all may read, is nowhere; nor are other homes, or accounts."""
+    """A secret in the caller's home and environment, which all may read, is nowhere.
+
+    Nor are other homes, or accounts.
+    """
     code = f"""
 import os, pathlib
 processes = [p for p in os.listdir("/proc") if p.isdecimal()]
-tried = [{str(house / "home/key")!r}, "/etc/passwd", "/etc/shadow", *[f"/proc/{{p}}/environ" for p in processes]]
+tried = [{str(house / "home/key")!r}, "/etc/passwd", "/etc/shadow"]
+tried += [f"/proc/{{p}}/environ" for p in processes]
 for path in tried:
     try: print(path, open(path).read())
     except OSError: pass
-for folder in ("/home", "/root", {str(house)!r}, "/sys", "/run", "/var/lib", "/mnt", "/proc/1/root", "/proc/1/cwd"):
+folders = ["/home", "/root", {str(house)!r}, "/sys", "/run", "/var/lib", "/mnt"]
+for folder in (*folders, "/proc/1/root", "/proc/1/cwd"):
     try: print(folder, os.listdir(folder))
     except OSError: pass
 print(dict(os.environ))
@@ -102,7 +108,7 @@ print(dict(os.environ))
 
 
 def test_no_socket_leads_out(attack, house: Path) -> None:
-    """Listeners on loopback, on an abstract name and on a path wait in vain, and no datagram leaves."""
+    """Listeners on loopback, an abstract name and a path wait in vain, and no datagram leaves."""
     name = f"greenbench-{secrets.token_hex(4)}"
     listeners = [
         socket.create_server(("127.0.0.1", 0)),
@@ -117,8 +123,9 @@ def test_no_socket_leads_out(attack, house: Path) -> None:
         listener.settimeout(0.2)
     code = f"""
 import socket
-tried = [(socket.AF_INET, ("127.0.0.1", {listeners[0].getsockname()[1]})), (socket.AF_UNIX, chr(0) + {name!r}),
-         (socket.AF_UNIX, {str(house / name)!r}), (socket.AF_INET, ("192.0.2.1", 9))]
+tried = [(socket.AF_INET, ("127.0.0.1", {listeners[0].getsockname()[1]})),
+         (socket.AF_UNIX, chr(0) + {name!r}), (socket.AF_UNIX, {str(house / name)!r}),
+         (socket.AF_INET, ("192.0.2.1", 9))]
 for family, address in tried:
     try:
         with socket.socket(family) as s:
@@ -135,7 +142,10 @@ for family, address in tried:
 
 
 def test_other_processes_can_be_neither_killed_nor_traced(attack) -> None:
-    """A bystander of the same user and the caller live on, and neither can be attached to: they are not even in sight."""
+    """A bystander of the same user and the caller live on, and neither can be attached to.
+
+    They are not even in sight.
+    """
     drop = (
         ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
         if os.geteuid() == 0
@@ -166,8 +176,8 @@ def test_nothing_is_written_outside_the_scratch(attack, house: Path) -> None:
     code = f"""
 import os
 os.symlink({str(canary)!r}, "link"); os.symlink("/etc", "folder"); os.symlink("/", "root")
-places = ["/", "/usr", "/usr/bin", "/etc", "/dev", "/dev/shm", "/proc", "/given", "/tmp", "/var/tmp", "/home", "/root"]
-places += [{str(house)!r}, "folder", "root"]
+places = ["/", "/usr", "/usr/bin", "/etc", "/dev", "/dev/shm", "/proc", "/given", "/tmp"]
+places += ["/var/tmp", "/home", "/root", {str(house)!r}, "folder", "root"]
 for path in ("link", {str(canary)!r}, *(f"{{p}}/{name}" for p in places)):
     try:
         open(path, "w").write("taken")
@@ -221,7 +231,8 @@ mounted = libc.mount(b"none", b"/scratch", b"tmpfs", 0, 0)
 print(libc.unshare(0x10000000), libc.unshare(0x00020000), mounted, libc.chroot(b"/scratch"))
 try: os.mknod("disk", 0o60666, os.makedev(254, 0)); print("device")
 except OSError: pass
-print([line.split()[1] for line in open("/proc/self/status") if line.startswith(("CapEff", "CapPrm", "CapBnd", "NoNewPrivs"))])
+names = ("CapEff", "CapPrm", "CapBnd", "NoNewPrivs")
+print([line.split()[1] for line in open("/proc/self/status") if line.startswith(names)])
 """
     powers, lists = attack(code).stdout.strip().split("\n")
     assert powers == "-1 -1 -1 -1"

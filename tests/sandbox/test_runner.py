@@ -1,4 +1,4 @@
-"""A program gets what it is given and no more, its end has the right reason, and nothing of it is left."""
+"""A program gets its inputs and no more, ends with the right reason, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -48,15 +48,21 @@ SHORT = sandbox.Limits(wall_seconds=0.6, cpu_seconds=5)
     autouse=True,
 )
 def backend(
-    request, monkeypatch: pytest.MonkeyPatch, workers: SimpleNamespace, no_folder_is_left: None
+    request,
+    monkeypatch: pytest.MonkeyPatch,
+    workers: SimpleNamespace,
+    no_folder_is_left: None,  # noqa: ARG001 - in force before workers get a folder of their own
 ):
-    """Each test runs with each kind of isolation, and in workers: some machines allow the weakest alone."""
+    """Each test runs with each kind of isolation, and in workers.
+
+    Some machines allow the weakest alone.
+    """
     kind, path = request.param
     chosen = Backend(kind=kind, own_uid=os.geteuid() == 0, reason="forced by a test")
     if (failed := failure(chosen)) is not None:
         pytest.skip(f"no {kind} here: {failed}")
     monkeypatch.setattr(runner, "_backend", lambda: chosen)
-    monkeypatch.setattr(workers_module, "allowed_backend", lambda *, unsafe: chosen)
+    monkeypatch.setattr(workers_module, "allowed_backend", lambda **_: chosen)
     if path == "alone":
         yield chosen
         return
@@ -296,7 +302,7 @@ def test_an_exit_code_comes_through() -> None:
 
 
 def test_files_are_there_and_nothing_else() -> None:
-    """The working directory holds the files, in their folders, and is HOME and TMPDIR, and can be written."""
+    """The working directory holds the files, is HOME and TMPDIR, and can be written."""
     code = """
 import os, tempfile
 print(sorted(os.listdir()), open("in/a b.txt").read())
@@ -309,7 +315,8 @@ open("in/new", "w").write("x")
 
 def test_a_folder_shut_by_the_program_is_removed() -> None:
     """Folders without permissions do not stay behind, as the fixture of all tests checks."""
-    code = "import os\nos.makedirs('a/b')\nopen('a/b/c', 'w').close()\nos.chmod('a/b', 0)\nos.chmod('a', 0)\nos.chmod('.', 0)"
+    code = "import os\nos.makedirs('a/b')\nopen('a/b/c', 'w').close()\n"
+    code += "os.chmod('a/b', 0)\nos.chmod('a', 0)\nos.chmod('.', 0)"
     assert ran(code).end == "exit"
 
 
@@ -323,13 +330,14 @@ def test_big_files_are_refused() -> None:
 
 
 def test_temporary_folders_are_left_clean(token: str, backend: Backend) -> None:
-    """What is written to the shared temporary folders is gone afterwards, and what is there is not seen."""
+    """Files in the shared temporary folders are not seen, and those written there are gone."""
     if not backend.isolates:
         pytest.skip("needs a mount namespace")
     folders = [
         d for d in ("/tmp", "/var/tmp") if not Path(python_for(backend)).is_relative_to(d)
     ]  # its own installation is shown
-    code = f"import sys\nfor d in {folders}:\n    open(f'{{d}}/{{sys.argv[1]}}', 'w').close()\nprint('done')"
+    code = f"import sys\nfor d in {folders}:\n    open(f'{{d}}/{{sys.argv[1]}}', 'w').close()\n"
+    code += "print('done')"
     assert ran(code, token).stdout == "done\n"
     assert not [d for d in ("/tmp", "/var/tmp", "/dev/shm") if Path(d, token).exists()]
 
@@ -380,10 +388,11 @@ def test_the_environment_is_minimal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_descriptors_and_privileges_are_shut() -> None:
-    """No open file but the standard ones comes along, not even an inheritable one, no capability, and no way to get one."""
+    """No other open file comes along, not even an inheritable one, and no capability."""
     handle = os.open("/dev/null", os.O_RDONLY)
     os.set_inheritable(handle, True)  # noqa: FBT003
-    code = "import os; print(sorted(os.listdir('/proc/self/fd'))[:-1]); print(open('/proc/self/status').read())"
+    code = "import os; print(sorted(os.listdir('/proc/self/fd'))[:-1])\n"
+    code += "print(open('/proc/self/status').read())"
     result = ran(code)
     os.close(handle)
     assert result.stdout.startswith("['0', '1', '2']\n")
@@ -404,7 +413,7 @@ def test_there_is_no_network(backend: Backend) -> None:
     assert (result.exit_code, result.stdout) == (1, "")
 
 
-def test_isolation_is_told_as_it_is(backend: Backend) -> None:
+def test_isolation_is_recorded_as_it_is(backend: Backend) -> None:
     """The uid and the processes in sight are those that the record claims."""
     result = ran(
         "import os; print(os.getuid(), len([p for p in os.listdir('/proc') if p.isdecimal()]))"
@@ -419,8 +428,12 @@ def test_isolation_is_told_as_it_is(backend: Backend) -> None:
 
 
 def test_many_at_once(token: str, backend: Backend) -> None:
-    """Runs from several threads do not meet: each has its own text, folder and count of processes."""
-    code = "import os, sys\nif os.fork() == 0: os._exit(0)\nos.wait()\nprint(sys.stdin.read(), len(os.listdir()))"
+    """Runs from several threads do not meet.
+
+    Each has its own text, folder and count of processes.
+    """
+    code = "import os, sys\nif os.fork() == 0: os._exit(0)\nos.wait()\n"
+    code += "print(sys.stdin.read(), len(os.listdir()))"
     with ThreadPoolExecutor(4) as pool:
         limits = sandbox.Limits(processes=3 if backend.own_uid or backend.isolates else 30)
         results = list(pool.map(lambda n: ran(code, token, stdin=str(n), limits=limits), range(12)))
@@ -443,9 +456,11 @@ def test_ctrl_c_ends_the_program_and_goes_on(token: str) -> None:
 def test_a_program_dies_with_its_caller(token: str, tmp_path: Path) -> None:
     """A caller that is killed cannot clear away its folder, but no program runs on."""
     script = (
-        "import sys; from greenbench import sandbox; from greenbench.sandbox import runner, records\n"
+        "import sys; from greenbench import sandbox\n"
+        "from greenbench.sandbox import runner, records\n"
         f"backend = records.{runner._backend()!r}; runner._backend = lambda: backend\n"
-        "sandbox.run([sys.argv[1], '-c', 'import time; time.sleep(99)', sys.argv[2]], files={}, unsafe=True)"
+        "command = [sys.argv[1], '-c', 'import time; time.sleep(99)', sys.argv[2]]\n"
+        "sandbox.run(command, files={}, unsafe=True)"
     )
     command = [sys.executable, "-c", script, python_for(runner._backend()), token]
     caller = subprocess.Popen(
@@ -486,7 +501,7 @@ def test_a_command_has_to_be_there(command: list[str]) -> None:
 
 @pytest.fixture
 def say(tmp_path: Path):
-    """Put a copy of echo behind a folder that only its owner may pass, outside the folders that are covered anyway."""
+    """Put a copy of echo behind a folder that only its owner may pass."""
     place = Path(__file__).parent if os.access(Path(__file__).parent, os.W_OK) else tmp_path
     with tempfile.TemporaryDirectory(dir=place, prefix=".shut-") as shut:
         program = Path(shut) / "installed" / "bin" / "say"
@@ -514,18 +529,19 @@ def test_what_the_user_cannot_reach_is_no_result(say: Path, backend: Backend) ->
 def test_what_is_shown_can_be_read_and_not_written(tmp_path: Path, backend: Backend) -> None:
     """A folder of packages is there under its own name; what lies beside it is not."""
     if not backend.isolates:
-        pytest.skip("without walls everything is shown")
+        pytest.skip("without isolation everything is shown")
     inside = tmp_path / "inside"
     inside.mkdir(mode=0o755)
     (inside / "file").write_text("read")
     (tmp_path / "beside").write_text("nobody's business")
-    code = "import os, sys\nprint(os.listdir(sys.argv[1] + '/..'), open(sys.argv[1] + '/file').read(), flush=True)\n"
+    code = "import os, sys\nfolder = sys.argv[1]\n"
+    code += "print(os.listdir(folder + '/..'), open(folder + '/file').read(), flush=True)\n"
     result = ran(code + "open(sys.argv[1] + '/file', 'w')", str(inside), shown=[inside])
     assert result.stdout == "['inside'] read\n"
     assert "Read-only file system" in result.stderr
 
 
-def test_without_walls_nothing_is_run_and_the_remedies_are_told(
+def test_without_isolation_nothing_is_run_and_the_remedies_are_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The person may install bubblewrap, or take the risk knowingly."""
@@ -538,6 +554,7 @@ def test_without_walls_nothing_is_run_and_the_remedies_are_told(
     with pytest.raises(UnavailableError) as caught:
         sandbox.run(["sh", "-c", "echo harm"], files={})
     assert str(caught.value) == (
-        "sandbox: generated programs are not run, as bubblewrap is not installed; namespaces do not work here (why); "
-        "install bubblewrap (Debian: apt install bubblewrap), or take the risk with --green-unsafe-exec"
+        "sandbox: generated programs are not run, as bubblewrap is not installed; namespaces do "
+        "not work here (why); install bubblewrap (Debian: apt install bubblewrap), or take the "
+        "risk with --green-unsafe-exec"
     )

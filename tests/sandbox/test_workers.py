@@ -1,4 +1,4 @@
-"""Programs in one long-lived worker cannot reach its supervisor or each other, and a lost worker loses no result."""
+"""Programs in a worker reach neither its supervisor nor each other; a loss costs no result."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NOTHING_BUT_ITSELF = "['main.py'] 2 ['main.py']\n"
 
 
 def test_a_program_holds_no_descriptor_of_the_supervisor(attacks) -> None:
-    """Only its own three are open; messages of the protocol, written to all numbers, change nothing."""
+    """Only its own three are open; messages of the protocol on other numbers change nothing."""
     code = """
 import os
 print(sorted(map(int, os.listdir("/proc/self/fd")))[:-1], flush=True)
@@ -57,7 +57,7 @@ def test_a_stolen_message_of_the_protocol_is_only_output(attacks) -> None:
 
 
 def test_the_supervisor_can_be_neither_signalled_nor_traced_nor_read(attacks) -> None:
-    """Neither it nor its children in a program's own namespace: all live on, and give nothing away."""
+    """The supervisor and its children live on, and give nothing away."""
     code = """
 import ctypes, os, signal
 libc = ctypes.CDLL(None)
@@ -148,8 +148,14 @@ for folder in folders:
     "hog",
     [
         "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass",
-        "import os, time\nfor _ in range(9): os.fork()\nx = bytearray(os.urandom(1 << 20)) * 300\ntime.sleep(9)",
-        "n = 0\nwhile True:\n    n += 1\n    with open(f'f{n}', 'wb') as f: f.write(bytes(1 << 20))",
+        (
+            "import os, time\nfor _ in range(9): os.fork()\n"
+            "x = bytearray(os.urandom(1 << 20)) * 300\ntime.sleep(9)"
+        ),
+        (
+            "n = 0\nwhile True:\n    n += 1\n"
+            "    with open(f'f{n}', 'wb') as f: f.write(bytes(1 << 20))"
+        ),
         "n = 0\nwhile True:\n    n += 1\n    open(f'f{n}', 'w').close()",
     ],
     ids=["processes", "memory", "disk", "files"],

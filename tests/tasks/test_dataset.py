@@ -1,4 +1,4 @@
-"""The handle of a task's data: one for all cells, loaded once, and scored against the test rows alone."""
+"""A task's data set is one for all cells, loaded once, and scores the test rows alone."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def asked(**changed: Any) -> Settings:
 
 
 def test_cells_of_a_task_share_one_handle_that_loads_once(task: Task, loader: Loader) -> None:
-    """Every cell gets the same object, and nothing is loaded before it is looked at, or twice after."""
+    """Every cell gets the same object; nothing is loaded before it is looked at, or twice."""
     first, second = (dataset(task, SIZE, asked()) for _ in range(2))
     assert first is second
     assert loader.loads == []

@@ -1,4 +1,4 @@
-"""The tiny profile of T1 is what it claims: small, learnable in seconds, not learnt beforehand, and not solved by copying."""
+"""The tiny profile of T1 is small, learnable in seconds, not learnt beforehand, and no copying."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def test_the_start_is_small() -> None:
 
 
 def test_pretraining_saw_no_held_out_shape() -> None:
-    """The buckets of shapes that pretraining draws from and those of the held-out sides have none in common."""
+    """Pretraining and the held-out splits have no bucket of shapes in common."""
     pretrained = {bucket(write(m, "java")) for m in islice(seen(PRETRAINING_SEED), 300)}
     _, valid, test = make_splits((8, 24, 48), seed=0)
     assert not pretrained & {bucket(write(p.method, "java")) for p in (*valid, *test)}
 
 
 def test_copying_the_source_passes_no_test() -> None:
-    """Java is no Python: the reference in every result passes none and does not even compile."""
+    """Java is no Python: the dummy baseline passes none and does not even compile."""
     splits = translation.load("generated", columns={}, sizes=(8, 8, 24), seed=0)
     copied = translation_references.baselines(splits).scores["copy_source"]
     assert (copied["pass_at_1"], copied["compile_rate"]) == (0.0, 0.0)
@@ -65,7 +65,7 @@ def test_without_fine_tuning_hardly_any_translation_passes(seed: int) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_v0_learns_to_translate_with_every_seed(seed: int, tmp_path: Path) -> None:
-    """The command that users type, with other programs and another order of training each time: at least half pass."""
+    """With every seed, other programs and another order of training, at least half pass."""
     options = [f"--green-seed={seed}", f"--green-results={tmp_path}"]
     command = [sys.executable, "-m", "pytest", "bench", "-q", "-k", "T1 and V0", *options]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)

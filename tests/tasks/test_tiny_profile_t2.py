@@ -1,4 +1,4 @@
-"""The tiny profile of T2 is what it claims: learnable in seconds, not by trivial means, and not learnt beforehand."""
+"""The tiny profile of T2 is learnable in seconds, not by dummies, and not learnt beforehand."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SIZE = PROFILES["tiny"].tasks["T2"]
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_trivial_predictors_stay_low(seed: int) -> None:
-    """Neither a bag of words nor length reaches an MCC of 0.3 on held-out functions of the profile."""
+    """Neither a bag of words nor length reaches an MCC of 0.3 on the held-out functions."""
     splits = vulnerability.load(SIZE.data, columns={}, wanted=Wanted(seed=seed, sizes=SIZE.sizes))
     scores = references.baselines(splits).scores
     assert {name: s["mcc"] for name, s in scores.items() if abs(s["mcc"] or 0.0) > 0.3} == {}
@@ -45,7 +45,7 @@ def _mcc(splits: Splits, probabilities: Sequence[float]) -> float:
 
 
 def test_without_fine_tuning_nothing_is_known() -> None:
-    """The start scores nothing, neither with the classifier that is shipped nor, on average, with ten random ones."""
+    """The start scores nothing with the shipped classifier or, on average, ten random ones."""
     splits = vulnerability.load(SIZE.data, columns={}, wanted=Wanted(seed=0, sizes=SIZE.sizes))
     stages = Toggles(Options(training=TrainingOptions(finetune=False)), SIZE, "cpu")
     stages.reset(0)
@@ -64,7 +64,7 @@ def test_without_fine_tuning_nothing_is_known() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_v0_learns_the_task_with_every_seed(seed: int, tmp_path: Path) -> None:
-    """The command that users type, with other data and another order of training each time: an MCC of at least 0.6."""
+    """With every seed, other data and another order of training, MCC is at least 0.6."""
     options = [f"--green-seed={seed}", f"--green-results={tmp_path}"]
     command = [sys.executable, "-m", "pytest", "bench", "-q", "-k", "T2 and V0", *options]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)

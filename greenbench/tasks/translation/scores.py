@@ -60,30 +60,30 @@ def judge(splits: PairSplits, outputs: Sequence[str], baselines: DummyBaselines)
     """
     from greenbench.stats import translation_answers
 
-    if len(splits.test) != len(outputs) or not outputs:
-        raise ValueError(
-            f"{len(splits.test)} pairs and {len(outputs)} translations cannot be scored"
-        )
-    translations, counts = cleaning.clean_all(outputs, splits.test)
-    result = scored(splits, translations, nothing=baselines.scores.get("empty", {}))
-    name = primary(result.quality)
-    leads = baselines.leads(name, result.quality[name].value, result.drawn.get(name))
-    references = {}
-    for baseline, scores in baselines.scores.items():
-        references[baseline] = {**scores, **leads[baseline]}
+    pairs = splits.test
+    if len(pairs) != len(outputs) or not outputs:
+        raise ValueError(f"{len(pairs)} pairs and {len(outputs)} translations cannot be scored")
+    translations, counts = cleaning.clean_all(outputs, pairs)
+    nothing = baselines.scores.get("empty", {})
+    result = scored(splits, translations, nothing=nothing)
+    quality = result.quality
+    answers = result.answers
+    name = primary(quality)
+    leads = baselines.leads(name, quality[name].value, result.drawn.get(name))
+    doubts = list(few(translations))
+    doubts += cleaning.sentences(counts, len(outputs))
+    doubts += baselines.doubts(leads, name)
+    doubts += _lacking_isolation(result.programs)
+    degenerate = constant(translations) or copied(translations, pairs)
+    correct = int(answers.right.sum())
     return Judged(
-        quality=result.quality,
-        references=references,
-        degenerate=constant(translations) or copied(translations, splits.test),
+        quality=quality,
+        references=baselines.with_leads(leads),
+        degenerate=degenerate,
         failures=_failures(result.programs),
-        doubts=(
-            *few(translations),
-            *cleaning.sentences(counts, len(outputs)),
-            *baselines.doubts(leads, name),
-            *_lacking_isolation(result.programs),
-        ),
-        correct=int(result.answers.right.sum()),
-        outcomes=translation_answers.record(result.answers),
+        doubts=tuple(doubts),
+        correct=correct,
+        outcomes=translation_answers.record(answers),
     )
 
 
@@ -197,13 +197,15 @@ def score(
     from greenbench.stats import bootstrap
 
     rows = len(answers.counts)
-    scores = {name: Metric(value=None, n=rows, reason=unrun) for name in RUN}
-    for name in TEXT:
-        scores[name] = Metric(value=None, n=rows, reason=NO_TARGETS)
+    not_run = Metric(value=None, n=rows, reason=unrun)
+    not_compared = Metric(value=None, n=rows, reason=NO_TARGETS)
+    scores = dict.fromkeys(RUN, not_run)
+    scores.update(dict.fromkeys(TEXT, not_compared))
     for name, hits in answers.shares.items():
         if not np.isnan(hits).all():
             scores[name] = _share(hits, name, nothing)
-    compared = int((~np.isnan(answers.shares["exact_match"])).sum())
+    is_compared = ~np.isnan(answers.shares["exact_match"])
+    compared = int(is_compared.sum())
     if compared:
         bounds = bootstrap.interval(drawn["bleu"])
         bleu = bootstrap.point(answers)["bleu"]
@@ -221,11 +223,12 @@ def _share(hits: Array, name: str, nothing: Mapping[str, float | None]) -> Metri
     import numpy as np
 
     known = hits[~np.isnan(hits)]
-    low, high = wilson(int(known.sum()), len(known))
+    count = len(known)
+    low, high = wilson(int(known.sum()), count)
     decides = name == PRIMARY[0]
     return Metric(
         value=float(known.mean()),
-        n=len(known),
+        n=count,
         low=low,
         high=high,
         constant=nothing.get(name) if decides else None,

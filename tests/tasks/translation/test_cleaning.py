@@ -1,4 +1,4 @@
-"""What is taken off an answer before it is scored: three stated rules, and nothing of the program itself."""
+"""Three stated rules take something off an answer, and nothing off the program itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Task T1: loading generated data, tables in the authors' sides, single tables, and the public Java and C# pairs."""
+"""T1 loads generated data, tables in the authors' splits, single tables, and public pairs."""
 
 from __future__ import annotations
 
@@ -66,11 +66,14 @@ def sources(splits: PairSplits) -> list[set[str]]:
     return [{p.source for p in side} for side in (splits.train, splits.valid, splits.test)]
 
 
-# --- generated --------------------------------------------------------------------------------------------------------
+# --- generated ------------------------------------------------------------------------------------
 
 
 def test_generated_data_are_repeatable_and_say_where_they_come_from() -> None:
-    """The same seed gives the same pairs and digest, another one others; every pair brings its tests."""
+    """The same seed gives the same pairs and digest, another one others.
+
+    Every pair brings its tests.
+    """
     one, same, other = (load("generated", sizes=SMALL, seed=seed) for seed in (0, 0, 1))
     assert one == same
     assert one.facts["sha256"] != other.facts["sha256"]
@@ -116,7 +119,7 @@ def test_unknown_languages_are_refused(direction: str, tmp_path: Path) -> None:
         assert "java, python, cs, c, cpp, go, javascript" in found
 
 
-# --- the authors' split -----------------------------------------------------------------------------------------------
+# --- the authors' split ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -133,7 +136,7 @@ def test_unknown_languages_are_refused(direction: str, tmp_path: Path) -> None:
     ],
 )
 def test_the_authors_split_stays_as_it_is(tmp_path: Path, names: tuple[str, str, str]) -> None:
-    """Files named after sides are these sides, duplicates within and across included and counted."""
+    """Files named after splits are these splits, with their duplicates, which are counted."""
     made = [[*rows(9), *rows(1)], rows(3, 10), [*rows(2), *rows(2, 20)]]
     for name, side in zip(names, made, strict=True):
         write(tmp_path / name, side)
@@ -166,7 +169,7 @@ def test_two_shards_of_a_side_are_one_side(tmp_path: Path) -> None:
 
 
 def test_folders_tell_the_side_too(tmp_path: Path) -> None:
-    """Shards below folders called train, validation and test are the authors' sides, and so are names that end in them."""
+    """Shards below folders called train, validation and test are the authors' splits."""
     for number, name in enumerate(("train/0000.jsonl", "validation/0000.jsonl", "test/0000.jsonl")):
         write(tmp_path / "hub" / name, rows(3 + number, start=10 * number))
     for number, name in enumerate(
@@ -189,7 +192,10 @@ def test_a_file_of_no_side_is_refused(tmp_path: Path) -> None:
 
 
 def test_half_a_split_is_refused(tmp_path: Path) -> None:
-    """A folder that has a side and lacks another is not split anew in silence; the sentence names what is missing."""
+    """A folder that has a side and lacks another is not split anew in silence.
+
+    The sentence names what is missing.
+    """
     write(tmp_path / "train.jsonl", rows(50))
     assert "none for valid, test; add files whose names begin with valid, test" in sentence(
         tmp_path
@@ -198,7 +204,7 @@ def test_half_a_split_is_refused(tmp_path: Path) -> None:
     assert "none for valid; add" in sentence(tmp_path)
 
 
-# --- one table --------------------------------------------------------------------------------------------------------
+# --- one table ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["all.parquet", "all.jsonl", "all.csv", "train.parquet"])
@@ -262,7 +268,7 @@ def test_hub_out_of_reach_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> Non
         load("nobody/has-this-data-set")
 
 
-# --- direction --------------------------------------------------------------------------------------------------------
+# --- direction ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -301,7 +307,7 @@ def test_columns_that_do_not_tell_ask_for_the_option(
 
 
 def test_columns_of_no_layout_list_what_was_looked_for(tmp_path: Path) -> None:
-    """The sentence names every layout by what it looks like, and the option that tells the columns."""
+    """The sentence names every layout by what it looks like, and the option for the columns."""
     found = sentence(write(tmp_path / "a.csv", rows(50, names=("before", "after"))))
     for looked_for in (
         "a column for each language",
@@ -321,7 +327,7 @@ def test_three_languages_ask_for_the_option(tmp_path: Path) -> None:
 
 
 def test_source_and_target_columns_with_the_option(tmp_path: Path) -> None:
-    """Columns called source and target are found once the languages are told, others where they are named."""
+    """Columns called source and target are found if the languages are known, others if named."""
     assert (
         load(
             write(tmp_path / "a.csv", rows(50, names=("source", "target"))), direction="java:cs"
@@ -349,7 +355,7 @@ def test_numbers_are_no_texts(tmp_path: Path) -> None:
 @pytest.mark.skipif(not CODEXGLUE.is_dir(), reason="the CodeXGLUE pairs are not on this machine")
 @pytest.mark.parametrize("direction", [None, "cs:java"])
 def test_the_public_pairs_are_read_whole(direction: str | None) -> None:
-    """CodeXGLUE's three sides keep their sizes, in its direction or the other one, and no pair is lost."""
+    """CodeXGLUE's three splits keep their sizes in both directions, and no pair is lost."""
     splits = load(CODEXGLUE, direction=direction)
     assert splits.facts["split_sizes"] == {"train": 10_295, "valid": 499, "test": 1_000}
     assert splits.facts["direction"] == (direction or "java:cs")

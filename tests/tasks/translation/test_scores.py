@@ -85,7 +85,7 @@ def bleu(outputs: Sequence[str], wanted: Sequence[str]) -> float:
     return float(scored(sides(pairs), outputs).quality["bleu"].value or 0)
 
 
-# --- texts ------------------------------------------------------------------------------------------------------------
+# --- texts ----------------------------------------------------------------------------------------
 
 
 @given(TEXTS)
@@ -101,7 +101,7 @@ def test_text_scores_are_sacrebleus(pairs: list[tuple[str, str]]) -> None:
 
 
 def test_bleu_by_hand() -> None:
-    """Precisions of 4/5, 3/4, 2/3 and 1/2 multiply to 1/5, whose fourth root is the score at equal length."""
+    """Precisions of 4/5, 3/4, 2/3 and 1/2 multiply to 1/5, whose fourth root is the score."""
     assert math.isclose(bleu(["a b c d e"], ["a b c d f"]), 100 * (1 / 5) ** 0.25, rel_tol=1e-9)
 
 
@@ -137,11 +137,11 @@ def test_exact_match_forgives_white_space_at_ends_only(output: str, equal: bool)
     assert judge([pair], [output]).quality["exact_match"].value == equal
 
 
-# --- without tests ----------------------------------------------------------------------------------------------------
+# --- without tests --------------------------------------------------------------------------------
 
 
 def test_without_tests_the_texts_count() -> None:
-    """Metrics of running are None with their reason, no failure is counted, and BLEU is the one that counts."""
+    """Metrics of running are None with their reason, no failure is counted, and BLEU decides."""
     outputs = [*targets(PLAIN[:10]), *(["something else"] * 30)]
     judged = judge(PLAIN, outputs)
     for name in ("pass_at_1", "compile_rate"):
@@ -166,7 +166,7 @@ def test_one_pair_without_tests_leaves_all_unrun(splits: PairSplits) -> None:
 def test_programs_that_cannot_be_run_here_say_why(
     splits: PairSplits, monkeypatch: pytest.MonkeyPatch, tmp_path
 ) -> None:
-    """Without Java, translations into Java have text scores only, and the reason names what is lacking."""
+    """Without Java, translations into Java have text scores only, and a reason says why."""
     back = translation.load(
         "generated", columns={}, sizes=(4, 2, 3), seed=0, direction="python:java"
     )
@@ -178,13 +178,14 @@ def test_programs_that_cannot_be_run_here_say_why(
     assert splits.test
 
 
-# --- with tests -------------------------------------------------------------------------------------------------------
+# --- with tests -----------------------------------------------------------------------------------
 
 
 def test_the_true_targets_reach_everything(splits: PairSplits) -> None:
     """Each generated translation passes its own tests, and equals itself."""
     judged = judge(splits.test, targets(splits.test))
-    assert {name: round(m.value, 6) for name, m in judged.quality.items() if m.value is not None} == {
+    known = {name: m.value for name, m in judged.quality.items() if m.value is not None}
+    assert {name: round(value, 6) for name, value in known.items()} == {
         "pass_at_1": 1, "compile_rate": 1, "exact_match": 1, "bleu": 100, "chrf": 100,
     }  # fmt: skip
     assert judged.failures == dict.fromkeys(FAILURES, 0)
@@ -224,7 +225,10 @@ def test_failures_are_counted_by_kind(splits: PairSplits) -> None:
 
 
 def test_references_are_scored_as_the_model_is(splits: PairSplits) -> None:
-    """Java is no Python, though its text is not far; nothing at all compiles, and passes no test."""
+    """Java is no Python, though its text is not far.
+
+    Nothing at all compiles, and passes no test.
+    """
     found = baselines(splits).scores
     assert list(found) == ["copy_source", "nearest", "empty"]
     copied, empty = found["copy_source"], found["empty"]
@@ -245,7 +249,10 @@ def test_references_without_tests_have_text_scores() -> None:
 
 
 def test_the_nearest_training_pair_gives_its_target() -> None:
-    """Words and signs say how similar two sources are; a pair without a target is nobody's neighbour."""
+    """Words and signs say how similar two sources are.
+
+    A pair without a target is nobody's neighbour.
+    """
     known = [
         Pair(source="int add(int a, int b)", target="Add", language="cs"),
         Pair(source="void close(File f)", target="Close", language="cs"),
@@ -270,7 +277,7 @@ def test_a_wrong_number_of_outputs_is_refused(count: int) -> None:
         judge([], [])
 
 
-# --- doubts -----------------------------------------------------------------------------------------------------------
+# --- doubts ---------------------------------------------------------------------------------------
 
 
 def test_few_programs_are_doubted() -> None:
@@ -352,7 +359,7 @@ def test_what_is_kept_of_an_answer_gives_the_same_scores(splits: PairSplits) -> 
     assert int(kept.right.sum()) == judged.correct == 9
 
 
-def test_programs_that_ran_without_protection_are_told(
+def test_programs_that_ran_without_isolation_are_reported(
     monkeypatch: pytest.MonkeyPatch, splits: PairSplits
 ) -> None:
     """Where the network could not be shut off, the score says so, once."""
@@ -365,7 +372,11 @@ def test_programs_that_ran_without_protection_are_told(
             backend="none", network=line, processes="", user="", files="", sums=""
         ),
     )
-    monkeypatch.setattr(run_tests, "judge", lambda _language, programs, **_: [weak for _ in programs])
+
+    def judge_weakly(_language: str, programs: list, **_: object) -> list:
+        return [weak] * len(programs)
+
+    monkeypatch.setattr(run_tests, "judge", judge_weakly)
     judged = judge(splits.test, targets(splits.test))
     assert [d for d in judged.doubts if "network" in d] == [
         f"translations ran with the network {line}"

@@ -43,9 +43,13 @@ def java_names(text: str) -> JavaNames:
     """
     package, types = _scan(text)
     usable = [type_ for type_ in types if len(type_.name) <= _LONGEST]
-    public = next((type_.name for type_ in usable if type_.is_public), "Main")
-    start = next((type_.name for type_ in usable if type_.has_main), public)
-    return JavaNames(file=f"{public}.java", entry=f"{package}.{start}" if package else start)
+    public = [type_.name for type_ in usable if type_.is_public]
+    starting = [type_.name for type_ in usable if type_.has_main]
+    name = public[0] if public else "Main"
+    entry = starting[0] if starting else name
+    if package:
+        entry = f"{package}.{entry}"
+    return JavaNames(file=f"{name}.java", entry=entry)
 
 
 def _scan(text: str) -> tuple[str, list[_TopLevelType]]:

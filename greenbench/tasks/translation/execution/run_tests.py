@@ -130,13 +130,16 @@ def _remember(key: str, outcome: ProgramOutcome) -> None:
 def _judge_all(
     language: str, programs: Sequence[tuple[str, Tests]], *, unsafe: bool
 ) -> list[ProgramOutcome]:
-    at_once = min(len(os.sched_getaffinity(0)), MOST_AT_ONCE)
+    processors = len(os.sched_getaffinity(0))
+    at_once = min(processors, MOST_AT_ONCE)
+    texts = [program for program, _ in programs]
+    tests = [tests for _, tests in programs]
     with (
         ThreadPoolExecutor(max_workers=at_once) as threads,
         sandbox.Workers(PYTHON, unsafe=unsafe) as workers,  # ended while their threads live
     ):
         judge_next = functools.partial(_judge_with, workers.run, language)
-        return list(threads.map(lambda case: judge_next(*case), programs))
+        return list(threads.map(judge_next, texts, tests))
 
 
 def judge_one(language: str, program: str, tests: Tests, *, unsafe: bool = False) -> ProgramOutcome:

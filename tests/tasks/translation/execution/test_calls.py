@@ -1,4 +1,4 @@
-"""Calling functions: each kind of failure is told apart, types count, and expected outputs cannot be found."""
+"""Calls tell each kind of failure apart, types count, and expected outputs cannot be found."""
 
 from __future__ import annotations
 
@@ -40,7 +40,10 @@ PYTHON = {
         "passed",
     ),
     "prints": (
-        "print('hello')\ndef f(a):\n    print({'value': 7}, flush=True)\n    print('no newline', end='')\n    return 2 * a",
+        (
+            "print('hello')\ndef f(a):\n    print({'value': 7}, flush=True)\n"
+            "    print('no newline', end='')\n    return 2 * a"
+        ),
         "passed",
     ),
     "prints answers of its own": (
@@ -48,7 +51,10 @@ PYTHON = {
         "wrong_output",
     ),
     "prints to stderr": (
-        "import sys\ndef f(a):\n    print('error: compilation failed', file=sys.stderr)\n    return 2 * a",
+        (
+            "import sys\ndef f(a):\n    print('error: compilation failed', file=sys.stderr)\n"
+            "    return 2 * a"
+        ),
         "passed",
     ),
     "is no Python": ("static int f(int a) { return 2 * a; }", "does_not_compile"),
@@ -84,7 +90,10 @@ PYTHON = {
         "runtime_error",
     ),
     "returns what cannot be read": (
-        "import sys\ndef f(a):\n    sys.setrecursionlimit(10**5)\n    for _ in range(3000):\n        a = [a]\n    return a",
+        (
+            "import sys\ndef f(a):\n    sys.setrecursionlimit(10**5)\n"
+            "    for _ in range(3000):\n        a = [a]\n    return a"
+        ),
         "runtime_error",
     ),
     "is wrong": ("def f(a):\n    return a + a + (a < 0)", "wrong_output"),
@@ -157,7 +166,10 @@ def test_every_kind_of_failure_occurs_here(python_verdicts: dict[str, ProgramOut
 def test_types_count(
     expected: Any, returned: str, outcome: str, python_verdicts: dict[str, ProgramOutcome]
 ) -> None:
-    """What equals in Python is not the same to Java: truth is no number, and a whole fraction no int."""
+    """What equals in Python is not the same to Java.
+
+    Truth is no number, and a whole fraction no int.
+    """
     assert python_verdicts  # where nothing can be run, this is skipped too
     assert (
         judge_one("python", f"def f(a):\n    return {returned}", asked(((1,), expected))).outcome
@@ -184,7 +196,9 @@ def strings():
     while frame:
         yield repr(frame.f_locals) + repr(frame.f_globals)
         frame = frame.f_back
-    yield from (one for one in gc.get_objects() for one in (one.values() if isinstance(one, dict) else ()))
+    for one in gc.get_objects():
+        if isinstance(one, dict):
+            yield from list(one.values())
     yield open("/proc/self/cmdline").read() + open("/proc/self/environ").read() + sys.stdin.read()
     for folder, _, names in os.walk("."):
         for name in names:
@@ -192,17 +206,19 @@ def strings():
 def f(a):
     for text in map(str, strings()):
         for start in range(len(text)):
-            if text.startswith("secret", start) and hashlib.sha256(text[start:start + 22].encode()).hexdigest() == DIGEST:
-                return text[start:start + 22]
+            word = text[start:start + 22]
+            if word.startswith("secret") and hashlib.sha256(word.encode()).hexdigest() == DIGEST:
+                return word
     return ""
 """
 
 
 @pytest.mark.parametrize("visible", [True, False])
 def test_expected_outputs_are_not_there_to_be_found(
-    visible: bool, python_verdicts: dict[str, ProgramOutcome]
-) -> None:  # noqa: FBT001
-    """A program that searches frames, objects, files and pipes finds its arguments, but not what it should return."""
+    visible: bool,  # noqa: FBT001
+    python_verdicts: dict[str, ProgramOutcome],
+) -> None:
+    """A program that searches frames, objects, files and pipes finds its arguments alone."""
     assert python_verdicts
     secret = "secret" + secrets.token_hex(8)
     program = f"DIGEST = {hashlib.sha256(secret.encode()).hexdigest()!r}\n{SEARCH}"
@@ -215,7 +231,10 @@ def test_expected_outputs_are_not_there_to_be_found(
 def test_a_program_that_speaks_for_the_harness_gains_nothing(
     python_verdicts: dict[str, ProgramOutcome],
 ) -> None:
-    """Even one that finds the harness's mark can only answer for itself: junk under the mark is passed over."""
+    """Even one that finds the harness's mark can only answer for itself.
+
+    Junk under the mark is passed over.
+    """
     assert python_verdicts
     steal = "import os, sys\ndef f(a):\n    mark = sys._getframe(1).f_globals['asked']['mark']\n"
     for line, outcome in (
@@ -230,12 +249,15 @@ def test_a_program_that_speaks_for_the_harness_gains_nothing(
         assert judge_one("python", text, TWICE).outcome == outcome, line
 
 
-# --- Java -------------------------------------------------------------------------------------------------------------
+# --- Java -----------------------------------------------------------------------------------------
 
 JAVA = {
     "right": ("static int f(int a) { return 2 * a; }", "passed"),
     "prints": (
-        'static int f(int a) { System.out.print("x"); System.out.println("{\\"value\\": 7}"); return 2 * a; }',
+        (
+            'static int f(int a) { System.out.print("x"); System.out.println("{\\"value\\": 7}"); '
+            "return 2 * a; }"
+        ),
         "passed",
     ),
     "closes one brace too many": ("static int f(int a) { return 2 * a; } }", "does_not_compile"),
@@ -272,7 +294,10 @@ def java_verdicts() -> dict[str, ProgramOutcome]:
 
 @pytest.mark.parametrize("what", JAVA)
 def test_java_outcomes(java_verdicts: dict[str, ProgramOutcome], what: str) -> None:
-    """Each program of the batch has its own outcome, as in Python; a missing method does not compile."""
+    """Each program of the batch has its own outcome, as in Python.
+
+    A missing method does not compile.
+    """
     verdict = java_verdicts[what]
     assert verdict.outcome == JAVA[what][1], verdict
 

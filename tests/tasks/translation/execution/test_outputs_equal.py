@@ -1,4 +1,4 @@
-"""When a program said what it should: words, numbers within a millionth, and nothing milder than that."""
+"""Outputs are equal word by word, numbers within a millionth, and nothing is milder than that."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The reference programs of public data pass their own tests in the sandbox: what fails elsewhere is the translation."""
+"""The reference programs of public data pass their own tests in the sandbox.
+
+What fails elsewhere is the translation.
+"""
 
 from __future__ import annotations
 
@@ -59,16 +62,25 @@ def test_references_pass(data: Path, direction: str) -> None:
     [
         (
             "c",
-            '#include <stdio.h>\nint main(void) { int a; scanf("%d", &a); printf("%d\\n", 2 * a); }\n',
+            (
+                "#include <stdio.h>\n"
+                'int main(void) { int a; scanf("%d", &a); printf("%d\\n", 2 * a); }\n'
+            ),
         ),
         ("cpp", "#include <iostream>\nint main() { int a; std::cin >> a; std::cout << 2 * a; }\n"),
         (
             "cs",
-            "using System; class P { static void Main() { Console.WriteLine(2 * int.Parse(Console.ReadLine())); } }",
+            (
+                "using System; class P { static void Main() { "
+                "Console.WriteLine(2 * int.Parse(Console.ReadLine())); } }"
+            ),
         ),
         (
             "go",
-            'package main\nimport "fmt"\nfunc main() { var a int; fmt.Scan(&a); fmt.Println(2 * a) }\n',
+            (
+                'package main\nimport "fmt"\n'
+                "func main() { var a int; fmt.Scan(&a); fmt.Println(2 * a) }\n"
+            ),
         ),
         ("javascript", "console.log(2 * Number(require('fs').readFileSync(0, 'utf8')))"),
         ("java", TWICE),
@@ -100,7 +112,10 @@ def test_each_language_reads_computes_and_prints(language: str, program: str) ->
         ("javascript", "throw new Error('no')"),
         (
             "java",
-            "class P { public static void main(String[] given) { int[] none = {}; System.out.println(none[1]); } }",
+            (
+                "class P { public static void main(String[] given) { "
+                "int[] none = {}; System.out.println(none[1]); } }"
+            ),
         ),
         ("python", "print(42)\nraise SystemExit(3)"),
     ],
@@ -119,7 +134,10 @@ LEAVING = {
     "python": ("import os\nos._exit(0)\ndef f(): return 1\n", "assert f() == 1\n"),
     "java": (
         "class Solution { static { System.exit(0); } int f() { return 2; } }\n",
-        "public class Main { public static void main(String[] a) { if (new Solution().f() != 1) throw new Error(); } }",
+        (
+            "public class Main { public static void main(String[] a) { "
+            "if (new Solution().f() != 1) throw new Error(); } }"
+        ),
     ),
     "javascript": ("process.exit(0)\nconst f = () => 2\n", "console.assert(f() === 1)\n"),
     "cpp": (
@@ -130,7 +148,10 @@ LEAVING = {
 
 
 def test_numpy_can_be_imported_and_nothing_beside_it() -> None:
-    """Solutions of contests use NumPy; what else is installed for greenbench is no business of theirs."""
+    """Solutions of contests use NumPy.
+
+    What else is installed for greenbench is no business of theirs.
+    """
     from greenbench.data.program_tests import Stream, Streams
 
     tests = Streams(cases=(Stream(stdin="3 4\n", stdout="5.0"),))
@@ -162,5 +183,6 @@ def test_a_failing_assertion_of_javascript_counts() -> None:
     if reason := run_tests.unavailable("javascript"):
         pytest.skip(reason)
     checks = Checks(after="console.assert(f() === 1)\n")
-    assert run_tests.judge_one("javascript", "const f = () => 2\n", checks).outcome == "wrong_output"
+    result = run_tests.judge_one("javascript", "const f = () => 2\n", checks)
+    assert result.outcome == "wrong_output"
     assert run_tests.judge_one("javascript", "const f = () => 1\n", checks).outcome == "passed"

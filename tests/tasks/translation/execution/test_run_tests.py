@@ -53,7 +53,10 @@ def test_without_its_tools_a_language_says_what_to_install(
 def test_a_compiler_that_does_not_work_judges_nothing(
     monkeypatch: pytest.MonkeyPatch, tmp_path
 ) -> None:
-    """A right program is tried first: where it does not pass, that is the reason, and no translation is called wrong."""
+    """A right program is tried first.
+
+    Where it does not pass, that is the reason, and no translation is called wrong.
+    """
     for name in ("java", "javac"):
         fake = tmp_path / name
         fake.write_text(

@@ -30,7 +30,7 @@ MUTATIONS = {
     "says odd things": lambda text: f"import sys\nsys.stderr.write('\\udc80'.__repr__())\n{text}",
     "nothing": lambda _text: "",
 }
-"""What a translation is turned into; each has an outcome that does not hang on the machine's load."""
+"""How a translation is changed; no outcome depends on the machine's load."""
 
 
 @pytest.fixture(autouse=True)
