@@ -13,7 +13,10 @@ from greenbench.experiment import matrix, profiles
 from greenbench.experiment.cells import cells_of
 from greenbench.options import Options, TrainingOptions, differences
 from greenbench.results.forecast import ForecastKey, forecast
-from greenbench.results.reading import RunRecord
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from greenbench.results.reading import RunRecord
 
 ROOT = Path(__file__).parents[2]
 EXPERIMENT = matrix.load(ROOT / "experiment.md", ROOT / "variants")

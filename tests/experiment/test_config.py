@@ -98,8 +98,10 @@ ONE_PROBLEM = {
     "unknown knob": (
         "training:\n  precison: bf16\n",
         2,
-        "training has no 'precison'; it has: finetune, optimizer, precision, accumulation_steps; "
-        "did you mean 'precision'?",
+        (
+            "training has no 'precison'; it has: finetune, optimizer, precision, accumulation_steps; "
+            "did you mean 'precision'?"
+        ),
     ),
     "knob of another stage": (
         "training:\n  skip_layers: 0.5\n",
@@ -229,8 +231,10 @@ ONE_PROBLEM = {
     "baseline restated": (
         "data:\n  tokenizer: rust\n  batch_size: 32\n",
         3,
-        "data.batch_size is 32 in the baseline already; config.yaml holds only what differs: "
-        "remove the line",
+        (
+            "data.batch_size is 32 in the baseline already; config.yaml holds only what differs: "
+            "remove the line"
+        ),
     ),
     "baseline restated as a whole number": (
         "inference: {skip_layers: 0}\n",

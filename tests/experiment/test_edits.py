@@ -120,8 +120,10 @@ def test_a_table_without_rows_gets_its_first() -> None:
         ("## Changelog\n", "## Changelog\n\n- 2026-11-25: Variant `V8_arch`\n"),
         ("## Changelog\n\nProse.\n", "## Changelog\n\n- 2026-11-25: Variant `V8_arch`\n\nProse.\n"),
         (
-            "## History\n\n| Change | Date |\n|---|---|\n"
-            "| old | 2026-11-23 |\n| new | 2026-11-24 |\n",
+            (
+                "## History\n\n| Change | Date |\n|---|---|\n"
+                "| old | 2026-11-23 |\n| new | 2026-11-24 |\n"
+            ),
             "| new | 2026-11-24 |\n| Variant `V8_arch` | 2026-11-25 |\n",
         ),
         ("## Changes\n\n| What |\n|---|\n| a |\n", "| 2026-11-25: Variant `V8_arch` |\n"),

@@ -392,8 +392,10 @@ def test_a_checklist_that_promises_a_missing_file_is_named(project: Path) -> Non
     [
         (
             b"",
-            "experiment.md:1: the file is empty; it needs the tables Tasks, Models, Variants, "
-            "Directory checklist",
+            (
+                "experiment.md:1: the file is empty; it needs the tables Tasks, Models, Variants, "
+                "Directory checklist"
+            ),
         ),
         (b" \n\n", "experiment.md:1: the file is empty"),
         (b"# One\n\n\xff\n", "experiment.md:3: byte 0xff is not UTF-8"),
