@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from records import run_record
@@ -13,7 +14,6 @@ from greenbench.experiment import matrix, profiles
 from greenbench.experiment.cells import cells_of
 from greenbench.options import Options, TrainingOptions, differences
 from greenbench.results.forecast import ForecastKey, forecast
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from greenbench.results.reading import RunRecord

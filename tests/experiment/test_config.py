@@ -99,8 +99,8 @@ ONE_PROBLEM = {
         "training:\n  precison: bf16\n",
         2,
         (
-            "training has no 'precison'; it has: finetune, optimizer, precision, accumulation_steps; "
-            "did you mean 'precision'?"
+            "training has no 'precison'; it has: finetune, optimizer, precision, "
+            "accumulation_steps; did you mean 'precision'?"
         ),
     ),
     "knob of another stage": (
