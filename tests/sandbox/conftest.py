@@ -18,25 +18,25 @@ PACKAGE = Path(__file__).parents[2] / "greenbench"
 
 
 @pytest.fixture(scope="module")
-def house():
+def site():
     """Copy the sandbox to where any user can read it, beside an open home with a secret in it."""
     with tempfile.TemporaryDirectory(prefix="attacked-") as name:
-        house = Path(name)
-        shutil.copytree(PACKAGE / "sandbox", house / "code/greenbench/sandbox")
+        site = Path(name)
+        shutil.copytree(PACKAGE / "sandbox", site / "code/greenbench/sandbox")
         for file in ("__init__.py", "errors.py"):
-            shutil.copy(PACKAGE / file, house / "code/greenbench" / file)
-        shutil.copy(Path(__file__).with_name("launch.py"), house / "code/launch.py")
-        (house / "home").mkdir()
-        (house / "home/key").write_text(SECRET)
-        for path in (house, *house.rglob("*")):
+            shutil.copy(PACKAGE / file, site / "code/greenbench" / file)
+        shutil.copy(Path(__file__).with_name("launch.py"), site / "code/launch.py")
+        (site / "home").mkdir()
+        (site / "home/key").write_text(SECRET)
+        for path in (site, *site.rglob("*")):
             path.chmod(0o777)
-        yield house
+        yield site
 
 
 @pytest.fixture(params=ATTACKERS)
-def attack(request, house: Path):
+def attack(request, site: Path):
     """Return a function that runs one hostile program; in a worker another one has run before."""
-    run_all = attacker(*request.param, house)
+    run_all = attacker(*request.param, site)
 
     def run(code: str, *arguments: str, **more: Any) -> SimpleNamespace:
         hostile = program(code, *arguments, **more)
@@ -48,12 +48,12 @@ def attack(request, house: Path):
 
 
 @pytest.fixture(params=IN_WORKERS)
-def attacks(request, house: Path):
+def attacks(request, site: Path):
     """Return a function that runs programs one after another in one worker."""
-    return attacker(*request.param, house)
+    return attacker(*request.param, site)
 
 
-def attacker(kind: str, user: str, path: str, house: Path):
+def attacker(kind: str, user: str, path: str, site: Path):
     """Return a function that runs programs one after another, and returns how each ended.
 
     Everybody on the machine may read the secret. No program may make a worker be thrown away.
@@ -76,12 +76,12 @@ def attacker(kind: str, user: str, path: str, house: Path):
         }
         environment = {
             "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(house / "code"),
-            "HOME": str(house / "home"),
+            "PYTHONPATH": str(site / "code"),
+            "HOME": str(site / "home"),
             "KEY": SECRET,
         }
         done = subprocess.run(
-            [*mine, PYTHON, str(house / "code/launch.py")],
+            [*mine, PYTHON, str(site / "code/launch.py")],
             input=json.dumps(request), capture_output=True, text=True, env=environment, timeout=60,
             check=False, cwd="/",
         )  # fmt: skip

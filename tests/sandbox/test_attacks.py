@@ -77,7 +77,7 @@ def test_endless_output_is_cut(attack) -> None:
     assert (ran.end, len(ran.stdout)) == ("output", 10_000)
 
 
-def test_homes_and_environments_are_out_of_sight(attack, house: Path) -> None:
+def test_homes_and_environments_are_out_of_sight(attack, site: Path) -> None:
     """A secret in the caller's home and environment, which all may read, is nowhere.
 
     Nor are other homes, or accounts.
@@ -85,29 +85,29 @@ def test_homes_and_environments_are_out_of_sight(attack, house: Path) -> None:
     code = f"""
 import os, pathlib
 processes = [p for p in os.listdir("/proc") if p.isdecimal()]
-tried = [{str(house / "home/key")!r}, "/etc/passwd", "/etc/shadow"]
+tried = [{str(site / "home/key")!r}, "/etc/passwd", "/etc/shadow"]
 tried += [f"/proc/{{p}}/environ" for p in processes]
 for path in tried:
     try: print(path, open(path).read())
     except OSError: pass
-folders = ["/home", "/root", {str(house)!r}, "/sys", "/run", "/var/lib", "/mnt"]
+folders = ["/home", "/root", {str(site)!r}, "/sys", "/run", "/var/lib", "/mnt"]
 for folder in (*folders, "/proc/1/root", "/proc/1/cwd"):
     try: print(folder, os.listdir(folder))
     except OSError: pass
 print(dict(os.environ))
 """
-    said = attack(code).stdout
-    assert SECRET not in said
-    assert "HOME" in said
-    assert "root:" not in said
+    output = attack(code).stdout
+    assert SECRET not in output
+    assert "HOME" in output
+    assert "root:" not in output
     assert not [
         line
-        for line in said.splitlines()
-        if line.startswith(("/home", "/root", "/sys", "/run", "/mnt", str(house)))
+        for line in output.splitlines()
+        if line.startswith(("/home", "/root", "/sys", "/run", "/mnt", str(site)))
     ]
 
 
-def test_no_socket_leads_out(attack, house: Path) -> None:
+def test_no_socket_leads_out(attack, site: Path) -> None:
     """Listeners on loopback, an abstract name and a path wait in vain, and no datagram leaves."""
     name = f"greenbench-{secrets.token_hex(4)}"
     listeners = [
@@ -116,15 +116,15 @@ def test_no_socket_leads_out(attack, house: Path) -> None:
         socket.socket(socket.AF_UNIX),
     ]
     listeners[1].bind(f"\0{name}")
-    listeners[2].bind(str(house / name))
-    (house / name).chmod(0o777)
+    listeners[2].bind(str(site / name))
+    (site / name).chmod(0o777)
     for listener in listeners:
         listener.listen()
         listener.settimeout(0.2)
     code = f"""
 import socket
 tried = [(socket.AF_INET, ("127.0.0.1", {listeners[0].getsockname()[1]})),
-         (socket.AF_UNIX, chr(0) + {name!r}), (socket.AF_UNIX, {str(house / name)!r}),
+         (socket.AF_UNIX, chr(0) + {name!r}), (socket.AF_UNIX, {str(site / name)!r}),
          (socket.AF_INET, ("192.0.2.1", 9))]
 for family, address in tried:
     try:
@@ -168,24 +168,24 @@ print("here")
         bystander.kill()
 
 
-def test_nothing_is_written_outside_the_scratch(attack, house: Path) -> None:
+def test_nothing_is_written_outside_the_scratch(attack, site: Path) -> None:
     """Folders that all may write stay as they are, and links out of the scratch lead nowhere."""
-    canary, name = house / "home/canary", secrets.token_hex(8)
+    canary, name = site / "home/canary", secrets.token_hex(8)
     canary.write_text("sings")
     canary.chmod(0o666)
     code = f"""
 import os
 os.symlink({str(canary)!r}, "link"); os.symlink("/etc", "folder"); os.symlink("/", "root")
 places = ["/", "/usr", "/usr/bin", "/etc", "/dev", "/dev/shm", "/proc", "/given", "/tmp"]
-places += ["/var/tmp", "/home", "/root", {str(house)!r}, "folder", "root"]
+places += ["/var/tmp", "/home", "/root", {str(site)!r}, "folder", "root"]
 for path in ("link", {str(canary)!r}, *(f"{{p}}/{name}" for p in places)):
     try:
         open(path, "w").write("taken")
         print(os.path.realpath(path))
     except OSError: pass
 """
-    said = attack(code).stdout.split()
-    assert all(path.startswith("/scratch/") for path in said), said
+    output = attack(code).stdout.split()
+    assert all(path.startswith("/scratch/") for path in output), output
     assert canary.read_text() == "sings"
     for place in (
         "/",
@@ -196,7 +196,7 @@ for path in ("link", {str(canary)!r}, *(f"{{p}}/{name}" for p in places)):
         "/dev/shm",
         "/tmp",
         "/var/tmp",
-        str(house),
+        str(site),
     ):
         assert not Path(place, name).exists()
 

@@ -80,11 +80,11 @@ def clean_all(outputs: Iterable[str], pairs: Sequence[Pair]) -> tuple[list[str],
 
 def sentences(counts: Counter[str], answers: int) -> tuple[str, ...]:
     """Say how many answers were cleaned, one sentence a rule."""
-    said = []
+    lines = []
     for rule, action in RULES.items():
         if counts[rule]:
-            said.append(f"{counts[rule]} of {answers} answers {action} and were cleaned")
-    return tuple(said)
+            lines.append(f"{counts[rule]} of {answers} answers {action} and were cleaned")
+    return tuple(lines)
 
 
 def _without_prompt(output: str, pair: Pair) -> str:

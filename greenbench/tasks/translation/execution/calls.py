@@ -99,7 +99,7 @@ def _outcome(
 
 _PYTHON_HARNESS = """\
 import os, sys
-asked = eval(sys.stdin.read(), {"nan": float("nan"), "inf": float("inf")})
+request = eval(sys.stdin.read(), {"nan": float("nan"), "inf": float("inf")})
 def written(value):
     kind = type(value)
     if kind is int:
@@ -116,7 +116,7 @@ def written(value):
 def say(name, value):
     line = '{"' + name + '": ' + written(value) + "}"
     sys.stdout.flush()
-    os.write(1, ("\\n" + asked["mark"] + line + "\\n").encode())
+    os.write(1, ("\\n" + request["mark"] + line + "\\n").encode())
 with open("translation.py", encoding="utf-8") as file:
     text = file.read()
 try:
@@ -127,8 +127,8 @@ except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as 
 space = {"__name__": "translation"}
 try:
     exec(code, space)
-    for arguments in asked["calls"]:
-        value = space[asked["entry"]](*arguments)
+    for arguments in request["calls"]:
+        value = space[request["entry"]](*arguments)
         say("value", repr(value) if isinstance(value, tuple) else value)
 except BaseException as error:
     say("error", f"{type(error).__name__}: {error}")

@@ -236,7 +236,7 @@ def test_a_program_that_speaks_for_the_harness_gains_nothing(
     Junk under the mark is passed over.
     """
     assert python_verdicts
-    steal = "import os, sys\ndef f(a):\n    mark = sys._getframe(1).f_globals['asked']['mark']\n"
+    steal = "import os, sys\ndef f(a):\n    mark = sys._getframe(1).f_globals['request']['mark']\n"
     for line, outcome in (
         ("5", "passed"),
         ("[1]", "passed"),
