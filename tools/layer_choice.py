@@ -1,10 +1,11 @@
-"""What leaving layers out costs in quality, by the rule that picks them: the table of docs/knobs.md.
+"""Measures what skipping layers costs in quality, by rule: the tables of docs/knobs.md.
 
     python tools/layer_choice.py T2 [--green-data T2=FILE] [--green-profile NAME] [--seeds N]
-                                  [--metric NAME ...]
+                                    [--metric NAME ...]
 
-Fine-tunes the baseline once a seed, as the profile says, and scores that same model with layers left out: every rule at 15,
-25 and 50 % of the layers. Prints block influence by layer and one line a rule, the seeds' mean and range in each cell.
+Fine-tunes the baseline once per seed, as the profile says, and scores that same model with layers
+skipped: every rule at 15, 25 and 50 % of the layers. Prints block influence by layer, and a row
+per rule with the mean, the lowest and the highest score of the seeds.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import statistics
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -30,72 +31,84 @@ from greenbench.stages.toggles import Toggles
 from greenbench.tasks import TASKS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    from greenbench.types import Metric
 
 FRACTIONS = (0.15, 0.25, 0.5)
 CHOICES = (*layer_rules.RULES, "influence")
 
 
-class Trained:
+class TrainedModel:
     """The baseline of one seed, and what it scores without some of its layers."""
 
-    def __init__(self, asked: argparse.Namespace, seed: int) -> None:
-        """Find the data and fine-tune."""
-        given = {"--green-data": asked.data, "--green-profile": asked.profile, "--green-seed": seed}
-        self.settings = resolve_settings(
-            given.get, Path("/nonexistent"), tasks=tuple(TASKS), models=("M1", "M2")
+    def __init__(self, options: argparse.Namespace, seed: int) -> None:
+        """Load the data and fine-tune."""
+        command_line = {
+            "--green-data": options.data,
+            "--green-profile": options.profile,
+            "--green-seed": seed,
+        }
+        settings = resolve_settings(
+            command_line.get, Path("/nonexistent"), tasks=tuple(TASKS), models=("M1", "M2")
         )
-        self.task, size = TASKS[asked.task], profile(asked.profile).tasks[asked.task]
-        self.data = dataset(self.task, size, self.settings)
+        task = TASKS[options.task]
+        size = profile(options.profile).tasks[options.task]
+        self.data = dataset(task, size, settings)
         self.toggles = Toggles(Options(data=DataOptions(tokenizer="rust")), size, "cpu")
-        checkpoint = Checkpoint(self.task.model, size.model)
+        checkpoint = Checkpoint(task.model, size.model)
         with self.toggles.quiet():
             self.toggles.reset(seed)
             self.batches = self.toggles.data(self.data.train, self.data.test, checkpoint, seed)
             self.net = self.toggles.training(self.toggles.architecture(checkpoint), self.batches)
-            goal = self.batches.objective
-            valid = goal.training_rows(self.data.splits.valid[: layers.CALIBRATION])
-            batch = goal.training_batch([valid[i] for i in range(len(valid))])
-            self.influence = layer_rules.block_influence(self.net, [batch], self.toggles.device)
-        self._scores: dict[tuple[int, ...], Any] = {}
+            self.influence = self._block_influence()
+        self._scores: dict[tuple[int, ...], Mapping[str, Metric]] = {}
 
-    def gone(self, choice: str, fraction: float) -> tuple[int, ...] | str:
-        """Return the layers that the rule picks, or why it cannot."""
+    def _block_influence(self) -> Sequence[float]:
+        objective = self.batches.objective
+        rows = objective.training_rows(self.data.splits.valid[: layers.CALIBRATION])
+        batch = objective.training_batch([rows[i] for i in range(len(rows))])
+        return layer_rules.block_influence(self.net, [batch], self.toggles.device)
+
+    def skipped(self, choice: str, fraction: float) -> tuple[int, ...] | None:
+        """Return the layers that the rule picks; None if it cannot pick so many."""
+        kinds = layers.kinds(self.net)
         try:
-            return layer_rules.chosen(choice, layers.kinds(self.net), fraction, lambda: self.influence)
+            return layer_rules.chosen(choice, kinds, fraction, lambda: self.influence)
         except UsageError:
-            return "not so many"
+            return None
 
-    def score(self, gone: tuple[int, ...], metric: str) -> float | None:
-        """Return a score of the model without the layers ``gone``."""
-        if gone not in self._scores:
-            short = copy.deepcopy(self.net)
-            layers.leave_out(short, gone)
-            with self.toggles.quiet():
-                answers = self.batches.objective.answer(
-                    short, self.batches.test, self.toggles.device
-                )
-                deciding = (
-                    self.toggles.answers(short, self.batches, self.data.deciding)
-                    if self.data.deciding
-                    else ()
-                )
-            self._scores[gone] = self.data.judge(answers, deciding).quality
-        value: float | None = self._scores[gone][metric].value
-        return value
+    def score(self, skipped: tuple[int, ...], metric: str) -> float | None:
+        """Return a score of the model without the layers ``skipped``."""
+        if skipped not in self._scores:
+            self._scores[skipped] = self._quality(skipped)
+        return self._scores[skipped][metric].value
+
+    def _quality(self, skipped: tuple[int, ...]) -> Mapping[str, Metric]:
+        short = copy.deepcopy(self.net)
+        layers.leave_out(short, skipped)
+        objective = self.batches.objective
+        deciding = ()
+        with self.toggles.quiet():
+            answers = objective.answer(short, self.batches.test, self.toggles.device)
+            if self.data.deciding:
+                deciding = self.toggles.answers(short, self.batches, self.data.deciding)
+        return self.data.judge(answers, deciding).quality
 
 
-def cell(models: Sequence[Trained], choice: str, fraction: float, metric: str) -> str:
-    """Return the seeds' mean and range, and the layers that went."""
-    gone = [m.gone(choice, fraction) for m in models]
-    scores = [
-        m.score(g, metric) for m, g in zip(models, gone, strict=True) if not isinstance(g, str)
-    ]
-    known = [s for s in scores if s is not None]
-    if len(known) < len(models):
-        return "-"
-    each = " / ".join(dict.fromkeys(",".join(map(str, g)) for g in gone))
-    return f"{statistics.mean(known):.3f} ({min(known):.3f} to {max(known):.3f}) [{each}]"
+def cell(models: Sequence[TrainedModel], choice: str, fraction: float, metric: str) -> str:
+    """Return mean, lowest and highest score of the seeds, and the skipped layers."""
+    scores = []
+    choices: dict[str, None] = {}
+    for model in models:
+        skipped = model.skipped(choice, fraction)
+        score = None if skipped is None else model.score(skipped, metric)
+        if skipped is None or score is None:
+            return "-"
+        scores.append(score)
+        choices[",".join(map(str, skipped))] = None
+    mean, low, high = statistics.mean(scores), min(scores), max(scores)
+    return f"{mean:.3f} ({low:.3f} to {high:.3f}) [{' / '.join(choices)}]"
 
 
 def arguments() -> argparse.Namespace:
@@ -111,31 +124,34 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def train(options: argparse.Namespace, seed: int, metrics: Sequence[str]) -> TrainedModel:
+    """Return the model of a seed, and print its block influence and its scores with all layers."""
+    started = time.monotonic()
+    model = TrainedModel(options, seed)
+    seconds = time.monotonic() - started
+    influence = " ".join(f"{value:.4f}" for value in model.influence)
+    print(f"seed {seed}: trained in {seconds:.0f} s; block influence {influence}", flush=True)
+    scores = ", ".join(f"{metric} {model.score((), metric):.3f}" for metric in metrics)
+    print(f"seed {seed}: all layers: {scores}", flush=True)
+    return model
+
+
 def main() -> None:
-    """Train, then print as it becomes known."""
-    asked = arguments()
-    metrics = asked.metric or TASKS[asked.task].primary[:1]
-    models: list[Any] = []
-    for seed in range(asked.seeds):
-        started = time.monotonic()
-        models.append(Trained(asked, seed))
-        told = " ".join(f"{value:.4f}" for value in models[-1].influence)
-        print(
-            f"seed {seed}: trained in {time.monotonic() - started:.0f} s; block influence {told}",
-            flush=True,
-        )
-        told = ", ".join(f"{metric} {models[-1].score((), metric):.3f}" for metric in metrics)
-        print(f"seed {seed}: all layers: {told}", flush=True)
+    """Train, then print each row as soon as it is known."""
+    options = arguments()
+    metrics = options.metric or TASKS[options.task].primary[:1]
+    models = [train(options, seed, metrics) for seed in range(options.seeds)]
     for metric in metrics:
-        print(
-            f"| {metric} by rule | {' | '.join(f'{f:.0%}' for f in FRACTIONS)} |\n|---|{'---|' * len(FRACTIONS)}",
-            flush=True,
-        )
+        print_row([f"{metric} by rule", *(f"{fraction:.0%}" for fraction in FRACTIONS)])
+        print_row(["---"] * (len(FRACTIONS) + 1))
         for choice in CHOICES:
-            print(
-                f"| {choice} | {' | '.join(cell(models, choice, f, metric) for f in FRACTIONS)} |",
-                flush=True,
-            )
+            cells = [cell(models, choice, fraction, metric) for fraction in FRACTIONS]
+            print_row([choice, *cells])
+
+
+def print_row(cells: Sequence[str]) -> None:
+    """Print a row of a Markdown table."""
+    print(f"| {' | '.join(cells)} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,10 @@
-"""Write a saved run with many made-up cells, to time ``greenbench compare`` on: their joules are drawn, not measured.
+"""Writes a saved run with many simulated cells, on which to time ``greenbench compare``.
 
-python tools/many_cells.py 10000 a.json --seed 1 && python tools/many_cells.py 10000 b.json --seed 2
-time greenbench compare a.json b.json --json > /dev/null
+Their joules are drawn from a distribution, not measured.
+
+    python tools/many_cells.py 10000 a.json --seed 1
+    python tools/many_cells.py 10000 b.json --seed 2
+    time greenbench compare a.json b.json --json > /dev/null
 """
 
 from __future__ import annotations
@@ -24,12 +27,14 @@ def main() -> None:
     parser.add_argument("file", type=Path)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=1)
-    asked = parser.parse_args()
-    noise = random.Random(asked.seed)
-    cells = [cell(f"test_function[{number}]", asked.rounds, noise) for number in range(asked.count)]
-    benchmarks = [{"extra_info": {"greenbench": one}, "stats": {}} for one in cells]
+    options = parser.parse_args()
+    noise = random.Random(options.seed)
+    cells = [
+        cell(f"test_function[{number}]", options.rounds, noise) for number in range(options.count)
+    ]
+    benchmarks = [{"extra_info": {"greenbench": record}, "stats": {}} for record in cells]
     header = {"profile": "tiny", "environment": {"device": "cpu"}}
-    asked.file.write_text(json.dumps({"benchmarks": benchmarks, "greenbench": header}), "utf-8")
+    options.file.write_text(json.dumps({"benchmarks": benchmarks, "greenbench": header}), "utf-8")
 
 
 def cell(name: str, rounds: int, noise: random.Random) -> dict[str, Any]:

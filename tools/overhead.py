@@ -1,10 +1,11 @@
-"""What measuring costs: the same training and inference with and without windows, in turn.
+"""Measures what measuring costs: the same training and inference with and without windows.
 
     python tools/overhead.py [PAIRS] [--gpu]
 
-Prints the ratio of the times with a 95 % interval (paired t on logarithms), and the CPU seconds of the thread that reads the
-counters. Where the machine has no GPU, simulated RAPL zones (with --gpu a simulated NVIDIA driver too) are read instead:
-reading them costs what reading files and calling a library costs, which is less than a driver's answer.
+Runs alternate. Prints the ratio of the times with a 95 % interval (paired t of the logarithms), and
+the CPU seconds of the thread that reads the counters. On a machine without a GPU, simulated RAPL
+zones are read instead, and with --gpu a simulated NVIDIA driver too: reading them costs what
+reading files and calling a library costs, which is less than a driver's answer.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ if TYPE_CHECKING:
 SIZE = PROFILES["tiny"].tasks["T2"]
 START = Checkpoint("M2", SIZE.model)
 STEPS = 6
-"""Optimizer steps of a run: short runs in turn see the same machine, whose speed drifts by more than what is measured."""
+"""Optimizer steps of a run. Short alternating runs see the same machine, whose speed drifts by more
+than what is measured."""
 
 
 def examples(count: int, seed: int) -> tuple[Example, ...]:
@@ -47,7 +49,7 @@ def examples(count: int, seed: int) -> tuple[Example, ...]:
 
 
 def run(meter: Meter | None, train: Any, test: Any) -> float:
-    """Train and classify once, in windows where there is a meter, and return the seconds."""
+    """Train and classify once, in windows if there is a meter, and return the seconds."""
     toggles = Toggles(Options(), SIZE, "cpu")
     window: Any = meter.window if meter is not None else lambda _stage, **_: nullcontext()
     with toggles.quiet():
@@ -64,7 +66,7 @@ def run(meter: Meter | None, train: Any, test: Any) -> float:
 
 
 def simulated(stack: ExitStack) -> None:
-    """Let the machine have a simulated package with its memory; and a simulated card, where --gpu asks for it."""
+    """Simulate a CPU package with its memory, and with --gpu a GPU."""
     from zeus.device.cpu import rapl
 
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -72,18 +74,20 @@ def simulated(stack: ExitStack) -> None:
     tree.zone(0, "package-0").use(1)
     tree.subzone(0, 0, "dram").use(1)
     rapl.RAPL_DIR = str(tree.root)
-    if "--gpu" in sys.argv and (library := nvml.build(folder)) is not None:
-        nvml.SimulatedNvml(library, folder / "state").plug()[0].power_w = 300
+    library = nvml.build(folder) if "--gpu" in sys.argv else None
+    if library is not None:
+        (gpu,) = nvml.SimulatedNvml(library, folder / "state").plug()
+        gpu.power_w = 300
 
 
 def measured(train: Any, test: Any) -> tuple[float, float]:
-    """Run once with a meter of its own; return the seconds, and the sampler's CPU seconds by the seconds it lived."""
+    """Run once with its own meter; return the seconds, and the sampler's share of one core."""
     with open_meter(devices.gpus(), calibrate_s=0) as meter:
-        took = run(meter, train, test)
+        seconds = run(meter, train, test)
         sampler = meter.sampler
-    return took, sampler.cpu_seconds / (
-        time.perf_counter() - sampler.since
-    ) if sampler is not None else 0.0
+    if sampler is None:
+        return seconds, 0.0
+    return seconds, sampler.cpu_seconds / (time.perf_counter() - sampler.since)
 
 
 def report(pairs: list[tuple[float, float]], shares: list[float]) -> None:
@@ -91,24 +95,23 @@ def report(pairs: list[tuple[float, float]], shares: list[float]) -> None:
     logs = [math.log(metered / plain) for plain, metered in pairs]
     half = coverage(len(logs) - 1) * statistics.stdev(logs) / math.sqrt(len(logs))
     mean = statistics.fmean(logs)
-    print(
-        f"{len(pairs)} pairs, {statistics.fmean(p for p, _ in pairs):.2f} s a run without windows"
-    )
-    print(
-        f"time with windows / without: {math.exp(mean):.4f} ({math.exp(mean - half):.4f} to {math.exp(mean + half):.4f})"
-    )
+    seconds = statistics.fmean(plain for plain, _ in pairs)
+    ratio, low, high = math.exp(mean), math.exp(mean - half), math.exp(mean + half)
+    print(f"{len(pairs)} pairs, {seconds:.2f} s a run without windows")
+    print(f"time with windows / without: {ratio:.4f} ({low:.4f} to {high:.4f})")
     print(f"sampler: {100 * statistics.fmean(shares):.2f} % of one core")
 
 
 def main() -> None:
-    """Measure in turn: plain first, then with windows, then the other way round. No meter is open in a plain run."""
+    """Measure pairs, plain first in every other one; no meter is open in a plain run."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 60
     train, test = examples(STEPS * 32, 0), examples(96, 1)
     with ExitStack() as stack:
         if not devices.gpus():
             simulated(stack)
         with open_meter(devices.gpus()) as meter:
-            print("; ".join(f"{c} {s}" for c, s in meter.sources.items()), flush=True)
+            sources = [f"{channel} {source}" for channel, source in meter.sources.items()]
+            print("; ".join(sources), flush=True)
         run(None, train, test)
         pairs, shares = [], []
         for i in range(count):

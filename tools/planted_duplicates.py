@@ -1,7 +1,8 @@
-"""Show what near-duplicates do to a score: plant copies in real data, and split with and without regard to them.
+"""Shows what near-duplicates do to a score: plants copies in real data, and splits them two ways.
 
-Of a share of the functions, copies are made in which one name is changed and a harmless statement is added, with the same
-label. Two classifiers are trained on a random split that knows nothing of them, and on the split by clusters that is made here.
+Of a share of the functions, copies are made in which one name is changed and a harmless statement
+is added, with the same label. Two classifiers are trained on a random split that ignores them, and
+on greenbench's split by clusters.
 
     python tools/planted_duplicates.py bigvul/dev.parquet
 """
@@ -59,69 +60,76 @@ def copied(example: Example, rng: Random) -> Example:
     return replace(example, text=text)
 
 
-def sides(examples: Sequence[Example], seed: int, *, clusters: bool) -> Splits:
+def split(examples: Sequence[Example], seed: int, *, clusters: bool) -> Splits:
     """Split by clusters, or as if every function stood for itself."""
-    loose = examples if clusters else [replace(e, group=place) for place, e in enumerate(examples)]
-    (train, valid, test), _ = fill(loose, "random", seed, "planted")
+    units = list(examples)
+    if not clusters:
+        units = [replace(example, group=place) for place, example in enumerate(examples)]
+    (train, valid, test), _ = fill(units, "random", seed, "planted")
     return Splits(train=tuple(train), valid=tuple(valid), test=tuple(test))
 
 
-def scores(splits: Splits) -> dict[str, float]:
-    """Return the MCC of each classifier."""
+def mcc_by_classifier(splits: Splits) -> dict[str, float]:
+    """Return the MCC of each classifier on the test split."""
     words = TfidfVectorizer(sublinear_tf=True)
-    train, rest = (
-        words.fit_transform([e.text for e in splits.train]),
-        words.transform([e.text for e in (*splits.valid, *splits.test)]),
-    )
-    labels = [e.label for e in splits.train]
-    models: dict[str, Any] = {
+    train = words.fit_transform([example.text for example in splits.train])
+    others = words.transform([example.text for example in (*splits.valid, *splits.test)])
+    labels = [example.label for example in splits.train]
+    classifiers: dict[str, Any] = {
         "logistic regression": LogisticRegression(
             class_weight="balanced", solver="liblinear", max_iter=1000
         ),
         "nearest neighbour": KNeighborsClassifier(1, metric="cosine"),
     }
-    found = {}
-    for name, model in models.items():
-        answers = model.fit(train, labels).predict_proba(rest)[:, 1].tolist()
-        border = len(splits.valid)
-        asked = vulnerability_scores.choose_scoring(splits, answers[:border])
-        found[name] = bootstrap.point(
-            vulnerability_scores.answered(splits, answers[border:], asked)
-        )["mcc"]
-    return found
+    border = len(splits.valid)
+    scores = {}
+    for name, classifier in classifiers.items():
+        probabilities = classifier.fit(train, labels).predict_proba(others)[:, 1].tolist()
+        scoring = vulnerability_scores.choose_scoring(splits, probabilities[:border])
+        answers = vulnerability_scores.answered(splits, probabilities[border:], scoring)
+        scores[name] = bootstrap.point(answers)["mcc"]
+    return scores
+
+
+def compare(name: str, rows: Sequence[Example]) -> None:
+    """Print the clusters of ``rows``, and the scores by both splits."""
+    examples, counts = near(exact(rows).examples)
+    copies, clusters = counts["near_duplicates"], counts["near_duplicate_clusters"]
+    print(f"{name}: {len(examples)} functions, {copies} in {clusters} clusters")
+    for by_clusters in (False, True):
+        by_seed = []
+        for seed in SEEDS:
+            by_seed.append(mcc_by_classifier(split(examples, seed, clusters=by_clusters)))
+        print(f"  {'by clusters' if by_clusters else 'at random  '}: MCC of {means(by_seed)}")
+
+
+def means(by_seed: Sequence[dict[str, float]]) -> str:
+    """Return each classifier's mean and standard deviation over the seeds."""
+    parts = []
+    for classifier in by_seed[0]:
+        values = [scores[classifier] for scores in by_seed]
+        parts.append(
+            f"{classifier} {statistics.mean(values):.3f} (s {statistics.stdev(values):.3f})"
+        )
+    return ", ".join(parts)
 
 
 def main() -> None:
-    """Read the command line, plant, and print a table."""
-    parser = argparse.ArgumentParser(description="Plant near-duplicates and compare two splits.")
+    """Read the table, plant copies, and compare."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("table", type=Path, help="functions with labels, e.g. bigvul/dev.parquet")
-    given = parser.parse_args()
-    table = tables.read(given.table, vulnerability.ROLES, {})
-    real = [
-        Example(text=t, label=int(y))
-        for t, y in zip(table.columns["text"], table.columns["label"], strict=True)
-    ]
+    options = parser.parse_args()
+    table = tables.read(options.table, vulnerability.ROLES, {})
+    real = []
+    for text, label in zip(table.columns["text"], table.columns["label"], strict=True):
+        real.append(Example(text=text, label=int(label)))
     rng = Random(0)
-    chosen = rng.sample(real, round(SHARE * len(real)))
-    planted = [copied(e, rng) for e in chosen for _ in range(COPIES)]
-    for name, rows in (
-        ("as it is", real),
-        (f"{len(planted)} near-copies planted", [*real, *planted]),
-    ):
-        examples, found = near(exact(rows).examples)
-        print(
-            f"{name}: {len(examples)} functions, {found['near_duplicates']} in {found['near_duplicate_clusters']} clusters"
-        )
-        for clusters in (False, True):
-            each = [scores(sides(examples, seed, clusters=clusters)) for seed in SEEDS]
-            means = {
-                m: (statistics.mean(e[m] for e in each), statistics.stdev(e[m] for e in each))
-                for m in each[0]
-            }
-            told = ", ".join(
-                f"{m} {mean:.3f} (s {spread:.3f})" for m, (mean, spread) in means.items()
-            )
-            print(f"  {'by clusters' if clusters else 'at random  '}: MCC of {told}")
+    originals = rng.sample(real, round(SHARE * len(real)))
+    planted = [copied(original, rng) for original in originals for _ in range(COPIES)]
+    compare("as it is", real)
+    compare(f"{len(planted)} near-copies planted", [*real, *planted])
 
 
 if __name__ == "__main__":

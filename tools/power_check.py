@@ -1,13 +1,15 @@
-"""Simulate sessions through greenbench's own verdicts, and print how often they are wrong and how often they find a change.
+"""Simulates sessions, judges them with greenbench's own gates, and prints their error rates.
 
-    python tools/power_check.py                          # the noise that docs/statistics.md tells of
+    python tools/power_check.py                          # white noise
     python tools/power_check.py --noise 0.03 --drift 0.02 --sessions 1000 --cells 20
 
-A session has ``cells`` cells of ``rounds`` rounds. Each round's joules are its cell's mean times lognormal noise. A drift is
-the machine's own, common to a session, and the yardstick sees it; a state lasts over rounds and cells, and it does not. The
-gate is ``energy <= saved`` or ``energy <= V0``, without a tolerance unless ``factor`` gives one: the hardest case. False
-alarms: sessions without any change in which some cell is REGRESSED. Found: sessions in which one cell truly takes 10 % more
-and is REGRESSED, at once or after the rounds that the verdict asks for.
+A session has ``cells`` cells of ``rounds`` rounds. Each round's joules are its cell's mean times
+lognormal noise. A drift is the machine's, common to a session, and the reference kernel shows it; a
+state lasts over rounds and cells, and the reference kernel does not show it. The gate is
+``energy <= saved`` or ``energy <= V0``, without a tolerance unless ``factor`` gives one: the
+hardest case. A false alarm is a session without any change in which a cell is REGRESSED. A change
+is detected if one cell truly takes 10 % more and is REGRESSED, at once or after the number of
+rounds that its verdict names.
 """
 
 from __future__ import annotations
@@ -23,12 +25,42 @@ from greenbench.gates.references import References
 from greenbench.gates.verdict import Measured, Verdict
 from greenbench.results.reading import CellRecord, RunHeader
 
-HEADER = {"profile": "simulated", "environment": {"device": "cpu"}}
 CHANGED = "T2-V1_cell"
 
 
 def main() -> None:
     """Simulate and print."""
+    options = arguments()
+    sessions = options.sessions
+    world = World(options)
+    alarms = 0
+    for _ in range(sessions):
+        alarms += any(map(regressed, world.judge_session(options.rounds, 0.0)))
+    results = [detect(world, options.rounds, options.change) for _ in range(sessions)]
+    detected = sum(hit for hit, _ in results)
+    unnamed = sum(not hit and not rounds for hit, rounds in results)
+    named = sessions - unnamed
+    needed = [rounds for _, rounds in results if rounds]
+
+    gate = f"at most {options.factor:g}*{options.against}"
+    noise = f"noise {options.noise:.1%}, state {options.state:.1%}, drift {options.drift:.1%}"
+    print(f"{sessions} sessions of {options.cells} cells, {gate}, {noise}, seed {options.seed}")
+    print(f"no change: {alarms} sessions with a false alarm ({alarms / sessions:.1%})")
+    share = detected / max(1, named)
+    print(
+        f"a true change of {options.change:+.0%}: detected in {detected} sessions of {named} "
+        f"({share:.1%})"
+    )
+    print(f"no number of rounds was named in {unnamed} sessions")
+    if needed:
+        median, most = statistics.median(needed), max(needed)
+        print(
+            f"rounds needed if {options.rounds} were not enough: median {median:.0f}, most {most}"
+        )
+
+
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -36,25 +68,25 @@ def main() -> None:
         "--noise",
         type=float,
         default=0.03,
-        help="standard deviation of a round, as a part (default: 0.03)",
+        help="relative standard deviation of a round (default: 0.03)",
     )
     parser.add_argument(
         "--state",
         type=float,
         default=0.0,
-        help="standard deviation of a state that rounds share (default: 0)",
+        help="relative standard deviation of a state that rounds share (default: 0)",
     )
     parser.add_argument(
         "--memory",
         type=float,
         default=0.85,
-        help="of that state from a round to the next (default: 0.85)",
+        help="correlation of that state from a round to the next (default: 0.85)",
     )
     parser.add_argument(
         "--drift",
         type=float,
         default=0.0,
-        help="standard deviation of a session's own speed (default: 0)",
+        help="relative standard deviation of a session's speed (default: 0)",
     )
     parser.add_argument(
         "--against",
@@ -70,58 +102,49 @@ def main() -> None:
     )
     parser.add_argument("--sessions", type=int, default=1000)
     parser.add_argument("--cells", type=int, default=20)
-    parser.add_argument("--rounds", type=int, default=5, help="of the first look (default: 5)")
+    parser.add_argument("--rounds", type=int, default=5, help="measured at first (default: 5)")
     parser.add_argument("--seed", type=int, default=1)
-    asked = parser.parse_args()
-    world = World(asked)
-    alarms = sum(
-        any(v.outcome == "REGRESSED" for v in world.compared(asked.rounds, 0.0))
-        for _ in range(asked.sessions)
-    )
-    looks = [found(world, asked.rounds, asked.change) for _ in range(asked.sessions)]
-    needed = sorted(rounds for _, rounds in looks if rounds)
-    unnamed = sum(not hit and not rounds for hit, rounds in looks)
-    noise = f"noise {asked.noise:.1%}, state {asked.state:.1%}, drift {asked.drift:.1%}"
-    gate = f"at most {asked.factor:g}*{asked.against}"
-    print(f"{asked.sessions} sessions of {asked.cells} cells, {gate}, {noise}, seed {asked.seed}")
-    print(f"no change: {alarms} sessions with a false alarm ({alarms / asked.sessions:.1%})")
-    hits, asked_for = sum(hit for hit, _ in looks), asked.sessions - unnamed
-    print(
-        f"a true change of {asked.change:+.0%}: found in {hits} sessions of {asked_for} ({hits / max(1, asked_for):.1%})"
-    )
-    print(f"no number of rounds was named in {unnamed} sessions")
-    if needed:
-        print(
-            f"rounds asked for where {asked.rounds} were not enough: median {statistics.median(needed):.0f}, most {needed[-1]}"
-        )
+    return parser.parse_args()
 
 
-def found(world: World, rounds: int, change: float) -> tuple[bool, int]:
-    """Return whether a change was found, at once or with the rounds that were asked for, and how many those were."""
-    first = of_changed(world.compared(rounds, change))
-    if first.outcome == "REGRESSED" or not first.rounds_needed:
-        return first.outcome == "REGRESSED", 0
-    again = of_changed(world.compared(first.rounds_needed, change))
-    return again.outcome == "REGRESSED", first.rounds_needed
+def detect(world: World, rounds: int, change: float) -> tuple[bool, int]:
+    """Return whether a change was detected, and how many rounds the first verdict named.
+
+    The number is 0 if it was detected at once, or if none was named.
+    """
+    first = of_changed(world.judge_session(rounds, change))
+    if regressed(first) or not first.rounds_needed:
+        return regressed(first), 0
+    again = of_changed(world.judge_session(first.rounds_needed, change))
+    return regressed(again), first.rounds_needed
 
 
-def of_changed(found: list[Verdict]) -> Verdict:
+def regressed(verdict: Verdict) -> bool:
+    """Whether a loss is proven."""
+    return verdict.outcome == "REGRESSED"
+
+
+def of_changed(verdicts: list[Verdict]) -> Verdict:
     """Return the verdict on the cell that was changed."""
-    return next(v for v in found if v.cell == CHANGED)
+    return next(verdict for verdict in verdicts if verdict.cell == CHANGED)
 
 
 class World:
     """Draws sessions."""
 
-    def __init__(self, asked: argparse.Namespace) -> None:
-        """Hold what noise there is."""
-        self._noise, self._drift, self._cells = asked.noise, asked.drift, asked.cells
-        self._gate = parse(f"energy <= {asked.factor}*{asked.against}")
-        self._state, self._memory, self._now = asked.state, asked.memory, 0.0
-        self._random = random.Random(asked.seed)
+    def __init__(self, options: argparse.Namespace) -> None:
+        """Keep how large each kind of noise is."""
+        self._noise = options.noise
+        self._drift = options.drift
+        self._state = options.state
+        self._memory = options.memory
+        self._cells = options.cells
+        self._gate = parse(f"energy <= {options.factor}*{options.against}")
+        self._current_state = 0.0
+        self._random = random.Random(options.seed)
 
-    def compared(self, rounds: int, change: float) -> list[Verdict]:
-        """Return the verdicts on a session, held against another one or against its own V0."""
+    def judge_session(self, rounds: int, change: float) -> list[Verdict]:
+        """Return the verdicts on a session, compared with another one or with its own V0."""
         before = self._session(rounds, 0.0) if self._gate.reference == SAVED else None
         return judge(
             self._gate,
@@ -130,15 +153,17 @@ class World:
         )
 
     def _session(self, rounds: int, change: float) -> dict[str, Measured]:
-        self._now = self._random.gauss(0, self._state)
-        header = RunHeader(**HEADER)
+        self._current_state = self._random.gauss(0, self._state)
         slow = self._random.lognormvariate(0, self._drift)
-        names = [f"T2-V{number}_cell" for number in range(self._cells)]
-        factors = [slow * (1 + change * (name == CHANGED)) for name in names]
-        return {
-            name: Measured(record=self._cell(name, rounds, factor, slow), header=header)
-            for name, factor in zip(names, factors, strict=True)
-        }
+        # one header object a session: cells of different objects are of different sessions
+        header = RunHeader(profile="simulated", environment={"device": "cpu"})
+        cells = {}
+        for number in range(self._cells):
+            name = f"T2-V{number}_cell"
+            factor = slow * (1 + change) if name == CHANGED else slow
+            record = self._cell(name, rounds, factor, slow)
+            cells[name] = Measured(record=record, header=header)
+        return cells
 
     def _cell(self, name: str, rounds: int, factor: float, slow: float) -> CellRecord:
         rate = {"operations_per_second": 1e9 / slow, "operations_per_joule": 1e8 / slow}
@@ -157,9 +182,9 @@ class World:
 
     def _lasting(self) -> float:
         """Return a round's noise: its own, and the state's, which lasts."""
-        fresh = self._random.gauss(0, self._state * (1 - self._memory**2) ** 0.5)
-        self._now = self._memory * self._now + fresh
-        return self._random.lognormvariate(self._now, self._noise)
+        innovation = self._random.gauss(0, self._state * (1 - self._memory**2) ** 0.5)
+        self._current_state = self._memory * self._current_state + innovation
+        return self._random.lognormvariate(self._current_state, self._noise)
 
     def _round(self, seed: int, joules: float) -> dict[str, Any]:
         energy = {

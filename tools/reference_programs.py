@@ -1,9 +1,10 @@
-"""Run the reference programs of T1's data in the sandbox, and print how many pass their own tests.
+"""Runs the reference programs of T1's data in the sandbox, and prints how many pass.
 
     python tools/reference_programs.py AVATAR.parquet            # whole programs in Python and Java
     python tools/reference_programs.py HUMANEVAL_X --to python java javascript
 
-What does not pass is named with its verdict: a reference that fails says something of the tests, the tools or the limits.
+What does not pass is named with its outcome: a reference program that fails points to a problem of
+the tests, the tools or the limits.
 """
 
 from __future__ import annotations
@@ -20,13 +21,11 @@ from greenbench.tasks.translation import load as translation
 from greenbench.tasks.translation.execution import run_tests
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from greenbench.data.pairs import Pair
     from greenbench.data.program_tests import Tests
 
 OTHERS = ("java", "python")
-"""Languages for the other side of a pair; which one does not matter here."""
+"""Languages of the other program of a pair; which one does not matter here."""
 
 
 def main() -> None:
@@ -39,28 +38,31 @@ def main() -> None:
         "--to", nargs="+", default=["python", "java"], help="languages of the references"
     )
     parser.add_argument("--most", type=int, help="judge so many of each at most")
-    asked = parser.parse_args()
-    for language in asked.to:
+    options = parser.parse_args()
+    for language in options.to:
         try:
-            report(asked.data, language, asked.most)
+            report(options.data, language, options.most)
         except UsageError as error:
             print(error)
 
 
 def report(data: Path, language: str, most: int | None) -> None:
-    """Judge the programs of a language."""
-    if reason := run_tests.unavailable(language):
+    """Judge the programs of a language, at most ``most`` of them."""
+    reason = run_tests.unavailable(language)
+    if reason:
         print(f"{language}: not run: {reason}")
         return
     programs = references(data, language)[:most]
     started = time.monotonic()
-    verdicts = run_tests.judge(language, [(text, tests) for _, text, tests in programs])
-    passed = sum(v.outcome == "passed" for v in verdicts)
-    seconds, kinds = time.monotonic() - started, dict(Counter(v.outcome for v in verdicts))
-    print(f"{language}: {passed} of {len(programs)} pass in {seconds:.0f} s, {kinds}")
-    for (name, _, _), verdict in zip(programs, verdicts, strict=True):
-        if verdict.outcome != "passed":
-            print(f"  {name}: {verdict.outcome}: {verdict.note}")
+    outcomes = run_tests.judge(language, [(text, tests) for _, text, tests in programs])
+    seconds = time.monotonic() - started
+    counts = Counter(outcome.outcome for outcome in outcomes)
+    print(
+        f"{language}: {counts['passed']} of {len(programs)} pass in {seconds:.0f} s, {dict(counts)}"
+    )
+    for (name, _, _), outcome in zip(programs, outcomes, strict=True):
+        if outcome.outcome != "passed":
+            print(f"  {name}: {outcome.outcome}: {outcome.note}")
 
 
 def references(data: Path, language: str) -> list[tuple[str | None, str, Tests]]:
@@ -68,17 +70,15 @@ def references(data: Path, language: str) -> list[tuple[str | None, str, Tests]]
 
     A pair of whole programs has the tests of its source, a pair of functions those of its target.
     """
-    other = next(s for s in OTHERS if s != language)
-    sides: dict[str, Callable[[Pair], str | None]] = {
-        f"{language}:{other}": lambda p: p.source if isinstance(p.tests, Streams) else None,
-        f"{other}:{language}": lambda p: None if isinstance(p.tests, Streams) else p.target,
-    }
-    return [
-        (pair.problem, text, pair.tests)
-        for direction, side in sides.items()
-        for pair in pairs(data, direction)
-        if (text := side(pair)) and pair.tests
-    ]
+    other = next(name for name in OTHERS if name != language)
+    programs: list[tuple[str | None, str, Tests]] = []
+    for pair in pairs(data, f"{language}:{other}"):
+        if isinstance(pair.tests, Streams) and pair.source:
+            programs.append((pair.problem, pair.source, pair.tests))
+    for pair in pairs(data, f"{other}:{language}"):
+        if pair.tests and not isinstance(pair.tests, Streams) and pair.target:
+            programs.append((pair.problem, pair.target, pair.tests))
+    return programs
 
 
 def pairs(data: Path, direction: str) -> list[Pair]:

@@ -1,9 +1,10 @@
-"""Feeds the same faulty counters to greenbench, Zeus and CodeCarbon, and prints what each reports as a Markdown table.
+"""Feeds the same faulty counters to greenbench, Zeus and CodeCarbon, and compares their reports.
 
     pip install codecarbon && python tools/side_by_side.py
 
-One simulated GPU and one simulated CPU package, whose true joules are known, run for a few seconds; the three tools watch
-them at the same time in one process. Needs a C compiler and a machine without a NVIDIA driver.
+One simulated GPU and one simulated CPU package, whose true joules are known, run for a few seconds;
+the three tools measure them at the same time in one process. Prints a Markdown table. Needs a C
+compiler and a machine without an NVIDIA driver.
 """
 
 from __future__ import annotations
@@ -40,13 +41,13 @@ if TYPE_CHECKING:
 
 SECONDS = 4.0
 JOULES_PER_KWH = 3.6e6
-ELSEWHERE = "/sys/class/powercap/intel-rapl/subsystem"
+CODECARBON_FOLDER = "/sys/class/powercap/intel-rapl/subsystem"
 """Where CodeCarbon looks for RAPL."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """What goes wrong, on which counter, and for how long the window is."""
+    """What goes wrong, on which counter, and how long the window is."""
 
     name: str
     channel: str
@@ -66,16 +67,22 @@ FAULTS = (
     Fault(name="counter stands still for 1 s and loses it", channel="gpu",
           act=lambda g, _: g.stick(), undo=lambda g, _: g.unstick(catch_up=False)),
     Fault(name="counter begins at 0 again", channel="gpu", act=lambda g, _: g.restart_counter()),
-    Fault(name="one reading 500 J too low, at the end", channel="gpu", act=lambda g, _: g.glitch(500), late=True),
-    Fault(name="counter a thousand times too fast", channel="gpu", act=lambda g, _: setattr(g, "unit_factor", 1000.0)),
-    Fault(name="power sensor shows 30 % more", channel="gpu", act=lambda g, _: setattr(g, "sensor_factor", 1.3)),
+    Fault(name="one reading 500 J too low, at the end", channel="gpu",
+          act=lambda g, _: g.glitch(500), late=True),
+    Fault(name="counter a thousand times too fast", channel="gpu",
+          act=lambda g, _: setattr(g, "unit_factor", 1000.0)),
+    Fault(name="power sensor shows 30 % more", channel="gpu",
+          act=lambda g, _: setattr(g, "sensor_factor", 1.3)),
     Fault(name="GPU lost in mid-window", channel="gpu", act=lambda g, _: setattr(g, "lost", 1)),
     Fault(name="none", channel="cpu"),
     Fault(name="one wrap", channel="cpu", start_j=262143.0),
     Fault(name="eight wraps (a range of 200 J)", channel="cpu", range_j=200.0, start_j=60.0),
-    Fault(name="a wrap in the last milliseconds", channel="cpu", range_j=1e5, start_j=1e5 - 400 * 3.995),
-    Fault(name="counter falls back by 600 J", channel="cpu", start_j=5000.0, act=lambda _, z: z.fall(600)),
-    Fault(name="counter stands still from the middle on", channel="cpu", act=lambda _, z: setattr(z, "stuck", True)),
+    Fault(name="a wrap in the last milliseconds", channel="cpu",
+          range_j=1e5, start_j=1e5 - 400 * 3.995),
+    Fault(name="counter falls back by 600 J", channel="cpu", start_j=5000.0,
+          act=lambda _, z: z.fall(600)),
+    Fault(name="counter stands still from the middle on", channel="cpu",
+          act=lambda _, z: setattr(z, "stuck", True)),
 )  # fmt: skip
 
 
@@ -87,7 +94,7 @@ def codecarbon_tracker(folder: Path) -> Any:
 
     for function in (cpu.IntelRAPL.__init__, hardware.CPU.__init__):
         function.__defaults__ = tuple(
-            str(folder) if d == ELSEWHERE else d for d in function.__defaults__
+            str(folder) if d == CODECARBON_FOLDER else d for d in function.__defaults__
         )
     cpu.is_rapl_available = lambda *_: True
     return OfflineEmissionsTracker(
@@ -127,7 +134,7 @@ def guarded(read: Callable[[], float | None]) -> float | str | None:
 
 
 def row(fault: Fault, driver: nvml.SimulatedNvml, folder: Path) -> str:
-    """Let the three tools watch ``fault``, and return the table's row."""
+    """Let the three tools measure ``fault``, and return the table's row."""
     (gpu,) = driver.plug()
     gpu.power_w = 300.0
     tree = Powercap(folder / f"{fault.channel} {fault.name}"[:60].replace(":", ""))
@@ -151,20 +158,19 @@ def row(fault: Fault, driver: nvml.SimulatedNvml, folder: Path) -> str:
         ours = energies([meter.take()[0].energy])[f"{fault.channel}_j"]
         if fault.late:
             fault.act(gpu, zone)  # each tool meets it at its own last reading
-        zeus_says = guarded(lambda: of_zeus(monitor, fault.channel))
+        zeus_report = guarded(lambda: of_zeus(monitor, fault.channel))
         if fault.late:
             fault.act(gpu, zone)
-        carbon_says = guarded(lambda: of_codecarbon(tracker, fault.channel))
+        carbon_report = guarded(lambda: of_codecarbon(tracker, fault.channel))
     stop_trackers(monitor)
-    mine = (
-        plus_minus(ours.value, ours.uncertainty, "J")
-        if ours.value is not None
-        else f"none: {ours.reason}"
-    )
-    others = [
-        says if isinstance(says, str) else shown(says, true) for says in (zeus_says, carbon_says)
-    ]
-    return f"| {fault.channel.upper()} | {fault.name} | {true:.4g} J | {mine} | {others[0]} | {others[1]} |"
+    if ours.value is None:
+        own_report = f"none: {ours.reason}"
+    else:
+        own_report = plus_minus(ours.value, ours.uncertainty, "J")
+    cells = [fault.channel.upper(), fault.name, f"{true:.4g} J", own_report]
+    for report in (zeus_report, carbon_report):
+        cells.append(report if isinstance(report, str) else shown(report, true))
+    return f"| {' | '.join(cells)} |"
 
 
 def of_zeus(monitor: Any, channel: str) -> float | None:
@@ -187,15 +193,19 @@ def stop_trackers(monitor: Any) -> None:
             cpu.rapl_file.wraparound_tracker._stop()  # noqa: SLF001
 
 
-def one(fault: Fault) -> None:
-    """Print the row of ``fault``, in a process of its own: CodeCarbon and Zeus keep the hardware of their first look."""
+def print_row(fault: Fault) -> None:
+    """Print the row of ``fault``.
+
+    It needs a process of its own: CodeCarbon and Zeus keep the hardware that they saw first.
+    """
     warnings.simplefilter("ignore")
     logging.disable(logging.CRITICAL)
     if nvml.real_driver():
         raise SystemExit("there is a real NVIDIA driver here: it cannot be simulated beside it")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        if (library := nvml.build(folder)) is None:
+        library = nvml.build(folder)
+        if library is None:
             raise SystemExit("there is no C compiler to build the simulated driver with")
         # CodeCarbon takes a machine without this command for one without a GPU.
         (folder / "nvidia-smi").write_text("#!/bin/sh\n")
@@ -207,18 +217,18 @@ def one(fault: Fault) -> None:
 def main() -> None:
     """Print the table, or the row of the fault whose number is given."""
     if len(sys.argv) > 1:
-        one(FAULTS[int(sys.argv[1])])
+        print_row(FAULTS[int(sys.argv[1])])
         return
     print(
         "| counter | fault | truth | greenbench | Zeus | CodeCarbon |\n|---|---|---|---|---|---|",
         flush=True,
     )
     for number in range(len(FAULTS)):
-        done = subprocess.run(
+        process = subprocess.run(
             [sys.executable, __file__, str(number)], capture_output=True, text=True, check=False
         )
-        rows = [line for line in done.stdout.splitlines() if line.startswith("| ")]
-        print(*(rows or [f"| {FAULTS[number].name}: {done.stderr[-200:]}"]), flush=True)
+        rows = [line for line in process.stdout.splitlines() if line.startswith("| ")]
+        print(*(rows or [f"| {FAULTS[number].name}: {process.stderr[-200:]}"]), flush=True)
 
 
 if __name__ == "__main__":
