@@ -34,7 +34,8 @@ class CellStages:
         self.options = options
         self.size = size
         self.device = device
-        self.micro = data.micro_batch(options.data.batch_size, options.training.accumulation_steps)
+        steps = options.training.accumulation_steps
+        self.micro = data.micro_batch(options.data.batch_size, steps)
         self.record = RoundRecord(options, device)
         """What the stages of the present round have left behind."""
 
@@ -66,15 +67,17 @@ class CellStages:
         options = self.options.data
         file, longest = model.tokenizer_file, self.size.max_tokens
         tokenizer = encoders.encoder(options.tokenizer, file, longest)
+        goal = objective(tokenizer, model, self.size)
+        calibration = layers.calibration(self.options.inference, valid)
         batches = data.prepare(
             train,
             test,
             tokenizer,
-            objective(tokenizer, model, self.size),
+            goal,
             options,
             micro=self.micro,
             seed=seed,
-            calibration=layers.calibration(self.options.inference, valid),
+            calibration=calibration,
         )
         self.record.batches = batches
         return batches

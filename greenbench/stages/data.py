@@ -159,7 +159,8 @@ def encoded(
     """
     before = tokenizer.encoded
     rows = tokenise(examples)
-    missing = texts * len(examples) - (tokenizer.encoded - before)
+    newly_encoded = tokenizer.encoded - before
+    missing = texts * len(examples) - newly_encoded
     return rows, max(0, missing)
 
 
@@ -181,9 +182,8 @@ def batch_proof(asked: int, trained: float | None, answered: Sequence[AnsweredBa
     largest = max((batch.rows for batch in answered), default=None)
     got: float | None = trained
     if largest is not None:
-        # A single batch may hold all examples there are.
-        fills = largest == asked or (len(answered) == 1 and largest < asked)
-        if not fills:
+        holds_all_examples = len(answered) == 1 and largest < asked
+        if largest != asked and not holds_all_examples:
             got = largest
         elif trained is None:
             got = asked

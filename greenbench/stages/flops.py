@@ -114,7 +114,8 @@ def _further_tokens(kind: _ModelKind, batch: AnsweredBatch) -> int:
         raise ValueError(
             "its passes follow no polynomial, from which the cost of a further token could be read"
         )
-    return sum(cost.token(batch.tokens + i) for i in range(1, batch.written))
+    first, end = batch.tokens + 1, batch.tokens + batch.written
+    return sum(cost.token(keys) for keys in range(first, end))
 
 
 class _ModelKind:

@@ -35,7 +35,10 @@ def deepest(kinds: Sequence[str], count: int) -> tuple[int, ...]:
     """
     candidates = list(range(1, len(kinds) - 1))
     if LOCAL in kinds:
-        candidates = [i for i, kind in enumerate(kinds) if kind == LOCAL and i > 0]
+        candidates = []
+        for number, kind in enumerate(kinds):
+            if kind == LOCAL and number > 0:
+                candidates.append(number)
     why = "the first stays, and so do the global ones, or the last where all are global"
     return _last(candidates, count, len(kinds), why)
 
@@ -66,7 +69,8 @@ def _last(candidates: Iterable[int], count: int, total: int, why: str) -> tuple[
             f"{len(layers)} may be: {why}; choose a smaller fraction, or another "
             "inference.layer_choice"
         )
-    return tuple(sorted(layers[len(layers) - count :]))
+    last = layers[len(layers) - count :]
+    return tuple(sorted(last))
 
 
 RULES: dict[str, Callable[[Sequence[str], int], tuple[int, ...]]] = {

@@ -57,12 +57,17 @@ class Depth:
     @property
     def kept(self) -> list[int]:
         """Layers that were not left out."""
-        return [i for i in range(self.total) if i not in self.gone]
+        return _without(self.gone, self.total)
 
     @property
     def missing(self) -> tuple[int, ...]:
         """Layers that did not run."""
-        return tuple(i for i in range(self.total) if i not in self.ran)
+        return tuple(_without(self.ran, self.total))
+
+
+def _without(some: Sequence[int], total: int) -> list[int]:
+    """Return the numbers below ``total`` but ``some``."""
+    return [number for number in range(total) if number not in some]
 
 
 def shortens(options: InferenceOptions) -> bool:
@@ -132,7 +137,7 @@ def leave_out(model: PreTrainedModel, gone: Sequence[int]) -> None:
     """Leave the layers ``gone`` out of ``model``, in place; the others keep their attention."""
     stack = model.base_model
     layer_types = kinds(model)
-    kept = [i for i in range(len(layer_types)) if i not in gone]
+    kept = _without(gone, len(layer_types))
     stack.layers = nn.ModuleList([stack.layers[i] for i in kept])
     for number, layer in enumerate(stack.layers):
         _renumber(layer, number)

@@ -150,7 +150,9 @@ def _schedule(
     falling = max(1, steps - rising)
 
     def factor(step: int) -> float:
-        return min((step + 1) / rising, max(0.0, (steps - step) / falling))
+        up = (step + 1) / rising
+        down = max(0.0, (steps - step) / falling)
+        return min(up, down)
 
     return torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
 
@@ -162,7 +164,11 @@ def _trainable_tensors(model: nn.Module) -> dict[str, nn.Parameter]:
 def _trainable_dtypes(model: nn.Module) -> tuple[str, ...]:
     """Return the dtypes of the trainable tensors, sorted: ``float32``."""
     tensors = _trainable_tensors(model).values()
-    return tuple(sorted({str(tensor.dtype).removeprefix("torch.") for tensor in tensors}))
+    dtypes = set()
+    for tensor in tensors:
+        name = str(tensor.dtype)
+        dtypes.add(name.removeprefix("torch."))
+    return tuple(sorted(dtypes))
 
 
 def _norms(model: nn.Module) -> dict[str, torch.Tensor]:
@@ -179,7 +185,8 @@ def sample_rows(model: nn.Module) -> dict[str, torch.Tensor]:
     for name, tensor in _trainable_tensors(model).items():
         if tensor.ndim == 2:  # noqa: PLR2004
             every = max(1, len(tensor) // ROWS)
-            rows[name] = tensor.detach()[::every][:ROWS].clone()
+            some = tensor.detach()[::every]
+            rows[name] = some[:ROWS].clone()
     return rows
 
 

@@ -43,8 +43,10 @@ def held_formats(model: nn.Module) -> dict[str, dict[str, int]]:
     """
     sizes: dict[str, dict[str, int]] = {}
     for name, module in convertible(model).items():
-        size = module.weight.numel() * stored_tensor(module.weight).element_size()
-        by_format = sizes.setdefault(re.sub(r"\.\d+\b", ".*", name), {})
+        stored = stored_tensor(module.weight)
+        size = module.weight.numel() * stored.element_size()
+        without_number = re.sub(r"\.\d+\b", ".*", name)
+        by_format = sizes.setdefault(without_number, {})
         held = format_of(module)
         by_format[held] = by_format.get(held, 0) + size
     return sizes
@@ -54,7 +56,8 @@ def classes(model: nn.Module) -> dict[str, int]:
     """Return how many convertible layers have each class of module and weight."""
     counts: Counter[str] = Counter()
     for module in convertible(model).values():
-        counts[f"{type(module).__name__}[{type(module.weight).__name__}]"] += 1
+        layer, weight = type(module).__name__, type(module.weight).__name__
+        counts[f"{layer}[{weight}]"] += 1
     return dict(counts)
 
 
@@ -90,7 +93,8 @@ def values(module: nn.Linear) -> torch.Tensor:
     weight = module.weight.detach()
     if library == "bitsandbytes":
         # Rows of -127 to 127 with a scale each.
-        return weight.float() * _row_scales(module).float()[:, None] / 127
+        scales = _row_scales(module).float()
+        return weight.float() * scales[:, None] / 127
     return weight
 
 

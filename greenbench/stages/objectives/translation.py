@@ -65,10 +65,7 @@ class Translation:
         return Encoded(rows=prompts, tokens=sum(map(len, prompts)))
 
     def training_batch(self, rows: Sequence[Row]) -> dict[str, torch.Tensor]:
-        """Pad on the right; all tensors have shape (batch, tokens).
-
-        ``labels`` ignore prompt and padding.
-        """
+        """Pad on the right, to shape (batch, tokens); ``labels`` ignore prompt and padding."""
         ids, masks, labels = [], [], []
         for prompt, target in rows:
             text = torch.tensor(prompt + target)

@@ -19,14 +19,13 @@ the letters and digits of the newest versions of Unicode depend on the version o
 
 from __future__ import annotations
 
-import heapq
 import json
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 from greenbench.errors import UsageError
 from greenbench.stages.tokenizers.added_tokens import AddedVocabulary, read_added_tokens
+from greenbench.stages.tokenizers.byte_pairs import CHARACTERS, BytePairModel
 from greenbench.stages.tokenizers.components import (
     read_normalizers,
     read_special_ids,
@@ -35,138 +34,13 @@ from greenbench.stages.tokenizers.components import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from greenbench.stages.tokenizers.components import Json
 
 _CACHED_WORDS: Final = 10_000
 _CACHED_WORD_LENGTH: Final = 255
-_MODEL_DEFAULTS: Final[Mapping[str, tuple[object, ...]]] = {
-    "type": ("BPE",),
-    "dropout": (None, 0),
-    "continuing_subword_prefix": (None, ""),
-    "end_of_word_suffix": (None, ""),
-    "byte_fallback": (None, False),
-}
-_MERGED_AWAY: Final = -1
-
-
-def _printable_bytes() -> list[str]:
-    """Return, for each byte, the printable character that stands for it in a GPT-2 vocabulary."""
-    printable: set[int] = set()
-    for first, last in ("!~", "¡¬", "®ÿ"):
-        printable.update(range(ord(first), ord(last) + 1))
-    others = iter(range(256, 512))
-    characters = []
-    for byte in range(256):
-        code = byte if byte in printable else next(others)
-        characters.append(chr(code))
-    return characters
-
-
-_CHARACTERS: Final = _printable_bytes()
-_BYTES: Final = {character: byte for byte, character in enumerate(_CHARACTERS)}
-
-
-class _BPEModel:
-    """Vocabulary and ranked merges: from the bytes of one word to ids."""
-
-    def __init__(self, spec: Json, where: str) -> None:
-        for name, allowed in _MODEL_DEFAULTS.items():
-            if spec.get(name, allowed[0]) not in allowed:
-                known = (f"{name} {allowed[0]}",)
-                raise unsupported(where, f"model with {name}", spec[name], known)
-        self.vocabulary: dict[str, int] = dict(spec["vocab"])
-        self._merges = _ranked_merges(spec["merges"], self.vocabulary)
-        self._whole_words = bool(spec.get("ignore_merges"))
-        self._fuse_unknown = bool(spec.get("fuse_unk"))
-        self._bytes = [self.vocabulary.get(character) for character in _CHARACTERS]
-        self._unknown: int | None = None
-        if spec.get("unk_token") is not None and None in self._bytes:
-            self._unknown = self.vocabulary[spec["unk_token"]]
-
-    def encode_word(self, word: str) -> list[int]:
-        """Return the ids of one pre-tokenized ``word``."""
-        encoded = word.encode()
-        if self._whole_words:
-            token = "".join([_CHARACTERS[byte] for byte in encoded])
-            if token in self.vocabulary:
-                return [self.vocabulary[token]]
-        return self._merge(self._symbols(encoded))
-
-    def _symbols(self, encoded: bytes) -> list[int]:
-        """Return one id per byte.
-
-        A byte outside the vocabulary is the unknown token, or nothing if there is none.
-        """
-        ids: list[int] = []
-        after_unknown = False
-        for byte in encoded:
-            symbol = self._bytes[byte]
-            if symbol is not None:
-                ids.append(symbol)
-                after_unknown = False
-                continue
-            fused = after_unknown and self._fuse_unknown
-            if self._unknown is not None and not fused:
-                ids.append(self._unknown)
-            after_unknown = True
-        return ids
-
-    def _merge(self, ids: list[int]) -> list[int]:
-        """Merge ``ids`` in place, always the adjacent pair of lowest rank, the leftmost first.
-
-        The symbols form a linked list and the candidate pairs a heap, so a word of n bytes takes
-        O(n log n) steps: where no pre-tokenizer splits, a word is a whole text. Heap entries that
-        other merges made stale are skipped.
-        """
-        merges = self._merges
-        end = len(ids)
-        following = list(range(1, end + 1))
-        preceding = list(range(-1, end - 1))
-        heap = []
-        for place, pair in enumerate(pairwise(ids)):
-            if pair in merges:
-                rank, merged = merges[pair]
-                heap.append((rank, merged, place))
-        heapq.heapify(heap)
-        while heap:
-            _, merged, left = heapq.heappop(heap)
-            right = following[left]
-            if right >= end:
-                continue
-            present = merges.get((ids[left], ids[right]))
-            if present is None or present[1] != merged:
-                continue
-            ids[left] = merged
-            ids[right] = _MERGED_AWAY
-            after = following[left] = following[right]
-            if after < end:
-                preceding[after] = left
-                pair = (merged, ids[after])
-                if pair in merges:
-                    heapq.heappush(heap, (*merges[pair], left))
-            before = preceding[left]
-            if before >= 0:
-                pair = (ids[before], merged)
-                if pair in merges:
-                    heapq.heappush(heap, (*merges[pair], before))
-        return [symbol for symbol in ids if symbol != _MERGED_AWAY]
-
-
-def _ranked_merges(
-    merges: Iterable[str | list[str]], vocabulary: Mapping[str, int]
-) -> dict[tuple[int, int], tuple[int, int]]:
-    """Return rank and id of the merged token by the ids of the pair.
-
-    Files write a merge as the string "a b" or as the list ["a", "b"].
-    """
-    ranked = {}
-    for rank, merge in enumerate(merges):
-        left, right = merge.split(" ") if isinstance(merge, str) else merge
-        merged = vocabulary[left + right]
-        ranked[vocabulary[left], vocabulary[right]] = (rank, merged)
-    return ranked
+_BYTES: Final = {character: byte for byte, character in enumerate(CHARACTERS)}
 
 
 class PythonBPE:
@@ -181,7 +55,7 @@ class PythonBPE:
         if spec.get("decoder") and spec["decoder"]["type"] != "ByteLevel":
             raise unsupported(where, "decoder", spec["decoder"]["type"], ("ByteLevel",))
         self._where = where
-        self._model = _BPEModel(spec["model"], where)
+        self._model = BytePairModel(spec["model"], where)
         self._before, self._after = read_special_ids(spec.get("post_processor"), where)
         self._splitters = read_splitters(spec.get("pre_tokenizer"), where)
         normalizers = read_normalizers(spec.get("normalizer"), where)
@@ -234,7 +108,8 @@ class PythonBPE:
             UsageError: ``max_length`` leaves no room for the special tokens.
             UnicodeEncodeError: the text holds half of a surrogate pair, which has no UTF-8 form.
         """
-        room = self._room(max_length)
+        special = len(self._before) + len(self._after)
+        room = _room(max_length, special, self._where)
         self.encoded += 1
         ids: list[int] = []
         for piece, token_id in self._added.split(text):
@@ -265,18 +140,6 @@ class PythonBPE:
             return self._separator.join(tokens)
         return b"".join(map(_token_bytes, tokens)).decode(errors="replace")
 
-    def _room(self, max_length: int | None) -> int | None:
-        if max_length is None:
-            return None
-        room = max_length - len(self._before) - len(self._after)
-        if room < 0:
-            special = max_length - room
-            raise UsageError(
-                f"{self._where}: max_length {max_length} has no room for the {special} special "
-                f"tokens that this tokenizer adds; give at least {special}"
-            )
-        return room
-
     def _encode_into(self, ids: list[int], text: str) -> None:
         words = [text]
         for split in self._splitters:
@@ -293,6 +156,18 @@ class PythonBPE:
         if len(self._cache) < _CACHED_WORDS and len(word) <= _CACHED_WORD_LENGTH:
             self._cache[word] = ids
         return ids
+
+
+def _room(max_length: int | None, special: int, where: str) -> int | None:
+    """Return how many ids fit beside the ``special`` ones; None for any number."""
+    if max_length is None:
+        return None
+    if max_length < special:
+        raise UsageError(
+            f"{where}: max_length {max_length} has no room for the {special} special tokens that "
+            f"this tokenizer adds; give at least {special}"
+        )
+    return max_length - special
 
 
 def _token_bytes(token: str) -> bytes:

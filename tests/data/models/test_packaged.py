@@ -281,9 +281,9 @@ def _write_gguf(file: Path) -> None:
     import gguf
     import numpy as np
 
-    from greenbench.stages.tokenizers.python_bpe import _CHARACTERS
+    from greenbench.stages.tokenizers.byte_pairs import CHARACTERS
 
-    words = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", *_CHARACTERS, "ĠĠ", "in", "int", "20"]
+    words = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", *CHARACTERS, "ĠĠ", "in", "int", "20"]
     merges = ["Ġ Ġ", "i n", "in t", "2 0"]
     wide, deep = 32, 64
     writer = gguf.GGUFWriter(file, "llama")
