@@ -1,4 +1,4 @@
-"""What is this suite's own: where its matrix stands, and that it is measured one cell at a time."""
+"""This suite: where its matrix is, and that its cells are measured one at a time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HERE = Path(__file__).parent
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Read the matrix when benchmarks are asked for, and only then."""
+    """Read the matrix if benchmarks are requested, and only then."""
     if any(_in_bench(config.invocation_params.dir / arg.split("::")[0]) for arg in config.args):
         refuse_xdist(config)
         use_matrix(config, HERE / "experiment.md", HERE / "variants")
