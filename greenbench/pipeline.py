@@ -210,10 +210,10 @@ class Pipeline:
     def _judge(self) -> Judged:
         """Score the outputs; those for the deciding examples are made here, outside of the work."""
         self.progress("scoring")
-        examples = self.dataset.deciding
         with self.toggles.quiet():
-            batches = self._batches
-            deciding = self.toggles.answers(self._net, batches, examples) if examples else ()
+            deciding: Opaque = ()
+            if examples := self.dataset.deciding:
+                deciding = self.toggles.answers(self._net, self._batches, examples)
             return self.dataset.judge(self._outputs, deciding)
 
     def _repeat(self, windows: Sequence[Window]) -> tuple[tuple[Window, ...], tuple[str, ...]]:

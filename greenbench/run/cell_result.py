@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from greenbench.errors import GreenbenchError
 from greenbench.run.doubts import doubts_of
@@ -15,10 +15,10 @@ from greenbench.stats.uncertainty import energies
 from greenbench.types import CellResult
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from greenbench.pipeline import Pipeline
-    from greenbench.types import Facts, Round, Status
+    from greenbench.types import Cell, Facts, Quantity, Round, Status
 
 
 @dataclass(slots=True)
@@ -58,19 +58,12 @@ def summarise(
     """
     cell = pipeline.cell
     effect, without_effect = effect_of(rounds, cell.options)
-    copies = memory.outputs.identical_outputs(cell, rounds)
-    void = list(degenerate(rounds))
-    warnings = list(doubts_of(rounds))
+    void, warnings = _findings(rounds, cell, memory)
     if kernel.before is not None:
         warnings += memory.kernel.warnings(kernel.before, kernel.after)
-    warnings += collapsed(rounds)
-    if _has_probabilities(rounds):
-        void += copies
-    else:  # texts may well come out alike
-        warnings += copies
     if kernel.failure:
         warnings.append(kernel.failure)
-    doubts = [*(f"{DEGENERATE}: {reason}" for reason in void), *warnings]
+    doubts = [f"{DEGENERATE}: {reason}" for reason in void] + warnings
     return CellResult(
         id=cell.id,
         task=cell.task,
@@ -78,19 +71,14 @@ def summarise(
         model=pipeline.model.source,
         data=dict(pipeline.dataset.facts) if rounds else {},
         checkpoint=dict(pipeline.model.facts) if rounds else {},
-        seeds=tuple(one_round.seed for one_round in rounds),
-        status=status_of(rounds, error),
-        rounds=tuple(rounds),
-        quality=mean_quality(rounds),
-        energy=energies([one_round.whole.energy for one_round in rounds]) if rounds else {},
-        stages=stages(rounds),
         efficiency=efficiency(rounds) if rounds else {},
+        quality=mean_quality(rounds),
         effect=effect,
         without_effect=without_effect,
         degenerate=tuple(void),
         yardstick=kernel.record,
         doubts=tuple(dict.fromkeys(doubts)),
-        error=None if error is None else sentence(error),
+        **_common(rounds, error),
     )
 
 
@@ -98,20 +86,46 @@ def summarise_function(
     rounds: Sequence[Round], *, name: str, error: Exception | None = None
 ) -> CellResult:
     """Return what the rounds of a plain function show together."""
-    return CellResult(
-        id=name,
-        task="",
-        variant="",
-        model="",
-        data={},
-        seeds=tuple(one_round.seed for one_round in rounds),
-        status=status_of(rounds, error),
-        rounds=tuple(rounds),
-        energy=energies([one_round.whole.energy for one_round in rounds]) if rounds else {},
-        stages=stages(rounds),
-        doubts=doubts_of(rounds),
-        error=None if error is None else sentence(error),
-    )
+    doubts = doubts_of(rounds)
+    common = _common(rounds, error)
+    return CellResult(id=name, task="", variant="", model="", data={}, doubts=doubts, **common)
+
+
+class CommonParts(TypedDict):
+    """What the results of cells and of plain functions have in common."""
+
+    seeds: tuple[int, ...]
+    status: Status
+    rounds: tuple[Round, ...]
+    energy: Mapping[str, Quantity]
+    stages: Mapping[str, Mapping[str, Quantity]]
+    error: str | None
+
+
+def _common(rounds: Sequence[Round], error: Exception | None) -> CommonParts:
+    windows = [one_round.whole.energy for one_round in rounds]
+    return {
+        "seeds": tuple(one_round.seed for one_round in rounds),
+        "status": status_of(rounds, error),
+        "rounds": tuple(rounds),
+        "energy": energies(windows) if windows else {},
+        "stages": stages(rounds),
+        "error": None if error is None else sentence(error),
+    }
+
+
+def _findings(
+    rounds: Sequence[Round], cell: Cell, memory: SessionMemory
+) -> tuple[list[str], list[str]]:
+    """Return why the cell predicts nothing, and what a reader should be warned of."""
+    void = list(degenerate(rounds))
+    warnings = [*doubts_of(rounds), *collapsed(rounds)]
+    copies = memory.outputs.identical_outputs(cell, rounds)
+    if _has_probabilities(rounds):
+        void += copies
+    else:  # texts may well come out alike
+        warnings += copies
+    return void, warnings
 
 
 def status_of(rounds: Sequence[Round], error: Exception | None) -> Status:

@@ -58,7 +58,7 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pair:
+class RunPair:
     """A run and the cells that its cells are compared with."""
 
     run: str
@@ -103,11 +103,11 @@ def compare(
 # --- what is compared with what -------------------------------------------------------------------
 
 
-def _pair(baseline: Run, run: Run) -> Pair:
+def _pair(baseline: Run, run: Run) -> RunPair:
     """Pair cells by their ids, or by task if the two runs measured other variants."""
     if set(baseline.cells) & set(run.cells):
         reason = f"{baseline.name} has it and {run.name} has not: removed, renamed or not run"
-        return Pair(
+        return RunPair(
             run=run.name,
             baseline=baseline.name,
             cells=run.cells,
@@ -124,10 +124,10 @@ def _pair(baseline: Run, run: Run) -> Pair:
             f"{run.name}: it shares neither a cell nor a task with {baseline.name}; "
             "give runs of the same tasks"
         )
-    return Pair(run=run.name, baseline=baseline.name, cells=run.cells, saved=saved, gone={})
+    return RunPair(run=run.name, baseline=baseline.name, cells=run.cells, saved=saved, gone={})
 
 
-def _with_own_baseline(run: Run) -> Pair:
+def _with_own_baseline(run: Run) -> RunPair:
     """Pair each variant's cell with V0's of the same task and run."""
     own, variants = [], {}
     for name, cell in run.cells.items():
@@ -145,7 +145,7 @@ def _with_own_baseline(run: Run) -> Pair:
             f"{run.name}: it has no variant beside V0 of the same task; give a second run, or one "
             'of `pytest bench -k "V0 or V7"`'
         )
-    return Pair(run=run.name, baseline=f"V0 of {run.name}", cells=variants, saved=saved, gone={})
+    return RunPair(run=run.name, baseline=f"V0 of {run.name}", cells=variants, saved=saved, gone={})
 
 
 def _one_a_task(cells: Sequence[Measured], name: str) -> dict[str, Measured]:
@@ -228,7 +228,7 @@ def _primary_score(task: str, cells: Sequence[CellRecord]) -> str | None:
 # --- the verdicts ---------------------------------------------------------------------------------
 
 
-def _compared(pair: Pair, rules: Rules) -> Comparison:
+def _compared(pair: RunPair, rules: Rules) -> Comparison:
     def baseline_cell(reference: str, cell: Measured) -> Measured | None:
         """Return the baseline's cell, if a gate's reference names its variant."""
         saved = pair.saved.get(cell.id)

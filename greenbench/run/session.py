@@ -69,9 +69,9 @@ class Session:
         """Return the cells of ``task``; raises UsageError if the matrix has no such task."""
         known = [row.name for row in self.matrix.tasks if row.name in TASKS]
         if task not in known:
+            names = ", ".join(known) or "none"
             raise UsageError(
-                f"there is no task {task!r}; experiment.md and greenbench have: "
-                f"{', '.join(known) or 'none'}"
+                f"there is no task {task!r}; experiment.md and greenbench have: {names}"
             )
         seed, rounds = self.settings.seed, self.settings.rounds
         cells = cells_of(task, self.matrix.variants, self.profile, seed=seed, rounds=rounds)
