@@ -362,8 +362,8 @@ def _print_comparison(comparison: Comparison, *, markdown: bool) -> None:
     if markdown:
         print(verdicts.markdown(comparison.verdicts, title))  # noqa: T201
         return
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 132)
-    verdicts.tell(console, comparison.verdicts, title)
+    console = Console(highlight=False)
+    verdicts.print_comparison(console, comparison.verdicts, title)
     console.print(f"gates: {comparison.gates_of}", soft_wrap=True, markup=False)
 
 

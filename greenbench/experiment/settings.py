@@ -209,6 +209,13 @@ class Settings:
         default=False,
     )
     plan: bool = option("", switch, "print what would run and cost; run nothing", default=False)
+    verbose: bool = option(
+        "",
+        switch,
+        "print every warning, how rounds differ, and which outputs failed (default: the ten "
+        "warnings that change most)",
+        default=False,
+    )
     cpu_watts: float | None = option(
         "W",
         optional(number(0.01)),

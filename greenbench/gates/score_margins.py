@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from greenbench.stats.paired import PairedDifference
     from greenbench.types import Facts
 
+NO_INTERVAL = "compared as they stand: no interval is known"
+"""The method for scores without intervals."""
+
 
 def estimate(gate: Gate, here: CellRecord, there: CellRecord | None) -> Estimate:
     """Return the margin by which a cell's score meets a gate.
@@ -122,7 +125,7 @@ def _margin(gate: Gate, excess: Metric, offset: float, reference: float, how: st
     plain = Estimate(margin=sign * (middle - offset), shown=shown, how=how)
     halves = _halves(excess)
     if halves is None:
-        return replace(plain, how="compared as they stand: no interval is known")
+        return replace(plain, how=NO_INTERVAL)
     below, above = halves.down / Z, halves.up / Z
     if gate.upper:
         return replace(plain, below=above, above=below)

@@ -6,10 +6,11 @@ judge the gates, write the verdicts, set the exit status.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
+from greenbench.plugin.benchmark_table import hide_benchmark_table
 from greenbench.plugin.errors import usage_errors
 from greenbench.plugin.judgement import Judgement
 from greenbench.plugin.selection import compared, selective
@@ -38,7 +39,8 @@ class Suite:
     ) -> None:
         """Read matrix and settings; raises UsageError for what is wrong in them."""
         self.session = Session(config.getoption, config.rootpath, experiment, variants)
-        self.summary = Summary(self.session.settings.results, config.rootpath)
+        settings = self.session.settings
+        self.summary = Summary(settings.results, config.rootpath, verbose=settings.verbose)
         self.gatekeeper = Gatekeeper(
             self.session, lambda: compared(config), selective=selective(config)
         )
@@ -131,14 +133,21 @@ class Suite:
             )
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_terminal_summary(self, terminalreporter: Any, config: pytest.Config) -> None:
-        """Print the table, the warnings and the files."""
+    def pytest_terminal_summary(
+        self, terminalreporter: pytest.TerminalReporter, config: pytest.Config
+    ) -> None:
+        """Print the answer, the table, the warnings and the files."""
+        variants = [record for record in self.summary.records if record.variant]
+        if variants:
+            hide_benchmark_table(config, gated=bool(self.gatekeeper.gates))
         self.summary.show(
             terminalreporter,
-            [cell.id for cell in self.session.selected],
-            self.session.results.paths,
-            config.option.keyword,
-            self.session.matrix,
+            measured=self.gatekeeper.measured(variants),
+            selected=[cell.id for cell in self.session.selected],
+            paths=self.session.results.paths,
+            keyword=config.option.keyword,
+            experiment=self.session.matrix,
+            allow=self.session.settings.allow,
         )
 
 

@@ -1,59 +1,76 @@
-"""The second table: each cell's joules side by side, by channel, in all, above the idle machine's, and by work done."""
+"""The second table: each cell's joules by channel, net of idle, and by work done.
+
+It is printed only if it adds to the first one. On a narrow terminal columns are left out in this
+order: total, J/sample, DRAM, CPU, GPU, net of idle, J/correct.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from greenbench.report.numbers import quantity
+from greenbench.report.layout import Column
+from greenbench.report.numbers import UNKNOWN, quantity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rich.console import Console
-
+    from greenbench.report.names import ShortNames
     from greenbench.results.reading import CellRecord
 
-COLUMNS = (
-    ("GPU", "energy", "gpu_j", "J"),
-    ("CPU", "energy", "cpu_j", "J"),
-    ("DRAM", "energy", "dram_j", "J"),
-    ("in all", "energy", "total_j", "J"),
-    ("above idle", "energy", "total_net_j", "J"),
-    ("inference: a sample", "efficiency", "j_per_sample", "J"),
-    ("a correct one", "efficiency", "j_per_correct", "J"),
+
+class Joules(NamedTuple):
+    """A column: its heading, where the quantity stands in a record, and when it is dropped."""
+
+    heading: str
+    place: str
+    key: str
+    dropped: int
+
+
+CHANNELS = (
+    Joules("GPU", "energy", "gpu_j", 5),
+    Joules("CPU", "energy", "cpu_j", 4),
+    Joules("DRAM", "energy", "dram_j", 3),
 )
-"""Heading, where the quantity stands in a record, and its unit."""
+TOTAL = Joules("total", "energy", "total_j", 1)
+DERIVED = (
+    Joules("net of idle", "energy", "total_net_j", 6),
+    Joules("J/sample", "efficiency", "j_per_sample", 2),
+    Joules("J/correct", "efficiency", "j_per_correct", 7),
+)
 
 
-NAME = 14
-"""Letters of a cell's name that stand in one line at least."""
+def columns(records: Sequence[CellRecord], names: ShortNames) -> list[Column]:
+    """Return the columns that are known of any cell; none if they would only repeat the total.
 
-
-def show(console: Console, records: Sequence[CellRecord]) -> None:
-    """Print one line a cell that has joules; columns that nobody knows, or that repeat the only channel, are left out."""
-    from rich.box import SIMPLE_HEAD
-    from rich.markup import escape
-    from rich.table import Table
-
-    shown = [c for c in COLUMNS if any(text(r, c) != "-" for r in records)]
-    channels = [c for c in shown if c[2] in {"gpu_j", "cpu_j", "dram_j"}]
-    if len(channels) == 1:
-        shown = [c for c in shown if c[2] != "total_j"]
+    The joules of a single channel are the total, which the first table has.
+    """
+    channels = _known(records, CHANNELS)
+    shown = _known(records, DERIVED)
+    if len(channels) > 1:
+        shown = [*channels, TOTAL, *shown]
     if not shown:
-        return
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("cell", overflow="fold", min_width=NAME)
-    for heading, *_ in shown:
-        table.add_column(heading, justify="right", no_wrap=True)
-    for record in records:
-        table.add_row(escape(record.id), *(text(record, c) for c in shown))
-    console.print(table)
+        return []
+    cells = Column(heading="cell", texts=[names[record.id] for record in records])
+    return [cells, *(_column(records, joules) for joules in shown)]
 
 
-def text(record: CellRecord, column: tuple[str, str, str, str]) -> str:
-    """Return one entry; ``-`` where it is not known."""
-    _, place, name, unit = column
-    if name == "j_per_correct" and record.degenerate:
-        return "-"  # a model that always says the commoner thing is right most of the time
-    quantities = record.energy if place == "energy" else record.efficiency
-    return quantity(quantities.get(name), unit)
+def _known(records: Sequence[CellRecord], choice: Sequence[Joules]) -> list[Joules]:
+    return [joules for joules in choice if not _column(records, joules).is_empty]
+
+
+def _column(records: Sequence[CellRecord], joules: Joules) -> Column:
+    return Column(
+        heading=joules.heading,
+        texts=[entry(record, joules) for record in records],
+        dropped=joules.dropped,
+        numbers=True,
+    )
+
+
+def entry(record: CellRecord, joules: Joules) -> str:
+    """Return one entry; ``-`` if it is unknown."""
+    if joules.key == "j_per_correct" and record.degenerate:
+        return UNKNOWN  # one answer for everything is right most of the time
+    quantities = record.energy if joules.place == "energy" else record.efficiency
+    return quantity(quantities.get(joules.key), "J")

@@ -1,4 +1,4 @@
-"""How numbers are written: with their unit, and with what is known of their uncertainty."""
+"""How numbers are written: with their unit, and with no more digits than are known."""
 
 from __future__ import annotations
 
@@ -8,39 +8,93 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from greenbench.types import Quantity
 
+UNKNOWN = "-"
+PREFIXES = (("", 0.01), ("m", 1e-5), ("u", 1e-8))
+"""Prefixes of units, each with the smallest number of units that is written with it."""
+MOST_PLACES = 6
+"""Decimal places at most, where more would be needed to tell a bound from no change."""
+
 
 def unit(value: float | None, name: str) -> str:
-    """``12.3 s``; a value that nobody measured is said to be so."""
+    """Return ``12.3 s``: three digits, from 100 on no decimals; ``unmeasured`` for None."""
     if value is None:
         return "unmeasured"
-    return f"{value:.3g} {name}" if abs(value) < 100 else f"{value:.0f} {name}"  # noqa: PLR2004
+    if abs(value) < 100:  # noqa: PLR2004
+        return f"{value:.3g} {name}"
+    return f"{value:.0f} {name}"
 
 
 def plus_minus(value: float | None, uncertainty: float | None, name: str) -> str:
-    """``123.4 +- 2.1 J``: the half-width of the 95 % interval to two digits, the value to the same place."""
+    """Return ``123.4 +- 2.1 J``: the half-width of the 95 % interval to two digits.
+
+    The value is rounded to the same place.
+    """
     if value is None or not uncertainty:
         return unit(value, name)
     places = 1 - math.floor(math.log10(uncertainty))
-    if float(f"{uncertainty:.1e}") >= 10 ** (
-        2 - places
-    ):  # 0.0996 rounds up to 0.10, one place less
+    rounded = float(f"{uncertainty:.1e}")
+    if rounded >= 10 ** (2 - places):  # 0.0996 rounds up to 0.10, one place less
         places -= 1
-    shown = max(0, places)
-    return f"{round(value, places):.{shown}f} +- {round(uncertainty, places):.{shown}f} {name}"
+    decimals = max(0, places)
+    number = f"{round(value, places):.{decimals}f}"
+    return f"{number} +- {round(uncertainty, places):.{decimals}f} {name}"
 
 
 def quantity(quantity: Quantity | None, name: str) -> str:
-    """Write a quantity; ``-`` if it is unknown: the reason stands in the results file."""
+    """Return a quantity with its uncertainty, in milli- or microunits if it is small.
+
+    ``-`` if it is unknown; the results file says why.
+    """
     if quantity is None or quantity.value is None:
-        return "-"
-    return plus_minus(quantity.value, quantity.uncertainty, name)
+        return UNKNOWN
+    value, uncertainty = quantity.value, quantity.uncertainty
+    for prefix, factor in PREFIXES:
+        if abs(value) >= factor:
+            scaled = None if uncertainty is None else uncertainty / factor
+            return plus_minus(value / factor, scaled, f"{prefix}{name}")
+    return plus_minus(value, uncertainty, name)
 
 
-def ratio(value: float | None, base: float | None) -> str:
-    """``62 %`` of the baseline."""
-    return f"{100 * value / base:.0f} %" if value is not None and base else "-"
+def ratio(value: float, low: float, high: float, separator: str = " to ") -> str:
+    """Return ``0.62 (0.55 to 0.70)``; a bound that excludes 1 is never rounded to 1."""
+    least = 2 if value < 2 else 1  # noqa: PLR2004  0.94, but 5.7
+    places = max(least, _places(low, high))
+    if value >= 100:  # noqa: PLR2004
+        places = 0
+    while places < MOST_PLACES and _hides_exclusion(low, high, places):
+        places += 1
+    return f"{value:.{places}f} ({low:.{places}f}{separator}{high:.{places}f})"
 
 
-def difference(value: float | None, base: float | None) -> str:
-    """``-0.021`` against the baseline."""
-    return f"{value - base:+.3f}" if value is not None and base is not None else "-"
+def difference(value: float, low: float, high: float) -> str:
+    """Return ``-0.02 (-0.06 to 0.01)``, to the place that the width of the interval allows."""
+    places = max(2, _places(low, high))
+    while places < MOST_PLACES and _hides_sign(low, high, places):
+        places += 1
+    bounds = f"{_rounded(low, places):.{places}f} to {_rounded(high, places):.{places}f}"
+    rounded = _rounded(value, places)
+    number = f"{rounded:+.{places}f}" if rounded else f"{rounded:.{places}f}"
+    return f"{number} ({bounds})"
+
+
+def _places(low: float, high: float) -> int:
+    """Return the decimal places that show the first digit of half the interval's width."""
+    half = (high - low) / 2
+    if half <= 0 or not math.isfinite(half):
+        return 0
+    return min(MOST_PLACES, -math.floor(math.log10(half)))
+
+
+def _hides_exclusion(low: float, high: float, places: int) -> bool:
+    hides_low = low > 1 and round(low, places) <= 1
+    return hides_low or (high < 1 and round(high, places) >= 1)
+
+
+def _hides_sign(low: float, high: float, places: int) -> bool:
+    hides_low = low > 0 and round(low, places) <= 0
+    return hides_low or (high < 0 and round(high, places) >= 0)
+
+
+def _rounded(value: float, places: int) -> float:
+    """Return the rounded value, without the sign of a zero."""
+    return round(value, places) + 0.0

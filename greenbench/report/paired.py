@@ -1,4 +1,7 @@
-"""How variants differ from V0 on the very same test examples, in lines: pairing sees what two separate intervals would hide."""
+"""How variants differ from V0 on the same test examples: the score, and who alone is right.
+
+Pairing resolves differences that two separate intervals hide.
+"""
 
 from __future__ import annotations
 
@@ -44,26 +47,44 @@ def _paired_outcomes(record: CellRecord, base: CellRecord) -> list[tuple[Facts, 
     return pairs
 
 
-def _line(name: str, metric: str, together: Sequence[tuple[Facts, Facts]]) -> str:
+def _line(name: str, metric: str, pairs: Sequence[tuple[Facts, Facts]]) -> str:
+    from greenbench.stats.paired import mcnemar
+
+    mean = _mean_difference(metric, pairs)
+    rounds, first = "", "; "
+    if len(pairs) > 1:
+        rounds, first = f" in {len(pairs)} rounds", "; in the first "
+    subject = f"{name} against V0 on the same {mean.n} examples{rounds}"
+    return f"{subject}: {_difference(metric, mean)}{first}{_right(mcnemar(*pairs[0]))}"
+
+
+def _mean_difference(metric: str, pairs: Sequence[tuple[Facts, Facts]]) -> Metric:
+    """Return the mean difference over the rounds, with an interval for rows and seeds."""
     from greenbench.stats import paired
 
-    nothing = paired.PairedDifference(None, None, None)
-    each = [paired.differences(one, other).get(metric, nothing) for one, other in together]
-    mean = over_rounds(
-        [Metric(value=d.value, low=d.low, high=d.high, n=together[0][0]["n"]) for d in each]
-    )
+    count = pairs[0][0]["n"]
+    metrics = []
+    for ours, theirs in pairs:
+        difference = paired.differences(ours, theirs).get(metric)
+        if difference is None:
+            metrics.append(Metric(value=None, n=count))
+            continue
+        metrics.append(
+            Metric(value=difference.value, low=difference.low, high=difference.high, n=count)
+        )
+    return over_rounds(metrics)
+
+
+def _difference(metric: str, mean: Metric) -> str:
     if mean.value is None or mean.low is None or mean.high is None:
-        told = f"{metric} cannot be compared"
-    else:
-        proven = "" if mean.low > 0 or mean.high < 0 else ", not told apart"
-        told = f"{metric} {mean.value:+.3f} (95 % {mean.low:+.3f} to {mean.high:+.3f}{proven})"
-    rounds, first = (
-        (f" in {len(together)} rounds", "; in the first ") if len(together) > 1 else ("", "; ")
-    )
-    return f"{name} against V0 on the same {mean.n} examples{rounds}: {told}{first}{_right(paired.mcnemar(*together[0]))}"
+        return f"{metric} cannot be compared"
+    significant = mean.low > 0 or mean.high < 0
+    note = "" if significant else ", not significant"
+    return f"{metric} {mean.value:+.3f} (95 % {mean.low:+.3f} to {mean.high:+.3f}{note})"
 
 
 def _right(test: McNemar) -> str:
     if not test.only_one + test.only_other:
         return "the same ones are right"
-    return f"{test.only_one} right here alone, {test.only_other} in V0 alone (McNemar p = {test.p:.2g})"
+    ours = f"{test.only_one} right here alone"
+    return f"{ours}, {test.only_other} in V0 alone (McNemar p = {test.p:.2g})"

@@ -1,139 +1,225 @@
-"""What a session says of itself: the forecast before the first cell, and table, doubts and files at the end."""
+"""What a session prints: the forecast before the first cell, and the summary at its end.
+
+The summary begins with the answer, then come the table with its caption, the verdicts of gates, at
+most ten warnings, and the files. It is as wide as pytest's own lines: as the terminal, else as
+``COLUMNS`` says, else 80 columns. So a CI log, whose viewer may be of any width, and an e-mail or
+an issue that quotes it show whole lines; ``COLUMNS=120`` in the job shows every column.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from greenbench.experiment import matrix
-from greenbench.report import energy_table as breakdown
-from greenbench.report import numbers, table
-from greenbench.report import paired as pairs
-from greenbench.report import verdicts as gates
-from greenbench.results import loading, reading
+from greenbench.experiment.matrix import ambiguous_keyword
+from greenbench.report import (
+    answer,
+    details,
+    energy_table,
+    numbers,
+    paired,
+    table,
+    verdicts,
+    warnings,
+)
+from greenbench.report.comparison import compare
+from greenbench.report.layout import print_table
+from greenbench.report.names import ShortNames
+from greenbench.report.texts import printable
+from greenbench.results import loading
 from greenbench.results.forecast import forecast
-from greenbench.results.reading import CellRecord
-from greenbench.tasks import TASKS
+from greenbench.results.reading import BASELINE, CellRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
-    from greenbench.gates.verdict import Measured, Verdict
-    from greenbench.results.forecast import ForecastKey
-    from greenbench.types import Cell
+    from pytest import TerminalReporter  # noqa: PT013
+    from rich.console import Console
 
-PRIMARY = {name: task.primary for name, task in TASKS.items()}
-"""Each task's metrics for the table, the first one that is known first."""
-WIDTH = 132
-"""Columns of the table where the output is no terminal."""
+    from greenbench.experiment.matrix import Experiment
+    from greenbench.gates.verdict import Measured, Verdict
+    from greenbench.report.comparison import TaskComparison
+    from greenbench.results.forecast import Forecast, ForecastKey
+    from greenbench.types import Cell
 
 
 class Summary:
     """Collects the session's records, and prints them."""
 
-    def __init__(self, results: Path, root: Path) -> None:
-        """``results`` holds earlier files; paths are printed relative to ``root`` where they lie in it."""
-        self._results, self._root = results, root
+    def __init__(self, results: Path, root: Path, *, verbose: bool = False) -> None:
+        """``results`` holds earlier files; paths in ``root`` are printed relative to it.
+
+        ``verbose`` prints every warning, and how rounds and answers differ.
+        """
+        self._results = results
+        self._root = root
+        self._verbose = verbose
         self.records: list[CellRecord] = []
         self.problems: list[str] = []
+        """What fails the session besides tests and gates."""
         self.notes: tuple[str, ...] = ()
-        """What the session's end showed."""
+        """Warnings about the session."""
         self.verdicts: list[Verdict] = []
         self.earlier: list[Measured] = []
-        """V0 of earlier sessions, where this one has none."""
+        """V0 of earlier sessions, for tasks that this one measured without V0."""
 
     def forecast(self, cells: Sequence[Cell], keys: Mapping[str, ForecastKey]) -> list[str]:
-        """Return the line that says what the run will cost, and one for each results file that could not be read."""
+        """Return what the run will cost by earlier results, and which of these are unreadable."""
         if not cells:
             return []
         runs, problems = loading.load_folder(self._results)
-        known = forecast(cells, runs, keys)
-        if known is None:
-            return [
-                f"greenbench: {_count(cells)}; no earlier results here to estimate the time from",
-                *problems,
-            ]
-        joules = (
-            ""
-            if known.joules is None
-            else f", {numbers.unit(known.joules, 'J')} ({', '.join(known.sources)})"
-        )
-        of_them = "" if known.known == known.asked else f" for the {known.known} seen before"
-        about = f"{numbers.unit(known.seconds, 's')}{joules} measured{of_them}"
-        return [f"greenbench: {_count(cells)}; by earlier results about {about}", *problems]
+        prediction = forecast(cells, runs, keys)
+        count = _count(cells)
+        if prediction is None:
+            line = f"greenbench: {count}; no earlier results here to estimate the time from"
+        else:
+            line = f"greenbench: {count}; by earlier results about {_predicted(prediction)}"
+        return [printable(text) for text in (line, *problems)]
 
     def show(
         self,
-        terminal: Any,
-        asked: Sequence[str],
+        terminal: TerminalReporter,
+        *,
+        measured: Sequence[Measured],
+        selected: Sequence[str],
         paths: Sequence[Path],
         keyword: str,
-        experiment: matrix.Experiment,
+        experiment: Experiment,
+        allow: Collection[str] = (),
     ) -> None:
-        """Print the table, then spreads, doubts, hints and the files. ``asked`` names the cells that were to run."""
+        """Print answer, table, verdicts, warnings and files.
+
+        ``measured`` are the records of the matrix's cells with their circumstances, ``selected``
+        the ids of the cells that were to run, ``keyword`` the argument of ``-k``; ``allow`` names
+        differences that do not keep cells from being compared.
+        """
         if not self.records and not self.problems and not self.verdicts:
             return
         terminal.section("greenbench", sep="=")
-        self._table(terminal)
-        metrics = table.shown_metrics(self.records, PRIMARY)
-        spreads = [line for r in self.records if (line := table.spread(r, metrics.get(r.task, "")))]
-        lines = [
-            *spreads,
-            *pairs.lines(self.records, metrics, self._known),
-            *table.failures(self.records),
-            *table.doubts(self.records),
-            *self.notes,
-            *self._missing(asked),
-            *self._hints(keyword, experiment),
-            *gates.lines(self.verdicts),
-        ]
-        for line in [f"- {text}" for text in lines] + [f"! {text}" for text in self.problems]:
-            terminal.line(line)
+        console = console_of(terminal)
+        names = ShortNames([*(record.id for record in self.records), *selected])
+        comparisons = compare(measured, self.earlier, allow)
+        self._show_answer(console, comparisons, names)
+        self._show_tables(console, comparisons, names)
+        self._show_verdicts(console)
+        notes = [*self._missing(selected), *self._hints(keyword, experiment), *self.notes]
+        self._show_warnings(console, comparisons, names, notes)
+        verdicts.print_lines(console, self.problems, bullet="! ")
         for path in paths:
-            terminal.line(
-                f"wrote {path.relative_to(self._root) if path.is_relative_to(self._root) else path}"
-            )
+            shown = path.relative_to(self._root) if path.is_relative_to(self._root) else path
+            console.print(printable(f"wrote {shown}"), markup=False, soft_wrap=True)
 
-    def _table(self, terminal: Any) -> None:
-        from rich.console import Console
-
-        file = terminal._tw._file  # noqa: SLF001  pytest's own stream, so that order and capturing hold
-        console = Console(
-            file=file, width=None if file.isatty() else WIDTH, highlight=False, soft_wrap=False
-        )
-        if self.records:
-            table.show(console, self.records, PRIMARY, self._known)
-            breakdown.show(console, self.records)
+    def _show_answer(
+        self, console: Console, comparisons: Sequence[TaskComparison], names: ShortNames
+    ) -> None:
+        texts = [answer.sentences(comparison, names) for comparison in comparisons]
         if self.verdicts:
-            gates.show(console, self.verdicts)
+            texts.append(f"Gates: {verdicts.counted(self.verdicts)}.")
+        verdicts.print_lines(console, texts)
+        if texts:
+            console.print()
 
-    @property
-    def _known(self) -> list[CellRecord]:
-        """All records that others can be held against."""
-        return [*self.records, *(m.record for m in self.earlier)]
+    def _show_tables(
+        self, console: Console, comparisons: Sequence[TaskComparison], names: ShortNames
+    ) -> None:
+        if not self.records:
+            return
+        columns = table.columns(self.records, comparisons, names)
+        shown = print_table(console, columns)
+        caption = table.caption(self.records, comparisons, columns, shown)
+        verdicts.print_lines(console, caption)
+        console.print()
+        by_channel = energy_table.columns(self.records, names)
+        if by_channel:
+            print_table(console, by_channel)
+            console.print()
 
-    def _missing(self, asked: Sequence[str]) -> list[str]:
+    def _show_verdicts(self, console: Console) -> None:
+        if self.verdicts:
+            verdicts.show(console, self.verdicts)
+            verdicts.print_lines(console, verdicts.lines(self.verdicts), bullet="- ")
+
+    def _show_warnings(
+        self,
+        console: Console,
+        comparisons: Sequence[TaskComparison],
+        names: ShortNames,
+        notes: Sequence[str],
+    ) -> None:
+        texts = []
+        if self._verbose:
+            texts += self._details(comparisons)
+        has_caption = bool(comparisons) and not self._verbose
+        every = warnings.ranked(self.records, notes, said=has_caption)
+        texts += warnings.lines(every, self.records, names, verbose=self._verbose)
+        verdicts.print_lines(console, texts, bullet="- ")
+
+    def _details(self, comparisons: Sequence[TaskComparison]) -> list[str]:
+        """Return how rounds differ, who is right alone, and which outputs failed."""
+        scores = {comparison.task: comparison.score for comparison in comparisons}
+        texts = []
+        for record in self.records:
+            spread = details.spread(record, scores.get(record.task, ""))
+            if spread is not None:
+                texts.append(spread)
+        known = [*self.records, *(cell.record for cell in self.earlier)]
+        texts += paired.lines(self.records, scores, known)
+        return texts + details.failures(self.records)
+
+    def _missing(self, selected: Sequence[str]) -> list[str]:
         """Name the cells that were to run and left no record: interrupted, or never started."""
-        known = {r.id for r in self.records}
-        lost = [name for name in asked if name not in known]
-        return [f"{', '.join(lost)}: no record, interrupted or not started"] if lost else []
+        known = {record.id for record in self.records}
+        missing = [cell_id for cell_id in selected if cell_id not in known]
+        if not missing:
+            return []
+        return [f"{', '.join(missing)}: no record, interrupted or not started"]
 
-    def _hints(self, keyword: str, experiment: matrix.Experiment) -> list[str]:
-        hint = matrix.ambiguous_keyword(keyword, [v.name for v in experiment.variants])
+    def _hints(self, keyword: str, experiment: Experiment) -> list[str]:
+        """Return what a person should know about the choice of cells."""
+        hint = ambiguous_keyword(keyword, [variant.name for variant in experiment.variants])
         hints = [hint] if hint else []
-        with_variant = [r for r in self.records if r.variant]
-        hints += [f"V0 of {m.record.task} is that of {m.origin}" for m in self.earlier]
-        lacking = {r.task for r in with_variant} - {
-            r.task for r in self._known if r.variant == reading.BASELINE
-        }
+        known = [cell.record for cell in self.earlier] + self.records
+        with_baseline = {record.task for record in known if record.variant == BASELINE}
+        for cell in self.earlier:
+            hints.append(f"V0 of {cell.record.task} is that of {cell.origin}")
+        tasks = {record.task for record in self.records if record.variant}
+        lacking = sorted(tasks - with_baseline)
         if lacking:
             hints.append(
-                f"V0 of {', '.join(sorted(lacking))} is not in this session, and no comparable one in earlier results: nothing "
-                'is held against it; -k "V0 or ..." adds it'
+                f"V0 of {', '.join(lacking)} is not in this session, and no comparable one in "
+                'earlier results: nothing is compared with it; -k "V0 or ..." adds it'
             )
         return hints
 
 
+def console_of(terminal: TerminalReporter) -> Console:
+    """Return a console on pytest's own stream, of its width and colours."""
+    from rich.console import Console
+
+    writer = terminal._tw  # noqa: SLF001  so that order and capturing hold
+    return Console(
+        file=writer._file,  # noqa: SLF001
+        width=writer.fullwidth,
+        force_terminal=writer.hasmarkup,
+        color_system="standard" if writer.hasmarkup else None,
+        no_color=not writer.hasmarkup,
+        highlight=False,
+        emoji=False,
+    )
+
+
+def _predicted(prediction: Forecast) -> str:
+    text = numbers.unit(prediction.seconds, "s")
+    if prediction.joules is not None:
+        joules = numbers.unit(prediction.joules, "J")
+        text += f", {joules} ({', '.join(prediction.sources)})"
+    text += " measured"
+    if prediction.known != prediction.asked:
+        text += f" for the {prediction.known} seen before"
+    return text
+
+
 def _count(cells: Sequence[Cell]) -> str:
-    rounds = sum(c.rounds for c in cells)
-    return f"{len(cells)} cell{'s' * (len(cells) != 1)}, {rounds} round{'s' * (rounds != 1)}"
+    rounds = sum(cell.rounds for cell in cells)
+    plural = "s" if len(cells) != 1 else ""
+    return f"{len(cells)} cell{plural}, {rounds} round{'s' if rounds != 1 else ''}"

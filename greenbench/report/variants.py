@@ -1,4 +1,4 @@
-"""What ``greenbench list`` shows: each variant's resolved difference from the baseline, knob by knob."""
+"""What ``greenbench list`` shows: how each variant differs from the baseline, knob by knob."""
 
 from __future__ import annotations
 

@@ -1,10 +1,17 @@
-"""Verdicts as people read them: a table for the terminal, the same in Markdown, and the sentences below it."""
+"""Verdicts of gates: tables for the terminal, the same in Markdown, and the sentences below.
+
+On a narrow terminal the reference's value is left out first, then the cell's own; the cell, the
+change with its interval, and the verdict always stay.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from greenbench.report.numbers import unit
+from greenbench.report.layout import Column, print_table
+from greenbench.report.numbers import UNKNOWN, unit
+from greenbench.report.texts import markdown as escaped
+from greenbench.report.texts import printable, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -14,120 +21,151 @@ if TYPE_CHECKING:
     from greenbench.gates.verdict import Verdict
 
 COLUMNS = ("cell", "here", "there", "change (95 %)", "verdict")
-NUMBERS = COLUMNS[1:4]
 COUNTED = ("FLOP", "B")
 MOST_ROWS = 200
-"""Cells that a terminal's table lists of a gate, the worst ones where there are more."""
+"""Cells that a terminal's table lists of a gate, the worst ones if there are more."""
+STYLES = {"PASS": "green", "INCONCLUSIVE": "yellow"}
 
 
 def show(console: Console, verdicts: Sequence[Verdict]) -> None:
-    """Print one line a verdict, below its gate."""
-    from rich.box import SIMPLE_HEAD
-    from rich.markup import escape
-    from rich.table import Table
+    """Print a table for each gate, with a line a verdict."""
+    from rich.text import Text
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for name in COLUMNS:
-        table.add_column(
-            name,
-            justify="right" if name in NUMBERS else "left",
-            no_wrap=name in NUMBERS,
-            overflow="fold",
-        )
-    for gate in dict.fromkeys(v.gate for v in verdicts):
-        of_it = [v for v in verdicts if v.gate == gate]
-        table.add_row(f"[bold]{escape(gate)}[/]")
-        for verdict in (
-            of_it if len(of_it) <= MOST_ROWS else sorted(of_it, key=_by_weight)[:MOST_ROWS]
-        ):
-            table.add_row(*map(escape, row(verdict)))
-        if len(of_it) > MOST_ROWS:
-            table.add_row(f"and {len(of_it) - MOST_ROWS} more, better ones")
-    console.print(table)
+    for gate in dict.fromkeys(verdict.gate for verdict in verdicts):
+        of_gate = [verdict for verdict in verdicts if verdict.gate == gate]
+        shown = of_gate
+        if len(of_gate) > MOST_ROWS:
+            shown = sorted(of_gate, key=_severity)[:MOST_ROWS]
+        console.print(Text(printable(gate), style="bold"), soft_wrap=True)
+        print_table(console, columns(shown))
+        if len(of_gate) > MOST_ROWS:
+            console.print(f"and {len(of_gate) - MOST_ROWS} more, better ones")
+        console.print()
 
 
-def _by_weight(one: Verdict) -> int:
-    """Return 0 for what fails, 1 for what is open, 2 for what passes."""
-    return {"PASS": 2, "INCONCLUSIVE": 1}.get(one.outcome, 0)
+def columns(verdicts: Sequence[Verdict]) -> list[Column]:
+    """Return the columns of one gate's table, all entries written."""
+    rows = [row(verdict) for verdict in verdicts]
+    cells, here, there, changes, words = zip(*rows, strict=True)
+    styles = [STYLES.get(verdict.outcome, "red") for verdict in verdicts]
+    names = [printable(cell) for cell in cells]
+    return [
+        Column(heading=COLUMNS[0], texts=names),
+        Column(heading=COLUMNS[1], texts=here, dropped=2, numbers=True),
+        Column(heading=COLUMNS[2], texts=there, dropped=1, numbers=True),
+        Column(heading=COLUMNS[3], texts=changes, numbers=True),
+        Column(heading=COLUMNS[4], texts=words, styles=styles),
+    ]
 
 
-def tell(console: Console, verdicts: Sequence[Verdict], title: str) -> None:
-    """Print a titled table, the sentences below it, and the counts."""
-    console.print(title, soft_wrap=True, markup=False)
+def _severity(verdict: Verdict) -> int:
+    """Return 0 for what fails, 1 for what is inconclusive, 2 for what passes."""
+    return {"PASS": 2, "INCONCLUSIVE": 1}.get(verdict.outcome, 0)
+
+
+def print_comparison(console: Console, verdicts: Sequence[Verdict], title: str) -> None:
+    """Print a title, the counts, the tables, and the sentences below them."""
+    print_lines(console, [title, counted(verdicts)])
+    console.print()
     show(console, verdicts)
-    said = lines(verdicts)
-    for line in said[:MOST_ROWS]:
-        console.print(f"- {line}", soft_wrap=True, markup=False)
-    if len(said) > MOST_ROWS:
-        console.print(f"- and {len(said) - MOST_ROWS} more such sentences, which --json has")
-    console.print(counted(verdicts))
+    sentences = lines(verdicts)
+    print_lines(console, sentences[:MOST_ROWS], bullet="- ")
+    if len(sentences) > MOST_ROWS:
+        more = len(sentences) - MOST_ROWS
+        print_lines(console, [f"and {more} more such sentences, which --json has"], bullet="- ")
 
 
-def row(one: Verdict) -> tuple[str, ...]:
-    """Return a verdict's cells as text."""
-    return (
-        one.cell,
-        _number(one.here, one.unit),
-        _number(one.there, one.unit),
-        _change(one),
-        one.word,
-    )
+def print_lines(console: Console, texts: Iterable[str], bullet: str = "") -> None:
+    """Print texts wrapped to the console's width, without markup."""
+    for text in texts:
+        for line in wrapped(text, console.width, bullet):
+            console.print(line, markup=False, soft_wrap=True)
+
+
+def row(verdict: Verdict) -> tuple[str, str, str, str, str]:
+    """Return cell, value here, value there, change and verdict as text."""
+    here, there = _number(verdict.here, verdict.unit), _number(verdict.there, verdict.unit)
+    return verdict.cell, here, there, _change(verdict), verdict.word
 
 
 def _number(value: float | None, name: str) -> str:
     if value is None:
-        return "-"
+        return UNKNOWN
     if name in COUNTED:
         return f"{value:.4g} {name}"
     return unit(value, name) if name else f"{value:.3f}"
 
 
-def _change(one: Verdict) -> str:
-    if one.change is None or one.form == "number":
-        return _interval(one, "{:.4g}") if one.form == "number" and one.low is not None else "-"
-    return _interval(one, "x {:.3f}" if one.form == "ratio" else "{:+.3g}")
+def _change(verdict: Verdict) -> str:
+    if verdict.change is None:
+        return UNKNOWN
+    if verdict.form == "ratio":
+        return _interval(verdict, "x {:.3f}")
+    if verdict.form == "difference":
+        return _interval(verdict, "{:+.3g}")
+    return UNKNOWN if verdict.low is None else _interval(verdict, "{:.4g}")
 
 
-def _interval(one: Verdict, form: str) -> str:
-    told = form.format(one.change)
-    if one.low is None or one.high is None or one.low == one.high:
-        return told
-    return f"{told} ({form.format(one.low).removeprefix('x ')} to {form.format(one.high).removeprefix('x ')})"
+def _interval(verdict: Verdict, form: str) -> str:
+    text = form.format(verdict.change)
+    if verdict.low is None or verdict.high is None or verdict.low == verdict.high:
+        return text
+    low = form.format(verdict.low).removeprefix("x ")
+    high = form.format(verdict.high).removeprefix("x ")
+    return f"{text} ({low} to {high})"
 
 
 def lines(verdicts: Iterable[Verdict]) -> list[str]:
-    """Return a sentence for each verdict that needs one: why it is not judged, or not settled, or what it was held against."""
-    told: dict[str, list[str]] = {}
-    for one in verdicts:
-        elsewhere = " of " in one.reference and not one.reference.startswith(f"{one.cell} of ")
-        beside = f"held against {one.reference}" if elsewhere else ""
-        if said := "; ".join(filter(None, (" ".join(one.reason.split()), beside))):
-            told.setdefault(f"{one.word}: {one.gate}: {{}}: {said}", []).append(one.cell)
-    return [text.replace("{}", ", ".join(cells), 1) for text, cells in told.items()]
+    """Return a sentence for each verdict that needs one, cells of the same reason together.
+
+    It says why a cell is not judged or inconclusive, or which earlier cell it is compared with.
+    """
+    cells: dict[tuple[str, str, str], list[str]] = {}
+    for verdict in verdicts:
+        reason = _reason(verdict)
+        if reason:
+            key = (verdict.word, verdict.gate, reason)
+            cells.setdefault(key, []).append(verdict.cell)
+    sentences = []
+    for (word, gate, reason), ids in cells.items():
+        sentences.append(printable(f"{word}: {gate}: {', '.join(ids)}: {reason}"))
+    return sentences
+
+
+def _reason(verdict: Verdict) -> str:
+    parts = []
+    if verdict.reason:
+        parts.append(" ".join(verdict.reason.split()))
+    own_name = f"{verdict.cell} of "
+    if " of " in verdict.reference and not verdict.reference.startswith(own_name):
+        parts.append(f"compared with {verdict.reference}")
+    return "; ".join(parts)
 
 
 def markdown(verdicts: Sequence[Verdict], title: str) -> str:
     """Return the verdicts as a Markdown section, with a line that counts them."""
-    head = [
-        f"## {title}",
+    texts = [
+        f"## {escaped(title)}",
         "",
         counted(verdicts),
         "",
         f"| gate | {' | '.join(COLUMNS)} |",
         "|---|---|---:|---:|---:|---|",
     ]
-    rows = [f"| {' | '.join(_escaped(text) for text in (v.gate, *row(v)))} |" for v in verdicts]
-    below = [f"- {_escaped(line)}" for line in lines(verdicts)]
-    return "\n".join([*head, *rows, *([""] if below else []), *below])
+    for verdict in verdicts:
+        entries = [escaped(text) for text in (verdict.gate, *row(verdict))]
+        texts.append(f"| {' | '.join(entries)} |")
+    sentences = lines(verdicts)
+    if sentences:
+        texts.append("")
+    texts += [f"- {escaped(sentence)}" for sentence in sentences]
+    return "\n".join(texts)
 
 
-def counted(verdicts: Sequence[Verdict]) -> str:
-    """Count the verdicts by outcome."""
+def counted(verdicts: Iterable[Verdict]) -> str:
+    """Return the numbers of verdicts by word, ``3 PASS, 1 FAIL``."""
     counts: dict[str, int] = {}
-    for one in verdicts:
-        counts[one.word] = counts.get(one.word, 0) + 1
-    return ", ".join(f"{count} {name}" for name, count in counts.items()) or "no verdict"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("|", "\\|").replace("<", "&lt;")
+    for verdict in verdicts:
+        counts[verdict.word] = counts.get(verdict.word, 0) + 1
+    texts = [f"{count} {word}" for word, count in counts.items()]
+    return ", ".join(texts) or "no verdict"

@@ -88,14 +88,15 @@ class Gatekeeper:
         return self._verdicts
 
     def _judged(self, records: Sequence[CellRecord]) -> list[Verdict]:
-        measured = {cell.id: cell for cell in self._measured(records)}
+        measured = {cell.id: cell for cell in self.measured(records)}
         references = self._references(measured)
         verdicts: list[Verdict] = []
         for gate in self.gates:
             verdicts += judge(gate, measured, references)
         return verdicts
 
-    def _measured(self, records: Sequence[CellRecord]) -> list[Measured]:
+    def measured(self, records: Sequence[CellRecord]) -> list[Measured]:
+        """Return records with the circumstances of this session."""
         return [Measured(record=record, header=self._header) for record in records]
 
     @functools.cached_property
@@ -121,7 +122,7 @@ class Gatekeeper:
 
     def baselines(self, records: Sequence[CellRecord]) -> list[Measured]:
         """Return V0 of an earlier session for each task of this one that ran without it."""
-        found = [self.earlier(BASELINE, cell) for cell in self._measured(without_v0(records))]
+        found = [self.earlier(BASELINE, cell) for cell in self.measured(without_v0(records))]
         return [cell for cell in found if cell is not None]
 
     def _gone(self, saved: Run, measured: Mapping[str, Measured]) -> dict[str, str]:

@@ -1,0 +1,176 @@
+"""The answer of a session in one to three sentences a task: what saves energy, and at what cost.
+
+A variant is said to save energy, or to cost more, only if that is significant after Holm's
+correction over the task's variants. No ratio stands without its 95 % interval, no conclusion
+without the number of rounds. Failed, degenerate, ineffective and unmeasured cells are not named.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from greenbench.gates.changes import Change
+from greenbench.report import numbers
+from greenbench.report.texts import listed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from greenbench.report.comparison import TaskComparison
+    from greenbench.report.names import ShortNames
+
+NAMED = 2
+"""Variants of a higher cost that are named, the worst ones."""
+FEW_ROUNDS = 5
+
+
+def sentences(comparison: TaskComparison, names: ShortNames) -> str:
+    """Return the answer for one task."""
+    known = comparable(comparison)
+    if not known:
+        return _nothing_compared(comparison)
+    savers = [name for name in known if known[name].is_lower]
+    savers.sort(key=lambda cell_id: known[cell_id].value)
+    energy = f"{energy_word(comparison)}energy"
+    if savers:
+        parts = [_saving(comparison, known, savers, names, energy)]
+    else:
+        parts = [f"On {comparison.task} no variant is shown to save {energy} ({_rounds(known)})."]
+    parts += [_costs(known, names), _uncorrected(known, names)]
+    return " ".join(part for part in parts if part)
+
+
+def comparable(comparison: TaskComparison) -> dict[str, Change]:
+    """Return the cells whose joules are compared with V0's."""
+    known = {}
+    for cell_id, change in comparison.energy.items():
+        if isinstance(change, Change):
+            known[cell_id] = change
+    return known
+
+
+def energy_word(comparison: TaskComparison) -> str:
+    """Return ``estimated``, ``partly simulated``, ... and a space; empty if all is measured."""
+    sources: set[str] = set()
+    for cell in comparison.cells:
+        if cell.flaw is None:
+            sources.update(source.partition(":")[0] for source in cell.sources.values())
+    for word in ("simulated", "estimated"):
+        if word in sources:
+            return f"{word} " if len(sources) == 1 else f"partly {word} "
+    return ""
+
+
+def _nothing_compared(comparison: TaskComparison) -> str:
+    task = comparison.task
+    if not comparison.energy:
+        return f"On {task} only V0 was measured: there is no variant to compare with it."
+    refusals = dict.fromkeys(
+        change.reason for change in comparison.energy.values() if not isinstance(change, Change)
+    )
+    first = next(iter(refusals))
+    more = f" (and {len(refusals) - 1} other reasons)" if len(refusals) > 1 else ""
+    return f"On {task} no variant can be compared with V0: {first}{more}."
+
+
+def _saving(
+    comparison: TaskComparison,
+    known: Mapping[str, Change],
+    savers: Sequence[str],
+    names: ShortNames,
+    energy: str,
+) -> str:
+    best = savers[0]
+    partial = {cell.id for cell in comparison.cells if cell.status == "partial"}
+    variants = []
+    for cell_id in savers:
+        note = " (partial)" if cell_id in partial else ""
+        variants.append(f"{names.variant(cell_id)}{note}")
+    which = f"On {comparison.task} {listed(variants, most=4)}"
+    times = f"{_times(known[best], confidence=True)}, {_rounds({best: known[best]}, advise=False)}"
+    score = _score(comparison, best)
+    if len(savers) == 1:
+        return f"{which} is shown to save {energy}: {times}; {score}."
+    text = f"{which} are shown to save {energy}, {variants[0]} the most: {times}; {score}."
+    return text + _best_without_loss(comparison, known, savers, names)
+
+
+def _score(comparison: TaskComparison, cell_id: str) -> str:
+    """Say what happened to the score of a cell that saves energy."""
+    change = comparison.quality.get(cell_id)
+    if not isinstance(change, Change):
+        return f"its {comparison.score} is not compared"
+    text = numbers.difference(change.value, change.low, change.high)
+    if change.is_lower:
+        return f"its {comparison.score} is lower, {text}"
+    if change.is_higher:
+        return f"its {comparison.score} is higher, {text}"
+    return f"no change of its {comparison.score} is shown, {text}"
+
+
+def _best_without_loss(
+    comparison: TaskComparison,
+    known: Mapping[str, Change],
+    savers: Sequence[str],
+    names: ShortNames,
+) -> str:
+    """Name the best saver whose score is not shown to be lower, if the best of all loses some."""
+    losing = []
+    for cell_id in savers:
+        change = comparison.quality.get(cell_id)
+        if isinstance(change, Change) and not change.is_lower:
+            break
+        losing.append(cell_id)
+    else:
+        return ""
+    if not losing:
+        return ""
+    without = f"The most without a loss that is shown: {names.variant(cell_id)}"
+    return f" {without}, {_times(known[cell_id])}; {_score(comparison, cell_id)}."
+
+
+def _costs(known: Mapping[str, Change], names: ShortNames) -> str:
+    """Say which variants cost significantly more, the worst by name."""
+    costly = [name for name in known if known[name].is_higher]
+    if not costly:
+        return ""
+    costly.sort(key=lambda cell_id: -known[cell_id].value)
+    worst = []
+    for cell_id in costly[:NAMED]:
+        worst.append(f"{names.variant(cell_id)} costs {_times(known[cell_id])}")
+    more = len(costly) - len(worst)
+    if more:
+        worst.append(f"{more} more also cost{'s' * (more == 1)} more than V0")
+    return f"{listed(worst)}."
+
+
+def _uncorrected(known: Mapping[str, Change], names: ShortNames) -> str:
+    """Name the variants whose interval excludes 1, but not after the correction for many."""
+    alone = []
+    for cell_id, change in known.items():
+        if change.excludes_no_change and not change.significant:
+            alone.append(names.variant(cell_id))
+    if not alone:
+        return ""
+    verb = "differs" if len(alone) == 1 else "differ"
+    return (
+        f"{listed(alone, most=4)} {verb} from V0 by the interval alone, not after Holm's correction "
+        f"over {len(known)} variants."
+    )
+
+
+def _times(change: Change, *, confidence: bool = False) -> str:
+    text = numbers.ratio(change.value, change.low, change.high)
+    value, _, interval = text.partition(" (")
+    return f"{value} times V0 ({'95 % ' if confidence else ''}{interval}"
+
+
+def _rounds(known: Mapping[str, Change], *, advise: bool = True) -> str:
+    """Return ``n = 1 round`` with what would help if there are few."""
+    counts = [change.rounds for change in known.values()]
+    least, most = min(counts), max(counts)
+    text = f"n = {least}" if least == most else f"n = {least} to {most}"
+    text += " round" if most == 1 else " rounds"
+    if advise and least < FEW_ROUNDS:
+        text += f"; --green-rounds {FEW_ROUNDS} would narrow the intervals"
+    return text

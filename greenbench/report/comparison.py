@@ -1,0 +1,86 @@
+"""What the report compares: each task's cells with V0, in energy, time and its score."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from greenbench.gates.changes import Change, NoChange, changes
+from greenbench.tasks import TASKS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from greenbench.gates import Measured
+    from greenbench.results.reading import CellRecord
+
+SCORES = {name: task.primary for name, task in TASKS.items()}
+"""Each task's scores for the table; the first one that any of its cells has is shown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskComparison:
+    """The cells of one task beside V0; every mapping is keyed by cell id and lacks V0 itself."""
+
+    task: str
+    score: str
+    """The score that is shown, ``mcc``."""
+    cells: tuple[CellRecord, ...]
+    energy: Mapping[str, Change | NoChange]
+    time: Mapping[str, Change | NoChange]
+    quality: Mapping[str, Change | NoChange]
+    baseline: CellRecord | None
+    """V0's cell, of this session or an earlier one; None if there is none."""
+
+
+def compare(
+    cells: Sequence[Measured], earlier: Sequence[Measured] = (), allow: Collection[str] = ()
+) -> list[TaskComparison]:
+    """Return the comparison of each task that has cells.
+
+    ``earlier`` holds V0 of earlier sessions, ``allow`` differences to compare in spite of.
+    """
+    by_task: dict[str, list[Measured]] = {}
+    for cell in cells:
+        if cell.record.task in TASKS:
+            by_task.setdefault(cell.record.task, []).append(cell)
+    old = {cell.record.task: cell for cell in earlier}
+    comparisons = []
+    for task, of_task in by_task.items():
+        comparisons.append(_compared(task, of_task, old.get(task), allow))
+    return comparisons
+
+
+def _compared(
+    task: str, cells: Sequence[Measured], earlier: Measured | None, allow: Collection[str]
+) -> TaskComparison:
+    records = tuple(cell.record for cell in cells)
+    baseline = _baseline(records)
+    if baseline is None and earlier is not None:
+        baseline = earlier.record
+    score = shown_score(task, records)
+    return TaskComparison(
+        task=task,
+        score=score,
+        cells=records,
+        energy=changes("energy", task, cells, earlier, allow),
+        time=changes("time", task, cells, earlier, allow),
+        quality=changes(score, task, cells, earlier, allow),
+        baseline=baseline,
+    )
+
+
+def _baseline(records: Sequence[CellRecord]) -> CellRecord | None:
+    for record in records:
+        if record.variant.partition("_")[0] == "V0":
+            return record
+    return None
+
+
+def shown_score(task: str, records: Sequence[CellRecord]) -> str:
+    """Return the score that all lines of ``task`` show: the first that any of its cells has."""
+    names = SCORES[task]
+    for name in names:
+        if any(record.score(name) is not None for record in records):
+            return name
+    return names[0]

@@ -1,0 +1,76 @@
+"""Short names of cells for a terminal: ``T2-V1_data-b16`` is ``T2 V1 b16``.
+
+Full ids stay in results files, in gates, and in pytest's own lines.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from greenbench.report.texts import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+CELL_ID = re.compile(
+    r"(?P<task>[^-\s]+)-(?P<number>V\d+)(?P<rest>_\w+)(?P<suffix>(?:-.+)?)", re.ASCII
+)
+
+
+LONGEST_VARIANT = 22
+"""Characters of a variant's name that are shown whole; longer ones lose their middle."""
+HEAD, TAIL = 9, 11
+
+
+class ShortNames:
+    """Names cells by task, number and swept values; by the variant's name if that is ambiguous."""
+
+    def __init__(self, ids: Iterable[str]) -> None:
+        """Name the cells ``ids``; every other one keeps its id."""
+        cells = []
+        for cell_id in dict.fromkeys(ids):
+            match = CELL_ID.fullmatch(cell_id)
+            if match is not None:
+                cells.append(match)
+        variants = _variant_names({match["number"] + match["rest"] for match in cells})
+        self._names: dict[str, str] = {}
+        for match in cells:
+            variant = variants[match["number"] + match["rest"]]
+            swept = match["suffix"].replace("-", " ")
+            self._names[match[0]] = f"{match['task']} {variant}{swept}"
+
+    def __getitem__(self, cell_id: str) -> str:
+        """Return the name of a cell, safe to print."""
+        return printable(self._names.get(cell_id, cell_id))
+
+    def variant(self, cell_id: str) -> str:
+        """Return the name without the task: ``V1 b16``."""
+        name = self[cell_id]
+        return name.partition(" ")[2] if cell_id in self._names else name
+
+
+def _variant_names(variants: Collection[str]) -> dict[str, str]:
+    """Return the shortest unambiguous name of each variant: number, elided, or whole."""
+    names = {}
+    numbers = Counter(_number(variant) for variant in variants)
+    elided = Counter(_elided(variant) for variant in variants)
+    for variant in variants:
+        if numbers[_number(variant)] == 1:
+            names[variant] = _number(variant)
+        elif elided[_elided(variant)] == 1:
+            names[variant] = _elided(variant)
+        else:
+            names[variant] = variant
+    return names
+
+
+def _number(variant: str) -> str:
+    return variant.partition("_")[0]
+
+
+def _elided(variant: str) -> str:
+    if len(variant) <= LONGEST_VARIANT:
+        return variant
+    return f"{variant[:HEAD]}..{variant[-TAIL:]}"
