@@ -71,6 +71,7 @@ def pytester(
 def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     """Write a suite in miniature; run it by ``stub_suite.run_here`` or in a process of its own."""
     monkeypatch.delenv("STUB", raising=False)
+    monkeypatch.setenv("COLUMNS", "200")  # sentences stand on one line, and tests match them whole
     stub_suite.write(pytester.path)
     return pytester
 

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 from greenbench.gates import score_margins
 from greenbench.gates.expression import METRICS, Gate
 from greenbench.gates.judging import judge
-from greenbench.gates.verdict import Against, Measured, Verdict
+from greenbench.gates.references import References
 
 if TYPE_CHECKING:
+    from greenbench.gates.verdict import Measured, Verdict
     from collections.abc import Collection, Sequence
 
     from greenbench.gates.expression import Form
@@ -82,7 +83,7 @@ def changes(
     ``allow`` names differences to compare in spite of, as ``--green-allow`` does.
     """
     of_task = {cell.id: cell for cell in cells if cell.record.task == task}
-    against = Against(earlier=lambda _name, _cell: baseline, allow=allow)
+    against = References(earlier=lambda _name, _cell: baseline, allow=allow)
     upper = judge(_gate(metric, task, "<="), of_task, against)
     lower: list[Verdict] = []
     if METRICS[metric].kind != "quality":

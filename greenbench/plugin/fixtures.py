@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from greenbench.data.models.checkpoints import Checkpoint
     from greenbench.machine.energy.meter import Meter
     from greenbench.pipeline import Pipeline
+    from greenbench.report.progress import Progress
     from greenbench.run.measure import CellOutcome
     from greenbench.stages.system import System
     from greenbench.stages.toggles import Toggles
@@ -52,11 +53,14 @@ def model(cell: Cell, pytestconfig: pytest.Config) -> Checkpoint:
 def warm_session(pytestconfig: pytest.Config) -> None:
     """Warm the process up once, before the first cell: imports and first uses are no cell's."""
     session = suite_of(pytestconfig).session
-    session.messages.show = progress(pytestconfig)
+    session.messages.show = progress_of(pytestconfig).announce
     try:
         session.warm_up()
     except GreenbenchError as error:  # nothing has run yet, and no cell would do better
         pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
+    finally:
+        session.messages.show("")
+        session.messages.show = progress_of(pytestconfig).say
 
 
 @pytest.fixture
@@ -69,7 +73,7 @@ def toggles(cell: Cell, warm_session: None, pytestconfig: pytest.Config) -> Togg
 def power(cell: Cell, pytestconfig: pytest.Config) -> System:
     """Return the guarded system stage: a context that restores the previous device settings."""
     session = suite_of(pytestconfig).session
-    session.messages.show = progress(pytestconfig)
+    session.messages.show = progress_of(pytestconfig).say
     return session.power(cell)
 
 
@@ -130,7 +134,7 @@ def _measured(
     from greenbench.run.measure import measure_cell, measure_function
 
     session = suite_of(request.config).session
-    say = progress(request.config)
+    say = progress_of(request.config).say
     try:
         if isinstance(target, Pipeline):
             return measure_cell(target, benchmark, session, say)
@@ -171,15 +175,15 @@ def _notes(result: CellResult) -> str:
     return "; ".join(notes)
 
 
-def progress(config: pytest.Config) -> Callable[[str], None]:
-    """Return a function that shows on the terminal what runs; an empty text wipes it.
-
-    It writes past pytest's capturing.
-    """
+def progress_of(config: pytest.Config) -> Progress:
+    """Return what shows on the terminal what runs, past pytest's capturing."""
     from greenbench.report.progress import Progress
 
-    capture: Any = config.pluginmanager.getplugin("capturemanager")
-    return Progress(capture.global_and_fixture_disabled).say
+    plugins = config.pluginmanager
+    capture: Any = plugins.getplugin("capturemanager")
+    terminal: Any = plugins.getplugin("terminalreporter")
+    verbose = suite_of(config).session.settings.verbose
+    return Progress(terminal, capture.global_and_fixture_disabled, verbose=verbose)
 
 
 def refuse_xdist(config: pytest.Config) -> None:

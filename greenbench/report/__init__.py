@@ -1,1 +1,1 @@
-"""What a person sees: progress while it runs, a table and doubts at the end."""
+"""What a person sees: progress while it runs; answer, table and warnings at the end."""

@@ -65,12 +65,13 @@ def _nothing_compared(comparison: TaskComparison) -> str:
     task = comparison.task
     if not comparison.energy:
         return f"On {task} only V0 was measured: there is no variant to compare with it."
-    refusals = dict.fromkeys(
-        change.reason for change in comparison.energy.values() if not isinstance(change, Change)
-    )
-    first = next(iter(refusals))
-    more = f" (and {len(refusals) - 1} other reasons)" if len(refusals) > 1 else ""
-    return f"On {task} no variant can be compared with V0: {first}{more}."
+    refusals: dict[str, None] = {}
+    for change in comparison.energy.values():
+        if not isinstance(change, Change):
+            refusals[f"{change.word}: {change.reason}"] = None
+    first, *others = refusals
+    more = f"; and {len(others)} other reasons" if others else ""
+    return f"On {task} no variant can be compared with V0 ({first}{more})."
 
 
 def _saving(
@@ -154,8 +155,8 @@ def _uncorrected(known: Mapping[str, Change], names: ShortNames) -> str:
         return ""
     verb = "differs" if len(alone) == 1 else "differ"
     return (
-        f"{listed(alone, most=4)} {verb} from V0 by the interval alone, not after Holm's correction "
-        f"over {len(known)} variants."
+        f"{listed(alone, most=4)} {verb} from V0 by the interval alone, not after Holm's "
+        f"correction over {len(known)} variants."
     )
 
 

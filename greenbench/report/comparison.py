@@ -11,7 +11,7 @@ from greenbench.tasks import TASKS
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from greenbench.gates import Measured
+    from greenbench.gates.verdict import Measured
     from greenbench.results.reading import CellRecord
 
 SCORES = {name: task.primary for name, task in TASKS.items()}

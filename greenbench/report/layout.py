@@ -68,7 +68,12 @@ def print_table(console: Console, columns: Sequence[Column]) -> list[Column]:
     """Print what fits of ``columns``, names in the first one; return the columns that are shown."""
     shown = fitting(columns, console.width)
     table = _table(shown, _name_width(shown[0], console.width))
-    console.print(table, width=max(console.width, _width(shown, console.width)), crop=False)
+    width = console.width
+    console.width = max(width, _width(shown, width))  # rich cuts at its own width, a terminal wraps
+    try:
+        console.print(table)
+    finally:
+        console.width = width
     return shown
 
 

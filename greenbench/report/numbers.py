@@ -9,8 +9,6 @@ if TYPE_CHECKING:
     from greenbench.types import Quantity
 
 UNKNOWN = "-"
-PREFIXES = (("", 0.01), ("m", 1e-5), ("u", 1e-8))
-"""Prefixes of units, each with the smallest number of units that is written with it."""
 MOST_PLACES = 6
 """Decimal places at most, where more would be needed to tell a bound from no change."""
 
@@ -47,12 +45,18 @@ def quantity(quantity: Quantity | None, name: str) -> str:
     """
     if quantity is None or quantity.value is None:
         return UNKNOWN
-    value, uncertainty = quantity.value, quantity.uncertainty
-    for prefix, factor in PREFIXES:
-        if abs(value) >= factor:
-            scaled = None if uncertainty is None else uncertainty / factor
-            return plus_minus(value / factor, scaled, f"{prefix}{name}")
-    return plus_minus(value, uncertainty, name)
+    prefix, factor = _prefix(abs(quantity.value))
+    uncertainty = None
+    if quantity.uncertainty is not None:
+        uncertainty = quantity.uncertainty / factor
+    return plus_minus(quantity.value / factor, uncertainty, f"{prefix}{name}")
+
+
+def _prefix(size: float) -> tuple[str, float]:
+    """Return the prefix of a number of this size, and what it stands for."""
+    if size == 0 or size >= 0.01:  # noqa: PLR2004
+        return "", 1.0
+    return ("m", 1e-3) if size >= 1e-5 else ("u", 1e-6)  # noqa: PLR2004
 
 
 def ratio(value: float, low: float, high: float, separator: str = " to ") -> str:

@@ -1,39 +1,45 @@
-"""What a run would do and cost, told before anything is loaded: models, data, steps, tokens, memory, time and joules.
+"""What a run would do and cost: models, data, steps, tokens, memory, time and joules.
 
-It reads files at most: neither torch nor the network is asked. What cannot be known without them is said to be unknown.
+It is printed before anything is loaded. It reads files at most and uses neither torch nor the
+network; what cannot be known without them is said to be unknown.
 """
 
 from __future__ import annotations
 
 import json
-import math
-import struct
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
-from greenbench.report import numbers
+from greenbench.report import numbers, weights
 from greenbench.results.forecast import Forecast, forecast
 from greenbench.tasks import TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from greenbench.data.models.checkpoints import Checkpoint
     from greenbench.results.forecast import ForecastKey
     from greenbench.results.reading import RunRecord
     from greenbench.tasks.dataset import TaskDataset
-    from greenbench.types import Cell, TaskSize
+    from greenbench.types import Cell, Facts, TaskSize
 
 FP32 = 4
 TRAINED = 4 * FP32
-"""Bytes that training holds for each parameter: weight, gradient and AdamW's two moments, all in FP32."""
+"""Bytes that training holds for each parameter: weight, gradient and AdamW's two moments (FP32)."""
 LOGITS = 3 * FP32
 """Bytes for each logit of a language model: the logit, its log-probability and its gradient."""
 
 
+class SplitSizes(NamedTuple):
+    """Numbers of examples; None before the data are here."""
+
+    train: int | None = None
+    valid: int | None = None
+    test: int | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ahead:
+class TaskPlan:
     """What is known of one task before it runs."""
 
     task: str
@@ -42,189 +48,181 @@ class Ahead:
     model: Checkpoint
     cells: tuple[Cell, ...]
 
+    @property
+    def facts(self) -> Facts:
+        """The facts of data that are on this machine; empty for generated data and a hub's."""
+        return {} if isinstance(self.data.source, str) else self.data.facts
+
+    @property
+    def splits(self) -> SplitSizes:
+        """The numbers of examples in each split."""
+        if self.data.source == "generated":
+            return SplitSizes(*(self.data.sizes or TASKS[self.task].generated_sizes))
+        sizes = self.facts.get("split_sizes", {})
+        return SplitSizes(sizes.get("train"), sizes.get("valid"), sizes.get("test"))
+
+    @property
+    def parameters(self) -> int | None:
+        """The model's parameters, by the header of its weights, else by the profile.
+
+        None if the weights cannot be read; the run says why when it checks them.
+        """
+        folder = self.model.local_folder
+        if folder is None:
+            return self.size.parameters
+        return weights.parameters(folder)
+
+    @property
+    def vocabulary(self) -> int | None:
+        """The tokens that the model knows, by its configuration, else by the profile."""
+        folder = self.model.local_folder
+        if folder is None:
+            return self.size.vocabulary
+        try:
+            config = json.loads((folder / "config.json").read_text("utf-8"))
+            size = config["vocab_size"]
+        except (OSError, ValueError, LookupError, TypeError):
+            return None
+        return size if isinstance(size, int) else None
+
 
 def lines(
-    ahead: Sequence[Ahead], runs: Sequence[RunRecord], likes: Mapping[str, ForecastKey]
+    plans: Sequence[TaskPlan], runs: Sequence[RunRecord], keys: Mapping[str, ForecastKey]
 ) -> list[str]:
-    """Return the plan, line by line. ``runs`` are earlier results."""
-    told = [line for one in ahead for line in _task(one, runs, likes)]
-    asked = [cell for one in ahead for cell in one.cells]
-    return [*told, *_total(asked, runs, likes)]
+    """Return the plan, line by line. ``runs`` are earlier results, ``keys`` what must match."""
+    texts = []
+    cells: list[Cell] = []
+    for plan in plans:
+        texts += _task_lines(plan)
+        for cell in plan.cells:
+            texts.append(f"    {_cell_line(cell, plan, forecast([cell], runs, keys))}")
+        cells += plan.cells
+    return [*texts, _total_line(cells, runs, keys)]
 
 
-def _task(one: Ahead, runs: Sequence[RunRecord], likes: Mapping[str, ForecastKey]) -> list[str]:
-    train, _, test = _sides(one)
-    parameters = _parameters(one)
-    epochs = f"{one.size.epochs} epoch{'s' * (one.size.epochs != 1)}"
-    head = [
-        f"{one.task}: model {one.model.model} = {_model(one)}, {_count(parameters)} parameters",
-        f"    data {_data(one)}",
-        f"    {epochs}, learning rate {one.size.learning_rate:g}, {_tokens(one, train, test)}",
-        f"    {_memory(one, parameters)}",
-    ]
-    return [*head, *(f"    {_cell(cell, one, train, runs, likes)}" for cell in one.cells)]
-
-
-def _cell(
-    cell: Cell,
-    one: Ahead,
-    train: int | None,
-    runs: Sequence[RunRecord],
-    likes: Mapping[str, ForecastKey],
-) -> str:
-    """One line for a cell: rounds, optimizer steps, and what it took before."""
-    known = forecast([cell], runs, likes)
-    steps = (
-        "unknown" if train is None else str(train // cell.options.data.batch_size * one.size.epochs)
-    )
-    steps = steps if cell.options.training.finetune else "0"
-    if train is not None and train < cell.options.data.batch_size:
-        return f"{cell.id}: cannot run: {train} training examples do not fill one batch of {cell.options.data.batch_size}"
-    cost = "no earlier result" if known is None else f"by earlier results {_cost(known)}"
-    return f"{cell.id}: {cell.rounds} round{'s' * (cell.rounds != 1)} of {steps} steps; {cost}"
-
-
-def _cost(known: Forecast) -> str:
-    joules = (
-        ""
-        if known.joules is None
-        else f", {numbers.unit(known.joules, 'J')} ({', '.join(known.sources)})"
-    )
-    return f"{numbers.unit(known.seconds, 's')}{joules}"
-
-
-def _total(
-    asked: Sequence[Cell], runs: Sequence[RunRecord], likes: Mapping[str, ForecastKey]
-) -> list[str]:
-    known = forecast(asked, runs, likes)
-    if known is None:
-        return [
-            f"all {len(asked)} cells: no earlier result of this host, profile, model and data tells time and joules"
-        ]
-    missing = known.asked - known.known
-    rest = f"; {missing} cells were never run here" if missing else ""
+def _task_lines(plan: TaskPlan) -> list[str]:
+    parameters = plan.parameters
+    count = "unknown" if parameters is None else f"{parameters:,}"
+    epochs = _plural(plan.size.epochs, "epoch")
     return [
-        f"all {len(asked)} cells: by earlier results {_cost(known)}, set-up and judging not counted{rest}"
+        f"{plan.task}: model {plan.model.model} = {_model(plan)}, {count} parameters",
+        f"    data {_data(plan)}",
+        f"    {epochs}, learning rate {plan.size.learning_rate:g}, {_tokens(plan)}",
+        f"    {_memory(plan, parameters)}",
     ]
 
 
-# --- model and data -----------------------------------------------------------------------------------------------------
+def _cell_line(cell: Cell, plan: TaskPlan, prediction: Forecast | None) -> str:
+    """Return rounds, optimizer steps and the earlier cost of a cell."""
+    train = plan.splits.train
+    batch = cell.options.data.batch_size
+    if train is not None and train < batch:
+        return f"{cell.id}: cannot run: {train} training examples do not fill one batch of {batch}"
+    rounds = _plural(cell.rounds, "round")
+    cost = "no earlier result"
+    if prediction is not None:
+        cost = f"by earlier results {_cost(prediction)}"
+    return f"{cell.id}: {rounds} of {_steps(cell, plan)} steps; {cost}"
 
 
-def _model(one: Ahead) -> str:
-    return (
-        f"{one.model.source} at revision {one.model.revision}"
-        if one.model.revision
-        else one.model.source
-    )
+def _steps(cell: Cell, plan: TaskPlan) -> str:
+    """Return the optimizer steps of a round: whole batches of an epoch, times epochs."""
+    if not cell.options.training.finetune:
+        return "0"
+    train = plan.splits.train
+    if train is None:
+        return "unknown"
+    return str(train // cell.options.data.batch_size * plan.size.epochs)
 
 
-def _data(one: Ahead) -> str:
-    train, valid, test = _sides(one)
-    sizes = (
-        "sizes unknown until it is there"
-        if train is None
-        else f"{train} / {valid} / {test} train / valid / test"
-    )
-    direction = f", {d}" if (d := _facts(one).get("direction") or one.data.direction) else ""
-    source, at, revision = (
-        one.data.source.partition("@")
-        if isinstance(one.data.source, str)
-        else (one.data.source, "", "")
-    )
-    return f"{source}{f' at revision {revision}' if at else ''}{direction}: {sizes}"
+def _cost(prediction: Forecast) -> str:
+    text = numbers.unit(prediction.seconds, "s")
+    if prediction.joules is None:
+        return text
+    sources = ", ".join(prediction.sources)
+    return f"{text}, {numbers.unit(prediction.joules, 'J')} ({sources})"
 
 
-def _facts(one: Ahead) -> Mapping[str, Any]:
-    """Return the facts of data that lie here; nothing of generated ones, whose sizes are known, or of a hub's."""
-    return {} if isinstance(one.data.source, str) else one.data.facts
+def _total_line(
+    cells: Sequence[Cell], runs: Sequence[RunRecord], keys: Mapping[str, ForecastKey]
+) -> str:
+    prediction = forecast(cells, runs, keys)
+    count = f"all {len(cells)} cells"
+    if prediction is None:
+        return f"{count}: time and joules unknown, no earlier result of this host, profile and data"
+    missing = prediction.asked - prediction.known
+    rest = f"; {missing} of them never ran here" if missing else ""
+    cost = _cost(prediction)
+    return f"{count}: by earlier results {cost}, set-up and scoring not included{rest}"
 
 
-def _sides(one: Ahead) -> tuple[int | None, int | None, int | None]:
-    if one.data.source == "generated":
-        train, valid, test = one.data.sizes or TASKS[one.task].generated_sizes
-        return train, valid, test
-    sizes = _facts(one).get("split_sizes", {})
-    return sizes.get("train"), sizes.get("valid"), sizes.get("test")
+# --- model and data -------------------------------------------------------------------------------
 
 
-def _tokens(one: Ahead, train: int | None, test: int | None) -> str:
-    """Say how many tokens a round may take at the most."""
-    size = one.size
+def _model(plan: TaskPlan) -> str:
+    model = plan.model
+    return f"{model.source} at revision {model.revision}" if model.revision else model.source
+
+
+def _data(plan: TaskPlan) -> str:
+    splits = plan.splits
+    source, _, revision = str(plan.data.source).partition("@")
+    if not isinstance(plan.data.source, str):
+        source, revision = str(plan.data.source), ""
+    text = f"{source} at revision {revision}" if revision else source
+    direction = plan.facts.get("direction") or plan.data.direction
+    if direction:
+        text += f", {direction}"
+    if splits.train is None:
+        return f"{text}: sizes unknown before it is here"
+    return f"{text}: {splits.train} / {splits.valid} / {splits.test} train / valid / test"
+
+
+def _tokens(plan: TaskPlan) -> str:
+    """Return the tokens that a round takes at most."""
+    size, splits = plan.size, plan.splits
     longest = size.max_tokens + size.max_new_tokens
-    if train is None or test is None:
+    if splits.train is None or splits.test is None:
         return f"at most {longest} tokens an example"
-    written = f", writes at most {test * size.max_new_tokens:,}" if size.max_new_tokens else ""
-    return f"trains on at most {train * longest * size.epochs:,} tokens, reads at most {test * size.max_tokens:,}{written}"
+    trained = splits.train * longest * size.epochs
+    read = splits.test * size.max_tokens
+    text = f"trains on at most {trained:,} tokens, reads at most {read:,}"
+    if size.max_new_tokens:
+        text += f", writes at most {splits.test * size.max_new_tokens:,}"
+    return text
 
 
-# --- memory -------------------------------------------------------------------------------------------------------------
+# --- memory ---------------------------------------------------------------------------------------
 
 
-def _parameters(one: Ahead) -> int | None:
-    """Count the parameters from the weights' header where the weights lie here, else take the profile's word.
-
-    A folder that cannot be read is told when the run checks it.
-    """
-    folder = one.model.local_folder
-    if folder is None:
-        return one.size.parameters
-    try:
-        return sum(map(counted, sorted(folder.glob("*.safetensors")))) or None
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
-        return None
-
-
-def counted(file: Path) -> int:
-    """Return how many numbers a safetensors file holds, from its header alone; raises ValueError where it is none."""
-    with file.open("rb") as opened:
-        (length,) = struct.unpack("<Q", opened.read(8).ljust(8, b"\xff"))
-        if length > file.stat().st_size:
-            raise ValueError(f"{file}: not a whole safetensors file")
-        header: dict[str, Any] = json.loads(opened.read(length))
-    return sum(
-        math.prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__"
-    )
-
-
-def _memory(one: Ahead, parameters: int | None) -> str:
-    """Say what training holds at least; activations come on top and depend on the kernels."""
+def _memory(plan: TaskPlan, parameters: int | None) -> str:
+    """Return what training holds at least; activations come on top and depend on the kernels."""
     if parameters is None:
         return "memory unknown: the weights are not here"
-    logits = _logits(one)
-    more = f", logits of a micro-batch up to {_gib(logits)}" if logits else ""
-    return f"memory: weights, gradients and AdamW {_gib(parameters * TRAINED)}{more}; activations come on top"
+    text = f"memory: weights, gradients and AdamW {_gib(parameters * TRAINED)}"
+    logits = _logits(plan)
+    if logits:
+        text += f", logits of a micro-batch up to {_gib(logits)}"
+    return f"{text}; activations come on top"
 
 
-def _logits(one: Ahead) -> int:
-    """Bytes for the logits of the largest micro-batch of a language model; 0 for a classifier."""
-    vocabulary = _vocabulary(one)
-    if not one.size.max_new_tokens or not vocabulary:
+def _logits(plan: TaskPlan) -> int:
+    """Return the bytes of the logits of the largest micro-batch; 0 for a classifier."""
+    vocabulary = plan.vocabulary
+    if not plan.size.max_new_tokens or not vocabulary:
         return 0
-    micro = max(
-        (c.options.data.batch_size // c.options.training.accumulation_steps for c in one.cells),
-        default=0,
-    )
-    return micro * (one.size.max_tokens + one.size.max_new_tokens) * vocabulary * LOGITS
-
-
-def _vocabulary(one: Ahead) -> int | None:
-    """Return the tokens that the model knows: by its configuration where that lies here, else by the profile's word."""
-    folder = one.model.local_folder
-    try:
-        read = (
-            one.size.vocabulary
-            if folder is None
-            else json.loads((folder / "config.json").read_text("utf-8"))["vocab_size"]
-        )
-    except (OSError, ValueError, LookupError, TypeError):
-        return None
-    return read if isinstance(read, int) else None
+    largest = 0
+    for cell in plan.cells:
+        options = cell.options
+        micro = options.data.batch_size // options.training.accumulation_steps
+        largest = max(largest, micro)
+    tokens = plan.size.max_tokens + plan.size.max_new_tokens
+    return largest * tokens * vocabulary * LOGITS
 
 
 def _gib(size: float) -> str:
     return f"{size / 2**30:.2g} GiB"
 
 
-def _count(number: int | None) -> str:
-    return "unknown" if number is None else f"{number:,}"
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -1,34 +1,77 @@
-"""A line that says what runs right now, on a terminal only; elsewhere nothing is printed."""
+"""Shows what runs right now, so that no session is silent for long.
+
+On a terminal that is one text behind pytest's own line, rewritten each time. In a log a line stands
+for what comes before the first cell; the phases of each cell do so with ``--green-verbose`` only,
+since twenty cells have more than a hundred.
+"""
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
+
+from greenbench.report.texts import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
+    from pytest import TerminalReporter  # noqa: PT013
+
+SAVE, RESTORE, ERASE = "\x1b7", "\x1b8", "\x1b[K"
+DIM, PLAIN = "\x1b[2m", "\x1b[0m"
+LEAST = 10
+"""Columns that a text needs to be worth showing."""
+
 
 class Progress:
-    """Writes one line over and over."""
+    """Shows texts while something is waited for."""
 
-    def __init__(self, free: Callable[[], AbstractContextManager[None]]) -> None:
-        """``free`` lets what is written to standard output through pytest's capturing."""
-        self._free = free
-        with free():
-            self._on = sys.stdout.isatty()
+    def __init__(
+        self,
+        terminal: TerminalReporter,
+        uncaptured: Callable[[], AbstractContextManager[None]],
+        *,
+        verbose: bool = False,
+    ) -> None:
+        """``uncaptured`` lets what is written through pytest's capturing."""
+        self._terminal = terminal
+        self._uncaptured = uncaptured
+        self._verbose = verbose
+        with uncaptured():
+            self._rewrites = terminal.isatty
 
     def say(self, text: str) -> None:
-        """Replace the line by ``text``; an empty text wipes it."""
-        if not self._on:
-            return
-        from rich.console import Console
-        from rich.control import Control
-        from rich.segment import ControlType
+        """Show a phase of a cell; an empty text wipes the last one."""
+        if self._rewrites:
+            self._rewrite(text)
+        elif self._verbose:
+            self._write_line(text)
 
-        with self._free():
-            console = Console(highlight=False)
-            console.control(Control(ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 2)))
-            console.print(text, end="", style="dim", overflow="crop", no_wrap=True)
-            console.file.flush()
+    def announce(self, text: str) -> None:
+        """Show a phase of the whole session, in a log too; an empty text wipes the last one."""
+        if self._rewrites:
+            self._rewrite(text)
+        else:
+            self._write_line(text)
+
+    def _rewrite(self, text: str) -> None:
+        writer = self._terminal._tw  # noqa: SLF001  pytest's own line is on it
+        room = writer.fullwidth - writer.width_of_current_line - 2
+        with self._uncaptured():
+            shown = f" {DIM}{_cropped(text, room)}{PLAIN}" if text and room >= LEAST else ""
+            writer._file.write(f"{SAVE}{ERASE}{shown}{RESTORE}")  # noqa: SLF001
+            writer._file.flush()  # noqa: SLF001
+
+    def _write_line(self, text: str) -> None:
+        if text:
+            with self._uncaptured():
+                self._terminal.write_line(f"greenbench: {printable(text)}")
+                self._terminal.flush()
+
+
+def _cropped(text: str, room: int) -> str:
+    """Return what fits of ``CELL: PHASE``: both, else the phase, else its beginning."""
+    text = printable(text)
+    if len(text) > room:
+        text = text.partition(": ")[2] or text
+    return text[:room]

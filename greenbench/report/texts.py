@@ -22,11 +22,11 @@ def printable(text: str) -> str:
 
 
 def markdown(text: str) -> str:
-    """Return ``text`` so that Markdown shows it as it is, in a cell of a table too."""
-    escaped = printable(text)
-    for character in "\\`*_[]|~":
+    """Return ``text`` so that it breaks no table of Markdown and adds no link, code or HTML."""
+    escaped = printable(text).replace("&", "&amp;").replace("<", "&lt;")
+    for character in "\\`[|":
         escaped = escaped.replace(character, f"\\{character}")
-    return escaped.replace("<", "&lt;")
+    return escaped
 
 
 def wrapped(text: str, width: int, bullet: str = "") -> list[str]:

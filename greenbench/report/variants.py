@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from greenbench.experiment.knobs import changes, in_words
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 NOTHING = "nothing: it is the baseline"
 
 
-def record(variant: Variant) -> dict[str, Any]:
+def record(variant: Variant) -> dict[str, object]:
     """Return a variant as plain builtins."""
-    found = changes(variant)
-    stages = list(dict.fromkeys(d.knob.partition(".")[0] for d in found))
+    changed = changes(variant)
+    stages = [change.knob.partition(".")[0] for change in changed]
     return {
         "variant": variant.name,
         "title": variant.title,
-        "stages": stages,
-        "differs_from_baseline": [asdict(d) for d in found],
+        "stages": list(dict.fromkeys(stages)),
+        "differs_from_baseline": [asdict(change) for change in changed],
     }
 
 
@@ -38,9 +38,17 @@ def show(console: Console, variants: Sequence[Variant]) -> None:
     table.add_column("variant", no_wrap=True)
     table.add_column("changes: baseline -> here", overflow="fold")
     for variant in variants:
-        lines = [
-            f"{d.knob}: {in_words(d.baseline)} -> {in_words(d.here)}" for d in changes(variant)
-        ] or [NOTHING]
-        for place, line in enumerate(lines):
-            table.add_row(variant.name if place == 0 else "", line)
+        name = variant.name
+        for line in _lines(variant):
+            table.add_row(name, line)
+            name = ""
     console.print(table)
+
+
+def _lines(variant: Variant) -> list[str]:
+    """Return a line for each knob that a variant changes."""
+    lines = []
+    for change in changes(variant):
+        before, here = in_words(change.baseline), in_words(change.here)
+        lines.append(f"{change.knob}: {before} -> {here}")
+    return lines or [NOTHING]

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 def plan_lines(session: Session) -> list[str]:
     """Return the plan of the selected cells, line by line; raises UsageError for wrong data."""
     runs, problems = loading.load_folder(session.settings.results)
-    ahead = []
+    plans = []
     for task in session.tasks:
         inputs = session.inputs(task)
         cells = tuple(cell for cell in session.selected if cell.task == task)
-        ahead.append(
-            plan.Ahead(
+        plans.append(
+            plan.TaskPlan(
                 task=task,
                 size=inputs.size,
                 data=inputs.dataset,
@@ -27,5 +27,5 @@ def plan_lines(session: Session) -> list[str]:
                 cells=cells,
             )
         )
-    lines = plan.lines(ahead, runs, session.forecast_keys())
+    lines = plan.lines(plans, runs, session.forecast_keys())
     return [f"greenbench: profile {session.profile.name}", *lines, *problems]

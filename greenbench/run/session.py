@@ -111,12 +111,16 @@ class Session:
         if self._warm_up is not None:
             return
         for task in self.tasks:
+            self.messages.show(f"{task}: loading or generating data, and the model")
             inputs = self.inputs(task)
             _ = inputs.dataset.facts, inputs.model.folder
+        self.messages.show("opening energy counters")
         restore_leftovers(self.messages.say, control=self.settings.control == "on")
         meter = self.instruments.meter
         self._warm_up = WarmUp(self.inputs, self.toggles)
+        self.messages.show("warming up: importing torch, a miniature of each kind of cell")
         self._warm_up.run(self.selected)
+        self.messages.show("measuring idle power")
         self.instruments.measure_idle()
         self.results.note({"instrument": meter.facts})
 

@@ -38,6 +38,7 @@ def suite(
     shutil.copytree(measured, pytester.path, dirs_exist_ok=True)
     monkeypatch.setenv("STUB_ROWS", "100")
     monkeypatch.setenv("STUB_RIGHT", RIGHT)
+    monkeypatch.setenv("COLUMNS", "200")  # sentences stand on one line, and tests match them whole
     return pytester
 
 
@@ -298,7 +299,7 @@ def test_without_v0_the_newest_of_earlier_results_is_taken(suite: pytest.Pyteste
     assert done.ret == 0
     done.stdout.fnmatch_lines(
         [
-            "*T2-V1_fast*[0-9]* %*mcc 0.900*",
+            "T2 V1 *(*-*)*0.900*",
             "*T2-V1_fast*PASS*",
             "*V0 of T2 is that of results, * old*",
         ]

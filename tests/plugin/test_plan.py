@@ -49,7 +49,7 @@ def test_a_plan_is_printed_and_nothing_runs(suite: pytest.Pytester, more: tuple[
             "    data generated: * / * / * train / valid / test",
             "    T2-V0_baseline: 1 round of * steps; no earlier result",
             "    T2-V10_capped: 1 round of * steps; no earlier result",
-            "all 3 cells: no earlier result of this host*",
+            "all 3 cells: time and joules unknown, no earlier result of this host*",
             "network: [[]] torch: False hub: False",
         ]
     )
@@ -91,7 +91,7 @@ def test_a_plan_of_models_and_data_on_the_hub_uses_no_network(
     output.stdout.fnmatch_lines(
         [
             "T2: model M2 = answerdotai/ModernBERT-base at revision *, 149,606,402 parameters",
-            "    data bstee615/bigvul*: sizes unknown until it is there",
+            "    data bstee615/bigvul*: sizes unknown before it is here",
             "    T2-V0_baseline: 5 rounds of unknown steps; no earlier result",
             "network: [[]] torch: False hub: False",
         ]
@@ -106,7 +106,7 @@ def test_a_plan_shows_what_cells_took_before(suite: pytest.Pytester) -> None:
         [
             "    T2-V0_baseline: 1 round of * steps; by earlier results * s*",
             "    T2-V1_fast: 1 round of * steps; no earlier result",
-            "all 3 cells: by earlier results * s*, set-up and judging not counted; 2 cells *",
+            "all 3 cells: by earlier results * s*, set-up and scoring not included; 2 of *",
         ]
     )
 

@@ -47,7 +47,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
     """Measure all three cells in two rounds, once for all tests that only read what it left."""
     folder = tmp_path_factory.mktemp("session")
     stub_suite.write(folder)
-    return Session(folder, stub_suite.run(folder, "--green-rounds=2"))
+    return Session(folder, stub_suite.run(folder, "--green-rounds=2", COLUMNS="80"))
 
 
 def results(folder: Path) -> dict[str, dict]:
@@ -76,8 +76,9 @@ def test_each_cell_leaves_its_record(session: Session) -> None:
     ]
     session.output.stdout.fnmatch_lines(
         [
-            "*cell*time*energy*of V0*quality*to V0*energy source*status*",
-            "*T2-V1_fast*mcc 0.500*+0.000*",
+            "On T2 no variant is shown to save *energy (n = 2 rounds;*",
+            "cell *total*vs V0 (95 %)*delta V0 (95 %)*status*",
+            "T2 V1 * J *(*-*)*0.00 (0.00 to 0.00)*ok*",
         ]
     )
 
@@ -90,7 +91,7 @@ def test_unmeasured_is_null_with_a_reason(session: Session) -> None:
     if window["sources"]["cpu"].startswith("estimated:"):
         assert window["cpu_j"] > 0
         session.output.stdout.fnmatch_lines(
-            ["*T2-V0_baseline*cpu estimated*", "*cpu energy is estimated:*, not measured*"]
+            ["*save estimated energy*", "Energy source: cpu estimated:*, not measured*"]
         )
 
 
@@ -105,9 +106,9 @@ def test_a_knob_that_did_not_act_makes_the_cell_partial(suite: pytest.Pytester) 
 
 
 def test_variants_are_compared_on_the_same_examples(session: Session) -> None:
-    """A line compares each variant with V0 by the outcomes that both results files keep."""
+    """The difference to V0 pairs the outcomes that both results files keep."""
     session.output.stdout.fnmatch_lines(
-        ["- T2-V1_fast against V0 on the same 10 examples*: mcc +0.000 * the same ones are right"]
+        ["delta V0: difference of T2's mcc (paired over 10 test examples)."]
     )
     for run in results(session.folder).values():
         assert run["cells"][0]["rounds"][0]["outcomes"]["n"] == 10
@@ -174,7 +175,7 @@ def test_a_failing_stage_fails_its_cell_and_no_other(
         "ValueError: the stub fails here",
     )
     assert results(suite.path)["V10_capped"]["cells"][0]["outcome"] == "passed"
-    output.stdout.fnmatch_lines(["*T2-V1_fast: failed: ValueError: the stub fails here*"])
+    output.stdout.fnmatch_lines(["*T2 V1: failed: ValueError: the stub fails here*"])
 
 
 def test_a_failing_assertion_is_marked(
@@ -205,7 +206,7 @@ def test_ctrl_c_keeps_the_finished_cells_and_shows_them(
     assert output.ret == 2
     assert set(results(suite.path)) == {"V0_baseline"}
     output.stdout.fnmatch_lines(
-        ["*T2-V0_baseline*mcc 0.500*", "- T2-V1_fast, T2-V10_capped: no record, interrupted*"]
+        ["T2 V0 *0.500*", "- T2-V1_fast, T2-V10_capped: no record, interrupted*"]
     )
 
 
@@ -346,7 +347,7 @@ def test_a_full_disk_during_the_run_is_reported_and_fails_the_session(
     output = stub_suite.run(suite.path, "-k", "V0")
     assert output.ret == pytest.ExitCode.TESTS_FAILED
     output.stdout.fnmatch_lines(
-        ["*T2-V0_baseline*mcc 0.500*", "*its results could not be written*No space left on device*"]
+        ["T2 V0 *0.500*", "*its results could not be written*No space left on device*"]
     )
     output.stdout.no_fnmatch_line("wrote *")
 
@@ -406,7 +407,7 @@ def test_a_model_that_predicts_nothing_is_called_degenerate(
     monkeypatch.setenv("STUB_CONSTANT", "V1_fast")
     output = run_here(suite, "-k", "V0 or V1_")
     output.stdout.fnmatch_lines(
-        ["*T2-V1_fast*J*-*mcc 0.500*DEGENERATE*", "- T2-V1_fast: DEGENERATE: one output for all"]
+        ["T2 V1 *J*0.500*DEGENERATE*", "- T2 V1: DEGENERATE: one output for all"]
     )
     found = results(suite.path)
     assert found["V1_fast"]["cells"][0]["degenerate"] == ["one output for all"]
@@ -464,8 +465,79 @@ def test_identical_texts_are_a_warning_only(
     monkeypatch.setenv("STUB_ECHO", "1")
     monkeypatch.setenv("STUB_TEXTS", "1")
     output = run_here(suite, "-k", "V0 or V1_")
-    assert (
-        "T2-V1_fast: its outputs equal those of T2-V0_baseline to the last bit"
-        in output.stdout.str()
-    )
+    assert "T2 V1: its outputs equal those of T2-V0_baseline to the last bit" in output.stdout.str()
     assert results(suite.path)["V1_fast"]["cells"][0]["degenerate"] == []
+
+
+def test_the_table_of_pytest_benchmark_is_hidden_in_a_matrix(session: Session) -> None:
+    """It repeats the times at twice the width of a terminal."""
+    session.output.stdout.no_fnmatch_line("*Min*Max*Mean*StdDev*")
+    session.output.stdout.no_fnmatch_line("Name (time in *")
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        "--benchmark-columns=mean",
+        "--benchmark-sort=name",
+        "--benchmark-group-by=name",
+        "--benchmark-name=short",
+        "--benchmark-verbose",
+        "--benchmark-cprofile=tottime",
+    ],
+)
+def test_an_option_about_it_brings_the_table_back(suite: pytest.Pytester, option: str) -> None:
+    """Whoever asks for columns, an order or groups wants to see them."""
+    run_here(suite, "-k", "V0", option).stdout.fnmatch_lines(["Name (time in *)*Mean*"])
+
+
+def test_the_defaults_of_pytest_benchmark_are_known(pytestconfig: pytest.Config) -> None:
+    """An option that has another default than expected would always bring the table back."""
+    from greenbench.plugin.benchmark_table import DISPLAY_DEFAULTS
+
+    for name, default in DISPLAY_DEFAULTS.items():
+        assert (pytestconfig.getoption(name) or None) == (default or None), name
+
+
+def test_a_regression_of_time_still_fails_without_the_table(suite: pytest.Pytester) -> None:
+    """--benchmark-compare-fail works in a session whose table is hidden by its gates."""
+    run_here(suite, "-k", "V0", "--benchmark-json=main.json")
+    saved = suite.path / "main.json"
+    data = json.loads(saved.read_text())
+    stats = data["benchmarks"][0]["stats"]
+    for name in ("min", "max", "mean", "median"):
+        stats[name] /= 1000
+    saved.write_text(json.dumps(data))
+    compare = ("--benchmark-compare=main.json", "--benchmark-compare-fail=mean:5%")
+    output = run_here(suite, "-k", "V0", *compare, "--green-gate=T2.mcc >= 0.1")
+    assert output.ret != 0
+    assert "Performance has regressed" in output.stdout.str() + output.stderr.str()
+    output.stdout.no_fnmatch_line("Name (time in *")
+
+
+def test_verbose_shows_phases_in_a_log_and_every_warning(suite: pytest.Pytester) -> None:
+    """Without it a log has no line for each phase of a cell."""
+    output = run_here(suite, "-k", "V0", "--green-verbose")
+    output.stdout.fnmatch_lines(
+        [
+            "greenbench: T2-V0_baseline: *preparing",
+            "greenbench: T2-V0_baseline: *training",
+            "greenbench: T2-V0_baseline: *scoring",
+            "- *energy is *, not measured*",
+        ]
+    )
+
+
+def test_control_characters_reach_no_terminal(
+    suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither from an exception's message nor from a warning."""
+    source = (suite.path / "conftest.py").read_text()
+    source = source.replace("this is a stub", "this is\\x1b[5m a stub")
+    (suite.path / "conftest.py").write_text(source.replace("the stub fails", "the\\x07 stub fails"))
+    monkeypatch.setenv("STUB", "T2-V1_fast=raise")
+    text = run_here(suite, "-k", "V0 or V1_").stdout.str()
+    page = text[text.index("= greenbench =") : text.index("short test summary")]
+    assert "\x1b[5m" not in page
+    assert "\x07" not in page
+    assert "this is\\x1b[5m a stub" in page

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from records import cell_record
 
-from greenbench.gates import Measured
+from greenbench.gates.verdict import Measured
 from greenbench.report.summary import Summary
 from greenbench.results.reading import CellRecord, RunHeader
 from greenbench.stats.classification_answers import Outcomes, record

@@ -17,17 +17,16 @@ from records import run_record
 from greenbench.data.models.checkpoints import Checkpoint
 from greenbench.experiment.profiles import PROFILES
 from greenbench.options import DataOptions, Options, TrainingOptions
-from greenbench.report import plan as outlook
-from greenbench.report.plan import Ahead
+from greenbench.report import plan, weights
+from greenbench.report.plan import TaskPlan
 from greenbench.results.forecast import ForecastKey
 from greenbench.tasks import TASKS
 from greenbench.tasks.dataset import TaskDataset
 from greenbench.types import Cell
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from greenbench.results.reading import RunRecord
+    from pathlib import Path
 
 KEYS = {"T1": ForecastKey(host="here", device=None, model="m", data="generated")}
 SIZE = replace(
@@ -52,7 +51,7 @@ def cell(variant: str = "V0_baseline", rounds: int = 1, options: Options | None 
     )
 
 
-def ahead(*cells: Cell, model: Checkpoint | None = None, **changed: Any) -> Ahead:
+def task_plan(*cells: Cell, model: Checkpoint | None = None, **changed: Any) -> TaskPlan:
     """Return T1 on generated data with a model that does not lie here, but for what is changed."""
     size = replace(SIZE, **{k: v for k, v in changed.items() if hasattr(SIZE, k)})
     data = {"source": "generated", "columns": {}, "sizes": size.sizes, "seed": 0, "direction": None}
@@ -60,7 +59,7 @@ def ahead(*cells: Cell, model: Checkpoint | None = None, **changed: Any) -> Ahea
         task=TASKS["T1"],
         **{**data, **{k: v for k, v in changed.items() if k in {"source", "direction"}}},
     )
-    return Ahead(
+    return TaskPlan(
         task="T1",
         size=size,
         data=known,
@@ -69,9 +68,9 @@ def ahead(*cells: Cell, model: Checkpoint | None = None, **changed: Any) -> Ahea
     )
 
 
-def told(*given: Ahead, runs: Any = ()) -> str:
+def planned(*plans: TaskPlan, runs: Any = ()) -> str:
     """Return the plan as one text."""
-    return "\n".join(outlook.lines(given, list(runs), KEYS))
+    return "\n".join(plan.lines(plans, list(runs), KEYS))
 
 
 def result(variant: str, seconds: float, joules: float | None) -> RunRecord:
@@ -88,7 +87,7 @@ def result(variant: str, seconds: float, joules: float | None) -> RunRecord:
     return run_record(one, profile="tiny", environment={"host": "here", "device": "cpu"})
 
 
-def weights(folder: Path, *shapes: list[int]) -> Path:
+def written_weights(folder: Path, *shapes: list[int]) -> Path:
     """Write the header of a safetensors file with tensors of these shapes, and no numbers."""
     header = {
         f"t{i}": {"dtype": "F32", "shape": s, "data_offsets": [0, 0]} for i, s in enumerate(shapes)
@@ -100,7 +99,9 @@ def weights(folder: Path, *shapes: list[int]) -> Path:
 
 def test_sizes_steps_and_tokens_follow_from_profile_and_options() -> None:
     """Steps are whole batches times epochs; tokens read and written are upper bounds."""
-    found = told(ahead(cell(), cell("V1_data-b64", 3, Options(data=DataOptions(batch_size=64)))))
+    found = planned(
+        task_plan(cell(), cell("V1_data-b64", 3, Options(data=DataOptions(batch_size=64))))
+    )
     assert "data generated: 384 / 32 / 128 train / valid / test" in found
     assert (
         "2 epochs, learning rate 0.003, trains on at most 199,680 tokens, "
@@ -112,20 +113,20 @@ def test_sizes_steps_and_tokens_follow_from_profile_and_options() -> None:
 
 def test_a_last_smaller_batch_is_no_step() -> None:
     """As in training, only whole batches count."""
-    assert "1 round of 2 steps" in told(ahead(sizes=(63, 8, 8)))
+    assert "1 round of 2 steps" in planned(task_plan(sizes=(63, 8, 8)))
 
 
 def test_a_cell_that_does_not_train_takes_no_steps() -> None:
     """Without fine-tuning there are none."""
-    assert "1 round of 0 steps" in told(
-        ahead(cell(options=Options(training=TrainingOptions(finetune=False))))
+    assert "1 round of 0 steps" in planned(
+        task_plan(cell(options=Options(training=TrainingOptions(finetune=False))))
     )
 
 
 def test_one_epoch_and_generated_sizes_by_default() -> None:
     """Where the profile leaves the sizes open they are the generator's; one epoch is not plural."""
     train, valid, test = TASKS["T1"].generated_sizes
-    found = told(ahead(sizes=None, epochs=1))
+    found = planned(task_plan(sizes=None, epochs=1))
     assert f"generated: {train} / {valid} / {test} train" in found
     assert "1 epoch, learning" in found
 
@@ -133,9 +134,11 @@ def test_one_epoch_and_generated_sizes_by_default() -> None:
 def test_what_only_the_hub_knows_is_unknown() -> None:
     """Sizes and steps are not guessed; pinned revisions and the requested direction are shown."""
     model = Checkpoint("M1", "owner/name", "v1")
-    found = told(ahead(model=model, source="owner/pairs@v2", direction="java:cs", parameters=None))
+    found = planned(
+        task_plan(model=model, source="owner/pairs@v2", direction="java:cs", parameters=None)
+    )
     assert "model M1 = owner/name at revision v1, unknown parameters" in found
-    assert "data owner/pairs at revision v2, java:cs: sizes unknown until it is there" in found
+    assert "data owner/pairs at revision v2, java:cs: sizes unknown before it is here" in found
     assert "at most 260 tokens an example" in found
     assert "memory unknown: the weights are not here" in found
     assert "1 round of unknown steps" in found
@@ -149,14 +152,16 @@ def test_local_data_are_read_for_sizes_and_direction(tmp_path: Path) -> None:
     ]
     file = tmp_path / "own.jsonl"
     file.write_text("\n".join(rows))
-    assert f"data {file}, java:cs: 80 / 10 / 10 train" in told(ahead(source=file, sizes=None))
+    assert f"data {file}, java:cs: 80 / 10 / 10 train" in planned(
+        task_plan(source=file, sizes=None)
+    )
 
 
 def test_parameters_are_counted_from_the_weights_header(tmp_path: Path) -> None:
     """The file's own numbers go before the profile's word; scalars count as one."""
-    model = Checkpoint("M1", str(weights(tmp_path, [1000, 20], [7], [])))
-    assert "20,008 parameters" in told(ahead(model=model, parameters=5))
-    assert "5 parameters" in told(ahead(parameters=5))
+    model = Checkpoint("M1", str(written_weights(tmp_path, [1000, 20], [7], [])))
+    assert "20,008 parameters" in planned(task_plan(model=model, parameters=5))
+    assert "5 parameters" in planned(task_plan(parameters=5))
 
 
 @given(st.lists(st.lists(st.integers(0, 10**5), max_size=4), max_size=5))
@@ -164,8 +169,8 @@ def test_counting_multiplies_shapes_and_adds_tensors(
     tmp_path_factory: pytest.TempPathFactory, shapes: list[list[int]]
 ) -> None:
     """Nothing but the header is read: the file holds no number."""
-    folder = weights(tmp_path_factory.mktemp("weights"), *shapes)
-    assert outlook.counted(folder / "model.safetensors") == sum(math.prod(s) for s in shapes)
+    folder = written_weights(tmp_path_factory.mktemp("weights"), *shapes)
+    assert weights.count_numbers(folder / "model.safetensors") == sum(math.prod(s) for s in shapes)
 
 
 @pytest.mark.parametrize(
@@ -176,7 +181,7 @@ def test_weights_that_cannot_be_read_are_unknown(tmp_path: Path, content: bytes 
     """Half a file, a pointer to one, or none: the plan says unknown, and the run will say why."""
     if content is not None:
         (tmp_path / "model.safetensors").write_bytes(content)
-    found = told(ahead(model=Checkpoint("M1", str(tmp_path)), parameters=5))
+    found = planned(task_plan(model=Checkpoint("M1", str(tmp_path)), parameters=5))
     assert "unknown parameters" in found
     assert "memory unknown" in found
 
@@ -186,17 +191,17 @@ def test_memory_is_four_numbers_a_parameter_and_three_a_logit() -> None:
 
     Micro-batches take a quarter of the latter.
     """
-    given = {"parameters": 2**28, "vocabulary": 2**15}
-    assert "AdamW 4 GiB, logits of a micro-batch up to 3 GiB; act" in told(ahead(**given))
+    sizes = {"parameters": 2**28, "vocabulary": 2**15}
+    assert "AdamW 4 GiB, logits of a micro-batch up to 3 GiB; act" in planned(task_plan(**sizes))
     micro = cell("V2_training", options=Options(training=TrainingOptions(accumulation_steps=4)))
-    assert "up to 0.76 GiB" in told(ahead(micro, **given))
-    assert "up to 3 GiB" in told(ahead(micro, cell(), **given))
+    assert "up to 0.76 GiB" in planned(task_plan(micro, **sizes))
+    assert "up to 3 GiB" in planned(task_plan(micro, cell(), **sizes))
 
 
 @pytest.mark.parametrize("changed", [{"max_new_tokens": 0, "vocabulary": 9}, {"vocabulary": None}])
 def test_logits_are_shown_only_where_their_size_is_known(changed: dict[str, Any]) -> None:
     """A classifier has few logits; without a vocabulary their size is unknown."""
-    found = told(ahead(parameters=2**28, **changed))
+    found = planned(task_plan(parameters=2**28, **changed))
     assert "AdamW 4 GiB; activations" in found
     assert "writes" not in found or changed.get("max_new_tokens") != 0
 
@@ -209,15 +214,17 @@ def test_the_vocabulary_is_that_of_the_model_that_lies_here(
     tmp_path: Path, config: str, *, known: bool
 ) -> None:
     """Its own configuration goes before the profile's word, which is about another model."""
-    (weights(tmp_path, [2**10]) / "config.json").write_text(config)
-    found = told(ahead(model=Checkpoint("M1", str(tmp_path)), vocabulary=5))
+    (written_weights(tmp_path, [2**10]) / "config.json").write_text(config)
+    found = planned(task_plan(model=Checkpoint("M1", str(tmp_path)), vocabulary=5))
     assert ("logits of a micro-batch up to 3 GiB" in found) == ("logits" in found) == known
 
 
 def test_earlier_results_tell_time_and_joules() -> None:
     """Each cell has its time and joules with their source, and the sum names the missing cells."""
     cells = (cell(rounds=2), cell("V1_x"), cell("V2_y"))
-    found = told(ahead(*cells), runs=[result("V0_baseline", 10.0, 50.0), result("V1_x", 3.0, None)])
+    found = planned(
+        task_plan(*cells), runs=[result("V0_baseline", 10.0, 50.0), result("V1_x", 3.0, None)]
+    )
     assert (
         "T1-V0_baseline: 2 rounds of 24 steps; by earlier results 20 s, 100 J (estimated:x)"
         in found
@@ -225,8 +232,8 @@ def test_earlier_results_tell_time_and_joules() -> None:
     assert "T1-V1_x: 1 round of 24 steps; by earlier results 3 s\n" in found
     assert "T1-V2_y: 1 round of 24 steps; no earlier result" in found
     assert found.endswith(
-        "all 3 cells: by earlier results 23 s, 100 J (estimated:x), set-up and judging not counted"
-        "; 1 cells were never run here"
+        "all 3 cells: by earlier results 23 s, 100 J (estimated:x), set-up and scoring not included"
+        "; 1 of them never ran here"
     )
 
 
@@ -234,8 +241,8 @@ def test_without_earlier_results_nothing_is_estimated() -> None:
     """Of another host or profile there is nothing to say either."""
     here = result("V0_baseline", 10.0, 50.0)
     elsewhere = replace(here, header=replace(here.header, profile="full"))
-    assert told(ahead(), runs=[elsewhere]).endswith(
-        "all 1 cells: no earlier result of this host, profile, model and data tells time and joules"
+    assert planned(task_plan(), runs=[elsewhere]).endswith(
+        "all 1 cells: time and joules unknown, no earlier result of this host, profile and data"
     )
 
 
@@ -248,8 +255,10 @@ def test_every_profile_can_be_planned(profile: Any, task: str) -> None:
     data = TaskDataset(task=TASKS[task], source=pinned, columns={}, sizes=size.sizes, seed=0)
     model = Checkpoint(TASKS[task].model, size.model, size.model_revision)
     one = replace(cell(), task=task, profile=profile.name)
-    found = outlook.lines(
-        [Ahead(task=task, size=size, data=data, model=model, cells=(one,))], [], {task: KEYS["T1"]}
+    found = plan.lines(
+        [TaskPlan(task=task, size=size, data=data, model=model, cells=(one,))],
+        [],
+        {task: KEYS["T1"]},
     )
     assert found[0].startswith(f"{task}: model {model.model} = {size.model}")
     assert len(found) == 6
@@ -265,7 +274,9 @@ def test_what_full_takes_from_the_hub_is_pinned_to_commits(task: str) -> None:
 
 def test_too_few_examples_for_a_batch_are_told() -> None:
     """What the run would refuse, the plan does not call a plan."""
-    found = told(
-        ahead(cell("V1_data-b64", 1, Options(data=DataOptions(batch_size=64))), sizes=(40, 8, 8))
+    found = planned(
+        task_plan(
+            cell("V1_data-b64", 1, Options(data=DataOptions(batch_size=64))), sizes=(40, 8, 8)
+        )
     )
     assert "T1-V1_data-b64: cannot run: 40 training examples do not fill one batch of 64" in found

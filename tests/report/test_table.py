@@ -1,257 +1,204 @@
-"""The table: every number with its unit and source, and no ratio that was not earned."""
+"""The table: every ratio with its interval, and none that was not earned."""
 
 from __future__ import annotations
 
-import io
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from records import cell_record
-from rich.console import Console
+from report.sessions import CPU, GPU, HEADER, cell, one_round
 
+from greenbench.gates.changes import Change
+from greenbench.gates.verdict import Measured
 from greenbench.report import table
-from greenbench.results import reading
+from greenbench.report.comparison import compare, shown_score
+from greenbench.report.names import ShortNames
 
 if TYPE_CHECKING:
+    from greenbench.report.layout import Column
     from greenbench.results.reading import CellRecord
 
-
-def one_round(joules: float | None, seconds: float = 2.0, **sources: str) -> dict:
-    """Return a round; its sources are an estimate of the CPU, or those given."""
-    known = sources or {"cpu": "estimated:x"}
-    energy = {f"{channel}_j": None if joules is None else 0.0 for channel in known}
-    return {"seconds": seconds, "energy": {**energy, "cpu_j": joules, "sources": known}}
+STEADY = (100.0, 100.5, 99.5, 100.2)
+V0 = cell("T2-V0_baseline", STEADY)
 
 
-def record(
-    cell: str = "T2-V0_baseline",
-    joules: float | None = 10.0,
-    mcc: float | None = 0.5,
-    **more: object,
-) -> CellRecord:
-    """Return what the table needs of a cell."""
-    raw = {
-        "id": cell,
-        "task": "T2",
-        "variant": cell.removeprefix("T2-"),
-        "status": "ok",
-        "rounds": [one_round(joules)],
-        "quality": {} if mcc is None else {"mcc": {"value": mcc}},
-        "doubts": ["1 round"],
-        "error": None,
-        **more,
-    }
-    return cell_record(raw)
+def columns(*records: CellRecord) -> list[Column]:
+    """Return the columns of the table of a session of these cells."""
+    measured = [Measured(record=record, header=HEADER) for record in records]
+    names = ShortNames([record.id for record in records])
+    return table.columns(records, compare(measured), names)
 
 
-def row(this: CellRecord, *others: CellRecord) -> tuple[str, ...]:
-    """Return the row of ``this`` in a session with ``others``."""
-    return table.row(this, reading.baseline_of(this, [this, *others]), "mcc")
+def row(this: CellRecord, *others: CellRecord) -> dict[str, str]:
+    """Return the entries of ``this`` in a session with ``others``, by heading."""
+    return {column.heading: column.texts[0] for column in columns(this, *others)}
 
 
-def test_a_variant_is_held_against_v0() -> None:
-    """Joules as a share, quality as a difference."""
-    assert row(record("T2-V1_x", 6.2, 0.48), record())[1:6] == (
-        "2 s",
-        "6.2 J",
-        "62 %",
-        "mcc 0.480",
-        "-0.020",
-    )
+def times(factor: float, noise: float = 0.01) -> list[float]:
+    """Return joules of four rounds around ``factor`` times V0's."""
+    signs = (1, -1, -1, 1)
+    return [joules * factor * (1 + sign * noise) for joules, sign in zip(STEADY, signs)]
 
 
-def test_the_baseline_is_not_held_against_itself() -> None:
-    """V0's own row has no ratio."""
-    assert row(record())[3] == "-"
+def test_a_variant_is_compared_with_v0() -> None:
+    """Energy as a ratio, the score as a difference, both with their 95 % intervals."""
+    entries = row(cell("T2-V1_x", times(0.62), right=60), V0)
+    assert re.fullmatch(r"0\.62 \(0\.61-0\.6\d\)", entries["vs V0 (95 %)"])
+    assert re.fullmatch(r"-0\.60 \(-0\.\d\d to -0\.\d\d\)", entries["delta V0 (95 %)"])
+    assert entries["cell"] == "T2 V1"
+    assert entries["total"] == "62 J"
+    assert entries["status"] == "ok"
 
 
-@pytest.mark.parametrize(
-    "sources", [{"cpu": "zeus:rapl"}, {"cpu": "estimated:x", "gpu": "zeus:nvml-counter"}]
-)
-def test_joules_of_different_sources_or_scope_are_not_divided(sources: dict[str, str]) -> None:
-    """A measured joule over an estimated one is no ratio, nor is GPU and CPU over the CPU alone."""
-    counted = record("T2-V1_x", rounds=[one_round(6.2, **sources)])
-    assert row(counted, record())[2:4] == ("6.2 J", "-")
+def test_a_single_round_has_an_interval_and_cannot_tell_six_percent() -> None:
+    """One round is within 20 %, so 0.94 may be more or less than V0."""
+    entries = row(cell("T2-V1_x", [94.0]), cell("T2-V0_baseline", [100.0]))
+    assert entries["vs V0 (95 %)"] == "0.94 (0.73-1.22) can't tell"
+    entries = row(cell("T2-V1_x", [570.0]), cell("T2-V0_baseline", [100.0]))
+    assert entries["vs V0 (95 %)"] == "5.7 (4.4-7.4)"
+
+
+def test_the_baseline_has_no_ratio_to_itself() -> None:
+    """Neither in energy nor in the score."""
+    first, *_ = columns(V0, cell("T2-V1_x", STEADY))[3].texts
+    assert first == "-"
+
+
+@pytest.mark.parametrize("sources", [{"cpu": "zeus:rapl"}, {**CPU, "gpu": "zeus:nvml-counter"}])
+def test_joules_of_different_sources_are_not_divided(sources: dict[str, str]) -> None:
+    """A measured joule over an estimated one is no ratio, nor GPU and CPU over the CPU alone."""
+    entries = row(cell("T2-V1_x", STEADY, sources=sources), V0)
+    assert entries["vs V0 (95 %)"] == "other sources"
+    assert entries["energy source"].startswith(("cpu zeus:rapl", "gpu zeus:nvml-counter"))
 
 
 def test_only_channels_in_the_sum_are_named() -> None:
-    """A GPU that was counted, and whose joules are unknown, is not a source of the sum."""
-    lost = one_round(6.2, cpu="estimated:x", gpu="zeus:nvml-counter")
+    """A GPU whose joules are unknown is not a source of the sum."""
+    lost = one_round(0, 6.2, sources={**CPU, "gpu": "zeus:nvml-counter"})
     lost["energy"]["gpu_j"] = None
-    assert row(record(rounds=[lost]))[6] == "cpu estimated"
+    other = cell("T2-V1_x", [], rounds=[lost])
+    entries = row(other, cell("T2-V0_baseline", [6.2], sources=GPU))
+    assert entries["energy source"] == "cpu estimated"
 
 
-def test_a_failed_baseline_is_no_baseline() -> None:
-    """A failed cell is not a baseline."""
-    assert row(record("T2-V1_x"), record(status="failed"))[3:6:2] == ("-", "-")
+@pytest.mark.parametrize("flaw", [{"status": "failed", "error": "no"}, {"outcome": "failed"}])
+def test_a_failed_baseline_is_no_baseline(flaw: dict[str, Any]) -> None:
+    """Nothing is compared with a cell that failed, or whose test did."""
+    base = cell("T2-V0_baseline", STEADY, **flaw)
+    entries = row(cell("T2-V1_x", STEADY), base)
+    assert entries["vs V0 (95 %)"] == "no V0"
+    assert row(base)["status"] == "failed"
 
 
-def test_a_cell_whose_test_failed_is_shown_so_and_is_no_baseline() -> None:
-    """It was measured, and something about it was wrong."""
-    assert row(record(outcome="failed"))[7] == "failed"
-    assert row(record("T2-V1_x"), record(outcome="failed"))[3] == "-"
+@pytest.mark.parametrize(
+    ("flaw", "status"),
+    [
+        ({"effect": "NO-EFFECT", "without_effect": ["k"]}, "NO-EFFECT"),
+        ({"degenerate": ["one output"], "effect": "NO-EFFECT"}, "DEGENERATE"),
+        ({"status": "failed", "error": "no"}, "failed"),
+    ],
+)
+def test_a_cell_that_is_no_evidence_has_no_ratio(flaw: dict[str, Any], status: str) -> None:
+    """Its status is one word that says why."""
+    entries = row(cell("T2-V1_x", times(0.6), **flaw), V0, cell("T2-V2_y", times(0.6)))
+    assert (entries["vs V0 (95 %)"], entries["delta V0 (95 %)"]) == ("-", "-")
+    assert entries["status"] == status
 
 
-def test_a_narrow_terminal_keeps_every_number() -> None:
-    """On 80 columns words are folded, numbers are not cut."""
-    out = io.StringIO()
-    table.show(
-        Console(file=out, width=80),
-        [record(), record("T2-V6_data_inference_training", 6.2, 0.48)],
-        {"T2": ("mcc",)},
-    )
-    for number in ("2 s", "6.2 J", "62 %", "mcc 0.480", "-0.020"):
-        assert number in out.getvalue()
-
-
-def test_unmeasured_is_said_and_not_zero() -> None:
-    """What was not measured has no number."""
-    empty = row(record("T2-V1_x", None, None), record())
-    assert empty[2:7] == ("unmeasured", "-", "not scored", "-", "none")
+def test_unmeasured_is_a_word_and_not_zero() -> None:
+    """No number stands where nobody measured, and no score where none was computed."""
+    unmeasured = cell("T2-V1_x", [None], quality={})
+    entries = row(unmeasured, V0)
+    assert entries["total"] == "unmeasured"
+    assert entries["vs V0 (95 %)"] == "unmeasured"
+    assert entries["mcc (95 %)"] == "not scored"
 
 
 def test_one_unmeasured_round_leaves_the_mean_unmeasured() -> None:
     """A mean over the rounds that happen to be known would flatter."""
-    assert record(rounds=[one_round(1.0), one_round(None)]).joules is None
-    assert record(rounds=[one_round(1.0), one_round(2.0)]).joules == 1.5
-
-
-def test_units_keep_three_digits() -> None:
-    """Neither 0.00 J nor 12345.678 J."""
-    assert [table.unit(v, "J") for v in (0.01234, 12.345, 12345.6)] == [
-        "0.0123 J",
-        "12.3 J",
-        "12346 J",
-    ]
-
-
-def test_doubts_name_their_cells_once() -> None:
-    """Warnings that all cells share are printed once, and an error is one of them."""
-    records = [record(), record("T2-V1_x", error="ValueError: no", doubts=["1 round", "slow"])]
-    assert table.doubts(records) == [
-        "all cells: 1 round",
-        "T2-V1_x: slow",
-        "T2-V1_x: failed: ValueError: no",
-    ]
-
-
-def test_the_table_prints_a_line_a_cell() -> None:
-    """Wide enough for a file, with the source in its own column."""
-    out = io.StringIO()
-    table.show(Console(file=out, width=132), [record(), record("T2-V1_x", 6.2)], {"T2": ("mcc",)})
-    assert "T2-V1_x" in out.getvalue()
-    assert out.getvalue().count("cpu estimated ") == 2
-
-
-def test_several_rounds_show_between_what_they_lie() -> None:
-    """A mean says of how many, and how far they are apart; a single round has no spread."""
-    two = record(
-        rounds=[
-            {**one_round(j, s), "quality": {"mcc": {"value": q}}}
-            for j, s, q in ((6.0, 1.0, 0.4), (8.0, 2.0, 0.6))
-        ]
-    )
-    assert (
-        table.spread(two, "mcc")
-        == "T2-V0_baseline: mean of 2 rounds: 1 s to 2 s, 6 J to 8 J, mcc 0.400 to 0.600"
-    )
-    assert table.spread(record(), "mcc") is None
+    assert cell("T2-V1_x", [1.0, None]).joules is None
+    assert cell("T2-V1_x", [1.0, 2.0]).joules == 1.5
 
 
 def test_plain_functions_have_no_columns_of_a_matrix() -> None:
-    """Another repository knows no V0."""
-    out = io.StringIO()
-    table.show(Console(file=out, width=80), [record(variant="", task="")], {})
-    assert "V0" not in out.getvalue().replace("T2-V0_baseline", "")
+    """Another repository knows no V0 and no score."""
+    plain = cell("test_mine", [3.0], task="", variant="", quality={})
+    headings = [column.heading for column in columns(plain)]
+    assert headings == ["cell", "time", "total", "status"]
 
 
-def test_a_test_that_failed_after_measuring_says_so() -> None:
-    """The record is whole, and the line below the table tells why the cell is called failed."""
-    assert "T2-V0_baseline: its test failed after it was measured" in table.doubts(
-        [record(outcome="failed")]
-    )
-
-
-def scored(cell: str, **values: float | None) -> CellRecord:
-    """Return a cell of T1 with these metrics."""
-    return record(
-        cell,
-        task="T1",
-        variant=cell.removeprefix("T1-"),
-        quality={k: {"value": v} for k, v in values.items()},
-    )
-
-
-T1 = {"T1": ("pass_at_1", "bleu"), "T2": ("mcc",)}
-
-
-def test_a_task_is_shown_by_the_first_metric_that_is_known() -> None:
-    """Without tests BLEU stands in place of a pass rate; the first is named if none is scored."""
-    tested, untested, lost = (
-        scored("T1-V0_baseline", pass_at_1=0.0, bleu=9.0),
-        scored("T1-V1_x", pass_at_1=None, bleu=8.0),
-        {},
-    )
-    assert table.shown_metrics([tested], T1) == {"T1": "pass_at_1", "T2": "mcc"}
-    assert table.shown_metrics([untested], T1)["T1"] == "bleu"
-    assert (
-        table.shown_metrics([record("T1-V0_baseline", task="T1", quality=lost)], T1)["T1"]
-        == "pass_at_1"
-    )
-
-
-def test_all_lines_of_a_task_show_the_same_metric() -> None:
-    """A cell that lacks it has no score and is not compared with the baseline by another one."""
-    records = [
-        scored("T1-V0_baseline", pass_at_1=0.5, bleu=9.0),
-        scored("T1-V1_x", pass_at_1=None, bleu=8.0),
-        record(),
-    ]
-    out = io.StringIO()
-    table.show(Console(file=out, width=132), records, T1)
-    lines = {
-        line.split()[0]: line
-        for line in out.getvalue().splitlines()
-        if line.strip().startswith("T")
-    }
-    assert "pass_at_1 0.500" in lines["T1-V0_baseline"]
-    assert "not scored" in lines["T1-V1_x"]
-    assert "mcc 0.500" in lines["T2-V0_baseline"]
-    assert "bleu" not in out.getvalue()
-
-
-def test_failed_outputs_are_counted_over_all_rounds() -> None:
-    """A line per cell says how many outputs failed and why, if any did."""
-    rounds = [
-        {**one_round(1.0), "failures": {"wrong_answer": 3, "timeout": 1, "crash": 0}},
-        {**one_round(1.0), "failures": {"wrong_answer": 2}},
-    ]
-    found = table.failures(
-        [
-            record("T1-V0_baseline", rounds=rounds),
-            record(),
-            record(rounds=[{**rounds[0], "failures": {}}]),
-        ]
-    )
-    assert found == ["T1-V0_baseline: failed outputs in 2 rounds: 5 wrong answer, 1 timeout"]
-
-
-def test_a_cell_without_effect_is_called_so_and_saves_nothing() -> None:
-    """Whatever its joules are, they are no saving."""
-    shown = row(record("T2-V1_x", 6.2, effect="NO-EFFECT"), record())
-    assert (shown[3], shown[7]) == ("-", "NO-EFFECT")
-
-
-def test_a_degenerate_cell_is_called_so_and_saves_nothing() -> None:
-    """Its energy is not compared with V0's, and its status is this word only."""
-    void = record(
-        "T2-V1_x", 1.0, 0.5, degenerate=["one output for all"], effect="NO-EFFECT", status="partial"
-    )
-    shown = row(void, record())
-    assert (shown[3], shown[-1]) == ("-", "DEGENERATE")
+def test_two_tasks_name_their_scores() -> None:
+    """In one column, each with its metric."""
+    records = [V0, cell("T1-V0_baseline", STEADY)]
+    scores = next(column for column in columns(*records) if column.heading == "score (95 %)")
+    assert [text.split()[0] for text in scores.texts] == ["mcc", "pass_at_1"]
 
 
 def test_a_score_is_shown_with_its_interval() -> None:
-    """Both bounds stand beside the value, where there are any."""
-    known = record(quality={"mcc": {"value": 0.844, "low": 0.7951, "high": 0.8877}})
-    assert row(known)[4] == "mcc 0.844 (0.80 to 0.89)"
+    """Both bounds stand beside the value if there are any."""
+    score = {"mcc": {"value": 0.844, "low": 0.7951, "high": 0.8877}}
+    rounds = [one_round(0, 1.0, quality=score)]
+    scored = cell("T2-V1_x", [], rounds=rounds, quality=score)
+    assert table.score_text(scored, "mcc") == "0.844 (0.80 to 0.89)"
+
+
+def scored(cell_id: str, **values: float | None) -> CellRecord:
+    """Return a cell of T1 with these scores."""
+    quality = {name: {"value": value} for name, value in values.items()}
+    return cell(cell_id, [], rounds=[one_round(0, 1.0)], quality=quality)
+
+
+def test_a_task_is_shown_by_the_first_score_that_is_known() -> None:
+    """Without tests BLEU stands in for the pass rate; the first is named if none is scored."""
+    tested = scored("T1-V0_baseline", pass_at_1=0.0, bleu=9.0)
+    untested = scored("T1-V1_x", pass_at_1=None, bleu=8.0)
+    assert shown_score("T1", [tested, untested]) == "pass_at_1"
+    assert shown_score("T1", [untested]) == "bleu"
+    assert shown_score("T1", [scored("T1-V0_baseline")]) == "pass_at_1"
+
+
+def test_all_lines_of_a_task_show_the_same_score() -> None:
+    """A cell that lacks it has no score, and is not compared by another one."""
+    tested = scored("T1-V0_baseline", pass_at_1=0.5, bleu=9.0)
+    untested = scored("T1-V1_x", pass_at_1=None, bleu=8.0)
+    entries = row(untested, tested)
+    assert entries["pass_at_1 (95 %)"] == "not scored"
+
+
+def test_columns_are_dropped_in_the_stated_order() -> None:
+    """Time ratio, energy source, score, time, total, score difference; the others stay."""
+    measured = cell("T2-V1_x", STEADY, sources=GPU)
+    every = columns(V0, cell("T2-V2_x", STEADY), measured)
+    dropped = sorted((column.dropped, column.heading) for column in every if column.dropped)
+    headings = [heading.removesuffix(" (95 %)") for _, heading in dropped]
+    assert headings == ["time vs V0", "energy source", "mcc", "time", "total", "delta V0"]
+    kept = [column.heading for column in every if not column.dropped]
+    assert kept == ["cell", "vs V0 (95 %)", "status"]
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "text"),
+    [
+        (0.62, 0.55, 0.70, "0.62 (0.55-0.70)"),
+        (5.72, 5.11, 6.43, "5.7 (5.1-6.4)"),
+        (0.996, 0.9931, 0.9991, "0.996 (0.993-0.999)"),
+        (1.004, 1.0004, 1.0075, "1.0040 (1.0004-1.0075)"),
+        (250.4, 180.2, 340.9, "250 (180-341)"),
+    ],
+)
+def test_a_bound_is_never_rounded_to_no_change(
+    value: float, low: float, high: float, text: str
+) -> None:
+    """An interval that excludes 1 still does as printed."""
+    ratio = Change(value=value, low=low, high=high, neutral=1.0, rounds=5, how="", significant=True)
+    assert table.ratio_text(V0, ratio) == text
+
+
+def test_numbers_end_in_one_column() -> None:
+    """Ratios of different lengths are aligned, words are not."""
+    assert table.aligned(["-", "5.7 (5-6)", "12.5 (12-13)", "other sources"]) == [
+        "-",
+        " 5.7 (5-6)",
+        "12.5 (12-13)",
+        "other sources",
+    ]

@@ -1,0 +1,157 @@
+"""The answer: what saves energy, by how much, at what score; nothing that was not shown."""
+
+from __future__ import annotations
+
+import random
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from report.sessions import GPU, HEADER, cell
+
+from greenbench.gates.verdict import Measured
+from greenbench.report import answer
+from greenbench.report.comparison import compare
+from greenbench.report.names import ShortNames
+
+if TYPE_CHECKING:
+    from greenbench.results.reading import CellRecord
+
+STEADY = (100.0, 100.5, 99.5, 100.2, 99.8)
+
+
+def times(factor: float) -> list[float]:
+    """Return joules of five rounds around ``factor`` times V0's."""
+    noise = (1.01, 0.99, 0.995, 1.005, 1.0)
+    return [joules * factor * part for joules, part in zip(STEADY, noise, strict=True)]
+
+
+def variant(name: str, factor: float, **more: Any) -> CellRecord:
+    """Return a cell of five measured rounds."""
+    return cell(f"T2-{name}", times(factor), **{"sources": GPU, **more})
+
+
+V0 = cell("T2-V0_baseline", STEADY, sources=GPU)
+
+
+def said(*records: CellRecord) -> str:
+    """Return the answer for a session of these cells."""
+    measured = [Measured(record=record, header=HEADER) for record in records]
+    (comparison,) = compare(measured)
+    return answer.sentences(comparison, ShortNames([record.id for record in records]))
+
+
+def test_a_saver_is_named_with_ratio_interval_rounds_and_score() -> None:
+    """One sentence holds all that the conclusion needs."""
+    assert said(V0, variant("V7_all", 0.62)) == (
+        "On T2 V7 is shown to save energy: 0.620 times V0 (95 % 0.614 to 0.626), n = 5 rounds; "
+        "no change of its mcc is shown, 0.00 (0.00 to 0.00)."
+    )
+
+
+def test_the_best_of_several_savers_is_named_first() -> None:
+    """All that save are listed, the ratio is that of the best."""
+    text = said(V0, variant("V4_x", 0.8), variant("V7_all", 0.62), variant("V1_data-b16", 0.9))
+    start = "On T2 V7, V4 and V1 b16 are shown to save energy, V7 the most: 0.620 times V0"
+    assert text.startswith(start)
+
+
+def test_a_loss_of_score_is_part_of_the_answer() -> None:
+    """And so is the best saver without one."""
+    text = said(V0, variant("V4_x", 0.8), variant("V7_all", 0.62, right=60))
+    assert "; its mcc is lower, -0.60 (" in text
+    assert "The most without a loss that is shown: V4, 0.800 times V0 (0.792 to 0.808)" in text
+    assert "its mcc is lower" in said(V0, variant("V7_all", 0.62, right=60))
+
+
+def test_nothing_shown_is_said_with_the_rounds() -> None:
+    """One round cannot tell six percent, and five would narrow the interval."""
+    records = [cell("T2-V0_baseline", [100.0]), cell("T2-V1_x", [94.0])]
+    assert said(*records) == (
+        "On T2 no variant is shown to save estimated energy (n = 1 round; --green-rounds 5 would "
+        "narrow the intervals)."
+    )
+    assert said(V0, variant("V1_x", 1.0)) == (
+        "On T2 no variant is shown to save energy (n = 5 rounds)."
+    )
+
+
+def test_the_worst_costs_are_named() -> None:
+    """Two by name with their intervals, the others counted."""
+    records = [variant("V1_x", 1.5), variant("V2_x", 5.7), variant("V3_x", 3.0)]
+    text = said(V0, *records)
+    assert re.search(
+        r"V2 costs 5\.7\d* times V0 \(5\.\d+ to 5\.\d+\), V3 costs 3\.0\d* times", text
+    )
+    assert text.endswith("and 1 more also costs more than V0.")
+
+
+@pytest.mark.parametrize(
+    "flaw",
+    [
+        {"status": "failed", "error": "no"},
+        {"degenerate": ["one answer"]},
+        {"effect": "NO-EFFECT", "without_effect": ["k"]},
+    ],
+)
+def test_a_cell_that_is_no_evidence_is_not_named(flaw: dict[str, Any]) -> None:
+    """However little energy it took."""
+    text = said(V0, variant("V9_bad", 0.1, **flaw), variant("V1_x", 0.8))
+    assert "V9" not in text
+    assert "V1 is shown to save energy" in text
+
+
+def test_an_unmeasured_cell_is_not_named() -> None:
+    """Nor is one whose joules are of other sources."""
+    unmeasured = cell("T2-V9_bad", [None] * 5, sources=GPU)
+    other = cell("T2-V8_bad", times(0.1))
+    text = said(V0, unmeasured, other, variant("V1_x", 0.8))
+    assert "V9" not in text
+    assert "V8" not in text
+
+
+def test_without_any_comparison_the_reason_is_given() -> None:
+    """V0 alone, V0 absent, V0 failed."""
+    assert said(V0) == "On T2 only V0 was measured: there is no variant to compare with it."
+    assert "V0 is not in this run" in said(variant("V1_x", 0.6))
+    failed = cell("T2-V0_baseline", STEADY, status="failed", error="ValueError: no")
+    assert "the cell failed: ValueError: no" in said(failed, variant("V1_x", 0.6))
+
+
+@pytest.mark.parametrize(
+    ("sources", "word"),
+    [
+        ({"cpu": "estimated:x"}, "estimated energy"),
+        ({"gpu": "simulated:x", "cpu": "simulated:x"}, "simulated energy"),
+        ({"gpu": "zeus:nvml-counter", "cpu": "estimated:x"}, "partly estimated energy"),
+        (GPU, "save energy"),
+    ],
+)
+def test_what_was_not_measured_is_said(sources: dict[str, str], word: str) -> None:
+    """Estimated and simulated joules are called so in the answer."""
+    records = [cell("T2-V0_baseline", STEADY, sources=sources)]
+    records.append(variant("V1_x", 0.6, sources=sources))
+    assert word in said(*records)
+
+
+def test_a_partial_saver_is_called_so() -> None:
+    """A knob that did not act is part of what the saving means."""
+    assert "V7 (partial) is shown" in said(V0, variant("V7_all", 0.6, status="partial"))
+
+
+def test_what_only_the_single_interval_shows_is_said_to_be_so() -> None:
+    """With many variants one interval in twenty excludes 1 by chance."""
+    rng = random.Random(1)
+
+    def drawn(name: str, factor: float) -> CellRecord:
+        joules = [100 * factor * rng.lognormvariate(0, 0.01) for _ in range(8)]
+        return cell(f"T2-{name}", joules, sources=GPU)
+
+    cells = [drawn("V0_baseline", 1.0), drawn("V1_x", 0.6), drawn("V2_y", 0.99)]
+    cells += [drawn(f"V{number}_z", 1.0) for number in range(3, 21)]
+    text = said(*cells)
+    assert "On T2 V1 is shown to save energy" in text
+    assert text.endswith(
+        "V2, V5 and V6 differ from V0 by the interval alone, not after Holm's correction over "
+        "20 variants."
+    )

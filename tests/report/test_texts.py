@@ -1,0 +1,92 @@
+"""Texts are safe to print, wrapped to the terminal, and cells have short unambiguous names."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from greenbench.report.names import ShortNames
+from greenbench.report.texts import CONTROLS, listed, markdown, printable, wrapped
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain - text, mcc 0.5", "plain - text, mcc 0.5"),
+        ("\x1b[31mred\x07", "\\x1b[31mred\\x07"),
+        ("two\nlines\r", "two\\nlines\\r"),
+        ("a\u202eb\u2028", "a\\u202eb\\u2028"),
+        ("naïve 名前 \U0001f600", "naïve 名前 \U0001f600"),
+    ],
+)
+def test_control_characters_are_written_as_escapes(text: str, shown: str) -> None:
+    """Escape sequences, line ends and bidirectional marks do not reach the terminal; letters do."""
+    assert printable(text) == shown
+
+
+@given(st.text())
+def test_no_control_character_is_left(text: str) -> None:
+    """Whatever a text holds, what is printed steers no terminal."""
+    assert not {unicodedata.category(character) for character in printable(text)} & CONTROLS
+
+
+@given(st.text(), st.integers(20, 120))
+def test_wrapped_lines_fit(text: str, width: int) -> None:
+    """No line is wider than asked for, and further lines are indented below the bullet."""
+    first, *others = wrapped(text, width, "- ")
+    assert first.startswith("-")
+    assert all(len(line) <= width for line in (first, *others))
+    assert all(line.startswith("  ") for line in others)
+
+
+def test_markdown_gets_no_table_link_code_or_html() -> None:
+    """Each sign that Markdown would act upon in a table is escaped."""
+    assert markdown("a|b [x](y) `c` <i> & \\ \x1b") == (
+        "a\\|b \\[x](y) \\`c\\` &lt;i> &amp; \\\\ \\\\x1b"
+    )
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(1, "V1"), (2, "V1 and V2"), (3, "V1, V2 and V3"), (5, "V1, V2 and 3 more")],
+)
+def test_long_lists_are_cut(count: int, text: str) -> None:
+    """Up to three names are listed, then the rest is counted."""
+    assert listed([f"V{number}" for number in range(1, count + 1)]) == text
+
+
+LONG = "abcdefghij" * 6
+
+
+@pytest.mark.parametrize(
+    ("ids", "names"),
+    [
+        (["T2-V0_baseline", "T2-V7_all", "T1-V7_all"], ["T2 V0", "T2 V7", "T1 V7"]),
+        (["T2-V1_data-b16", "T2-V1_data-b16-lr0.1"], ["T2 V1 b16", "T2 V1 b16 lr0.1"]),
+        (["T2-V1_a", "T2-V1_b", "T2-V2_c"], ["T2 V1_a", "T2 V1_b", "T2 V2"]),
+        (["T2-V1_a", "T1-V1_b"], ["T2 V1_a", "T1 V1_b"]),
+        (
+            [f"T2-V1_{LONG}_0", f"T2-V1_{LONG}_1-b2"],
+            ["T2 V1_abcdef..bcdefghij_0", "T2 V1_abcdef..bcdefghij_1 b2"],
+        ),
+        (
+            [f"T2-V1_{LONG}x{LONG}", f"T2-V1_{LONG}y{LONG}"],
+            [f"T2 V1_{LONG}x{LONG}", f"T2 V1_{LONG}y{LONG}"],
+        ),
+        (["test_mine[a\x1b]", "T2-V0_baseline"], ["test_mine[a\\x1b]", "T2 V0"]),
+    ],
+)
+def test_names_are_as_short_as_they_can_be(ids: list[str], names: list[str]) -> None:
+    """A number suffices; variants of the same number have longer names; other tests keep theirs."""
+    short = ShortNames(ids)
+    assert [short[cell_id] for cell_id in ids] == names
+
+
+def test_the_variant_alone_has_no_task() -> None:
+    """In a sentence about one task the variant's part is enough."""
+    short = ShortNames(["T2-V1_data-b16"])
+    assert short.variant("T2-V1_data-b16") == "V1 b16"
+    assert short.variant("test_mine") == "test_mine"
