@@ -141,7 +141,6 @@ class Pipeline:
     def prepare(self, seed: int) -> None:
         """Before the timer: load the data, find the model, and make the process as new."""
         self.seed = seed
-        self.progress("preparing")
         self._batches = self._net = self._outputs = None
         with self.toggles.quiet():
             _ = self.dataset.facts, self.model.folder

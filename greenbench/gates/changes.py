@@ -16,10 +16,10 @@ from greenbench.gates.judging import judge
 from greenbench.gates.references import References
 
 if TYPE_CHECKING:
-    from greenbench.gates.verdict import Measured, Verdict
     from collections.abc import Collection, Sequence
 
     from greenbench.gates.expression import Form
+    from greenbench.gates.verdict import Measured, Verdict
 
 REFERENCE = "V0"
 PROVEN = "REGRESSED"

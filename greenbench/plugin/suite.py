@@ -14,6 +14,7 @@ from greenbench.plugin.benchmark_table import hide_benchmark_table
 from greenbench.plugin.errors import usage_errors
 from greenbench.plugin.judgement import Judgement
 from greenbench.plugin.selection import compared, selective
+from greenbench.report import cost
 from greenbench.report.summary import Summary
 from greenbench.results.reading import CellRecord
 from greenbench.results.record import Json, builtin
@@ -40,7 +41,7 @@ class Suite:
         """Read matrix and settings; raises UsageError for what is wrong in them."""
         self.session = Session(config.getoption, config.rootpath, experiment, variants)
         settings = self.session.settings
-        self.summary = Summary(settings.results, config.rootpath, verbose=settings.verbose)
+        self.summary = Summary(config.rootpath, verbose=settings.verbose)
         self.gatekeeper = Gatekeeper(
             self.session, lambda: compared(config), selective=selective(config)
         )
@@ -73,7 +74,8 @@ class Suite:
             self.session.selected = tuple(cells)
             with usage_errors():
                 return plan_lines(self.session)
-        return self.summary.forecast(self.session.selected, self.session.forecast_keys())
+        results = self.session.settings.results
+        return cost.lines(results, self.session.selected, self.session.forecast_keys())
 
     # --- a cell -----------------------------------------------------------------------------------
 

@@ -1,7 +1,8 @@
 """The answer of a session in one to three sentences a task: what saves energy, and at what cost.
 
 A variant is said to save energy, or to cost more, only if that is significant after Holm's
-correction over the task's variants. No ratio stands without its 95 % interval, no conclusion
+correction over the task's variants, and differs by more than the machine's own speed changed
+meanwhile. No ratio stands without its 95 % interval, no conclusion
 without the number of rounds. Failed, degenerate, ineffective and unmeasured cells are not named.
 """
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 NAMED = 2
 """Variants of a higher cost that are named, the worst ones."""
 FEW_ROUNDS = 5
+WORTH_A_WORD = 1.2
+"""Change of the machine from which on it is said in the answer, whatever the variants' is."""
 
 
 def sentences(comparison: TaskComparison, names: ShortNames) -> str:
@@ -29,15 +32,19 @@ def sentences(comparison: TaskComparison, names: ShortNames) -> str:
     known = comparable(comparison)
     if not known:
         return _nothing_compared(comparison)
-    savers = [name for name in known if known[name].is_lower]
+    drifting = [cell_id for cell_id in known if comparison.is_drift(cell_id)]
+    savers = []
+    for cell_id, change in known.items():
+        if change.is_lower and cell_id not in drifting:
+            savers.append(cell_id)
     savers.sort(key=lambda cell_id: known[cell_id].value)
     energy = f"{energy_word(comparison)}energy"
     if savers:
-        parts = [_saving(comparison, known, savers, names, energy)]
+        text = _saving(comparison, known, savers, names, energy)
     else:
-        parts = [f"On {comparison.task} no variant is shown to save {energy} ({_rounds(known)})."]
-    parts += [_costs(known, names), _uncorrected(known, names)]
-    return " ".join(part for part in parts if part)
+        text = f"On {comparison.task} no variant is shown to save {energy} ({_rounds(known)})."
+    steady = {cell_id: known[cell_id] for cell_id in known if cell_id not in drifting}
+    return text + _costs(steady, names) + _uncorrected(known, names) + _drift(comparison, names)
 
 
 def comparable(comparison: TaskComparison) -> dict[str, Change]:
@@ -54,10 +61,11 @@ def energy_word(comparison: TaskComparison) -> str:
     sources: set[str] = set()
     for cell in comparison.cells:
         if cell.flaw is None:
-            sources.update(source.partition(":")[0] for source in cell.sources.values())
+            sources.update(cell.sources.values())
+    kinds = {source.partition(":")[0] for source in sources}
     for word in ("simulated", "estimated"):
-        if word in sources:
-            return f"{word} " if len(sources) == 1 else f"partly {word} "
+        if word in kinds:
+            return f"{word} " if len(kinds) == 1 else f"partly {word} "
     return ""
 
 
@@ -82,11 +90,9 @@ def _saving(
     energy: str,
 ) -> str:
     best = savers[0]
-    partial = {cell.id for cell in comparison.cells if cell.status == "partial"}
     variants = []
     for cell_id in savers:
-        note = " (partial)" if cell_id in partial else ""
-        variants.append(f"{names.variant(cell_id)}{note}")
+        variants.append(names.variant(cell_id) + _note(comparison, cell_id))
     which = f"On {comparison.task} {listed(variants, most=4)}"
     times = f"{_times(known[best], confidence=True)}, {_rounds({best: known[best]}, advise=False)}"
     score = _score(comparison, best)
@@ -94,6 +100,14 @@ def _saving(
         return f"{which} is shown to save {energy}: {times}; {score}."
     text = f"{which} are shown to save {energy}, {variants[0]} the most: {times}; {score}."
     return text + _best_without_loss(comparison, known, savers, names)
+
+
+def _note(comparison: TaskComparison, cell_id: str) -> str:
+    """Return ``(partial)`` for a cell in which a knob did not act as requested."""
+    for cell in comparison.cells:
+        if cell.id == cell_id and cell.status == "partial":
+            return " (partial)"
+    return ""
 
 
 def _score(comparison: TaskComparison, cell_id: str) -> str:
@@ -132,7 +146,7 @@ def _best_without_loss(
 
 def _costs(known: Mapping[str, Change], names: ShortNames) -> str:
     """Say which variants cost significantly more, the worst by name."""
-    costly = [name for name in known if known[name].is_higher]
+    costly = [cell_id for cell_id, change in known.items() if change.is_higher]
     if not costly:
         return ""
     costly.sort(key=lambda cell_id: -known[cell_id].value)
@@ -142,7 +156,7 @@ def _costs(known: Mapping[str, Change], names: ShortNames) -> str:
     more = len(costly) - len(worst)
     if more:
         worst.append(f"{more} more also cost{'s' * (more == 1)} more than V0")
-    return f"{listed(worst)}."
+    return f" {listed(worst)}."
 
 
 def _uncorrected(known: Mapping[str, Change], names: ShortNames) -> str:
@@ -155,9 +169,27 @@ def _uncorrected(known: Mapping[str, Change], names: ShortNames) -> str:
         return ""
     verb = "differs" if len(alone) == 1 else "differ"
     return (
-        f"{listed(alone, most=4)} {verb} from V0 by the interval alone, not after Holm's "
+        f" {listed(alone, most=4)} {verb} from V0 by the interval alone, not after Holm's "
         f"correction over {len(known)} variants."
     )
+
+
+def _drift(comparison: TaskComparison, names: ShortNames) -> str:
+    """Name the variants whose change may be the machine's own, and say how much that changed."""
+    drifting = []
+    largest = 1.0
+    for cell_id, change in comparable(comparison).items():
+        largest = max(largest, comparison.machine_change(cell_id))
+        if change.significant and comparison.is_drift(cell_id):
+            drifting.append(names.variant(cell_id))
+    if not drifting and largest < WORTH_A_WORD:
+        return ""
+    text = " The machine itself changed: its reference kernel ran up to "
+    text += f"{largest:.2g} times as fast at one time as at another"
+    if drifting:
+        verb = "differs" if len(drifting) == 1 else "differ"
+        text += f", and {listed(drifting, most=4)} {verb} from V0 by less"
+    return f"{text}."
 
 
 def _times(change: Change, *, confidence: bool = False) -> str:

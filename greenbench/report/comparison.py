@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from greenbench.gates.verdict import Measured
     from greenbench.results.reading import CellRecord
 
-SCORES = {name: task.primary for name, task in TASKS.items()}
-"""Each task's scores for the table; the first one that any of its cells has is shown."""
+
+NOISE = 1.05
+"""Change of the reference kernel's rate from which on it is more than its own noise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,27 @@ class TaskComparison:
     baseline: CellRecord | None
     """V0's cell, of this session or an earlier one; None if there is none."""
 
+    def machine_change(self, cell_id: str) -> float:
+        """Return how much the machine changed around a cell and V0: 1.2 for 20 %, 1 for nothing.
+
+        It is the largest rate of the reference kernel before and after both, over the smallest.
+        Less than ``NOISE`` counts as nothing.
+        """
+        rates: list[float] = []
+        for cell in self.cells:
+            if cell.id == cell_id or cell is self.baseline:
+                rates += cell.kernel_rates("operations_per_second")
+        change = max(rates) / min(rates) if rates else 1.0
+        return change if change >= NOISE else 1.0
+
+    def is_drift(self, cell_id: str) -> bool:
+        """Whether the machine changed by more than a cell's energy differs from V0's."""
+        change = self.energy.get(cell_id)
+        if not isinstance(change, Change):
+            return False
+        machine = self.machine_change(cell_id)
+        return machine > 1 and 1 / machine <= change.value <= machine
+
 
 def compare(
     cells: Sequence[Measured], earlier: Sequence[Measured] = (), allow: Collection[str] = ()
@@ -44,11 +66,17 @@ def compare(
     for cell in cells:
         if cell.record.task in TASKS:
             by_task.setdefault(cell.record.task, []).append(cell)
-    old = {cell.record.task: cell for cell in earlier}
     comparisons = []
     for task, of_task in by_task.items():
-        comparisons.append(_compared(task, of_task, old.get(task), allow))
+        comparisons.append(_compared(task, of_task, _of_task(task, earlier), allow))
     return comparisons
+
+
+def _of_task(task: str, cells: Sequence[Measured]) -> Measured | None:
+    for cell in cells:
+        if cell.record.task == task:
+            return cell
+    return None
 
 
 def _compared(
@@ -79,8 +107,9 @@ def _baseline(records: Sequence[CellRecord]) -> CellRecord | None:
 
 def shown_score(task: str, records: Sequence[CellRecord]) -> str:
     """Return the score that all lines of ``task`` show: the first that any of its cells has."""
-    names = SCORES[task]
+    names = TASKS[task].primary
     for name in names:
-        if any(record.score(name) is not None for record in records):
-            return name
+        for record in records:
+            if record.score(name) is not None:
+                return name
     return names[0]

@@ -48,24 +48,22 @@ def columns(records: Sequence[CellRecord], names: ShortNames) -> list[Column]:
     channels = _known(records, CHANNELS)
     shown = _known(records, DERIVED)
     if len(channels) > 1:
-        shown = [*channels, TOTAL, *shown]
+        shown = [*channels, *_known(records, [TOTAL]), *shown]
     if not shown:
         return []
     cells = Column(heading="cell", texts=[names[record.id] for record in records])
-    return [cells, *(_column(records, joules) for joules in shown)]
+    return [cells, *shown]
 
 
-def _known(records: Sequence[CellRecord], choice: Sequence[Joules]) -> list[Joules]:
-    return [joules for joules in choice if not _column(records, joules).is_empty]
-
-
-def _column(records: Sequence[CellRecord], joules: Joules) -> Column:
-    return Column(
-        heading=joules.heading,
-        texts=[entry(record, joules) for record in records],
-        dropped=joules.dropped,
-        numbers=True,
-    )
+def _known(records: Sequence[CellRecord], choice: Sequence[Joules]) -> list[Column]:
+    """Return a column for each of ``choice`` that is known of any cell."""
+    columns = []
+    for joules in choice:
+        texts = [entry(record, joules) for record in records]
+        column = Column(heading=joules.heading, texts=texts, dropped=joules.dropped, numbers=True)
+        if not column.is_empty:
+            columns.append(column)
+    return columns
 
 
 def entry(record: CellRecord, joules: Joules) -> str:

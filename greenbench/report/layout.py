@@ -42,12 +42,12 @@ class Column:
         """The width of its widest entry."""
         from rich.cells import cell_len
 
-        return max(cell_len(text) for text in (self.heading, *self.texts))
+        return max(map(cell_len, (self.heading, *self.texts)))
 
     @property
     def is_empty(self) -> bool:
         """Whether no entry says anything."""
-        return all(text in {"", "-"} for text in self.texts)
+        return set(self.texts) <= {"", "-"}
 
 
 def fitting(columns: Sequence[Column], width: int) -> list[Column]:
@@ -89,7 +89,7 @@ def folded(name: str, width: int) -> list[str]:
             rest = rest[width:]
             lines.append("")
         lines[-1] += rest
-    return [line for line in lines if line] or [""]
+    return lines if lines[-1] else lines[:-1] or [""]
 
 
 def _name_width(names: Column, width: int) -> int:
@@ -99,9 +99,10 @@ def _name_width(names: Column, width: int) -> int:
 def _width(columns: Sequence[Column], width: int) -> int:
     """Return the width of a table of these columns, if the console has ``width``."""
     names, *others = columns
-    widths = [_name_width(names, width)]
-    widths += [column.width for column in others]
-    return sum(widths) + GAP * len(others)
+    total = _name_width(names, width)
+    for column in others:
+        total += GAP + column.width
+    return total
 
 
 def _table(columns: Sequence[Column], name_width: int) -> Table:

@@ -14,9 +14,7 @@ from greenbench.report.texts import printable
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-CELL_ID = re.compile(
-    r"(?P<task>[^-\s]+)-(?P<number>V\d+)(?P<rest>_\w+)(?P<suffix>(?:-.+)?)", re.ASCII
-)
+CELL_ID = re.compile(r"(?P<task>[^-\s]+)-(?P<variant>V\d+_\w+)(?P<suffix>(?:-.+)?)", re.ASCII)
 
 
 LONGEST_VARIANT = 22
@@ -34,10 +32,10 @@ class ShortNames:
             match = CELL_ID.fullmatch(cell_id)
             if match is not None:
                 cells.append(match)
-        variants = _variant_names({match["number"] + match["rest"] for match in cells})
+        variants = _variant_names({match["variant"] for match in cells})
         self._names: dict[str, str] = {}
         for match in cells:
-            variant = variants[match["number"] + match["rest"]]
+            variant = variants[match["variant"]]
             swept = match["suffix"].replace("-", " ")
             self._names[match[0]] = f"{match['task']} {variant}{swept}"
 
@@ -54,8 +52,8 @@ class ShortNames:
 def _variant_names(variants: Collection[str]) -> dict[str, str]:
     """Return the shortest unambiguous name of each variant: number, elided, or whole."""
     names = {}
-    numbers = Counter(_number(variant) for variant in variants)
-    elided = Counter(_elided(variant) for variant in variants)
+    numbers = Counter(map(_number, variants))
+    elided = Counter(map(_elided, variants))
     for variant in variants:
         if numbers[_number(variant)] == 1:
             names[variant] = _number(variant)

@@ -10,15 +10,16 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from greenbench.report import numbers, weights
-from greenbench.results.forecast import Forecast, forecast
+from greenbench.report import weights
+from greenbench.report.cost import plural, predicted
+from greenbench.results.forecast import forecast
 from greenbench.tasks import TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from greenbench.data.models.checkpoints import Checkpoint
-    from greenbench.results.forecast import ForecastKey
+    from greenbench.results.forecast import Forecast, ForecastKey
     from greenbench.results.reading import RunRecord
     from greenbench.tasks.dataset import TaskDataset
     from greenbench.types import Cell, Facts, TaskSize
@@ -103,7 +104,7 @@ def lines(
 def _task_lines(plan: TaskPlan) -> list[str]:
     parameters = plan.parameters
     count = "unknown" if parameters is None else f"{parameters:,}"
-    epochs = _plural(plan.size.epochs, "epoch")
+    epochs = plural(plan.size.epochs, "epoch")
     return [
         f"{plan.task}: model {plan.model.model} = {_model(plan)}, {count} parameters",
         f"    data {_data(plan)}",
@@ -118,10 +119,10 @@ def _cell_line(cell: Cell, plan: TaskPlan, prediction: Forecast | None) -> str:
     batch = cell.options.data.batch_size
     if train is not None and train < batch:
         return f"{cell.id}: cannot run: {train} training examples do not fill one batch of {batch}"
-    rounds = _plural(cell.rounds, "round")
+    rounds = plural(cell.rounds, "round")
     cost = "no earlier result"
     if prediction is not None:
-        cost = f"by earlier results {_cost(prediction)}"
+        cost = f"by earlier results {predicted(prediction)}"
     return f"{cell.id}: {rounds} of {_steps(cell, plan)} steps; {cost}"
 
 
@@ -135,14 +136,6 @@ def _steps(cell: Cell, plan: TaskPlan) -> str:
     return str(train // cell.options.data.batch_size * plan.size.epochs)
 
 
-def _cost(prediction: Forecast) -> str:
-    text = numbers.unit(prediction.seconds, "s")
-    if prediction.joules is None:
-        return text
-    sources = ", ".join(prediction.sources)
-    return f"{text}, {numbers.unit(prediction.joules, 'J')} ({sources})"
-
-
 def _total_line(
     cells: Sequence[Cell], runs: Sequence[RunRecord], keys: Mapping[str, ForecastKey]
 ) -> str:
@@ -152,7 +145,7 @@ def _total_line(
         return f"{count}: time and joules unknown, no earlier result of this host, profile and data"
     missing = prediction.asked - prediction.known
     rest = f"; {missing} of them never ran here" if missing else ""
-    cost = _cost(prediction)
+    cost = predicted(prediction)
     return f"{count}: by earlier results {cost}, set-up and scoring not included{rest}"
 
 
@@ -222,7 +215,3 @@ def _logits(plan: TaskPlan) -> int:
 
 def _gib(size: float) -> str:
     return f"{size / 2**30:.2g} GiB"
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -1,6 +1,6 @@
-"""What a session prints: the forecast before the first cell, and the summary at its end.
+"""The summary that a session prints at its end.
 
-The summary begins with the answer, then come the table with its caption, the verdicts of gates, at
+It begins with the answer, then come the table with its caption, the verdicts of gates, at
 most ten warnings, and the files. It is as wide as pytest's own lines: as the terminal, else as
 ``COLUMNS`` says, else 80 columns. So a CI log, whose viewer may be of any width, and an e-mail or
 an issue that quotes it show whole lines; ``COLUMNS=120`` in the job shows every column.
@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from greenbench.experiment.matrix import ambiguous_keyword
 from greenbench.report import (
     answer,
+    caption,
     details,
     energy_table,
-    numbers,
+    hints,
     paired,
     table,
     verdicts,
@@ -25,12 +25,9 @@ from greenbench.report.comparison import compare
 from greenbench.report.layout import print_table
 from greenbench.report.names import ShortNames
 from greenbench.report.texts import printable
-from greenbench.results import loading
-from greenbench.results.forecast import forecast
-from greenbench.results.reading import BASELINE, CellRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
     from pytest import TerminalReporter  # noqa: PT013
@@ -39,19 +36,17 @@ if TYPE_CHECKING:
     from greenbench.experiment.matrix import Experiment
     from greenbench.gates.verdict import Measured, Verdict
     from greenbench.report.comparison import TaskComparison
-    from greenbench.results.forecast import Forecast, ForecastKey
-    from greenbench.types import Cell
+    from greenbench.results.reading import CellRecord
 
 
 class Summary:
     """Collects the session's records, and prints them."""
 
-    def __init__(self, results: Path, root: Path, *, verbose: bool = False) -> None:
-        """``results`` holds earlier files; paths in ``root`` are printed relative to it.
+    def __init__(self, root: Path, *, verbose: bool = False) -> None:
+        """Collect nothing yet; paths in ``root`` are printed relative to it.
 
         ``verbose`` prints every warning, and how rounds and answers differ.
         """
-        self._results = results
         self._root = root
         self._verbose = verbose
         self.records: list[CellRecord] = []
@@ -62,19 +57,6 @@ class Summary:
         self.verdicts: list[Verdict] = []
         self.earlier: list[Measured] = []
         """V0 of earlier sessions, for tasks that this one measured without V0."""
-
-    def forecast(self, cells: Sequence[Cell], keys: Mapping[str, ForecastKey]) -> list[str]:
-        """Return what the run will cost by earlier results, and which of these are unreadable."""
-        if not cells:
-            return []
-        runs, problems = loading.load_folder(self._results)
-        prediction = forecast(cells, runs, keys)
-        count = _count(cells)
-        if prediction is None:
-            line = f"greenbench: {count}; no earlier results here to estimate the time from"
-        else:
-            line = f"greenbench: {count}; by earlier results about {_predicted(prediction)}"
-        return [printable(text) for text in (line, *problems)]
 
     def show(
         self,
@@ -97,12 +79,15 @@ class Summary:
             return
         terminal.section("greenbench", sep="=")
         console = console_of(terminal)
-        names = ShortNames([*(record.id for record in self.records), *selected])
+        names = ShortNames([*self._ids, *selected])
         comparisons = compare(measured, self.earlier, allow)
         self._show_answer(console, comparisons, names)
         self._show_tables(console, comparisons, names)
         self._show_verdicts(console)
-        notes = [*self._missing(selected), *self._hints(keyword, experiment), *self.notes]
+        notes = hints.missing(self.records, selected)
+        notes += hints.keyword_hints(keyword, experiment)
+        notes += hints.baseline_hints(self.records, self.earlier)
+        notes += self.notes
         self._show_warnings(console, comparisons, names, notes)
         verdicts.print_lines(console, self.problems, bullet="! ")
         for path in paths:
@@ -112,7 +97,9 @@ class Summary:
     def _show_answer(
         self, console: Console, comparisons: Sequence[TaskComparison], names: ShortNames
     ) -> None:
-        texts = [answer.sentences(comparison, names) for comparison in comparisons]
+        texts = []
+        for comparison in comparisons:
+            texts.append(answer.sentences(comparison, names))
         if self.verdicts:
             texts.append(f"Gates: {verdicts.counted(self.verdicts)}.")
         verdicts.print_lines(console, texts)
@@ -126,8 +113,7 @@ class Summary:
             return
         columns = table.columns(self.records, comparisons, names)
         shown = print_table(console, columns)
-        caption = table.caption(self.records, comparisons, columns, shown)
-        verdicts.print_lines(console, caption)
+        verdicts.print_lines(console, caption.lines(self.records, comparisons, columns, shown))
         console.print()
         by_channel = energy_table.columns(self.records, names)
         if by_channel:
@@ -162,34 +148,17 @@ class Summary:
             spread = details.spread(record, scores.get(record.task, ""))
             if spread is not None:
                 texts.append(spread)
-        known = [*self.records, *(cell.record for cell in self.earlier)]
-        texts += paired.lines(self.records, scores, known)
+        texts += paired.lines(self.records, scores, self._known)
         return texts + details.failures(self.records)
 
-    def _missing(self, selected: Sequence[str]) -> list[str]:
-        """Name the cells that were to run and left no record: interrupted, or never started."""
-        known = {record.id for record in self.records}
-        missing = [cell_id for cell_id in selected if cell_id not in known]
-        if not missing:
-            return []
-        return [f"{', '.join(missing)}: no record, interrupted or not started"]
+    @property
+    def _ids(self) -> list[str]:
+        return [record.id for record in self.records]
 
-    def _hints(self, keyword: str, experiment: Experiment) -> list[str]:
-        """Return what a person should know about the choice of cells."""
-        hint = ambiguous_keyword(keyword, [variant.name for variant in experiment.variants])
-        hints = [hint] if hint else []
-        known = [cell.record for cell in self.earlier] + self.records
-        with_baseline = {record.task for record in known if record.variant == BASELINE}
-        for cell in self.earlier:
-            hints.append(f"V0 of {cell.record.task} is that of {cell.origin}")
-        tasks = {record.task for record in self.records if record.variant}
-        lacking = sorted(tasks - with_baseline)
-        if lacking:
-            hints.append(
-                f"V0 of {', '.join(lacking)} is not in this session, and no comparable one in "
-                'earlier results: nothing is compared with it; -k "V0 or ..." adds it'
-            )
-        return hints
+    @property
+    def _known(self) -> list[CellRecord]:
+        """All records that cells can be compared with."""
+        return [*self.records, *(cell.record for cell in self.earlier)]
 
 
 def console_of(terminal: TerminalReporter) -> Console:
@@ -206,20 +175,3 @@ def console_of(terminal: TerminalReporter) -> Console:
         highlight=False,
         emoji=False,
     )
-
-
-def _predicted(prediction: Forecast) -> str:
-    text = numbers.unit(prediction.seconds, "s")
-    if prediction.joules is not None:
-        joules = numbers.unit(prediction.joules, "J")
-        text += f", {joules} ({', '.join(prediction.sources)})"
-    text += " measured"
-    if prediction.known != prediction.asked:
-        text += f" for the {prediction.known} seen before"
-    return text
-
-
-def _count(cells: Sequence[Cell]) -> str:
-    rounds = sum(cell.rounds for cell in cells)
-    plural = "s" if len(cells) != 1 else ""
-    return f"{len(cells)} cell{plural}, {rounds} round{'s' if rounds != 1 else ''}"

@@ -6,6 +6,7 @@ change with its interval, and the verdict always stay.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from greenbench.report.layout import Column, print_table
@@ -45,12 +46,10 @@ def show(console: Console, verdicts: Sequence[Verdict]) -> None:
 
 def columns(verdicts: Sequence[Verdict]) -> list[Column]:
     """Return the columns of one gate's table, all entries written."""
-    rows = [row(verdict) for verdict in verdicts]
-    cells, here, there, changes, words = zip(*rows, strict=True)
+    cells, here, there, changes, words = zip(*map(row, verdicts), strict=True)
     styles = [STYLES.get(verdict.outcome, "red") for verdict in verdicts]
-    names = [printable(cell) for cell in cells]
     return [
-        Column(heading=COLUMNS[0], texts=names),
+        Column(heading=COLUMNS[0], texts=list(map(printable, cells))),
         Column(heading=COLUMNS[1], texts=here, dropped=2, numbers=True),
         Column(heading=COLUMNS[2], texts=there, dropped=1, numbers=True),
         Column(heading=COLUMNS[3], texts=changes, numbers=True),
@@ -153,19 +152,18 @@ def markdown(verdicts: Sequence[Verdict], title: str) -> str:
         "|---|---|---:|---:|---:|---|",
     ]
     for verdict in verdicts:
-        entries = [escaped(text) for text in (verdict.gate, *row(verdict))]
+        entries = map(escaped, (verdict.gate, *row(verdict)))
         texts.append(f"| {' | '.join(entries)} |")
     sentences = lines(verdicts)
     if sentences:
         texts.append("")
-    texts += [f"- {escaped(sentence)}" for sentence in sentences]
+    for sentence in sentences:
+        texts.append(f"- {escaped(sentence)}")
     return "\n".join(texts)
 
 
 def counted(verdicts: Iterable[Verdict]) -> str:
     """Return the numbers of verdicts by word, ``3 PASS, 1 FAIL``."""
-    counts: dict[str, int] = {}
-    for verdict in verdicts:
-        counts[verdict.word] = counts.get(verdict.word, 0) + 1
+    counts = Counter(verdict.word for verdict in verdicts)
     texts = [f"{count} {word}" for word, count in counts.items()]
     return ", ".join(texts) or "no verdict"

@@ -58,9 +58,10 @@ def ranked(
             warning.varies = warning.varies or warning.text != text
             if record.id not in warning.cells:
                 warning.cells.append(record.id)
-    listing = list(warnings.values())
-    if said:
-        listing = [w for w in listing if not _is_said(w, records)]
+    listing = []
+    for warning in warnings.values():
+        if not (said and _is_said(warning, records)):
+            listing.append(warning)
     # Python's sort is stable: within a rank and a number of cells the order of appearance stays.
     listing.sort(key=lambda warning: (warning.rank, bool(warning.cells), -len(warning.cells)))
     return listing
@@ -96,18 +97,20 @@ def _subject(cells: list[str], records: Sequence[CellRecord], names: ShortNames)
     """Return ``all cells``, ``all of T2``, or the names of the first ones."""
     if len(cells) == len(records) > 1:
         return "all cells"
-    tasks = {record.task for record in records if record.id in cells}
-    if len(tasks) == 1:
-        (task,) = tasks
-        of_task = [record.id for record in records if record.task == task]
-        if task and len(of_task) == len(cells) > 1:
+    by_task: dict[str, list[str]] = {}
+    for record in records:
+        by_task.setdefault(record.task, []).append(record.id)
+    for task, of_task in by_task.items():
+        if task and set(of_task) == set(cells) and len(cells) > 1:
             return f"all of {task}"
     return listed([names[cell_id] for cell_id in cells], most=4)
 
 
 def _of_cell(record: CellRecord) -> list[tuple[int, str]]:
     """Return the warnings of a cell with their ranks."""
-    warnings = [(VOID, text) for text in _void_reasons(record)]
+    warnings = []
+    for text in _void_reasons(record):
+        warnings.append((VOID, text))
     settings = _setting_prefixes(record)
     for text in record.doubts:
         if text.startswith("DEGENERATE") or UNKNOWN_ENERGY.match(text):
@@ -140,8 +143,8 @@ def _reasons(record: CellRecord) -> str:
     for one_round in record.rounds:
         reasons = one_round.whole.energy.reasons
         if reasons:
-            texts = [f"{channel}: {reason}" for channel, reason in reasons.items()]
-            return f" ({'; '.join(texts)})"
+            channel, reason = next(iter(reasons.items()))
+            return f" ({channel}: {reason})"
     return ""
 
 

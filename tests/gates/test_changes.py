@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import TYPE_CHECKING
 
 import pytest
 from gates.made import CPU, answers, cell, one_round
@@ -11,7 +12,6 @@ from greenbench.gates.changes import NO_INTERVAL, Change, NoChange, changes
 from greenbench.gates.expression import parse
 from greenbench.gates.judging import judge
 from greenbench.gates.references import References
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from greenbench.gates.verdict import Measured

@@ -520,7 +520,7 @@ def test_verbose_shows_phases_in_a_log_and_every_warning(suite: pytest.Pytester)
     output = run_here(suite, "-k", "V0", "--green-verbose")
     output.stdout.fnmatch_lines(
         [
-            "greenbench: T2-V0_baseline: *preparing",
+            "greenbench: T2-V0_baseline: *preparing round 1 of 1",
             "greenbench: T2-V0_baseline: *training",
             "greenbench: T2-V0_baseline: *scoring",
             "- *energy is *, not measured*",

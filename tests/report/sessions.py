@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 CPU = {"cpu": "estimated:cpu-seconds*3.72W/core"}
 GPU = {"gpu": "zeus:nvml-counter", "cpu": "zeus:rapl"}
 LABELS = [1, 0] * 50
+ESTIMATED = (
+    "cpu energy is estimated:cpu-seconds*3.72W/core, not measured; most of its +- is common to all "
+    "cells and leaves their ratios alone"
+)
 HEADER = RunHeader()
 EXPERIMENT: Any = SimpleNamespace(variants=())
 
@@ -40,7 +44,7 @@ def one_round(
 
 
 def answers(right: int) -> dict[str, Any]:
-    """Return the outcomes of a classifier that is right on the first ``right`` of a hundred rows."""
+    """Return outcomes of a classifier that is right on the first ``right`` of a hundred rows."""
     calls = [label if row < right else 1 - label for row, label in enumerate(LABELS)]
     probabilities = [0.9 if call else 0.1 for call in calls]
     outcomes = Outcomes.of(LABELS, probabilities, threshold=0.5, rows=["row"] * len(LABELS))
@@ -94,11 +98,10 @@ def twenty(rounds: int = 1) -> list[CellRecord]:
     for task in ("T1", "T2"):
         for place, (variant, factor) in enumerate(factors.items()):
             values = [48 * factor * rng.uniform(0.98, 1.02) for _ in range(rounds)]
+            rate = 153.7 - place
             doubts = [
-                "cpu energy is estimated:cpu-seconds*3.72W/core, not measured; most of its +- is "
-                "common to all cells and leaves their ratios alone",
-                f"reference-kernel throughput changed by {-place:+.0f} % while this cell ran "
-                f"(153.7 to {153.7 - place:.1f} GFLOP/s)",
+                ESTIMATED,
+                f"reference-kernel throughput changed (153.7 to {rate:.1f} GFLOP/s)",
             ]
             if rounds == 1:
                 doubts.append("1 round: the +- lacks the spread between rounds")
@@ -176,8 +179,8 @@ def shown(
     selected: Sequence[str] = (),
     **more: Any,
 ) -> str:
-    """Return what a session of these cells prints at its end; ``more`` are attributes of Summary."""
-    summary = Summary(Path("results"), Path(), verbose=verbose)
+    """Return what a session of these cells prints; ``more`` are attributes of the summary."""
+    summary = Summary(Path(), verbose=verbose)
     summary.records = list(records)
     for name, value in more.items():
         setattr(summary, name, value)

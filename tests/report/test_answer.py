@@ -155,3 +155,29 @@ def test_what_only_the_single_interval_shows_is_said_to_be_so() -> None:
         "V2, V5 and V6 differ from V0 by the interval alone, not after Holm's correction over "
         "20 variants."
     )
+
+
+def kernel(before: float, after: float) -> dict[str, Any]:
+    """Return the reference kernel around a cell, in operations per second."""
+    return {
+        "before": {"operations_per_second": before},
+        "after": {"operations_per_second": after},
+    }
+
+
+def test_a_change_smaller_than_the_machine_s_own_is_not_claimed() -> None:
+    """Half of V0's energy shows nothing if the machine ran four times as fast meanwhile."""
+    base = cell("T2-V0_baseline", STEADY, sources=GPU, yardstick=kernel(10, 38))
+    halved, tenth = variant("V4_x", 0.5), variant("V7_all", 0.1)
+    text = said(base, halved, tenth)
+    assert text.startswith("On T2 V7 is shown to save energy: 0.1000 times V0")
+    assert text.endswith(
+        "The machine itself changed: its reference kernel ran up to 3.8 times as fast at one time "
+        "as at another, and V4 differs from V0 by less."
+    )
+
+
+def test_a_few_percent_of_the_kernel_are_noise() -> None:
+    """A saving of 2 % stands if the kernel's rate changed by 4 %."""
+    base = cell("T2-V0_baseline", STEADY, sources=GPU, yardstick=kernel(100, 104))
+    assert "V1 is shown to save energy" in said(base, variant("V1_x", 0.98))

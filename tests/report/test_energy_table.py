@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from records import cell_record
 
 from greenbench.report import energy_table
 from greenbench.report.names import ShortNames
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from greenbench.results.reading import CellRecord

@@ -25,8 +25,9 @@ from greenbench.tasks.dataset import TaskDataset
 from greenbench.types import Cell
 
 if TYPE_CHECKING:
-    from greenbench.results.reading import RunRecord
     from pathlib import Path
+
+    from greenbench.results.reading import RunRecord
 
 KEYS = {"T1": ForecastKey(host="here", device=None, model="m", data="generated")}
 SIZE = replace(

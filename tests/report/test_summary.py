@@ -29,7 +29,7 @@ def printed(page: str, width: int) -> str:
 @pytest.mark.parametrize("width", [60, 80, 120])
 @pytest.mark.parametrize("page", PAGES)
 def test_pages_look_as_reviewed(page: str, width: int) -> None:
-    """Answer, table, caption and warnings of both tasks; forty cells with names of 60 characters."""
+    """Answer, table, caption and warnings; forty cells have names of 60 characters."""
     text = printed(page, width)
     file = GOLDEN / f"{page}_{width}.txt"
     if os.environ.get("GREENBENCH_GOLDEN") == "write":

@@ -10,7 +10,7 @@ from report.sessions import CPU, GPU, HEADER, cell, one_round
 
 from greenbench.gates.changes import Change
 from greenbench.gates.verdict import Measured
-from greenbench.report import table
+from greenbench.report import caption, table
 from greenbench.report.comparison import compare, shown_score
 from greenbench.report.names import ShortNames
 
@@ -37,7 +37,9 @@ def row(this: CellRecord, *others: CellRecord) -> dict[str, str]:
 def times(factor: float, noise: float = 0.01) -> list[float]:
     """Return joules of four rounds around ``factor`` times V0's."""
     signs = (1, -1, -1, 1)
-    return [joules * factor * (1 + sign * noise) for joules, sign in zip(STEADY, signs)]
+    return [
+        joules * factor * (1 + sign * noise) for joules, sign in zip(STEADY, signs, strict=True)
+    ]
 
 
 def test_a_variant_is_compared_with_v0() -> None:
@@ -139,7 +141,7 @@ def test_a_score_is_shown_with_its_interval() -> None:
     score = {"mcc": {"value": 0.844, "low": 0.7951, "high": 0.8877}}
     rounds = [one_round(0, 1.0, quality=score)]
     scored = cell("T2-V1_x", [], rounds=rounds, quality=score)
-    assert table.score_text(scored, "mcc") == "0.844 (0.80 to 0.89)"
+    assert caption.score_text(scored, "mcc") == "0.844 (0.80 to 0.89)"
 
 
 def scored(cell_id: str, **values: float | None) -> CellRecord:
@@ -202,3 +204,11 @@ def test_numbers_end_in_one_column() -> None:
         "12.5 (12-13)",
         "other sources",
     ]
+
+
+def test_a_ratio_within_the_machine_s_own_change_is_marked() -> None:
+    """The word stands beside it, and the caption explains it."""
+    runs = {"before": {"operations_per_second": 10}, "after": {"operations_per_second": 38}}
+    base = cell("T2-V0_baseline", STEADY, yardstick=runs)
+    assert row(cell("T2-V1_x", times(0.5)), base)["vs V0 (95 %)"].endswith(") drift")
+    assert row(cell("T2-V1_x", times(0.1)), base)["vs V0 (95 %)"].endswith(")")
