@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from greenbench.options import (
         ArchitectureOptions,
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     )
     from greenbench.run.inputs import TaskInputs
     from greenbench.stages.toggles import Toggles
+    from greenbench.tasks.dataset import TaskDataset
     from greenbench.types import Cell
 
 
@@ -42,18 +46,43 @@ class WarmUp:
     def run(self, cells: Sequence[Cell]) -> None:
         """Run a miniature of each kind among ``cells``; a failure is kept for that kind."""
         kinds = {kind_of(cell): cell for cell in cells}
-        for kind, cell in kinds.items():
-            inputs = self._inputs(cell.task)
-            try:
-                toggles = self._toggles(cell)
-                toggles.check()
-                toggles.warm_up(inputs.dataset.train, inputs.model)
-            except Exception as error:  # noqa: BLE001  the check of each such cell raises it again
-                self._failures[kind] = error
+        datasets = {cell.task: self._inputs(cell.task).dataset for cell in cells}
+        with baselines_judged_beside(list(datasets.values())):
+            for kind, cell in kinds.items():
+                try:
+                    self._run_miniature(cell)
+                except Exception as error:  # noqa: BLE001  the check of each such cell raises it
+                    self._failures[kind] = error
+        gc.collect()
+        gc.freeze()  # what imports have left is not looked through again between rounds
+
+    def _run_miniature(self, cell: Cell) -> None:
+        inputs = self._inputs(cell.task)
+        toggles = self._toggles(cell)
+        toggles.check()
+        toggles.warm_up(inputs.dataset.train, inputs.model)
 
     def failure(self, cell: Cell) -> Exception | None:
         """Return why cells like this one cannot run; None if they can."""
         return self._failures.get(kind_of(cell))
+
+
+@contextlib.contextmanager
+def baselines_judged_beside(datasets: Sequence[TaskDataset]) -> Iterator[None]:
+    """Judge the dummy baselines that run programs while the context's own work goes on.
+
+    They wait for processes of their own, and the work is measured by nobody: the context ends
+    when both have ended.
+    """
+    running = [dataset for dataset in datasets if dataset.task.runs_programs]
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        pool.map(_judge_baselines, running)
+        yield
+
+
+def _judge_baselines(dataset: TaskDataset) -> None:
+    with contextlib.suppress(Exception):  # the first round's scoring raises it again, and says so
+        _ = dataset.baselines
 
 
 def kind_of(cell: Cell) -> CellKind:

@@ -58,6 +58,8 @@ class TaskOf(Generic[SplitsT, OutputT]):
     """Whether ``--green-direction`` is for it."""
     decides_on_valid: bool = False
     """Whether judging needs outputs for the validation examples too, to choose a threshold."""
+    runs_programs: bool = False
+    """Whether its judging mostly waits for processes of its own, so that it can run beside work."""
     classes: bool = False
     """Whether ``--green-split``, ``--green-balance`` and ``--green-prevalence`` are for it."""
 
@@ -85,6 +87,7 @@ TRANSLATION: TaskOf[PairSplits, str] = TaskOf(
     generated_sizes=translation_data.GENERATED_SIZES,
     data_doubts=pairs.doubts,
     directed=True,
+    runs_programs=True,
 )
 VULNERABILITY: TaskOf[Splits, float] = TaskOf(
     name="T2",
