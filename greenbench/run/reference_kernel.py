@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 CHANGED = 0.1
 """Relative change of the rate from which on a warning says so."""
-SHORT_S, LONG_S = 0.25, 1.0
+SHORT_S, LONG_S = 0.25, 0.5
 """Seconds of the first run, and of the one that settles whether the rate really changed."""
 
 KernelRun = dict[str, Any]

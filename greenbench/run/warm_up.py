@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from greenbench.options import (
         ArchitectureOptions,
@@ -47,12 +47,12 @@ class WarmUp:
         """Run a miniature of each kind among ``cells``; a failure is kept for that kind."""
         kinds = {kind_of(cell): cell for cell in cells}
         datasets = {cell.task: self._inputs(cell.task).dataset for cell in cells}
-        with baselines_judged_beside(list(datasets.values())):
-            for kind, cell in kinds.items():
-                try:
-                    self._run_miniature(cell)
-                except Exception as error:  # noqa: BLE001  the check of each such cell raises it
-                    self._failures[kind] = error
+        load_libraries(list(datasets.values()))
+        for kind, cell in kinds.items():
+            try:
+                self._run_miniature(cell)
+            except Exception as error:  # noqa: BLE001  the check of each such cell raises it again
+                self._failures[kind] = error
         gc.collect()
         gc.freeze()  # what imports have left is not looked through again between rounds
 
@@ -67,17 +67,19 @@ class WarmUp:
         return self._failures.get(kind_of(cell))
 
 
-@contextlib.contextmanager
-def baselines_judged_beside(datasets: Sequence[TaskDataset]) -> Iterator[None]:
-    """Judge the dummy baselines that run programs while the context's own work goes on.
+def load_libraries(datasets: Sequence[TaskDataset]) -> None:
+    """Import what stages and scores need, and judge dummy baselines beside it.
 
-    They wait for processes of their own, and the work is measured by nobody: the context ends
-    when both have ended.
+    Only those that run programs are judged here: they wait for processes of their own, which use
+    the other cores while this one imports.
     """
-    running = [dataset for dataset in datasets if dataset.task.runs_programs]
+    import sklearn.feature_extraction.text  # noqa: F401  two threads are not to import it at once
+
+    from greenbench.stages import libraries
+
     with ThreadPoolExecutor(max_workers=1) as pool:
-        pool.map(_judge_baselines, running)
-        yield
+        pool.map(_judge_baselines, [data for data in datasets if data.task.runs_programs])
+        libraries.load()
 
 
 def _judge_baselines(dataset: TaskDataset) -> None:
