@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -75,7 +76,8 @@ def measure_cell(
     try:
         _require_sources(session, pipeline.energy.sources)
         if benchmark.enabled:
-            kernel = replace(kernel, before=_run_kernel(pipeline, session))
+            run_kernel = functools.partial(_run_kernel, pipeline, session)
+            kernel = replace(kernel, before=session.memory.kernel.latest_or(run_kernel))
         rounds.run(benchmark)
         if benchmark.enabled:
             kernel = _with_kernel_after(kernel, pipeline, session)

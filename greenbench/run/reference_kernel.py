@@ -7,6 +7,8 @@ runs again for longer only if its rate changed: a short run that was disturbed i
 
 from __future__ import annotations
 
+import math
+import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
 
     from greenbench.types import Window
 
+SHARED_S = 1.0
+"""A run that ended so shortly ago serves the next cell too: nothing lies between the two."""
 CHANGED = 0.1
 """Relative change of the rate from which on a warning says so."""
 SHORT_S, LONG_S = 0.25, 0.5
@@ -43,7 +47,8 @@ class ReferenceKernel:
     def __init__(self) -> None:
         """Begin without any run."""
         self._first: float | None = None
-        self._latest: float | None = None
+        self._latest: KernelRun | None = None
+        self._ended = -math.inf
 
     def measure(
         self, run: Callable[[float], tuple[int, Window]], shortest_s: float = 0.0
@@ -53,22 +58,32 @@ class ReferenceKernel:
         ``shortest_s`` is the shortest window that the counters resolve.
         """
         result = kernel_run(*run(max(SHORT_S, shortest_s)))
-        if self._latest is not None and _changed(self._latest, result["operations_per_second"]):
+        if self._latest is not None and _changed(_rate(self._latest), _rate(result)):
             result = kernel_run(*run(max(LONG_S, shortest_s)))
-        self._latest = result["operations_per_second"]
+        self._latest = result
+        self._ended = time.monotonic()
         if self._first is None:
-            self._first = self._latest
+            self._first = _rate(result)
         return result
+
+    def latest_or(self, measure: Callable[[], KernelRun]) -> KernelRun:
+        """Return the latest run if it has only just ended, else what ``measure`` returns."""
+        fresh = time.monotonic() - self._ended < SHARED_S
+        return self._latest if fresh and self._latest is not None else measure()
 
     def warnings(self, before: KernelRun, after: KernelRun | None) -> tuple[str, ...]:
         """Say where the rate changed by more than 10 %: within a cell, or since the first run."""
-        start = before["operations_per_second"]
+        start = _rate(before)
         texts = []
-        if after is not None and _changed(start, after["operations_per_second"]):
-            texts.append(_change("while this cell ran", start, after["operations_per_second"]))
+        if after is not None and _changed(start, _rate(after)):
+            texts.append(_change("while this cell ran", start, _rate(after)))
         if self._first is not None and _changed(self._first, start):
             texts.append(_change("since the session's first cell", self._first, start))
         return tuple(texts)
+
+
+def _rate(run: KernelRun) -> float:
+    return float(run["operations_per_second"])
 
 
 def _changed(earlier: float, later: float) -> bool:

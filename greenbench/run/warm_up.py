@@ -53,8 +53,6 @@ class WarmUp:
                 self._run_miniature(cell)
             except Exception as error:  # noqa: BLE001  the check of each such cell raises it again
                 self._failures[kind] = error
-        gc.collect()
-        gc.freeze()  # what imports have left is not looked through again between rounds
 
     def _run_miniature(self, cell: Cell) -> None:
         inputs = self._inputs(cell.task)
@@ -80,6 +78,8 @@ def load_libraries(datasets: Sequence[TaskDataset]) -> None:
     with ThreadPoolExecutor(max_workers=1) as pool:
         pool.map(_judge_baselines, [data for data in datasets if data.task.runs_programs])
         libraries.load()
+    gc.collect()
+    gc.freeze()  # a reset between rounds need not look through what imports have left
 
 
 def _judge_baselines(dataset: TaskDataset) -> None:

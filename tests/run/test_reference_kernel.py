@@ -90,3 +90,17 @@ def test_counters_that_need_longer_windows_get_them() -> None:
     run, seconds = machine(80)
     ReferenceKernel().measure(run, shortest_s=2.0)
     assert seconds == [2.0]
+
+
+def test_a_run_that_has_just_ended_serves_the_next_cell(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Right after a cell there is nothing new to measure; a while later there is."""
+    now = [100.0]
+    monkeypatch.setattr("greenbench.run.reference_kernel.time.monotonic", lambda: now[0])
+    kernel = ReferenceKernel()
+    run, seconds = machine(80, 82)
+    after = kernel.measure(run)
+    now[0] += 0.1
+    assert kernel.latest_or(lambda: kernel.measure(run)) is after
+    now[0] += 5.0
+    assert kernel.latest_or(lambda: kernel.measure(run))["operations_per_second"] == 82e9
+    assert len(seconds) == 2
