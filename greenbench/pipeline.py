@@ -188,7 +188,6 @@ class Pipeline:
         """After the timer: repeat what was too short to measure, score, and sum up the round."""
         peak = peak_memory_bytes() if self._peak_is_ours else None
         work = {**self.toggles.work(self._net, self._batches), "peak_memory_bytes": peak}
-        applied = (*self.toggles.applied(), *self.power.proofs(self._observation.record))
         doubts = [*self._observation.doubts, *self.toggles.doubts()]
         if peak is None:
             doubts.append(NO_PEAK)
@@ -203,7 +202,7 @@ class Pipeline:
             outputs_sha256=hashlib.sha256(repr(self._outputs).encode()).hexdigest(),
             work=work,
             machine=self._observation.record,
-            applied=applied,
+            applied=(*self.toggles.applied(), *self.power.proofs(self._observation.record)),
             doubts=(*doubts, *self.power.doubts, *failures, *judged.doubts),
         )
 

@@ -19,7 +19,7 @@ from greenbench.report.summary import Summary
 from greenbench.results.reading import CellRecord
 from greenbench.results.record import Json, builtin
 from greenbench.run.gatekeeper import Gatekeeper
-from greenbench.run.plan import plan_lines
+from greenbench.run.plan import forecast_keys, plan_lines
 from greenbench.run.session import Session
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class Suite:
             with usage_errors():
                 return plan_lines(self.session)
         results = self.session.settings.results
-        return cost.lines(results, self.session.selected, self.session.forecast_keys())
+        return cost.lines(results, self.session.selected, forecast_keys(self.session))
 
     # --- a cell -----------------------------------------------------------------------------------
 

@@ -30,7 +30,7 @@ STATUS_STYLES = {"ok": "", "partial": "yellow"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class TableRow:
     """What the table says of one cell, all of it written."""
 
     cell: str
@@ -72,7 +72,9 @@ def columns(
     return [column for column in every if not column.is_empty]
 
 
-def _comparison_columns(rows: Sequence[Row], comparisons: Sequence[TaskComparison]) -> list[Column]:
+def _comparison_columns(
+    rows: Sequence[TableRow], comparisons: Sequence[TaskComparison]
+) -> list[Column]:
     """Return the columns of a matrix: ratios to V0, scores and their differences."""
     ratios, times = aligned(_texts(rows, "energy_ratio")), aligned(_texts(rows, "time_ratio"))
     heading, scores = "score (95 %)", _texts(rows, "named_score")
@@ -87,12 +89,12 @@ def _comparison_columns(rows: Sequence[Row], comparisons: Sequence[TaskCompariso
     ]
 
 
-def _texts(rows: Sequence[Row], field: str) -> list[str]:
+def _texts(rows: Sequence[TableRow], field: str) -> list[str]:
     """Return one field of every row."""
     return [getattr(row, field) for row in rows]
 
 
-def _row(record: CellRecord, comparisons: Sequence[TaskComparison], names: ShortNames) -> Row:
+def _row(record: CellRecord, comparisons: Sequence[TaskComparison], names: ShortNames) -> TableRow:
     energy = time = quality = None
     drift = False
     score = named_score = numbers.UNKNOWN
@@ -105,7 +107,7 @@ def _row(record: CellRecord, comparisons: Sequence[TaskComparison], names: Short
             score = score_text(record, comparison.score)
             named_score = f"{comparison.score} {score}"
     state = status(record)
-    return Row(
+    return TableRow(
         cell=names[record.id],
         time=numbers.unit(record.seconds, "s"),
         total=numbers.plus_minus(record.joules, record.uncertainty, "J"),

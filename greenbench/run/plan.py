@@ -8,7 +8,13 @@ from greenbench.report import plan
 from greenbench.results import loading
 
 if TYPE_CHECKING:
+    from greenbench.results.forecast import ForecastKey
     from greenbench.run.session import Session
+
+
+def forecast_keys(session: Session) -> dict[str, ForecastKey]:
+    """Return, by task, which earlier results tell of the selected cells."""
+    return {task: session.inputs(task).forecast_key for task in session.tasks}
 
 
 def plan_lines(session: Session) -> list[str]:
@@ -27,5 +33,5 @@ def plan_lines(session: Session) -> list[str]:
                 cells=cells,
             )
         )
-    lines = plan.lines(plans, runs, session.forecast_keys())
+    lines = plan.lines(plans, runs, forecast_keys(session))
     return [f"greenbench: profile {session.profile.name}", *lines, *problems]

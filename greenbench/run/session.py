@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from greenbench.results.forecast import ForecastKey
     from greenbench.stages.system import System
     from greenbench.stages.toggles import Toggles
     from greenbench.types import Cell
@@ -79,10 +78,7 @@ class Session:
         return cells
 
     def check(self, selected: Sequence[Cell]) -> None:
-        """Find, before the first cell runs, what needs no torch to find; raises UsageError.
-
-        That is options that contradict each other, and a folder that cannot take the results.
-        """
+        """Find contradicting options and an unfit results folder; raises UsageError."""
         self.selected = tuple(selected)
         for task in self.tasks:
             self.inputs(task)
@@ -97,10 +93,6 @@ class Session:
     def inputs(self, task: str) -> TaskInputs:
         """Return what the cells of ``task`` share; raises UsageError for unfitting options."""
         return task_inputs(task, self.settings, self.profile)
-
-    def forecast_keys(self) -> dict[str, ForecastKey]:
-        """Return, by task, which earlier results tell of the selected cells."""
-        return {task: self.inputs(task).forecast_key for task in self.tasks}
 
     def warm_up(self) -> None:
         """Before the first cell: open data, models and instruments, and run a miniature of each.

@@ -119,33 +119,12 @@ class Worker:
         stdout, program_stdout = _pipe(files)
         stderr, program_stderr = _pipe(files)
         report, program_report = _pipe(files)
-        spec = files.enter_context(self._spec_file(request))
+        spec = files.enter_context(_spec_file(self._backend, request))
         programs_ends = [program_stdin, program_stdout, program_stderr, spec, program_report]
         self._send(RUN, [file.fileno() for file in programs_ends])
         for file in programs_ends:
             file.close()
         return Pipes(stdin=stdin, stdout=stdout, stderr=stderr), Report(report.fileno())
-
-    def _spec_file(self, request: RunRequest) -> IO[bytes]:
-        """Return a file in memory with all that the supervisor's children need to know."""
-        limits = rlimits(request.limits, counted_processes(self._backend, in_worker=True))
-        files = {}
-        for name, content in request.contents().items():
-            files[name] = content.decode("latin-1")
-        spec = ProgramSpec(
-            command=list(request.command),
-            files=files,
-            environment=environment(SCRATCH),
-            home=SCRATCH,
-            scratch_options=scratch_options(request.limits),
-            limits=list(limits.values()),
-            uid=fresh_uid() if self._backend.own_uid else None,
-        )
-        file = os.fdopen(os.memfd_create("program"), "wb")
-        file.write(json.dumps(spec).encode("ascii"))
-        file.flush()
-        file.seek(0)
-        return file
 
     def _send(self, request: bytes, descriptors: list[int]) -> None:
         try:
@@ -222,6 +201,28 @@ class Report:
             self._unread += chunk
         line, _, self._unread = self._unread.partition(b"\n")
         return line.decode("utf-8", "replace")
+
+
+def _spec_file(backend: Backend, request: RunRequest) -> IO[bytes]:
+    """Return a file in memory with all that the supervisor's children need to know."""
+    limits = rlimits(request.limits, counted_processes(backend, in_worker=True))
+    files = {}
+    for name, content in request.contents().items():
+        files[name] = content.decode("latin-1")
+    spec = ProgramSpec(
+        command=list(request.command),
+        files=files,
+        environment=environment(SCRATCH),
+        home=SCRATCH,
+        scratch_options=scratch_options(request.limits),
+        limits=list(limits.values()),
+        uid=fresh_uid() if backend.own_uid else None,
+    )
+    file = os.fdopen(os.memfd_create("program"), "wb")
+    file.write(json.dumps(spec).encode("ascii"))
+    file.flush()
+    file.seek(0)
+    return file
 
 
 def _pipe(stack: ExitStack) -> tuple[IO[bytes], IO[bytes]]:

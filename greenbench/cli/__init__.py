@@ -1,0 +1,57 @@
+"""The command line around the suite: measure, list, check and compare variants; see the machine.
+
+Exit codes: 0 fine, 1 ``compare`` found a failure or ``restore`` could not restore everything, 2 the
+call or a file is wrong; ``run`` passes pytest's own on.
+
+A command imports what it needs itself, so that ``--help``, ``list`` and ``check`` start at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from greenbench.cli.compare import add_compare
+from greenbench.cli.machine import add_doctor, add_restore
+from greenbench.cli.matrix import add_check, add_list, add_new
+from greenbench.cli.measure import add_run, add_sweep_power
+from greenbench.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from greenbench.cli.arguments import Commands
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command that ``arguments`` (by default the process's) name; return its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="greenbench",
+        description="Energy, time and quality of pipeline variants; `pytest bench` measures.",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
+    for add_command in COMMANDS:
+        add_command(commands)
+    options, rest = parser.parse_known_args(arguments)
+    if options.command == "run":
+        options.pytest_arguments = rest
+    elif rest:
+        commands.choices[options.command].error(f"unrecognized arguments: {' '.join(rest)}")
+    try:
+        return int(options.execute(options))
+    except UsageError as error:
+        print(error, file=sys.stderr)  # noqa: T201  a command answers on the terminal
+        return 2
+
+
+COMMANDS: tuple[Callable[[Commands], None], ...] = (
+    add_run,
+    add_list,
+    add_doctor,
+    add_new,
+    add_sweep_power,
+    add_compare,
+    add_restore,
+    add_check,
+)
