@@ -1,3 +1,3 @@
-"""Measures energy, time and quality of machine-learning pipeline variants: a pytest-benchmark suite and plugin."""
+"""Measures energy, time and quality of machine-learning pipeline variants, with pytest-benchmark."""
 
 __version__ = "0.1.0"

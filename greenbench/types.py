@@ -90,14 +90,14 @@ class Window:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applied:
-    """The proof that a knob took effect: what was requested, and what the live objects read back."""
+    """The proof that a knob took effect: what was requested, and what was read back."""
 
     stage: str
     knob: str
     asked: object
     got: object
     how: str
-    """Where ``got`` was read: ``class of the tokenizer``, ``autocast dtype in the training loop``, ..."""
+    """Where ``got`` was read: ``class of the tokenizer``, ``autocast dtype in training``, ..."""
     note: str = ""
     """Why ``got`` differs from ``asked``, and what to do; empty if they agree."""
     before: object = None
@@ -291,8 +291,8 @@ class CellResult:
     rounds: tuple[Round, ...]
     quality: Mapping[str, Metric] = field(default_factory=dict)
     energy: Mapping[str, Quantity] = field(default_factory=dict)
-    """Mean joules of a round: ``gpu_j``, ``cpu_j``, ``dram_j``, ``total_j``, and ``..._net_j`` net of
-    idle."""
+    """Mean joules of a round: ``gpu_j``, ``cpu_j``, ``dram_j`` and ``total_j``, with ``..._net_j``
+    for those net of idle."""
     stages: Mapping[str, Mapping[str, Quantity]] = field(default_factory=dict)
     """The same of each stage, by its repeats if there are any."""
     efficiency: Mapping[str, Quantity] = field(default_factory=dict)
