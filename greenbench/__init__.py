@@ -1,3 +1,3 @@
-"""Measures energy, time and quality of machine-learning pipeline variants, with pytest-benchmark."""
+"""Measures energy, time and quality of machine-learning pipelines, with pytest-benchmark."""
 
 __version__ = "0.1.0"
