@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -179,8 +180,9 @@ def test_forbidden_counters_are_an_estimate_with_a_remedy(
     powercap: Powercap, package: Zone
 ) -> None:
     """RAPL that only root may read: the CPU is estimated, and the reason says how to measure it."""
+    shared = Path(tempfile.gettempdir())
     for folder in (powercap.root, *powercap.root.parents):
-        if folder.owner() == Path.home().owner() and folder.is_relative_to("/tmp/"):
+        if shared in folder.parents:  # never the shared folder itself
             folder.chmod(0o755)
     (package.folder / "energy_uj").chmod(0)
     before = os.geteuid()
