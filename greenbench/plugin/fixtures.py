@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from greenbench.data.models.checkpoints import Checkpoint
     from greenbench.machine.energy.meter import Meter
     from greenbench.pipeline import Pipeline
-    from greenbench.report.progress import Progress
     from greenbench.run.measure import CellOutcome
     from greenbench.stages.system import System
     from greenbench.stages.toggles import Toggles
@@ -52,15 +51,14 @@ def model(cell: Cell, pytestconfig: pytest.Config) -> Checkpoint:
 @pytest.fixture(scope="session")
 def warm_session(pytestconfig: pytest.Config) -> None:
     """Warm the process up once, before the first cell: imports and first uses are no cell's."""
-    session = suite_of(pytestconfig).session
-    session.messages.show = progress_of(pytestconfig).announce
+    from greenbench.plugin.progress import announcing
+
+    suite = suite_of(pytestconfig)
     try:
-        session.warm_up()
+        with announcing(suite.session.messages, suite.progress):
+            suite.session.warm_up()
     except GreenbenchError as error:  # nothing has run yet, and no cell would do better
         pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
-    finally:
-        session.messages.show("")
-        session.messages.show = progress_of(pytestconfig).say
 
 
 @pytest.fixture
@@ -72,9 +70,7 @@ def toggles(cell: Cell, warm_session: None, pytestconfig: pytest.Config) -> Togg
 @pytest.fixture
 def power(cell: Cell, pytestconfig: pytest.Config) -> System:
     """Return the guarded system stage: a context that restores the previous device settings."""
-    session = suite_of(pytestconfig).session
-    session.messages.show = progress_of(pytestconfig).say
-    return session.power(cell)
+    return suite_of(pytestconfig).session.power(cell)
 
 
 @pytest.fixture
@@ -133,8 +129,8 @@ def _measured(
     from greenbench.pipeline import Pipeline
     from greenbench.run.measure import measure_cell, measure_function
 
-    session = suite_of(request.config).session
-    say = progress_of(request.config).say
+    suite = suite_of(request.config)
+    session, say = suite.session, suite.progress.say
     try:
         if isinstance(target, Pipeline):
             return measure_cell(target, benchmark, session, say)
@@ -173,17 +169,6 @@ def _notes(result: CellResult) -> str:
             if proof.note:
                 notes[f"{proof.stage}.{proof.knob}: {proof.note}"] = None
     return "; ".join(notes)
-
-
-def progress_of(config: pytest.Config) -> Progress:
-    """Return what shows on the terminal what runs, past pytest's capturing."""
-    from greenbench.report.progress import Progress
-
-    plugins = config.pluginmanager
-    capture: Any = plugins.getplugin("capturemanager")
-    terminal: Any = plugins.getplugin("terminalreporter")
-    verbose = suite_of(config).session.settings.verbose
-    return Progress(terminal, capture.global_and_fixture_disabled, verbose=verbose)
 
 
 def refuse_xdist(config: pytest.Config) -> None:

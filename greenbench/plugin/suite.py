@@ -6,26 +6,27 @@ judge the gates, write the verdicts, set the exit status.
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 import pytest
 
 from greenbench.plugin.benchmark_table import hide_benchmark_table
-from greenbench.plugin.errors import usage_errors
 from greenbench.plugin.judgement import Judgement
+from greenbench.plugin.outlook import outlook
+from greenbench.plugin.progress import progress_of
 from greenbench.plugin.selection import compared, selective
-from greenbench.report import cost
 from greenbench.report.summary import Summary
 from greenbench.results.reading import CellRecord
 from greenbench.results.record import Json, builtin
 from greenbench.run.gatekeeper import Gatekeeper
-from greenbench.run.plan import forecast_keys, plan_lines
 from greenbench.run.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
     from pathlib import Path
 
+    from greenbench.report.progress import Progress
     from greenbench.types import Cell
 
 RECORD: pytest.StashKey[Json] = pytest.StashKey()
@@ -46,6 +47,16 @@ class Suite:
             self.session, lambda: compared(config), selective=selective(config)
         )
         self.judgement = Judgement(self.session, self.summary, self.gatekeeper)
+        self._config = config
+        self.session.messages.show = self._show
+
+    @functools.cached_property
+    def progress(self) -> Progress:
+        """What shows on the terminal what runs; pytest's parts for it exist after its start."""
+        return progress_of(self._config, verbose=self.session.settings.verbose)
+
+    def _show(self, text: str) -> None:
+        self.progress.say(text)
 
     # --- before the first cell --------------------------------------------------------------------
 
@@ -62,20 +73,9 @@ class Suite:
     def pytest_report_collectionfinish(
         self, config: pytest.Config, items: Sequence[pytest.Item]
     ) -> list[str]:
-        """Say what the run will cost, if earlier results tell; all that is known, for a plan."""
-        planned = self.session.settings.plan
-        if config.option.collectonly and not planned:
-            return []
+        """Say what the run will cost, or why nothing is selected."""
         cells = selected_cells(items)
-        if not cells and self.session.offered:
-            offered = ", ".join(self.session.offered)
-            return [f"greenbench: no cell is selected; there are {offered}"]
-        if planned:
-            self.session.selected = tuple(cells)
-            with usage_errors():
-                return plan_lines(self.session)
-        results = self.session.settings.results
-        return cost.lines(results, self.session.selected, forecast_keys(self.session))
+        return outlook(self.session, cells, collect_only=config.option.collectonly)
 
     # --- a cell -----------------------------------------------------------------------------------
 

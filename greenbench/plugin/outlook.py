@@ -1,0 +1,29 @@
+"""What pytest prints after collection: a plan, a forecast, or that no cell is selected."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from greenbench.plugin.errors import usage_errors
+from greenbench.report import cost
+from greenbench.run.plan import forecast_keys, plan_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from greenbench.run.session import Session
+    from greenbench.types import Cell
+
+
+def outlook(session: Session, cells: Sequence[Cell], *, collect_only: bool) -> list[str]:
+    """Return what the run will cost, if earlier results tell; all that is known, for a plan."""
+    planned = session.settings.plan
+    if collect_only and not planned:
+        return []
+    if not cells and session.offered:
+        return [f"greenbench: no cell is selected; there are {', '.join(session.offered)}"]
+    if planned:
+        session.selected = tuple(cells)
+        with usage_errors():
+            return plan_lines(session)
+    return cost.lines(session.settings.results, session.selected, forecast_keys(session))
