@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,10 @@ from tests.simulators import nvml as nvml_simulator
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
+
+# A shell that starts pytest in the background lets it, and all that it starts, ignore Ctrl-C.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Programs that tests start are not workers, though a worker may start them.
 for name in [name for name in os.environ if name.startswith("PYTEST_XDIST_")]:

@@ -12,7 +12,7 @@ from greenbench.data.examples import Example
 from greenbench.data.splits import Splits
 from greenbench.errors import UsageError
 from greenbench.experiment.profiles import PROFILES
-from greenbench.experiment.settings import Settings
+from greenbench.experiment.settings import Settings, resolve_settings
 from greenbench.run.inputs import dataset
 from greenbench.tasks import TASKS, Task
 from greenbench.tasks.dummies import DummyBaselines
@@ -61,32 +61,8 @@ def task(loader: Loader) -> Task:
 
 def asked(**changed: Any) -> Settings:
     """Return settings as of a bare command line, but for what is changed."""
-    plain = {
-        "profile": "tiny",
-        "rounds": None,
-        "seed": 0,
-        "data": {},
-        "columns": {},
-        "direction": None,
-        "model": {},
-    }
-    rest = {
-        "device": "cpu",
-        "gpus": "none",
-        "control": "on",
-        "require": (),
-        "results": Path("results"),
-    }
-    last = {
-        "cpu_watts": None,
-        "plan": False,
-        "strict": False,
-        "split": {},
-        "balance": {},
-        "prevalence": {},
-    }
-    new = {"size": {}, "unsafe_exec": False, "gate": (), "allow": ()}
-    return Settings(**{**plain, **rest, **last, **new, **changed})
+    bare = resolve_settings({}.get, Path("/nowhere"), tasks=("T1", "T2"), models=("M1", "M2"))
+    return replace(bare, **{"device": "cpu", "gpus": "none", **changed})
 
 
 def test_cells_of_a_task_share_one_handle_that_loads_once(task: Task, loader: Loader) -> None:

@@ -8,7 +8,7 @@ from string import Formatter
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from greenbench.data.synthetic.methods.operations import (
@@ -124,6 +124,7 @@ def test_every_operation_is_listed_here() -> None:
 
 
 @pytest.mark.parametrize("op", OPERATIONS)
+@settings(suppress_health_check=[HealthCheck.filter_too_much])  # many arguments have no value
 @given(st.data())
 def test_the_python_form_computes_the_meaning(op: str, data: st.DataObject) -> None:
     """Where an operation has a value, its Python form gives the same one, of the same type."""
