@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from greenbench.gates.expression import ALLOWED
+from greenbench.gates.metrics import scope
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -25,8 +26,10 @@ def differences(
     ``gate`` says whether joules matter; without one they do.
     """
     here, there = _facts(cell), _facts(other)
-    if gate is None or gate.about.kind == "energy":
+    if gate is None:
         here["scope"], there["scope"] = cell.record.scope, other.record.scope
+    elif gate.about.kind == "energy":
+        here["scope"], there["scope"] = scope(gate, cell.record), scope(gate, other.record)
     found = {}
     for name in _DIFFERENCES:
         if name in here and here[name] != there[name]:

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from greenbench.results.reading import NO_JOULES, round_sources
 from greenbench.stats.uncertainty import RANDOM, gross_causes
 from greenbench.types import CHANNELS, Energy, Round
 
@@ -64,6 +65,21 @@ def readings(gate: Gate, cell: CellRecord) -> Readings | str:
     if gate.metric not in CHANNEL and len(_scopes(gate, rounds)) > 1:
         return "its rounds do not know the same channels"
     return _joule_readings(gate, rounds, values)
+
+
+def scope(gate: Gate, cell: CellRecord) -> str:
+    """Name the channels, with sources, whose joules ``gate`` is about: the whole's or a stage's.
+
+    Different ones in different windows stand beside each other.
+    """
+    channels = [CHANNEL[gate.metric]] if gate.metric in CHANNEL else CHANNELS
+    scopes: dict[str, None] = {}
+    for one_round in cell.rounds:
+        for energy in _energies(gate, one_round):
+            sources = round_sources(energy)
+            named = [f"{c} {sources[c]}" for c in channels if c in sources]
+            scopes[", ".join(named) or NO_JOULES] = None
+    return " or ".join(scopes) or NO_JOULES
 
 
 def _joule_readings(gate: Gate, rounds: Sequence[Round], values: Mapping[int, float]) -> Readings:

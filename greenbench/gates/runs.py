@@ -137,6 +137,10 @@ def _saved(fields: Fields) -> Run:
         )
     _refuse_repeated([record.id for record in records], fields.place)
     header = RunHeader.of(about)
+    if not header.environment:
+        raise UsageError(
+            f"{fields.place}: it does not say what its cells were measured in; measure it again"
+        )
     cells = {}
     for record in records:
         cells[record.id] = Measured(record=record, header=header, origin=fields.place)

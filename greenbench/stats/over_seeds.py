@@ -26,8 +26,21 @@ DEGENERATE = "DEGENERATE"
 
 
 def mean_quality(rounds: Sequence[Round]) -> dict[str, Metric]:
-    """Average each metric over the rounds that have it."""
-    return {name: over_rounds(metrics) for name, metrics in _by_name(rounds).items()}
+    """Average each metric over the rounds; None if a round lacks it, with how many do.
+
+    A mean of the rounds that happen to have a score would look complete, and pass a gate.
+    """
+    means = {}
+    for name, metrics in _by_name(rounds).items():
+        mean = over_rounds(metrics)
+        known = sum(metric.value is not None for metric in metrics)
+        if 0 < known < len(rounds):
+            lacking = f"{name} is unknown in {len(rounds) - known} of {len(rounds)} rounds"
+            reasons = [metric.reason for metric in metrics if metric.reason]
+            reason = ": ".join([lacking, *reasons[:1]])
+            mean = replace(mean, value=None, low=None, high=None, reason=reason)
+        means[name] = mean
+    return means
 
 
 def _by_name(rounds: Sequence[Round]) -> dict[str, list[Metric]]:

@@ -49,8 +49,8 @@ def over_rounds(values: Sequence[float], causes: Sequence[Mapping[str, float]]) 
     return Quantity(
         value=statistics.fmean(values),
         n=count,
-        uncertainty=half,
-        standard=math.hypot(*parts.values()),
+        uncertainty=half if parts else None,  # of a single round without causes nothing is known
+        standard=math.hypot(*parts.values()) if parts else None,
         causes=parts,
         lacks=(NO_SPREAD,) if count == 1 else (),
     )

@@ -462,3 +462,21 @@ def test_a_change_of_the_reference_kernel_counts() -> None:
     found = verdict("energy <= saved", ours, saved=[theirs])
     assert found.outcome == "INCONCLUSIVE"
     assert "the machine itself, by its reference kernel, is uncertain by 25.0 %" in found.reason
+
+
+@pytest.mark.parametrize("gate", ["training.energy", "inference.energy", "j_per_sample"])
+def test_a_stage_whose_channels_differ_is_not_comparable(gate: str) -> None:
+    """A GPU whose counter did not move within a short stage does not make the stage cheaper."""
+    sources = {"gpu": "zeus:nvml-counter", "cpu": "zeus:rapl"}
+
+    def measured(gpu_j: float | None) -> dict:
+        one = one_round(0, 100.0, sources=sources)
+        one["energy"].update(gpu_j=60.0, cpu_j=40.0)
+        stage = {"gpu_j": gpu_j, "cpu_j": 0.3, "sources": sources, "seconds": 0.1}
+        one["windows"] = [{**stage, "stage": name} for name in ("training", "inference")]
+        return one
+
+    moved, still = cell(rounds=[measured(45.0)]), cell(rounds=[measured(None)])
+    found = verdict(f"{gate} <= 0.5*saved", still, saved=[moved])
+    assert found.outcome == "NOT-COMPARABLE"
+    assert found.reason.startswith("scope: cpu zeus:rapl here, gpu zeus:nvml-counter, cpu zeus:")

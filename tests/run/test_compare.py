@@ -281,3 +281,13 @@ def test_the_gates_of_the_nearest_pyproject_hold_and_are_named(
     code, out = compared(capsys, *files)
     assert (code, "T2.mcc >= 0.99" in out) == (1, True)
     assert f"gates: {tmp_path / 'pyproject.toml'}" in out
+
+
+def test_a_saved_run_without_its_circumstances_is_refused(tmp_path: Path, capsys) -> None:
+    """Two runs that both lack them are not of the same machine because of that."""
+    file = saved(tmp_path / "a.json", cell(joules=STEADY))
+    run = json.loads(file.read_text())
+    del run["greenbench"]
+    file.write_text(json.dumps(run))
+    assert main(["compare", str(file), str(file)]) == 2
+    assert "it does not say what its cells were measured in" in capsys.readouterr().err

@@ -41,9 +41,18 @@ def rounds(*qualities: dict[str, Metric], reasons: tuple[tuple[str, ...], ...] =
 
 
 def test_a_score_is_the_mean_of_its_rounds() -> None:
-    """Each metric by itself; a round that lacks one does not count for it."""
-    found = mean_quality(rounds({"mcc": scored(0.2), "f1": scored(0.5)}, {"mcc": scored(0.6)}))
-    assert {name: m.value for name, m in found.items()} == {"mcc": pytest.approx(0.4), "f1": 0.5}
+    """Each metric by itself."""
+    both = rounds({"mcc": scored(0.2), "f1": scored(0.5)}, {"mcc": scored(0.6), "f1": scored(0.7)})
+    found = {name: metric.value for name, metric in mean_quality(both).items()}
+    assert found == {"mcc": pytest.approx(0.4), "f1": pytest.approx(0.6)}
+
+
+@pytest.mark.parametrize("lacking", [{}, {"mcc": scored(None, reason="one class only")}])
+def test_a_score_that_a_round_lacks_is_unknown(lacking: dict[str, Metric]) -> None:
+    """The mean of the other rounds would look complete; the reason says how many lack it."""
+    mean = mean_quality(rounds({"mcc": scored(0.9, 0.8, 0.95)}, lacking, lacking))["mcc"]
+    assert (mean.value, mean.low, mean.high) == (None, None, None)
+    assert mean.reason.startswith("mcc is unknown in 2 of 3 rounds")
 
 
 def test_what_is_not_averaged_is_kept() -> None:

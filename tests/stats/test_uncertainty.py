@@ -155,3 +155,10 @@ def test_a_window_that_lacks_a_channel_makes_the_sum_lack_it() -> None:
     """A sum of what happens to be known would look complete."""
     both = added([energy(1.0, gpu_j=2.0), energy(1.0)])
     assert (both.cpu_j, both.gpu_j, both.reasons["gpu"]) == (2.0, None, "no GPU")
+
+
+def test_a_single_round_without_known_causes_has_no_uncertainty() -> None:
+    """Unknown is not 0: nothing shows how far one measured time may be off."""
+    single = over_rounds([2.0], [{}])
+    assert (single.value, single.uncertainty, single.standard) == (2.0, None, None)
+    assert over_rounds([2.0, 2.2], [{}, {}]).uncertainty is not None
