@@ -44,12 +44,13 @@ def test_no_line_is_wider_than_the_terminal(page: str, width: int) -> None:
     assert max(map(len, printed(page, width).splitlines())) <= width
 
 
+@pytest.mark.parametrize("width", [60, 80, 120])
 @pytest.mark.parametrize("page", PAGES)
-def test_colour_changes_no_character(page: str) -> None:
+def test_colour_changes_no_character(page: str, width: int) -> None:
     """Without styles a coloured page is the plain one; it has styles."""
-    coloured = shown(PAGES[page](), 80, colour=True)
+    coloured = shown(PAGES[page](), width, colour=True)
     lines = [line.rstrip() for line in STYLE.sub("", coloured).splitlines()]
-    assert lines == printed(page, 80).splitlines()
+    assert lines == printed(page, width).splitlines()
     assert "\x1b[32m" in coloured
 
 
