@@ -20,7 +20,7 @@ SHARED_S = 1.0
 """A run that ended so shortly ago serves the next cell too: nothing lies between the two."""
 CHANGED = 0.1
 """Relative change of the rate from which on a warning says so."""
-SHORT_S, LONG_S = 0.25, 0.5
+SHORT_S, LONG_S = 0.15, 0.5
 """Seconds of the first run, and of the one that settles whether the rate really changed."""
 
 KernelRun = dict[str, Any]

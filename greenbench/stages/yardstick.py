@@ -10,7 +10,7 @@ import torch
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-WARM_UP_S = 0.1
+WARM_UP_S = 0.05
 """Clocks rise and libraries choose their kernels before anything counts."""
 SIDE = {"cpu": 512, "cuda": 4096}
 """Rows of the matrices: large enough to be bound by arithmetic, small enough for many a second."""
