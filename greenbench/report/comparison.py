@@ -40,9 +40,11 @@ class TaskComparison:
         Less than ``NOISE`` counts as nothing.
         """
         rates: list[float] = []
-        for cell in self.cells:
-            if cell.id == cell_id or cell is self.baseline:
-                rates += cell.kernel_rates("operations_per_second")
+        cells = [cell for cell in self.cells if cell.id == cell_id]
+        if self.baseline is not None:
+            cells.append(self.baseline)
+        for cell in cells:
+            rates += cell.kernel_rates("operations_per_second")
         change = max(rates) / min(rates) if rates else 1.0
         return change if change >= NOISE else 1.0
 

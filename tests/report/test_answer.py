@@ -177,6 +177,16 @@ def test_a_change_smaller_than_the_machine_s_own_is_not_claimed() -> None:
     )
 
 
+def test_the_kernel_around_v0_of_an_earlier_session_counts() -> None:
+    """The machine may have changed between the sessions, which no cell of this one shows."""
+    base = cell("T2-V0_baseline", STEADY, sources=GPU, yardstick=kernel(10, 10))
+    halved = variant("V4_x", 0.5, yardstick=kernel(38, 38))
+    measured, earlier = (Measured(record=record, header=HEADER) for record in (halved, base))
+    (comparison,) = compare([measured], [earlier])
+    assert comparison.machine_change(halved.id) == 3.8
+    assert comparison.is_drift(halved.id)
+
+
 def test_a_few_percent_of_the_kernel_are_noise() -> None:
     """A saving of 2 % stands if the kernel's rate changed by 4 %."""
     base = cell("T2-V0_baseline", STEADY, sources=GPU, yardstick=kernel(100, 104))
