@@ -72,6 +72,9 @@ def energy_word(comparison: TaskComparison) -> str:
 def _nothing_compared(comparison: TaskComparison) -> str:
     task = comparison.task
     if not comparison.energy:
+        baseline = comparison.baseline
+        if baseline is not None and baseline.failed and baseline.flaw is not None:
+            return f"On {task} only V0 ran, and {baseline.flaw.reason.rstrip('.')}."
         return f"On {task} only V0 was measured: there is no variant to compare with it."
     refusals: dict[str, None] = {}
     for change in comparison.energy.values():

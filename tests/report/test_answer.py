@@ -110,6 +110,14 @@ def test_an_unmeasured_cell_is_not_named() -> None:
     assert "V8" not in text
 
 
+def test_v0_alone_that_failed_is_not_called_measured() -> None:
+    """Before its first round, or in its test after it was measured."""
+    failed = cell("T2-V0_baseline", [], sources=GPU, status="failed", error="ValueError: no")
+    assert said(failed) == "On T2 only V0 ran, and the cell failed: ValueError: no."
+    failed = cell("T2-V0_baseline", STEADY, sources=GPU, outcome="failed")
+    assert said(failed) == "On T2 only V0 ran, and its test failed after it was measured."
+
+
 def test_without_any_comparison_the_reason_is_given() -> None:
     """V0 alone, V0 absent, V0 failed."""
     assert said(V0) == "On T2 only V0 was measured: there is no variant to compare with it."
