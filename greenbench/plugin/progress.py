@@ -16,10 +16,14 @@ if TYPE_CHECKING:
 
 
 def progress_of(config: pytest.Config, *, verbose: bool) -> Progress:
-    """Return what shows on the terminal what runs, past pytest's capturing."""
+    """Return what shows on the terminal what runs, past pytest's capturing.
+
+    A person may have turned off either plugin, with ``-p no:terminal`` or ``-p no:capture``.
+    """
     capture: Any = config.pluginmanager.getplugin("capturemanager")
     terminal: Any = config.pluginmanager.getplugin("terminalreporter")
-    return Progress(terminal, capture.global_and_fixture_disabled, verbose=verbose)
+    uncaptured = capture.global_and_fixture_disabled if capture else contextlib.nullcontext
+    return Progress(terminal, uncaptured, verbose=verbose)
 
 
 @contextlib.contextmanager

@@ -28,45 +28,49 @@ class Progress:
 
     def __init__(
         self,
-        terminal: TerminalReporter,
+        terminal: TerminalReporter | None,
         uncaptured: Callable[[], AbstractContextManager[None]],
         *,
         verbose: bool = False,
     ) -> None:
-        """``uncaptured`` lets what is written through pytest's capturing."""
+        """Show nothing yet; nothing at all without a terminal reporter (``-p no:terminal``).
+
+        ``uncaptured`` lets what is written through pytest's capturing.
+        """
         self._terminal = terminal
         self._uncaptured = uncaptured
         self._verbose = verbose
         with uncaptured():
-            self._rewrites = terminal.isatty
+            self._rewrites = terminal is not None and terminal.isatty
 
     def say(self, text: str) -> None:
         """Show a phase of a cell; an empty text wipes the last one."""
-        if self._rewrites:
-            self._rewrite(text)
-        elif self._verbose:
-            self._write_line(text)
+        self._show(text, in_logs=self._verbose)
 
     def announce(self, text: str) -> None:
         """Show a phase of the whole session, in a log too; an empty text wipes the last one."""
-        if self._rewrites:
-            self._rewrite(text)
-        else:
-            self._write_line(text)
+        self._show(text, in_logs=True)
 
-    def _rewrite(self, text: str) -> None:
-        writer = self._terminal._tw  # noqa: SLF001  pytest's own line is on it
+    def _show(self, text: str, *, in_logs: bool) -> None:
+        if self._terminal is None:
+            return
+        if self._rewrites:
+            self._rewrite(self._terminal, text)
+        elif in_logs and text:
+            self._write_line(self._terminal, text)
+
+    def _rewrite(self, terminal: TerminalReporter, text: str) -> None:
+        writer = terminal._tw  # noqa: SLF001  pytest's own line is on it
         room = writer.fullwidth - writer.width_of_current_line - 2
         with self._uncaptured():
             shown = f" {DIM}{_cropped(text, room)}{PLAIN}" if text and room >= LEAST else ""
             writer._file.write(f"{SAVE}{ERASE}{shown}{RESTORE}")  # noqa: SLF001
             writer._file.flush()  # noqa: SLF001
 
-    def _write_line(self, text: str) -> None:
-        if text:
-            with self._uncaptured():
-                self._terminal.write_line(f"greenbench: {printable(text)}")
-                self._terminal.flush()
+    def _write_line(self, terminal: TerminalReporter, text: str) -> None:
+        with self._uncaptured():
+            terminal.write_line(f"greenbench: {printable(text)}")
+            terminal.flush()
 
 
 def _cropped(text: str, room: int) -> str:

@@ -367,6 +367,23 @@ def test_progress_shows_on_a_terminal_only(session: Session, suite: pytest.Pytes
     assert "T2-V0_baseline: scoring" in shown
 
 
+@pytest.mark.parametrize("arguments", [(), ("--green-verbose",)])
+def test_a_session_without_a_terminal_reporter_measures(
+    arguments: tuple[str, ...], suite: pytest.Pytester
+) -> None:
+    """With ``-p no:terminal`` no progress is shown, and the results are written."""
+    output = run_here(suite, "-k", "V0", "-p", "no:terminal", *arguments)
+    assert (output.ret, output.outlines, output.errlines) == (pytest.ExitCode.OK, [], [])
+    assert results(suite.path)["V0_baseline"]["cells"][0]["status"] == "ok"
+
+
+def test_a_session_without_capturing_measures(suite: pytest.Pytester) -> None:
+    """With ``-p no:capture`` progress is written as it is."""
+    output = stub_suite.run(suite.path, "-k", "V0", "-p", "no:capture", "--green-verbose")
+    assert output.ret == pytest.ExitCode.OK
+    output.stdout.fnmatch_lines(["greenbench: T2-V0_baseline: *training"])
+
+
 def _read_all(terminal: int) -> str:
     shown = b""
     while select.select([terminal], [], [], 60)[0]:
