@@ -14,6 +14,7 @@ from greenbench.gates import score_margins
 from greenbench.gates.expression import METRICS, Gate
 from greenbench.gates.judging import judge
 from greenbench.gates.references import References
+from greenbench.results.reading import BASELINE, is_baseline
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from greenbench.gates.expression import Form
     from greenbench.gates.verdict import Measured, Verdict
 
-REFERENCE = "V0"
 PROVEN = "REGRESSED"
 """The outcome of a gate whose opposite is shown, after Holm's correction."""
 NO_INTERVAL = "NO-INTERVAL"
@@ -103,13 +103,13 @@ def _gate(metric: str, task: str, operator: str) -> Gate:
     is_score = METRICS[metric].kind == "quality"
     form: Form = "difference" if is_score else "ratio"
     return Gate(
-        text=f"{task}.{metric} {operator} {REFERENCE}",
+        text=f"{task}.{metric} {operator} {BASELINE}",
         task=task,
         metric=metric,
         operator=operator,
         form=form,
         number=0.0 if is_score else 1.0,
-        reference=REFERENCE,
+        reference=BASELINE,
     )
 
 
@@ -117,7 +117,7 @@ def _rounds(cell: Measured, cells: dict[str, Measured], baseline: Measured | Non
     """Return the fewer rounds of a cell and of the V0 that it is compared with."""
     numbers = [len(cell.record.rounds)]
     for other in cells.values():
-        if other.record.variant.partition("_")[0] == REFERENCE:
+        if is_baseline(other.record.variant):
             numbers.append(len(other.record.rounds))
             break
     else:

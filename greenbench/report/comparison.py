@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from greenbench.gates.changes import Change, NoChange, changes
+from greenbench.results.reading import is_baseline
 from greenbench.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def _compared(
 
 def _baseline(records: Sequence[CellRecord]) -> CellRecord | None:
     for record in records:
-        if record.variant.partition("_")[0] == "V0":
+        if is_baseline(record.variant):
             return record
     return None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from greenbench.experiment.matrix import ambiguous_keyword
-from greenbench.results.reading import BASELINE
+from greenbench.results.reading import is_baseline
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +40,7 @@ def baseline_hints(records: Sequence[CellRecord], earlier: Sequence[Measured]) -
     for record in records:
         if record.variant:
             tasks.add(record.task)
-        if record.variant == BASELINE:
+        if is_baseline(record.variant):
             with_baseline.add(record.task)
     lacking = sorted(tasks - with_baseline)
     if lacking:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from greenbench.results.reading import BASELINE, CellRecord, baseline_of
+from greenbench.results.reading import CellRecord, baseline_of, is_baseline
 from greenbench.stats.over_seeds import over_rounds
 from greenbench.types import Metric
 
@@ -28,7 +28,7 @@ def lines(
     texts = []
     for record in records:
         base = baseline_of(record, known or records)
-        if base is None or record.variant == BASELINE or record.failed:
+        if base is None or is_baseline(record.variant) or record.failed:
             continue
         pairs = _paired_outcomes(record, base)
         if pairs:

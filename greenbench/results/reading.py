@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from greenbench.types import Energy, Facts, Metric, Quantity, Round, Status
 
-BASELINE = "V0_baseline"
+BASELINE = "V0"
+"""The number of the variant that the others are compared with; its folder is ``V0_ANYTHING``."""
 STATUSES = ("ok", "partial", "failed")
 NO_JOULES = "no joules"
 KERNEL_RATES = ("operations_per_second", "operations_per_joule")
@@ -204,10 +205,15 @@ def source_label(cell: CellRecord) -> str:
     return ", ".join(labels) or "none"
 
 
+def is_baseline(variant: str) -> bool:
+    """Whether a variant's folder is V0's, as ``V0_baseline`` is."""
+    return variant.partition("_")[0] == BASELINE
+
+
 def baseline_of(cell: CellRecord, cells: Iterable[CellRecord]) -> CellRecord | None:
     """Return V0's cell of the same task that did not fail; None if there is none."""
     for other in cells:
-        if other.variant == BASELINE and other.task == cell.task and not other.failed:
+        if is_baseline(other.variant) and other.task == cell.task and not other.failed:
             return other
     return None
 

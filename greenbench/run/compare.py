@@ -17,7 +17,7 @@ from greenbench.gates import runs
 from greenbench.gates.expression import ALLOWED, SAVED
 from greenbench.gates.judging import judge
 from greenbench.gates.references import References, is_named
-from greenbench.results.reading import BASELINE, NO_JOULES
+from greenbench.results.reading import BASELINE, NO_JOULES, is_baseline
 from greenbench.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def _with_own_baseline(run: Run) -> RunPair:
     """Pair each variant's cell with V0's of the same task and run."""
     own, variants = [], {}
     for name, cell in run.cells.items():
-        if cell.record.variant == BASELINE:
+        if is_baseline(cell.record.variant):
             own.append(cell)
         else:
             variants[name] = cell
@@ -201,7 +201,7 @@ def nearest_pyproject(folder: Path) -> Path | None:
 
 def default_gates(known_runs: Sequence[Run]) -> list[str]:
     """Return gates on what any of the runs knows: energy, time, and each task's primary score."""
-    reference = SAVED if len(known_runs) > 1 else "V0"
+    reference = SAVED if len(known_runs) > 1 else BASELINE
     cells = [cell.record for run in known_runs for cell in run.cells.values()]
     measured = any(cell.scope != NO_JOULES for cell in cells)
     texts = []

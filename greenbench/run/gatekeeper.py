@@ -15,7 +15,7 @@ from greenbench.gates.judging import judge
 from greenbench.gates.references import References
 from greenbench.gates.verdict import Measured
 from greenbench.results.fields import Fields
-from greenbench.results.reading import RunHeader
+from greenbench.results.reading import BASELINE, RunHeader, is_baseline
 from greenbench.run import saved_run
 from greenbench.tasks import TASKS
 
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from greenbench.results.reading import CellRecord
     from greenbench.run.session import Session
     from greenbench.types import Cell
-
-BASELINE = "V0"
-"""What variants are compared with in the table."""
 
 
 class Gatekeeper:
@@ -162,7 +159,7 @@ def matrix_cells(session: Session) -> list[Cell]:
 
 def without_v0(records: Sequence[CellRecord]) -> list[CellRecord]:
     """Return a cell of each task that ran without V0."""
-    with_v0 = {r.task for r in records if r.variant.partition("_")[0] == BASELINE}
+    with_v0 = {r.task for r in records if is_baseline(r.variant)}
     by_task = {}
     for record in records:
         if record.variant and record.rounds and record.task not in with_v0:

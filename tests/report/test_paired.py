@@ -45,6 +45,12 @@ def record(
 WORSE, BETTER = answers(set(range(12))), answers({20, 21})
 
 
+def test_v0_is_found_by_its_number() -> None:
+    """Its folder may have any name after ``V0_``, and is itself compared with nothing."""
+    (line,) = report.lines([record("V0_plain", WORSE), record("V1_x", BETTER)], METRICS)
+    assert line.startswith("T2-V1_x against V0 on the same 40 examples: accuracy +0.250")
+
+
 def test_a_line_tells_difference_interval_and_who_is_right_alone() -> None:
     """Ten more of forty are right: twelve here alone, two in V0 alone."""
     (line,) = report.lines([record(BASE, WORSE), record("V1_x", BETTER)], METRICS)

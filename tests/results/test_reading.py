@@ -9,7 +9,7 @@ import pytest
 from gates.made import cell, one_round, raw_cell
 
 from greenbench.errors import UsageError
-from greenbench.results.reading import CellRecord
+from greenbench.results.reading import CellRecord, is_baseline
 from greenbench.results.record import cell_record
 from greenbench.types import Applied, CellResult, Energy, Judged, Metric, Round, Window
 
@@ -133,3 +133,12 @@ def test_joules_of_rounds_with_other_sources_are_no_mean() -> None:
     record = cell(rounds=[estimated, measured]).record
     assert (record.sources, record.joules) == ({}, None)
     assert record.scope == "cpu estimated:cpu-seconds*3W/core or cpu zeus:rapl"
+
+
+@pytest.mark.parametrize(
+    ("variant", "expected"),
+    [("V0_baseline", True), ("V0_plain", True), ("V0", True), ("V01_x", False), ("", False)],
+)
+def test_v0_is_the_variant_of_that_number(variant: str, *, expected: bool) -> None:
+    """Whatever the rest of its folder's name is."""
+    assert is_baseline(variant) == expected

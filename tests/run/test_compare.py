@@ -235,9 +235,10 @@ def test_runs_of_other_variants_are_compared_task_by_task(tmp_path: Path, capsys
     assert verdict["change"] == pytest.approx(1.5, rel=0.01)
 
 
-def test_a_single_folder_compares_its_variants_with_v0(tmp_path: Path, capsys) -> None:
-    """Each variant has its verdicts, V0 itself has none."""
-    results(tmp_path, cell("T2-V0_baseline", MORE), name="V0_baseline_20260101T000000Z.json")
+@pytest.mark.parametrize("v0", ["V0_baseline", "V0_plain"])
+def test_a_single_folder_compares_its_variants_with_v0(tmp_path: Path, capsys, v0: str) -> None:
+    """Each variant has its verdicts, V0 itself has none, whatever its folder's name."""
+    results(tmp_path, cell(f"T2-{v0}", MORE), name=f"{v0}_20260101T000000Z.json")
     results(tmp_path, cell("T2-V7_all", STEADY), name="V7_all_20260101T000000Z.json")
     code, out = compared(capsys, tmp_path, "--json")
     verdicts = json.loads(out)[0]["verdicts"]
