@@ -1,9 +1,10 @@
 """The summary that a session prints at its end.
 
-It begins with the answer, then come the table with its caption, the verdicts of gates, at
-most ten warnings, and the files. It is as wide as pytest's own lines: as the terminal, else as
-``COLUMNS`` says, else 80 columns. So a CI log, whose viewer may be of any width, and an e-mail or
-an issue that quotes it show whole lines; ``COLUMNS=120`` in the job shows every column.
+It begins with the answer, then come the table with its caption, the verdicts of gates, what is to
+be known about the session, at most ten warnings about cells, and the files. It is as wide as
+pytest's own lines: as the terminal, else as ``COLUMNS`` says, else 80 columns. So a CI log, whose
+viewer may be of any width, and an e-mail or an issue that quotes it show whole lines;
+``COLUMNS=120`` in the job shows every column.
 """
 
 from __future__ import annotations
@@ -132,11 +133,12 @@ class Summary:
         names: ShortNames,
         notes: Sequence[str],
     ) -> None:
-        texts = []
+        """Print all ``notes`` about the session, and the warnings about cells that rank highest."""
+        texts = list(dict.fromkeys(notes))
         if self._verbose:
             texts += self._details(comparisons)
         has_caption = bool(comparisons) and not self._verbose
-        every = warnings.ranked(self.records, notes, said=has_caption)
+        every = warnings.ranked(self.records, said=has_caption)
         texts += warnings.lines(every, self.records, names, verbose=self._verbose)
         verdicts.print_lines(console, texts, bullet="- ")
 

@@ -1,4 +1,4 @@
-"""The warnings below the table, ranked by what they change, each once with its cells."""
+"""The warnings about cells below the table, ranked by what they change, each once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from greenbench.report.texts import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from greenbench.report.names import ShortNames
     from greenbench.results.reading import CellRecord
@@ -30,7 +30,7 @@ NUMBER = re.compile(r"(?<![\w-])[-+]?[0-9][0-9.,]*")
 
 @dataclass(slots=True)
 class RankedWarning:
-    """One warning and the cells that it is about; none for the whole session."""
+    """One warning and the cells that it is about."""
 
     rank: int
     text: str
@@ -39,18 +39,13 @@ class RankedWarning:
     """Whether other cells have other numbers in it."""
 
 
-def ranked(
-    records: Sequence[CellRecord], notes: Iterable[str] = (), *, said: bool = False
-) -> list[RankedWarning]:
+def ranked(records: Sequence[CellRecord], *, said: bool = False) -> list[RankedWarning]:
     """Return all warnings, those that change most first, then those of most cells.
 
-    Warnings that differ in numbers only are one. ``notes`` are about the session. ``said`` leaves
-    out what answer and caption say already: that all joules are estimates, and that there is one
-    round.
+    Warnings that differ in numbers only are one. ``said`` leaves out what answer and caption say
+    already: that all joules are estimates, and that there is one round.
     """
     warnings: dict[str, RankedWarning] = {}
-    for note in notes:
-        warnings[note] = RankedWarning(COMPARISON, note)
     for record in records:
         for rank, text in _of_cell(record):
             pattern = f"{rank} {NUMBER.sub('#', REPEATED.sub('', text))}"
@@ -63,7 +58,7 @@ def ranked(
         if not (said and _is_said(warning, records)):
             listing.append(warning)
     # Python's sort is stable: within a rank and a number of cells the order of appearance stays.
-    listing.sort(key=lambda warning: (warning.rank, bool(warning.cells), -len(warning.cells)))
+    listing.sort(key=lambda warning: (warning.rank, -len(warning.cells)))
     return listing
 
 
@@ -84,8 +79,6 @@ def lines(
 
 
 def _line(warning: RankedWarning, records: Sequence[CellRecord], names: ShortNames) -> str:
-    if not warning.cells:
-        return warning.text
     subject = _subject(warning.cells, records, names)
     if not warning.varies:
         return f"{subject}: {warning.text}"

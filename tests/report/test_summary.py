@@ -85,6 +85,24 @@ def test_missing_cells_and_problems_are_named() -> None:
     assert "! T2-V0: disk \\x1b full" in text
 
 
+def test_notes_about_the_session_come_first_and_are_never_cut() -> None:
+    """A dozen void cells hide neither an interrupted cell nor a cap that was not restored."""
+    failed = [
+        cell(f"T2-V{number}_x", [], status="failed", error=f"ValueError: {'x' * number}")
+        for number in range(1, 13)
+    ]
+    notes = [f"note {number}" for number in range(12)]
+    missing = "T2-V0_baseline: no record, interrupted or not started"
+    text = shown(failed, selected=["T2-V0_baseline"], notes=notes)
+    bullets = [line for line in text.splitlines() if line.startswith("- ")]
+    assert bullets[0] == f"- {missing}"
+    assert [line for line in bullets if "note " in line] == [f"- {note}" for note in notes]
+    last_note = bullets.index(f"- {notes[-1]}")
+    assert not any("failed: " in line for line in bullets[:last_note])
+    assert sum("failed: " in line for line in bullets) == 10
+    assert bullets[-1] == "- and 2 more: --green-verbose, or the results files"
+
+
 def test_nothing_measured_prints_nothing() -> None:
     """A session without cells has no section."""
     assert shown([]) == "\n"

@@ -14,22 +14,15 @@ from greenbench.results.fields import Fields
 from greenbench.run.doubts import doubts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from greenbench.results.reading import CellRecord
 
 ESTIMATED = "cpu energy is estimated:x, not measured; most of its +- is common to all cells"
 
 
-def lines(
-    *records: CellRecord,
-    notes: Sequence[str] = (),
-    said: bool = False,
-    verbose: bool = False,
-) -> list[str]:
+def lines(*records: CellRecord, said: bool = False, verbose: bool = False) -> list[str]:
     """Return the lines that a session of these cells prints."""
     names = ShortNames([record.id for record in records])
-    ranked = warnings.ranked(records, notes, said=said)
+    ranked = warnings.ranked(records, said=said)
     return warnings.lines(ranked, records, names, verbose=verbose)
 
 
@@ -48,12 +41,11 @@ def test_what_voids_a_cell_comes_first_and_accuracy_last() -> None:
         cell("T2-V4_x", [None]),
         one("T2-V5_x", effect="NO-EFFECT", without_effect=["training.precision"]),
     ]
-    assert lines(*records, notes=["the session was short"]) == [
+    assert lines(*records) == [
         "T2 V2: DEGENERATE: one answer",
         "T2 V3: failed: ValueError: no",
         "T2 V4: its energy is unmeasured (cpu: no counter is here)",
         "T2 V5: NO-EFFECT: training.precision did nothing",
-        "the session was short",
         "T2 V0: other processes were busy",
         "T2 V1: system.gpu_power_fraction = 0.7: not applied: no device here can set it",
         f"T2 V0 and T2 V1: {ESTIMATED}",
