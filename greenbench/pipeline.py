@@ -185,12 +185,12 @@ class Pipeline:
         self._batches, self._net, self._outputs = batches, net, outputs
 
     def finish(self, whole: Window, windows: tuple[Window, ...]) -> Round:
-        """After the timer: repeat what was too short to measure, score, and sum up the round."""
+        """After the timer: read proofs of the timed run, repeat what was too short, and score."""
         peak = peak_memory_bytes() if self._peak_is_ours else None
         work = {**self.toggles.work(self._net, self._batches), "peak_memory_bytes": peak}
-        doubts = [*self._observation.doubts, *self.toggles.doubts()]
-        if peak is None:
-            doubts.append(NO_PEAK)
+        applied = (*self.toggles.applied(), *self.power.proofs(self._observation.record))
+        unknown = (NO_PEAK,) if peak is None else ()
+        doubts = (*self._observation.doubts, *self.toggles.doubts(), *unknown)
         repeats, failures = self._repeat(windows)
         judged = self._judge()
         return Round(
@@ -202,7 +202,7 @@ class Pipeline:
             outputs_sha256=hashlib.sha256(repr(self._outputs).encode()).hexdigest(),
             work=work,
             machine=self._observation.record,
-            applied=(*self.toggles.applied(), *self.power.proofs(self._observation.record)),
+            applied=applied,
             doubts=(*doubts, *self.power.doubts, *failures, *judged.doubts),
         )
 

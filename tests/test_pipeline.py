@@ -84,6 +84,7 @@ class Stages:
         return f"answers of {net} to {examples}"
 
     def applied(self) -> tuple[Applied, ...]:
+        self.calls.append("applied")
         return (APPLIED,)
 
     def doubts(self) -> tuple[str, ...]:
@@ -297,6 +298,7 @@ def test_short_stages_are_repeated_after_the_timer_and_before_scoring() -> None:
     ]
     assert parts.calls[-1].startswith("judge outputs of")
     assert "training" not in parts.calls
+    assert parts.calls[0] == "applied"  # proofs are of the timed run, not of what runs again
 
 
 def short(*stages: str) -> tuple[Window, ...]:

@@ -16,7 +16,7 @@ from greenbench.cli.compare import add_compare
 from greenbench.cli.machine import add_doctor, add_restore
 from greenbench.cli.matrix import add_check, add_list, add_new
 from greenbench.cli.measure import add_run, add_sweep_power
-from greenbench.errors import UsageError
+from greenbench.errors import GreenbenchError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         commands.choices[options.command].error(f"unrecognized arguments: {' '.join(rest)}")
     try:
         return int(options.execute(options))
-    except UsageError as error:
+    except GreenbenchError as error:
         print(error, file=sys.stderr)  # noqa: T201  a command answers on the terminal
         return 2
 

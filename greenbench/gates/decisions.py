@@ -30,10 +30,13 @@ class OpenCell:
     estimate: Estimate
 
 
-def decide(gate: Gate, open_cells: Sequence[OpenCell]) -> list[Verdict]:
-    """Return the verdicts on the cells of ``gate``, in their order."""
+def decide(gate: Gate, open_cells: Sequence[OpenCell], *, same_cells: bool) -> list[Verdict]:
+    """Return the verdicts on the cells of ``gate``, in their order.
+
+    ``same_cells`` says whether the saved run has the same cells, and not other variants.
+    """
     # Only ratios to the saved run: margins in joules would be as large as their cells.
-    unchanged = gate.reference == SAVED and gate.form == "ratio"
+    unchanged = same_cells and gate.reference == SAVED and gate.form == "ratio"
     uncorrected = [open_cell.estimate for open_cell in open_cells]
     estimates = dependence.corrected(uncorrected, unchanged=unchanged)
     chances = student.holm([chance(estimate) for estimate in estimates])

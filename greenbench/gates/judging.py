@@ -43,7 +43,7 @@ def judge(gate: Gate, cells: Mapping[str, Measured], references: References) -> 
         if gate.applies(cell.record.task) and not is_named(cell, gate.reference):
             examined.append(_examine(gate, cell, cells, references))
     open_cells = [result for result in examined if isinstance(result, OpenCell)]
-    decided = iter(decisions.decide(gate, open_cells))
+    decided = iter(decisions.decide(gate, open_cells, same_cells=references.same_cells))
     verdicts = []
     for result in examined:
         verdicts.append(result if isinstance(result, Verdict) else next(decided))
@@ -61,7 +61,7 @@ def _missing(gate: Gate, cells: Mapping[str, Measured], references: References) 
     for name in references.expected:
         if name not in cells:
             reasons[name] = "it was selected and left no record"
-    if gate.reference == SAVED:
+    if gate.reference == SAVED or not references.same_cells:
         for name, reason in references.gone.items():
             reasons.setdefault(name, reason)
     verdicts = []

@@ -17,7 +17,7 @@ from greenbench.results.fields import Fields
 from greenbench.results.reading import CellRecord, RunHeader, RunRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
 
@@ -51,27 +51,34 @@ def read(path: Path) -> Run:
 
 
 def newest(
-    folder: Path, reference: str, cell: Measured, *, but: str = "", allow: Collection[str] = ()
+    earlier: Sequence[RunRecord],
+    origin: str,
+    reference: str,
+    cell: Measured,
+    *,
+    allow: Collection[str] = (),
 ) -> Measured | None:
-    """Return the newest cell in a results folder that ``reference`` names, if it is comparable.
+    """Return the newest cell of earlier runs that ``reference`` names, if it is comparable.
 
-    Sessions that failed a gate are passed over, and the session of the id ``but``, the present one.
+    Sessions that failed a gate are passed over, and files that are dated in the future. ``origin``
+    names the folder that the runs come from.
     """
     latest, latest_start = None, ""
-    for run in loading.load_folder(folder)[0]:
+    now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    for run in earlier:
         started = run.header.started
-        if run.failed_gates or run.header.session_id == but:
+        if run.failed_gates or started > now:
             continue
         if latest is not None and started <= latest_start:
             continue
         for record in run.cells:
-            other = Measured(record=record, header=run.header, origin=folder.name)
+            other = Measured(record=record, header=run.header, origin=origin)
             if _is_reference(other, reference, cell, allow):
                 latest, latest_start = other, started
                 break
     if latest is None:
         return None
-    return replace(latest, origin=f"{folder.name}, {age(latest_start)} old")
+    return replace(latest, origin=f"{origin}, {age(latest_start)} old")
 
 
 def age(started: str) -> str:

@@ -116,7 +116,8 @@ def measure(
     def run(target: Any, *, rounds: int = 1) -> CellResult:
         outcome = _measured(request, benchmark, target, rounds)
         if benchmark.enabled:
-            _keep(request, benchmark, outcome)
+            with one_sentence():
+                _keep(request, benchmark, outcome)
         _fail(request, outcome)
         return outcome.result
 

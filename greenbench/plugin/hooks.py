@@ -73,7 +73,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     marker = metafunc.definition.get_closest_marker("greenbench")
     if marker is None or "cell" not in metafunc.fixturenames:
         return
-    task: str = marker.kwargs["task"] if "task" in marker.kwargs else marker.args[0]
+    task = str(marker.kwargs.get("task", *marker.args[:1]))  # of a bare marker "None" is no task
     with usage_errors():
         cells = suite_of(metafunc.config).session.cells(task)
     metafunc.parametrize("cell", cells, ids=[cell.id for cell in cells])

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from greenbench.errors import GreenbenchError
 from greenbench.plugin.benchmark_table import hide_benchmark_table
 from greenbench.plugin.judgement import Judgement
 from greenbench.plugin.outlook import outlook
@@ -95,11 +96,12 @@ class Suite:
         record = getattr(report, "greenbench", None)
         if record is None:
             return
-        self.summary.records.append(CellRecord.of(record))
-        if not record["variant"]:
-            return
         try:
-            self.session.results.record(record)
+            self.summary.records.append(CellRecord.of(record))
+            if record["variant"]:
+                self.session.results.record(record)
+        except GreenbenchError as error:
+            self.summary.problems.append(str(error))
         except OSError as error:
             self.summary.problems.append(
                 f"{record['id']}: its results could not be written ({error}); "
@@ -119,8 +121,8 @@ class Suite:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Release what was opened, judge, write the verdicts, and set the exit status."""
         self._release(hurry=session.exitstatus == pytest.ExitCode.INTERRUPTED)
-        interrupted = session.exitstatus > pytest.ExitCode.INTERRUPTED
-        if not session.config.option.collectonly and not interrupted:
+        aborted = session.exitstatus > pytest.ExitCode.INTERRUPTED  # a wrong call, or a bug
+        if not session.config.option.collectonly and not aborted:
             self.judgement.write()
         failed = self.judgement.failed or self.summary.problems
         if failed and session.exitstatus == pytest.ExitCode.OK:

@@ -9,6 +9,8 @@ from typing import NoReturn, TypeVar
 from greenbench.errors import UsageError
 
 Value = TypeVar("Value")
+LARGEST = 1e300
+"""Whole numbers above it are no measurement, and may fit no float."""
 
 
 class Fields:
@@ -52,7 +54,7 @@ class Fields:
             return None
         if isinstance(value, float) and math.isfinite(value):
             return value
-        if isinstance(value, int) and not isinstance(value, bool):
+        if isinstance(value, int) and not isinstance(value, bool) and abs(value) < LARGEST:
             return float(value)
         self._refuse(key, value, "a finite number or null")
         return None
@@ -68,7 +70,9 @@ class Fields:
 
     def flag(self, key: str, *, default: bool) -> bool:
         """Return true or false."""
-        value = self._data.get(key, default)
+        value = self._data.get(key)
+        if value is None:
+            return default
         if not isinstance(value, bool):
             self._refuse(key, value, "true or false")
         return value

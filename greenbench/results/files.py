@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from greenbench.errors import UsageError
 from greenbench.options import Options, differences
-from greenbench.results.record import SCHEMA, builtin
+from greenbench.results.record import SCHEMA, Json, builtin
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 
 STAMP = "%Y%m%dT%H%M%SZ"
@@ -70,12 +70,12 @@ class Recorder:
             run.update(builtin(facts))
             write_atomically(path, json.dumps(run, indent=1, allow_nan=False))
 
-    def append(self, record: Mapping[str, Any], options: Options) -> Path:
+    def append(self, record: Json, options: Options) -> Path:
         """Add a cell's record to the file of its variant, which has ``options``; raises OSError."""
         variant = record["variant"]
         path, run = self._runs.get(variant, (None, self._run(variant, options)))
         run["energy_sources"] |= record["energy_sources"]
-        run["cells"].append(record)
+        run["cells"] = _with_latest(run["cells"], record)
         text = json.dumps(run, indent=1, allow_nan=False)
         if path is None:
             path = self._claim(variant, text)
@@ -105,6 +105,15 @@ class Recorder:
                     stamp += timedelta(seconds=1)
                 else:
                     return path
+
+
+def _with_latest(cells: Sequence[Json], record: Json) -> list[Json]:
+    """Return ``cells`` with ``record`` in place of an earlier attempt at the same cell."""
+    others = [cell for cell in cells if cell["id"] != record["id"]]
+    if len(others) < len(cells):
+        again = "measured several times in this session; this is the last attempt"
+        record = {**record, "doubts": [*record.get("doubts", []), again]}
+    return [*others, record]
 
 
 @contextlib.contextmanager

@@ -19,6 +19,7 @@ from greenbench.types import (
     CHANNELS,
     Applied,
     Energy,
+    Facts,
     Judged,
     Metric,
     Quantity,
@@ -123,9 +124,16 @@ def judged(fields: Fields) -> Judged:
         failures=failures,
         correct=fields.integer("correct") if "correct" in fields else None,
         references=fields.fields("references").values(optional_numbers),
-        outcomes=fields.mapping("outcomes"),
+        outcomes=outcomes(fields.fields("outcomes")),
         degenerate=fields.texts("degenerate"),
     )
+
+
+def outcomes(fields: Fields) -> Facts:
+    """Read the answers to each example, which stay as they are; raises UsageError without n."""
+    if fields.whole():
+        fields.integer("n")
+    return fields.whole()
 
 
 def applied(fields: Fields) -> Applied:

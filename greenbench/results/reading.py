@@ -173,7 +173,7 @@ class RunHeader:
         session = fields.fields("session")
         return cls(
             profile=fields.optional_text("profile"),
-            profile_changes=fields.mapping("profile_changes"),
+            profile_changes=_changes(fields.fields("profile_changes")),
             environment=_environment(fields.fields("environment")),
             session_id=session.optional_text("id"),
             started=session.text("started", ""),
@@ -254,7 +254,7 @@ def _cell(record: object, origin: str) -> CellRecord:
         quality=quality,
         energy=parsing.quantities(fields.fields("energy")),
         efficiency=parsing.quantities(fields.fields("efficiency")),
-        data=fields.mapping("data"),
+        data=_data(fields.fields("data")),
         checkpoint=fields.mapping("checkpoint"),
         kernel=_kernel(fields.fields("yardstick")),
         degenerate=fields.texts("degenerate"),
@@ -278,6 +278,19 @@ def _kernel(fields: Fields) -> dict[str, Mapping[str, float]]:
         run = fields.fields(when)
         runs[when] = {rate: run.number(rate) or 0.0 for rate in KERNEL_RATES if rate in run}
     return runs
+
+
+def _data(fields: Fields) -> Facts:
+    """Check what comparisons read of the data, and return all of it."""
+    fields.fields("split_sizes")
+    return fields.whole()
+
+
+def _changes(fields: Fields) -> Facts:
+    """Check that the changes of a profile are objects, one a task, and return them."""
+    for task in fields.whole():
+        fields.fields(task)
+    return fields.whole()
 
 
 def _environment(fields: Fields) -> Mapping[str, Any]:

@@ -21,7 +21,7 @@ from greenbench.results.reading import BASELINE, NO_JOULES, is_baseline
 from greenbench.tasks import TASKS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from greenbench.gates.expression import Gate
@@ -67,7 +67,9 @@ class RunPair:
     saved: Mapping[str, Measured]
     """By the id of the cell that is compared with it."""
     gone: Mapping[str, str]
-    """Cells of the baseline that the run lacks, and why that matters."""
+    """Cells that the run lacks, and why that matters."""
+    same_cells: bool
+    """Whether the baseline has the same cells, and not other variants."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,18 +115,15 @@ def _pair(baseline: Run, run: Run) -> RunPair:
             cells=run.cells,
             saved=baseline.cells,
             gone={name: reason for name in baseline.cells if name not in run.cells},
+            same_cells=True,
         )
-    references = _one_a_task(list(baseline.cells.values()), baseline.name)
-    saved = {}
-    for name, cell in run.cells.items():
-        if cell.record.task in references:
-            saved[name] = references[cell.record.task]
-    if not saved:
+    pair = _pair_by_task(run.name, baseline.name, run.cells, baseline.cells.values())
+    if not pair.saved:
         raise UsageError(
             f"{run.name}: it shares neither a cell nor a task with {baseline.name}; "
             "give runs of the same tasks"
         )
-    return RunPair(run=run.name, baseline=baseline.name, cells=run.cells, saved=saved, gone={})
+    return pair
 
 
 def _with_own_baseline(run: Run) -> RunPair:
@@ -135,17 +134,32 @@ def _with_own_baseline(run: Run) -> RunPair:
             own.append(cell)
         else:
             variants[name] = cell
-    references = _one_a_task(own, run.name)
-    saved = {}
-    for name, cell in variants.items():
-        if cell.record.task in references:
-            saved[name] = references[cell.record.task]
-    if not saved:
+    pair = _pair_by_task(run.name, f"V0 of {run.name}", variants, own)
+    if not pair.saved:
         raise UsageError(
             f"{run.name}: it has no variant beside V0 of the same task; give a second run, or one "
             'of `pytest bench -k "V0 or V7"`'
         )
-    return RunPair(run=run.name, baseline=f"V0 of {run.name}", cells=variants, saved=saved, gone={})
+    return pair
+
+
+def _pair_by_task(
+    run: str, baseline: str, cells: Mapping[str, Measured], baseline_cells: Iterable[Measured]
+) -> RunPair:
+    """Pair cells with the baseline's cell of their task; note the tasks that a variant lacks."""
+    references = _one_a_task(list(baseline_cells), baseline)
+    saved, gone = {}, {}
+    for name, cell in cells.items():
+        label = name.removeprefix(f"{cell.record.task}-")
+        for task, reference in references.items():
+            if task == cell.record.task:
+                saved[name] = reference
+            elif f"{task}-{label}" not in cells:
+                reason = f"{baseline} has {task} and {run} has it not for {label}: not run"
+                gone[f"{task}-{label}"] = reason
+    return RunPair(
+        run=run, baseline=baseline, cells=cells, saved=saved, gone=gone, same_cells=False
+    )
 
 
 def _one_a_task(cells: Sequence[Measured], name: str) -> dict[str, Measured]:
@@ -240,6 +254,7 @@ def _compared(pair: RunPair, rules: Rules) -> Comparison:
         earlier=baseline_cell,
         gone=pair.gone,
         allow=rules.allow,
+        same_cells=pair.same_cells,
     )
     verdicts: list[Verdict] = []
     for gate in rules.gates:

@@ -14,6 +14,7 @@ from greenbench.gates.expression import SAVED
 from greenbench.gates.judging import judge
 from greenbench.gates.references import References
 from greenbench.gates.verdict import Measured
+from greenbench.results import loading
 from greenbench.results.fields import Fields
 from greenbench.results.reading import BASELINE, RunHeader, is_baseline
 from greenbench.run import saved_run
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from greenbench.gates.expression import Gate
     from greenbench.gates.runs import Run
     from greenbench.gates.verdict import Verdict
-    from greenbench.results.reading import CellRecord
+    from greenbench.results.reading import CellRecord, RunRecord
     from greenbench.run.session import Session
     from greenbench.types import Cell
 
@@ -114,8 +115,16 @@ class Gatekeeper:
     def earlier(self, reference: str, cell: Measured) -> Measured | None:
         """Return the newest comparable cell that ``reference`` names in the results folder."""
         settings = self._session.settings
-        own = self._header.session_id or ""
-        return runs.newest(settings.results, reference, cell, but=own, allow=settings.allow)
+        folder = settings.results.name
+        return runs.newest(self._earlier_runs, folder, reference, cell, allow=settings.allow)
+
+    @functools.cached_property
+    def _earlier_runs(self) -> list[RunRecord]:
+        """The runs of the results folder but this one; files that cannot be read are noted."""
+        found, problems = loading.load_folder(self._session.settings.results)
+        self.notes += problems
+        own = self._header.session_id
+        return [run for run in found if run.header.session_id != own]
 
     def baselines(self, records: Sequence[CellRecord]) -> list[Measured]:
         """Return V0 of an earlier session for each task of this one that ran without it."""
@@ -123,28 +132,30 @@ class Gatekeeper:
         return [cell for cell in found if cell is not None]
 
     def _gone(self, saved: Run, measured: Mapping[str, Measured]) -> dict[str, str]:
-        """Return the cells of the compared run that this one should have; note unselected ones."""
+        """Return the cells of the compared run that this one lacks; note unselected ones."""
         lost = [name for name in saved.cells if name not in measured]
-        parts = saved_run.left_out(saved, measured, self._unselected(lost))
+        parts = saved_run.left_out(
+            saved, measured, unselected(self._session, self._selective, lost)
+        )
         if parts.unselected:
             names = f"{', '.join(parts.unselected)} of {Path(saved.name).name}"
             self.notes.append(f"not selected, and so not judged: {names}")
         return parts.missing
-
-    def _unselected(self, lost: Sequence[str]) -> set[str]:
-        """Return ids that a person may have left out on purpose."""
-        if self._selective == "tests":
-            selected = {cell.id for cell in self._session.selected}
-            return set(self._session.offered) - selected
-        if self._selective == "files":
-            return {cell.id for cell in matrix_cells(self._session)} or set(lost)
-        return set()
 
     @property
     def failed(self) -> bool:
         """Whether a verdict fails the session."""
         strict = "inconclusive" in self._session.settings.strict
         return any(verdict.fails(strict=strict) for verdict in self._verdicts or ())
+
+
+def unselected(session: Session, selective: str, lost: Sequence[str]) -> set[str]:
+    """Return ids that a person may have left out on purpose."""
+    if selective == "tests":
+        return set(session.offered) - {cell.id for cell in session.selected}
+    if selective == "files":
+        return {cell.id for cell in matrix_cells(session)} or set(lost)
+    return set()
 
 
 def matrix_cells(session: Session) -> list[Cell]:

@@ -44,13 +44,14 @@ def build_pipeline(
     power: SystemStage | None = None,
 ) -> Pipeline:
     """Return the pipeline of ``cell``, with the parts that a suite gives of its own."""
+    inputs = session.inputs(cell.task)
     return Pipeline(
         cell,
-        dataset or session.inputs(cell.task).dataset,
-        model or session.inputs(cell.task).model,
-        toggles or session.toggles(cell),
-        meter or session.instruments.meter,
-        power or session.power(cell),
+        inputs.dataset if dataset is None else dataset,
+        inputs.model if model is None else model,
+        session.toggles(cell) if toggles is None else toggles,
+        session.instruments.meter if meter is None else meter,
+        session.power(cell) if power is None else power,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
-from concurrent.futures import ThreadPoolExecutor
+import threading
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -75,16 +75,21 @@ def load_libraries(datasets: Sequence[TaskDataset]) -> None:
 
     from greenbench.stages import libraries
 
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        pool.map(_judge_baselines, [data for data in datasets if data.task.runs_programs])
+    running = [dataset for dataset in datasets if dataset.task.runs_programs]
+    # A daemon: on Ctrl-C nobody waits for it.
+    judging = threading.Thread(target=_judge_baselines, args=(running,), daemon=True)
+    judging.start()
+    with contextlib.suppress(ImportError):  # the miniature of each kind of cell raises it again
         libraries.load()
+    judging.join()
     gc.collect()
     gc.freeze()  # a reset between rounds need not look through what imports have left
 
 
-def _judge_baselines(dataset: TaskDataset) -> None:
-    with contextlib.suppress(Exception):  # the first round's scoring raises it again, and says so
-        _ = dataset.baselines
+def _judge_baselines(datasets: Sequence[TaskDataset]) -> None:
+    for dataset in datasets:
+        with contextlib.suppress(Exception):  # the first round's scoring raises it again
+            _ = dataset.baselines
 
 
 def kind_of(cell: Cell) -> CellKind:

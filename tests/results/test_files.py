@@ -228,3 +228,12 @@ def test_a_future_schema_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text(json.dumps({"schema": SCHEMA + 1}))
     with pytest.raises(UsageError, match="update greenbench"):
         loading.load(tmp_path / "x.json")
+
+
+def test_another_attempt_at_a_cell_replaces_the_first(tmp_path: Path) -> None:
+    """A file with a cell twice could not be read back; the last attempt says that it is one."""
+    recorder = store.Recorder(tmp_path, STARTED, HEADER)
+    recorder.append(record(), Options())
+    path = recorder.append(record(), Options())
+    (cell,) = loading.load(path).cells
+    assert cell.doubts == ("measured several times in this session; this is the last attempt",)

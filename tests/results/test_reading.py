@@ -142,3 +142,23 @@ def test_joules_of_rounds_with_other_sources_are_no_mean() -> None:
 def test_v0_is_the_variant_of_that_number(variant: str, *, expected: bool) -> None:
     """Whatever the rest of its folder's name is."""
     assert is_baseline(variant) == expected
+
+
+@pytest.mark.parametrize(("score", "value"), [("bleu", 100.00000000000004), ("mcc", 1 + 2e-16)])
+def test_a_perfect_score_is_one_whatever_its_last_digit(score: str, value: float) -> None:
+    """Floating-point sums end a little above the highest value."""
+    assert cell(quality={score: {"value": value, "n": 3}}).record.score(score) == value
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda r: r["data"].update(split_sizes=[1, 2]),
+        lambda r: r["rounds"][0].update(outcomes={"kind": "classification"}),
+        lambda r: r["rounds"][0].update(seconds=10**400),
+    ],
+    ids=["split sizes", "outcomes", "a number of 400 digits"],
+)
+def test_what_comparisons_read_is_validated_too(change: Any) -> None:
+    """Nothing of a record surprises the end of a session."""
+    assert "expected" in refused(change)

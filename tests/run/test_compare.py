@@ -292,3 +292,28 @@ def test_a_saved_run_without_its_circumstances_is_refused(tmp_path: Path, capsys
     file.write_text(json.dumps(run))
     assert main(["compare", str(file), str(file)]) == 2
     assert "it does not say what its cells were measured in" in capsys.readouterr().err
+
+
+def test_a_task_that_a_variant_lacks_is_missing(tmp_path: Path, capsys) -> None:
+    """A session that died after one of two tasks does not pass by what it did not run."""
+    v0 = results(
+        tmp_path,
+        cell("T1-V0_baseline", STEADY),
+        cell("T2-V0_baseline", STEADY),
+        name="V0_baseline_20260101T000000Z.json",
+    )
+    v7 = results(tmp_path, cell("T2-V7_all", STEADY), name="V7_all_20260101T000000Z.json")
+    for arguments in ((v0, v7, "--gate", "energy <= 1.05*saved"), (tmp_path,)):
+        code, out = compared(capsys, *arguments)
+        assert (code, "T1-V7_all" in out) == (1, True)
+
+
+def test_variants_that_differ_are_no_scatter_of_one_cell(tmp_path: Path, capsys) -> None:
+    """A variant that costs more is found among others that save: they differ by design."""
+    cells = [cell("T2-V0_baseline", STEADY)]
+    for number, factor in enumerate((0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.5), 1):
+        cells.append(cell(f"T2-V{number}_x", [factor * joules for joules in STEADY]))
+    file = saved(tmp_path / "all.json", *cells)
+    _, out = compared(capsys, file, "--json", "--gate", "energy <= 1.05*saved")
+    outcomes = {v["cell"]: v["outcome"] for v in json.loads(out)[0]["verdicts"]}
+    assert (outcomes["T2-V1_x"], outcomes["T2-V8_x"]) == ("PASS", "REGRESSED")
