@@ -63,6 +63,7 @@ class Session:
         """The cells that will run."""
         self.messages = Messages()
         self._warm_up: WarmUp | None = None
+        self._warm = False
 
     def cells(self, task: str) -> tuple[Cell, ...]:
         """Return the cells of ``task``; raises UsageError if the matrix has no such task."""
@@ -115,6 +116,7 @@ class Session:
         self.messages.show("measuring idle power")
         self.instruments.measure_idle()
         self.results.note({"instrument": meter.facts})
+        self._warm = True
 
     def toggles(self, cell: Cell) -> Toggles:
         """Return the cell's switches; raises UsageError for options that contradict each other."""
@@ -141,13 +143,12 @@ class Session:
         """
         if not self.instruments.opened:
             return ()
-        warm = self._warm_up is not None
         with self.instruments:
             warnings = tuple(self.messages.kept)
-            if warm and not hurry:
+            if self._warm and not hurry:
                 warnings += self.instruments.measure_idle_again()
             sampler_seconds = self.instruments.sampler_seconds
-        if warm:
+        if self._warm:
             end = {"in_a_hurry": hurry, "sampler_cpu_seconds": sampler_seconds}
             self.results.conclude(conclusion={"doubts": list(warnings), **end})
         return warnings
