@@ -98,9 +98,7 @@ class Summary:
     def _show_answer(
         self, console: Console, comparisons: Sequence[TaskComparison], names: ShortNames
     ) -> None:
-        texts = []
-        for comparison in comparisons:
-            texts.append(answer.sentences(comparison, names))
+        texts = [answer.sentences(comparison, names) for comparison in comparisons]
         if self.verdicts:
             texts.append(f"Gates: {verdicts.counted(self.verdicts)}.")
         verdicts.print_lines(console, texts)
