@@ -10,6 +10,7 @@ Both ways lead to the same rows and the same checksum, which anybody can recompu
 from __future__ import annotations
 
 import functools
+import re
 import threading
 import urllib.error
 import urllib.request
@@ -34,6 +35,9 @@ WHOLE_UP_TO = 2 * 2**30
 REFERENCE = "refs/convert/parquet"
 """The revision at which the hub keeps parquet copies of data sets in other formats."""
 
+COMMIT = re.compile(r"[0-9a-f]{40}")
+"""A revision that names itself; a branch or a tag can move."""
+
 _MODEL_FILES = ["config.json", "tokenizer.json", "*.safetensors", "*.safetensors.index.json"]
 
 
@@ -47,27 +51,39 @@ class RemoteFile:
     """None for a small file that the hub does not keep in its large-file storage."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """The commit that a revision of a data set is at, and all files in it by their paths."""
+
+    commit: str
+    files: Mapping[str, RemoteFile]
+
+
 def fetch(name: str, *, task: str) -> tuple[PurePath, str]:
     """Return the folder with the parquet files of ``owner/name[@revision]``, and their commit.
 
     The folder is a ``Path`` in the hub's cache, or a ``PurePosixPath`` on the hub if the data set
     is larger than ``WHOLE_UP_TO`` and not in the cache. Takes the cached copy if HF_HUB_OFFLINE is
-    set or the hub does not answer. Raises UnavailableError if there is no such copy either, or if
-    the hub refuses, and UsageError if ``name`` cannot be a hub id or the data set has no parquet
-    files. ``task`` (``T2``) is for the error messages.
+    set, or the hub does not answer, is overloaded or refuses. Raises UnavailableError if there is
+    no such copy either, or if the hub does not know the data set or its revision, and UsageError if
+    ``name`` cannot be a hub id or the data set has no parquet files. ``task`` (``T2``) is for the
+    error messages.
     """
     remedy = f"give a local copy with --green-data {task}=PATH (a table or a folder of tables)"
     repository, _, revision = name.partition("@")
+    subject = f"the data set {name}"
+    listing: Listing | None = None
     obstacle = _obstacle()
-    with _explained(name, f"the data set {name}", obstacle, remedy):
-        if obstacle is None:
-            commit = _commit(repository, revision or None)
-            files = _files(repository, commit)
-            shards = _shards(files)
+    if obstacle is None:
+        with _explained(name, subject, None, remedy):
+            listing, obstacle = _listing(repository, revision)
+    with _explained(name, subject, obstacle, remedy):
+        if listing is not None:
+            shards = _shards(listing.files)
             if not shards:
-                raise UsageError(_no_parquet(name, list(files), remedy))
-            if _is_large(shards) and not _is_cached(repository, commit, list(shards)):
-                return PurePosixPath(f"hf:/datasets/{repository}@{commit}"), commit
+                raise UsageError(_no_parquet(name, list(listing.files), remedy))
+            if _is_large(shards) and not _is_cached(repository, listing.commit, list(shards)):
+                return PurePosixPath(f"hf:/datasets/{repository}@{listing.commit}"), listing.commit
         folder = _snapshot(repository, "dataset", revision or None, ["*.parquet"], obstacle)
         if not any(folder.rglob("*.parquet")):
             raise UsageError(_no_parquet(name, [], remedy))
@@ -143,11 +159,40 @@ def _identity(path: PurePath) -> tuple[str, str, str]:
 # --- asking the hub -------------------------------------------------------------------------------
 
 
-def _commit(repository: str, revision: str | None) -> str:
+def _listing(repository: str, revision: str) -> tuple[Listing | None, str | None]:
+    """Return the listing, or None and why the hub gives none now.
+
+    An overloaded or failing hub is as good as none: a cached copy can still be used. Raises the
+    client's exception if the name is malformed or unknown to the hub, which no cache mends.
+    """
+    try:
+        commit = _commit(repository, revision)
+        return Listing(commit=commit, files=_files(repository, commit)), None
+    # The client raises its HTTP library's errors, OSErrors or its own
+    except Exception as error:
+        if _is_wrong_name(error):
+            raise
+        return None, _first_line(error)
+
+
+def _is_wrong_name(error: Exception) -> bool:
+    """Whether the hub has no such repository or revision; one without access to it may exist."""
+    from huggingface_hub import errors
+
+    if isinstance(error, errors.GatedRepoError):
+        return False
+    wrong = (errors.HFValidationError, errors.RepositoryNotFoundError, errors.RevisionNotFoundError)
+    return isinstance(error, wrong)
+
+
+def _commit(repository: str, revision: str) -> str:
+    """Return the commit of a branch or tag (the default branch if empty), or the commit itself."""
     import huggingface_hub
 
+    if COMMIT.fullmatch(revision):
+        return revision
     info = huggingface_hub.HfApi().dataset_info(
-        repository, revision=revision, timeout=LISTING_SECONDS
+        repository, revision=revision or None, timeout=LISTING_SECONDS
     )
     return str(info.sha)
 
@@ -238,10 +283,9 @@ def _explained(name: str, what: str, obstacle: str | None, remedy: str) -> Itera
     # The client raises its HTTP library's errors, OSErrors or its own
     except Exception as error:
         reason = (obstacle or _first_line(error)).rstrip(".")
-        raise UnavailableError(
-            f"{what} cannot be had: {reason}, and no whole copy of it is in the hub's cache; "
-            f"{remedy}"
-        ) from error
+        if not _is_wrong_name(error):
+            reason += ", and no whole copy of it is in the hub's cache"
+        raise UnavailableError(f"{what} cannot be had: {reason}; {remedy}") from error
 
 
 def _first_line(error: Exception) -> str:

@@ -349,6 +349,53 @@ def test_nonsense_is_no_hub_id() -> None:
         hub.fetch("a b!", task="T2")
 
 
+# --- a hub that misbehaves ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("status", "pinned"), [(403, False), (429, False), (503, True)])
+def test_the_cached_copy_is_used_while_the_hub_fails(
+    local_hub: LocalHub, own_cache: Path, *, status: int, pinned: bool
+) -> None:
+    """Refused, overloaded or down: what was fetched before is read, with its commit."""
+    snapshot = cached(own_cache)
+    local_hub.failure = status
+    name = f"owner/name@{COMMIT}" if pinned else "owner/name"
+    assert hub.fetch(name, task="T2") == (snapshot, COMMIT)
+    assert local_hub.requests, "the hub was never asked"
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_failing_hub_without_a_cached_copy_is_unavailable(
+    local_hub: LocalHub, status: int
+) -> None:
+    """The sentence has the hub's status, and says that the cache was searched."""
+    local_hub.failure = status
+    reason = rf"owner/name cannot be had: .*{status}.*, and no whole copy of it is in the hub's cac"
+    with pytest.raises(UnavailableError, match=reason) as caught:
+        hub.fetch("owner/name", task="T2")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_data_set_that_the_hub_does_not_know_is_not_taken_from_the_cache(
+    local_hub: LocalHub, own_cache: Path
+) -> None:
+    """It was renamed or deleted; the sentence does not speak of a cache that was not searched."""
+    cached(own_cache)
+    with pytest.raises(UnavailableError, match=r"owner/name cannot be had: .*404") as caught:
+        hub.fetch("owner/name", task="T2")
+    assert "cache" not in str(caught.value)
+    assert local_hub.requests
+
+
+def test_a_pinned_commit_is_not_resolved_again(local_hub: LocalHub) -> None:
+    """Its files are listed, as a cached copy may lack some, but it names itself."""
+    commit = local_hub.commit("owner/name", {"a.parquet": parquet(5)})
+    folder, found = hub.fetch(f"owner/name@{commit}", task="T2")
+    assert found == commit == folder.name
+    infos = [r for r in local_hub.requests if r == f"GET api/datasets/owner/name/revision/{commit}"]
+    assert len(infos) == 1
+
+
 # --- without a network ----------------------------------------------------------------------------
 
 

@@ -23,6 +23,8 @@ class LocalHub:
         self.sent = 0
         """Bytes of files that were transferred."""
         self.requests: list[str] = []
+        self.failure: int | None = None
+        """HTTP status that answers every request: 429 if overloaded, 503 if down."""
         self.url = ""
 
     def commit(self, repository: str, files: Mapping[str, bytes], *, revision: str = "main") -> str:
@@ -78,7 +80,9 @@ class _Handler(BaseHTTPRequestHandler):
         path = urllib.parse.unquote(self.path.partition("?")[0]).strip("/")
         self.hub.requests.append(f"{self.command} {path}")
         parts = path.split("/")
-        if parts[:2] == ["api", "datasets"]:
+        if self.hub.failure is not None:
+            self._fail(self.hub.failure)
+        elif parts[:2] == ["api", "datasets"]:
             self._api("/".join(parts[2:4]), parts[4:], body)
         elif parts[:1] == ["datasets"] and parts[3:4] == ["resolve"]:
             self._file("/".join(parts[1:3]), parts[4], "/".join(parts[5:]))
@@ -165,6 +169,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(content)
+
+    def _fail(self, status: int) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
     def _missing(self, code: str) -> None:
         self.send_response(404)
