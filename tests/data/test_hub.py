@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from huggingface_hub import HfFileSystem, constants
 
-from greenbench.data import hub, tables
+from greenbench.data import hub, table_files, tables
 from greenbench.data.layouts import choosing
 from greenbench.data.splits import Wanted
 from greenbench.errors import UnavailableError, UsageError
@@ -121,7 +121,7 @@ def test_a_data_set_is_downloaded_once_and_pinned_to_its_commit(
     assert (folder.name, found) == (commit, commit)
     assert isinstance(folder, Path)
     assert own_cache in folder.parents
-    assert [p.relative_to(folder).as_posix() for p in tables.files(folder)] == sorted(
+    assert [p.relative_to(folder).as_posix() for p in table_files.files(folder)] == sorted(
         name for name in SHARDS if name.endswith(".parquet")
     )
     assert not (folder / "README.md").exists()
@@ -160,7 +160,7 @@ def test_streaming_transfers_the_requested_columns_alone(
     local_hub.commit("owner/name", {"data.parquet": content})
     monkeypatch.setattr(hub, "WHOLE_UP_TO", 0)
     folder, _ = hub.fetch("owner/name", task="T2")
-    assert tables.columns(tables.files(folder)[0]) == ("func", "target", "noise")
+    assert tables.columns(table_files.files(folder)[0]) == ("func", "target", "noise")
     assert len(tables.read(folder, ROLES, {}).columns["text"]) == 300
     assert len(content) > 10e6
     assert local_hub.sent < 0.6 * len(content)
@@ -228,7 +228,7 @@ def test_a_stream_that_breaks_off_is_unavailable(
     local_hub.commit("owner/name", SHARDS)
     monkeypatch.setattr(hub, "WHOLE_UP_TO", 0)
     folder, commit = hub.fetch("owner/name", task="T2")
-    shards = tables.files(folder)
+    shards = table_files.files(folder)
     del local_hub.commits[commit]["data/test-00000-of-00001.parquet"]
     with pytest.raises(UnavailableError, match=r"test-00000.*cannot be streamed") as caught:
         tables.columns(shards[0])

@@ -111,15 +111,6 @@ def test_folder_is_read_in_order_of_paths(tmp_path: Path) -> None:
         table.where(3)
 
 
-def test_digest_of_a_folder_depends_on_contents_and_not_on_its_place(tmp_path: Path) -> None:
-    """A copy of a folder has the same digest; one changed row gives another."""
-    digests = []
-    for name, label in (("one", 1), ("copy", 1), ("changed", 0)):
-        write(tmp_path / name / "a.jsonl", [("f", label)])
-        digests.append(tables.read(tmp_path / name, ROLES, {}).sha256)
-    assert digests[0] == digests[1] != digests[2]
-
-
 def test_chosen_columns_win_over_recognised_ones(tmp_path: Path) -> None:
     """A column named by the user is taken although another one would be recognised."""
     file = tmp_path / "a.jsonl"
@@ -134,31 +125,6 @@ def test_recognised_columns_are_case_insensitive(tmp_path: Path) -> None:
     assert dict(tables.read(file, ROLES, {}).names) == {"text": "FUNC", "label": "Vul"}
 
 
-def test_missing_path_says_what_is_allowed(tmp_path: Path) -> None:
-    """A path that is not there is named, with what may be given."""
-    assert f"{tmp_path / 'none.csv'}: no such file or folder" in sentence(tmp_path / "none.csv")
-
-
-@pytest.mark.parametrize("name", ["a.xlsx", "a.parquet.gz", "a"])
-def test_unknown_ending_says_what_is_allowed(tmp_path: Path, name: str) -> None:
-    """A file of another format is refused with the list of those that can be read."""
-    (tmp_path / name).write_bytes(b"x")
-    assert "allowed are .parquet, .arrow, .jsonl, .json and .csv" in sentence(tmp_path / name)
-
-
-def test_folder_without_tables_is_refused(tmp_path: Path) -> None:
-    """A folder that holds only other files holds no table."""
-    (tmp_path / "README.md").write_text("hello")
-    assert "the folder holds no table" in sentence(tmp_path)
-
-
-def test_folder_of_two_formats_is_refused(tmp_path: Path) -> None:
-    """The same rows as csv and parquet would count twice."""
-    write(tmp_path / "a.csv", ROWS)
-    write(tmp_path / "a.parquet", ROWS)
-    assert "mixes .csv and .parquet" in sentence(tmp_path)
-
-
 def test_folder_with_different_columns_is_refused(tmp_path: Path) -> None:
     """Two tables that call the text differently are not silently joined."""
     write(tmp_path / "a.csv", ROWS)
@@ -167,15 +133,6 @@ def test_folder_with_different_columns_is_refused(tmp_path: Path) -> None:
     assert "a.csv" in found
     assert "b.csv" in found
     assert "code" in found
-
-
-def test_missing_shard_is_refused(tmp_path: Path) -> None:
-    """Two of three shards are another data set."""
-    for i in (0, 2):
-        write(tmp_path / f"train-{i:05d}-of-00003.jsonl", ROWS)
-    assert "train-00001-of-00003.jsonl is missing" in sentence(tmp_path)
-    write(tmp_path / "train-00001-of-00003.jsonl", ROWS)
-    assert len(tables.read(tmp_path, ROLES, {}).columns["text"]) == 3 * len(ROWS)
 
 
 @pytest.mark.parametrize("ending", ["parquet", "jsonl", "csv"])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from greenbench.data import tables
+from greenbench.data import table_files, tables
 from greenbench.data.formats import extension
 from greenbench.data.layouts import evalplus, folders, humaneval_x, long, wide
 from greenbench.data.layouts.joining import direction_of, join, kind, refuse_unpaired
@@ -87,7 +87,7 @@ def _tables(path: PurePath) -> tuple[PurePath, ...]:
             f"{path}: the folder holds no translation data; looked for: {LOOKED_FOR}; give another "
             "path"
         )
-    return tables.files(path)
+    return table_files.files(path)
 
 
 def _layout(file: PurePath, chosen: Mapping[str, str]) -> str:
@@ -155,7 +155,7 @@ def _load_programs(
     pair_lists, facts = _arranged(path, pairs_of, seed)
     names = sorted(set(layouts.values()))
     languages = Counter(p.language for p in programs)
-    facts["sha256"] = tables.digest(path, sorted(files))
+    facts["sha256"] = table_files.digest(path, sorted(files))
     facts["rows"] = sum(map(len, pair_lists))
     facts["direction"] = direction
     facts["layout"] = " and ".join(names)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from greenbench.data import tables
+from greenbench.data import table_files
 from greenbench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def by_split(
     The result is empty if no name tells a split. Raises UsageError if some names tell one and
     others do not, or if a split has no files that is not in ``may_lack``.
     """
-    if not tables.is_folder(path):
+    if not table_files.is_folder(path):
         return {}
     members: dict[str, list[PurePath]] = {name: [] for name in WORDS}
     others = []
@@ -51,7 +51,7 @@ def split_of(part: PurePath, path: PurePath) -> str | None:
     Examples: ``train-00000-of-00002.parquet``, ``train/0000.parquet``.
     """
     below = part.name
-    if tables.is_folder(path):
+    if table_files.is_folder(path):
         below = part.relative_to(path).as_posix()
     words = set(re.split(r"[-_./]", below.lower()))
     splits = []

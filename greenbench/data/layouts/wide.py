@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from greenbench.data import tables
+from greenbench.data import table_files, tables
 from greenbench.data.languages import LANGUAGES
 from greenbench.data.layouts.records import NAMES
 from greenbench.data.layouts.split_files import by_split
@@ -62,7 +62,7 @@ def load(
     else:
         pairs = _pairs(files, chosen, direction)
         parts, facts = split(pairs, seed=seed, origin=str(path))
-    facts["sha256"] = tables.digest(path, files)
+    facts["sha256"] = table_files.digest(path, files)
     facts["rows"] = sum(map(len, parts))
     facts["direction"] = direction
     facts["layout"] = NAME
