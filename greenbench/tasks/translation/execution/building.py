@@ -20,6 +20,7 @@ from greenbench.tasks.translation.execution.toolchains import (
     LIBRARY,
     MADE,
     SOURCES,
+    STANDARD,
     TOOLCHAINS,
 )
 
@@ -109,17 +110,22 @@ def missing(language: str) -> str | None:
 
 
 def build(language: str, sources: Sources, runner: Runner) -> Built | NotBuilt:
-    """Compile a program, or check its syntax in languages that are not compiled."""
+    """Compile a program, or check its syntax in languages that are not compiled.
+
+    A program that its compiler refuses is compiled by the next standard of its language. If none
+    fits, the note is about the first.
+    """
     chain = TOOLCHAINS[language]
-    template = chain.compile
-    if sources.checks and chain.compile_checks:
-        template = chain.compile_checks
-    command = _filled(template, chain, sources)
-    if chain.makes:
-        command = ("sh", "-c", _COMPILE, "sh", *command)
-    ran = runner(command, files=sources.files, limits=chain.compile_limits)
-    if ran.end != "exit" or ran.exit_code != 0:
-        return NotBuilt(note=_compiler_error(ran), isolation=ran.isolation)
+    refusals = []
+    for standard in chain.standards or ("",):
+        ran = _compile(chain, sources, standard, runner)
+        if ran.exit_code == 0:
+            break
+        refusals.append(ran)
+        if ran.end != "exit":  # by a limit, which another standard would exceed as well
+            break
+    if ran.exit_code != 0:
+        return NotBuilt(note=_compiler_error(refusals[0]), isolation=ran.isolation)
     run = _filled(chain.run, chain, sources)
     if chain.makes:
         return Built(
@@ -137,18 +143,31 @@ def build(language: str, sources: Sources, runner: Runner) -> Built | NotBuilt:
     )
 
 
+def _compile(chain: Toolchain, sources: Sources, standard: str, runner: Runner) -> sandbox.Ran:
+    template = chain.compile
+    if sources.checks and chain.compile_checks:
+        template = chain.compile_checks
+    command = _filled(template, chain, sources, standard)
+    if chain.makes:
+        command = ("sh", "-c", _COMPILE, "sh", *command)
+    return runner(command, files=sources.files, limits=chain.compile_limits)
+
+
 def _packages(chain: Toolchain) -> tuple[Path, ...]:
     """Return the installed packages that programs may import."""
     folders = [_library() / name for name in chain.packages]
     return tuple(folder for folder in folders if folder.exists())
 
 
-def _filled(command: Sequence[str], chain: Toolchain, sources: Sources) -> tuple[str, ...]:
+def _filled(
+    command: Sequence[str], chain: Toolchain, sources: Sources, standard: str = ""
+) -> tuple[str, ...]:
     """Fill in a command's placeholders, and the paths of tools, as PATH differs in a sandbox."""
     values: dict[str, tuple[str, ...]] = {tool: (str(shutil.which(tool)),) for tool in chain.tools}
     values[SOURCES] = sources.compiled
     values[ENTRY] = (sources.entry,)
     values[LIBRARY] = (str(_library()),)
+    values[STANDARD] = (standard,)
     words: list[str] = []
     for word in command:
         words += values.get(word, (word,))

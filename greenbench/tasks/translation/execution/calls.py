@@ -2,7 +2,7 @@
 
 Expected outputs never enter the sandbox: the function is called with each case's arguments, what it
 returns is printed, and the comparison is made here. Types count: ``3.0`` or ``True`` is no ``int``
-of Java.
+of Java. Floats may differ by a millionth, integers by nothing.
 """
 
 from __future__ import annotations
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from greenbench.data.program_tests import Calls
     from greenbench.tasks.translation.execution.building import Runner
     from greenbench.tasks.translation.execution.outcome import Outcome
+
+
+_LONGEST_INT = 4_000
+"""Digits; Python reads integers of up to 4,300."""
 
 
 def judge_calls(language: str, program: str, tests: Calls, runner: Runner) -> ProgramOutcome:
@@ -68,12 +72,20 @@ def _messages(stdout: str, mark: str) -> list[dict[str, object]]:
         if not line.startswith(mark):
             continue
         try:
-            message = json.loads(line.removeprefix(mark), strict=False)
+            message = json.loads(line.removeprefix(mark), strict=False, parse_int=_parsed_int)
         except (ValueError, RecursionError):
             continue
         if isinstance(message, dict):
             messages.append(message)
     return messages
+
+
+def _parsed_int(digits: str) -> int | str:
+    """Return an integer, or the digits of one that is too long for this process to read.
+
+    No expected value is that long, so that the digits are never equal to it.
+    """
+    return int(digits) if len(digits) <= _LONGEST_INT else digits
 
 
 def _outcome(
@@ -99,6 +111,7 @@ def _outcome(
 
 _PYTHON_HARNESS = """\
 import os, sys
+sys.set_int_max_str_digits(0)
 request = eval(sys.stdin.read(), {"nan": float("nan"), "inf": float("inf")})
 def written(value):
     kind = type(value)

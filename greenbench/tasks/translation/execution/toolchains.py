@@ -2,7 +2,8 @@
 
 The commands follow Pan et al., "Lost in Translation" (ICSE 2024): javac, gcc, g++, go build and a
 syntax check for Python; C# and JavaScript are not in the paper. More generous than the paper: C++
-is C++17 (there C++11), C and C++ are optimised, and C is linked with the mathematical library.
+is C++17 (there C++11) and C is C17, and a program that is no such program is compiled by a newer
+or an older standard; C and C++ are optimised, and C is linked with the mathematical library.
 Python is the interpreter greenbench runs on, with its standard library, NumPy and SciPy, as sites
 of contests have it. A translation that needs any other package does not run, nor does one that
 needs a module that this Python no longer has.
@@ -24,8 +25,9 @@ from greenbench.sandbox import Limits
 if TYPE_CHECKING:
     from greenbench.data.program_tests import Tests
 
-SOURCES, ENTRY, LIBRARY = "{sources}", "{entry}", "{library}"
-"""Placeholders in commands: names of the source files, the class to run, the packages' folder."""
+SOURCES, ENTRY, LIBRARY, STANDARD = "{sources}", "{entry}", "{library}", "{standard}"
+"""Placeholders in commands: names of the source files, the class to run, the packages' folder, and
+the option that chooses the standard of the language."""
 MADE = "made"
 """Folder that a compiler writes to."""
 
@@ -34,6 +36,7 @@ PYTHON = str(Path(sys.executable).resolve())
 ISOLATED_PYTHON = (PYTHON, "-I", "-S", "-B")
 _RUN_PYTHON = """\
 import os, runpy, site, sys
+sys.set_int_max_str_digits(0)
 site.setquit()
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 sys.path.append(sys.argv[1])
@@ -42,11 +45,14 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 """As if the file itself were run, with the ``exit`` and ``quit`` that -S leaves out.
 
+Integers of any length may be read and printed, as in other languages. Python's limit of 4,300
+digits protects servers; here the processor time is limited.
 NumPy's library of linear algebra would start a thread for each processor, and reserve memory for
 each.
 """
 _CHECK_PYTHON = """\
 import sys
+sys.set_int_max_str_digits(0)
 with open(sys.argv[1], "rb") as file:
     compile(file.read(), sys.argv[1], "exec", dont_inherit=True)
 """
@@ -102,6 +108,8 @@ class Toolchain:
     """Compiles into MADE, or, if nothing is made, only checks a program's syntax."""
     compile_checks: tuple[str, ...] = ()
     """The same for programs that hold their own checks; ``compile`` if empty."""
+    standards: tuple[str, ...] = ()
+    """Standards of the language as the compiler's options, tried in order until one fits."""
     run: tuple[str, ...]
     makes: bool = True
     """Whether the compiler makes something that is run in the source's place."""
@@ -147,8 +155,18 @@ TOOLCHAINS: dict[str, Toolchain] = {
     ),
     "c": Toolchain(
         file="Main.c",
-        compile=("gcc", "-O2", "-o", f"{MADE}/program", SOURCES, "-lm"),
-        compile_checks=("gcc", "-O2", *_C_CHECKS, "-o", f"{MADE}/program", SOURCES, "-lm"),
+        compile=("gcc", "-O2", STANDARD, "-o", f"{MADE}/program", SOURCES, "-lm"),
+        compile_checks=(
+            "gcc",
+            "-O2",
+            STANDARD,
+            *_C_CHECKS,
+            "-o",
+            f"{MADE}/program",
+            SOURCES,
+            "-lm",
+        ),
+        standards=("-std=gnu17", "-std=gnu89"),
         run=(f"{MADE}/program",),
         tools=("gcc",),
         install="Debian's packages gcc and libc6-dev would compile the translations",
@@ -156,8 +174,9 @@ TOOLCHAINS: dict[str, Toolchain] = {
     ),
     "cpp": Toolchain(
         file="Main.cpp",
-        compile=("g++", "-O2", "-std=c++17", "-o", f"{MADE}/program", SOURCES),
-        compile_checks=("g++", "-O2", "-std=c++17", *_C_CHECKS, "-o", f"{MADE}/program", SOURCES),
+        compile=("g++", "-O2", STANDARD, "-o", f"{MADE}/program", SOURCES),
+        compile_checks=("g++", "-O2", STANDARD, *_C_CHECKS, "-o", f"{MADE}/program", SOURCES),
+        standards=("-std=gnu++17", "-std=gnu++20", "-std=gnu++11"),
         run=(f"{MADE}/program",),
         tools=("g++",),
         install="Debian's package g++ would compile the translations",

@@ -99,6 +99,11 @@ PYTHON = {
     "is wrong": ("def f(a):\n    return a + a + (a < 0)", "wrong_output"),
     "returns nothing": ("def f(a):\n    2 * a", "wrong_output"),
     "returns a float": ("def f(a):\n    return 2.0 * a", "wrong_output"),
+    "returns an integer of 5,000 digits": ("def f(a):\n    return 10**5000", "wrong_output"),
+    "computes with 5,000 digits": (
+        "def f(a):\n    return 2 * a + int('1' + '0' * 5000) - int(str(10**5000))",
+        "passed",
+    ),
     "returns an object": ("def f(a):\n    return object()", "wrong_output"),
     "returns a text": ("def f(a):\n    return str(2 * a)", "wrong_output"),
     "does not end": ("def f(a):\n    while True:\n        pass", "timeout"),

@@ -130,6 +130,85 @@ def test_each_language_fails_while_it_runs(language: str, program: str) -> None:
     assert run_tests.judge_one(language, program, tests).outcome == "runtime_error"
 
 
+STANDARDS = {
+    "C++11, as contests once had it": (
+        "cpp",
+        (
+            "#include <cstdio>\n#include <stdexcept>\n"
+            "int twice(int a) throw(std::runtime_error) { register int b = a; return 2 * b; }\n"
+            'int main() { char line[9]; int a; gets(line); sscanf(line, "%d", &a);\n'
+            '  printf("%d", twice(a)); }\n'
+        ),
+    ),
+    "C++17": (
+        "cpp",
+        (
+            "#include <iostream>\n#include <optional>\n#include <utility>\n"
+            "int main() { int a; std::cin >> a; auto [b, c] = std::pair{a, a};\n"
+            "  if (std::optional<int> d = b + c; d) std::cout << *d; }\n"
+        ),
+    ),
+    "C++20": (
+        "cpp",
+        (
+            "#include <compare>\n#include <concepts>\n#include <iostream>\n"
+            "template <std::integral T> T twice(T a) { return 2 * a; }\n"
+            "int main() { int a; std::cin >> a; if ((a <=> 0) > 0) std::cout << twice(a); }\n"
+        ),
+    ),
+    "C of before 1989": (
+        "c",
+        (
+            "#include <stdio.h>\nextern int twice();\n"
+            'main() { char line[9]; int a; gets(line); sscanf(line, "%d", &a);\n'
+            '  printf("%d", twice(a)); return 0; }\nrestrict = 2;\n'
+            "twice(a) int a; { return restrict * a; }\n"
+        ),
+    ),
+    "C11": (
+        "c",
+        (
+            '#include <stdio.h>\n_Static_assert(sizeof(int) == 4, "int");\n'
+            'int main(void) { for (int a; scanf("%d", &a) == 1;) printf("%d", 2 * a); }\n'
+        ),
+    ),
+}
+"""Programs that double a number, each in an edition of its language that others refuse."""
+
+
+@pytest.mark.parametrize("standard", STANDARDS)
+def test_programs_of_every_standard_compile(standard: str) -> None:
+    """Old and modern programs in C and C++ alike."""
+    from greenbench.data.program_tests import Stream, Streams
+
+    language, program = STANDARDS[standard]
+    if reason := run_tests.unavailable(language):
+        pytest.skip(reason)
+    tests = Streams(cases=(Stream(stdin="21\n", stdout="42"),))
+    assert run_tests.judge_one(language, program, tests).outcome == "passed"
+
+
+def test_a_program_that_no_standard_takes_is_told_the_first_ones_error() -> None:
+    """The note is the compiler's own, for the standard that is tried first."""
+    from greenbench.data.program_tests import Stream, Streams
+
+    if reason := run_tests.unavailable("cpp"):
+        pytest.skip(reason)
+    program = "#include <optional>\nstd::optional<int> a;\nint main() { return unknown; }\n"
+    verdict = run_tests.judge_one("cpp", program, Streams(cases=(Stream(stdin="", stdout="1"),)))
+    assert verdict.outcome == "does_not_compile"
+    assert "‘unknown’ was not declared" in verdict.note
+
+
+def test_python_prints_and_reads_integers_of_any_length() -> None:
+    """Those of 5,000 digits too, on which Python of itself gives up."""
+    from greenbench.data.program_tests import Stream, Streams
+
+    digits = "7" * 5000
+    tests = Streams(cases=(Stream(stdin=f"{digits}\n", stdout=digits),))
+    assert run_tests.judge_one("python", "print(int(input()))\n", tests).outcome == "passed"
+
+
 LEAVING = {
     "python": ("import os\nos._exit(0)\ndef f(): return 1\n", "assert f() == 1\n"),
     "java": (
