@@ -30,7 +30,7 @@ from greenbench.data.examples import Example
 from greenbench.data.split_rules import fill
 from greenbench.data.splits import Splits
 from greenbench.stats import bootstrap
-from greenbench.tasks.vulnerability import load as vulnerability
+from greenbench.tasks.vulnerability import function_tables
 from greenbench.tasks.vulnerability import scores as vulnerability_scores
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def main() -> None:
     )
     parser.add_argument("table", type=Path, help="functions with labels, e.g. bigvul/dev.parquet")
     options = parser.parse_args()
-    table = tables.read(options.table, vulnerability.ROLES, {})
+    table = tables.read(options.table, function_tables.ROLES, {})
     real = []
     for text, label in zip(table.columns["text"], table.columns["label"], strict=True):
         real.append(Example(text=text, label=int(label)))

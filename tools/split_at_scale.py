@@ -26,7 +26,7 @@ from random import Random
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from greenbench.data import tables
-from greenbench.tasks.vulnerability import load as vulnerability
+from greenbench.tasks.vulnerability import function_tables
 
 ROWS = 190_000
 HEADER = (
@@ -137,7 +137,7 @@ def main() -> None:
     texts = [
         t
         for table in given.tables
-        for t in tables.read(table, {"text": vulnerability.ROLES["text"]}, {}).columns["text"]
+        for t in tables.read(table, {"text": function_tables.ROLES["text"]}, {}).columns["text"]
     ]
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "functions.csv"

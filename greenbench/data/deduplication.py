@@ -60,13 +60,18 @@ def key(text: str) -> bytes:
 def exact(examples: Sequence[Example]) -> Distinct:
     """Keep one example of each text, and none of a text with conflicting labels.
 
-    The oldest one is kept, and the first in the order of the texts among those of one time, so that
-    the order of the rows does not matter.
+    Each split of the data's authors is looked at alone: what two of them share, a split rule
+    leaves out of the earlier one. The oldest one is kept, and the first in the order of the texts
+    among those of one time, so that the order of the rows does not matter.
     """
-    groups: dict[bytes, list[Example]] = defaultdict(list)
+    groups: dict[tuple[bytes, str | None], list[Example]] = defaultdict(list)
+    empty = 0
     for example in examples:
-        groups[key(example.text)].append(example)
-    empty = groups.pop(b"", [])
+        text_key = key(example.text)
+        if text_key:
+            groups[text_key, example.side].append(example)
+        else:
+            empty += 1
     kept: list[Example] = []
     duplicates = conflicts = conflicting_texts = 0
     for group in groups.values():
@@ -77,7 +82,7 @@ def exact(examples: Sequence[Example]) -> Distinct:
             duplicates += len(group) - 1
             kept.append(min(group, key=_order))
     counts = {
-        "empty_removed": len(empty),
+        "empty_removed": empty,
         "duplicates_removed": duplicates,
         "conflicts_removed": conflicts,
         "conflicting_texts": conflicting_texts,

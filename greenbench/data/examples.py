@@ -16,6 +16,8 @@ class Example:
     project: str | None = None
     time: float | None = None
     """Seconds since 1970."""
+    side: str | None = None
+    """The split that the data's authors put it into; None if they made none."""
 
 
 def normalised(text: str) -> str:

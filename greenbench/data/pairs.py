@@ -11,6 +11,7 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from greenbench.data import split_files
 from greenbench.data.examples import normalised
 from greenbench.data.languages import LANGUAGES, instruction
 from greenbench.data.splits import NAMES, cut
@@ -18,11 +19,13 @@ from greenbench.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import PurePath
 
     from greenbench.data.program_tests import Tests
     from greenbench.data.splits import Sizes
 
 AUTHORS_RULE = "the authors' train / valid / test"
+TENTH_RULE = "the authors' train / test, a random tenth of train as valid"
 RANDOM_RULE = "random 80/10/10 after exact deduplication"
 FEWEST = 20
 """Pairs below which a tenth for validation and one for the test mean nothing."""
@@ -82,6 +85,26 @@ def split(pairs: Sequence[Pair], *, seed: int, origin: str) -> tuple[PairLists, 
     train, valid, test = cut(shuffled(distinct, seed))
     facts = {"split_rule": RANDOM_RULE, "duplicates_removed": len(pairs) - len(distinct)}
     return (list(train), list(valid), list(test)), facts
+
+
+def arranged(
+    path: PurePath, pairs_of: Mapping[str, list[Pair]], seed: int
+) -> tuple[PairLists, Facts]:
+    """Return train, valid and test as names tell them; valid may be a tenth of train.
+
+    The key of ``pairs_of`` is empty if names tell no split; 80 / 10 / 10 are drawn then.
+    """
+    if "" in pairs_of:
+        return split(pairs_of[""], seed=seed, origin=str(path))
+    if "valid" in pairs_of:
+        facts: Facts = {"split_rule": AUTHORS_RULE, "duplicates_removed": 0}
+        return (pairs_of["train"], pairs_of["valid"], pairs_of["test"]), facts
+    train = pairs_of["train"]
+    distinct = distinct_sources(train)
+    tenth = max(1, round(len(distinct) / 10))
+    mixed = shuffled(distinct, seed)
+    facts = {"split_rule": TENTH_RULE, "duplicates_removed": len(train) - len(distinct)}
+    return (mixed[tenth:], mixed[:tenth], pairs_of["test"]), facts
 
 
 def distinct_sources(pairs: Sequence[Pair]) -> list[Pair]:
@@ -165,7 +188,7 @@ def doubts(facts: Mapping[str, Any]) -> tuple[str, ...]:
         warnings.append(
             f"{facts['test_sources_in_train']} of {used} test sources are in the training data too"
         )
-    return tuple(warnings)
+    return (*warnings, *split_files.doubts(facts))
 
 
 def overlap(train: Sequence[Pair], test: Sequence[Pair]) -> int:

@@ -1,8 +1,10 @@
-"""How examples are divided into train, valid and test, 80 / 10 / 10: randomly, by project, by time.
+"""How examples are divided into train, valid and test: as their authors did, or 80 / 10 / 10.
 
-A rule distributes *units* that stay together. In a random split these are clusters of
-near-duplicates. In a split by project or time a cluster may reach across two splits; its members in
-the later split are left out and counted.
+The latter is done randomly, by project, or by time. A rule distributes *units* that stay together.
+In a random split these are clusters of near-duplicates. In a split by project or time a cluster may
+reach across two splits; its members in the later split are left out and counted. Of the authors'
+splits test stays whole, so that scores can be compared with published ones: what is nearly the same
+is left out of valid and train.
 """
 
 from __future__ import annotations
@@ -21,7 +23,12 @@ if TYPE_CHECKING:
 ExampleLists = tuple[list["Example"], list["Example"], list["Example"]]
 """Train, valid and test."""
 
+AUTHORS = "authors"
 RULES = {
+    AUTHORS: (
+        "the authors' train / valid / test after exact deduplication of each, near-duplicates of a "
+        "later side left out"
+    ),
     "random": "random 80/10/10 after exact deduplication, near-duplicates on one side",
     "project": (
         "by project 80/10/10 after exact deduplication, near-duplicates on the later sides left out"
@@ -41,6 +48,8 @@ def fill(
 
     Raises UsageError if most examples lack the property that the rule divides by.
     """
+    if rule == AUTHORS:
+        return _as_authors_did(examples, seed, origin)
     if rule == "random":
         units = _units(examples, "group", seed)
         return _in_random_order(units, seed), {}
@@ -53,6 +62,39 @@ def fill(
     across = _total(splits) - _total(separated)
     counts = {f"without_{rule}_removed": unknown, "near_duplicates_across_removed": across}
     return separated, counts
+
+
+def _as_authors_did(
+    examples: Sequence[Example], seed: int, origin: str
+) -> tuple[ExampleLists, dict[str, int]]:
+    """Keep the authors' splits; without valid, take a tenth of train, clusters as a whole."""
+    sides: dict[str | None, list[Example]] = defaultdict(list)
+    for example in sorted(examples, key=lambda e: _draw(seed, e)):
+        sides[example.side].append(example)
+    if None in sides:
+        raise UsageError(
+            f"{origin}: the authors' splits were requested, and the names of the files do not tell "
+            "train, valid and test; name them so, or leave --green-split out"
+        )
+    test = sides["test"]
+    later = {e.group for e in test}
+    valid = [e for e in sides["valid"] if e.group not in later]
+    later |= {e.group for e in valid}
+    train = [e for e in sides["train"] if e.group not in later]
+    counts = {"near_duplicates_across_removed": len(examples) - _total((train, valid, test))}
+    if not sides["valid"]:
+        train, valid = _tenth_as_valid(train, seed)
+        counts["valid_taken_from_train"] = len(valid)
+    return (train, valid, test), counts
+
+
+def _tenth_as_valid(examples: Sequence[Example], seed: int) -> tuple[list[Example], list[Example]]:
+    tenth = round(len(examples) / 10)
+    train: list[Example] = []
+    valid: list[Example] = []
+    for unit in _units(examples, "group", seed):
+        (valid if len(valid) + len(unit) <= tenth else train).extend(unit)
+    return train, valid
 
 
 def _total(lists: Iterable[Sequence[Example]]) -> int:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from greenbench.data import deduplication
 from greenbench.data.examples import Example, normalised
-from greenbench.data.split_rules import RULES, fill
+from greenbench.data.split_rules import AUTHORS, RULES, fill
 from greenbench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ REMEDIES = {
         "give more rows, or a larger sample (near-duplicates stay together), or check the label "
         "column"
     ),
+    AUTHORS: "mix the rows by --green-split T2=random, or check the label column",
     "project": "split at random, or give functions of more projects: each stays in one split",
     "time": "split at random, or give data whose labels are mixed at all times",
 }
@@ -85,8 +86,9 @@ class Wanted:
     seed: int
     sizes: Sizes | None = None
     """The most examples of each split; None takes all."""
-    rule: str = "random"
-    """A key of ``split_rules.RULES``."""
+    rule: str | None = None
+    """A key of ``split_rules.RULES``; None keeps the authors' splits if there are any, and is
+    random otherwise."""
     undersample: bool = False
     """Whether the majority class of train is reduced to the size of the minority class."""
     natural: float | None = None
@@ -96,18 +98,19 @@ class Wanted:
 def split(
     examples: Sequence[Example], wanted: Wanted, *, origin: str, facts: Mapping[str, Any]
 ) -> Splits:
-    """De-duplicate, cluster, divide 80 / 10 / 10 by the rule, then keep at most ``wanted.sizes``.
+    """De-duplicate, cluster, divide by the rule, then keep at most ``wanted.sizes`` of each split.
 
     ``origin`` names the data in error messages; ``facts`` are carried over and completed. Raises
     UsageError if fewer than ``FEWEST`` distinct examples remain, or if a split (after the cap) has
     one class only: no score is defined then.
     """
+    rule = wanted.rule or _rule_of(examples)
     distinct = deduplication.exact(examples)
     _refuse_hopeless(distinct.examples, len(examples), origin)
     clustered, cluster_facts = deduplication.near(distinct.examples)
-    available, left_out = fill(clustered, wanted.rule, wanted.seed, origin)
+    available, left_out = fill(clustered, rule, wanted.seed, origin)
     train, valid, test = _capped(available, wanted.sizes)
-    _refuse_one_class(train, f"{origin}: the train split", wanted.rule)
+    _refuse_one_class(train, f"{origin}: the train split", rule)
     kept = thinned(train) if wanted.undersample else train
     completed = dict(facts)
     completed["rows"] = len(examples)
@@ -115,11 +118,16 @@ def split(
     completed.update(cluster_facts)
     completed.update(left_out)
     completed["available"] = _counts(available)
-    completed["split_rule"] = RULES[wanted.rule]
+    completed["split_rule"] = RULES[rule]
     completed["split_seed"] = wanted.seed
     completed["undersampled_in_train"] = len(train) - len(kept)
-    splits = assemble((kept, valid, test), origin=origin, facts=completed, rule=wanted.rule)
+    splits = assemble((kept, valid, test), origin=origin, facts=completed, rule=rule)
     return weighted(splits, wanted.natural)
+
+
+def _rule_of(examples: Sequence[Example]) -> str:
+    """Return the rule for data whose user named none."""
+    return AUTHORS if any(example.side for example in examples) else "random"
 
 
 def _capped(parts: Sequence[list[Example]], sizes: Sizes | None) -> list[list[Example]]:

@@ -40,14 +40,12 @@ def files(path: PurePath) -> tuple[PurePath, ...]:
     Raises UsageError if there is none, if a folder mixes formats, or if it lacks a shard
     (``-00001-of-00003``).
     """
+    if is_folder(path):
+        tables = candidates(path)
+        refuse_unfit(path, tables)
+        return tables
     if not isinstance(path, Path):
-        if not is_folder(path):
-            return (path,)
-        shards = hub.files(path)
-        _refuse_missing_shards(path, shards)
-        return shards
-    if path.is_dir():
-        return _tables_below(path)
+        return (path,)
     if not path.exists():
         raise UsageError(
             f"{path}: no such file or folder; give the path of a table ({ALLOWED}) or of a folder "
@@ -61,12 +59,23 @@ def files(path: PurePath) -> tuple[PurePath, ...]:
     return (path,)
 
 
-def _tables_below(folder: Path) -> tuple[Path, ...]:
+def candidates(folder: PurePath) -> tuple[PurePath, ...]:
+    """Return whatever can be read as a table below ``folder``, sorted.
+
+    Raises UsageError if there is nothing.
+    """
+    if not isinstance(folder, Path):
+        return hub.files(folder)
     tables = sorted(p for p in folder.rglob("*") if p.is_file() and _is_table(p, folder))
     if not tables:
         raise UsageError(
             f"{folder}: the folder holds no table; {ALLOWED}; put one there or give another path"
         )
+    return tuple(tables)
+
+
+def refuse_unfit(folder: PurePath, tables: Sequence[PurePath]) -> None:
+    """Raise UsageError if ``tables`` mix formats, or if a shard of them is missing."""
     formats = sorted({extension(file) for file in tables})
     if len(formats) > 1:
         raise UsageError(
@@ -74,7 +83,6 @@ def _tables_below(folder: Path) -> tuple[Path, ...]:
             "one file of them"
         )
     _refuse_missing_shards(folder, tables)
-    return tuple(tables)
 
 
 def _is_table(file: Path, folder: Path) -> bool:

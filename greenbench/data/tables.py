@@ -61,17 +61,18 @@ def read(
     chosen: Mapping[str, str],
     *,
     may_lack: Collection[str] = (),
+    files: Sequence[PurePath] = (),
 ) -> Table:
     """Read the columns that serve ``roles`` from ``path``, a file or a folder of one format.
 
     ``roles`` maps a role to the column names recognised for it, upper or lower case; ``chosen``
     maps a role to the one column that the user named. Null and blank values of the roles in
-    ``may_lack`` become None. Raises UsageError for anything that would lose or mistake a row: a
-    missing, empty, damaged or truncated file, lacking or ambiguous columns, rows without a value,
-    missing shards.
+    ``may_lack`` become None. ``files`` are the ones to read of a folder, all of them if empty.
+    Raises UsageError for anything that would lose or mistake a row: a missing, empty, damaged or
+    truncated file, lacking or ambiguous columns, rows without a value, missing shards.
     """
     _refuse_unknown_roles(roles, chosen)
-    tables = table_files.files(path)
+    tables = tuple(files) or table_files.files(path)
     values: dict[str, list[Any]] = {role: [] for role in roles}
     names_of: dict[PurePath, dict[str, str]] = {}
     parts: list[tuple[PurePath, int]] = []

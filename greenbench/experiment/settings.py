@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from greenbench.experiment.option_parsers import Parser
     from greenbench.gates.expression import Gate
 
-SPLITS = ("random", "project", "time")
+SPLITS = ("authors", "random", "project", "time")
 BALANCES = ("none", "weights", "undersample")
 DIRECTION = r"[a-z]+:[a-z]+"
 DIRECTION_FORM = "write SRC:DST in small letters, e.g. java:python or java:cs"
@@ -124,7 +124,8 @@ class Settings:
     split: Mapping[str, str] = option(
         "TASK=RULE",
         by_task(one_of(SPLITS)),
-        f"how data of yours are split: {', '.join(SPLITS)}, e.g. T2=project (default: random)",
+        f"how data of yours are split: {', '.join(SPLITS)}, e.g. T2=project (default: authors if "
+        "the names of files tell train, valid and test, else random)",
         repeatable=True,
     )
     balance: Mapping[str, str] = option(

@@ -108,6 +108,7 @@ def _task_lines(plan: TaskPlan) -> list[str]:
     return [
         f"{plan.task}: model {plan.model.model} = {_model(plan)}, {count} parameters",
         f"    data {_data(plan)}",
+        *(f"    {text}" for text in _split(plan)),
         f"    {epochs}, learning rate {plan.size.learning_rate:g}, {_tokens(plan)}",
         f"    {_memory(plan, parameters)}",
     ]
@@ -169,6 +170,13 @@ def _data(plan: TaskPlan) -> str:
     if splits.train is None:
         return f"{text}: sizes unknown before it is here"
     return f"{text}: {splits.train} / {splits.valid} / {splits.test} train / valid / test"
+
+
+def _split(plan: TaskPlan) -> list[str]:
+    """Return how local data are split, and the warnings about it."""
+    if not plan.facts:
+        return []
+    return [f"split: {plan.facts['split_rule']}", *TASKS[plan.task].data_doubts(plan.facts)]
 
 
 def _tokens(plan: TaskPlan) -> str:

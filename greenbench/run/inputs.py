@@ -143,8 +143,10 @@ def _class_options(task: Task, settings: Settings) -> dict[str, Any]:
                 f"--green-{name} {task.name}=...: the examples of {task.name} have no classes; "
                 "leave it out"
             )
+    # The authors' splits of a user's data are kept; a profile says how its own data are split
+    rule = None if task.name in settings.data else RULE
     return {
-        "rule": settings.split.get(task.name, RULE),
+        "rule": settings.split.get(task.name, rule),
         "balance": settings.balance.get(task.name, BALANCE),
         "natural": settings.prevalence.get(task.name),
     }

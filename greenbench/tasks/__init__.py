@@ -97,6 +97,7 @@ VULNERABILITY: TaskOf[Splits, float] = TaskOf(
     judge=vulnerability_scores.judge,
     baselines=vulnerability_dummies.baselines,
     generated_sizes=vulnerability_data.GENERATED_SIZES,
+    data_doubts=vulnerability_data.doubts,
     decides_on_valid=True,
     classes=True,
 )

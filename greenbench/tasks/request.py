@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 GENERATED = "generated"
 RULE, BALANCE = "random", "none"
-"""How data are split, and how the rarer class is treated, if no option says."""
+"""How a profile's data are split, and how the rarer class is treated, if no option says."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,8 +28,9 @@ class DataRequest:
     """Whether generated programs may be run without a sandbox."""
     max_chars: int | None = None
     """Examples with more characters are left out, if the task can do that."""
-    rule: str = RULE
-    """How the data are split, for tasks that have a choice."""
+    rule: str | None = None
+    """How the data are split, for tasks that have a choice; None keeps the splits that the names of
+    files tell."""
     balance: str = BALANCE
     """How the rarer class is treated in training."""
     natural: float | None = None

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from greenbench.data.examples import Example
-from greenbench.data.split_rules import RULES, fill
+from greenbench.data.split_rules import AUTHORS, RULES, fill
 from greenbench.data.splits import Splits, Wanted, split
 from greenbench.errors import UsageError
 
@@ -101,17 +101,22 @@ def test_a_cluster_bigger_than_a_tenth_goes_to_train(seed: int) -> None:
 def test_the_order_of_rows_does_not_matter_and_the_seed_does(rule: str) -> None:
     """The same rows in any order give the same splits in the same order.
 
-    By time, no random draw decides which split an example is in.
+    By time, and as the authors did, no random draw decides which split an example is in.
     """
     rows = [
-        replace(e, project=f"p{i % 23}", time=float(i % 40))
+        replace(
+            e,
+            project=f"p{i % 23}",
+            time=float(i % 40),
+            side=("train", "train", "train", "valid", "test")[i % 5] if rule == AUTHORS else None,
+        )
         for i, e in enumerate(planted(120, [3, 4]))
     ]
     shuffled = random.Random(3).sample(rows, len(rows))
     first, again, other = by(rows, rule), by(shuffled, rule), by(rows, rule, seed=1)
     assert parts(first) == parts(again)
     assert first.groups == again.groups
-    assert (set(parts(first)["test"]) == set(parts(other)["test"])) == (rule == "time")
+    assert (set(parts(first)["test"]) == set(parts(other)["test"])) == (rule in {AUTHORS, "time"})
     assert parts(first) != parts(other)
     assert first.facts["split_rule"] == RULES[rule]
 

@@ -74,7 +74,10 @@ def test_seed_zero_on_the_command_line_is_a_value(tmp_path: Path) -> None:
         ({"direction": "Java:Python"}, "--green-direction: found 'Java:Python'"),
         ({"direction": "java:python:go"}, "--green-direction: found 'java:python:go'"),
         ({"direction": "java:"}, "--green-direction: found 'java:'"),
-        ({"split": ["T2=date"]}, "--green-split: found 'date'; it is one of random, project, time"),
+        (
+            {"split": ["T2=date"]},
+            "--green-split: found 'date'; it is one of authors, random, project, time",
+        ),
         ({"split": ["T2=Random"]}, "--green-split: found 'Random'"),
         ({"split": ["project"]}, "--green-split: found 'project'; write TASK=VALUE"),
         ({"split": ["T2="]}, "--green-split: found 'T2'; write TASK=VALUE"),

@@ -12,8 +12,8 @@ from greenbench.data.formats import extension
 from greenbench.data.layouts import evalplus, folders, humaneval_x, long, wide
 from greenbench.data.layouts.joining import direction_of, join, kind, refuse_unpaired
 from greenbench.data.layouts.records import Solutions
-from greenbench.data.layouts.split_files import by_split
-from greenbench.data.pairs import AUTHORS_RULE, distinct_sources, shuffled, split
+from greenbench.data.pairs import arranged
+from greenbench.data.split_files import NamedSplits, parts_by_split, tables_by_split
 from greenbench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from greenbench.data.layouts.records import Solution
     from greenbench.data.pairs import Facts, Pair, PairLists
-
-TENTH_RULE = "the authors' train / test, a random tenth of train as valid"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,36 +56,42 @@ def load(
     ``chosen`` maps roles to columns that the user named; ``direction`` is ``SRC:DST``, or None for
     the data's own. Raises UsageError for data that are damaged, ambiguous or of no known layout.
     """
-    layouts = _folders_of_programs(path)
-    if layouts:
+    folders_of_programs = _folders_of_programs(path)
+    if folders_of_programs:
         _refuse_chosen(folders.NAME, chosen)
+        found = parts_by_split(path, folders_of_programs)
+        layouts = dict.fromkeys(found.files, folders.NAME)
     else:
-        layouts = {file: _layout(file, chosen) for file in _tables(path)}
+        found = _tables(path)
+        layouts = {file: _layout(file, chosen) for file in found.files}
     if set(layouts.values()) == {wide.NAME}:
-        return wide.load(path, list(layouts), chosen, direction, seed)
-    return _load_programs(path, layouts, chosen, direction, seed)
+        parts, facts = wide.load(found, chosen, direction, seed)
+    else:
+        parts, facts = _load_programs(found, layouts, chosen, direction, seed)
+    facts.update(found.facts)
+    return parts, facts
 
 
 # --- recognising ----------------------------------------------------------------------------------
 
 
-def _folders_of_programs(path: PurePath) -> dict[PurePath, str]:
-    """Return the folders of programs below ``path`` with their layout; the hub has none."""
+def _folders_of_programs(path: PurePath) -> list[Path]:
+    """Return the folders of programs below ``path``; the hub has none."""
     if not isinstance(path, Path) or not path.is_dir():
-        return {}
+        return []
     parts = folders.parts(path)
     if parts:
         _refuse_tables_beside(path, parts)
-    return dict.fromkeys(parts, folders.NAME)
+    return parts
 
 
-def _tables(path: PurePath) -> tuple[PurePath, ...]:
+def _tables(path: PurePath) -> NamedSplits:
     if isinstance(path, Path) and path.is_dir() and not any(map(extension, path.rglob("*"))):
         raise UsageError(
             f"{path}: the folder holds no translation data; looked for: {LOOKED_FOR}; give another "
             "path"
         )
-    return table_files.files(path)
+    return tables_by_split(path)
 
 
 def _layout(file: PurePath, chosen: Mapping[str, str]) -> str:
@@ -134,17 +138,18 @@ def _refuse_tables_beside(path: Path, parts: Sequence[Path]) -> None:
 
 
 def _load_programs(
-    path: PurePath,
+    found: NamedSplits,
     layouts: Mapping[PurePath, str],
     chosen: Mapping[str, str],
     direction: str | None,
     seed: int,
 ) -> tuple[PairLists, Facts]:
-    parts_of = by_split(path, list(layouts), may_lack=("valid",)) or {"": list(layouts)}
+    found.refuse_missing(may_lack=("valid",))
+    path = found.root
     solutions_of: dict[str, Solutions] = {}
     programs: list[Solution] = []
     files: set[PurePath] = set()
-    for name, parts in parts_of.items():
+    for name, parts in found.members.items():
         solutions = _read(path, {part: layouts[part] for part in parts}, chosen)
         solutions_of[name] = solutions
         programs += solutions.programs
@@ -152,7 +157,7 @@ def _load_programs(
     direction = direction_of(path, programs, direction)
     pairs_of, left_out = _joined(solutions_of, direction)
     refuse_unpaired(path, pairs_of, direction)
-    pair_lists, facts = _arranged(path, pairs_of, seed)
+    pair_lists, facts = arranged(path, pairs_of, seed)
     names = sorted(set(layouts.values()))
     languages = Counter(p.language for p in programs)
     facts["sha256"] = table_files.digest(path, sorted(files))
@@ -206,20 +211,3 @@ def _joined(
         left_out.update(counts)
         left_out["marked_unusable"] += solutions.marked_unusable
     return pairs_of, left_out
-
-
-def _arranged(
-    path: PurePath, pairs_of: Mapping[str, list[Pair]], seed: int
-) -> tuple[PairLists, Facts]:
-    """Return train, valid and test as names tell them; valid may be a tenth of train."""
-    if "" in pairs_of:
-        return split(pairs_of[""], seed=seed, origin=str(path))
-    if "valid" in pairs_of:
-        facts: Facts = {"split_rule": AUTHORS_RULE, "duplicates_removed": 0}
-        return (pairs_of["train"], pairs_of["valid"], pairs_of["test"]), facts
-    train = pairs_of["train"]
-    distinct = distinct_sources(train)
-    tenth = max(1, round(len(distinct) / 10))
-    mixed = shuffled(distinct, seed)
-    facts = {"split_rule": TENTH_RULE, "duplicates_removed": len(train) - len(distinct)}
-    return (mixed[tenth:], mixed[:tenth], pairs_of["test"]), facts

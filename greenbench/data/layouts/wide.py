@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 from greenbench.data import table_files, tables
 from greenbench.data.languages import LANGUAGES
 from greenbench.data.layouts.records import NAMES
-from greenbench.data.layouts.split_files import by_split
-from greenbench.data.pairs import AUTHORS_RULE, Pair, split
+from greenbench.data.pairs import Pair, arranged
 from greenbench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import PurePath
 
     from greenbench.data.pairs import Facts, PairLists
+    from greenbench.data.split_files import NamedSplits
 
 NAME = "wide"
 LOOKS = (
@@ -43,26 +43,16 @@ def sure(columns: Sequence[str], chosen: Mapping[str, str]) -> bool:
 
 
 def load(
-    path: PurePath,
-    files: Sequence[PurePath],
-    chosen: Mapping[str, str],
-    direction: str | None,
-    seed: int,
+    found: NamedSplits, chosen: Mapping[str, str], direction: str | None, seed: int
 ) -> tuple[PairLists, Facts]:
     """Read pairs in the splits that the files' names tell, else split them; facts say which."""
-    direction = direction or _direction(files[0], chosen)
-    files_of = by_split(path, files)
-    parts: PairLists
-    if files_of:
-        train = _pairs(files_of["train"], chosen, direction)
-        valid = _pairs(files_of["valid"], chosen, direction)
-        test = _pairs(files_of["test"], chosen, direction)
-        parts = (train, valid, test)
-        facts: Facts = {"split_rule": AUTHORS_RULE, "duplicates_removed": 0}
-    else:
-        pairs = _pairs(files, chosen, direction)
-        parts, facts = split(pairs, seed=seed, origin=str(path))
-    facts["sha256"] = table_files.digest(path, files)
+    direction = direction or _direction(found.files[0], chosen)
+    found.refuse_missing()
+    pairs_of = {}
+    for name, files in found.members.items():
+        pairs_of[name] = _pairs(files, chosen, direction)
+    parts, facts = arranged(found.root, pairs_of, seed)
+    facts["sha256"] = table_files.digest(found.root, sorted(found.files))
     facts["rows"] = sum(map(len, parts))
     facts["direction"] = direction
     facts["layout"] = NAME

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from greenbench.data import hub
-from greenbench.data.pairs import AUTHORS_RULE, RANDOM_RULE, PairSplits
+from greenbench.data.pairs import AUTHORS_RULE, RANDOM_RULE, PairSplits, doubts
 from greenbench.data.synthetic.methods.printing import snake
 from greenbench.errors import UnavailableError, UsageError
 from greenbench.tasks.translation import load as translation
@@ -192,16 +192,24 @@ def test_a_file_of_no_side_is_refused(tmp_path: Path) -> None:
 
 
 def test_half_a_split_is_refused(tmp_path: Path) -> None:
-    """A folder that has a side and lacks another is not split anew in silence.
+    """A folder that has two sides and lacks another is not split anew in silence.
 
     The sentence names what is missing.
     """
     write(tmp_path / "train.jsonl", rows(50))
-    assert "none for valid, test; add files whose names begin with valid, test" in sentence(
-        tmp_path
-    )
     write(tmp_path / "test.jsonl", rows(5, 50))
-    assert "none for valid; add" in sentence(tmp_path)
+    assert "none for valid; add files whose names begin with valid" in sentence(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["train", "test"])
+def test_a_folder_of_one_side_is_split_here_and_this_is_told(name: str, tmp_path: Path) -> None:
+    """There are no sides of the authors to keep; a warning says where the sides come from."""
+    write(tmp_path / f"{name}.jsonl", rows(50))
+    splits = load(tmp_path)
+    assert splits.facts["split_sizes"] == {"train": 40, "valid": 5, "test": 5}
+    assert splits.facts["split_rule"] == RANDOM_RULE
+    (warning,) = doubts(splits.facts)
+    assert f"the names of all files tell the split {name}: train, valid and test were" in warning
 
 
 # --- one table ------------------------------------------------------------------------------------
