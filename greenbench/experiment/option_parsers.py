@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 LARGEST = 10**9
 """The largest number that an option takes: NumPy refuses seeds above 2**32."""
+LONGEST_SHOWN = 200
+"""Characters of a wrong value that a message shows."""
 SIZES: Mapping[str, tuple[type[int | float], float]] = {
     "train": (int, 1),
     "valid": (int, 1),
@@ -50,7 +52,13 @@ class RawOption:
 
     def error(self, remedy: str) -> UsageError:
         """Return the error that says what was found and, by ``remedy``, what is allowed."""
-        return UsageError(f"{self.flag}: found {self.value!r}; {remedy}")
+        return UsageError(f"{self.flag}: found {shortened(self.value)}; {remedy}")
+
+
+def shortened(value: object) -> str:
+    """Return how a message shows a value: a reader needs to recognise it, not to read it all."""
+    shown = repr(value)
+    return shown if len(shown) <= LONGEST_SHOWN else f"{shown[:LONGEST_SHOWN]}..."
 
 
 T = TypeVar("T")
@@ -63,13 +71,17 @@ def optional(parse: Parser[T]) -> Parser[T | None]:
 
 
 def text(raw: RawOption) -> str:
-    """Return the value as text."""
-    return str(raw.value)
+    """Return the value, which is a text."""
+    if not isinstance(raw.value, str):
+        raise raw.error("give a text")
+    return raw.value
 
 
 def path(raw: RawOption) -> Path:
     """Return the value as a path, ``~`` expanded; a relative one starts from the root."""
-    return raw.root / local_path(str(raw.value))
+    if not isinstance(raw.value, str) or not raw.value or "\0" in raw.value:
+        raise raw.error("give a path")
+    return raw.root / local_path(raw.value)
 
 
 def whole_number(least: int) -> Parser[int]:
@@ -94,12 +106,13 @@ def _number(raw: RawOption, kind: type[N], least: float) -> N:
 
 
 def _converted(value: object, kind: type[N]) -> N | None:
-    if not isinstance(value, str | int | float):
+    if not isinstance(value, str | int | float) or isinstance(value, bool):
         return None
     try:
-        return kind(value)
+        number = kind(value)
     except (ValueError, OverflowError):
         return None
+    return number if isinstance(value, str) or number == value else None  # 2.5 is not whole
 
 
 def share(raw: RawOption) -> float:
@@ -154,10 +167,9 @@ def strictness(raw: RawOption) -> tuple[str, ...]:
 
 
 def _words(raw: RawOption, allowed: Sequence[str], remedy: str) -> tuple[str, ...]:
-    parts = raw.value if isinstance(raw.value, list | tuple) else [raw.value or ""]
     found = []
-    for part in parts:
-        for piece in str(part).split(","):
+    for part in _texts(raw, "words"):
+        for piece in part.split(","):
             word = piece.strip()
             if word and word not in allowed:
                 raise replace(raw, value=word).error(remedy)
@@ -168,12 +180,12 @@ def _words(raw: RawOption, allowed: Sequence[str], remedy: str) -> tuple[str, ..
 
 def _texts(raw: RawOption, form: str) -> list[str]:
     """Return the texts of a repeatable option; pyproject.toml may hold a single one too."""
-    if isinstance(raw.value, str):
-        return [raw.value]
-    entries = raw.value or []
-    if not isinstance(entries, list | tuple):
+    if raw.value is None:
+        return []
+    entries = [raw.value] if isinstance(raw.value, str) else raw.value
+    if not isinstance(entries, list | tuple) or not all(isinstance(e, str) for e in entries):
         raise raw.error(f"in pyproject.toml give a list of {form}")
-    return list(map(str, entries))
+    return list(entries)
 
 
 def gates(raw: RawOption) -> tuple[Gate, ...]:

@@ -7,10 +7,12 @@ option, what was found and what is allowed. Nothing here knows of models or devi
 
 from __future__ import annotations
 
+import os
 import tomllib
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
+from greenbench.data.ordinary_files import read_bytes
 from greenbench.errors import Disagreements, UsageError
 from greenbench.experiment.option_parsers import (
     SIZES,
@@ -25,6 +27,7 @@ from greenbench.experiment.option_parsers import (
     path,
     roles,
     share,
+    shortened,
     sizes,
     strictness,
     switch,
@@ -47,6 +50,8 @@ SPLITS = ("authors", "random", "project", "time")
 BALANCES = ("none", "weights", "undersample")
 DIRECTION = r"[a-z]+:[a-z]+"
 DIRECTION_FORM = "write SRC:DST in small letters, e.g. java:python or java:cs"
+MOST_BYTES = 1 << 24
+"""Of a pyproject.toml."""
 DEVICE = r"auto|cpu|cuda(:(0|[1-9][0-9]*))?"
 
 
@@ -232,23 +237,40 @@ OPTIONS: tuple[Option, ...] = tuple(
 def read_pyproject(root: Path) -> dict[str, object]:
     """Return ``[tool.greenbench]`` of the pyproject.toml in ``root``, empty if there is none.
 
-    Raises UsageError if the file is not valid TOML or the table has an unknown key.
+    Raises UsageError if it cannot be read, is not valid TOML, or has other tables and keys: gates
+    may stand in it, which must not be lost silently.
     """
     file = root / "pyproject.toml"
-    if not file.is_file():
+    if not os.path.lexists(file):
         return {}
-    try:
-        document = tomllib.loads(file.read_text("utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{file.name}: not valid TOML ({error})") from error
-    table: dict[str, object] = document.get("tool", {}).get("greenbench", {})
+    table = _tool_table(file)
     known = [o.name for o in OPTIONS]
     unknown = sorted(set(table) - set(known))
     if unknown:
         keys = ", ".join(map(repr, unknown))
-        raise UsageError(
-            f"{file.name}: [tool.greenbench] has no {keys}; it has: {', '.join(known)}"
-        )
+        raise UsageError(f"{file}: [tool.greenbench] has no {keys}; it has: {', '.join(known)}")
+    return table
+
+
+def _tool_table(file: Path) -> dict[str, object]:
+    try:
+        document = tomllib.loads(read_bytes(file, MOST_BYTES).decode("utf-8"))
+    except OSError as error:
+        raise UsageError(f"{file}: cannot be read ({error.strerror}); mend or move it") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{file}: byte {error.start} is not UTF-8; save it as UTF-8") from error
+    except RecursionError as error:
+        raise UsageError(f"{file}: its lists or tables are nested too deeply") from error
+    except ValueError as error:  # a number of too many digits is no TOMLDecodeError
+        raise UsageError(f"{file}: not valid TOML ({error})") from error
+    table: dict[str, object] = document
+    for name in ("tool", "greenbench"):
+        inner = table.get(name, {})
+        if not isinstance(inner, dict):
+            raise UsageError(
+                f"{file}: {name} is {shortened(inner)}; write a table, [tool.greenbench]"
+            )
+        table = inner
     return table
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from greenbench.gates.references import is_named
 from greenbench.gates.verdict import Measured
 from greenbench.results import loading
 from greenbench.results.fields import Fields
+from greenbench.results.json_files import read_json
 from greenbench.results.reading import CellRecord, RunHeader, RunRecord
 
 if TYPE_CHECKING:
@@ -102,8 +102,8 @@ def _is_reference(other: Measured, reference: str, cell: Measured, allow: Collec
 
 def _json(path: Path) -> dict[str, object]:
     try:
-        data = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+        data = read_json(path)
+    except ValueError as error:
         raise UsageError(
             f"{path}: not a whole results file or saved run ({error}); measure it again"
         ) from error

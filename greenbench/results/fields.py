@@ -11,6 +11,8 @@ from greenbench.errors import UsageError
 Value = TypeVar("Value")
 LARGEST = 1e300
 """Whole numbers above it are no measurement, and may fit no float."""
+LARGEST_COUNT = 10**30
+"""Whole numbers above it count nothing: not the operations of any training, nor a seed."""
 
 
 class Fields:
@@ -64,8 +66,8 @@ class Fields:
         value = self._data.get(key)
         if value is None and default is not None:
             return default
-        if not isinstance(value, int) or isinstance(value, bool):
-            self._refuse(key, value, "a whole number")
+        if not isinstance(value, int) or isinstance(value, bool) or abs(value) > LARGEST_COUNT:
+            self._refuse(key, value, "a whole number up to 1e30")
         return value
 
     def flag(self, key: str, *, default: bool) -> bool:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from greenbench.errors import UsageError
 from greenbench.results.fields import Fields
+from greenbench.results.json_files import read_json
 from greenbench.results.reading import RunRecord, run_record
 from greenbench.results.record import SCHEMA
 
@@ -23,11 +23,10 @@ def load(path: Path) -> RunRecord:
     contradicts itself.
     """
     try:
-        data = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+        data = read_json(path)
+    except ValueError as error:
         raise UsageError(
-            f"{path}: not a results file ({type(error).__name__}: {error}); "
-            "delete it or give another"
+            f"{path}: not a results file ({error}); delete it or give another"
         ) from error
     return parsed(data, str(path))
 
@@ -38,7 +37,7 @@ def parsed(data: object, origin: str) -> RunRecord:
         raise UsageError(f"{origin}: not a results file; delete it or give another")
     fields = Fields(data, origin)
     refuse_newer(fields)
-    lacking = [key for key in REQUIRED if key not in data]
+    lacking = [key for key in REQUIRED if key not in fields]
     if lacking:
         raise UsageError(
             f"{origin}: not a results file (it lacks {', '.join(lacking)}); "
@@ -50,6 +49,8 @@ def parsed(data: object, origin: str) -> RunRecord:
 def refuse_newer(fields: Fields) -> None:
     """Raise UsageError for a schema that this greenbench does not know."""
     schema = fields.integer("schema")
+    if schema < 1:
+        fields.refuse(f"schema {schema}", f"one from 1 to {SCHEMA}")
     if schema > SCHEMA:
         raise UsageError(
             f"{fields.place}: written with schema {schema}, and this greenbench reads up to "

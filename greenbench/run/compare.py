@@ -6,6 +6,7 @@ is compared with the first one task by task, and a single run's variants with it
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -208,7 +209,7 @@ def nearest_pyproject(folder: Path) -> Path | None:
     """Return the nearest folder, from ``folder`` upwards, that has a pyproject.toml."""
     start = folder.resolve()
     for place in (start, *start.parents):
-        if (place / "pyproject.toml").is_file():
+        if os.path.lexists(place / "pyproject.toml"):
             return place
     return None
 
