@@ -29,7 +29,9 @@ NAMESPACES = (
     "--unshare-pid",
     "--unshare-uts",
     "--unshare-cgroup-try",
+    "--new-session",
 )
+"""Namespaces, and a session: signals to a process group cross namespaces, but no sessions."""
 CAPABILITIES = ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP", "CAP_SYS_CHROOT")
 """What root's first process needs to become the program's user; the program itself has none."""
 _TOP_LEVEL_PARTS = 2

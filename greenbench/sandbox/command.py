@@ -28,9 +28,11 @@ CAPABILITIES_FOR_UIDS = ("CAP_SETUID", "CAP_SETGID")
 _WORK = "work"
 _DIE_WITH_CALLER = ("setpriv", "--pdeathsig=KILL")
 _JOIN_GROUP = 'while [ "$1" != -- ]; do echo 0 > "$1" || exit 1; shift; done; shift; exec "$@"'
-_FIRST_PROCESS = 'exec 3>&2 2>/dev/null; (exec "$@") 2>&3 3>&-; exit $?'
+_FIRST_PROCESS = 'exec 3>&2 2>/dev/null; (exec setsid "$@") 2>&3 3>&-; exit $?'
 """A namespace's first process; not the program itself, as signals do not end a first process.
 
+The program has a session of its own. A signal that it sends to its process group (``kill 0``) would
+else stop the first process and, out of the namespace, the wrappers that wait for it.
 Its own stderr is closed before it starts the program, as shells comment there on how a child ended.
 """
 _COPY_INPUTS = f"cd {SCRATCH} && cp -R {INPUTS}/. . || exit 1\n"

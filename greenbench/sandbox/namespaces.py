@@ -43,7 +43,7 @@ def command(
     words = ["unshare"]
     if os.geteuid() != 0:
         words += ["--user", "--map-root-user"]
-    words += [*NAMESPACES, "--fork", "--kill-child", "sh", str(script)]
+    words += [*NAMESPACES, "--fork", "--kill-child", "setsid", "sh", str(script)]
     return words
 
 

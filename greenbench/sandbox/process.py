@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 from typing import IO, TYPE_CHECKING, cast
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
 
     from greenbench.sandbox.pipes import Reason
     from greenbench.sandbox.records import Backend, Limits
+
+_WRAPPERS_SECONDS = 1.0
+"""For wrappers to notice that the program they wait for has gone."""
+_KILLED_SECONDS = 10.0
+"""For the kernel to take away what was killed."""
+_DOES_NOT_END = "sandbox: process {} was killed and has not ended after {:.0f} s"
 
 
 class RunningProcess:
@@ -58,11 +65,7 @@ class RunningProcess:
 
     def wait(self, seconds: float) -> bool:
         """Wait for one that has closed its output, or is just ending."""
-        try:
-            self.process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            return False
-        return True
+        return _ends(self.process, seconds)
 
     def stop(self, backend: Backend, uid: int | None) -> None:
         """Kill what is left of it, wait until that is gone, and close the pipes."""
@@ -75,14 +78,39 @@ class RunningProcess:
 
 
 def end_tree(process: subprocess.Popen[bytes], *, isolated: bool) -> None:
-    """Kill a sandbox and wait for it.
+    """Kill a sandbox and wait for it, for a limited time; raises RuntimeError if it does not end.
 
-    With the first process of its namespace all others go; ``unshare`` and bubblewrap wait for that
-    process, and so do we.
+    With the first process of its namespace all others go. Its wrappers wait for that process and
+    end by themselves, unless somebody has stopped them: then they are killed as well.
     """
     first_processes = children(process.pid) if isolated else []
     for pid in first_processes:
-        kill(pid)
-    if not first_processes:
+        _kill_and_wait(pid)
+    if not first_processes or not _ends(process, _WRAPPERS_SECONDS):
         os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    if not _ends(process, _KILLED_SECONDS):
+        raise RuntimeError(_DOES_NOT_END.format(process.pid, _KILLED_SECONDS))
+
+
+def _kill_and_wait(pid: int) -> None:
+    """Kill a process that is not our child, and wait for it; a first process ends after all."""
+    try:
+        end = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        kill(pid)
+        ready, _, _ = select.select([end], [], [], _KILLED_SECONDS)
+    finally:
+        os.close(end)
+    if not ready:
+        raise RuntimeError(_DOES_NOT_END.format(pid, _KILLED_SECONDS))
+
+
+def _ends(process: subprocess.Popen[bytes], seconds: float) -> bool:
+    """Wait for a child, at most so long; returns whether it has ended."""
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return False
+    return True

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from greenbench.sandbox.pipes import Reason
     from greenbench.sandbox.records import BackendKind, Limits
 
-_TOOLS = ("setpriv", "prlimit", "sh")
+_TOOLS = ("setpriv", "prlimit", "setsid", "sh")
 
 
 def run(

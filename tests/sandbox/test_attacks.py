@@ -222,6 +222,22 @@ print("left")
     assert not alive(token)
 
 
+@pytest.mark.parametrize("target", ["0", "-1", "os.getppid()"], ids=["group", "all", "parent"])
+def test_a_program_that_stops_others_does_not_hold_its_caller(attack, target: str) -> None:
+    """Whomever it stops, with whichever signal, it is ended in time and nothing of it is left."""
+    token = secrets.token_hex(8)
+    code = f"""
+import os, signal, time
+for name in ("SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGSTOP"):
+    try: os.kill({target}, getattr(signal, name))
+    except OSError: pass
+time.sleep(99)
+"""
+    ran = attack(code, token, wall_seconds=1)
+    assert (ran.end, ran.signal) == ("timeout", None)
+    assert not alive(token)
+
+
 def test_no_new_powers_are_to_be_had(attack) -> None:
     """No capability, no user namespace to get some in, no mount, no device, and no root."""
     code = """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import select
 import signal
 import subprocess
 import sys
@@ -259,6 +260,17 @@ def test_a_worker_with_a_process_left_in_it_is_thrown_away(workers: sandbox.Work
     foreign.wait()
     assert result.stdout == "right\n"
     assert workers.losses == ["the supervisor found a process that was left, or has gone"]
+
+
+def test_stopped_wrappers_are_killed_too(workers: sandbox.Workers) -> None:
+    """A sandbox ends in a limited time, even if the processes that wait for it are stopped."""
+    ((worker,),) = workers._idle.values()
+    supervisor = os.pidfd_open(_supervisor(workers))
+    os.killpg(worker._process.pid, signal.SIGSTOP)
+    worker.close()
+    assert worker._process.returncode == -signal.SIGKILL
+    assert select.select([supervisor], [], [], 0)[0], "the supervisor lives"
+    os.close(supervisor)
 
 
 def test_what_is_no_python_does_not_start_a_worker() -> None:
