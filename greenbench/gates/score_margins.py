@@ -17,6 +17,8 @@ from greenbench.stats.over_seeds import over_rounds
 from greenbench.types import Metric
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from greenbench.gates.expression import Gate
     from greenbench.results.reading import CellRecord
     from greenbench.stats.paired import PairedDifference
@@ -52,12 +54,8 @@ def _excess(
         return here.quality[metric], "interval over test examples"
     pairs = _paired_outcomes(here, there)
     same = factor == 1.0 and here.score(metric) == there.score(metric)
-    differences = []
-    for ours, theirs in pairs:
-        difference = _paired(ours, theirs, metric, factor, same=same)
-        if difference is not None:
-            differences.append(difference)
-    if differences and len(differences) == len(pairs):
+    differences = _paired(pairs, metric, factor, same=same)
+    if differences:
         count = int(pairs[0][0]["n"])
         metrics = [Metric(value=d.value, low=d.low, high=d.high, n=count) for d in differences]
         return over_rounds(metrics), f"paired over {count} test examples"
@@ -77,14 +75,22 @@ def _paired_outcomes(here: CellRecord, there: CellRecord) -> list[tuple[Facts, F
 
 
 def _paired(
-    ours: Facts, theirs: Facts, metric: str, factor: float, *, same: bool
-) -> PairedDifference | None:
+    pairs: Sequence[tuple[Facts, Facts]], metric: str, factor: float, *, same: bool
+) -> list[PairedDifference]:
+    """Return the difference of each pair of rounds; nothing unless all have one."""
     from greenbench.stats import paired
 
-    if same and ours == theirs:  # what 2,000 resamples would say too
-        return paired.PairedDifference(0.0, 0.0, 0.0)
-    difference = paired.differences(ours, theirs, factor=factor).get(metric)
-    return difference if difference is not None and difference.value is not None else None
+    nothing = paired.PairedDifference(0.0, 0.0, 0.0)  # what 2,000 resamples would say too
+    equal = [same and ours == theirs for ours, theirs in pairs]
+    unlike = [pair for pair, is_equal in zip(pairs, equal, strict=True) if not is_equal]
+    resampled = iter(paired.differences_of_each(unlike, [metric], factor=factor))
+    differences = []
+    for is_equal in equal:
+        difference = nothing if is_equal else next(resampled).get(metric)
+        if difference is None or difference.value is None:
+            return []
+        differences.append(difference)
+    return differences
 
 
 def _apart(here: Metric, there: Metric, factor: float) -> Metric:

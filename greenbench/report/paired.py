@@ -64,8 +64,8 @@ def _mean_difference(metric: str, pairs: Sequence[tuple[Facts, Facts]]) -> Metri
 
     count = pairs[0][0]["n"]
     metrics = []
-    for ours, theirs in pairs:
-        difference = paired.differences(ours, theirs).get(metric)
+    for differences in paired.differences_of_each(pairs, [metric]):
+        difference = differences.get(metric)
         if difference is None:
             metrics.append(Metric(value=None, n=count))
             continue

@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from greenbench.stats.classification_scores import Array
 
 SEED, COUNT = 20_250_601, 2_000
 LEVEL = 0.95
-CELLS = 4_000_000
-"""Weights held at a time: resamples times rows."""
+CELLS = 200_000
+"""Weights held at a time, resamples times rows: 1.6 MB, which stays in a processor's cache."""
 FEWEST = 0.95
 """Share of the resamples that must define a score for it to have an interval."""
 
@@ -46,8 +46,8 @@ class Answers(Protocol):
     def point(self) -> dict[str, float]:
         """Return each score on the rows as they are, NaN where undefined."""
 
-    def scores(self, weights: Array) -> dict[str, Array]:
-        """Return each score for weights of shape (resamples, rows)."""
+    def scorer(self, names: Collection[str] = ()) -> Callable[[Array], dict[str, Array]]:
+        """Return what scores weights of shape (resamples, rows): at least ``names``, or all."""
 
 
 def point(answers: Answers) -> dict[str, float]:
@@ -57,11 +57,47 @@ def point(answers: Answers) -> dict[str, float]:
 
 def replicates(answers: Answers, *, count: int = COUNT, seed: int = SEED) -> dict[str, Array]:
     """Return each score on ``count`` resamples: name to an array of shape (count,)."""
-    blocks: dict[str, list[Array]] = {}
-    for weights in _drawn(answers.groups, count, seed):
-        for name, values in answers.scores(weights).items():
-            blocks.setdefault(name, []).append(values)
-    return {name: np.concatenate(values) for name, values in blocks.items()}
+    (drawn,) = replicates_of_each([answers], count=count, seed=seed)
+    return drawn
+
+
+def replicates_of_each(
+    models: Sequence[Answers],
+    names: Collection[str] = (),
+    *,
+    count: int = COUNT,
+    seed: int = SEED,
+) -> list[dict[str, Array]]:
+    """Return the replicates of each of ``models``, at least of the scores ``names``, or all.
+
+    Each resample is drawn once for all models that group their rows alike, as drawing takes longer
+    than scoring; the numbers are those of ``replicates``.
+    """
+    alike: dict[bytes, list[int]] = {}
+    for place, answers in enumerate(models):
+        alike.setdefault(answers.groups.tobytes(), []).append(place)
+    drawn: list[dict[str, Array]] = [{} for _ in models]
+    for places in alike.values():
+        scorers = [models[place].scorer(names) for place in places]
+        resamples = _drawn(models[places[0]].groups, count, seed)
+        for place, values in zip(places, _scored(scorers, resamples), strict=True):
+            drawn[place] = values
+    return drawn
+
+
+def _scored(
+    scorers: Sequence[Callable[[Array], dict[str, Array]]], resamples: Iterable[Array]
+) -> list[dict[str, Array]]:
+    """Return what each of ``scorers`` says of all ``resamples``, which come in blocks."""
+    blocks: list[dict[str, list[Array]]] = [{} for _ in scorers]
+    for weights in resamples:
+        for scorer, own_blocks in zip(scorers, blocks, strict=True):
+            for name, values in scorer(weights).items():
+                own_blocks.setdefault(name, []).append(values)
+    scored = []
+    for own_blocks in blocks:
+        scored.append({name: np.concatenate(values) for name, values in own_blocks.items()})
+    return scored
 
 
 def _drawn(groups: Array, count: int, seed: int) -> Iterator[Array]:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, TypedDict, cast
 
 import numpy as np
 
-from greenbench.stats import classification_scores
+from greenbench.stats.classification_scores import AREAS, BinaryScorer
 from greenbench.stats.packing import pack, pack_bits, unpack, unpack_bits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from greenbench.stats.classification_scores import Array
 
@@ -75,14 +75,16 @@ class Outcomes:
 
     def point(self) -> dict[str, float]:
         """Return each score on the rows as they are, NaN where undefined."""
-        scores = self.scores(np.ones((1, len(self.labels))))
+        scores = self.scorer()(np.ones((1, len(self.labels))))
         return {name: float(values[0]) for name, values in scores.items()}
 
-    def scores(self, weights: Array) -> dict[str, Array]:
-        """Return each score by resample, for ``weights`` of shape (resamples, rows)."""
-        return classification_scores.scores(
-            weights * self.class_weights, self.labels, self.probabilities, self.threshold
-        )
+    def scorer(self, names: Collection[str] = ()) -> Callable[[Array], dict[str, Array]]:
+        """Return what scores weights of shape (resamples, rows): at least ``names``, or all."""
+        areas = not names or any(name in names for name in AREAS)
+        score = BinaryScorer(self.labels, self.probabilities, self.threshold, areas=areas)
+        if self.weights == (1.0, 1.0):
+            return score
+        return lambda weights: score(weights * self.class_weights)
 
 
 class OutcomesRecord(TypedDict):

@@ -15,7 +15,7 @@ import numpy as np
 from greenbench.stats.packing import pack, pack_bits, unpack, unpack_bits
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from greenbench.stats.classification_scores import Array
 
@@ -60,8 +60,11 @@ class Translations:
         scores["bleu"] = corpus_bleu(self.counts.sum(axis=0))
         return scores
 
-    def scores(self, weights: Array) -> dict[str, Array]:
-        """Return each score by resample, for ``weights`` of shape (resamples, rows)."""
+    def scorer(self, names: Collection[str] = ()) -> Callable[[Array], dict[str, Array]]:  # noqa: ARG002  none takes long
+        """Return what scores weights of shape (resamples, rows)."""
+        return self._scores
+
+    def _scores(self, weights: Array) -> dict[str, Array]:
         scores = {name: _share(weights, hits) for name, hits in self.shares.items()}
         scores["bleu"] = resampled_bleu(weights @ self.counts)
         return scores

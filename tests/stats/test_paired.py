@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -13,6 +15,11 @@ from scipy.stats import binomtest
 from greenbench.stats import bootstrap, paired
 from greenbench.stats.classification_answers import Outcomes, record
 from greenbench.stats.paired import McNemar, PairedDifference
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from greenbench.stats.classification_scores import Array
 
 RANDOM = np.random.default_rng(17)
 LABELS = (RANDOM.random(200) < 0.4).astype(int)
@@ -189,3 +196,33 @@ def test_outcomes_that_were_not_kept_are_not_alike() -> None:
     assert not paired.alike({}, {})
     assert not paired.alike(one, {})
     assert not paired.alike({}, one)
+
+
+def test_rounds_that_share_their_resamples_differ_as_each_does_alone() -> None:
+    """Several pairs in one pass, on other groups too, have the numbers of one pair at a time."""
+    grouped = replace(model(0.5), groups=np.arange(200) // 2)
+    pairs = [
+        (record(model(0.5)), record(model())),
+        (record(grouped), record(replace(model(), groups=np.arange(200) // 2))),
+        (record(model(0.2)), record(model(0.3))),
+    ]
+    for score in ("mcc", "roc_auc"):
+        alone = [{score: paired.differences(*pair, factor=0.98)[score]} for pair in pairs]
+        assert paired.differences_of_each(pairs, [score], factor=0.98) == alone
+    assert paired.differences_of_each([]) == []
+
+
+def test_resamples_are_drawn_once_for_all_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eight rounds of two models on the same rows take one series of draws, and no long arrays."""
+    sizes = []
+
+    def drawn(*arguments: Any) -> Iterator[Array]:
+        for weights in original(*arguments):
+            sizes.append(weights.shape)
+            yield weights
+
+    original = bootstrap._drawn
+    monkeypatch.setattr(bootstrap, "_drawn", drawn)
+    monkeypatch.setattr(bootstrap, "CELLS", 200 * 100)
+    paired.differences_of_each([(record(model(0.5)), record(model()))] * 8, ["mcc"])
+    assert sizes == [(100, 200)] * 20
