@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import warnings
 from importlib.util import find_spec
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import torch
@@ -200,12 +201,18 @@ def proofs(
     options: ArchitectureOptions,
     device: torch.device,
     trained: Mapping[str, torch.Tensor],
+    before: Mapping[str, tuple[str, str]] = MappingProxyType({}),
 ) -> tuple[Applied, Applied]:
-    """Read format and library back from the live weights, as they are at inference.
+    """Read format and library back from the live weights, as they are after inference.
 
-    ``trained`` holds rows of the weights at the end of training, by their present names.
+    ``trained`` holds rows of the weights at the end of training, by their present names, ``before``
+    format and library of each layer's weights at the beginning of inference.
     """
-    return _format_proof(model, options, device, trained), _library_proof(model, options, device)
+    held = [*before.values(), *weights.held(model).values()]
+    formats = "+".join(sorted({weight_format for weight_format, _ in held}))
+    libraries = "+".join(sorted({library for _, library in held}))
+    format_proof = _format_proof(model, options, device, trained, formats)
+    return format_proof, _library_proof(options, device, libraries)
 
 
 def _format_proof(
@@ -213,9 +220,8 @@ def _format_proof(
     options: ArchitectureOptions,
     device: torch.device,
     trained: Mapping[str, torch.Tensor],
+    formats: str,
 ) -> Applied:
-    layers = weights.convertible(model)
-    formats = "+".join(sorted({weights.format_of(layer) for layer in layers.values()}))
     steps = weights.deviation(model, trained)
     note = ""
     if formats != resolve(options, device):
@@ -223,12 +229,13 @@ def _format_proof(
     elif steps is not None and steps > ROUNDED:
         distance = f"{steps:.3g} steps of {formats}"
         note = f"the converted weights are not the trained ones: one is {distance} away"
+    count = len(weights.convertible(model))
     return Applied(
         stage="architecture",
         knob="weight_format",
         asked=options.weight_format,
         got=formats,
-        how=f"dtypes of the {len(layers)} linear layers' stored weights at inference",
+        how=f"dtypes of the {count} linear layers' stored weights before and after inference",
         note=note,
         evidence={
             "bytes": weights.held_formats(model),
@@ -238,9 +245,7 @@ def _format_proof(
     )
 
 
-def _library_proof(model: nn.Module, options: ArchitectureOptions, device: torch.device) -> Applied:
-    layers = weights.convertible(model).values()
-    libraries = "+".join(sorted({weights.library_of(layer) for layer in layers}))
+def _library_proof(options: ArchitectureOptions, device: torch.device, libraries: str) -> Applied:
     library = quantizer(options, device)
     note = ""
     if libraries != library:
@@ -250,6 +255,6 @@ def _library_proof(model: nn.Module, options: ArchitectureOptions, device: torch
         knob="quantizer",
         asked=options.quantizer,
         got=None if libraries == "none" else libraries,
-        how="package of the live weights' class",
+        how="package of the live weights' class, before and after inference",
         note=note,
     )

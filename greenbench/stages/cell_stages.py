@@ -109,10 +109,11 @@ class CellStages:
 
     def inference(self, net: nn.Module, batches: Batches) -> Answers:
         """Return the model's answer to each test example."""
-        if self.record.probe is None:  # the proofs are of the first pass
+        if self.record.probe is None:  # a repetition goes on with the probe of the round
             depth = self.record.depth or layers.depth_of(net)
             self.record.probe = InferenceProbe(net, depth)
-        with precision.autocast(self.options.inference.precision, self.device):
+        chosen = precision.autocast(self.options.inference.precision, self.device)
+        with self.record.probe, chosen:
             return batches.objective.answer(net, batches.test, self.device)
 
     def answers(self, net: nn.Module, batches: Batches, examples: Sequence[TaskExample]) -> Answers:

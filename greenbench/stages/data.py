@@ -13,6 +13,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from greenbench.errors import UsageError
+from greenbench.stages.tally import Tally
 from greenbench.types import Applied
 
 if TYPE_CHECKING:
@@ -174,31 +175,49 @@ def calibration_batches(batches: Batches) -> Iterator[ModelInputs]:
         yield objective.training_batch(rows[start : start + size])
 
 
-def batch_proof(asked: int, trained: float | None, answered: Sequence[AnsweredBatch]) -> Applied:
-    """Compare the examples of an optimizer step and of the largest answered batch with ``asked``.
+def batch_proof(
+    asked: int, trained: Tally[int] | None, answered: Sequence[AnsweredBatch]
+) -> Applied:
+    """Compare the examples of every optimizer step and of every answered batch with ``asked``.
 
-    ``trained`` is None if nothing was trained.
+    The last answered batch may be smaller. ``trained`` is None if nothing was trained.
     """
-    largest = max((batch.rows for batch in answered), default=None)
-    got: float | None = trained
-    if largest is not None:
-        holds_all_examples = len(answered) == 1 and largest < asked
-        if largest != asked and not holds_all_examples:
-            got = largest
-        elif trained is None:
-            got = asked
+    per_batch = _answered_sizes(asked, answered)
+    tallies = [tally for tally in (trained, per_batch) if tally is not None and tally.total]
+    got: int | None = None
+    other = []
+    for tally in tallies:
+        if got in {None, asked}:
+            got = tally.usual
+        exceptions = tally.exceptions(asked)
+        if exceptions:
+            other.append(exceptions)
     note = ""
-    if got not in {None, asked}:
-        note = f"requested {asked}, read back {got}"
+    if other:
+        note = f"requested {asked}, read back {' and '.join(dict.fromkeys(other))}"
+    largest = max((batch.rows for batch in answered), default=None)
+    per_step = None if trained is None else trained.usual
     return Applied(
         stage="data",
         knob="batch_size",
         asked=asked,
         got=got,
-        how="examples per optimizer step, and of the largest batch at inference, counted",
+        how="examples of every optimizer step, and of every batch at inference, counted",
         note=note,
-        evidence={"examples_per_step": trained, "largest_batch_inference": largest},
+        evidence={"examples_per_step": per_step, "largest_batch_inference": largest},
     )
+
+
+def _answered_sizes(asked: int, answered: Sequence[AnsweredBatch]) -> Tally[int]:
+    """Count the sizes of answered batches; a smaller last one holds what is left over."""
+    sizes = [batch.rows for batch in answered]
+    if sizes and sizes[-1] < asked:
+        sizes.pop()
+        if not sizes:  # fewer examples than a batch holds
+            sizes = [asked]
+    tally: Tally[int] = Tally("batches")
+    tally.counts.update(sizes)
+    return tally
 
 
 def _tokenizer_proof(tokenizer: Encoder, asked: str, cached: int) -> Applied:

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 from torch.nn.functional import scaled_dot_product_attention
 from torch.overrides import TorchFunctionMode
 
+from greenbench.stages import precision
 from greenbench.types import Applied
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from transformers import PreTrainedModel
+
+    from greenbench.stages.tally import Tally
 
 
 class _FusedAttentionCounter(TorchFunctionMode):
@@ -67,17 +70,14 @@ class AttentionProbe:
             hook.remove()
 
 
-def precision_proof(asked: str, got: str | None, evidence: Mapping[str, object]) -> Applied:
-    """Compare the precision that inference computed in with the requested one."""
-    note = ""
-    if asked != got:
-        note = f"requested {asked}, a linear layer computed in {got or 'no known precision'}"
+def precision_proof(asked: str, seen: Tally[str], evidence: Mapping[str, object]) -> Applied:
+    """Compare the precisions that inference computed in with the requested one."""
     return Applied(
         stage="inference",
         knob="precision",
         asked=asked,
-        got=got,
-        how="dtype of a linear layer's output at inference",
-        note=note,
-        evidence=evidence,
+        got=seen.usual,
+        how=f"dtypes of a first and a last linear layer's outputs in every pass: {seen.total} read",
+        note=precision.note(asked, seen),
+        evidence={**evidence, "readings": dict(seen.counts)},
     )

@@ -5,22 +5,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
+from weakref import WeakKeyDictionary
 
 from torch import nn
 
 from greenbench.errors import UsageError
 from greenbench.stages import layer_rules
+from greenbench.stages.tally import Tally
 from greenbench.types import Applied
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     import torch
-    from torch.utils.hooks import RemovableHandle
     from transformers import PreTrainedModel
 
     from greenbench.options import InferenceOptions
@@ -40,12 +42,12 @@ class Depth:
     """Kind of attention of each layer of the whole model."""
     gone: tuple[int, ...] = ()
     """Layers that were left out."""
-    ran: list[int] = field(default_factory=list)
-    """Layers that ran in the first forward pass after that."""
     influence: tuple[float, ...] = ()
     """Block influence of each layer, if a rule needed it."""
-    numbers: dict[int, int] = field(default_factory=dict)
-    """Number of each layer by the identity of its module, which stays when others go."""
+    numbers: WeakKeyDictionary[nn.Module, int] = field(default_factory=WeakKeyDictionary)
+    """Number of each layer by its module, also of those that were left out and live on."""
+    passes: Tally[int] = field(default_factory=lambda: Tally("passes"))
+    """For every forward pass at inference the layers that ran, as bits: 5 is layers 0 and 2."""
     calibration: list[tuple[int, int]] = field(default_factory=list)
     """Rows and tokens of the batches that block influence was measured on."""
 
@@ -60,9 +62,18 @@ class Depth:
         return _without(self.gone, self.total)
 
     @property
+    def ran(self) -> list[int]:
+        """Layers that ran in most passes."""
+        return _without(self.missing, self.total)
+
+    @property
     def missing(self) -> tuple[int, ...]:
-        """Layers that did not run."""
-        return tuple(_without(self.ran, self.total))
+        """Layers that did not run in most passes."""
+        return self.missing_of(self.passes.usual or 0)
+
+    def missing_of(self, ran: int) -> tuple[int, ...]:
+        """Return the layers that did not run in a pass, of which ``ran`` has the bits."""
+        return tuple(number for number in range(self.total) if not ran >> number & 1)
 
 
 def _without(some: Sequence[int], total: int) -> list[int]:
@@ -101,7 +112,7 @@ def depth_of(model: PreTrainedModel) -> Depth:
     """Return the depth of ``model`` as it is now, taken for the whole model."""
     depth = Depth(kinds=tuple(kinds(model)))
     for number, layer in enumerate(model.base_model.layers):
-        depth.numbers[id(layer)] = number
+        depth.numbers[layer] = number
     return depth
 
 
@@ -157,22 +168,39 @@ def _renumber(layer: nn.Module, number: int) -> None:
         attention.layer_idx = number
 
 
-def watch(model: PreTrainedModel, depth: Depth) -> None:
-    """Note in ``depth`` which layers of ``model`` run in its next forward pass."""
-    stack = model.base_model
-    hooks: list[RemovableHandle] = []
+class LayerWatch:
+    """Context in which ``depth`` notes the layers that run in every forward pass.
 
-    def note(number: int, *_: object) -> None:
-        depth.ran.append(number)
+    A layer that the model did not have when ``depth`` was made is not noted: it is none of those
+    that were trained.
+    """
 
-    def finish(*_: object) -> None:
-        for hook in hooks:
-            hook.remove()
+    def __init__(self, model: PreTrainedModel, depth: Depth) -> None:
+        """Watch ``model`` whenever the context is entered."""
+        self._stack = model.base_model
+        self._depth = depth
+        self._ran = 0
+        self._hooks = contextlib.ExitStack()
 
-    for layer in stack.layers:
-        number = depth.numbers.get(id(layer), -1)
-        hooks.append(layer.register_forward_hook(partial(note, number)))
-    hooks.append(stack.register_forward_hook(finish))
+    def __enter__(self) -> Self:
+        """Set hooks on the stack and on all layers, also on those that were left out."""
+        for layer, number in self._depth.numbers.items():
+            hook = layer.register_forward_hook(partial(self._note, 1 << number))
+            self._hooks.callback(hook.remove)
+        hook = self._stack.register_forward_hook(self._finish)
+        self._hooks.callback(hook.remove)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Remove the hooks."""
+        self._hooks.close()
+
+    def _note(self, bit: int, *_: object) -> None:
+        self._ran |= bit
+
+    def _finish(self, *_: object) -> None:
+        self._depth.passes.counts[self._ran] += 1
+        self._ran = 0
 
 
 def renumbered(named: Mapping[str, ValueT], depth: Depth) -> dict[str, ValueT]:
@@ -195,7 +223,7 @@ def renumbered(named: Mapping[str, ValueT], depth: Depth) -> dict[str, ValueT]:
 
 
 def proofs(depth: Depth, options: InferenceOptions) -> tuple[Applied, Applied]:
-    """Compare the layers that ran in a forward pass with those that were to run."""
+    """Compare the layers that ran in every forward pass with those that were to run."""
     influence = depth.influence or (0.0,) * depth.total
     choice, fraction = options.layer_choice, options.skip_layers
     expected = layer_rules.chosen(choice, depth.kinds, fraction, lambda: influence)
@@ -208,21 +236,24 @@ def proofs(depth: Depth, options: InferenceOptions) -> tuple[Applied, Applied]:
 
 
 def _fraction_proof(depth: Depth, asked: float, note: str) -> Applied:
-    total = depth.total
+    total, passes = depth.total, depth.passes.total
+    got = None
+    if passes:
+        got = round(len(depth.missing) / total, 3)
     return Applied(
         stage="inference",
         knob="skip_layers",
         asked=asked,
-        got=round(len(depth.missing) / total, 3),
-        how=f"hooks on the layers in a forward pass: {len(depth.ran)} of {total} ran",
+        got=got,
+        how=f"hooks on the layers in all {passes} passes: {len(depth.ran)} of {total} ran",
         note=note,
-        evidence={"layers": total, "ran": list(depth.ran)},
+        evidence={"layers": total, "ran": depth.ran, "passes": passes},
     )
 
 
 def _choice_proof(depth: Depth, asked: str, note: str) -> Applied:
     got = None
-    if depth.missing:
+    if depth.passes.total and depth.missing:
         got = _listed(depth.missing)
     evidence = {}
     if depth.influence:
@@ -232,16 +263,23 @@ def _choice_proof(depth: Depth, asked: str, note: str) -> Applied:
         knob="layer_choice",
         asked=asked,
         got=got,
-        how="numbers of the layers that did not run in a forward pass, counted from 0",
+        how="numbers of the layers that did not run in the passes, counted from 0",
         note=note,
         evidence=evidence,
     )
 
 
 def _difference(depth: Depth, expected: tuple[int, ...]) -> str:
-    """Say how the layers that ran differ from what was requested; empty if they do not."""
-    if depth.missing != expected:
-        return f"layers left out: {_listed(depth.missing)}; requested: {_listed(expected)}"
+    """Say how the layers that ran in some pass differ from the requested; empty if in none."""
+    if not depth.passes.total:
+        return "no forward pass was seen"
+    found = []
+    for ran in depth.passes.counts:
+        missing = depth.missing_of(ran)
+        if missing != expected:
+            found.append(f"layers left out{depth.passes.share(ran)}: {_listed(missing)}")
+    if found:
+        return f"{'; '.join(found)}; requested: {_listed(expected)}"
     if len(set(depth.influence)) == 1:
         return "block influence is the same for all layers: it picked none"
     return ""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import platform
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import torch
 from torch import nn
 
 from greenbench.errors import UnavailableError
+from greenbench.stages.tally import Tally
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -38,30 +39,56 @@ def autocast(precision: str, device: torch.device) -> AbstractContextManager[obj
 
 
 class PrecisionProbe:
-    """Reads the dtype in which a model's first plain linear layer answers in its next pass.
+    """Reads the dtypes in which a model's first and last plain linear layer answer in each pass.
 
-    A layer with quantised weights is not plain: it answers in the dtype of its input.
+    A layer with quantised weights is not plain: it answers in the dtype of its input. It is a
+    context: the hooks are there within it.
     """
 
     def __init__(self, model: nn.Module) -> None:
-        """Probe ``model``; the hook is removed after one pass."""
-        self.name: str | None = None
-        """``fp32``, ``bf16`` or ``fp16``; None before a pass, and if no layer is plain."""
-        linear = _first_plain_linear(model)
-        if linear is not None:
-            self._hook = linear.register_forward_hook(self._read)
+        """Probe ``model`` whenever the context is entered."""
+        self._dtypes: Tally[torch.dtype] = Tally("readings")
+        plain = _plain_linears(model)
+        self._probed = plain[:1] + plain[1:][-1:]
+        self._hooks = contextlib.ExitStack()
+
+    @property
+    def seen(self) -> Tally[str]:
+        """The precisions that were read; without readings before a pass, and if none is plain."""
+        names = {dtype: name for name, dtype in DTYPES.items()}
+        seen: Tally[str] = Tally("readings")
+        for dtype, times in self._dtypes.counts.items():
+            seen.counts[names.get(dtype, str(dtype))] = times
+        return seen
+
+    def __enter__(self) -> Self:
+        """Set the hooks."""
+        for linear in self._probed:
+            self._hooks.callback(linear.register_forward_hook(self._read).remove)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Remove the hooks."""
+        self._hooks.close()
 
     def _read(self, _module: nn.Module, _inputs: object, output: torch.Tensor) -> None:
-        names = {dtype: name for name, dtype in DTYPES.items()}
-        self.name = names.get(output.dtype, str(output.dtype))
-        self._hook.remove()
+        self._dtypes.counts[output.dtype] += 1
 
 
-def _first_plain_linear(model: nn.Module) -> nn.Linear | None:
+def _plain_linears(model: nn.Module) -> list[nn.Linear]:
+    plain = []
     for module in model.modules():
         if type(module) is nn.Linear and type(module.weight) is nn.Parameter:
-            return module
-    return None
+            plain.append(module)
+    return plain
+
+
+def note(asked: str, seen: Tally[str]) -> str:
+    """Say which other precisions than ``asked`` were read; empty if there were none."""
+    other = seen.exceptions(asked)
+    if other:
+        return f"requested {asked}, a linear layer computed in {other}"
+    return "" if seen.total else f"requested {asked}, a linear layer computed in no known precision"
 
 
 def doubts(precision: str, device: torch.device) -> tuple[str, ...]:

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
-from greenbench.stages import architecture, data, inference, layers, precision, training_log
+from greenbench.stages import (
+    architecture,
+    data,
+    inference,
+    layers,
+    precision,
+    training_log,
+    weights,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -20,15 +29,32 @@ if TYPE_CHECKING:
 
 
 class InferenceProbe:
-    """Reads what a model does in its first forward pass of inference."""
+    """Context in which every forward pass of inference is read: one pass must not speak for all.
+
+    What the passes attend with is read in the first one alone: no knob depends on it, and counting
+    calls costs time.
+    """
 
     def __init__(self, net: PreTrainedModel, depth: Depth) -> None:
-        """Probe ``net``, whose layers are those of ``depth``; the hooks go after one pass."""
-        layers.watch(net, depth)
+        """Probe ``net``, whose layers are those of ``depth``."""
         self.net = net
         self.depth = depth
+        self.held = weights.held(net)
+        """What held the weights of each linear layer before the first pass."""
         self.precision = precision.PrecisionProbe(net)
         self.attention = inference.AttentionProbe(net)
+        self._layers = layers.LayerWatch(net, depth)
+        self._hooks = contextlib.ExitStack()
+
+    def __enter__(self) -> Self:
+        """Set the hooks."""
+        self._hooks.enter_context(self._layers)
+        self._hooks.enter_context(self.precision)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Remove the hooks."""
+        self._hooks.close()
 
 
 @dataclass(slots=True)
@@ -63,9 +89,7 @@ class RoundRecord:
     def _data_proofs(self) -> tuple[Applied, ...]:
         if self.batches is None:
             return ()
-        per_step = None
-        if self.log is not None:
-            per_step = self.log.examples / self.log.attempts
+        per_step = None if self.log is None else self.log.batch_sizes
         answered = self.batches.objective.answered
         batch_size = self.options.data.batch_size
         batch_proof = data.batch_proof(batch_size, per_step, answered)
@@ -80,11 +104,10 @@ class RoundRecord:
         rows = {}
         if self.log is not None:
             rows = layers.renumbered(self.log.rows, depth)
-        formats = architecture.proofs(net, options.architecture, self.device, rows)
+        formats = architecture.proofs(net, options.architecture, self.device, rows, self.probe.held)
         which_layers = layers.proofs(depth, options.inference)
-        actual = self.probe.precision.name
-        evidence = self.probe.attention.evidence
-        computed = inference.precision_proof(options.inference.precision, actual, evidence)
+        seen, evidence = self.probe.precision.seen, self.probe.attention.evidence
+        computed = inference.precision_proof(options.inference.precision, seen, evidence)
         return (*formats, *which_layers, computed)
 
     def warnings(self) -> tuple[str, ...]:

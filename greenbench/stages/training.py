@@ -52,23 +52,24 @@ def finetune(
     steps = len(batches.train) // options.accumulation_steps * size.epochs
     schedule = _schedule(optimizer, steps, size.warmup)
     prepared, tuned, loader = accelerator.prepare(model.train(), optimizer, batches.train)
-    log = TrainingLog(optimizer=type(optimizer).__name__.lower())
+    log = TrainingLog(optimizer=type(optimizer).__name__.lower(), planned=steps)
     log.trainable = _trainable(model)
     log.dtypes = _trainable_dtypes(model)
     log.norms_before = _norms(model)
     counter = optimizer.register_step_post_hook(log.count_step)
     probe = precision.PrecisionProbe(model)
     trainer = _Trainer(accelerator, prepared, tuned, schedule, batches.objective, log)
-    for _ in range(size.epochs):
-        for step in _grouped(loader, options.accumulation_steps):
-            trainer.take_step(step)
+    with probe:
+        for _ in range(size.epochs):
+            for step in _grouped(loader, options.accumulation_steps):
+                trainer.take_step(step)
     # Else autocast would stay on at inference: a knob of one stage would act in another.
     accelerator.unwrap_model(prepared, keep_fp32_wrapper=False)
     accelerator.free_memory()
     counter.remove()
     log.norms_after = _norms(model)
     log.rows = sample_rows(model)
-    log.precision = probe.name
+    log.precisions = probe.seen
     return log
 
 
@@ -93,11 +94,8 @@ class _Trainer:
     def take_step(self, step: list[ModelInputs]) -> None:
         """Accumulate the gradients of the micro-batches of ``step``, and step after the last."""
         for batch in step:
+            self.log.begin_micro_batch(batch)
             self._accumulate(batch, step)
-            self.log.examples += len(batch["labels"])
-            self.log.tokens.append(batch["attention_mask"].sum())
-            rows, tokens = batch["input_ids"].shape
-            self.log.shapes.append((rows, tokens))
 
     def _accumulate(self, batch: ModelInputs, step: list[ModelInputs]) -> None:
         accelerator = self.accelerator
@@ -110,13 +108,12 @@ class _Trainer:
             if accelerator.sync_gradients:
                 self._advance_schedule()
             self.optimizer.zero_grad()
-        self.log.micro_batches += 1
         self.log.losses.append(loss.detach())
 
     def _advance_schedule(self) -> None:
         """Count a step that the gradient scaler skipped; else go on to the next learning rate."""
         if self.accelerator.optimizer_step_was_skipped:
-            self.log.skipped += 1
+            self.log.count_skipped_step()
         else:
             self.schedule.step()
 

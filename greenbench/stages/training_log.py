@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 
 from greenbench.options import TrainingOptions
 from greenbench.stages import precision
+from greenbench.stages.tally import Tally, ValueT
 from greenbench.types import Applied
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import torch
+
+    from greenbench.stages.objectives.interface import ModelInputs
 
 
 @dataclass(slots=True)
@@ -23,8 +26,16 @@ class TrainingLog:
     Tensors are read after the window: reading them would make a GPU wait.
     """
 
+    planned: int | None = None
+    """Steps that the data, the batch size and the epochs call for; None if nobody says."""
     steps: int = 0
     """Counted at the optimizer itself; a step that the scaler skips does not reach it."""
+    accumulated: Tally[int] = field(default_factory=lambda: Tally("steps"))
+    """Micro-batches of each step, made or skipped: those since the step before."""
+    batch_sizes: Tally[int] = field(default_factory=lambda: Tally("steps"))
+    """Examples of each step, likewise."""
+    before_step: tuple[int, int] = (0, 0)
+    """Micro-batches and examples up to the latest step."""
     micro_batches: int = 0
     examples: int = 0
     tokens: list[torch.Tensor] = field(default_factory=list)
@@ -42,16 +53,41 @@ class TrainingLog:
     norms_before: dict[str, torch.Tensor] = field(default_factory=dict)
     """Norm of each trainable tensor by name."""
     norms_after: dict[str, torch.Tensor] = field(default_factory=dict)
-    precision: str | None = None
-    """Precision that a linear layer computed in."""
+    precisions: Tally[str] = field(default_factory=lambda: Tally("readings"))
+    """Precisions that linear layers computed in."""
     optimizer: str = ""
     """Class of the optimizer, in lower case."""
     rows: dict[str, torch.Tensor] = field(default_factory=dict)
     """Some rows of each trained matrix by name, as training left them."""
 
+    def begin_micro_batch(self, batch: ModelInputs) -> None:
+        """Count a micro-batch, before a step that it completes."""
+        self.micro_batches += 1
+        self.examples += len(batch["labels"])
+        self.tokens.append(batch["attention_mask"].sum())
+        rows, tokens = batch["input_ids"].shape
+        self.shapes.append((rows, tokens))
+
     def count_step(self, *_: object) -> None:
         """Count a step of the optimizer; a hook."""
         self.steps += 1
+        self._end_step()
+
+    def count_skipped_step(self) -> None:
+        """Count a step that the gradient scaler skipped."""
+        self.skipped += 1
+        self._end_step()
+
+    def _end_step(self) -> None:
+        batches, examples = self.before_step
+        self.accumulated.counts[self.micro_batches - batches] += 1
+        self.batch_sizes.counts[self.examples - examples] += 1
+        self.before_step = self.micro_batches, self.examples
+
+    @property
+    def precision(self) -> str | None:
+        """Precision that linear layers computed in most often."""
+        return self.precisions.usual
 
     @property
     def attempts(self) -> int:
@@ -86,12 +122,22 @@ def proofs(log: TrainingLog | None, options: TrainingOptions) -> tuple[Applied, 
     finetune = _finetune_proof(log, options)
     how = "class of the live optimizer"
     optimizer = _proof("optimizer", options.optimizer, log.optimizer, how)
-    how = "dtype of a linear layer's output in training"
-    computed = _proof("precision", options.precision, log.precision, how)
-    how = "micro-batches per optimizer step, counted"
-    steps = round(log.micro_batches / log.attempts, 3)
-    accumulation = _proof("accumulation_steps", options.accumulation_steps, steps, how)
+    how = "dtypes of a first and a last linear layer's outputs in every pass of training"
+    computed = _tallied("precision", options.precision, log.precisions, how)
+    how = "micro-batches of every optimizer step, counted"
+    accumulation = _tallied("accumulation_steps", options.accumulation_steps, log.accumulated, how)
     return (finetune, optimizer, computed, accumulation)
+
+
+def _tallied(knob: str, asked: ValueT, tally: Tally[ValueT], how: str) -> Applied:
+    """Return the proof of a knob that every step or pass must obey."""
+    note = ""
+    if not tally.total:
+        note = f"requested {asked}, read back nothing"
+    elif other := tally.exceptions(asked):
+        note = f"requested {asked}, read back {other}"
+    got = tally.usual
+    return Applied(stage="training", knob=knob, asked=asked, got=got, how=how, note=note)
 
 
 def _proof(knob: str, asked: object, got: object, how: str) -> Applied:
@@ -107,6 +153,8 @@ def _finetune_proof(log: TrainingLog, options: TrainingOptions) -> Applied:
     note = ""
     if acted != options.finetune:
         note = f"the stage ran, and {'a' if acted else 'no'} weight changed"
+    elif log.planned not in {None, log.attempts}:
+        note = f"{log.attempts} of {log.planned} optimizer steps were made"
     return Applied(
         stage="training",
         knob="finetune",
@@ -122,6 +170,7 @@ def _finetune_proof(log: TrainingLog, options: TrainingOptions) -> Applied:
             "loss_first": float(log.losses[0]),
             "loss_last": float(log.losses[-1]),
             "steps": log.steps,
+            "steps_planned": log.planned,
             "steps_skipped": log.skipped,
         },
     )

@@ -85,6 +85,11 @@ def library_of(module: nn.Linear) -> str:
     return "none"
 
 
+def held(model: nn.Module) -> dict[str, tuple[str, str]]:
+    """Return format and library of each convertible layer's weights by name."""
+    return {name: (format_of(m), library_of(m)) for name, m in convertible(model).items()}
+
+
 def values(module: nn.Linear) -> torch.Tensor:
     """Return the numbers that a layer's weight stands for, of shape (outputs, inputs)."""
     library = library_of(module)

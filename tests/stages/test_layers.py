@@ -232,8 +232,8 @@ def proofs(
 ) -> tuple[Any, Any, layers.Depth]:
     """Shorten as asked, answer, and return both proofs."""
     depth = layers.shorten(net, options, calibration(batches), CPU)
-    layers.watch(net, depth)
-    assert len(classify(net, batches)) == 16
+    with layers.LayerWatch(net, depth):
+        assert len(classify(net, batches)) == 16
     assert not any(m._forward_hooks for m in net.modules())
     return (*layers.proofs(depth, options), depth)
 
@@ -250,11 +250,12 @@ def proofs(
 def test_layers_that_ran_prove_the_knobs(
     asked: InferenceOptions, share: float, gone: str | None, trained: nn.Module, batches: Batches
 ) -> None:
-    """Hooks on every layer note which ones ran in a pass; no hook stays."""
+    """Hooks on every layer note which ones ran in both passes; no hook stays."""
     fraction, which, depth = proofs(asked, trained, batches)
     assert (fraction.asked, fraction.got, fraction.holds) == (asked.skip_layers, share, True)
     assert (which.asked, which.got, which.holds) == (asked.layer_choice, gone, True)
     assert depth.ran == [i for i in range(6) if str(i) not in (gone or "")]
+    assert fraction.evidence == {"layers": 6, "ran": depth.ran, "passes": 2}
 
 
 def test_influence_is_measured_on_the_trained_model_and_kept_with_the_proof(
@@ -391,15 +392,38 @@ def test_the_cache_has_no_gaps(gone: tuple[int, ...], decoder: Checkpoint) -> No
     assert [layer.keys.shape[-2] for layer in cache.layers] == [3] * (4 - len(gone))
 
 
-def test_layers_of_a_generating_model_are_counted_in_one_pass(decoder: Checkpoint) -> None:
-    """The proof is of the first pass alone; block influence is of prompts and targets."""
+def test_layers_of_a_generating_model_are_counted_in_every_pass(decoder: Checkpoint) -> None:
+    """The proof is of each token's pass alike; block influence is of prompts and targets."""
     net, asked = decoder.load(), InferenceOptions(skip_layers=0.25, layer_choice="influence")
     batches = questions(decoder, pairs(4), batch_size=2)
     depth = layers.shorten(
         net, asked, [next(iter(learnt(decoder, pairs(32), micro=32).train))], CPU
     )
-    layers.watch(net, depth)
-    written(net, batches)
+    with layers.LayerWatch(net, depth):
+        written(net, batches)
     assert len(depth.ran) == 3
+    assert list(depth.passes.counts.values()) == [2 * SIZE.max_new_tokens]
     assert all(p.holds for p in layers.proofs(depth, asked))
     assert all(value > 0 for value in depth.influence)
+
+
+def test_without_a_pass_nothing_is_claimed(trained: nn.Module) -> None:
+    """A model that did not answer has left out no layer, and both proofs say so."""
+    depth = layers.depth_of(trained)
+    found = layers.proofs(depth, InferenceOptions())
+    assert [(p.got, p.note) for p in found] == [(None, "no forward pass was seen")] * 2
+
+
+def test_layers_left_out_outside_the_module_list_are_seen(
+    trained: nn.Module, batches: Batches
+) -> None:
+    """A layer that is taken out after the watch began, and one that is not the model's own."""
+    depth = layers.depth_of(trained)
+    stack: Any = trained.base_model
+    with layers.LayerWatch(trained, depth):
+        stack.layers[3] = copy.deepcopy(stack.layers[3])
+        for hook in list(stack.layers[3]._forward_hooks):
+            del stack.layers[3]._forward_hooks[hook]
+        classify(trained, batches)
+    fraction, _ = layers.proofs(depth, InferenceOptions())
+    assert fraction.note == "layers left out: 3; requested: none"

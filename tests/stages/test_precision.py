@@ -60,15 +60,19 @@ INT8 = ArchitectureOptions(weight_format="int8")
 
 
 @pytest.mark.parametrize("name", ["fp32", "bf16"])
-def test_the_next_pass_tells_what_it_computes_in(llama: Checkpoint, name: str) -> None:
-    """It is read from the first pass, however the later ones compute, and no hook is left."""
+def test_every_pass_tells_what_it_computes_in(llama: Checkpoint, name: str) -> None:
+    """A single pass in another precision is counted, at both ends of the model; no hook is left."""
     net = llama.load().eval()
     watched = precision.PrecisionProbe(net)
-    assert watched.name is None
-    computed(net, name)
-    assert watched.name == name
-    computed(net, "fp32" if name == "bf16" else "bf16")
-    assert watched.name == name
+    assert watched.seen.usual is None
+    other = "fp32" if name == "bf16" else "bf16"
+    with watched:
+        for computing in (other, name, name):
+            computed(net, computing)
+    assert (watched.seen.usual, dict(watched.seen.counts)) == (name, {other: 2, name: 4})
+    assert precision.note(name, watched.seen) == (
+        f"requested {name}, a linear layer computed in {other} in 2 of 6 readings"
+    )
     assert not any(m._forward_hooks for m in net.modules())
 
 
@@ -77,14 +81,18 @@ def test_the_next_pass_tells_what_it_computes_in(llama: Checkpoint, name: str) -
 def test_quantised_layers_are_not_probed(llama: Checkpoint, kind: str, name: str) -> None:
     """They answer in the dtype of their input; the head, which stays plain, is probed instead."""
     net = architecture.convert((START if kind == "encoder" else llama).load(), INT8, CPU).eval()
-    watched = precision.PrecisionProbe(net)
-    computed(net, name)
-    assert watched.name == name
+    with precision.PrecisionProbe(net) as watched:
+        computed(net, name)
+    assert dict(watched.seen.counts) == {name: 1}
 
 
 def test_a_model_without_plain_linear_layers_was_not_seen() -> None:
     """Nothing is claimed of it."""
-    assert precision.PrecisionProbe(nn.Sequential(nn.LayerNorm(4))).name is None
+    seen = precision.PrecisionProbe(nn.Sequential(nn.LayerNorm(4))).seen
+    assert seen.usual is None
+    assert precision.note("fp32", seen) == (
+        "requested fp32, a linear layer computed in no known precision"
+    )
 
 
 def proofs(checkpoint: Checkpoint, options: Options) -> dict[str, Applied]:

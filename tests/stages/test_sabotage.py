@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
@@ -232,6 +233,177 @@ def test_steps_are_counted_at_the_optimizer(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(AcceleratedOptimizer, "step", lambda self, *_: self.optimizer.step())
     found = {a.knob: a for a in run(Options(training=TrainingOptions(accumulation_steps=4)))}
     assert (found["accumulation_steps"].got, found["batch_size"].got) == (1, 8)
+
+
+SMALL_BATCHES = DataOptions(tokenizer="rust", batch_size=8)
+"""The 40 test functions take five passes, the 32 of training four steps."""
+
+
+def proof_of(stage: str, knob: str, options: Options) -> Applied:
+    """Run a cell in miniature and return the proof of one knob."""
+    return next(a for a in run(options) if (a.stage, a.knob) == (stage, knob))
+
+
+class Skipper:
+    """Stands for ``leave_out`` and leaves layers out in some of the passes only."""
+
+    def __init__(self, *passes: int) -> None:
+        """Skip in these, counted from 0."""
+        self.passes = passes
+
+    def __call__(self, model: Any, gone: tuple[int, ...]) -> None:
+        """Take layers out of the stack at the beginning of a pass, or put them back."""
+        stack, whole, count = model.base_model, model.base_model.layers, itertools.count()
+        short = torch.nn.ModuleList(layer for i, layer in enumerate(whole) if i not in gone)
+
+        def begin(*_: object) -> None:
+            stack.layers = short if next(count) in self.passes else whole
+
+        stack.register_forward_pre_hook(begin)
+
+
+@pytest.mark.parametrize(
+    ("passes", "got", "note"),
+    [
+        ((0,), 0.0, "layers left out in 4 of 5 passes: none; requested: 4,5"),
+        ((0, 1, 2, 3), 0.333, "layers left out in 1 of 5 passes: none; requested: 4,5"),
+        ((2, 4), 0.0, "layers left out in 3 of 5 passes: none; requested: 4,5"),
+        ((0, 1, 2, 3, 4), 0.333, ""),
+    ],
+)
+def test_layers_that_are_left_out_in_some_passes_only_are_reported(
+    passes: tuple[int, ...], got: float, note: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What most passes did is read back, and every other pass is counted."""
+    monkeypatch.setattr(layers, "leave_out", Skipper(*passes))
+    inference = InferenceOptions(skip_layers=0.34, layer_choice="top")
+    options = Options(data=SMALL_BATCHES, training=UNTRAINED, inference=inference)
+    found = {a.knob: a for a in run(options)}
+    assert (found["skip_layers"].got, found["skip_layers"].note) == (got, note)
+    assert found["layer_choice"].note == note
+
+
+def compute_first_pass_in_bf16(patch: pytest.MonkeyPatch) -> None:
+    """Switch autocast off everywhere but in the first pass of the process."""
+    from transformers import ModernBertForSequenceClassification as Encoder
+
+    forward, autocast, count = Encoder.forward, precision.autocast, itertools.count()
+
+    def computed(self: Any, **inputs: Any) -> Any:
+        name = "bf16" if next(count) == 0 else "fp32"
+        with autocast(name, torch.device("cpu")):
+            return forward(self, **inputs)
+
+    patch.setattr(Encoder, "forward", computed)
+    patch.setattr(precision, "autocast", lambda _name, _device: contextlib.nullcontext())
+    patch.setitem(training.MIXED_PRECISION, "bf16", "no")
+
+
+@pytest.mark.parametrize(
+    ("stage", "options"),
+    [
+        ("training", Options(data=SMALL_BATCHES, training=TrainingOptions(precision="bf16"))),
+        (
+            "inference",
+            Options(
+                data=SMALL_BATCHES,
+                training=UNTRAINED,
+                inference=InferenceOptions(precision="bf16"),
+            ),
+        ),
+    ],
+)
+def test_autocast_that_ends_with_the_first_pass_is_reported(
+    stage: str, options: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One pass in bf16 and FP32 ever after read as FP32, in training and at inference."""
+    compute_first_pass_in_bf16(monkeypatch)
+    proof = proof_of(stage, "precision", options)
+    passes = 4 * SHORT.epochs if stage == "training" else 5
+    fp32 = f"fp32 in {2 * passes - 2} of {2 * passes} readings"
+    assert proof.got == "fp32"
+    assert proof.note.endswith(fp32)
+
+
+def test_weights_that_are_converted_during_inference_are_reported(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """INT8 after the last pass is no INT8 before the first."""
+    convert = architecture.convert
+    waiting: list[Callable[[], Any]] = []
+    monkeypatch.setattr(
+        architecture,
+        "convert",
+        lambda net, *given: waiting.append(lambda: convert(net, *given)) or net,
+    )
+    inference = Toggles.inference
+
+    def late(self: Toggles, *given: Any) -> Any:
+        answers = inference(self, *given)
+        waiting.pop()()
+        return answers
+
+    monkeypatch.setattr(Toggles, "inference", late)
+    proof = proof_of("architecture", "weight_format", SABOTAGE["architecture.weight_format"][0])
+    assert proof.note == "the linear layers' weights are held as fp32+int8"
+
+
+def test_accumulation_that_ends_with_the_first_step_is_reported(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A first step of four micro-batches and further ones of one are no steps of four."""
+    from accelerate import Accelerator
+
+    grouped = training._grouped
+
+    def uneven(loader: Any, size: int) -> Any:
+        first, *others = grouped(loader, size)
+        yield first
+        for batch in itertools.chain(*others):
+            yield [batch]
+
+    monkeypatch.setattr(training, "_grouped", uneven)
+
+    def begin(self: Any) -> None:
+        self.step += 1
+        self.gradient_state._set_sync_gradients(self.step >= 4)
+
+    monkeypatch.setattr(Accelerator, "_do_sync", begin)
+    options = Options(data=SMALL_BATCHES, training=TrainingOptions(accumulation_steps=4))
+    proof = proof_of("training", "accumulation_steps", options)
+    assert (proof.got, proof.note) == (1, "requested 4, read back 1 in 12 of 13 steps")
+
+
+def test_training_that_stops_after_the_first_step_is_reported(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One step changes weights, and is not the training that was asked for."""
+    grouped = training._grouped
+    monkeypatch.setattr(training, "_grouped", lambda *given: itertools.islice(grouped(*given), 1))
+    proof = proof_of("training", "finetune", Options(data=SMALL_BATCHES))
+    epochs = SHORT.epochs
+    assert (proof.got, proof.note) == (
+        True,
+        f"{epochs} of {4 * epochs} optimizer steps were made",
+    )
+
+
+def test_batches_of_which_only_the_first_is_large_are_reported(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The largest batch does not speak for the others."""
+    ordered = data._ordered
+
+    def uneven(rows: Any, goal: Any, size: int) -> Any:
+        loader = ordered(rows, goal, size)
+        indices = [list(range(size)), *([i] for i in range(size, len(rows)))]
+        return torch.utils.data.DataLoader(
+            loader.dataset, batch_sampler=indices, collate_fn=loader.collate_fn
+        )
+
+    monkeypatch.setattr(data, "_ordered", uneven)
+    proof = proof_of("data", "batch_size", Options(data=replace(RUST, batch_size=16)))
+    assert (proof.got, proof.note) == (1, "requested 16, read back 1 in 23 of 24 batches")
 
 
 def test_each_rule_leaves_out_its_own_layers() -> None:

@@ -140,21 +140,46 @@ def test_sgd_is_proved_by_the_live_optimizer(few: Batches) -> None:
     assert mistaken.note == "requested adamw, read back sgd"
 
 
+def logged(*steps: int, precision: str = "bf16") -> TrainingLog:
+    """Return the log of steps of so many micro-batches of four examples."""
+    seen = TrainingLog(losses=[0.7, 0.6], optimizer="adamw", planned=len(steps))
+    seen.precisions.counts[precision] += sum(steps)
+    batch = {name: torch.zeros((4, 2)) for name in ("input_ids", "attention_mask", "labels")}
+    for micro_batches in steps:
+        for _ in range(micro_batches):
+            seen.begin_micro_batch(batch)
+        seen.count_step()
+    return seen
+
+
+def unproved(seen: TrainingLog) -> list[tuple[str, object, str]]:
+    """Return knob, reading and note of each proof that does not hold."""
+    return [(p.knob, p.got, p.note) for p in training_log.proofs(seen, BF16) if not p.holds]
+
+
 def test_counted_micro_batches_are_compared_with_the_requested_ones() -> None:
     """Accumulation is read from counts: other counts are told."""
-    seen = TrainingLog(
-        steps=2,
-        micro_batches=4,
-        examples=16,
-        losses=[0.7, 0.6],
-        precision="bf16",
-        optimizer="adamw",
-    )
-    assert [p.knob for p in training_log.proofs(seen, BF16) if not p.holds] == []
-    wrong = training_log.proofs(replace(seen, micro_batches=2), BF16)
-    assert [(p.stage, p.knob, p.got) for p in wrong if not p.holds] == [
-        ("training", "accumulation_steps", 1)
+    assert unproved(logged(2, 2)) == []
+    assert unproved(logged(1, 1)) == [("accumulation_steps", 1, "requested 2, read back 1")]
+
+
+def test_every_step_is_compared_not_their_mean() -> None:
+    """Steps of one and of three micro-batches are no steps of two."""
+    assert unproved(logged(2, 1, 3, 2)) == [
+        ("accumulation_steps", 2, "requested 2, read back 1 in 1 of 4 steps, 3 in 1 of 4 steps")
     ]
+    assert logged(2, 1, 3, 2).batch_sizes.counts == {8: 2, 4: 1, 12: 1}
+
+
+def test_training_that_ends_early_is_reported() -> None:
+    """Weights that one step has changed are not fine-tuned as the profile says."""
+    seen = replace(logged(2), planned=12)
+    assert unproved(seen) == [("finetune", True, "1 of 12 optimizer steps were made")]
+
+
+def test_a_log_without_steps_proves_nothing() -> None:
+    """Neither precision nor accumulation was seen, and that is no division by zero."""
+    assert [knob for knob, _, _ in unproved(logged())] == ["precision", "accumulation_steps"]
 
 
 def test_skipped_training_is_proved() -> None:
