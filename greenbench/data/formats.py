@@ -23,15 +23,22 @@ from greenbench.errors import UsageError
 if TYPE_CHECKING:
     import io
     from _csv import Reader
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import PurePath
 
     from greenbench.data.arrow_files import Columns
+
+
+class UndecodableError(UsageError):
+    """A file is not valid UTF-8."""
+
 
 ALLOWED = "allowed are .parquet, .arrow, .jsonl, .json and .csv, the last three also with .gz"
 """The endings that can be read, for error messages."""
 _BINARY = (".parquet", ".arrow")
 _LINES = (".jsonl", ".json", ".csv")
+NAMED = 10
+"""Files that one error message names at most."""
 SHOWN = 200
 """Characters of a library's message that an error message repeats at most."""
 
@@ -102,10 +109,7 @@ def _explained_damage(file: Path) -> Iterator[None]:
     try:
         yield
     except UnicodeDecodeError as error:
-        raise UsageError(
-            f"{file}{_invalid_line(file)}: not valid UTF-8 ({error.reason}); save the file as "
-            "UTF-8, or mend the line"
-        ) from error
+        raise _undecodable(file, error) from error
     except RecursionError as error:
         raise UsageError(
             f"{file}: cannot be read as {extension(file)} (values are nested too deeply); mend the "
@@ -115,6 +119,46 @@ def _explained_damage(file: Path) -> Iterator[None]:
         raise UsageError(
             f"{file}: cannot be read as {extension(file)} ({_reason(error)}); a whole file is "
             "needed: check or fetch it again"
+        ) from error
+
+
+def decoded(file: Path) -> str:
+    """Return the text of a file. Raises UsageError, with the line, if it is not valid UTF-8."""
+    try:
+        return file.read_bytes().decode()
+    except UnicodeDecodeError as error:
+        raise _undecodable(file, error) from error
+
+
+def _undecodable(file: Path, error: UnicodeDecodeError) -> UndecodableError:
+    return UndecodableError(
+        f"{file}{_invalid_line(file)}: not valid UTF-8 ({error.reason}); save the file as UTF-8, "
+        "or mend the line"
+    )
+
+
+@contextmanager
+def undecodable_together(folder: PurePath, files: Iterable[PurePath]) -> Iterator[None]:
+    """Name all of ``files`` that are not valid UTF-8 if one turns out to be, to mend them at once.
+
+    Raises UsageError.
+    """
+    try:
+        yield
+    except UndecodableError as error:
+        places = []
+        for file in files:
+            line = _invalid_line(file) if isinstance(file, Path) else ""
+            if line:
+                places.append(f"{file.relative_to(folder)}{line}")
+        if len(places) < 2:  # noqa: PLR2004  the one file is named already
+            raise
+        listing = ", ".join(places[:NAMED])
+        if len(places) > NAMED:
+            listing += f" and {len(places) - NAMED} more"
+        raise UndecodableError(
+            f"{folder}: {len(places)} files are not valid UTF-8: {listing}; save them "
+            "as UTF-8, or remove them"
         ) from error
 
 
@@ -250,6 +294,8 @@ def _json_columns(rows: Iterator[dict[str, object]], names: Sequence[str]) -> Co
 def _json_line(file: Path, number: int, line: bytes) -> dict[str, object]:
     try:
         return _object(file, f"line {number}", json.loads(line))
+    except UnicodeDecodeError:  # explained for all formats alike
+        raise
     except ValueError as error:
         reason = getattr(error, "msg", str(error))
         raise UsageError(

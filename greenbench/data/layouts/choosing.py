@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from greenbench.data import table_files, tables
-from greenbench.data.formats import extension
-from greenbench.data.layouts import evalplus, folders, humaneval_x, long, wide
+from greenbench.data.formats import extension, undecodable_together
+from greenbench.data.layouts import evalplus, folders, humaneval_x, lines, long, wide
 from greenbench.data.layouts.joining import direction_of, join, kind, refuse_unpaired
 from greenbench.data.layouts.records import Solutions
 from greenbench.data.pairs import arranged
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import PurePath
 
+    from greenbench.data.layouts.lines import Parallel
     from greenbench.data.layouts.records import Solution
     from greenbench.data.pairs import Facts, Pair, PairLists
 
@@ -43,7 +44,9 @@ TABLES: Mapping[str, Layout] = {
 """The first one that fits is taken, and wide tables last."""
 TOGETHER = {evalplus.NAME, humaneval_x.NAME}
 """Layouts whose problems have the same names: programs of both can be one pair."""
-LOOKED_FOR = "; ".join([wide.LOOKS, *(layout.looks for layout in TABLES.values()), folders.LOOKS])
+LOOKED_FOR = "; ".join(
+    [wide.LOOKS, *(layout.looks for layout in TABLES.values()), folders.LOOKS, lines.LOOKS]
+)
 SHOWN = 30
 """Column names that an error message lists at most."""
 
@@ -61,15 +64,21 @@ def load(
         _refuse_chosen(folders.NAME, chosen)
         found = parts_by_split(path, folders_of_programs)
         layouts = dict.fromkeys(found.files, folders.NAME)
-    else:
-        found = _tables(path)
+        texts = [file for part in folders_of_programs for file in folders.texts(part)]
+        with undecodable_together(path, texts):
+            return _load_programs(found, layouts, chosen, direction, seed)
+    parallel = _parallel_files(path)
+    if parallel and isinstance(path, Path):
+        _refuse_chosen(lines.NAME, chosen)
+        texts = [file for files in parallel for file in files.files.values()]
+        with undecodable_together(path, texts):
+            return lines.load(path, parallel, direction, seed)
+    found = _tables(path)
+    with undecodable_together(path, found.files):
         layouts = {file: _layout(file, chosen) for file in found.files}
-    if set(layouts.values()) == {wide.NAME}:
-        parts, facts = wide.load(found, chosen, direction, seed)
-    else:
-        parts, facts = _load_programs(found, layouts, chosen, direction, seed)
-    facts.update(found.facts)
-    return parts, facts
+        if set(layouts.values()) == {wide.NAME}:
+            return wide.load(found, chosen, direction, seed)
+        return _load_programs(found, layouts, chosen, direction, seed)
 
 
 # --- recognising ----------------------------------------------------------------------------------
@@ -81,8 +90,24 @@ def _folders_of_programs(path: PurePath) -> list[Path]:
         return []
     parts = folders.parts(path)
     if parts:
-        _refuse_tables_beside(path, parts)
+        _refuse_tables_beside(path, f"folders of programs ({parts[0].relative_to(path)})")
     return parts
+
+
+def _parallel_files(path: PurePath) -> list[Parallel]:
+    """Return the files below ``path`` that have a program a line; the hub has none."""
+    if not isinstance(path, Path):
+        return []
+    if path.is_file() and lines.fits(path):
+        raise UsageError(
+            f"{path}: has a program a line, and the translations are in another file; give the "
+            "folder of both"
+        )
+    found = lines.find(path)
+    if found:
+        (first, *_) = found[0].files.values()
+        _refuse_tables_beside(path, f"files with a program a line ({first.relative_to(path)})")
+    return found
 
 
 def _tables(path: PurePath) -> NamedSplits:
@@ -124,13 +149,12 @@ def _refuse_chosen(layout: str, chosen: Mapping[str, str]) -> None:
         )
 
 
-def _refuse_tables_beside(path: Path, parts: Sequence[Path]) -> None:
+def _refuse_tables_beside(path: Path, others: str) -> None:
     for file in sorted(path.iterdir()):
         if file.is_file() and extension(file):
-            folder = parts[0].relative_to(path)
             raise UsageError(
-                f"{path}: holds the table {file.name} and folders of programs ({folder}); which "
-                "one is meant cannot be known: give one of them"
+                f"{path}: holds the table {file.name} and {others}; which one is meant cannot be "
+                "known: give one of them"
             )
 
 
@@ -167,6 +191,7 @@ def _load_programs(
     facts["test_kind"] = kind(pair_lists[2])
     facts["programs"] = dict(languages)
     facts.update(left_out)
+    facts.update(found.facts)
     return pair_lists, facts
 
 

@@ -11,6 +11,7 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from greenbench.data.formats import decoded
 from greenbench.data.layouts.records import Solution, Solutions, language
 from greenbench.data.program_tests import Stream, Streams
 from greenbench.errors import UsageError
@@ -80,6 +81,15 @@ def read(part: Path, root: Path) -> Solutions:
     return solutions
 
 
+def texts(part: Path) -> list[Path]:
+    """Return the files that ``read`` reads: programs, and inputs and outputs of tests."""
+    files = _programs(part)
+    for tests in _test_files(part.parent).values():
+        for case in tests.values():
+            files += case.values()
+    return sorted(files)
+
+
 def _programs(part: Path) -> list[Path]:
     """Return the programs of one folder, by its language; none for an unknown language."""
     endings = tuple(ENDINGS.get(_place(part)[1], ()))
@@ -98,19 +108,10 @@ def _place(part: Path) -> tuple[Path, str]:
 
 
 def _text(file: Path) -> str:
-    text = _decoded(file).removeprefix("\ufeff")
+    text = decoded(file).removeprefix("\ufeff")
     if not text.strip():
         raise UsageError(f"{file}: the program is empty; write it, or remove the file")
     return text
-
-
-def _decoded(file: Path) -> str:
-    try:
-        return file.read_bytes().decode()
-    except UnicodeDecodeError as error:
-        raise UsageError(
-            f"{file}: not valid UTF-8 ({error.reason}); save the file as UTF-8, or remove it"
-        ) from error
 
 
 def _test_files(folder: Path) -> Mapping[str, TestFiles]:
@@ -138,7 +139,7 @@ def _streams(tests: TestFiles) -> Streams | None:
             )
     cases = []
     for number in sorted(tests):
-        stdin = _decoded(tests[number]["in"])
-        stdout = _decoded(tests[number]["out"])
+        stdin = decoded(tests[number]["in"])
+        stdout = decoded(tests[number]["out"])
         cases.append(Stream(stdin=stdin, stdout=stdout))
     return Streams(cases=tuple(cases)) if cases else None

@@ -57,6 +57,7 @@ def load(
     facts["direction"] = direction
     facts["layout"] = NAME
     facts["test_kind"] = None
+    facts.update(found.facts)
     return parts, facts
 
 

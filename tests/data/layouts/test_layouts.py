@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -214,5 +215,41 @@ def test_an_empty_folder_lists_what_was_looked_for(tmp_path: Path) -> None:
     with pytest.raises(
         UsageError,
         match=r"holds no translation data; looked for: .*EvalPlus.*HumanEval-X.*Java/Code",
+    ):
+        load(tmp_path)
+
+
+def test_all_programs_that_are_not_utf8_are_named_at_once(tmp_path: Path) -> None:
+    """With their lines, ten at most; a test's input counts too."""
+    names = {f"p{n:02}": "x" for n in range(24)}
+    authors(tmp_path, "Java", ".java", names)
+    authors(tmp_path, "Python", ".py", names)
+    (tmp_path / "Java/Code/p03.java").write_bytes(b"ok\ncaf\xe9\n")
+    with pytest.raises(UsageError, match=r"Code/p03\.java:2: not valid UTF-8"):
+        load(tmp_path)
+    (tmp_path / "Python/Code/p07.py").write_bytes(b"\xff\n")
+    (tmp_path / "Java/TestCases/p01_0.in").write_bytes(b"1\n2\n\xe4\n")
+    with pytest.raises(UsageError) as caught:
+        load(tmp_path)
+    assert str(caught.value) == (
+        f"{tmp_path}: 3 files are not valid UTF-8: Java/Code/p03.java:2, "
+        "Java/TestCases/p01_0.in:3, Python/Code/p07.py:1; save them as UTF-8, or remove them"
+    )
+    for number in range(10, 24):
+        (tmp_path / f"Python/Code/p{number}.py").write_bytes(b"\xff")
+    with pytest.raises(UsageError, match=r"17 files are .*Python/Code/p16\.py:1 and 7 more; save"):
+        load(tmp_path)
+
+
+def test_all_tables_that_are_not_utf8_are_named_at_once(tmp_path: Path) -> None:
+    """Of a folder of shards, compressed ones too; a table that is UTF-8 is not named."""
+    for name in ("train.jsonl", "valid.jsonl", "test.jsonl"):
+        table(tmp_path / name, [{"java": "j", "cs": "c"}] * 3)
+    (tmp_path / "valid.jsonl").unlink()
+    bad = b'{"java": "a", "cs": "b"}\n{"java": "\xe9", "cs": "b"}\n'
+    (tmp_path / "valid.jsonl.gz").write_bytes(gzip.compress(bad))
+    (tmp_path / "test.jsonl").write_bytes(bad)
+    with pytest.raises(
+        UsageError, match=r"2 files are not valid UTF-8: valid\.jsonl\.gz:2, test\.jsonl:2; save"
     ):
         load(tmp_path)
