@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from greenbench.machine.memory import peak_memory_bytes, reset_peak_memory
@@ -188,10 +189,11 @@ class Pipeline:
         """After the timer: read proofs of the timed run, repeat what was too short, and score."""
         peak = peak_memory_bytes() if self._peak_is_ours else None
         work = {**self.toggles.work(self._net, self._batches), "peak_memory_bytes": peak}
-        applied = (*self.toggles.applied(), *self.power.proofs(self._observation.record))
+        applied = self._applied()
         unknown = (NO_PEAK,) if peak is None else ()
         doubts = (*self._observation.doubts, *self.toggles.doubts(), *unknown)
         repeats, failures = self._repeat(windows)
+        applied = _in_repeats_too(applied, self._applied()) if repeats else applied
         judged = self._judge()
         return Round(
             seed=self.seed,
@@ -205,6 +207,9 @@ class Pipeline:
             applied=applied,
             doubts=(*doubts, *self.power.doubts, *failures, *judged.doubts),
         )
+
+    def _applied(self) -> tuple[Applied, ...]:
+        return (*self.toggles.applied(), *self.power.proofs(self._observation.record))
 
     def _judge(self) -> Judged:
         """Score the outputs; those for the deciding examples are made here, outside of the work."""
@@ -237,6 +242,22 @@ class Pipeline:
     def _window(self, stage: str) -> AbstractContextManager[None]:
         self.progress(stage)
         return self.energy.window(stage, synchronize=self.toggles.synchronize)
+
+
+def _in_repeats_too(timed: Sequence[Applied], repeated: Sequence[Applied]) -> tuple[Applied, ...]:
+    """Return the proofs of the timed run; one that does not hold in the repeats says so.
+
+    A short stage's joules are those of its repeats.
+    """
+    proofs = []
+    for proof, again in zip(timed, repeated, strict=True):
+        if proof.holds and (again.note or again.got != proof.got):
+            reason = again.note or f"read back {again.got}"
+            note = f"when a short stage was repeated: {reason}"
+            proofs.append(replace(proof, note=note))
+        else:
+            proofs.append(proof)
+    return tuple(proofs)
 
 
 def _measured_longer(

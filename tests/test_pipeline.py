@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -299,6 +300,19 @@ def test_short_stages_are_repeated_after_the_timer_and_before_scoring() -> None:
     assert parts.calls[-1].startswith("judge outputs of")
     assert "training" not in parts.calls
     assert parts.calls[0] == "applied"  # proofs are of the timed run, not of what runs again
+
+
+def test_a_knob_that_does_not_act_in_the_repeats_is_reported() -> None:
+    """The joules of a short stage are those of its repeats, so its knobs must act there too."""
+    parts = Parts()
+    cell = parts.pipeline()
+    cell.prepare(3)
+    cell.run()
+    readings = iter((APPLIED, replace(APPLIED, got="another")))
+    parts.stages.applied = lambda: (next(readings),)
+    done = cell.finish(WHOLE, short("data"))
+    assert done.applied[0].got == APPLIED.got
+    assert done.applied[0].note == "when a short stage was repeated: read back another"
 
 
 def short(*stages: str) -> tuple[Window, ...]:

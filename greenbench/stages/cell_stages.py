@@ -112,6 +112,7 @@ class CellStages:
         if self.record.probe is None:  # a repetition goes on with the probe of the round
             depth = self.record.depth or layers.depth_of(net)
             self.record.probe = InferenceProbe(net, depth)
+        self.record.answering = batches.objective
         chosen = precision.autocast(self.options.inference.precision, self.device)
         with self.record.probe, chosen:
             return batches.objective.answer(net, batches.test, self.device)

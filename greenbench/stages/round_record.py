@@ -71,6 +71,8 @@ class RoundRecord:
     depth: Depth | None = None
     """None if no layers were left out."""
     probe: InferenceProbe | None = None
+    answering: Objective | None = None
+    """The objective that answered; a data stage that is repeated makes another one."""
     uncounted: str = ""
     """Why the operations could not be counted."""
 
@@ -90,7 +92,7 @@ class RoundRecord:
         if self.batches is None:
             return ()
         per_step = None if self.log is None else self.log.batch_sizes
-        answered = self.batches.objective.answered
+        answered = () if self.answering is None else self.answering.answered
         batch_size = self.options.data.batch_size
         batch_proof = data.batch_proof(batch_size, per_step, answered)
         return (self.batches.tokenizer_proof, batch_proof)

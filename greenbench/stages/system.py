@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -44,7 +45,7 @@ class System:
         self._options = options
         self._devices = DeviceSettings(options, gpus, control=control, say=say)
         self._context = contextlib.ExitStack()
-        self._process_proofs: tuple[Applied, ...] = ()
+        self._process_settings: tuple[_Threads | _Affinity, ...] = ()
 
     def reserve(self) -> None:
         """Wait for the devices, outside of what is timed; raises UsageError for invalid values."""
@@ -62,12 +63,12 @@ class System:
             stack.enter_context(self._devices)
             threads = stack.enter_context(_Threads(self._options.cpu_threads))
             affinity = stack.enter_context(_Affinity(self._options.cpu_affinity))
-            self._process_proofs = (threads.proof, affinity.proof)
+            self._process_settings = (threads, affinity)
             self._context = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Restore the previous settings."""
+        """Read the settings back once more, and restore the previous ones."""
         self._context.close()
 
     @property
@@ -77,7 +78,8 @@ class System:
 
     def proofs(self, machine: MachineRecord) -> tuple[Applied, ...]:
         """Return a proof of each knob; ``machine`` was sampled while the round ran."""
-        return (*self._process_proofs, *self._devices.proofs(machine))
+        process_proofs = [setting.proof for setting in self._process_settings]
+        return (*process_proofs, *self._devices.proofs(machine))
 
 
 class _Threads:
@@ -108,6 +110,10 @@ class _Threads:
         return self
 
     def __exit__(self, *_: object) -> None:
+        actual = torch.get_num_threads()
+        if actual != self.proof.got:
+            note = f"torch used {self.proof.got} threads at first and {actual} at the end"
+            self.proof = replace(self.proof, got=actual, note=note)
         torch.set_num_threads(self._before)
 
 
@@ -122,6 +128,7 @@ class _Affinity:
     def __init__(self, requested: str | None) -> None:
         self._requested = requested
         self._before: dict[int, set[int]] = {}
+        self._pinned: set[int] = set()
 
     def __enter__(self) -> Self:
         before = os.sched_getaffinity(0)
@@ -139,7 +146,20 @@ class _Affinity:
         )
         return self
 
+    def _read_again(self, in_use: Sequence[set[int]]) -> None:
+        """Note in the proof what the threads may run on at the end; fewer processors are allowed.
+
+        OpenMP binds a thread to one of the processors that it is given, for one.
+        """
+        outside = [processors for processors in in_use if not processors <= self._pinned]
+        if outside:
+            actual = _listed(set.union(*in_use))
+            threads = f"{len(outside)} of {len(in_use)} threads"
+            note = f"at the end {threads} might also run on other processors than {self._requested}"
+            self.proof = replace(self.proof, got=actual, note=note)
+
     def _pin_all(self, processors: set[int]) -> None:
+        self._pinned = processors
         for thread in _threads():
             self._before[thread] = os.sched_getaffinity(thread)
         for thread in self._before:
@@ -149,6 +169,7 @@ class _Affinity:
         main = self._before.get(os.getpid())
         if main is None:
             return
+        self._read_again(_processors_of(_threads()))
         for thread in _threads():
             # Threads that began within the context get the processors of the first one.
             _pin(thread, self._before.get(thread, main))
@@ -156,6 +177,15 @@ class _Affinity:
 
 def _threads() -> list[int]:
     return [int(path.name) for path in Path("/proc/self/task").iterdir()]
+
+
+def _processors_of(threads: Sequence[int]) -> list[set[int]]:
+    """Return the processors that each of ``threads`` may run on; one that has ended has none."""
+    processors = []
+    for thread in threads:
+        with contextlib.suppress(ProcessLookupError):
+            processors.append(os.sched_getaffinity(thread))
+    return processors
 
 
 def _pin(thread: int, processors: set[int]) -> None:

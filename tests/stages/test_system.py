@@ -60,6 +60,28 @@ def test_threads_that_torch_does_not_take_are_reported(monkeypatch: pytest.Monke
     assert proof(system, "cpu_threads").note == "requested 7 threads, torch uses 2"
 
 
+@pytest.mark.parametrize("requested", [1, None])
+def test_threads_that_change_during_the_round_are_reported(requested: int | None) -> None:
+    """The number at the end is what is read back, and it is put back all the same."""
+    with System(SystemOptions(cpu_threads=requested), ()) as system:
+        torch.set_num_threads(3)
+    told = proof(system, "cpu_threads")
+    first = requested or 2
+    assert (told.got, told.note) == (3, f"torch used {first} threads at first and 3 at the end")
+    assert torch.get_num_threads() == 2
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs two processors")
+def test_a_thread_that_leaves_its_processors_is_reported() -> None:
+    """A pin that is undone after the first batch does not pass for one."""
+    usable = os.sched_getaffinity(0)
+    with System(SystemOptions(cpu_affinity=str(min(usable))), ()) as system:
+        os.sched_setaffinity(0, usable)
+    told = proof(system, "cpu_affinity")
+    assert told.got == told.before
+    assert "threads might also run on other processors than" in told.note
+
+
 def test_every_thread_is_pinned_inside_and_free_again_outside() -> None:
     """Threads that were started before are pinned, too; the proof names both sets of processors."""
     usable = os.sched_getaffinity(0)

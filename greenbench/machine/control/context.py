@@ -7,17 +7,19 @@ the cell is partial.
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Self
 
 from greenbench.errors import UnavailableError
-from greenbench.machine.control.controls import is_permission_error
+from greenbench.machine.control.controls import device_errors, is_permission_error
 from greenbench.machine.control.proofs import proof, proof_without_request
 from greenbench.machine.control.requests import KNOBS, requests
 from greenbench.machine.control.transaction import SettingRefusedError, Transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from greenbench.machine.control.controls import Value
     from greenbench.machine.control.journal import Entry
     from greenbench.machine.control.proofs import MachineRecord
     from greenbench.machine.control.requests import Request
@@ -65,6 +67,7 @@ class DeviceSettings:
         self._say = say
         self._requests: tuple[Request, ...] = ()
         self._entries: tuple[Entry, ...] = ()
+        self._at_end: Mapping[str, Value] = {}
         self._transaction = Transaction(())
         self._failure = ""
         self._lease_failure = ""
@@ -125,7 +128,11 @@ class DeviceSettings:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Restore the previous values; release the devices if entering reserved them."""
+        """Read the settings back once more, restore the previous values, and release devices.
+
+        The devices are released only if entering reserved them.
+        """
+        self._at_end = _values_now(self._entries)
         self._transaction.__exit__()
         if self._releases_on_exit:
             self.release()
@@ -150,8 +157,20 @@ class DeviceSettings:
             if request is None:
                 proofs.append(proof_without_request(knob, getattr(self._options, knob)))
             else:
-                proofs.append(proof(request, self._entries, self._failure, machine))
+                proofs.append(proof(request, self._entries, self._failure, machine, self._at_end))
         return tuple(proofs)
+
+
+def _values_now(entries: Sequence[Entry]) -> dict[str, Value]:
+    """Return the present value of each setting by its title; one that cannot be read has none."""
+    values = {}
+    for entry in entries:
+        if not entry.control.readable:
+            continue
+        # Restoring, which comes next, tells of a device that cannot be read.
+        with contextlib.suppress(*device_errors()):
+            values[entry.control.title] = entry.control.read()
+    return values
 
 
 def _remedy(error: UnavailableError) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from greenbench.machine.control.restore import same_value
 from greenbench.types import Applied
 
 if TYPE_CHECKING:
@@ -31,13 +32,18 @@ NO_CLOCK_SAMPLE = "the clock was set, and no sample of it was taken while the ro
 
 
 def proof(
-    request: Request, entries: Sequence[Entry], failure: str, machine: MachineRecord
+    request: Request,
+    entries: Sequence[Entry],
+    failure: str,
+    machine: MachineRecord,
+    at_end: Mapping[str, Value],
 ) -> Applied:
     """Return the proof of a requested knob.
 
-    ``entries`` are what was set for all knobs, ``failure`` says why nothing was, and ``machine`` is
-    what was sampled while the round ran. The actual clock is the highest sample, because a lock
-    cannot be read back; any other actual value is the one that was read back.
+    ``entries`` are what was set for all knobs, ``failure`` says why nothing was, ``machine`` is
+    what was sampled while the round ran, and ``at_end`` the value of each setting at its end. The
+    actual clock is the highest sample, because a lock cannot be read back; any other actual value
+    is the one that was read back.
     """
     own_entries = _entries_of(request, entries)
     samples = _samples(request.knob, machine)
@@ -56,7 +62,7 @@ def proof(
             actual = share
             note = _clock_note(request.requested, share)
     if not note:
-        note = _drift_note(request, own_entries, samples)
+        note = _drift_note(request, own_entries, samples) or _end_note(own_entries, at_end)
     if samples:
         evidence["sampled"] = samples
     return Applied(
@@ -137,6 +143,15 @@ def _drift_note(
             return (
                 f"{limit_w:g} W were set, and the limit in force was between {low:g} and {high:g} W"
             )
+    return ""
+
+
+def _end_note(entries: Sequence[Entry], at_end: Mapping[str, Value]) -> str:
+    """Say that a setting had another value at the end of the round than the one that was set."""
+    for entry in entries:
+        now = at_end.get(entry.control.title, entry.after)
+        if not same_value(now, entry.after):
+            return f"{entry.control.title} was set to {entry.after} and reads {now} at the end"
     return ""
 
 

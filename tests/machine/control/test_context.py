@@ -125,7 +125,8 @@ def test_the_steps_happen_in_the_safe_order(root: Machine, monkeypatch: pytest.M
         steps.append("round")
     assert steps[:5] == ["lease", "recovery", "guard", "read", "journal"]
     assert steps[5:9] == ["set", "read", "journal", "round"]
-    assert steps[9:] == ["read", "set", "read", "end of journal", "release"]
+    assert steps[9] == "read"  # for the proof: what holds at the end
+    assert steps[10:] == ["read", "set", "read", "end of journal", "release"]
     assert root.as_before
 
 
@@ -457,6 +458,25 @@ def test_a_limit_that_changes_during_the_round_is_noted(root: Machine) -> None:
         p.note for p in device_settings.proofs(observation.record) if p.knob == "gpu_power_fraction"
     )
     assert note == "490 W were set, and the limit in force was between 490 and 700 W"
+
+
+def test_a_setting_that_is_undone_before_the_end_of_the_round_is_noted(root: Machine) -> None:
+    """What was read back at first is no proof of the rest, with samples or without."""
+    options = SystemOptions(
+        gpu_power_fraction=0.7, cpu_power_fraction=0.5, cpu_governor="powersave"
+    )
+    with DeviceSettings(options, gpus()) as device_settings:
+        root.gpu.power_limit_w = 650
+        root.sysfs.set(f"{PACKAGE}/constraint_0_power_limit_uw", "180000000")
+        root.sysfs.set(f"{CPUS}/cpu1/cpufreq/scaling_governor", "schedutil")
+    ends = {
+        "gpu_power_fraction": "was set to 490000 and reads 650000 at the end",
+        "cpu_power_fraction": "was set to 100000000 and reads 180000000 at the end",
+        "cpu_governor": "was set to powersave and reads schedutil at the end",
+    }
+    for proof in device_settings.proofs({}):
+        if proof.asked is not None:
+            assert proof.note.endswith(ends[proof.knob])
 
 
 def test_files_outside_the_kernels_trees_are_never_written(
