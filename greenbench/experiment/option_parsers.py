@@ -189,8 +189,12 @@ def _texts(raw: RawOption, form: str) -> list[str]:
 
 
 def gates(raw: RawOption) -> tuple[Gate, ...]:
-    """Return the gates of a list of expressions."""
-    return tuple(parse_gate(expression, raw.tasks) for expression in _texts(raw, "texts"))
+    """Return the gates of a list of expressions, each once."""
+    by_text = {}
+    for expression in _texts(raw, "texts"):
+        gate = parse_gate(expression, raw.tasks)
+        by_text[gate.text] = gate
+    return tuple(by_text.values())
 
 
 def by_task(parse: Parser[T]) -> Parser[dict[str, T]]:

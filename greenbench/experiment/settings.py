@@ -40,7 +40,7 @@ from greenbench.gates.expression import ALLOWED
 from greenbench.types import CHANNELS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from greenbench.experiment.option_parsers import Parser
@@ -52,6 +52,8 @@ DIRECTION = r"[a-z]+:[a-z]+"
 DIRECTION_FORM = "write SRC:DST in small letters, e.g. java:python or java:cs"
 MOST_BYTES = 1 << 24
 """Of a pyproject.toml."""
+NONE = "none"
+"""On the command line, in place of a gate: what pyproject.toml has is left out."""
 DEVICE = r"auto|cpu|cuda(:(0|[1-9][0-9]*))?"
 
 
@@ -69,6 +71,9 @@ class Option:
     repeatable: bool = False
     bare: str = ""
     """What it means without a value, if it may have none."""
+    adds: bool = False
+    """Whether the command line adds to what pyproject.toml has, instead of replacing it: ``NONE``
+    leaves that out."""
 
     @property
     def name(self) -> str:
@@ -196,8 +201,9 @@ class Settings:
         "EXPR",
         gates,
         "[TASK.][STAGE.]METRIC OP VALUE, e.g. 'energy <= 1.05*saved' or 'T2.mcc >= V0-0.02'; "
-        "a regression fails the run",
+        "a regression fails the run; those of pyproject.toml hold too, unless one is 'none'",
         repeatable=True,
+        adds=True,
     )
     allow: tuple[str, ...] = option(
         "DIFFERENCE,...",
@@ -274,29 +280,71 @@ def _tool_table(file: Path) -> dict[str, object]:
     return table
 
 
+def nearest_settings(places: Iterable[Path]) -> Path | None:
+    """Return the nearest folder, upwards from one of ``places``, whose pyproject.toml has settings.
+
+    The first place that leads to any counts. A pyproject.toml without ``[tool.greenbench]`` is
+    passed over, as that of a package within a project is. Raises UsageError as ``read_pyproject``.
+    """
+    for place in places:
+        start = place.resolve()
+        for folder in (start, *start.parents):
+            if read_pyproject(folder):
+                return folder
+    return None
+
+
 def resolve_settings(
     command_line: Callable[[str], object],
     root: Path,
     *,
     tasks: Sequence[str],
     models: Sequence[str],
+    places: Sequence[Path] = (),
 ) -> Settings:
     """Return every option's value: the command line's, else pyproject.toml's, else the default.
 
-    ``command_line`` returns the value of a flag, None or an empty one if it was not given.
-    ``tasks`` and ``models`` are the names that options may refer to, and relative paths start
-    from ``root``. Raises Disagreements, with a sentence for each option that is wrong.
+    ``command_line`` returns the value of a flag, None if it was not given. ``tasks`` and ``models``
+    are the names that options may refer to, and relative paths start from ``root``. The
+    pyproject.toml is the nearest one with settings, upwards from ``places``, then from ``root``.
+    Raises Disagreements, with a sentence for each option that is wrong.
     """
-    table = read_pyproject(root)
+    folder = nearest_settings([*places, root])
+    table = read_pyproject(folder) if folder is not None else {}
     values: dict[str, Any] = {}
     problems = []
     for known in OPTIONS:
-        value = command_line(known.flag) or table.get(known.name, known.default)
+        typed = command_line(known.flag)
+        value = _value(known, typed, table)
         raw = RawOption(known.flag, value, tasks=tasks, models=models, root=root)
         try:
+            if _is_empty(typed):
+                raise raw.error("give a value, or leave the option out")
             values[known.field] = known.parse(raw)
         except UsageError as error:
             problems.append(str(error))
     if problems:
         raise Disagreements(problems)
     return Settings(**values)
+
+
+def _value(option: Option, typed: object, table: Mapping[str, object]) -> object:
+    """Return what the command line, pyproject.toml and the default say together."""
+    written = table.get(option.name, option.default)
+    if typed is None:
+        return written
+    if not option.adds or not isinstance(typed, list):
+        return typed
+    if NONE in typed:
+        return [entry for entry in typed if entry != NONE]
+    if isinstance(written, list):
+        return [*written, *typed]
+    if isinstance(written, str):
+        return [written, *typed]
+    return typed if written is None else written  # a wrong one, which its parser refuses
+
+
+def _is_empty(typed: object) -> bool:
+    """Whether an option has an empty value on the command line, as of an unset variable."""
+    entries = typed if isinstance(typed, list) else [typed]
+    return any(isinstance(entry, str) and not entry.strip() for entry in entries)

@@ -1,14 +1,15 @@
 """Gates: what has to hold for the cells, written in one line, ``T2.mcc >= V0-0.02``.
 
     [TASK.][STAGE.]METRIC OP VALUE
-    VALUE is NUMBER[%], [NUMBER*]REF, REF+NUMBER or REF-NUMBER; REF is a variant of the session, or
-    ``saved``, the compared run.
+    VALUE is [-]NUMBER[%], [NUMBER*]REF, REF+NUMBER or REF-NUMBER; REF is a variant of the session,
+    or ``saved``, the compared run.
 
 A gate is data; ``greenbench.gates.judging`` decides whether it holds.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -138,6 +139,13 @@ class GateReader:
         self.place = token.end()
         return token[0].strip()
 
+    def number(self, word: str) -> float:
+        """Return the value of ``word``, the last token; raises UsageError if it is infinite."""
+        value = float(word.rstrip("%"))
+        if math.isinf(value):
+            raise self.error(self.place - len(word), f"{word} is larger than any number")
+        return value / 100 if word.endswith("%") else value
+
     def sees(self, signs: str) -> bool:
         """Whether one of ``signs`` comes next."""
         token = _TOKEN.match(self.text, self.place)
@@ -213,6 +221,9 @@ def _parse_dotted_names(reader: GateReader) -> tuple[list[str], list[int]]:
 
 def _parse_value(reader: GateReader) -> tuple[Form, float, str | None]:
     """Return form, number and reference."""
+    if reader.sees("+-"):
+        sign = reader.take("sign", expected="+ or -")
+        return "number", _signed(sign, reader), None
     word = reader.take("number", "name", expected="a number, a variant or 'saved'")
     if word[0].isdigit() or word[0] == ".":
         return _parse_factor(reader, word)
@@ -220,24 +231,25 @@ def _parse_value(reader: GateReader) -> tuple[Form, float, str | None]:
         return "ratio", 1.0, word
     sign = reader.take("sign", expected="+ or -")
     place = reader.next_place
-    offset = reader.take("number", expected="a number")
-    if offset.endswith("%"):
+    offset = _signed(sign, reader)
+    if reader.text[: reader.place].endswith("%"):
         remedy = f"write a factor, {word}*..., as e.g. 1.05*{word}, or a plain difference"
         raise reader.error(place, f"a percentage of what? {remedy}")
-    return "difference", _number(offset) if sign == "+" else -_number(offset), word
+    return "difference", offset, word
+
+
+def _signed(sign: str, reader: GateReader) -> float:
+    """Return the number that comes next, with the ``sign`` before it."""
+    number = reader.number(reader.take("number", expected="a number"))
+    return -number if sign == "-" else number
 
 
 def _parse_factor(reader: GateReader, word: str) -> tuple[Form, float, str | None]:
     """Read what follows the number ``word``: nothing, or ``*`` and a reference."""
-    number = _number(word)
+    number = reader.number(word)
     if not reader.sees("*"):
         return "number", number, None
     if number <= 0:
         raise reader.error(reader.place - len(word), "a factor has to be above zero")
     reader.take("sign", expected="*")
     return "ratio", number, reader.take("name", expected="a variant or 'saved'")
-
-
-def _number(word: str) -> float:
-    number = float(word.rstrip("%"))
-    return number / 100 if word.endswith("%") else number

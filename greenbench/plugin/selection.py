@@ -31,6 +31,13 @@ def compared(config: pytest.Config) -> Path | Sequence[Path] | None:
     return list(storage.query(pattern))
 
 
+def argument_paths(config: pytest.Config) -> list[Path]:
+    """Return the files and folders that pytest collects, the folder it was started in last."""
+    start = config.invocation_params.dir
+    paths = [start / argument.partition("::")[0] for argument in config.args]
+    return [*paths, start]
+
+
 def selective(config: pytest.Config) -> str:
     """Say what was selected: ``files``, ``tests``, or nothing if the whole suite runs."""
     for argument in config.args:

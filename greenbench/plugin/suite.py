@@ -16,7 +16,7 @@ from greenbench.plugin.benchmark_table import hide_benchmark_table
 from greenbench.plugin.judgement import Judgement
 from greenbench.plugin.outlook import outlook
 from greenbench.plugin.progress import progress_of
-from greenbench.plugin.selection import compared, selective
+from greenbench.plugin.selection import argument_paths, compared, selective
 from greenbench.report.summary import Summary
 from greenbench.results.reading import CellRecord
 from greenbench.results.record import Json, builtin
@@ -41,7 +41,8 @@ class Suite:
         self, config: pytest.Config, experiment: Path | None, variants: Path | None
     ) -> None:
         """Read matrix and settings; raises UsageError for what is wrong in them."""
-        self.session = Session(config.getoption, config.rootpath, experiment, variants)
+        places = argument_paths(config)
+        self.session = Session(config.getoption, config.rootpath, experiment, variants, places)
         settings = self.session.settings
         self.summary = Summary(config.rootpath, verbose=settings.verbose)
         self.gatekeeper = Gatekeeper(

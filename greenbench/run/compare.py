@@ -6,14 +6,13 @@ is compared with the first one task by task, and a single run's variants with it
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from greenbench.errors import UsageError
 from greenbench.experiment import option_parsers
 from greenbench.experiment.option_parsers import RawOption
-from greenbench.experiment.settings import read_pyproject
+from greenbench.experiment.settings import nearest_settings, read_pyproject
 from greenbench.gates import runs
 from greenbench.gates.expression import ALLOWED, SAVED
 from greenbench.gates.judging import judge
@@ -93,9 +92,9 @@ def compare(
 ) -> list[Comparison]:
     """Compare each run but the first with the first, or a single run's variants with its V0.
 
-    Without ``expressions`` the gates of the nearest pyproject.toml hold, from ``folder`` upwards,
-    else the defaults; its ``allow`` and ``strict`` hold too. Raises UsageError for files and gates
-    that are none, and for runs that have nothing to be compared.
+    Without ``expressions`` the gates of the nearest pyproject.toml with settings hold, from
+    ``folder`` upwards, else the defaults; its ``allow`` and ``strict`` hold too. Raises UsageError
+    for files and gates that are none, and for runs that have nothing to be compared.
     """
     baseline, *others = [runs.read(path) for path in paths]
     pairs = [_pair(baseline, other) for other in others] or [_with_own_baseline(baseline)]
@@ -187,10 +186,12 @@ def _rules(
     strict: bool,
     folder: Path,
 ) -> Rules:
-    root = nearest_pyproject(folder)
+    root = nearest_settings([folder])
     table = read_pyproject(root) if root is not None else {}
     texts: object = expressions
     source = TYPED
+    if expressions and table.get("gate"):
+        source = f"{TYPED}, which replace those of {root}/pyproject.toml"
     if not expressions:
         texts, source = table.get("gate"), f"{root}/pyproject.toml"
     if not texts:
@@ -203,15 +204,6 @@ def _rules(
         allow=(*allow, *also_allowed),
         strict=strict or "inconclusive" in failing,
     )
-
-
-def nearest_pyproject(folder: Path) -> Path | None:
-    """Return the nearest folder, from ``folder`` upwards, that has a pyproject.toml."""
-    start = folder.resolve()
-    for place in (start, *start.parents):
-        if os.path.lexists(place / "pyproject.toml"):
-            return place
-    return None
 
 
 def default_gates(known_runs: Sequence[Run]) -> list[str]:

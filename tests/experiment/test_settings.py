@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from greenbench.errors import Disagreements, UsageError
-from greenbench.experiment.settings import OPTIONS, resolve_settings
+from greenbench.experiment.settings import OPTIONS, Option, resolve_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
-def resolve(root: Path, **given: object):
+def resolve(root: Path, places: Sequence[Path] = (), **given: object):
     """Resolve settings as the command line ``given`` has them."""
     return resolve_settings(
         lambda flag: given.get(flag.removeprefix("--green-").replace("-", "_")),
         root,
         tasks=["T2"],
         models=["M2"],
+        places=places,
     )
 
 
@@ -44,6 +49,46 @@ def test_the_command_line_goes_before_the_file(tmp_path: Path) -> None:
     )
     found = resolve(tmp_path, rounds="2")
     assert (found.rounds, found.seed, found.data, found.cpu_watts) == (2, 9, {"T2": "a.csv"}, 7.5)
+
+
+@pytest.mark.parametrize(
+    ("typed", "held"),
+    [
+        (["time <= 2"], ["energy <= 3*saved", "time <= 2"]),
+        (["energy  <= 3*saved"], ["energy <= 3*saved"]),
+        (["none"], []),
+        (["time <= 2", "none"], ["time <= 2"]),
+    ],
+)
+def test_gates_of_the_command_line_add_to_the_file(
+    tmp_path: Path, typed: list[str], held: list[str]
+) -> None:
+    """A gate of pyproject.toml holds beside others, once, unless the command line says ``none``."""
+    for written in ('"energy <= 3*saved"', '["energy <= 3*saved"]'):
+        (tmp_path / "pyproject.toml").write_text(f"[tool.greenbench]\ngate = {written}\n")
+        assert [gate.text for gate in resolve(tmp_path, gate=typed).gate] == held
+        assert [gate.text for gate in resolve(tmp_path).gate] == ["energy <= 3*saved"]
+
+
+@pytest.mark.parametrize("option", [o for o in OPTIONS if o.metavar], ids=lambda o: o.name)
+@pytest.mark.parametrize("empty", ["", " "])
+def test_an_empty_value_is_a_usage_error(tmp_path: Path, option: Option, empty: str) -> None:
+    """A variable that is not set must not switch a demand off."""
+    typed = [empty] if option.repeatable else empty
+    with pytest.raises(Disagreements, match=f"{option.flag}: found .*; give a value, or leave"):
+        resolve(tmp_path, **{option.field: typed})
+
+
+def test_settings_are_those_of_the_nearest_file_that_has_some(tmp_path: Path) -> None:
+    """Packages within a project, and folders without any, have the project's settings."""
+    (tmp_path / "pyproject.toml").write_text("[tool.greenbench]\nrounds = 4\n")
+    package = tmp_path / "package"
+    (package / "tests").mkdir(parents=True)
+    (package / "pyproject.toml").write_text("[project]\nname = 'package'\n")
+    elsewhere = tmp_path.parent / "elsewhere"
+    assert resolve(package / "tests").rounds == 4
+    assert resolve(elsewhere, places=[elsewhere, package / "tests"]).rounds == 4
+    assert resolve(elsewhere).rounds is None
 
 
 def test_seed_zero_on_the_command_line_is_a_value(tmp_path: Path) -> None:

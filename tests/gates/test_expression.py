@@ -31,6 +31,8 @@ TASK_NAMES = ("T1", "T2")
         ),
         ("flops <= saved", (None, None, "flops", "<=", "ratio", 1.0, "saved")),
         ("energy <= 105%*V1-b16", (None, None, "energy", "<=", "ratio", 1.05, "V1-b16")),
+        ("T2.mcc >= -0.1", ("T2", None, "mcc", ">=", "number", -0.1, None)),
+        ("energy_net <= +2", (None, None, "energy_net", "<=", "number", 2.0, None)),
         ("time <= 1e3", (None, None, "time", "<=", "number", 1000.0, None)),
     ],
 )
@@ -64,6 +66,11 @@ def test_valid_gates(text: str, parts: tuple) -> None:
         ("energy <= 0*saved", 11, "a factor has to be above zero"),
         ("", 1, "write a metric"),
         ("energy <= 1.5.2", 11, "write a number"),
+        ("energy <= 1e400", 11, "1e400 is larger than any number"),
+        ("energy <= 1e400*saved", 11, "1e400 is larger than any number"),
+        ("energy <= saved+1e400", 17, "1e400 is larger than any number"),
+        ("energy <= -V0", 12, "write a number"),
+        ("energy <= -2*V0", 13, "nothing more belongs there"),
     ],
 )
 def test_an_error_points_at_the_character_and_lists_the_metrics(

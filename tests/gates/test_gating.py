@@ -311,12 +311,28 @@ def test_without_v0_the_newest_of_earlier_results_is_taken(suite: pytest.Pyteste
     done.stdout.fnmatch_lines(['*MISSING*V0 is not in this run*pytest bench -k "T2 and V0_"*'])
 
 
-def test_gates_of_pyproject_hold_where_none_is_typed(suite: pytest.Pytester) -> None:
-    """``[tool.greenbench] gate`` holds unless a gate is given on the command line."""
+@pytest.mark.parametrize(
+    ("typed", "more", "code"),
+    [
+        ((), (), 1),
+        (("T2.mcc >= 0.5",), (), 1),
+        ((), ("--rootdir=elsewhere",), 1),
+        ((), ("-c", "other.ini"), 1),
+        (("none", "T2.mcc >= 0.5"), (), 0),
+        (("",), (), 4),
+    ],
+)
+def test_gates_of_pyproject_hold(
+    suite: pytest.Pytester, typed: tuple[str, ...], more: tuple[str, ...], code: int
+) -> None:
+    """They hold beside those of the command line, whatever the root folder, until ``none``."""
     file = suite.path / "pyproject.toml"
     file.write_text(file.read_text() + '\n[tool.greenbench]\ngate = ["T2.mcc >= 1"]\n')
-    assert run(suite).ret == 1
-    assert run(suite, "T2.mcc >= 0.5").ret == 0
+    (suite.path / "elsewhere").mkdir()
+    (suite.path / "other.ini").write_text(
+        f"[pytest]\naddopts = --import-mode=importlib {stub_suite.LEAN}\n"
+    )
+    assert run(suite, *typed, more=more, of="V0", compare="").ret == code
 
 
 def test_a_gate_of_a_suite_that_measures_nothing_fails(suite: pytest.Pytester) -> None:

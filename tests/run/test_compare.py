@@ -284,6 +284,17 @@ def test_the_gates_of_the_nearest_pyproject_hold_and_are_named(
     assert f"gates: {tmp_path / 'pyproject.toml'}" in out
 
 
+def test_gates_that_are_typed_say_that_they_replace_those_of_the_project(
+    tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader of the output is not to think that the project's gates passed."""
+    (tmp_path / "pyproject.toml").write_text('[tool.greenbench]\ngate = ["T2.mcc >= 0.99"]\n')
+    monkeypatch.chdir(tmp_path)
+    files = [saved(tmp_path / f"{n}.json", cell()) for n in "ab"]
+    _, out = compared(capsys, *files, "--gate", "energy <= 2*saved")
+    assert f"gates: the command line, which replace those of {tmp_path / 'pyproject.toml'}" in out
+
+
 def test_a_saved_run_without_its_circumstances_is_refused(tmp_path: Path, capsys) -> None:
     """Two runs that both lack them are not of the same machine because of that."""
     file = saved(tmp_path / "a.json", cell(joules=STEADY))
