@@ -11,11 +11,14 @@ library alone, because every command and every pytest session imports it.
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass, field, fields
-from math import isnan
 from typing import Annotated, Literal, TypeAlias
 
 STAGES = ("data", "architecture", "training", "system", "inference")
+
+LARGEST = sys.float_info.max
+"""NaN, infinity, and whole numbers that no float can hold are not below it."""
 
 KnobValue: TypeAlias = str | int | float | bool | None
 
@@ -30,8 +33,8 @@ class Range:
     below: float | None = None
 
     def __contains__(self, number: object) -> bool:
-        """Whether ``number`` is a number within the bounds; NaN is not."""
-        if not isinstance(number, int | float) or isnan(number):
+        """Whether ``number`` is a finite number within the bounds."""
+        if not isinstance(number, int | float) or not abs(number) <= LARGEST:
             return False
         return (
             (self.least is None or number >= self.least)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import re
 import sys
 import zlib
 from contextlib import contextmanager
@@ -39,6 +40,9 @@ _BINARY = (".parquet", ".arrow")
 _LINES = (".jsonl", ".json", ".csv")
 NAMED = 10
 """Files that one error message names at most."""
+_ESCAPED_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")
+"""JSON may write a character as two escapes. Half of it alone is no text: no tokenizer takes it."""
+_HALF_OF_A_PAIR = re.compile("[\ud800-\udfff]")
 SHOWN = 200
 """Characters of a library's message that an error message repeats at most."""
 
@@ -270,8 +274,12 @@ def _json_list(file: Path, content: bytes) -> Iterator[dict[str, object]]:
             f"{file}:{error.lineno}: no JSON from here on ({error.msg}); a whole list of objects "
             "is needed: mend it"
         ) from error
+    escaped = _ESCAPED_PAIR.search(content)
     for number, row in enumerate(rows, 1):
-        yield _object(file, f"row {number}", row)
+        columns = _object(file, f"row {number}", row)
+        if escaped:
+            _refuse_half_characters(file, f"row {number}", columns)
+        yield columns
 
 
 def _keys(rows: Iterator[dict[str, object]]) -> list[str]:
@@ -293,7 +301,7 @@ def _json_columns(rows: Iterator[dict[str, object]], names: Sequence[str]) -> Co
 
 def _json_line(file: Path, number: int, line: bytes) -> dict[str, object]:
     try:
-        return _object(file, f"line {number}", json.loads(line))
+        row = _object(file, f"line {number}", json.loads(line))
     except UnicodeDecodeError:  # explained for all formats alike
         raise
     except ValueError as error:
@@ -302,12 +310,24 @@ def _json_line(file: Path, number: int, line: bytes) -> dict[str, object]:
             f"{file}:{number}: the line is no JSON ({reason}); a whole object per line is needed: "
             "mend it"
         ) from error
+    if _ESCAPED_PAIR.search(line):
+        _refuse_half_characters(file, f"line {number}", row)
+    return row
 
 
 def _object(file: Path, place: str, row: object) -> dict[str, object]:
-    if isinstance(row, dict):
-        return row
-    raise UsageError(
-        f"{file}: {place} is a {type(row).__name__}; a JSON object with the columns as keys is "
-        "needed"
-    )
+    if not isinstance(row, dict):
+        raise UsageError(
+            f"{file}: {place} is a {type(row).__name__}; a JSON object with the columns as keys is "
+            "needed"
+        )
+    return row
+
+
+def _refuse_half_characters(file: Path, place: str, row: dict[str, object]) -> None:
+    half = _HALF_OF_A_PAIR.search(json.dumps(row, ensure_ascii=False))
+    if half:
+        raise UsageError(
+            f"{file}: {place} has \\u{ord(half[0]):x}, half of a character, which no text can "
+            "hold: write it with its other half, or remove it"
+        )

@@ -5,11 +5,15 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
+from greenbench.data.ordinary_files import read_bytes
 from greenbench.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
+
+MOST_BYTES = 1 << 24
+"""The longest experiment.md, config.yaml or README.md that is read."""
 
 
 def read_text(path: Path, name: str) -> str:
@@ -18,7 +22,7 @@ def read_text(path: Path, name: str) -> str:
     Raises UsageError if the file cannot be opened, or is not UTF-8 (with the first bad line).
     """
     try:
-        raw = path.read_bytes()
+        raw = read_bytes(path, MOST_BYTES)
     except OSError as error:
         reason = f"cannot be read ({error.strerror}); it must be a text file"
         raise UsageError(f"{name}:1: {reason}") from error

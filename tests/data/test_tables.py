@@ -218,6 +218,17 @@ def test_json_line_that_is_no_object_is_named(tmp_path: Path) -> None:
     assert "line 2 is a list" in sentence(file)
 
 
+@pytest.mark.parametrize("ending", ["jsonl", "json"])
+def test_half_of_a_character_in_json_is_named(tmp_path: Path, ending: str) -> None:
+    """An escape that text cut in the middle leaves could be neither hashed nor tokenised."""
+    file = tmp_path / f"a.{ending}"
+    rows = ['{"func": "f", "vul": 0}', '{"func": "g \\ud83d", "vul": 1}']
+    file.write_text("\n".join(rows) if ending == "jsonl" else f"[{', '.join(rows)}]")
+    assert r"2 has \ud83d, half of a character" in sentence(file)
+    file.write_text(file.read_text().replace("\\ud83d", "\\ud83d\\ude00"))
+    assert tables.read(file, ROLES, {}).columns["text"] == ("f", "g \U0001f600")
+
+
 def test_broken_json_list_is_named(tmp_path: Path) -> None:
     """A list that is cut off gives its last line."""
     file = tmp_path / "a.json"

@@ -145,6 +145,16 @@ ONE_PROBLEM = {
         1,
         "allowed: a number above 0, or null",
     ),
+    "a count beyond all bounds": (
+        f"training: {{accumulation_steps: {10**400}}}\n",
+        1,
+        "allowed: a whole number from 1",
+    ),
+    "an infinite number": (
+        "system: {gpu_power_w: .inf}\n",
+        1,
+        "system.gpu_power_w cannot be Infinity; allowed: a number above 0, or null",
+    ),
     "not a number": ("inference: {skip_layers: .nan}\n", 1, "inference.skip_layers cannot be NaN;"),
     "no rule": (
         "inference: {layer_choice: botom}\n",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -413,6 +414,16 @@ def test_a_missing_experiment_is_one_problem(project: Path) -> None:
     (project / "experiment.md").unlink()
     assert problems(project) == (
         "experiment.md:1: cannot be read (No such file or directory); it must be a text file",
+    )
+
+
+@pytest.mark.parametrize("file", ["experiment.md", "variants/V1_data/config.yaml"])
+def test_a_pipe_in_place_of_a_file_is_named_and_not_waited_for(project: Path, file: str) -> None:
+    """Reading a pipe that nobody writes to would never end."""
+    (project / file).unlink()
+    os.mkfifo(project / file)
+    assert f"{file}:1: cannot be read (it is not an ordinary file); it must be a text file" in (
+        problems(project)
     )
 
 
