@@ -189,11 +189,13 @@ class Pipeline:
         """After the timer: read proofs of the timed run, repeat what was too short, and score."""
         peak = peak_memory_bytes() if self._peak_is_ours else None
         work = {**self.toggles.work(self._net, self._batches), "peak_memory_bytes": peak}
-        applied = self._applied()
+        applied = _applied(self.toggles, self.power, self._observation)
         unknown = (NO_PEAK,) if peak is None else ()
         doubts = (*self._observation.doubts, *self.toggles.doubts(), *unknown)
         repeats, failures = self._repeat(windows)
-        applied = _in_repeats_too(applied, self._applied()) if repeats else applied
+        if repeats:
+            again = _applied(self.toggles, self.power, self._observation)
+            applied = _in_repeats_too(applied, again)
         judged = self._judge()
         return Round(
             seed=self.seed,
@@ -207,9 +209,6 @@ class Pipeline:
             applied=applied,
             doubts=(*doubts, *self.power.doubts, *failures, *judged.doubts),
         )
-
-    def _applied(self) -> tuple[Applied, ...]:
-        return (*self.toggles.applied(), *self.power.proofs(self._observation.record))
 
     def _judge(self) -> Judged:
         """Score the outputs; those for the deciding examples are made here, outside of the work."""
@@ -242,6 +241,12 @@ class Pipeline:
     def _window(self, stage: str) -> AbstractContextManager[None]:
         self.progress(stage)
         return self.energy.window(stage, synchronize=self.toggles.synchronize)
+
+
+def _applied(
+    stages: Stages, power: SystemStage, observation: MachineObservation
+) -> tuple[Applied, ...]:
+    return (*stages.applied(), *power.proofs(observation.record))
 
 
 def _in_repeats_too(timed: Sequence[Applied], repeated: Sequence[Applied]) -> tuple[Applied, ...]:
