@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from greenbench.machine.memory import peak_memory_bytes, reset_peak_memory
@@ -136,8 +137,7 @@ class Pipeline:
         self.progress: Progress = lambda _stage: None
         self.seed = cell.seed
         self._batches = self._net = self._outputs = None
-        self._peak_is_ours = False
-        self._observation = MachineObservation()
+        self._peak_is_ours, self._observation = False, MachineObservation()
 
     def prepare(self, seed: int) -> None:
         """Before the timer: load the data, find the model, and make the process as new."""
@@ -189,13 +189,11 @@ class Pipeline:
         """After the timer: read proofs of the timed run, repeat what was too short, and score."""
         peak = peak_memory_bytes() if self._peak_is_ours else None
         work = {**self.toggles.work(self._net, self._batches), "peak_memory_bytes": peak}
-        applied = _applied(self.toggles, self.power, self._observation)
-        unknown = (NO_PEAK,) if peak is None else ()
-        doubts = (*self._observation.doubts, *self.toggles.doubts(), *unknown)
+        read_proofs = partial(_applied, self.toggles, self.power, self._observation)
+        applied = read_proofs()
+        doubts = (*self._observation.doubts, *self.toggles.doubts(), *_unknown(peak))
         repeats, failures = self._repeat(windows)
-        if repeats:
-            again = _applied(self.toggles, self.power, self._observation)
-            applied = _in_repeats_too(applied, again)
+        applied = _in_repeats_too(applied, read_proofs()) if repeats else applied
         judged = self._judge()
         return Round(
             seed=self.seed,
@@ -241,6 +239,10 @@ class Pipeline:
     def _window(self, stage: str) -> AbstractContextManager[None]:
         self.progress(stage)
         return self.energy.window(stage, synchronize=self.toggles.synchronize)
+
+
+def _unknown(peak: int | None) -> tuple[str, ...]:
+    return (NO_PEAK,) if peak is None else ()
 
 
 def _applied(
