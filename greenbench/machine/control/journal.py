@@ -10,26 +10,34 @@ from __future__ import annotations
 
 import json
 import os
-import stat
 import sys
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from greenbench.data.ordinary_files import read_bytes
 from greenbench.errors import UnavailableError
 from greenbench.machine.control.controls import Control, Value, control_from
+from greenbench.machine.control.state_folder import (
+    USER_PREFIX,
+    WITHOUT_JOURNAL,
+    is_trusted,
+    own_folder,
+    user_folders,
+)
+from greenbench.machine.control.texts import legible
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 VERSION = 1
-FOLDER = Path("/", "var", "tmp", "greenbench")
-"""Shared by all users, and kept over a restart (Filesystem Hierarchy Standard 3.0, 5.15)."""
-USER_PREFIX = "user-"
-"""Beginning of the name of the folder that holds one user's journals."""
+MOST_BYTES = 1 << 20
+"""A journal of a setting for each of 1,000 CPUs has 200 kB."""
+MOST_NAMED = 3
+"""Journals of another user that a message names."""
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-WITHOUT_JOURNAL = "no device is set without a journal"
+NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,11 +76,12 @@ class Journal:
         """Replace the file as a whole, synced to disk with its folder; raises UnavailableError."""
         fresh = self.path.with_suffix(".new")
         try:
-            with fresh.open("w", encoding="utf-8") as file:
+            # At first for this user alone: a folder's default ACL may let others write new files.
+            with open(os.open(fresh, NEW_FILE, 0o600), "w", encoding="utf-8") as file:  # noqa: PTH123
                 json.dump(self._content(), file, indent=1)
+                os.fchmod(file.fileno(), 0o644)
                 file.flush()
                 os.fsync(file.fileno())
-            fresh.chmod(0o644)
             fresh.replace(self.path)
             _sync(self.path.parent)
         except OSError as error:
@@ -101,48 +110,6 @@ class Journal:
         }
 
 
-def shared_folder() -> Path:
-    """Return the folder of leases, ``GREENBENCH_STATE`` or one for all users, created if needed.
-
-    Raises UnavailableError unless it belongs to root or this user and, if everybody may write to
-    it, has the sticky bit, with which nobody can remove the files of others.
-    """
-    path = _shared_path()
-    try:
-        if not path.is_dir():
-            path.mkdir(parents=True, exist_ok=True)
-            path.chmod(0o1777)
-        status = path.stat()
-    except OSError as error:
-        raise UnavailableError(
-            f"{path} cannot be created ({error.strerror}); {WITHOUT_JOURNAL}"
-        ) from error
-    foreign = status.st_uid not in {0, os.getuid()}
-    open_to_all = bool(status.st_mode & stat.S_IWOTH)
-    sticky = bool(status.st_mode & stat.S_ISVTX)
-    if foreign or (open_to_all and not sticky):
-        raise UnavailableError(
-            f"{path} belongs to another user, or lets everybody remove files; {WITHOUT_JOURNAL}"
-        )
-    return path
-
-
-def own_folder() -> Path:
-    """Return the folder of this user's journals, created if needed; raises UnavailableError."""
-    path = shared_folder() / f"{USER_PREFIX}{os.getuid()}"
-    try:
-        path.mkdir(mode=0o755, exist_ok=True)
-    except OSError as error:
-        raise UnavailableError(
-            f"{path} cannot be created ({error.strerror}); {WITHOUT_JOURNAL}"
-        ) from error
-    if not _is_private_folder(path, {os.getuid()}):
-        raise UnavailableError(
-            f"{path} can be written by other users; {WITHOUT_JOURNAL}: remove the folder"
-        )
-    return path
-
-
 def new_journal(entries: Sequence[Entry]) -> Journal:
     """Return a journal of this process, not yet on disk; raises UnavailableError."""
     return Journal(
@@ -150,15 +117,15 @@ def new_journal(entries: Sequence[Entry]) -> Journal:
         boot=boot_id(),
         pid=os.getpid(),
         uid=os.getuid(),
-        command=" ".join(sys.argv)[:200],
+        command=legible(" ".join(sys.argv)),
         entries=tuple(entries),
     )
 
 
 def trusted_journals() -> Iterator[Journal]:
     """Yield the journals on disk that this user may trust: its own, and root's."""
-    for folder in sorted(_shared_path().glob(f"{USER_PREFIX}*")):
-        if not _is_trusted_folder(folder):
+    for folder in user_folders():
+        if not is_trusted(folder):
             continue
         for file in sorted(folder.glob("*.journal")):
             journal = read_journal(file)
@@ -169,64 +136,94 @@ def trusted_journals() -> Iterator[Journal]:
 def unrestorable_journals() -> list[str]:
     """Say which journals this user does not restore: those of others, and unreadable files."""
     messages = []
-    for file in sorted(_shared_path().glob(f"{USER_PREFIX}*/*.journal")):
-        if not _is_trusted_folder(file.parent):
-            user = file.parent.name.removeprefix(USER_PREFIX)
-            messages.append(
-                f"{file} says that user {user} left settings changed; "
-                "greenbench restore, run by that user, restores them"
-            )
-        elif read_journal(file) is None and file.exists():
-            messages.append(
-                f"{file} is not a readable journal and may list settings that are still changed: "
-                "inspect it, then remove it"
-            )
+    for folder in user_folders():
+        if not is_trusted(folder):
+            messages += _of_another_user(folder)
+            continue
+        for file in sorted(folder.glob("*.journal")):
+            if read_journal(file) is None and os.path.lexists(file):
+                messages.append(
+                    f"{file.parent}/{legible(file.name)} is not a readable journal and may list "
+                    "settings that are still changed: inspect it, then remove it"
+                )
     return messages
 
 
-def read_journal(path: Path) -> Journal | None:
-    """Return the journal in ``path``; None if it is gone or not whole."""
+def _of_another_user(folder: Path) -> list[str]:
+    """Say in a sentence that ended sessions of another user left journals in ``folder``."""
+    names = []
+    for file in sorted(folder.glob("*.journal")):
+        if not _is_running(file):
+            names.append(legible(file.name))
+    if not names:
+        return []
+    shown = ", ".join(names[:MOST_NAMED])
+    if len(names) > MOST_NAMED:
+        shown += f" and {len(names) - MOST_NAMED} more"
+    user = folder.name.removeprefix(USER_PREFIX)
+    changed = f"{folder} ({shown}) says that user {user} left settings changed"
+    return [f"{changed}; greenbench restore, run by that user, restores them"]
+
+
+def _is_running(file: Path) -> bool:
+    """Whether the process that a journal's name states runs here, for the owner of its folder."""
+    pid = file.name.partition("-")[0]
+    if not (pid.isascii() and pid.isdigit()):
+        return False
     try:
-        return _journal_from(path, json.loads(path.read_text("utf-8")))
+        return Path("/proc", pid).stat().st_uid == file.parent.stat().st_uid
+    except OSError:
+        return False
+
+
+def read_journal(path: Path) -> Journal | None:
+    """Return the journal in ``path``; None if it is gone, no ordinary file or not whole."""
+    try:
+        content = json.loads(read_bytes(path, MOST_BYTES, links=False).decode("utf-8"))
+        return _journal_from(path, content)
     except (OSError, ValueError, LookupError, TypeError, AttributeError, UnavailableError):
+        return None
+    except RecursionError:  # lists within lists
         return None
 
 
 def _journal_from(path: Path, content: Mapping[str, Any]) -> Journal:
     entries = []
     for item in content["entries"]:
-        control = control_from(item["control"])
-        entries.append(Entry(control=control, before=item["before"], after=item["after"]))
+        control = control_from({key: _text(name) for key, name in item["control"].items()})
+        before, after = _value(item["before"]), _value(item["after"])
+        entries.append(Entry(control=control, before=before, after=after))
     return Journal(
         path=path,
-        boot=content["boot"],
-        pid=content["pid"],
-        uid=content["uid"],
-        command=content["command"],
+        boot=_text(content["boot"]),
+        pid=_whole_number(content["pid"]),
+        uid=_whole_number(content["uid"]),
+        command=legible(content["command"]),
         entries=tuple(entries),
-        read_back=content["read_back"],
+        read_back=content["read_back"] is True,
     )
 
 
-def _shared_path() -> Path:
-    return Path(os.environ.get("GREENBENCH_STATE") or FOLDER).absolute()
+def _value(found: object) -> Value:
+    """Return a value of a setting; raises ValueError for anything else."""
+    if found is None:
+        return None
+    if isinstance(found, list):
+        return [_whole_number(number) for number in found]
+    return _text(found) if isinstance(found, str) else _whole_number(found)
 
 
-def _is_trusted_folder(path: Path) -> bool:
-    """Whether a folder belongs to this user or root, and nobody else can write to it."""
-    return _is_private_folder(path, {0, os.getuid()})
+def _text(found: object) -> str:
+    """Return a text that can be shown on a terminal as it is; raises ValueError for another."""
+    if isinstance(found, str) and found.isprintable():
+        return found
+    raise ValueError("it is no printable text")
 
 
-def _is_private_folder(path: Path, owners: Collection[int]) -> bool:
-    """Whether a folder, no link, belongs to one of ``owners`` and nobody else can write to it."""
-    try:
-        status = path.lstat()
-    except OSError:
-        return False
-    writable_by_others = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-    if not stat.S_ISDIR(status.st_mode) or writable_by_others:
-        return False
-    return status.st_uid in owners
+def _whole_number(found: object) -> int:
+    if isinstance(found, int):
+        return found
+    raise ValueError("it is no whole number")
 
 
 def boot_id() -> str:

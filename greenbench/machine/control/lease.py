@@ -12,11 +12,12 @@ import fcntl
 import os
 import re
 import stat
-import sys
+import struct
 import time
 from typing import TYPE_CHECKING
 
 from greenbench.errors import UnavailableError
+from greenbench.machine.control.texts import legible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 
 PAUSE_S = 0.2
 FLAGS = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
-HOLDER_BYTES = 400
+FLOCK = "hhqqi0q"
+"""``struct flock`` of fcntl(2): kind, origin, start, length, and the process that holds it."""
 
 
 class Lease:
@@ -56,10 +58,7 @@ class Lease:
     def release(self) -> None:
         """Release all of them."""
         while self._files:
-            file = self._files.pop()
-            with contextlib.suppress(OSError):
-                os.ftruncate(file, 0)
-            os.close(file)
+            os.close(self._files.pop())
 
     def _take_all(self, *, wait: bool) -> bool:
         for device in self._devices:
@@ -75,7 +74,6 @@ class Lease:
                 os.close(file)
                 return False
             self._files.append(file)
-            _write_holder(file)
         return True
 
     def _lock(self, file: int, device: str, *, wait: bool) -> bool:
@@ -99,8 +97,11 @@ def _opened(path: Path) -> int:
     try:
         return _opened_or_created(path)
     except OSError as error:
+        remedy = ""
+        if isinstance(error, PermissionError):
+            remedy = f": its owner or root can run: chmod 666 {path}"
         raise UnavailableError(
-            f"{path} cannot be locked ({error.strerror}); no device is set without a lease"
+            f"{path} cannot be locked ({error.strerror}); no device is set without a lease{remedy}"
         ) from error
 
 
@@ -119,7 +120,7 @@ def _opened_or_created(path: Path) -> int:
 def _refuse_special_file(file: int, path: Path) -> None:
     """Raise UnavailableError unless it is an ordinary file with one name.
 
-    Writing the holder into a hard link would overwrite another file.
+    A lock on another file's second name would be one on that file.
     """
     status = os.fstat(file)
     if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
@@ -138,13 +139,21 @@ def _locked(file: int) -> bool:
     return True
 
 
-def _write_holder(file: int) -> None:
-    command = " ".join(sys.argv)[:120]
-    holder = f"process {os.getpid()} of user {os.getuid()} ({command})"
-    os.ftruncate(file, 0)
-    os.pwrite(file, holder.encode(), 0)
-
-
 def _holder(file: int) -> str:
-    text = os.pread(file, HOLDER_BYTES, 0).decode("utf-8", "replace")
-    return text or "another session"
+    """Name the session that holds a lease.
+
+    The kernel says which process that is, and nothing is written into the file or read from it:
+    what stands in a file that everybody may write could be anybody's.
+    """
+    import psutil  # here, as the guard waits for nobody
+
+    asked = struct.pack(FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+    try:
+        kind, _, _, _, pid = struct.unpack(FLOCK, fcntl.fcntl(file, fcntl.F_GETLK, asked))
+        if kind == fcntl.F_UNLCK or pid <= 0:  # released meanwhile, or in another container
+            return "another session"
+        process = psutil.Process(pid)
+        command = " ".join(process.cmdline()) or process.name()
+        return f"process {pid} of user {process.uids().real} ({legible(command)})"
+    except (OSError, psutil.Error):
+        return "another session"

@@ -14,11 +14,11 @@ from greenbench.machine.control.controls import first_line
 from greenbench.machine.control.journal import (
     boot_id,
     read_journal,
-    shared_folder,
     trusted_journals,
     unrestorable_journals,
 )
 from greenbench.machine.control.lease import Lease
+from greenbench.machine.control.state_folder import shared_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence

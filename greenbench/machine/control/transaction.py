@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Self
 from greenbench.errors import UnavailableError
 from greenbench.machine.control.controls import device_errors, first_line, is_permission_error
 from greenbench.machine.control.guard import Guard
-from greenbench.machine.control.journal import Entry, new_journal, shared_folder
+from greenbench.machine.control.journal import Entry, new_journal
 from greenbench.machine.control.lease import Lease
 from greenbench.machine.control.restore import recover, restore_settings, same_value
+from greenbench.machine.control.state_folder import shared_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence

@@ -17,9 +17,10 @@ from greenbench.cli import main
 from greenbench.errors import UnavailableError
 from greenbench.machine import energy
 from greenbench.machine.control.controls import KernelFile, PowerLimit
-from greenbench.machine.control.journal import Entry, new_journal, own_folder, shared_folder
+from greenbench.machine.control.journal import Entry, new_journal
 from greenbench.machine.control.lease import Lease
 from greenbench.machine.control.restore import left_behind, recover
+from greenbench.machine.control.state_folder import own_folder, shared_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
