@@ -54,6 +54,8 @@ def _with_change(verdict: Verdict, estimate: Estimate) -> Verdict:
     if not all(abs(end) < math.inf for end in ends):
         return verdict
     low, high = sorted(map(estimate.shown, ends))
+    if math.isinf(high):  # a stated uncertainty of a thousand times the value bounds no ratio
+        return verdict
     return replace(verdict, low=low, high=high)
 
 

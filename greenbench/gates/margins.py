@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import statistics
+import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 SINGLE = 0.20
 """Half-width of the 95 % interval of one round, relative to its value, unless it states more."""
 Z = statistics.NormalDist().inv_cdf(0.975)
+LARGEST_EXPONENT = math.log(sys.float_info.max)
+LARGEST_SHARE = 1e50
+"""Of the whole uncertainty in its random part. Its fourth power still is a number."""
 WORTH = 0.10
 """The change that rounds are planned for if the observed one is larger."""
 
@@ -80,9 +84,14 @@ class Scale:
         return self.sign * (self.offset + reference - mean)
 
     def change(self, margin: float) -> float:
-        """Return the ratio, the difference or the value that has this margin."""
+        """Return the ratio, the difference or the value that has this margin.
+
+        A ratio that no float can hold is infinite.
+        """
         change = self.offset - self.sign * margin
-        return math.exp(change) if self.is_ratio else change
+        if not self.is_ratio:
+            return change
+        return math.exp(change) if change < LARGEST_EXPONENT else math.inf
 
     def planned(self, reference: float) -> float:
         """Return the margin of a change that rounds are planned for."""
@@ -96,7 +105,8 @@ def estimate(gate: Gate, here: Readings, there: Readings | None, drift: float = 
 
     ``here`` are its readings, ``there`` those of the reference, None if the threshold is a number.
     ``drift`` is the standard uncertainty of a ratio by what the machine may have changed between
-    the two. Raises ValueError for a ratio of values that are not all above zero.
+    the two. Raises ValueError for a ratio of values that are not all above zero, and for a ratio
+    that is too large for any number.
     """
     if gate.about.kind == "work":
         return _counted(gate, here, there)
@@ -104,8 +114,11 @@ def estimate(gate: Gate, here: Readings, there: Readings | None, drift: float = 
     ours = _sample(gate, here)
     theirs = None if there is None else _sample(gate, there)
     reference = theirs.mean if theirs else 0.0
+    margin = scale.margin(ours.mean, reference)
+    if math.isinf(scale.change(margin)):
+        raise ValueError(f"the ratio of {gate.metric} is too large for any number")
     plain = Estimate(
-        margin=scale.margin(ours.mean, reference),
+        margin=margin,
         shown=scale.change,
         planned=scale.planned(reference),
         fixed=_fixed(gate, here, there, drift),
@@ -240,7 +253,7 @@ def _combined(plain: Estimate, *, random: float, stated: float) -> Estimate:
         random, freedom = stated, math.inf
     whole = math.hypot(random, plain.fixed)
     if not math.isinf(freedom):
-        freedom = freedom * (whole / random) ** 4 if random else math.inf
+        freedom = freedom * min(whole / random, LARGEST_SHARE) ** 4 if random else math.inf
     return replace(plain, below=whole, above=whole, freedom=freedom)
 
 

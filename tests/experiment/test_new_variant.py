@@ -139,6 +139,10 @@ def test_titles_and_layers_are_taken_literally(here: Path) -> None:
             ("V8_x", "--set", "architecture.quantizer=torchao"),
             "does nothing while weight_format is fp32",
         ),
+        (
+            ("V8_x", "--set", "system.cpu_threads=1", "--title", "caf\udce9"),  # Latin-1
+            r"--title 'caf\udce9': it has characters that cannot be shown or are no UTF-8",
+        ),
     ],
 )
 def test_a_refused_variant_is_one_sentence_and_changes_nothing(

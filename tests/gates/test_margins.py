@@ -10,9 +10,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
+from greenbench.gates.decisions import OpenCell, decide
 from greenbench.gates.expression import parse
 from greenbench.gates.margins import SINGLE, Z, bounds, chance, estimate
 from greenbench.gates.metrics import Readings
+from greenbench.gates.verdict import judged
 from greenbench.stats.student import holm
 
 JOULES = st.floats(1.0, 1e6)
@@ -152,6 +154,32 @@ def test_a_ratio_needs_values_above_zero(here, there) -> None:
     """A ratio of values that are not all above zero is an error that proposes a difference."""
     with pytest.raises(ValueError, match="gate a difference"):
         estimate(parse("energy_net <= saved"), of(here), of(there))
+
+
+EXTREME = st.lists(st.floats(1e-30, 1e30), min_size=1, max_size=3)
+
+
+@given(
+    here=EXTREME,
+    there=EXTREME,
+    uncertainty=st.floats(0, 1e30),
+    gate=st.sampled_from(["energy <= 1.05*saved", "energy <= saved+1", "energy <= 5"]),
+)
+def test_what_is_shown_is_finite_however_uncertain_it_is(here, there, uncertainty, gate) -> None:
+    """A reading of 1 mJ that is uncertain by 1 J has no bounded ratio: the interval is unknown."""
+    sides = [of(values, uncertainty=uncertainty) for values in (here, there)]
+    found = estimate(parse(gate), sides[0], sides[1] if "saved" in gate else None)
+    verdict = judged(parse(gate), "T2-V1_x", "INCONCLUSIVE")
+    (verdict,) = decide(parse(gate), [OpenCell(verdict, found)], same_cells=True)
+    assert math.isfinite(verdict.change)
+    assert (verdict.low is None) == (verdict.high is None)
+    assert verdict.low is None or math.isfinite(verdict.high - verdict.low)
+
+
+def test_a_ratio_beyond_all_numbers_is_refused() -> None:
+    """It is no infinite change, which JSON could not hold."""
+    with pytest.raises(ValueError, match="the ratio of energy is too large for any number"):
+        estimate(parse("energy <= saved"), of([1e300]), of([1e-300]))
 
 
 @given(st.lists(st.floats(0, 1), max_size=12))
