@@ -41,7 +41,7 @@ class Suite:
         self, config: pytest.Config, experiment: Path | None, variants: Path | None
     ) -> None:
         """Read matrix and settings; raises UsageError for what is wrong in them."""
-        places = argument_paths(config)
+        places = argument_paths(config) if experiment is None else [experiment.parent]
         self.session = Session(config.getoption, config.rootpath, experiment, variants, places)
         settings = self.session.settings
         self.summary = Summary(config.rootpath, verbose=settings.verbose)

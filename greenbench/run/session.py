@@ -46,15 +46,12 @@ class Session:
     ) -> None:
         """Read the matrix, if there is one, and the settings.
 
-        ``option(flag)`` is what the command line gives for a flag. The project's pyproject.toml is
-        looked for upwards from the matrix, else from ``places``, and from ``root`` last. Raises
-        Disagreements or another UsageError.
+        ``option(flag)`` is what the command line gives for a flag. pyproject.toml is looked for
+        upwards from ``places``, then ``root``. Raises Disagreements or another UsageError.
         """
         self.matrix = matrix.load(experiment, variants) if experiment and variants else NO_MATRIX
         tasks = [task.name for task in self.matrix.tasks]
         models = [model.name for model in self.matrix.models]
-        if experiment is not None:
-            places = [experiment.parent]
         self.settings = resolve_settings(option, root, tasks=tasks, models=models, places=places)
         self.profile = profiles.profile(self.settings.profile)
         self.instruments = Instruments(self.settings, knows_devices=bool(tasks))
