@@ -4,7 +4,9 @@
 ``dataset``, ``model``, ``toggles`` and ``power``. The stages burn a little CPU and answer with
 fixed probabilities. Environment variables change what a cell does:
 
-- ``STUB`` names a cell and its fault, one of raise, kill, interrupt, assert: ``T2-V1_fast=raise``
+- ``STUB`` names a cell and its fault, one of raise, kill, interrupt, assert, exit (by
+  ``os._exit(0)``), stop (by ``pytest.exit`` with 0), exec (another program takes the process):
+  ``T2-V1_fast=raise``
 - ``STUB_ROWS`` is the number of test rows, ``STUB_RIGHT`` the share of them that a cell gets right:
   ``T2-V1_fast=0.95``
 - ``STUB_SCORING`` is how many seconds scoring takes
@@ -136,6 +138,12 @@ class StubToggles:
             os.kill(os.getpid(), signal.SIGKILL)
         if self.fault == "interrupt":
             raise KeyboardInterrupt
+        if self.fault == "exit":
+            os._exit(0)
+        if self.fault == "stop":
+            pytest.exit("the stub stops here", returncode=0)
+        if self.fault == "exec":
+            os.execv("/bin/true", ["true"])
         return net
 
     def inference(self, net, batches):
@@ -287,7 +295,12 @@ def write(folder: Path) -> None:
 def run(folder: Path, *arguments: str, **variables: str) -> pytest.RunResult:
     """Run the benchmarks of ``folder`` in a process of their own, for fixtures that tests share."""
     command = [sys.executable, "-m", "pytest", "bench", "-p", "no:cacheprovider", *arguments]
-    process = subprocess.run(
+    return process(folder, *command, **variables)
+
+
+def process(folder: Path, *command: str, **variables: str) -> pytest.RunResult:
+    """Run a command in ``folder``, with environment variables of its own."""
+    done = subprocess.run(
         command,
         cwd=folder,
         env={**os.environ, **variables},
@@ -295,8 +308,8 @@ def run(folder: Path, *arguments: str, **variables: str) -> pytest.RunResult:
         capture_output=True,
         text=True,
     )
-    output, errors = process.stdout.splitlines(), process.stderr.splitlines()
-    return pytest.RunResult(process.returncode, output, errors, duration=0)
+    output, errors = done.stdout.splitlines(), done.stderr.splitlines()
+    return pytest.RunResult(done.returncode, output, errors, duration=0)
 
 
 def load_libraries() -> None:

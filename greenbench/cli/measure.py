@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from greenbench.cli.arguments import listed, print_to_stderr
 from greenbench.errors import UsageError
+from greenbench.run import ending
 
 if TYPE_CHECKING:
     from greenbench.cli.arguments import Commands
 
 PLAN = ("--collect-only", "--green-plan", "-qq")
+VERSION = {"--version", "-V"}
 NOT_FOR_SWEEPS = ("allow", "gate", "plan", "require", "strict")
 """Options that a power sweep has no use for."""
 
@@ -34,7 +38,10 @@ def add_run(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run ``pytest bench`` and return pytest's exit code; raises UsageError without a suite."""
+    """Run ``pytest bench`` and return pytest's exit code; raises UsageError without a suite.
+
+    A 0 of a session that did not end by itself, or that ran without the plugin, becomes a 1.
+    """
     if not Path("bench").is_dir():
         where = f"there is no folder bench in {Path.cwd()}"
         raise UsageError(f"greenbench run: {where}; run it where the suite's experiment.md is")
@@ -42,7 +49,16 @@ def run(options: argparse.Namespace) -> int:
     if options.plan:
         command += PLAN
     command += options.pytest_arguments
-    return subprocess.run(command, check=False).returncode  # noqa: S603  the user's own call
+    if VERSION & set(options.pytest_arguments):  # pytest answers before any plugin is there
+        return subprocess.run(command, check=False).returncode  # noqa: S603  the user's own call
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "ending")
+        environment = {**os.environ, ending.VARIABLE: str(file)}
+        done = subprocess.run(command, check=False, env=environment)  # noqa: S603  the user's own call
+        status, problem = ending.verified(done.returncode, file)
+    if problem:
+        print_to_stderr(f"greenbench run: {problem}")
+    return status
 
 
 def add_sweep_power(commands: Commands) -> None:

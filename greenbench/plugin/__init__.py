@@ -21,6 +21,8 @@ from greenbench.plugin.hooks import (
     pytest_collection_finish,
     pytest_configure,
     pytest_generate_tests,
+    pytest_sessionfinish,
+    pytest_unconfigure,
     use_matrix,
 )
 
@@ -36,6 +38,8 @@ __all__ = [
     "pytest_collection_finish",
     "pytest_configure",
     "pytest_generate_tests",
+    "pytest_sessionfinish",
+    "pytest_unconfigure",
     "refuse_xdist",
     "toggles",
     "use_matrix",

@@ -11,14 +11,25 @@ from typing import TYPE_CHECKING
 import pytest
 
 from greenbench.experiment.settings import OPTIONS
+from greenbench.plugin.early_exit import EarlyExit
 from greenbench.plugin.errors import usage_errors
+from greenbench.plugin.selection import runs_tests
+from greenbench.run import ending
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
     from pathlib import Path
 
     from greenbench.plugin.suite import Suite
 
 SUITE: pytest.StashKey[Suite] = pytest.StashKey()
+ENDING: pytest.StashKey[Path | None] = pytest.StashKey()
+"""The file that ``greenbench run`` waits for, if it started this session."""
+EARLY_EXIT: pytest.StashKey[EarlyExit] = pytest.StashKey()
+MISSING = object()
+STATUS: pytest.StashKey[int] = pytest.StashKey()
+NEEDED = (("--green-gate", "greenbench.plugin"), ("--benchmark-json", "pytest_benchmark.plugin"))
+"""An option of each plugin that a matrix needs."""
 MARKER = "greenbench(task): the test measures the cells of this task, one for each variant"
 
 
@@ -32,9 +43,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the marker, and run nothing if a plan is requested."""
+    config.stash[ENDING] = ending.requested()
     config.addinivalue_line("markers", MARKER)
     if config.getoption("--green-plan"):
         config.option.collectonly = True
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> Generator[None]:
+    """Keep the exit status that all hooks have left."""
+    yield
+    session.config.stash[STATUS] = int(session.exitstatus)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Tell ``greenbench run`` how the session ended; ``pytest --help`` has none, and is fine."""
+    if EARLY_EXIT in config.stash:
+        config.stash[EARLY_EXIT].restore()
+    file = config.stash.get(ENDING, None)
+    if file is not None:
+        file.write_text(str(config.stash.get(STATUS, 0)), "ascii")
 
 
 def use_matrix(config: pytest.Config, experiment: Path, variants: Path) -> None:
@@ -43,6 +72,13 @@ def use_matrix(config: pytest.Config, experiment: Path, variants: Path) -> None:
     For a suite's own conftest.py. Raises pytest.UsageError, all problems listed, if the two
     disagree or an option is wrong.
     """
+    for option, plugin in NEEDED:
+        if config.getoption(option, MISSING) is MISSING:
+            raise pytest.UsageError(
+                f"{experiment}: its plugin {plugin} is switched off, so nothing would be measured; "
+                "leave out -p no:... and PYTEST_DISABLE_PLUGIN_AUTOLOAD, or add -p "
+                f"{plugin}"
+            )
     with usage_errors():
         suite = _open(config, experiment, variants)
     if suite.session.settings.plan:
@@ -64,7 +100,15 @@ def _open(config: pytest.Config, experiment: Path | None, variants: Path | None)
 
     suite = Suite(config, experiment, variants)
     config.stash[SUITE] = suite
-    config.pluginmanager.register(suite, "greenbench-suite")
+    if config.pluginmanager.register(suite, "greenbench-suite") is None:
+        raise pytest.UsageError(
+            "greenbench-suite is switched off, so no gate would be judged; leave out "
+            "-p no:greenbench-suite"
+        )
+    config.stash[EARLY_EXIT] = EarlyExit(
+        lambda: config.stash.get(STATUS, None),
+        lambda text: suite.progress.announce(text),  # noqa: PLW0108  pytest's terminal is made later
+    )
     return suite
 
 
@@ -88,7 +132,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     cells = selected_cells(session.items)
     # A gate of a suite that measures nothing must not hold silently.
     gated = SUITE in config.stash or config.getoption("--green-gate")
-    if config.option.collectonly or not (cells or gated):
+    if not runs_tests(config) or not (cells or gated):
         return
     with usage_errors():
         suite_of(config).check(cells)

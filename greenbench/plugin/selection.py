@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     import pytest
 
+LISTING_OPTIONS = ("collectonly", "showfixtures", "show_fixtures_per_test")
 SELECTING_OPTIONS = ("keyword", "deselect", "lf", "stepwise")
 """Options of pytest that leave out tests one by one."""
 
@@ -29,6 +30,11 @@ def compared(config: pytest.Config) -> Path | Sequence[Path] | None:
     pattern = "[0-9][0-9][0-9][0-9]_" if requested is True else requested
     storage = config._benchmarksession.storage  # type: ignore[attr-defined]  # noqa: SLF001  it alone knows where
     return list(storage.query(pattern))
+
+
+def runs_tests(config: pytest.Config) -> bool:
+    """Whether tests run, and are not only listed, nor their fixtures."""
+    return not any(config.getoption(name, None) for name in LISTING_OPTIONS)
 
 
 def argument_paths(config: pytest.Config) -> list[Path]:

@@ -16,7 +16,7 @@ from greenbench.plugin.benchmark_table import hide_benchmark_table
 from greenbench.plugin.judgement import Judgement
 from greenbench.plugin.outlook import outlook
 from greenbench.plugin.progress import progress_of
-from greenbench.plugin.selection import argument_paths, compared, selective
+from greenbench.plugin.selection import argument_paths, compared, runs_tests, selective
 from greenbench.report.summary import Summary
 from greenbench.results.reading import CellRecord
 from greenbench.results.record import Json, builtin
@@ -123,7 +123,7 @@ class Suite:
         """Release what was opened, judge, write the verdicts, and set the exit status."""
         self._release(hurry=session.exitstatus == pytest.ExitCode.INTERRUPTED)
         aborted = session.exitstatus > pytest.ExitCode.INTERRUPTED  # a wrong call, or a bug
-        if not session.config.option.collectonly and not aborted:
+        if runs_tests(session.config) and not aborted:
             self.judgement.write()
         failed = self.judgement.failed or self.summary.problems
         if failed and session.exitstatus == pytest.ExitCode.OK:
