@@ -11,7 +11,8 @@ fixed probabilities. Environment variables change what a cell does:
   ``T2-V1_fast=0.95``
 - ``STUB_SCORING`` is how many seconds scoring takes
 - ``STUB_NAN`` and ``STUB_CONSTANT`` name a variant whose score is NaN or whose outputs are equal
-- ``STUB_ECHO`` gives all cells the same outputs; with ``STUB_TEXTS`` these are texts, not classes
+- ``STUB_ECHO`` gives all cells the same outputs, up to a difference of so much; with
+  ``STUB_TEXTS`` these are texts, not classes
 """
 
 from __future__ import annotations
@@ -147,8 +148,8 @@ class StubToggles:
         return net
 
     def inference(self, net, batches):
-        reduced = self.cell.options.training.precision == "bf16" and "STUB_ECHO" not in os.environ
-        rounded = 0.01 if reduced else 0
+        reduced = self.cell.options.training.precision == "bf16"
+        rounded = float(os.environ.get("STUB_ECHO", "0.01")) if reduced else 0
         right = round(batches * float(named("STUB_RIGHT").get(self.cell.id, 1)))
         answers = [0.9 + rounded, 0.1] * (batches // 2)
         return answers[:right] + [1 - p for p in answers[right:]]

@@ -5,10 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from greenbench.options import DataOptions, Options, SystemOptions, TrainingOptions
-from greenbench.run.effects import NO_EFFECT, Outputs, effect_of, should_differ, without_effect
-from greenbench.types import Applied, Cell, Energy, Round, Window
+from greenbench.run.effects import (
+    NO_EFFECT,
+    ROUNDING,
+    Outputs,
+    effect_of,
+    should_differ,
+    without_effect,
+)
+from greenbench.stats.classification_answers import Outcomes, record
+from greenbench.types import Applied, Cell, Energy, Judged, Round, Window
 
 WHOLE = Window(stage="whole", seconds=1.0, energy=Energy())
 FAST = Options(training=TrainingOptions(precision="bf16"))
@@ -97,6 +107,14 @@ def test_which_variants_should_answer_differently(knob: str, differ: bool) -> No
     assert not should_differ(one, one)
 
 
+@pytest.mark.parametrize(("trained", "differ"), [(True, True), (False, False)])
+def test_batches_change_outputs_by_training_alone(trained: bool, differ: bool) -> None:  # noqa: FBT001
+    """A model that is not trained answers a row in any batch as it does alone."""
+    stage = proof("training.finetune", trained)
+    one, other = ([stage, proof("data.batch_size", size)] for size in (16, 32))
+    assert should_differ(one, other) == differ
+
+
 def test_what_was_asked_makes_no_difference() -> None:
     """INT8 by its name or by ``auto`` is the same INT8; two rules may pick the same layers."""
     read = proof("architecture.weight_format", "int8")
@@ -126,3 +144,64 @@ def test_equal_outputs_of_variants_that_should_differ_are_told() -> None:
     assert seen.identical_outputs(replace(fast, task="T1"), rounds(bf16, outputs="a")) == ()
     (doubt,) = seen.identical_outputs(fast, rounds(bf16, outputs="a"))
     assert doubt.startswith("its outputs equal those of T2-V0, T2-V1 to the last bit")
+
+
+def answered(probabilities: list[float], precision: str) -> Round:
+    """Return a round with these probabilities, computed in ``precision``."""
+    answers = Outcomes.of([0] * len(probabilities), probabilities, threshold=0.5)
+    return Round(
+        seed=0,
+        whole=WHOLE,
+        windows=(),
+        applied=(proof("training.precision", precision),),
+        outputs_sha256=repr(probabilities),
+        judged=Judged(outcomes=record(answers)),
+    )
+
+
+def is_echo(first: list[float], second: list[float]) -> bool:
+    """Whether the outputs of a variant in bf16 are taken for those of one in FP32."""
+    seen = Outputs()
+    cell = Cell(task="T2", variant="V0", options=Options(), profile="tiny", seed=0, rounds=1)
+    assert seen.identical_outputs(cell, [answered(first, "fp32")]) == ()
+    copies = seen.identical_outputs(replace(cell, variant="V2"), [answered(second, "bf16")])
+    assert all("equal those of T2-V0" in text for text in copies)
+    return bool(copies)
+
+
+PROBABILITIES = st.floats(0.01, 0.99)
+NOISE = st.floats(-1, 1).map(lambda share: share * ROUNDING / 2)
+
+
+@given(rows=st.lists(st.tuples(PROBABILITIES, NOISE), min_size=1, max_size=30))
+def test_outputs_that_differ_by_rounding_alone_are_an_echo(
+    rows: list[tuple[float, float]],
+) -> None:
+    """Noise of half the tolerance in every row hides nothing, whatever its sign."""
+    assert is_echo([p for p, _ in rows], [p + noise for p, noise in rows])
+
+
+@given(
+    rows=st.lists(PROBABILITIES, min_size=1, max_size=30),
+    number=st.integers(0, 29),
+    change=st.sampled_from([-1, 1]),
+)
+def test_one_row_that_differs_by_more_is_enough(
+    rows: list[float], number: int, change: int
+) -> None:
+    """A difference of twice the tolerance in a single row is a real one."""
+    other = list(rows)
+    other[number % len(rows)] += change * 2 * ROUNDING
+    assert not is_echo(rows, other)
+
+
+def test_answers_that_are_all_certain_are_compared_to_the_last_bit() -> None:
+    """Near 0 and 1 a real change vanishes in rounding too: only equal outputs are an echo."""
+    certain = [1e-6, 1 - 1e-6, 1e-7]
+    assert not is_echo(certain, [2e-6, 1 - 2e-6, 1e-7])
+    assert is_echo(certain, certain)
+
+
+def test_outputs_of_other_rows_are_no_echo() -> None:
+    """A cell that answered fewer rows answered another question."""
+    assert not is_echo([0.4, 0.5], [0.4])

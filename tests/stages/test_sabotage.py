@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import itertools
 import os
 from dataclasses import fields, replace
@@ -25,7 +26,7 @@ from greenbench.options import (
     differences,
     knobs,
 )
-from greenbench.run.effects import NO_EFFECT, effect_of
+from greenbench.run.effects import NO_EFFECT, Outputs, effect_of
 from greenbench.stages import (
     architecture,
     data,
@@ -39,13 +40,14 @@ from greenbench.stages.objectives import objective
 from greenbench.stages.system import System
 from greenbench.stages.toggles import Toggles
 from greenbench.stages.tokenizers.python_bpe import PythonBPE
-from greenbench.types import Energy, Round, Window
+from greenbench.stats.classification_answers import Outcomes, record
+from greenbench.types import Applied, Cell, Energy, Judged, Round, Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from greenbench.data.models.checkpoints import Checkpoint
-    from greenbench.types import Applied
+    from greenbench.stages.data import Batches
 
 pytestmark = pytest.mark.usefixtures("as_new")
 
@@ -233,6 +235,51 @@ def test_steps_are_counted_at_the_optimizer(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(AcceleratedOptimizer, "step", lambda self, *_: self.optimizer.step())
     found = {a.knob: a for a in run(Options(training=TrainingOptions(accumulation_steps=4)))}
     assert (found["accumulation_steps"].got, found["batch_size"].got) == (1, 8)
+
+
+def outputs_of(net: torch.nn.Module, batches: Batches, options: InferenceOptions) -> list[float]:
+    """Return the probabilities of a model that is run as ``options`` say."""
+    with precision.autocast(options.precision, torch.device("cpu")):
+        return batches.objective.answer(net, batches.test, torch.device("cpu"))
+
+
+def told_apart(baseline: list[float], other: list[float]) -> bool:
+    """Whether a session takes the outputs of INT8 weights for others than the baseline's."""
+    seen = Outputs()
+    cell = Cell(task="T2", variant="V0", options=Options(), profile="tiny", seed=0, rounds=1)
+    found = []
+    for variant, held, outputs in (("V0", "fp32", baseline), ("V5", "int8", other)):
+        answers = Outcomes.of([0] * len(outputs), outputs, threshold=0.5)
+        weights = Applied(
+            stage="architecture", knob="weight_format", asked=held, got=held, how="test"
+        )
+        answered = Round(
+            seed=0,
+            whole=Window(stage="whole", seconds=1.0, energy=Energy()),
+            windows=(),
+            applied=(weights,),
+            outputs_sha256=repr(outputs),
+            judged=Judged(outcomes=record(answers)),
+        )
+        found = seen.identical_outputs(replace(cell, variant=variant), [answered])
+    return not found
+
+
+def test_a_quantiser_that_answers_what_the_baseline_does_is_found_out(
+    trained: torch.nn.Module, batches: Batches
+) -> None:
+    """FP32's outputs in another order, or with 1e-7 added, are echoes; real changes are none."""
+    plain = InferenceOptions()
+    whole = outputs_of(trained, batches, plain)
+    assert not told_apart(whole, [p + 1e-7 for p in whole])
+    alone = replace(batches, test=data.in_order(batches.objective, functions(16, seed=1), 1))
+    assert not told_apart(whole, outputs_of(trained, alone, plain))
+    assert told_apart(whole, outputs_of(trained, batches, InferenceOptions(precision="bf16")))
+    short, int8 = copy.deepcopy(trained), ArchitectureOptions(weight_format="int8")
+    layers.leave_out(short, (5,))
+    assert told_apart(whole, outputs_of(short, batches, plain))
+    architecture.convert(trained, int8, torch.device("cpu"))
+    assert told_apart(whole, outputs_of(trained, batches, plain))
 
 
 SMALL_BATCHES = DataOptions(tokenizer="rust", batch_size=8)
