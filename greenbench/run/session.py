@@ -68,12 +68,7 @@ class Session:
 
     def cells(self, task: str) -> tuple[Cell, ...]:
         """Return the cells of ``task``; raises UsageError if the matrix has no such task."""
-        known = [row.name for row in self.matrix.tasks if row.name in TASKS]
-        if task not in known:
-            names = ", ".join(known) or "none"
-            raise UsageError(
-                f"there is no task {task!r}; experiment.md and greenbench have: {names}"
-            )
+        _check_task(task, self.matrix)
         seed, rounds = self.settings.seed, self.settings.rounds
         cells = cells_of(task, self.matrix.variants, self.profile, seed=seed, rounds=rounds)
         self.offered += [cell.id for cell in cells]
@@ -153,3 +148,11 @@ class Session:
             end = {"in_a_hurry": hurry, "sampler_cpu_seconds": sampler_seconds}
             self.results.conclude(conclusion={"doubts": list(warnings), **end})
         return warnings
+
+
+def _check_task(task: str, experiment: matrix.Experiment) -> None:
+    """Raise UsageError if the matrix or greenbench has no such task."""
+    known = [row.name for row in experiment.tasks if row.name in TASKS]
+    if task not in known:
+        names = ", ".join(known) or "none"
+        raise UsageError(f"there is no task {task!r}; experiment.md and greenbench have: {names}")
