@@ -15,12 +15,10 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from greenbench.sandbox.view import INPUTS, SCRATCH, View, view
+from greenbench.sandbox.view import INPUTS, SCRATCH, View
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from greenbench.sandbox.records import Limits
 
 JAIL = "/jail"
 NAMESPACES = (
@@ -56,41 +54,32 @@ def _has_option(option: str) -> bool:
     return option in reply.stdout + reply.stderr
 
 
-def command(
-    program: str,
-    inputs: Path,
-    limits: Limits,
-    shown: Iterable[Path] = (),
-    capabilities: Iterable[str] = (),
-) -> list[str]:
+def command(visible: View, inputs: Path, capabilities: Iterable[str]) -> list[str]:
     """Return the words before the first process's own command: bubblewrap, and for root ``chroot``.
 
-    ``capabilities`` are those that the first process is to keep.
+    ``capabilities`` are those that the first process keeps, to confine the program.
     """
-    visible = view(Path(program), shown)
     if os.geteuid() == 0:
-        return _command_of_root(visible, inputs, limits, capabilities)
+        return _command_of_root(visible, inputs, capabilities)
     words = ["bwrap", *NAMESPACES, "--as-pid-1", "--die-with-parent", "--unshare-user"]
     if _has_option("--disable-userns"):
         words.append("--disable-userns")
-    words += _root_folder(visible, "", inputs, limits)
+    words += _root_folder(visible, "", inputs)
     words += ["--cap-drop", "ALL", *_kept(capabilities)]
     return words
 
 
-def _command_of_root(
-    visible: View, inputs: Path, limits: Limits, capabilities: Iterable[str]
-) -> list[str]:
+def _command_of_root(visible: View, inputs: Path, capabilities: Iterable[str]) -> list[str]:
     words = ["bwrap", *NAMESPACES, "--as-pid-1", "--die-with-parent"]
     words += _shown(_needed_by_chroot(visible), "")
-    words += _root_folder(visible, JAIL, inputs, limits)
+    words += _root_folder(visible, JAIL, inputs)
     words += ["--cap-drop", "ALL", *_kept((*CAPABILITIES, *capabilities))]
     words += ["chroot", JAIL]
     return words
 
 
-def _root_folder(visible: View, below: str, inputs: Path, limits: Limits) -> list[str]:
-    words = [*_shown(visible, below), *_private_folders(below, inputs, limits)]
+def _root_folder(visible: View, below: str, inputs: Path) -> list[str]:
+    words = [*_shown(visible, below), *_private_folders(below, inputs)]
     return [*words, "--remount-ro", "/", "--chdir", "/"]
 
 
@@ -134,13 +123,9 @@ def _folders_above(names: Iterable[str]) -> list[str]:
     return list(folders)
 
 
-def _private_folders(below: str, inputs: Path, limits: Limits) -> list[str]:
-    """Return the options for processes, devices, the program's files, and its scratch folder."""
+def _private_folders(below: str, inputs: Path) -> list[str]:
+    """Return the options for processes, devices, the program's files, and the scratch's place."""
     words = ["--proc", f"{below}/proc"]
     words += ["--dev", f"{below}/dev", "--remount-ro", f"{below}/dev"]
     words += ["--ro-bind", str(inputs), f"{below}{INPUTS}"]
-    words += ["--perms", "1777"]
-    if _has_option("--size"):
-        words += ["--size", str(limits.scratch_bytes)]
-    words += ["--tmpfs", f"{below}{SCRATCH}"]
-    return words
+    return [*words, "--dir", f"{below}{SCRATCH}"]

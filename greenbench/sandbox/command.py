@@ -4,27 +4,38 @@ from __future__ import annotations
 
 import itertools
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from greenbench.sandbox import bubblewrap, namespaces, supervisor
-from greenbench.sandbox.records import LIMITS
+from greenbench.errors import UnavailableError
+from greenbench.sandbox import bubblewrap, confinement, namespaces, supervisor
 from greenbench.sandbox.rlimits import counted_processes, rlimits
-from greenbench.sandbox.view import INPUTS, SCRATCH
+from greenbench.sandbox.seccomp import kernel_filter
+from greenbench.sandbox.view import INPUTS, SCRATCH, scratch_options, view
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from greenbench.sandbox.records import Backend, RunRequest
+    from greenbench.sandbox.records import Backend, Limits, RunRequest
 
 STARTED = b"started\n"
 """What the innermost wrapper prints before the program can print: all wrappers have succeeded."""
 PATH = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
-SUPERVISOR_CAPABILITIES = ("CAP_SYS_ADMIN", "CAP_SETPCAP")
+CAPABILITIES = ("CAP_SYS_ADMIN", "CAP_SETPCAP")
 """For namespaces and mounts, and for taking capabilities away."""
 CAPABILITIES_FOR_UIDS = ("CAP_SETUID", "CAP_SETGID")
 """For giving a program a user of its own."""
 
+_PYTHON_OPTIONS = ("-I", "-S", "-B", "-c")
+_SUPERVISOR = """\
+import sys, types
+module = types.ModuleType({name!r})
+exec({confinement!r}, module.__dict__)
+sys.modules[{name!r}] = module
+exec({supervisor!r})
+"""
+"""The supervisor with the module that it imports, neither of which is a file in its sandbox."""
 _WORK = "work"
 _DIE_WITH_CALLER = ("setpriv", "--pdeathsig=KILL")
 _JOIN_GROUP = 'while [ "$1" != -- ]; do echo 0 > "$1" || exit 1; shift; done; shift; exec "$@"'
@@ -111,13 +122,51 @@ def program_command(
     limited = _limited(backend, request, uid)
     if not backend.isolates:
         return [*_joined(procs_files), *limited]
-    program = request.command[0]
+    programs = [request.command[0], interpreter()]
+    isolation = _isolated(backend, programs, request.shown, folder)
+    first_process = ["sh", "-c", _FIRST_PROCESS, "sh"]
+    return [
+        *_joined(procs_files),
+        *isolation,
+        *first_process,
+        *_confined(request.limits),
+        *limited,
+    ]
+
+
+def interpreter() -> str:
+    """Return the Python that confines programs: the one that this process runs on.
+
+    Raises UnavailableError if that is unknown, as in a Python that is embedded elsewhere.
+    """
+    if not sys.executable:
+        raise UnavailableError(
+            "sandbox: the path of this Python is unknown (sys.executable is empty), and no other "
+            "confines programs; run greenbench with a Python of its own"
+        )
+    return str(Path(sys.executable).resolve())
+
+
+def _isolated(
+    backend: Backend, programs: Sequence[str], shown: Sequence[Path], folder: Path
+) -> list[str]:
+    """Return the wrappers that make namespaces, in which the first process may confine others."""
+    visible = view([Path(program) for program in programs], shown)
     inputs = folder / _WORK
     if backend.kind == "bubblewrap":
-        isolation = bubblewrap.command(program, inputs, request.limits, request.shown)
-    else:
-        isolation = namespaces.command(program, inputs, folder, request.limits, request.shown)
-    return [*_joined(procs_files), *isolation, "sh", "-c", _FIRST_PROCESS, "sh", *limited]
+        return bubblewrap.command(visible, inputs, _capabilities(backend))
+    return namespaces.command(visible, inputs, folder)
+
+
+def _confined(limits: Limits) -> list[str]:
+    """Return the wrapper that mounts the scratch folder, hides keys and filters system calls."""
+    text = Path(confinement.__file__).read_text("utf-8")
+    words = [kernel_filter().hex(), SCRATCH, scratch_options(limits)]
+    return [interpreter(), *_PYTHON_OPTIONS, text, *words]
+
+
+def _capabilities(backend: Backend) -> tuple[str, ...]:
+    return CAPABILITIES + CAPABILITIES_FOR_UIDS if backend.own_uid else CAPABILITIES
 
 
 def _joined(procs_files: Sequence[str]) -> list[str]:
@@ -132,7 +181,7 @@ def _limited(backend: Backend, request: RunRequest, uid: int | None) -> list[str
         words.append("--pdeathsig=KILL")  # changing the user forgets the outer one
     if uid is not None:
         words += [f"--reuid={uid}", f"--regid={uid}", "--clear-groups"]
-    if backend.own_uid or backend.kind == "namespaces":
+    if backend.own_uid or backend.isolates:
         words += ["--inh-caps=-all", "--bounding-set=-all"]
     words += ["--no-new-privs", "prlimit"]
     for name, (_, soft, hard) in rlimits(request.limits, counted_processes(backend)).items():
@@ -152,17 +201,15 @@ def supervisor_command(
 
     It keeps the capabilities that it needs for its work, and no others.
     """
-    capabilities: tuple[str, ...] = SUPERVISOR_CAPABILITIES
-    if backend.own_uid:
-        capabilities += CAPABILITIES_FOR_UIDS
-    inputs = folder / _WORK
-    if backend.kind == "bubblewrap":
-        isolation = bubblewrap.command(interpreter, inputs, LIMITS, shown, capabilities)
-    else:
-        isolation = namespaces.command(interpreter, inputs, folder, LIMITS, shown)
-        isolation += ["setpriv", f"--bounding-set={_bounding_set(capabilities)}"]
-    text = Path(supervisor.__file__).read_text("utf-8")
-    return [*_joined(procs_files), *isolation, interpreter, "-I", "-S", "-B", "-c", text]
+    isolation = _isolated(backend, [interpreter], shown, folder)
+    if backend.kind == "namespaces":
+        isolation += ["setpriv", f"--bounding-set={_bounding_set(_capabilities(backend))}"]
+    text = _SUPERVISOR.format(
+        name=confinement.__name__,
+        confinement=Path(confinement.__file__).read_text("utf-8"),
+        supervisor=Path(supervisor.__file__).read_text("utf-8"),
+    )
+    return [*_joined(procs_files), *isolation, interpreter, *_PYTHON_OPTIONS, text]
 
 
 def _bounding_set(capabilities: Sequence[str]) -> str:

@@ -13,23 +13,19 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from greenbench.sandbox.view import DEVICES, INPUTS, SCRATCH, View, view
+from greenbench.sandbox.view import DEVICES, INPUTS, SCRATCH
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
-    from greenbench.sandbox.records import Limits
+    from greenbench.sandbox.view import View
 
 NAMESPACES = ("--net", "--ipc", "--uts", "--mount", "--pid")
-SCRATCH_FILES = 16_384
-"""What a scratch folder may hold at most; an empty file takes a kilobyte of the kernel's memory."""
 KEPT_FLAGS = ("nosuid", "nodev", "noexec", "noatime", "nodiratime", "relatime")
 """Flags of a mount that a user namespace may not drop when it makes the mount read-only."""
 
 
-def command(
-    program: str, inputs: Path, folder: Path, limits: Limits, shown: Iterable[Path] = ()
-) -> list[str]:
+def command(visible: View, inputs: Path, folder: Path) -> list[str]:
     """Return the words before the first process's own command: namespaces and the mounting script.
 
     The script and the mount point of the new root lie in ``folder``.
@@ -37,7 +33,7 @@ def command(
     root = folder / "root"
     root.mkdir()
     script = folder / "mount.sh"
-    lines = ["set -e", *_script_lines(view(Path(program), shown), inputs, root, limits)]
+    lines = ["set -e", *_script_lines(visible, inputs, root)]
     lines.append(f'exec chroot {root} "$@"\n')
     script.write_text("\n".join(lines), "utf-8")
     words = ["unshare"]
@@ -47,7 +43,7 @@ def command(
     return words
 
 
-def _script_lines(visible: View, inputs: Path, root: Path, limits: Limits) -> Iterator[str]:
+def _script_lines(visible: View, inputs: Path, root: Path) -> Iterator[str]:
     new_root = shlex.quote(str(root))
     yield f"mount -t tmpfs -o size=4m,mode=755,nosuid,nodev none {new_root}"
     yield f"cd {new_root}"
@@ -64,14 +60,8 @@ def _script_lines(visible: View, inputs: Path, root: Path, limits: Limits) -> It
     yield "ln -s /proc/self/fd dev/fd"
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         yield f"ln -s /proc/self/fd/{number} dev/{name}"
-    options = f"{scratch_options(limits)},nosuid,nodev"
-    yield f"mkdir .{SCRATCH}; mount -t tmpfs -o {options} none .{SCRATCH}"
+    yield f"mkdir .{SCRATCH}"
     yield "mount -o remount,ro,nosuid,nodev none ."
-
-
-def scratch_options(limits: Limits) -> str:
-    """Return the mount options that limit a scratch folder."""
-    return f"size={limits.scratch_bytes},nr_inodes={SCRATCH_FILES},mode=1777"
 
 
 def _show_read_only(source: Path, target: str) -> Iterator[str]:

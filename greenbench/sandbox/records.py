@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from greenbench.sandbox.seccomp import missing
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
@@ -73,6 +75,8 @@ class Isolation:
     files: str
     sums: str
     """Whether memory and processes were limited in total."""
+    system_calls: str = ""
+    """``filtered``, or why not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +124,7 @@ class Backend:
                 user="uid of its own" if self.own_uid else "the caller's uid, user namespace",
                 files="system read-only, private scratch",
                 sums=sums,
+                system_calls=f"not filtered: {missing()}" if missing() else "filtered",
             )
         lacking = f"not isolated: {self.reason}"
         return Isolation(
@@ -129,4 +134,5 @@ class Backend:
             user="uid of its own" if self.own_uid else "the caller's uid",
             files=lacking,
             sums=sums,
+            system_calls=lacking,
         )

@@ -58,15 +58,17 @@ def run(
 
     Covered: the limits; no network, loopback and abstract sockets included; of the files the
     system, read-only, and the program's own installation, nothing else: no home, no other process,
-    no environment of ours; a user that is not root, with no capability and no way to one; nothing
-    is written outside the scratch folder, whose size is limited; every process of the tree, daemons
-    too, is dead on return, on Ctrl-C, and when the caller is killed. Memory and processes are
-    limited in total if a control group can be made (``isolation.sums`` says so), else by process.
+    no environment and no key of ours; a user that is not root, with no capability and no way to
+    one; of the system calls those that ``seccomp`` lists are refused (``isolation.system_calls``
+    says whether); nothing is written outside the scratch folder, whose size and number of files are
+    limited; every process of the tree, daemons too, is dead on return, on Ctrl-C, and when the
+    caller is killed. Memory and processes are limited in total if a control group can be made
+    (``isolation.sums`` says so), else by process.
     NOT covered: faults of the kernel and of processors (side channels); what /usr and /proc tell
     about the machine; heat and load, up to the limits; without a control group, memory of many
-    processes at once and of empty files; with ``unsafe`` and without isolation: network, files that
-    the program's user may read or write, and, after the caller's own violent death or if the user
-    is the caller's own, daemons that take the trouble to hide.
+    processes at once; with ``unsafe`` and without isolation: network, files that the program's user
+    may read or write, and, after the caller's own violent death or if the user is the caller's own,
+    daemons that take the trouble to hide.
 
     Run by root, the program gets a uid of its own. Raises UsageError for a name outside the scratch
     folder or a command that is not there, UnavailableError if nothing isolates programs, a limit

@@ -1,12 +1,12 @@
 """The first process of a long-lived sandbox, which starts one program after another.
 
-It runs inside the sandbox from its text alone (``python -c``), so it imports the standard library
-only. It never reads what a program writes: a program's pipes and its description arrive as
-descriptors and are passed on unread. Each program takes three processes: the *warden* leaves for
-new namespaces and can be killed at any time; the *first process* of these mounts the program's
-private folders and waits for it; the *program* gives up every power and is executed. When the first
-process ends, the kernel kills all that is left in its namespace, and its scratch folder vanishes
-with its mounts.
+It runs inside the sandbox from its text and that of ``confinement`` alone (``python -c``), so it
+imports the standard library only. It never reads what a program writes: a program's pipes and its
+description arrive as descriptors and are passed on unread. Each program takes three processes: the
+*warden* leaves for new namespaces and can be killed at any time; the *first process* of these
+mounts the program's private folders and waits for it; the *program* gives up every power and is
+executed. When the first process ends, the kernel kills all that is left in its namespace, and its
+scratch folder vanishes with its mounts.
 
 Requests and replies are single bytes on stdin, a socket. What became of a program is written to its
 report pipe, which is closed before the program's first instruction.
@@ -24,6 +24,15 @@ import signal
 import socket
 from typing import TYPE_CHECKING, TypedDict
 
+from greenbench.sandbox.confinement import (
+    check,
+    filter_system_calls,
+    hide_keys,
+    libc,
+    mount_processes,
+    mount_scratch,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -33,17 +42,10 @@ _DESCRIPTORS = 5
 """Of one program: stdin, stdout, stderr, its description and its report pipe."""
 _MOST_DESCRIPTORS = 1 << 16
 _CLONE_NEWNS, _CLONE_NEWIPC, _CLONE_NEWPID = 0x00020000, 0x08000000, 0x20000000
-_MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 2, 4, 8
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_READ, _PR_CAPBSET_DROP = 1, 4, 23, 24
 _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL = 38, 47, 4
 _CAPABILITIES_V3 = 0x20080522
-_KEYCTL = {"x86_64": 250, "aarch64": 219, "riscv64": 219, "ppc64le": 271, "s390x": 280}
-_KEYCTL_JOIN_SESSION_KEYRING = 1
 _SHELL_SIGNAL = 128
-_libc = ctypes.CDLL(None, use_errno=True)
-_libc.prctl.argtypes = [ctypes.c_int, *[ctypes.c_ulong] * 4]
-_libc.mount.argtypes = [*[ctypes.c_char_p] * 3, ctypes.c_ulong, ctypes.c_char_p]
-_libc.syscall.argtypes = [ctypes.c_long] * 3
 
 
 class ProgramSpec(TypedDict):
@@ -61,11 +63,13 @@ class ProgramSpec(TypedDict):
     """Number of a resource, soft and hard limit."""
     uid: int | None
     """The program's own user and group; None keeps the sandbox's."""
+    calls: str
+    """Filter of system calls in hexadecimal; empty if there is none."""
 
 
 def main() -> None:
     """Serve until the host closes the socket; end at once if a program leaves a process behind."""
-    _check(_libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0))  # nobody may trace it or read its memory
+    check(libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0))  # nobody may trace it or read its memory
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # a first process gets no signal without a handler
     host = socket.socket(fileno=os.dup(0))
     nothing = os.open("/dev/null", os.O_RDWR)
@@ -121,7 +125,7 @@ def _in_child(work: Callable[[list[int]], None], descriptors: list[int]) -> None
 
 def _guard_program(descriptors: list[int]) -> None:
     """Be the warden: leave for new namespaces, and wait for their first process."""
-    _check(_libc.unshare(_CLONE_NEWNS | _CLONE_NEWIPC | _CLONE_NEWPID))
+    check(libc.unshare(_CLONE_NEWNS | _CLONE_NEWIPC | _CLONE_NEWPID))
     first = os.fork()
     if first == 0:
         _in_child(_oversee_program, descriptors)
@@ -133,13 +137,13 @@ def _guard_program(descriptors: list[int]) -> None:
 
 def _oversee_program(descriptors: list[int]) -> None:
     """Be the first process: mount private folders, start the program, report how it ended."""
-    _check(_libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0))
+    check(libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0))
     description, report = descriptors[3:]
     with open(description, encoding="ascii") as file:  # noqa: PTH123 - a descriptor
         program: ProgramSpec = json.load(file)
-    options = program["scratch_options"].encode()
-    _mount(b"tmpfs", program["home"].encode(), _MS_NOSUID | _MS_NODEV, options)
-    _mount(b"proc", b"/proc", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC, None)
+    mount_scratch(program["home"], program["scratch_options"])
+    mount_processes()
+    hide_keys()
     child = os.fork()
     if child == 0:
         _in_child(lambda pipes: _become_program(pipes, program), descriptors)
@@ -166,13 +170,13 @@ def _become_program(descriptors: list[int], program: ProgramSpec) -> None:
     os.closerange(report + 1, _MOST_DESCRIPTORS)
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)  # Python ignores them
-    _check(_libc.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0))  # else /proc/self is not its own
+    check(libc.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0))  # else /proc/self is not its own
     with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:  # noqa: PTH123
         file.write("1000")  # out of memory, the kernel takes the program and not its supervisor
-    _join_new_keyring()
     for kind, soft, hard in program["limits"]:
         resource.setrlimit(kind, (soft, hard))
     _drop_powers(program["uid"])
+    filter_system_calls(program["calls"])
     os.chdir(program["home"])
     _write_files(program["files"])
     _report(report, STARTED)
@@ -182,30 +186,22 @@ def _become_program(descriptors: list[int], program: ProgramSpec) -> None:
 def _drop_powers(uid: int | None) -> None:
     """Give up capabilities, the way to new ones, and the user if the program gets its own."""
     capability = 0
-    while _libc.prctl(_PR_CAPBSET_READ, capability, 0, 0, 0) >= 0:
-        _check(_libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0))
+    while libc.prctl(_PR_CAPBSET_READ, capability, 0, 0, 0) >= 0:
+        check(libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0))
         capability += 1
-    _check(_libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0))
+    check(libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0))
     if uid is not None:
         os.setgroups([])
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)
     _clear_capabilities()
-    _check(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+    check(libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 
 
 def _clear_capabilities() -> None:
     header = (ctypes.c_uint32 * 2)(_CAPABILITIES_V3, 0)
     none = (ctypes.c_uint32 * 6)()
-    _check(_libc.capset(header, none))
-
-
-def _join_new_keyring() -> None:
-    """Leave the session keyring, in which programs could leave keys for each other."""
-    machine = os.uname().machine
-    if machine not in _KEYCTL:
-        raise OSError(f"the number of keyctl is unknown for {machine}")
-    _libc.syscall(_KEYCTL[machine], _KEYCTL_JOIN_SESSION_KEYRING, 0)  # fails if there are none
+    check(libc.capset(header, none))
 
 
 def _write_files(files: dict[str, str]) -> None:
@@ -218,19 +214,8 @@ def _write_files(files: dict[str, str]) -> None:
         os.chmod(name, 0o755)  # noqa: PTH101, S103
 
 
-def _mount(kind: bytes, folder: bytes, flags: int, options: bytes | None) -> None:
-    _check(_libc.mount(kind, folder, kind, flags, options))
-
-
 def _report(pipe: int, line: str) -> None:
     os.write(pipe, f"{line}\n".encode("utf-8", "replace"))
-
-
-def _check(result: int) -> None:
-    """Raise OSError if a call of the C library has failed."""
-    if result != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
 
 
 if __name__ == "__main__":

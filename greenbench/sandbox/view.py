@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from greenbench.sandbox.records import Limits
+
 SCRATCH, INPUTS = "/scratch", "/given"
 """Where the program works, and where the files that it is run on lie, read-only."""
 SYSTEM = (
@@ -33,6 +35,8 @@ SETTINGS = ("alternatives", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localt
 TOOLCHAINS = "java-*"
 """Settings below ``/etc`` that Debian's JDKs look for."""
 TEMPORARY = ("/tmp", "/var/tmp")  # noqa: S108 - links to the scratch folder in the program's view
+SCRATCH_FILES = 16_384
+"""What a scratch folder may hold at most; an empty file takes a kilobyte of the kernel's memory."""
 DEVICES = ("null", "zero", "full", "random", "urandom")
 
 
@@ -44,16 +48,22 @@ class View:
     links: tuple[tuple[str, str], ...]
 
 
-def view(program: Path, shown_too: Iterable[Path] = ()) -> View:
-    """Return what ``program`` is to see; ``shown_too`` are further folders or files."""
+def scratch_options(limits: Limits) -> str:
+    """Return the mount options that limit a scratch folder."""
+    return f"size={limits.scratch_bytes},nr_inodes={SCRATCH_FILES},mode=1777"
+
+
+def view(programs: Iterable[Path], shown_too: Iterable[Path] = ()) -> View:
+    """Return what ``programs`` are to see; ``shown_too`` are further folders or files."""
     system = [Path(name) for name in SYSTEM]
     links = [(str(path), str(path.readlink())) for path in system if path.is_symlink()]
     shown = [path for path in system if path.is_dir() and not path.is_symlink()]
     shown += _settings()
-    for path in (program, program.resolve()):
-        installation = _installation(path)
-        if not _is_below(installation, (*shown, *system)):
-            shown.append(installation)
+    for program in programs:
+        for path in (program, program.resolve()):
+            installation = _installation(path)
+            if not _is_below(installation, (*shown, *system)):
+                shown.append(installation)
     for path in shown_too:
         if not _is_below(path, shown):
             shown.append(path)

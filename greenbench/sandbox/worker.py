@@ -17,13 +17,13 @@ from typing import IO, TYPE_CHECKING
 from greenbench.sandbox.cgroups import ControlGroup
 from greenbench.sandbox.command import environment, fresh_uid, supervisor_command, write_inputs
 from greenbench.sandbox.finished import Finished, describe
-from greenbench.sandbox.namespaces import scratch_options
 from greenbench.sandbox.pipes import Exchange, Pipes
 from greenbench.sandbox.process import end_tree
 from greenbench.sandbox.rlimits import counted_processes, rlimits
 from greenbench.sandbox.runner import control_group, oom_kills_of
+from greenbench.sandbox.seccomp import kernel_filter
 from greenbench.sandbox.supervisor import DONE, ENDED, KILL, READY, RUN, STARTED, ProgramSpec
-from greenbench.sandbox.view import SCRATCH
+from greenbench.sandbox.view import SCRATCH, scratch_options
 
 if TYPE_CHECKING:
     from greenbench.sandbox.records import Backend, Ran, RunRequest
@@ -217,6 +217,7 @@ def _spec_file(backend: Backend, request: RunRequest) -> IO[bytes]:
         scratch_options=scratch_options(request.limits),
         limits=list(limits.values()),
         uid=fresh_uid() if backend.own_uid else None,
+        calls=kernel_filter().hex(),
     )
     file = os.fdopen(os.memfd_create("program"), "wb")
     file.write(json.dumps(spec).encode("ascii"))

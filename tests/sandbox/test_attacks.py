@@ -18,6 +18,8 @@ from pathlib import Path
 import pytest
 from sandbox.attackers import NOBODY, SECRET, alive
 
+from greenbench.sandbox import seccomp
+
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="the sandbox is made of Linux's tools"
 )
@@ -255,6 +257,110 @@ print([line.split()[1] for line in open("/proc/self/status") if line.startswith(
     effective, permitted = (word.strip("[]', ") for word in lists.split()[:2])
     assert {effective, permitted} == {"0" * 16}
     assert "'1'" in lists
+
+
+LISTED = {
+    name: numbers[os.uname().machine == "aarch64"]
+    for group in (*seccomp.REFUSED, *seccomp.ARGUMENT_RULES)
+    for name, numbers in group.calls.items()
+}
+"""System calls of the filter's list and their numbers here."""
+needs_filter = pytest.mark.skipif(bool(seccomp.missing()), reason=seccomp.missing())
+
+
+@needs_filter
+def test_listed_system_calls_are_refused(attack) -> None:
+    """In the sandbox itself, by the kernel; the record says that they are filtered."""
+    names = [name for group in seccomp.REFUSED for name in group.calls if LISTED[name] is not None]
+    code = f"""
+import ctypes, errno
+libc = ctypes.CDLL(None, use_errno=True)
+for name, number in {[(name, LISTED[name]) for name in names]}:
+    result = libc.syscall(number, 0, 0, 0, 0, 0, 0)
+    if (result, ctypes.get_errno()) != (-1, errno.EPERM): print(name, result)
+print("done")
+"""
+    ran = attack(code)
+    assert ran.stdout == "done\n", ran.stderr
+    assert ran.isolation["system_calls"] == "filtered"
+
+
+@needs_filter
+def test_system_calls_are_refused_by_their_arguments(attack) -> None:
+    """Sockets of virtual machines and of the kernel, new namespaces, typing into a terminal.
+
+    What programs need goes on to work.
+    """
+    code = f"""
+import ctypes, errno, os, socket, sys, threading
+libc = ctypes.CDLL(None, use_errno=True)
+def error(name, *arguments):
+    result = libc.syscall({LISTED}.get(name, name), *arguments)
+    return errno.errorcode[ctypes.get_errno()] if result == -1 else "allowed"
+print(*(error("socket", family, 1, 0) for family in (40, 38, 16, 17)))
+print(error("clone", 0x10000011, 0, 0, 0, 0), error("clone3", 0, 0), error(470), error(1 << 30))
+print(error("ioctl", 0, 0x5412, b"x"), error("ioctl", 0, (1 << 32) + 0x5412, b"x"))
+print(error("personality", 0x0040000), error("personality", 0xFFFFFFFF))
+for family in (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6):
+    socket.socket(family).close()
+thread = threading.Thread(target=print, args=("a thread",)); thread.start(); thread.join()
+sys.stdout.flush()
+if os.fork() == 0: os.execvp("sh", ["sh", "-c", "echo a shell"])
+os.wait()
+"""
+    assert attack(code).stdout.splitlines() == [
+        "EAFNOSUPPORT EAFNOSUPPORT EAFNOSUPPORT EAFNOSUPPORT",
+        "EPERM ENOSYS ENOSYS ENOSYS",
+        "EPERM EPERM",
+        "EPERM allowed",
+        "a thread",
+        "a shell",
+    ]
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="other processors have no int 0x80")
+def test_system_calls_of_32_bits_are_refused(attack) -> None:
+    """They have numbers of their own, by which keys could be reached (288 is keyctl there)."""
+    code = """
+import ctypes, mmap
+page = mmap.mmap(-1, 4096, prot=7)
+page.write(bytes.fromhex("b820010000cd80c3"))  # eax = 288; int 0x80; return
+address = ctypes.addressof(ctypes.c_char.from_buffer(page))
+print(ctypes.CFUNCTYPE(ctypes.c_int)(address)())
+"""
+    ran = attack(code)
+    assert ran.stdout == "-38\n" or ran.signal == "SIGSEGV"  # as on kernels without 32 bits
+
+
+def test_keys_of_the_caller_cannot_be_read(attack) -> None:
+    """A key of the caller's session can be neither found nor read nor seen in a list."""
+    code = f"""
+import ctypes
+libc = ctypes.CDLL(None)
+buffer = ctypes.create_string_buffer(100)
+KEYCTL, REQUEST, ADD = {LISTED["keyctl"]}, {LISTED["request_key"]}, {LISTED["add_key"]}
+found = [libc.syscall(REQUEST, b"user", b"callers-key", None, 0)]
+found += [libc.syscall(KEYCTL, 10, ring, b"user", b"callers-key", 0) for ring in (-3, -4, -5)]
+for key in found:
+    if libc.syscall(KEYCTL, 11, key, buffer, 100) > 0: print(buffer.value)
+for path in ("/proc/keys", "/proc/key-users"):
+    try: print(open(path).read())
+    except OSError: pass
+"""
+    assert attack(code).stdout.strip() == ""
+
+
+def test_empty_files_are_limited_too(attack) -> None:
+    """Each takes memory of the kernel, which no limit of a process counts."""
+    code = """
+files = 0
+try:
+    while files < 100_000: open(f"f{files}", "w").close(); files += 1
+except OSError as error: print(files, error.strerror)
+"""
+    files, why = attack(code, wall_seconds=20, cpu_seconds=10).stdout.split(maxsplit=1)
+    assert int(files) < 16_384
+    assert why.strip() == "No space left on device"
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="there is no g++ on PATH")

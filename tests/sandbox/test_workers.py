@@ -17,11 +17,15 @@ import pytest
 from sandbox.attackers import PYTHON, alive, program
 
 from greenbench import sandbox
+from greenbench.sandbox import seccomp
 from greenbench.sandbox import workers as workers_module
 from greenbench.sandbox.processes import children
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the sandbox is Linux's")
 
+ADD_KEY, REQUEST_KEY, KEYCTL = (
+    numbers[os.uname().machine == "aarch64"] for numbers in seccomp.REFUSED[0].calls.values()
+)
 LOOK_AROUND = """
 import os
 processes = [name for name in os.listdir("/proc") if name.isdecimal()]
@@ -126,6 +130,23 @@ except OSError: pass
     leaver, finder = attacks(program(leave), program(find))
     assert leaver.stdout == "True\n"
     assert finder.stdout == "False\n"
+
+
+def test_no_key_is_left_for_the_next_program(attacks) -> None:
+    """In none of the keyrings that the kernel has for a thread, a session or a user."""
+    leave = f"""
+import ctypes
+libc = ctypes.CDLL(None)
+for ring in (-1, -2, -3, -4, -5): libc.syscall({ADD_KEY}, b"user", b"left", b"left", 4, ring)
+"""
+    find = f"""
+import ctypes
+libc = ctypes.CDLL(None)
+print(libc.syscall({REQUEST_KEY}, b"user", b"left", None, 0))
+for ring in (-3, -4, -5): print(libc.syscall({KEYCTL}, 10, ring, b"user", b"left", 0))
+"""
+    _, finder = attacks(program(leave), program(find))
+    assert finder.stdout == "-1\n" * 4
 
 
 def test_the_shared_interpreter_cannot_be_patched(attacks) -> None:

@@ -287,12 +287,13 @@ def _run_all(splits: PairSplits, outputs: Sequence[str]) -> tuple[list[ProgramOu
 
 def _lacking_isolation(programs: Sequence[ProgramOutcome]) -> list[str]:
     """Say what protection the programs ran without."""
-    networks: dict[str, None] = {}
+    warnings: dict[str, None] = {}
     for program in programs:
-        if program.isolation is not None:
-            networks[program.isolation.network] = None
-    warnings = []
-    for network in networks:
+        if program.isolation is None:
+            continue
+        network, calls = program.isolation.network, program.isolation.system_calls
         if network.startswith("not isolated"):
-            warnings.append(f"translations ran with the network {network}")
-    return warnings
+            warnings[f"translations ran with the network {network}"] = None
+        if calls.startswith("not filtered"):
+            warnings[f"translations ran with system calls {calls}"] = None
+    return list(warnings)

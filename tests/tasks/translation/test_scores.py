@@ -362,14 +362,20 @@ def test_what_is_kept_of_an_answer_gives_the_same_scores(splits: PairSplits) -> 
 def test_programs_that_ran_without_isolation_are_reported(
     monkeypatch: pytest.MonkeyPatch, splits: PairSplits
 ) -> None:
-    """Where the network could not be shut off, the score says so, once."""
+    """Where the network or system calls could not be shut off, the score says so, once."""
     from greenbench import sandbox
 
     line = "not isolated: no namespaces here"
     weak = ProgramOutcome(
         outcome="passed",
         isolation=sandbox.Isolation(
-            backend="none", network=line, processes="", user="", files="", sums=""
+            backend="none",
+            network=line,
+            processes="",
+            user="",
+            files="",
+            sums="",
+            system_calls="not filtered: no list",
         ),
     )
 
@@ -378,6 +384,7 @@ def test_programs_that_ran_without_isolation_are_reported(
 
     monkeypatch.setattr(run_tests, "judge", judge_weakly)
     judged = judge(splits.test, targets(splits.test))
-    assert [d for d in judged.doubts if "network" in d] == [
-        f"translations ran with the network {line}"
+    assert [d for d in judged.doubts if d.startswith("translations ran with")] == [
+        f"translations ran with the network {line}",
+        "translations ran with system calls not filtered: no list",
     ]
