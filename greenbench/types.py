@@ -166,6 +166,8 @@ class Judged:
     task keeps none."""
     degenerate: tuple[str, ...] = ()
     """Why the outputs are no prediction at all: one answer for everything."""
+    tools: Mapping[str, str] = field(default_factory=dict)
+    """Compilers and interpreters that ran the outputs, with versions; empty if none were run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

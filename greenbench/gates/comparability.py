@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from greenbench.gates.expression import ALLOWED
+from greenbench.gates.expression import ALLOWED, RUN_METRICS
 from greenbench.gates.metrics import scope
 
 if TYPE_CHECKING:
@@ -23,13 +23,17 @@ def differences(
 ) -> dict[str, tuple[str, str]]:
     """Return what keeps two cells from being compared: its name to what each has.
 
-    ``gate`` says whether joules matter; without one they do.
+    ``gate`` says whether joules and programs that were run matter; without one they do.
     """
     here, there = _facts(cell), _facts(other)
     if gate is None:
         here["scope"], there["scope"] = cell.record.scope, other.record.scope
     elif gate.about.kind == "energy":
         here["scope"], there["scope"] = scope(gate, cell.record), scope(gate, other.record)
+    if gate is None or gate.metric in RUN_METRICS:
+        tools, other_tools = _tools(cell.record), _tools(other.record)
+        if tools and other_tools:  # records of earlier versions do not have them
+            here["tools"], there["tools"] = tools, other_tools
     found = {}
     for name in _DIFFERENCES:
         if name in here and here[name] != there[name]:
@@ -102,6 +106,15 @@ def _model(record: CellRecord) -> str:
     checkpoint = record.checkpoint
     version = checkpoint.get("revision") or checkpoint.get("sha256")
     return f"{record.model} {_short(version)}".strip()
+
+
+def _tools(record: CellRecord) -> str:
+    """Return what ran the outputs of all rounds, with versions; empty if nothing is known."""
+    named: dict[str, None] = {}
+    for one_round in record.rounds:
+        for tool, version in one_round.judged.tools.items():
+            named[f"{tool} {version}"] = None
+    return ", ".join(named)
 
 
 def _short(digest: object) -> str:

@@ -25,8 +25,24 @@ Form = Literal["number", "ratio", "difference"]
 SAVED = "saved"
 STAGES = ("data", "architecture", "training", "inference")
 OPERATORS = ("<=", ">=", "<", ">")
-ALLOWED = ("host", "device", "driver", "power_limit", "profile", "data", "model", "scope", "new")
-"""Differences that keep two cells from being compared; ``new`` is a cell the compared run lacks."""
+ALLOWED = (
+    "host",
+    "device",
+    "driver",
+    "power_limit",
+    "profile",
+    "data",
+    "model",
+    "scope",
+    "tools",
+    "new",
+)
+"""Differences that keep two cells from being compared; ``new`` is a cell the compared run lacks.
+
+``tools`` are the compilers and interpreters that ran T1's translations.
+"""
+RUN_METRICS = ("pass_at_1", "compile_rate", "j_per_correct")
+"""Metrics that come of running translations, and so depend on compilers and interpreters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

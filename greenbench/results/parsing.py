@@ -126,7 +126,12 @@ def judged(fields: Fields) -> Judged:
         references=fields.fields("references").values(optional_numbers),
         outcomes=outcomes(fields.fields("outcomes")),
         degenerate=fields.texts("degenerate"),
+        tools=_tools(fields.fields("tools")),
     )
+
+
+def _tools(fields: Fields) -> dict[str, str]:
+    return {name: fields.text(name) for name in fields.whole()}
 
 
 def outcomes(fields: Fields) -> Facts:

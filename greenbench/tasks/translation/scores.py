@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from greenbench.stats.wilson import wilson
 from greenbench.tasks.translation import cleaning
 from greenbench.tasks.translation.execution import run_tests
+from greenbench.tasks.translation.execution.tool_versions import tool_versions
 from greenbench.types import Judged, Metric
 
 if TYPE_CHECKING:
@@ -84,7 +85,14 @@ def judge(splits: PairSplits, outputs: Sequence[str], baselines: DummyBaselines)
         doubts=tuple(doubts),
         correct=correct,
         outcomes=translation_answers.record(answers),
+        tools=_tools(splits) if result.programs else {},
     )
+
+
+def _tools(splits: PairSplits) -> dict[str, str]:
+    """Return the tools that run the translations, with versions."""
+    kinds = [type(pair.tests) for pair in splits.test if pair.tests is not None]
+    return tool_versions(splits.test[0].language, kinds[0])
 
 
 def _failures(programs: Sequence[ProgramOutcome]) -> dict[str, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import platform
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -357,6 +358,14 @@ def test_what_is_kept_of_an_answer_gives_the_same_scores(splits: PairSplits) -> 
     for name, value in again.items():
         assert value == pytest.approx(judged.quality[name].value)
     assert int(kept.right.sum()) == judged.correct == 9
+
+
+def test_what_ran_the_programs_stands_in_the_record(splits: PairSplits) -> None:
+    """Compilers and interpreters with their versions; nothing if no program was run."""
+    ran = judge(splits.test, targets(splits.test))
+    assert ran.tools == {"python": f"CPython {platform.python_version()}"}
+    untested = [replace(pair, tests=None) for pair in splits.test]
+    assert judge(untested, targets(untested)).tools == {}
 
 
 def test_programs_that_ran_without_isolation_are_reported(
