@@ -19,7 +19,7 @@ from greenbench.types import CHANNELS, Energy, Quantity
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-RANDOM = ("resolution", "edges", "stall")
+RANDOM = ("resolution", "edges", "stall", "jump")
 """Causes that strike each round anew.
 
 All others are the same in every round of a session and do not average out.

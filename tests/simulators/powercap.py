@@ -79,6 +79,14 @@ class Zone:
         with self._lock:
             self._start -= joules
 
+    def jump(self, joules: float) -> None:
+        """Let the counter show ``joules`` more from now on, though nothing was used."""
+        self.fall(-joules)
+
+    def restart(self) -> None:
+        """Let the counter begin at 0 again, as a reset does."""
+        self.fall(self._counter_j())
+
     def forbid(self) -> None:
         """Take everybody's permission to read the counter. Root reads it all the same."""
         self._allow(0)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from greenbench.machine.energy.power_sensor import PowerTrace, cross_checked
 from greenbench.machine.energy.readings import FINE, Reading, total
-from greenbench.machine.energy.sampler import OFTEN_S, SELDOM_S, Sampler
+from greenbench.machine.energy.sampler import Sampler
 from greenbench.machine.energy.sensors import nothing, read_errors
 from greenbench.machine.energy.track import Mark, Track
 
@@ -115,8 +115,7 @@ class Counters:
         self._lock = threading.Lock()
         self._release = close
         self._owner = os.getpid()
-        integrates = any(sensor.power is not None for sensor in sensors)
-        self.sampler = Sampler(self._tick, also, OFTEN_S if integrates else SELDOM_S)
+        self.sampler = Sampler(self._tick, also)
         self.sampler.start()
 
     @property

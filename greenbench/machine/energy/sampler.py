@@ -13,31 +13,29 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 OFTEN_S = 0.1
-"""Between two readings if a power sensor is integrated: a GPU's cell leaves the CPU room for it."""
-SELDOM_S = 0.5
-"""Between two readings of RAPL alone, and of temperatures and clocks.
+"""Between two readings of the counters: a counter that stands still for longer shows it.
 
-A wrap takes minutes; and if every core computes, each wake-up holds all of them up: ten a second
-cost 2 to 3 % on two cores, two a second about 1 %.
+A wake-up holds up a computation on all cores, and costs 0.2 to 0.3 ms of one core when all are
+busy.
 """
+SELDOM_S = 0.5
+"""Between two readings of temperatures and clocks."""
 
 
 class Sampler(threading.Thread):
     """Calls a function again and again until it is stopped."""
 
-    def __init__(
-        self, tick: Callable[[], None], also: Callable[[], None], interval_s: float
-    ) -> None:
-        """Call ``tick`` every ``interval_s``, and ``also`` every ``SELDOM_S``."""
+    def __init__(self, tick: Callable[[], None], also: Callable[[], None]) -> None:
+        """Call ``tick`` every ``OFTEN_S``, and ``also`` every ``SELDOM_S``."""
         super().__init__(name="greenbench sampler", daemon=True)
         self.cpu_seconds = 0.0
         """CPU seconds that the thread itself has used."""
         self.ticks = 0
         self.since = time.perf_counter()
-        self.interval_s = interval_s
+        self.interval_s = OFTEN_S
         self._tick = tick
         self._also = also
-        self._ticks_between_also = round(SELDOM_S / interval_s)
+        self._ticks_between_also = round(SELDOM_S / OFTEN_S)
         self._stop_requested = threading.Event()
         self._error: Exception | None = None
 

@@ -11,6 +11,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from greenbench.machine.energy.gaps import Hidden, History, hidden
 from greenbench.machine.energy.readings import FINE, Reading, resolution, step
 
 if TYPE_CHECKING:
@@ -39,8 +40,8 @@ class Mark:
     joules: float
     faults: int
     dropped: int
-    stalled_s: float
-    """Seconds so far in which the counter stood still longer than it should."""
+    remembered: int
+    """Readings so far that the track's history holds."""
     unread_s: float
     """Seconds so far between readings that were too far apart."""
     watts: float | None
@@ -74,7 +75,7 @@ class Track:
         self._last: _Sample | None = None
         self._suspect: _Suspect | None = None
         self._moved_at = -math.inf
-        self._stalled_s = 0.0
+        self._history = History()
         self._unread_s = 0.0
         self._recent: deque[tuple[float, float]] = deque(maxlen=MEMORY)
 
@@ -111,7 +112,7 @@ class Track:
             joules=self.joules,
             faults=len(self.faults),
             dropped=self.dropped,
-            stalled_s=self._stalled_s + self._standing_s(),
+            remembered=len(self._history),
             unread_s=self._unread_s,
             watts=self._watts(),
         )
@@ -128,11 +129,14 @@ class Track:
             period = f"it moves about every {self.counter.update_s:.3g} s"
             reason = f"{self.counter.name} did not move in {seconds:.3f} s ({period})"
             return Reading(reason=reason)
+        faults = self._hidden(start, end)
+        uncertainty = _uncertainty(self.counter, start, end, seconds) | _fault_joules(faults)
+        edge_warnings = _warnings(self.counter, start, end, seconds)
         return Reading(
             joules=joules,
-            uncertainty=_uncertainty(self.counter, start, end, seconds),
+            uncertainty=uncertainty,
             coarse=self.counter.quantum_s > FINE * seconds,
-            doubts=_warnings(self.counter, start, end, seconds),
+            doubts=(*edge_warnings, *_fault_warnings(self.counter, faults, joules, seconds)),
         )
 
     def _step(self, earlier: _Sample, later: _Sample) -> Reading:
@@ -148,7 +152,6 @@ class Track:
             if pause_s > UNREAD_S:
                 self._unread_s += pause_s
         if joules > 0 or self._last is None:
-            self._stalled_s += self._standing_s()
             self._moved_at = new.at
         else:
             self._note_standstill(new.at)
@@ -156,6 +159,7 @@ class Track:
         self._suspect = None
         self.joules += joules
         self._recent.append((new.at, self.joules))
+        self._history.add(new.at, self.joules)
 
     def _note_standstill(self, now: float) -> None:
         still_s = now - self._moved_at
@@ -163,12 +167,10 @@ class Track:
             self.faults.append(f"{self.counter.name} stood still for {still_s:.1f} s")
             self._moved_at = now  # this standstill is noted: the next one begins here
 
-    def _standing_s(self) -> float:
-        """Return for how long the counter has not moved, if that is longer than it should be."""
-        if self._last is None:
-            return 0.0
-        still_s = self._last.at - self._moved_at
-        return still_s if still_s > 2 * self.counter.update_s else 0.0
+    def _hidden(self, start: Mark, end: Mark) -> Hidden:
+        edges = (start.at, start.joules), (end.at, end.joules)
+        stretches = self._history.stretches(*edges, start.remembered)
+        return hidden(stretches, start.watts, self.counter.update_s, self.counter.quantum_s)
 
     def _watts(self) -> float | None:
         """Return the mean watts over the last few updates of the counter."""
@@ -181,11 +183,10 @@ class Track:
 
 
 def _uncertainty(counter: Counter, start: Mark, end: Mark, seconds: float) -> dict[str, float]:
-    """Return the standard uncertainties in joules of a window, by cause.
+    """Return the standard uncertainties in joules that the edges of a window leave, by cause.
 
     ``resolution`` is that of the counter. ``edges`` is what the counter ran longer or shorter than
-    the clock, because reading both takes time: up to that much lies on the wrong side. ``stall`` is
-    what a counter that paused may have lost.
+    the clock, because reading both takes time: up to that much lies on the wrong side.
     """
     quantum_s = counter.quantum_s
     joules = end.joules - start.joules
@@ -193,29 +194,51 @@ def _uncertainty(counter: Counter, start: Mark, end: Mark, seconds: float) -> di
     before_w = mean_w if start.watts is None else start.watts
     end_w = mean_w if end.watts is None else end.watts
     edges_s = abs((end.at - start.at) - seconds)
-    uncertainty = {
+    return {
         "resolution": resolution(quantum_s, before_w, end_w),
         "edges": edges_s * mean_w / math.sqrt(3),
     }
-    stalled_s = max(0.0, end.stalled_s - start.stalled_s)
-    if stalled_s > 0:
-        moving_s = max(seconds - stalled_s, quantum_s)
-        uncertainty["stall"] = stalled_s * joules / moving_s / math.sqrt(3)
-    return uncertainty
+
+
+def _fault_joules(faults: Hidden) -> dict[str, float]:
+    """Return the standard uncertainties in joules that possible faults leave in a window, by cause.
+
+    ``stall`` is what a counter that paused or fell may have lost, ``jump`` what one that jumped may
+    have added. Each joule of that is as likely as any other (JCGM 100:2008, 4.3.7).
+    """
+    joules = {"stall": faults.paused_j + faults.dip_j, "jump": faults.jump_j}
+    return {cause: most / math.sqrt(3) for cause, most in joules.items() if most > 0}
 
 
 def _warnings(counter: Counter, start: Mark, end: Mark, seconds: float) -> tuple[str, ...]:
-    """Return what a reader should know of the counter in the window."""
-    name = counter.name
+    """Return what a reader should know of the counter's readings in the window."""
     warnings = []
     dropped = end.dropped - start.dropped
     if dropped:
-        warnings.append(f"{dropped} reading(s) of the {name} were impossible and were left out")
-    stalled_s = end.stalled_s - start.stalled_s
-    if stalled_s > FINE * seconds:
-        pauses = f"{stalled_s:.1f} of {seconds:.1f} s, now and then"
-        warnings.append(f"the {name} stood still for {pauses}")
+        warnings.append(
+            f"{dropped} reading(s) of the {counter.name} were impossible and were left out"
+        )
     unread_s = end.unread_s - start.unread_s
     if unread_s:
-        warnings.append(f"the {name} was not read for {unread_s:.1f} of {seconds:.1f} s")
+        warnings.append(f"the {counter.name} was not read for {unread_s:.1f} of {seconds:.1f} s")
+    return tuple(warnings)
+
+
+def _fault_warnings(
+    counter: Counter, faults: Hidden, joules: float, seconds: float
+) -> tuple[str, ...]:
+    """Return the faults that may have changed a window's joules by more than 5 %."""
+    warnings = []
+    if faults.paused_s > FINE * seconds:
+        pauses = f"{faults.paused_s:.1f} of {seconds:.1f} s, now and then"
+        warnings.append(f"the {counter.name} stood still for {pauses}")
+    for possible_j, fewer, fault in (
+        (faults.dip_j, "fewer", "a standstill or a fall"),
+        (faults.jump_j, "more", "a jump"),
+    ):
+        if possible_j > FINE * joules:
+            warnings.append(
+                f"the {counter.name} counted {possible_j:.1f} J {fewer} in one moment than before "
+                f"and after it: work of that moment, or {fault} of the counter; the +- holds both"
+            )
     return tuple(warnings)
