@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from greenbench.sandbox.folders import is_old
+
 if TYPE_CHECKING:
     from greenbench.sandbox.records import Limits
 
@@ -24,6 +26,7 @@ WRAPPERS = 8
 """Processes of ours that are counted with the program's."""
 CONTROLLERS = ("memory", "pids")
 _MEMORY_LIMITS = ("memory.max", "memory.limit_in_bytes", "memory.memsw.limit_in_bytes")
+_PREFIX = "greenbench-"
 _REMOVAL_SECONDS = 5.0
 _numbers = itertools.count()
 
@@ -66,7 +69,8 @@ def make_group(limits: Limits) -> ControlGroup | str:
     parents = _usable_parents()
     if isinstance(parents, str):
         return parents
-    name = f"greenbench-{os.getpid()}-{next(_numbers)}"
+    _remove_leftovers(tuple(dict.fromkeys(parents.values())))
+    name = f"{_PREFIX}{os.getpid()}-{next(_numbers)}"
     folders = [parent / name for parent in dict.fromkeys(parents.values())]
     group = ControlGroup(folders=tuple(folders))
     try:
@@ -78,6 +82,22 @@ def make_group(limits: Limits) -> ControlGroup | str:
         group.remove()
         return f"no control group can be made in {parents['memory']} ({error.strerror})"
     return group
+
+
+@functools.cache
+def _remove_leftovers(places: tuple[Path, ...]) -> None:
+    """Remove the groups that killed sessions left: not fresh, and without their process.
+
+    The kernel refuses to remove one with processes in it.
+    """
+    for place in places:
+        for group in place.glob(f"{_PREFIX}*-*"):
+            pid = group.name.removeprefix(_PREFIX).partition("-")[0]
+            if Path("/proc", pid).exists():
+                continue
+            with contextlib.suppress(OSError):  # in use, or removed meanwhile
+                if is_old(group.stat().st_mtime):
+                    group.rmdir()
 
 
 def _limit_memory(folder: Path, total_bytes: int) -> None:

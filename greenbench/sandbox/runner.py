@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path, PurePosixPath
@@ -15,6 +14,7 @@ from greenbench.sandbox import bubblewrap
 from greenbench.sandbox.cgroups import ControlGroup, make_group
 from greenbench.sandbox.command import STARTED, fresh_uid, home, program_command, write_inputs
 from greenbench.sandbox.finished import Finished, describe
+from greenbench.sandbox.folders import locked_folder
 from greenbench.sandbox.process import RunningProcess
 from greenbench.sandbox.processes import oom_kills
 from greenbench.sandbox.records import LIMITS, Backend, Ran, RunRequest
@@ -172,8 +172,7 @@ def _failure(backend: Backend) -> str | None:
 
 def _run(backend: Backend, request: RunRequest) -> Ran:
     limits = request.limits
-    with tempfile.TemporaryDirectory(prefix="sandbox-") as name, control_group(limits) as group:
-        folder = Path(name).resolve()
+    with locked_folder() as folder, control_group(limits) as group:
         uid = fresh_uid() if backend.own_uid else None
         write_inputs(backend, folder, request.contents(), uid)
         procs_files = group.procs_files if isinstance(group, ControlGroup) else ()

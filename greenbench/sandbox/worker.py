@@ -7,16 +7,15 @@ import os
 import select
 import socket
 import subprocess
-import tempfile
 import time
 from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from greenbench.sandbox.cgroups import ControlGroup
 from greenbench.sandbox.command import environment, fresh_uid, supervisor_command, write_inputs
 from greenbench.sandbox.finished import Finished, describe
+from greenbench.sandbox.folders import locked_folder
 from greenbench.sandbox.pipes import Exchange, Pipes
 from greenbench.sandbox.process import end_tree
 from greenbench.sandbox.rlimits import counted_processes, rlimits
@@ -55,8 +54,7 @@ class Worker:
             raise
 
     def _start(self, interpreter: str, request: RunRequest) -> None:
-        name = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="sandbox-"))
-        folder = Path(name).resolve()
+        folder = self._stack.enter_context(locked_folder())
         total_bytes = request.limits.total_bytes + SUPERVISOR_BYTES
         limits = replace(request.limits, total_bytes=total_bytes)
         self._group = self._stack.enter_context(control_group(limits))

@@ -224,18 +224,18 @@ print("left")
     assert not alive(token)
 
 
-@pytest.mark.parametrize("target", ["0", "-1", "os.getppid()"], ids=["group", "all", "parent"])
-def test_a_program_that_stops_others_does_not_hold_its_caller(attack, target: str) -> None:
+def test_a_program_that_stops_others_does_not_hold_its_caller(attack) -> None:
     """Whomever it stops, with whichever signal, it is ended in time and nothing of it is left."""
     token = secrets.token_hex(8)
-    code = f"""
+    code = """
 import os, signal, time
 for name in ("SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGSTOP"):
-    try: os.kill({target}, getattr(signal, name))
-    except OSError: pass
+    for target in (os.getppid(), 1, -1, 0):
+        try: os.kill(target, getattr(signal, name))
+        except OSError: pass
 time.sleep(99)
 """
-    ran = attack(code, token, wall_seconds=1)
+    ran = attack(code, token, wall_seconds=0.5)
     assert (ran.end, ran.signal) == ("timeout", None)
     assert not alive(token)
 
