@@ -13,6 +13,7 @@ from greenbench.errors import UsageError
 from greenbench.experiment import matrix, profiles
 from greenbench.experiment.cells import cells_of
 from greenbench.experiment.settings import resolve_settings
+from greenbench.machine import launchers
 from greenbench.run.cell_result import SessionMemory
 from greenbench.run.inputs import TaskInputs, task_inputs
 from greenbench.run.instruments import Instruments
@@ -77,6 +78,8 @@ class Session:
     def check(self, selected: Sequence[Cell]) -> None:
         """Find contradicting options and an unfit results folder; raises UsageError."""
         self.selected = tuple(selected)
+        if selected:
+            launchers.check()
         for task in self.tasks:
             self.inputs(task)
         self.results.check_folder()
@@ -103,6 +106,7 @@ class Session:
             self.messages.show(f"{task}: loading or generating data, and the model")
             inputs = self.inputs(task)
             _ = inputs.dataset.facts, inputs.model.folder
+        launchers.report(self.messages.say)
         self.messages.show("opening energy counters")
         restore_leftovers(self.messages.say, control=self.settings.control == "on")
         meter = self.instruments.meter

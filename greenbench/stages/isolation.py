@@ -2,7 +2,7 @@
 
 Covers random states, Accelerate's process-wide state, torch's threads, autograd and default dtype,
 and CUDA's cache. Does not cover imports and first uses: one warm-up at the start of the session
-pays for those.
+pays for those. What launchers leave in the environment is hidden by ``machine.launchers``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import logging
-import os
 import random
 import warnings
 from typing import TYPE_CHECKING
@@ -65,8 +64,6 @@ def _reset_accelerate() -> None:
     AcceleratorState._reset_state(True)  # noqa: SLF001, FBT003  the flag resets PartialState too
     GradientState._reset_state()  # noqa: SLF001
     PartialState._reset_state()  # noqa: SLF001
-    # A launcher may have set this, and Accelerate obeys it.
-    os.environ.pop("ACCELERATE_MIXED_PRECISION", None)
 
 
 @contextlib.contextmanager

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
 
 from greenbench.errors import UnavailableError
+from greenbench.machine import launchers
 from greenbench.stages import architecture, isolation, precision, training, work, yardstick
 from greenbench.stages.cell_stages import CellStages
 from greenbench.stages.round_record import RoundRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from contextlib import AbstractContextManager
+    from collections.abc import Callable, Iterator, Sequence
 
     from torch import nn
 
@@ -87,9 +88,11 @@ class Toggles(CellStages):
             _run_once(miniature, batch, model)
             miniature.reset(0)
 
-    def quiet(self) -> AbstractContextManager[None]:
-        """Silence libraries while the stages work."""
-        return isolation.quiet()
+    @contextlib.contextmanager
+    def quiet(self) -> Iterator[None]:
+        """Silence libraries while the stages work, and hide launchers' variables from them."""
+        with isolation.quiet(), launchers.hidden():
+            yield
 
     def reset(self, seed: int) -> None:
         """Forget the last round, and reset and seed the process."""

@@ -462,6 +462,16 @@ def test_wrong_conditions_are_one_sentence(
     assert sentence in output.stderr.str()
 
 
+def test_a_session_that_a_launcher_started_several_times_is_refused(
+    suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing runs, and the sentence says how many there are and what to do."""
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    output = run_here(suite)
+    assert output.ret == pytest.ExitCode.USAGE_ERROR
+    assert "WORLD_SIZE=2: a launcher" in output.stderr.str()
+
+
 @pytest.mark.parametrize(
     ("difference", "how"), [("0", "to the last bit"), ("1e-7", "within the rounding of FP32")]
 )

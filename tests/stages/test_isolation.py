@@ -53,19 +53,17 @@ def test_reset_puts_torch_back() -> None:
     assert torch.is_grad_enabled()
 
 
-def test_reset_forgets_what_accelerate_was_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Precision and accumulation of a cell stay neither in Accelerate nor in the environment."""
+def test_reset_forgets_what_accelerate_was_told() -> None:
+    """Precision and accumulation of a cell stay not in Accelerate."""
     from accelerate import Accelerator
     from accelerate.state import AcceleratorState, GradientState
 
     isolation.reset(0)
     first = Accelerator(mixed_precision="bf16", gradient_accumulation_steps=4, cpu=True)
     assert (first.mixed_precision, first.gradient_accumulation_steps) == ("bf16", 4)
-    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "bf16")
     isolation.reset(0)
     assert AcceleratorState._shared_state == {}
     assert GradientState._shared_state == {}
-    assert "ACCELERATE_MIXED_PRECISION" not in os.environ
     second = Accelerator(cpu=True)
     assert (second.mixed_precision, second.gradient_accumulation_steps) == ("no", 1)
 
