@@ -103,11 +103,6 @@ class Suite:
                 self.session.results.record(record)
         except GreenbenchError as error:
             self.summary.problems.append(str(error))
-        except OSError as error:
-            self.summary.problems.append(
-                f"{record['id']}: its results could not be written ({error}); "
-                "the table below has them"
-            )
 
     # --- the end ----------------------------------------------------------------------------------
 

@@ -7,9 +7,11 @@ controlling process. ``results.loading`` reads them back.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import tempfile
+import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,27 +21,62 @@ from greenbench.options import Options, differences
 from greenbench.results.record import SCHEMA, Json, builtin
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 
 STAMP = "%Y%m%dT%H%M%SZ"
 PROBE_BYTES = 1 << 20
 """Free space that the results folder must have before the first cell; a record takes some 10 kB."""
+WITHOUT_LINKS = frozenset(
+    {
+        *(errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EACCES),
+        *(errno.EINVAL, errno.EMLINK, errno.EXDEV),
+    }
+)
+"""How file systems say that they have no hard links: exFAT, FAT, 9p, SMB and those on FUSE."""
+WITHOUT_SYNC = frozenset({errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS})
+MEMORY = Path("/dev/shm")  # noqa: S108  files are made in a folder of their own
 
 
-def check_folder(folder: Path) -> None:
-    """Make ``folder`` and write to it before the first cell; raises UsageError if that fails."""
+def check_folder(folder: Path, variants: Iterable[str] = ()) -> None:
+    """Make ``folder`` and do in it, before the first cell, what the results will need.
+
+    Raises UsageError if that fails, or if the file of one of ``variants`` cannot be named.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder) as probe:
-            probe.write(b"\0" * PROBE_BYTES)
-            probe.flush()
-            os.fsync(probe.fileno())
+        _try_out(folder / f".greenbench-{uuid.uuid4().hex[:12]}.tmp")
     except OSError as error:
         raise UsageError(
             f"{folder}: results cannot be written here ({error.strerror or error}); "
             "free or mend it, or give another folder with --green-results"
         ) from error
+    for variant in variants:
+        try:
+            file_name(folder, variant, now_stamp()).exists()
+        except OSError as error:
+            raise UsageError(
+                f"{folder}: the results file of {variant} cannot be named here ({error.strerror}); "
+                "give the variant a shorter name, or another folder with --green-results"
+            ) from error
+
+
+def _try_out(path: Path) -> None:
+    """Make a file as the first cell does, and replace it as further ones do; raises OSError."""
+    text = " " * PROBE_BYTES
+    try:
+        if not _made(path, text):
+            raise OSError(errno.EEXIST, "a file that was not made is there")
+        write_atomically(path, text)
+        if path.stat().st_size != len(text):
+            raise OSError(errno.EIO, "what was written is not what is there")
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def file_name(folder: Path, variant: str, stamp: datetime) -> Path:
+    """Return the path of a variant's results file."""
+    return folder / f"{variant}_{stamp.strftime(STAMP)}.json"
 
 
 def now_stamp() -> datetime:
@@ -53,36 +90,66 @@ class Recorder:
     def __init__(self, folder: Path, started: datetime, header: Mapping[str, Any]) -> None:
         """``header`` is what all files of the session share: profile, session, environment."""
         self._folder, self._started, self._header = folder, started, dict(header)
-        self._runs: dict[str, tuple[Path, dict[str, Any]]] = {}
+        self._runs: dict[str, dict[str, Any]] = {}
+        self._paths: dict[str, Path] = {}
+        self._copies: dict[str, Path] = {}
 
     @property
     def paths(self) -> tuple[Path, ...]:
         """Files written so far."""
-        return tuple(path for path, _ in self._runs.values())
+        return tuple(self._paths.values())
 
     def note(self, facts: Mapping[str, Any]) -> None:
         """Add ``facts`` to what the session's files share, before the first of them is written."""
         self._header |= builtin(facts)
 
     def conclude(self, **facts: Any) -> None:
-        """Add the session's end (``conclusion``, ``gates``) to all its files; raises OSError."""
-        for path, run in self._runs.values():
+        """Add the session's end (``conclusion``, ``gates``) to all its files.
+
+        Raises OSError, once all were tried.
+        """
+        errors = []
+        for variant, run in self._runs.items():
             run.update(builtin(facts))
-            write_atomically(path, json.dumps(run, indent=1, allow_nan=False))
+            try:
+                self._write(variant)
+            except OSError as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
 
     def append(self, record: Json, options: Options) -> Path:
-        """Add a cell's record to the file of its variant, which has ``options``; raises OSError."""
+        """Add a cell's record to the file of its variant, which has ``options``.
+
+        Raises OSError if it cannot be written; the next writing of the file has the record too.
+        """
         variant = record["variant"]
-        path, run = self._runs.get(variant, (None, self._run(variant, options)))
+        run = self._runs.setdefault(variant, self._run(variant, options))
         run["energy_sources"] |= record["energy_sources"]
         run["cells"] = _with_latest(run["cells"], record)
-        text = json.dumps(run, indent=1, allow_nan=False)
-        if path is None:
-            path = self._claim(variant, text)
+        return self._write(variant)
+
+    def copy_elsewhere(self, variant: str) -> Path:
+        """Write the file of ``variant`` to a folder for temporary files, on disk or in memory.
+
+        For records that the results folder does not take. Raises OSError if no folder takes them.
+        """
+        if variant not in self._copies:
+            self._copies[variant] = _copy_of(self._text(variant), f"{variant}.json")
         else:
-            write_atomically(path, text)
-        self._runs[variant] = path, run
+            write_atomically(self._copies[variant], self._text(variant))
+        return self._copies[variant]
+
+    def _write(self, variant: str) -> Path:
+        path = self._paths.get(variant)
+        if path is None:
+            path = self._paths[variant] = self._claim(variant, self._text(variant))
+        else:
+            write_atomically(path, self._text(variant))
         return path
+
+    def _text(self, variant: str) -> str:
+        return json.dumps(self._runs[variant], indent=1, allow_nan=False)
 
     def _run(self, variant: str, options: Options) -> dict[str, Any]:
         own = {"options": builtin(options), "differs_from_baseline": builtin(differences(options))}
@@ -90,21 +157,58 @@ class Recorder:
         return {"schema": SCHEMA, "variant": variant, **own, **self._header, **later}
 
     def _claim(self, variant: str, text: str) -> Path:
-        """Take a file name that no other session has; sessions of one second get the next ones.
-
-        The file appears with its whole text: a link to a finished file is made, or the name is
-        taken.
-        """
+        """Take a file name that no other session has; sessions of one second get the next ones."""
         stamp = self._started
         while True:
-            path = self._folder / f"{variant}_{stamp.strftime(STAMP)}.json"
-            with _written(path, text) as finished:
-                try:
-                    path.hardlink_to(finished)
-                except FileExistsError:
-                    stamp += timedelta(seconds=1)
-                else:
-                    return path
+            path = file_name(self._folder, variant, stamp)
+            if _made(path, text):
+                return path
+            stamp += timedelta(seconds=1)
+
+
+def _copy_of(text: str, name: str) -> Path:
+    try:
+        return _copy_in(Path(tempfile.gettempdir()), text, name)
+    except OSError:  # often it is on the disk that is full
+        return _copy_in(MEMORY, text, name)
+
+
+def _copy_in(place: Path, text: str, name: str) -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="greenbench-", dir=place))
+    try:
+        write_atomically(folder / name, text)
+    except OSError:
+        folder.rmdir()
+        raise
+    return folder / name
+
+
+def _made(path: Path, text: str) -> bool:
+    """Make ``path`` with its whole text; return False if the name is taken. Raises OSError."""
+    with _written(path, text) as finished:
+        try:
+            path.hardlink_to(finished)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            if error.errno not in WITHOUT_LINKS:
+                raise
+            return _moved(finished, path)
+    return True
+
+
+def _moved(finished: Path, path: Path) -> bool:
+    """Reserve ``path`` with an empty file and replace that; return False if the name is taken."""
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644))
+    except FileExistsError:
+        return False
+    try:
+        finished.replace(path)
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
+    return True
 
 
 def _with_latest(cells: Sequence[Json], record: Json) -> list[Json]:
@@ -119,16 +223,27 @@ def _with_latest(cells: Sequence[Json], record: Json) -> list[Json]:
 @contextlib.contextmanager
 def _written(path: Path, text: str) -> Iterator[Path]:
     """Give a finished file with ``text`` beside ``path``; remove what is left of it at the end."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}", suffix=".tmp")
+    # A short name: one made of path's own could be too long where path's is not.
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".greenbench-", suffix=".tmp")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(0o644)
+            _sync(file.fileno())
+        with contextlib.suppress(OSError):  # where a file system decides itself who may read it
+            Path(name).chmod(0o644)
         yield Path(name)
     finally:
         Path(name).unlink(missing_ok=True)
+
+
+def _sync(file: int) -> None:
+    """Write a file's contents to disk, where the file system knows how to; raises OSError."""
+    try:
+        os.fsync(file)
+    except OSError as error:
+        if error.errno not in WITHOUT_SYNC:
+            raise
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -59,9 +59,18 @@ def refuse_newer(fields: Fields) -> None:
 
 
 def load_folder(folder: Path) -> tuple[list[RunRecord], list[str]]:
-    """Read all results files in ``folder``, oldest first, and say which could not be read."""
+    """Read all results files in ``folder``, oldest first, and say which could not be read.
+
+    A folder that does not exist has none; one that cannot be listed is named too.
+    """
     runs, problems = [], []
-    for path in sorted(folder.glob("V*_*Z.json")):
+    try:
+        paths = sorted(path for path in folder.iterdir() if path.match("V*_*Z.json"))
+    except (FileNotFoundError, NotADirectoryError):
+        return [], []
+    except OSError as error:
+        return [], [f"{folder}: its results files cannot be listed ({error.strerror})"]
+    for path in paths:
         try:
             runs.append(load(path))
         except UsageError as error:

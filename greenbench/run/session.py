@@ -82,7 +82,7 @@ class Session:
             launchers.check()
         for task in self.tasks:
             self.inputs(task)
-        self.results.check_folder()
+        self.results.check_folder({cell.variant for cell in selected})
 
     @property
     def tasks(self) -> list[str]:

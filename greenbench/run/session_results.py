@@ -8,11 +8,12 @@ import sys
 import uuid
 from typing import TYPE_CHECKING
 
+from greenbench.errors import UnavailableError
 from greenbench.results import files
 from greenbench.results.record import Json, builtin
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from greenbench.experiment.settings import Settings
@@ -41,17 +42,31 @@ class SessionResults:
         self._started = files.now_stamp()
         self._recorder: files.Recorder | None = None
 
-    def check_folder(self) -> None:
-        """Raise UsageError if the results folder cannot take the results."""
-        files.check_folder(self._settings.results)
+    def check_folder(self, variants: Iterable[str]) -> None:
+        """Raise UsageError if the results folder cannot take the results of ``variants``."""
+        files.check_folder(self._settings.results, variants)
 
     def note(self, facts: Json) -> None:
         """Add ``facts`` to the circumstances, before the first cell is written."""
         self._opened().note(facts)
 
     def record(self, record: Json) -> None:
-        """Write a finished cell; raises OSError."""
-        self._opened().append(record, self._options[record["variant"]])
+        """Write a finished cell.
+
+        Raises UnavailableError if the results folder does not take it; its sentence says where the
+        cell is instead.
+        """
+        variant = record["variant"]
+        try:
+            self._opened().append(record, self._options[variant])
+        except OSError as error:
+            problem = f"{record['id']}: its results could not be written"
+            problem += f" into {self._settings.results} ({error.strerror or error})"
+            try:
+                copy = self._opened().copy_elsewhere(variant)
+            except OSError:
+                raise UnavailableError(f"{problem}; the table below has them") from error
+            raise UnavailableError(f"{problem}; they are in {copy}") from error
 
     def conclude(self, **facts: object) -> None:
         """Add the session's end to its files, if there are any; raises OSError."""

@@ -342,7 +342,7 @@ def test_a_full_disk_during_the_run_is_reported_and_fails_the_session(
         file.write(
             "\nimport greenbench.results.files as store\n"
             "def full(path, text): raise OSError(28, 'No space left on device')\n"
-            "store._written = full\n"
+            "def pytest_runtest_setup(): store._written = full  # after the folder was tried out\n"
         )
     output = stub_suite.run(suite.path, "-k", "V0")
     assert output.ret == pytest.ExitCode.TESTS_FAILED
