@@ -39,7 +39,7 @@ class Energy:
     reasons: Mapping[str, str] = field(default_factory=dict)
     uncertainty_j: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """Standard uncertainties (one sigma) by channel, then cause: ``resolution``, ``edges``,
-    ``stall``, ``jump``, ``cross_sensor`` or ``model``."""
+    ``stall``, ``jump``, ``cross_sensor``, ``model`` or ``lost``."""
     idle_j: Mapping[str, float] = field(default_factory=dict)
     """Joules of the idle machine in the same time; absent for channels of unknown idle power."""
     idle_uncertainty_j: Mapping[str, float] = field(default_factory=dict)
@@ -139,7 +139,7 @@ class Quantity:
     """Combined standard uncertainty (one sigma)."""
     causes: Mapping[str, float] = field(default_factory=dict)
     """Its parts: ``spread``, ``resolution``, ``edges``, ``stall``, ``jump``, ``cross_sensor``,
-    ``idle`` and ``model``."""
+    ``idle``, ``model`` and ``lost``."""
     lacks: tuple[str, ...] = ()
     """What the uncertainty could not take into account."""
     n: int = 0

@@ -106,6 +106,11 @@ def snapshot(proc: Path = Path("/proc"), sys: Path = Path("/sys")) -> Snapshot:
     )
 
 
+def busy_seconds() -> float | None:
+    """Return the CPU seconds of all processes since the system started; None if not shown."""
+    return _busy_and_stolen(Path("/proc/stat"))[0]
+
+
 def _busy_and_stolen(stat: Path) -> tuple[float | None, float | None]:
     """Return busy and stolen CPU seconds.
 

@@ -1,14 +1,86 @@
-"""This process and its descendants: the CPU seconds they used, and their pids."""
+"""This process and its descendants: the CPU seconds they used, and their pids.
+
+A process whose parent ends leaves its family: Linux gives it to the nearest ancestor that asked for
+orphans, else to process 1 (prctl(2), PR_SET_CHILD_SUBREAPER). ``Adoption`` asks for them, so that
+daemons and background jobs stay descendants, with all that they used.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
+import re
 import resource
+import signal
 import time
 from pathlib import Path
 
 import psutil
+
+SET_SUBREAPER = 36
+"""``PR_SET_CHILD_SUBREAPER`` of linux/prctl.h, since Linux 3.4."""
+GET_SUBREAPER = 37
+
+
+class Adoption:
+    """Lets this process adopt its descendants' orphans until it is ended.
+
+    An orphan that has ended stays a zombie, with its CPU seconds, until this process ends or waits
+    for it: greenbench waits for no process that it did not start, whose exit code may be wanted.
+    Whatever the process did with orphans before is restored by the last of several.
+    """
+
+    _open = 0
+    _before = False
+
+    def __init__(self) -> None:
+        """Adopt orphans from now on; where the kernel cannot, ``adopts_orphans`` stays False."""
+        self._owner = os.getpid()
+        self._ended = False
+        if Adoption._open == 0:
+            Adoption._before = adopts_orphans()
+            _prctl(SET_SUBREAPER, ctypes.c_ulong(1))
+        Adoption._open += 1
+
+    def end(self) -> None:
+        """Adopt no more; harmless when called twice, and in a forked child, which adopts none."""
+        if self._ended or os.getpid() != self._owner:
+            return
+        self._ended = True
+        Adoption._open -= 1
+        if Adoption._open == 0:
+            _prctl(SET_SUBREAPER, ctypes.c_ulong(Adoption._before))
+
+
+def adopts_orphans() -> bool:
+    """Whether orphans among this process's descendants become its children."""
+    answer = ctypes.c_int(0)
+    return _prctl(GET_SUBREAPER, ctypes.byref(answer)) == 0 and answer.value == 1
+
+
+def _prctl(option: int, argument: object) -> int:
+    """Call prctl(2) and return its answer; -1 on a system that has no such call."""
+    prctl = getattr(ctypes.CDLL(None), "prctl", None)
+    return -1 if prctl is None else int(prctl(option, argument, 0, 0, 0))
+
+
+def forgetful() -> tuple[int, ...]:
+    """Return the pids of the tree that ignore SIGCHLD.
+
+    The kernel keeps no CPU seconds of their children that ended (wait(2), notes).
+    """
+    pids = sorted(own_pids())
+    return tuple(pid for pid in pids if _ignores_children(pid))
+
+
+def _ignores_children(pid: int) -> bool:
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:  # it ended, or there is no /proc
+        return False
+    mask = re.search(r"^SigIgn:\s*([0-9a-f]+)", status, re.MULTILINE)
+    return mask is not None and bool(int(mask[1], 16) >> (signal.SIGCHLD - 1) & 1)
 
 
 def tree_cpu_seconds() -> float:
@@ -22,8 +94,7 @@ def descendants_cpu_seconds() -> float:
     """Return the CPU seconds of all descendants so far, both the living and the waited-for ones.
 
     A child that is waited for moves from the sum over the living into the sum over the ended, so
-    that differences hold across its end. Orphans are lost: a grandchild that outlives its parent
-    leaves the tree, and what it used leaves with it.
+    that differences hold across its end. Orphans count as long as an ``Adoption`` keeps them.
     """
     while True:
         ended = _ended_seconds()

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from greenbench.machine.gpu_processes import GpuProcesses
     from greenbench.machine.gpu_state import GpuState
     from greenbench.machine.gpus import Gpu
+    from greenbench.machine.processes import Adoption
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,12 +39,13 @@ class MachineObservation:
 class Watch:
     """Notes the machine's state between ``begin`` and ``end``. Close it if it watches GPUs."""
 
-    def __init__(self, gpus: Sequence[Gpu]) -> None:
+    def __init__(self, gpus: Sequence[Gpu], adoption: Adoption | None = None) -> None:
         """Watch the processors and ``gpus``.
 
-        Raises nothing: a card that cannot be read has no state.
+        ``adoption`` keeps orphans ours as long as the watch is open. Raises nothing: a card that cannot be read has no state.
         """
         self._gpus = tuple(gpus)
+        self._adoption = adoption
         self._lock = threading.Lock()
         self._owner = os.getpid()
         self._states: dict[str, list[GpuState]] = {}
@@ -86,12 +88,14 @@ class Watch:
         )
 
     def close(self) -> None:
-        """Close NVML.
+        """Close NVML and adopt no more orphans.
 
         Harmless when called twice, and in a forked child, whose copy of the lock may stay locked.
         """
         if os.getpid() != self._owner:
             return
+        if self._adoption is not None:
+            self._adoption.end()
         with self._lock:
             if self._open:
                 self._open = False

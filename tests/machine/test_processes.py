@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from greenbench.machine.processes import own_pids, tree_cpu_seconds
+from greenbench.machine.processes import Adoption, adopts_orphans, own_pids, tree_cpu_seconds
 
 if TYPE_CHECKING:
     import pytest
@@ -37,6 +37,36 @@ def test_a_child_s_seconds_count_while_it_lives_and_after_it_ended() -> None:
     ended = tree_cpu_seconds() - before
     assert 0.28 <= living <= ended + 0.02  # clock ticks of 10 ms
     assert ended < living + 0.3
+
+
+def test_orphans_are_adopted_until_the_last_adoption_ends() -> None:
+    """Several may be open, end in any order and twice; what held before holds again."""
+    before = adopts_orphans()
+    first, second = Adoption(), Adoption()
+    first.end()
+    first.end()
+    assert adopts_orphans()
+    second.end()
+    assert adopts_orphans() == before
+
+
+FORKED = """
+import os
+from greenbench.machine.processes import Adoption, adopts_orphans
+adoption = Adoption()
+child = os.fork()
+if child == 0:
+    adoption.end()
+    os._exit(int(adopts_orphans()))
+print(os.waitpid(child, 0)[1], adopts_orphans())
+"""
+
+
+def test_a_forked_child_neither_adopts_nor_ends_an_adoption() -> None:
+    """The setting is a process's own, and the copy in a child changes nothing."""
+    command = [sys.executable, "-c", FORKED]
+    shown = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert shown.split() == ["0", "True"]
 
 
 def test_own_pids_are_ours_and_our_descendants() -> None:

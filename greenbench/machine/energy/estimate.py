@@ -10,11 +10,12 @@ import math
 import re
 import statistics
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from greenbench.machine.cpu_state import busy_seconds
 from greenbench.machine.energy.readings import Reading
 from greenbench.machine.environment import cpu_model
-from greenbench.machine.processes import descendants_cpu_seconds
+from greenbench.machine.processes import adopts_orphans, descendants_cpu_seconds, forgetful
 
 WATTS: tuple[tuple[str, float], ...] = (
     (r"EPYC 7\w\w1[A-Z]{0,2}\b", 2.60),  # Naples
@@ -51,6 +52,8 @@ GENERATION = 0.22
 
 It hides the generation's models, their cooling, and whole servers' power beside a socket's.
 """
+LEAST_LOST = 0.01
+"""Share of the joules below which those that may be lost are not worth a warning."""
 UNKNOWN = statistics.pstdev(watts for _, watts in WATTS) / DEFAULT_WATTS
 """Relative standard uncertainty for a CPU of unknown generation: how they differ (0.3)."""
 
@@ -85,6 +88,14 @@ def watts_per_core(model: str, given: float | None = None) -> CoreWatts:
     return CoreWatts(watts=DEFAULT_WATTS, label=label, relative=relative)
 
 
+@dataclass(frozen=True, slots=True)
+class _Start:
+    own_s: float
+    """CPU seconds of the process tree."""
+    busy_s: float | None
+    """CPU seconds of all processes of the machine."""
+
+
 class CpuEstimate:
     """Estimates the CPU channel of any number of open windows.
 
@@ -95,19 +106,28 @@ class CpuEstimate:
         """Look up the watts of a busy core, unless they are given."""
         self.core = watts_per_core(cpu_model(), given_watts)
         self.source = f"estimated:cpu-seconds*{self.core.label}"
-        self._started: dict[str, float] = {}
+        self._started: dict[str, _Start] = {}
 
     def begin(self, key: str) -> None:
         """Open window ``key``."""
         # The descendants first: looking at them is not part of the window.
+        busy = busy_seconds()
         descendants = descendants_cpu_seconds()
-        self._started[key] = time.process_time() + descendants
+        self._started[key] = _Start(time.process_time() + descendants, busy)
 
     def end(self, key: str) -> Reading:
         """Close window ``key`` and return its joules."""
         own = time.process_time()
-        cpu_seconds = own + descendants_cpu_seconds() - self._started.pop(key)
-        return estimated(cpu_seconds, self.core)
+        start = self._started.pop(key)
+        cpu_seconds = own + descendants_cpu_seconds() - start.own_s
+        reading = estimated(cpu_seconds, self.core)
+        cause = _losing_cause()
+        if not cause:
+            return reading
+        busy = busy_seconds()
+        if busy is None or start.busy_s is None:
+            return Reading(reason=f"{cause}, and this system does not show how many there may be")
+        return with_lost(reading, max(0.0, busy - start.busy_s - cpu_seconds), cause, self.core)
 
     def cancel(self, key: str) -> None:
         """Forget window ``key``."""
@@ -121,3 +141,30 @@ def estimated(cpu_seconds: float, core: CoreWatts) -> Reading:
         return Reading(reason=f"the CPU seconds of a child process were lost: {cause}")
     joules = cpu_seconds * core.watts
     return Reading(joules=joules, uncertainty={"model": core.relative * joules})
+
+
+def with_lost(reading: Reading, others_s: float, cause: str, core: CoreWatts) -> Reading:
+    """Return ``reading`` with what it may lack: all CPU seconds that others seem to have used.
+
+    Any part of them may be our own (a rectangular distribution, JCGM 100:2008, 4.3.7).
+    """
+    lost_j = others_s * core.watts
+    if reading.joules is None or lost_j <= LEAST_LOST * reading.joules:
+        return reading
+    most = f"{others_s:.1f} CPU seconds of other processes may be ours ({lost_j:.1f} J)"
+    return replace(
+        reading,
+        uncertainty={**reading.uncertainty, "lost": lost_j / math.sqrt(3)},
+        doubts=(*reading.doubts, f"{cause}: {most}; the +- holds them"),
+    )
+
+
+def _losing_cause() -> str:
+    """Return why CPU seconds of ended descendants may be lost; an empty text if none are."""
+    pids = forgetful()
+    if pids:
+        names = ", ".join(map(str, pids))
+        return f"process {names} ignores SIGCHLD, so the CPU seconds of its ended children are lost"
+    if not adopts_orphans():
+        return "this system gives orphans to process 1, so the CPU seconds of ours are lost"
+    return ""

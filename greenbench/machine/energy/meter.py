@@ -20,6 +20,7 @@ from greenbench.machine.energy.facts import instrument_facts
 from greenbench.machine.energy.idle import Idle, drift, measure_idle
 from greenbench.machine.energy.sources import EnergySources
 from greenbench.machine.energy.windows import per_pass, window_energy
+from greenbench.machine.processes import Adoption
 from greenbench.machine.watch import Watch
 from greenbench.types import Window
 
@@ -169,7 +170,7 @@ def open_meter(
     """
     sensors = find_sensors(gpus)
     estimate = CpuEstimate(cpu_watts) if "cpu" in sensors.missing else None
-    watch = Watch(gpus)
+    watch = Watch(gpus, Adoption())
     counters = None
     if sensors.available:
         followed = [calibrated(sensor, calibrate_s) for sensor in sensors.available]

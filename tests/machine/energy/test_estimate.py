@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import os
+import signal
 import subprocess
 import sys
 import time
 from typing import IO, TYPE_CHECKING
 
+import psutil
 import pytest
 
 from greenbench.machine.energy import open_meter
@@ -96,6 +100,89 @@ def test_own_cpu_time_counts_and_sleep_does_not() -> None:
         pass
     time.sleep(0.3)
     assert estimate.end("a").joules == pytest.approx(1.0, abs=10 * SLACK_S)
+
+
+ORPHAN = """
+import os, sys, time
+if os.fork():
+    os._exit(0)
+os.setsid()
+started = time.process_time()
+while time.process_time() - started < 0.4:
+    pass
+print(os.getpid(), flush=True)
+if sys.argv[1] == "lives":
+    time.sleep(60)
+"""
+
+
+@pytest.mark.usefixtures("no_rapl")
+@pytest.mark.parametrize("end", ["lives", "ends"])
+def test_a_process_that_outlives_its_parent_counts(end: str) -> None:
+    """A daemon (a double fork, a session of its own) counts, whether it lives on or has ended."""
+    with open_meter((), cpu_watts=1) as meter:
+        meter.watch.begin()
+        with meter.window("work"):
+            command = [sys.executable, "-c", ORPHAN, end]
+            with subprocess.Popen(command, stdout=subprocess.PIPE) as parent:
+                orphan = int(_pipe(parent.stdout).readline())
+            wait_for_end(orphan, end)
+        observed = meter.watch.end()
+    (window,) = meter.take()
+    os.kill(orphan, signal.SIGKILL)
+    os.waitpid(orphan, 0)
+    assert window.energy.cpu_j == pytest.approx(0.45, abs=SLACK_S)
+    assert "lost" not in window.energy.uncertainty_j["cpu"]
+    cpu = observed.record["cpu"]
+    assert isinstance(cpu, dict)
+    assert cpu["own_cores"] * cpu["seconds"] >= 0.4
+
+
+def wait_for_end(pid: int, end: str) -> None:
+    """Wait until a process that ends has ended, and is a zombie."""
+    process = psutil.Process(pid)
+    until = time.monotonic() + 20
+    while end == "ends" and process.status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+def test_seconds_that_may_be_lost_are_in_the_uncertainty() -> None:
+    """If SIGCHLD is ignored, children leave no CPU seconds: others' may be theirs, and it says."""
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        with open_meter((), cpu_watts=1):
+            estimate = CpuEstimate(given_watts=1)
+            estimate.begin("a")
+            command = [sys.executable, "-c", "sum(range(20_000_000))"]
+            subprocess.run(command, check=False)
+            reading = estimate.end("a")
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+    assert reading.joules is not None
+    assert reading.uncertainty["lost"] * math.sqrt(3) > 0.1
+    assert f"process {os.getpid()} ignores SIGCHLD" in reading.doubts[0]
+
+
+ALONE = """
+import subprocess, sys, time
+from greenbench.machine.energy.estimate import CpuEstimate
+estimate = CpuEstimate(given_watts=1)
+estimate.begin("a")
+subprocess.run([sys.executable, "-c", sys.argv[1], "ends"], check=True, stdout=subprocess.DEVNULL)
+time.sleep(1)
+reading = estimate.end("a")
+print(reading.joules + 1.96 * reading.uncertainty["lost"], *reading.doubts)
+"""
+
+
+def test_where_nobody_adopts_orphans_the_estimate_says_so() -> None:
+    """Without a meter, orphans go to process 1: what others used may be theirs."""
+    command = [sys.executable, "-c", ALONE, ORPHAN]
+    shown = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    highest, _, warning = shown.partition(" ")
+    assert float(highest) > 0.4
+    assert "gives orphans to process 1" in warning
 
 
 def test_lost_seconds_are_unknown_not_negative() -> None:
