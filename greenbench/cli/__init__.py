@@ -17,6 +17,7 @@ from greenbench.cli.machine import add_doctor, add_restore
 from greenbench.cli.matrix import add_check, add_list, add_new
 from greenbench.cli.measure import add_run, add_sweep_power
 from greenbench.errors import GreenbenchError
+from greenbench.report.texts import error_text, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,11 +38,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command == "run":
         options.pytest_arguments = rest
     elif rest:
-        commands.choices[options.command].error(f"unrecognized arguments: {' '.join(rest)}")
+        unknown = printable(" ".join(rest))
+        commands.choices[options.command].error(f"unrecognized arguments: {unknown}")
     try:
         return int(options.execute(options))
     except GreenbenchError as error:
-        print(error, file=sys.stderr)  # noqa: T201  a command answers on the terminal
+        print(error_text(error), file=sys.stderr)  # noqa: T201
         return 2
 
 

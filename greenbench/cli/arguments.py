@@ -6,8 +6,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from greenbench.report.texts import printable
+
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterable
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001
 """The sub-commands of the parser, to which each command adds itself."""
@@ -29,9 +32,15 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print it as JSON")
 
 
+def print_lines(lines: Iterable[str]) -> None:
+    """Print the lines that a command answers with, safe for a terminal."""
+    for line in lines:
+        print(printable(line))  # noqa: T201
+
+
 def print_to_stderr(text: str) -> None:
     """Print what is said beside a command's own output."""
-    print(text, file=sys.stderr)  # noqa: T201
+    print(printable(text), file=sys.stderr)  # noqa: T201
 
 
 def listed(text: str) -> tuple[str, ...]:

@@ -74,6 +74,7 @@ def _print_comparison(comparison: Comparison, *, markdown: bool) -> None:
     from rich.console import Console
 
     from greenbench.report import verdicts
+    from greenbench.report.texts import plain
 
     result = "failed" if comparison.failed else "passed"
     title = f"{comparison.run} against {comparison.baseline}: {result}"
@@ -82,4 +83,4 @@ def _print_comparison(comparison: Comparison, *, markdown: bool) -> None:
         return
     console = Console(highlight=False)
     verdicts.print_comparison(console, comparison.verdicts, title)
-    console.print(f"gates: {comparison.gates_of}", soft_wrap=True, markup=False)
+    console.print(plain(f"gates: {comparison.gates_of}"), soft_wrap=True)

@@ -6,7 +6,7 @@ import dataclasses
 import json
 from typing import TYPE_CHECKING
 
-from greenbench.cli.arguments import add_json, print_to_stderr
+from greenbench.cli.arguments import add_json, print_lines, print_to_stderr
 
 if TYPE_CHECKING:
     import argparse
@@ -67,5 +67,5 @@ def restore(_options: argparse.Namespace) -> int:
     recover(messages.append)
     if not messages:
         messages.append("no session left a setting of this machine changed")
-    print("\n".join(messages))  # noqa: T201
+    print_lines(messages)
     return 1 if left_behind() else 0

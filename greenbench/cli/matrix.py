@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from greenbench.cli.arguments import add_folder, add_json
+from greenbench.cli.arguments import add_folder, add_json, print_lines
 
 if TYPE_CHECKING:
     import argparse
@@ -58,7 +58,7 @@ def check(options: argparse.Namespace) -> int:
     experiment = load_experiment(options.folder)
     tasks = ", ".join(task.name for task in experiment.tasks)
     folders = f"{len(experiment.variants)} folders of variants/"
-    print(f"{options.folder / 'experiment.md'} and {folders} agree; tasks: {tasks}")  # noqa: T201
+    print_lines([f"{options.folder / 'experiment.md'} and {folders} agree; tasks: {tasks}"])
     return 0
 
 
@@ -123,5 +123,5 @@ def new(options: argparse.Namespace) -> int:
         "next: write in its README.md what to expect, then run "
         f'pytest bench -k "V0_ or {variant.name}"'
     )
-    print("\n".join(lines))  # noqa: T201
+    print_lines(lines)
     return 0

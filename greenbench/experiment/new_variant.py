@@ -131,7 +131,7 @@ def _knobs_off_baseline(origin: Variant, settings: Knobs) -> Knobs:
 def _variant(folder: Path, title: str | None, knobs: Knobs) -> Variant:
     config = parse_config(_as_yaml(knobs), f"{folder.name}/config.yaml")
     if config.problems:
-        raise UsageError("\n".join(f"greenbench new: {problem}" for problem in config.problems))
+        raise Disagreements([f"greenbench new: {problem}" for problem in config.problems])
     if title and not " ".join(title.split()).isprintable():
         raise UsageError(
             f"greenbench new: --title {title!r}: it has characters that cannot be shown or are no "

@@ -178,8 +178,8 @@ class GateReader:
             f"--green-gate: {problem}, at character {place + 1}:\n"
             f"    {self.text}\n"
             f"    {' ' * place}^\n"
-            "a gate is [TASK.][STAGE.]METRIC OP VALUE, e.g. energy <= 0.60*V0, T2.mcc >= V0-0.02, "
-            f"training.time <= 1.1*saved; metrics: {', '.join(METRICS)}"
+            "    a gate is [TASK.][STAGE.]METRIC OP VALUE, e.g. energy <= 0.60*V0, "
+            f"T2.mcc >= V0-0.02, training.time <= 1.1*saved; metrics: {', '.join(METRICS)}"
         )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from greenbench.errors import UsageError
+from greenbench.errors import Disagreements, UsageError
 from greenbench.gates.comparability import differences
 from greenbench.gates.references import is_named
 from greenbench.gates.verdict import Measured
@@ -117,7 +117,7 @@ def _json(path: Path) -> dict[str, object]:
 def _folder(path: Path) -> Run:
     found, problems = loading.load_folder(path)
     if problems:
-        raise UsageError("\n".join(problems))
+        raise Disagreements(problems)
     if not found:
         raise UsageError(
             f"{path}: no results file is here (V0_baseline_....json); "

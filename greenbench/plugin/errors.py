@@ -1,13 +1,14 @@
-"""Shows greenbench's own errors as pytest shows usage errors: their sentence, no traceback."""
+"""How errors are shown: greenbench's own as a sentence without traceback, others made safe."""
 
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from greenbench.errors import GreenbenchError
+from greenbench.report.texts import error_text, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +20,7 @@ def usage_errors() -> Iterator[None]:
     try:
         yield
     except GreenbenchError as error:
-        raise pytest.UsageError(str(error)) from error
+        raise pytest.UsageError(error_text(error)) from error
 
 
 @contextlib.contextmanager
@@ -29,5 +30,18 @@ def one_sentence() -> Iterator[None]:
         yield
     except GreenbenchError as error:
         raise pytest.fail.Exception(
-            str(error), pytrace=False
+            error_text(error), pytrace=False
         ) from None  # a chain of both would print it twice
+
+
+def make_safe(report: pytest.TestReport) -> None:
+    """Escape what the exceptions of a failed cell say: a library's may quote data or a checkpoint.
+
+    pytest prints their messages as they are, in tracebacks and in the line at the end.
+    """
+    longrepr: Any = report.longrepr
+    for traceback, location, _ in getattr(longrepr, "chain", ()):
+        for entry in traceback.reprentries:
+            entry.lines = [printable(line.expandtabs()) for line in entry.lines]
+        if location is not None:
+            location.message = "\n".join(map(printable, location.message.split("\n")))

@@ -9,6 +9,7 @@ import pytest
 from greenbench.errors import GreenbenchError
 from greenbench.plugin.errors import one_sentence
 from greenbench.plugin.hooks import suite_of
+from greenbench.report.texts import error_text, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,7 +59,7 @@ def warm_session(pytestconfig: pytest.Config) -> None:
         with announcing(suite.session.messages, suite.progress):
             suite.session.warm_up()
     except GreenbenchError as error:  # nothing has run yet, and no cell would do better
-        pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
+        pytest.exit(error_text(error), returncode=pytest.ExitCode.USAGE_ERROR)
 
 
 @pytest.fixture
@@ -159,7 +160,8 @@ def _fail(request: pytest.FixtureRequest, outcome: CellOutcome) -> None:
         if outcome.error is not None:
             raise outcome.error
         if "partial" in strict and result.status == "partial":
-            raise pytest.fail.Exception(f"{result.id} is partial: {_notes(result)}", pytrace=False)
+            message = printable(f"{result.id} is partial: {_notes(result)}")
+            raise pytest.fail.Exception(message, pytrace=False)
 
 
 def _notes(result: CellResult) -> str:

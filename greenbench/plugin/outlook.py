@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from greenbench.plugin.errors import usage_errors
 from greenbench.report import cost
+from greenbench.report.texts import printable
 from greenbench.run.plan import forecast_keys, plan_lines
 
 if TYPE_CHECKING:
@@ -16,7 +17,14 @@ if TYPE_CHECKING:
 
 
 def outlook(session: Session, cells: Sequence[Cell], *, collect_only: bool) -> list[str]:
-    """Return what the run will cost, if earlier results tell; all that is known, for a plan."""
+    """Return what the run will cost, if earlier results tell; all that is known, for a plan.
+
+    The lines are safe to print.
+    """
+    return list(map(printable, _lines(session, cells, collect_only=collect_only)))
+
+
+def _lines(session: Session, cells: Sequence[Cell], *, collect_only: bool) -> list[str]:
     planned = session.settings.plan
     if collect_only and not planned:
         return []

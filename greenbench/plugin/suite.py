@@ -13,6 +13,7 @@ import pytest
 
 from greenbench.errors import GreenbenchError
 from greenbench.plugin.benchmark_table import hide_benchmark_table
+from greenbench.plugin.errors import make_safe
 from greenbench.plugin.judgement import Judgement
 from greenbench.plugin.outlook import outlook
 from greenbench.plugin.progress import progress_of
@@ -87,6 +88,8 @@ class Suite:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Let a cell's record travel on its test report, with the outcome of its test."""
         report = yield
+        if report.failed and item.get_closest_marker("greenbench"):
+            make_safe(report)
         if report.when == "call" and RECORD in item.stash:
             item.stash[RECORD]["outcome"] = report.outcome
             report.__dict__["greenbench"] = item.stash[RECORD]  # it travels with the report

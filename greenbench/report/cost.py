@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from greenbench.report.numbers import unit
-from greenbench.report.texts import printable
 from greenbench.results import loading
 from greenbench.results.forecast import forecast
 
@@ -30,7 +29,7 @@ def lines(results: Path, cells: Sequence[Cell], keys: Mapping[str, ForecastKey])
         cost = f"by earlier results about {predicted(prediction)} measured"
         if prediction.known != prediction.asked:
             cost += f" for the {prediction.known} seen before"
-    return list(map(printable, (f"greenbench: {count}; {cost}", *problems)))
+    return [f"greenbench: {count}; {cost}", *problems]
 
 
 def predicted(prediction: Forecast) -> str:

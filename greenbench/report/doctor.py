@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from greenbench.report.numbers import plus_minus
+from greenbench.report.texts import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -35,11 +36,11 @@ def show(
     for column in COLUMNS:
         table.add_column(column, overflow="fold", no_wrap=True)
     for finding in findings:
-        table.add_row(*table_row(finding))
+        table.add_row(*map(plain, table_row(finding)))
     console.print(table)
     lines = [*counter_lines(findings), *control_lines(capabilities), *conclusion(findings)]
     for line in lines:
-        console.print(line, soft_wrap=True, markup=False)
+        console.print(plain(line), soft_wrap=True)
 
 
 def table_row(finding: Finding) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from greenbench.report.texts import printable
 from greenbench.results.reading import source_label
 
 if TYPE_CHECKING:
@@ -25,5 +26,5 @@ def properties(cell: CellRecord) -> list[tuple[str, str]]:
     for name, value in values.items():
         if value is not None:
             text = f"{value:.6g}" if isinstance(value, float) else value
-            pairs.append((f"greenbench.{name}", text))
+            pairs.append((f"greenbench.{printable(name)}", printable(text)))
     return pairs

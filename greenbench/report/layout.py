@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from greenbench.report.texts import printable
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -24,7 +26,7 @@ ALWAYS = 0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """One column of a table, all its entries written."""
+    """One column of a table, all its entries written, and made safe to print."""
 
     heading: str
     texts: Sequence[str]
@@ -36,6 +38,12 @@ class Column:
     """Rich style of each entry; plain if empty."""
     short: Sequence[str] = ()
     """Shorter entries, which are tried before the column is dropped; empty if there are none."""
+
+    def __post_init__(self) -> None:
+        """Make heading and entries safe before their widths are taken."""
+        object.__setattr__(self, "heading", printable(self.heading))
+        object.__setattr__(self, "texts", list(map(printable, self.texts)))
+        object.__setattr__(self, "short", list(map(printable, self.short)))
 
     @property
     def width(self) -> int:

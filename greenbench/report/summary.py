@@ -25,7 +25,7 @@ from greenbench.report import (
 from greenbench.report.comparison import compare
 from greenbench.report.layout import print_table
 from greenbench.report.names import ShortNames
-from greenbench.report.texts import printable
+from greenbench.report.texts import plain
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -93,7 +93,7 @@ class Summary:
         verdicts.print_lines(console, self.problems, bullet="! ")
         for path in paths:
             shown = path.relative_to(self._root) if path.is_relative_to(self._root) else path
-            console.print(printable(f"wrote {shown}"), markup=False, soft_wrap=True)
+            console.print(plain(f"wrote {shown}"), soft_wrap=True)
 
     def _show_answer(
         self, console: Console, comparisons: Sequence[TaskComparison], names: ShortNames

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from greenbench.report.numbers import plus_minus
+from greenbench.report.texts import plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,10 +37,10 @@ def show(
     for column in COLUMNS:
         table.add_column(column, no_wrap=True)
     for point in points:
-        table.add_row(*_row(point, points[0]))
+        table.add_row(*map(plain, _row(point, points[0])))
     console.print(table)
     for line in (*chart(points), *lines(points, best, cheap)):
-        console.print(line, soft_wrap=True, markup=False)
+        console.print(plain(line), soft_wrap=True)
 
 
 def _row(point: Point, first: Point) -> tuple[str, ...]:

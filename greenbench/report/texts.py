@@ -1,12 +1,32 @@
-"""Texts on a terminal: made safe to print, and wrapped."""
+"""Texts of others, made safe for where they are shown, and wrapped.
+
+Names of columns and files, messages about them, and what results files hold come from anywhere.
+Whatever shows one passes it through a function of this module: ``printable`` for a terminal, a log
+or a JUnit file, ``error_text`` for an error, ``plain`` for rich, ``markdown`` for Markdown. JSON
+escapes what it holds itself.
+"""
 
 from __future__ import annotations
 
+import re
 import textwrap
 import unicodedata
+from typing import TYPE_CHECKING
+
+from greenbench.errors import Disagreements
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 CONTROLS = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 """Unicode categories that steer a terminal or reorder its text: escapes, bidi marks, surrogates."""
+
+
+EMPHASIS = re.compile(r"(?<![^\W_])_|_(?![^\W_])|~")
+"""Characters of Markdown that may begin or end emphasis; an underscore within a word does not."""
+
+
+FURTHER_LINE = re.compile(r"\n(?=    )")
 
 
 def printable(text: str) -> str:
@@ -21,12 +41,36 @@ def printable(text: str) -> str:
     return "".join(characters)
 
 
+def error_text(error: Exception) -> str:
+    """Return the sentences of an error, each in a line of its own and safe to print.
+
+    A sentence has further lines only if they are indented, as one that points at a character has:
+    a line end in a name cannot forge another message.
+    """
+    sentences = error.problems if isinstance(error, Disagreements) else (str(error),)
+    lines = []
+    for sentence in sentences:
+        lines += FURTHER_LINE.split(sentence)
+    return "\n".join(map(printable, lines))
+
+
+def plain(text: str, style: str = "") -> Text:
+    """Return ``text`` for rich to print: safe, without markup or emoji of its own."""
+    from rich.text import Text
+
+    return Text(printable(text), style=style)
+
+
 def markdown(text: str) -> str:
-    """Return ``text`` so that it breaks no table of Markdown and adds no link, code or HTML."""
+    """Return ``text`` for Markdown: it breaks no table, and adds no link, style, code or HTML."""
     escaped = printable(text).replace("&", "&amp;").replace("<", "&lt;")
     for character in "\\`[|":
         escaped = escaped.replace(character, f"\\{character}")
-    return escaped
+    # A single asterisk, as in 1.05*saved, begins no emphasis
+    if escaped.count("*") > 1:
+        escaped = escaped.replace("*", r"\*")
+    escaped = EMPHASIS.sub(r"\\\g<0>", escaped)
+    return escaped.replace("://", "&#58;//").replace("www.", "www&#46;")
 
 
 def wrapped(text: str, width: int, bullet: str = "") -> list[str]:

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from greenbench.experiment.knobs import changes, in_words
+from greenbench.report.texts import plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +41,7 @@ def show(console: Console, variants: Sequence[Variant]) -> None:
     for variant in variants:
         name = variant.name
         for line in _lines(variant):
-            table.add_row(name, line)
+            table.add_row(plain(name), plain(line))
             name = ""
     console.print(table)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from greenbench.report.layout import Column, print_table
 from greenbench.report.numbers import UNKNOWN, unit
 from greenbench.report.texts import markdown as escaped
-from greenbench.report.texts import printable, wrapped
+from greenbench.report.texts import plain, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -30,14 +30,12 @@ STYLES = {"PASS": "green", "INCONCLUSIVE": "yellow"}
 
 def show(console: Console, verdicts: Sequence[Verdict]) -> None:
     """Print a table for each gate, with a line a verdict."""
-    from rich.text import Text
-
     for gate in dict.fromkeys(verdict.gate for verdict in verdicts):
         of_gate = [verdict for verdict in verdicts if verdict.gate == gate]
         shown = of_gate
         if len(of_gate) > MOST_ROWS:
             shown = sorted(of_gate, key=_severity)[:MOST_ROWS]
-        console.print(Text(printable(gate), style="bold"), soft_wrap=True)
+        console.print(plain(gate, style="bold"), soft_wrap=True)
         print_table(console, columns(shown))
         if len(of_gate) > MOST_ROWS:
             console.print(f"and {len(of_gate) - MOST_ROWS} more, better ones")
@@ -49,7 +47,7 @@ def columns(verdicts: Sequence[Verdict]) -> list[Column]:
     cells, here, there, changes, words = zip(*map(row, verdicts), strict=True)
     styles = [STYLES.get(verdict.outcome, "red") for verdict in verdicts]
     return [
-        Column(heading=COLUMNS[0], texts=list(map(printable, cells))),
+        Column(heading=COLUMNS[0], texts=cells),
         Column(heading=COLUMNS[1], texts=here, dropped=2, numbers=True),
         Column(heading=COLUMNS[2], texts=there, dropped=1, numbers=True),
         Column(heading=COLUMNS[3], texts=changes, numbers=True),
@@ -78,7 +76,7 @@ def print_lines(console: Console, texts: Iterable[str], bullet: str = "") -> Non
     """Print texts wrapped to the console's width, without markup."""
     for text in texts:
         for line in wrapped(text, console.width, bullet):
-            console.print(line, markup=False, soft_wrap=True)
+            console.print(plain(line), soft_wrap=True)
 
 
 def row(verdict: Verdict) -> tuple[str, str, str, str, str]:
@@ -127,7 +125,7 @@ def lines(verdicts: Iterable[Verdict]) -> list[str]:
             cells.setdefault(key, []).append(verdict.cell)
     sentences = []
     for (word, gate, reason), ids in cells.items():
-        sentences.append(printable(f"{word}: {gate}: {', '.join(ids)}: {reason}"))
+        sentences.append(f"{word}: {gate}: {', '.join(ids)}: {reason}")
     return sentences
 
 

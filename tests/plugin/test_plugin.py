@@ -442,7 +442,10 @@ def test_conditions_of_the_data_are_taken(suite: pytest.Pytester) -> None:
 @pytest.mark.parametrize(
     ("option", "sentence"),
     [
-        ("split=T2=date", "--green-split: found 'date'; it is one of random, project, time"),
+        (
+            "split=T2=date",
+            "--green-split: found 'date'; it is one of authors, random, project, time",
+        ),
         (
             "balance=T2=smote",
             "--green-balance: found 'smote'; it is one of none, weights, undersample",

@@ -5,11 +5,21 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
+from greenbench.errors import Disagreements, UsageError
 from greenbench.report.names import ShortNames
-from greenbench.report.texts import CONTROLS, listed, markdown, printable, wrapped
+from greenbench.report.texts import (
+    CONTROLS,
+    error_text,
+    listed,
+    markdown,
+    plain,
+    printable,
+    wrapped,
+)
 
 
 @pytest.mark.parametrize(
@@ -56,6 +66,61 @@ def test_markdown_gets_no_table_link_code_or_html() -> None:
 def test_long_lists_are_cut(count: int, text: str) -> None:
     """Up to three names are listed, then the rest is counted."""
     assert listed([f"V{number}" for number in range(1, count + 1)]) == text
+
+
+FOREIGN = st.text(
+    st.one_of(
+        st.sampled_from("*_~`[]()<>&|\\\\!#:/w.h @\\x1b\\x07\\x9b\\u202e\\u2066\\u2028\\n\\r"),
+        st.characters(),
+    )
+)
+"""Texts that have what steers a terminal or Markdown more often than by chance."""
+
+
+@given(FOREIGN)
+@example("*a* and 2*V0*")
+@example("see https://example.org/ or www.example.org")
+@example("_a_ b__c __d__ ~~e~~ ~f~")
+@example("![x](y) &lt; &#60; \\\\* <!-- -->")
+def test_markdown_shows_the_text_and_nothing_else(text: str) -> None:
+    """A renderer gives back the printable text, with no link, emphasis, image, code or HTML."""
+    renderer = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+    (inline,) = renderer.parseInline(markdown(text))
+    kinds = {token.type for token in inline.children or ()}
+    assert kinds <= {"text", "text_special"}
+    shown = "".join(token.content for token in inline.children or ())
+    assert shown == printable(text)
+
+
+@given(FOREIGN)
+def test_a_cell_of_markdown_stays_one_cell(text: str) -> None:
+    """Whatever a name holds, a table keeps its columns and rows."""
+    table = f"| a | b |\n|---|---|\n| x{markdown(text)}x | y |\n| z | z |"
+    rendered = MarkdownIt("commonmark").enable("table").parse(table)
+    assert [token.type for token in rendered].count("td_open") == 4
+
+
+@given(FOREIGN)
+def test_errors_of_any_text_are_safe_lines(text: str) -> None:
+    """Line ends of a foreign name forge no second message: a further line is indented."""
+    first, *others = error_text(UsageError(text)).split("\n")
+    assert all(line.startswith("    ") for line in others)
+    for line in (first, *others):
+        assert not {unicodedata.category(character) for character in line} & CONTROLS
+    assert error_text(Disagreements([text, text])).split("\n") == [first, *others] * 2
+
+
+def test_an_error_that_points_at_a_character_keeps_its_lines() -> None:
+    """Indented lines follow the sentence."""
+    assert (
+        error_text(UsageError("at 2:\n    a b\n     ^\nERROR")) == "at 2:\n    a b\n     ^\\nERROR"
+    )
+
+
+@given(FOREIGN)
+def test_rich_prints_any_text_as_it_is(text: str) -> None:
+    """No markup, emoji name or control character of a text acts on the terminal."""
+    assert plain(f"{text}[red]x[/red]:smile:").plain == printable(text) + "[red]x[/red]:smile:"
 
 
 LONG = "abcdefghij" * 6
