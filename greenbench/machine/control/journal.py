@@ -193,6 +193,8 @@ def _journal_from(path: Path, content: Mapping[str, Any]) -> Journal:
         control = control_from({key: _text(name) for key, name in item["control"].items()})
         before, after = _value(item["before"]), _value(item["after"])
         entries.append(Entry(control=control, before=before, after=after))
+    if not entries:
+        raise ValueError("a journal lists what has to be restored")
     return Journal(
         path=path,
         boot=_text(content["boot"]),

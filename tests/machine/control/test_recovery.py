@@ -162,6 +162,7 @@ def test_a_living_session_is_left_alone(abandoned: Machine) -> None:
         '{"version": 1}',
         '{"boot": "x", "pid": 1, "uid": 0, "command": "", "entries": [{"control": {}}]}',
         '{"boot": "x", "pid": 1, "uid": 0, "command": "", "entries": [{"control": "file"}]}',
+        '{"boot": "x", "pid": 1, "uid": 0, "command": "", "entries": [], "read_back": true}',
     ],
 )
 def test_a_journal_that_is_not_whole_is_reported_and_kept(content: str) -> None:
