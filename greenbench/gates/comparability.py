@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from greenbench.gates.expression import ALLOWED, RUN_METRICS
 from greenbench.gates.metrics import scope
+from greenbench.machine import variables
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -34,6 +36,9 @@ def differences(
         tools, other_tools = _tools(cell.record), _tools(other.record)
         if tools and other_tools:  # records of earlier versions do not have them
             here["tools"], there["tools"] = tools, other_tools
+    ours, theirs = _variables(cell.header.environment), _variables(other.header.environment)
+    if ours and theirs:
+        here["variables"], there["variables"] = ours, theirs
     found = {}
     for name in _DIFFERENCES:
         if name in here and here[name] != there[name]:
@@ -82,6 +87,24 @@ def _machine(environment: Facts) -> dict[str, str]:
         "driver": ", ".join(sorted(drivers)) or "none",
         "power_limit": ", ".join(limits) or "none",
     }
+
+
+def _variables(environment: Facts) -> str:
+    """Return the variables that change computations; empty in records of earlier versions.
+
+    Those that choose torch's number of threads give way to the number itself: on four cores one
+    that says 4 changes nothing.
+    """
+    listed = environment.get("variables")
+    if not isinstance(listed, Mapping):
+        return ""
+    threads = environment.get("torch_threads")
+    words = [f"torch threads: {threads}"] if threads else []
+    for name, value in sorted(listed.items()):
+        is_known = threads and name in variables.THREADS
+        if not is_known and variables.acts_on(name, str(environment.get("device"))):
+            words.append(f"{name}={value}")
+    return ", ".join(words) or "none"
 
 
 def _profile(cell: Measured) -> str:

@@ -35,11 +35,13 @@ ALLOWED = (
     "model",
     "scope",
     "tools",
+    "variables",
     "new",
 )
 """Differences that keep two cells from being compared; ``new`` is a cell the compared run lacks.
 
-``tools`` are the compilers and interpreters that ran T1's translations.
+``tools`` are the compilers and interpreters that ran T1's translations, ``variables`` those of the
+environment by which libraries compute in another way.
 """
 RUN_METRICS = ("pass_at_1", "compile_rate", "j_per_correct")
 """Metrics that come of running translations, and so depend on compilers and interpreters."""

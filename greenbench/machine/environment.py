@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from greenbench.machine import variables
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -59,7 +61,8 @@ _GIT_SECONDS = 30
 def describe(root: Path, gpus: Sequence[Gpu]) -> dict[str, object]:
     """Return the environment of a results file.
 
-    It holds host, processors, memory, system, packages, and the git state of ``root``.
+    It holds host, processors, memory, system, packages, the variables by which libraries compute in
+    another way, and the git state of ``root``.
     """
     return {
         "host": socket.gethostname(),
@@ -70,6 +73,8 @@ def describe(root: Path, gpus: Sequence[Gpu]) -> dict[str, object]:
         "os": _os_name(),
         "python": platform.python_version(),
         "packages": package_versions(),
+        "variables": variables.recorded(),
+        "torch_threads": variables.torch_threads(),
         "git": git_state(root),
         "container": container(),
         "virtual_machine": virtual_machine(),

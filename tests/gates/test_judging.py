@@ -415,6 +415,44 @@ def test_unlike_cells_are_not_comparable_unless_allowed(name: str, theirs: dict)
     )
 
 
+TF32, ONE = {"NVIDIA_TF32_OVERRIDE": "1"}, {"OMP_NUM_THREADS": "1"}
+
+
+@pytest.mark.parametrize(
+    ("device", "ours", "theirs", "reason"),
+    [
+        ("cpu", {"variables": ONE}, {"variables": {}}, "OMP_NUM_THREADS=1 here, none there"),
+        (
+            "cpu",
+            {"variables": {}, "torch_threads": 2},
+            {"variables": ONE, "torch_threads": 1},
+            "torch threads: 2 here, torch threads: 1 there",
+        ),
+        (
+            "cpu",
+            {"variables": {}, "torch_threads": 1},
+            {"variables": ONE, "torch_threads": 1},
+            "",
+        ),
+        ("cpu", {"variables": TF32}, {"variables": {}}, ""),
+        ("cuda:0", {"variables": TF32}, {"variables": {}}, "NVIDIA_TF32_OVERRIDE=1 here, none"),
+        ("cpu", {"variables": ONE}, {}, ""),
+    ],
+)
+def test_variables_that_change_computations_have_to_be_the_same(
+    device: str, ours: dict, theirs: dict, reason: str
+) -> None:
+    """On their device only, threads by their number, and not in records that lack them."""
+
+    def with_environment(facts: dict) -> Measured:
+        environment = {**HEADER["environment"], "device": device, **facts}
+        return cell(header={**HEADER, "environment": environment})
+
+    found = verdict("energy <= 2*saved", with_environment(ours), saved=[with_environment(theirs)])
+    assert (found.outcome == "NOT-COMPARABLE") == bool(reason)
+    assert f"variables: {reason}" in found.reason or not reason
+
+
 @pytest.mark.parametrize(
     ("name", "change"),
     [

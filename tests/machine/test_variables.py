@@ -1,0 +1,69 @@
+"""Variables by which libraries compute in another way are recorded, and no others."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from greenbench.machine import variables
+
+CHANGING = {
+    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
+    "LD_PRELOAD": "",
+    "MKL_CBWR": "COMPATIBLE",
+    "NVIDIA_TF32_OVERRIDE": "1",
+    "OMP_NUM_THREADS": "3",
+    "PYTORCH_ALLOC_CONF": "expandable_segments:True",
+    "TOKENIZERS_PARALLELISM": "false",
+    "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE": "1",
+}
+
+
+def test_what_changes_a_computation_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names and values, sorted; places of files and launchers' variables are not."""
+    for name in variables.recorded():
+        monkeypatch.delenv(name)
+    for name, value in CHANGING.items():
+        monkeypatch.setenv(name, value)
+    for name in ("HF_HOME", "TORCH_HOME", "ONEDNN_VERBOSE", "RANK", "CUDA_VISIBLE_DEVICES"):
+        monkeypatch.setenv(name, "0")
+    assert variables.recorded() == CHANGING
+    assert list(variables.recorded()) == sorted(CHANGING)
+
+
+@pytest.mark.parametrize(
+    ("name", "on_cpu"),
+    [
+        ("NVIDIA_TF32_OVERRIDE", False),
+        ("CUBLAS_WORKSPACE_CONFIG", False),
+        ("PYTORCH_CUDA_ALLOC_CONF", False),
+        ("OMP_PROC_BIND", True),
+        ("TORCH_BLAS_PREFER_CUBLASLT", True),
+        ("LD_PRELOAD", True),
+    ],
+)
+def test_a_gpus_variable_does_not_act_on_a_cpu(name: str, on_cpu: bool) -> None:  # noqa: FBT001
+    """All act on a GPU's cell, which has a CPU too."""
+    assert variables.acts_on(name, "cpu") == on_cpu
+    assert variables.acts_on(name, "cuda:1")
+
+
+def test_threads_are_torchs_own_if_it_is_in_use() -> None:
+    """Nobody imports torch to tell: without it there is no number."""
+    code = "from greenbench.machine.variables import torch_threads as t; print(t())"
+    for first, threads in (("", "None"), ("import torch; ", "1")):
+        command = [sys.executable, "-c", first + code]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        ran = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            check=True,
+            env=environment,
+            cwd=Path(__file__).parents[2],
+        )
+        assert ran.stdout.strip() == threads
