@@ -239,6 +239,8 @@ class Cell:
     rounds: int
     suffix: str = ""
     """``-b16`` for a swept batch size."""
+    block: int | None = None
+    """The block whose round is to be measured, from 0; None measures all rounds in a row."""
 
     @property
     def id(self) -> str:
@@ -270,6 +272,11 @@ class Round:
     applied: tuple[Applied, ...] = ()
     doubts: tuple[str, ...] = ()
     """Warnings about this round, those of ``judged`` among them."""
+    block: int | None = None
+    """The block that it belongs to: each has one round of every cell. None if rounds of a cell
+    follow one another."""
+    position: int | None = None
+    """Its place in the order of all rounds of the session's blocks."""
 
     def stage_windows(self, stage: str) -> tuple[Window, ...]:
         """Return the windows whose joules count for ``stage``: its repeats if there are any."""

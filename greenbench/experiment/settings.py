@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
 SPLITS = ("authors", "random", "project", "time")
 BALANCES = ("none", "weights", "undersample")
+ORDERS = ("blocks", "random", "fixed", "off")
 DIRECTION = r"[a-z]+:[a-z]+"
 DIRECTION_FORM = "write SRC:DST in small letters, e.g. java:python or java:cs"
 MOST_BYTES = 1 << 24
@@ -118,6 +119,14 @@ class Settings:
     )
     seed: int = option(
         "N", whole_number(0), "first seed; round i uses N + i (default: 0)", default=0
+    )
+    interleave: str = option(
+        "ORDER",
+        one_of(ORDERS),
+        "order of rounds across cells: blocks (V0 ... V7, V7 ... V0), random (drawn in each block "
+        "from the seed), fixed (each block alike), or off (all rounds of a cell in a row) "
+        "(default: blocks)",
+        default="blocks",
     )
     data: Mapping[str, str] = option(
         "TASK=PATH",

@@ -148,8 +148,22 @@ def _keep(request: pytest.FixtureRequest, benchmark: Any, outcome: CellOutcome) 
     from greenbench.report.junit import properties
     from greenbench.results.reading import CellRecord
 
-    request.node.stash[RECORD] = benchmark.extra_info["greenbench"] = outcome.record
+    request.node.stash[RECORD] = outcome.record
+    _row_info(request, benchmark)["greenbench"] = outcome.record
     request.node.user_properties += properties(CellRecord.of(outcome.record))
+
+
+def _row_info(request: pytest.FixtureRequest, benchmark: Any) -> dict[str, Any]:
+    """Return what pytest-benchmark saves beside the times of this test, or of its cell's rounds."""
+    from greenbench.plugin.interleaving import cell_of, share_row
+
+    cell = cell_of(request.node)
+    if cell is None or cell.block is None:
+        info: dict[str, Any] = benchmark.extra_info
+        return info
+    runs = suite_of(request.config).session.memory.runs
+    shared: dict[str, Any] = share_row(runs.so_far(cell), benchmark, request.config).extra_info
+    return shared
 
 
 def _fail(request: pytest.FixtureRequest, outcome: CellOutcome) -> None:

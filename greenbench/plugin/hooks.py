@@ -126,6 +126,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Before the first cell runs, find every reason why the run could not succeed."""
+    from greenbench.plugin.interleaving import interleave
     from greenbench.plugin.suite import selected_cells
 
     config = session.config
@@ -136,3 +137,4 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         return
     with usage_errors():
         suite_of(config).check(cells)
+        interleave(session, suite_of(config).session.settings)

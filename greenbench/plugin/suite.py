@@ -14,6 +14,7 @@ import pytest
 from greenbench.errors import GreenbenchError
 from greenbench.plugin.benchmark_table import hide_benchmark_table
 from greenbench.plugin.errors import make_safe
+from greenbench.plugin.interleaving import CELL_ID, cell_of
 from greenbench.plugin.judgement import Judgement
 from greenbench.plugin.outlook import outlook
 from greenbench.plugin.progress import progress_of
@@ -82,6 +83,14 @@ class Suite:
 
     # --- a cell -----------------------------------------------------------------------------------
 
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Skip the later rounds of a cell of which one failed: it has no result any more."""
+        cell = cell_of(item)
+        if cell is not None and cell.block:
+            failure = self.session.memory.runs.so_far(cell).failure
+            if failure:
+                pytest.skip(failure)
+
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item
@@ -93,6 +102,11 @@ class Suite:
         if report.when == "call" and RECORD in item.stash:
             item.stash[RECORD]["outcome"] = report.outcome
             report.__dict__["greenbench"] = item.stash[RECORD]  # it travels with the report
+        cell = cell_of(item)
+        if report.failed and cell is not None:
+            self.session.memory.runs.note_failure(cell)
+            # What a person, or --lf, can select: the collected item, not the one of this round.
+            report.nodeid = item.stash.get(CELL_ID, report.nodeid)
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -101,7 +115,7 @@ class Suite:
         if record is None:
             return
         try:
-            self.summary.records.append(CellRecord.of(record))
+            self.summary.keep(CellRecord.of(record))
             if record["variant"]:
                 self.session.results.record(record)
         except GreenbenchError as error:
@@ -158,8 +172,7 @@ def selected_cells(items: Sequence[pytest.Item]) -> list[Cell]:
     """Return the cells that the benchmarks among ``items`` will run."""
     cells = []
     for item in items:
-        call = getattr(item, "callspec", None)
-        # Another test's argument of that name is its own business.
-        if call is not None and item.get_closest_marker("greenbench") and "cell" in call.params:
-            cells.append(call.params["cell"])
+        cell = cell_of(item)
+        if cell is not None and not cell.block:
+            cells.append(cell)
     return cells

@@ -214,10 +214,17 @@ def _moved(finished: Path, path: Path) -> bool:
 def _with_latest(cells: Sequence[Json], record: Json) -> list[Json]:
     """Return ``cells`` with ``record`` in place of an earlier attempt at the same cell."""
     others = [cell for cell in cells if cell["id"] != record["id"]]
-    if len(others) < len(cells):
+    earlier = [cell for cell in cells if cell["id"] == record["id"]]
+    if earlier and not _continues(record, earlier[0]):
         again = "measured several times in this session; this is the last attempt"
         record = {**record, "doubts": [*record.get("doubts", []), again]}
     return [*others, record]
+
+
+def _continues(record: Json, earlier: Json) -> bool:
+    """Whether ``record`` has further rounds than ``earlier``, which was written a block before."""
+    rounds = earlier["rounds"]
+    return len(record["rounds"]) > len(rounds) and record["rounds"][: len(rounds)] == rounds
 
 
 @contextlib.contextmanager

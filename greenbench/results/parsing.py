@@ -174,4 +174,16 @@ def one_round(fields: Fields) -> Round:
         machine=fields.mapping("machine"),
         applied=fields.each("applied", applied),
         doubts=fields.texts("doubts"),
+        block=_place(fields, "block"),
+        position=_place(fields, "position"),
     )
+
+
+def _place(fields: Fields, name: str) -> int | None:
+    """Read a round's block or position; raises UsageError if it is negative."""
+    if name not in fields:
+        return None
+    place = fields.integer(name)
+    if place < 0:
+        fields.refuse(f"{name} {place}", "a whole number that is not negative")
+    return place

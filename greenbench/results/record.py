@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 #    have energy, stages, efficiency and yardstick; files have instrument and conclusion.
 # 3: metrics have low, high, constant and decides; rounds have outcomes and degenerate; cells have
 #    degenerate; files have profile_changes and, if there were gates, gates.
-SCHEMA = 3
+# 4: rounds have block and position.
+SCHEMA = 4
 
 Json = dict[str, Any]
 """A JSON object of plain builtins."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypedDict
 
 from greenbench.errors import GreenbenchError
+from greenbench.run.blocks import CellRuns
 from greenbench.run.doubts import doubts_of
 from greenbench.run.effects import Outputs, effect_of
 from greenbench.run.efficiency import efficiency, stages
@@ -26,6 +27,7 @@ class SessionMemory:
     """What a session remembers of its earlier cells."""
 
     kernel: ReferenceKernel = field(default_factory=ReferenceKernel)
+    runs: CellRuns = field(default_factory=CellRuns)
     outputs: Outputs = field(default_factory=Outputs)
 
 
@@ -38,31 +40,25 @@ class KernelRuns:
     failure: str = ""
     """Why it could not be run after the cell; empty if it was."""
 
-    @property
-    def record(self) -> Facts:
-        """Return what the results file has of it."""
-        return {"before": self.before, "after": self.after} if self.before else {}
-
 
 def summarise(
     rounds: Sequence[Round],
     *,
     pipeline: Pipeline,
-    kernel: KernelRuns,
+    kernels: Sequence[KernelRuns],
     memory: SessionMemory,
     error: Exception | None = None,
 ) -> CellResult:
     """Return what the rounds of a pipeline's cell show together, and beside the earlier cells.
 
+    ``kernels`` are the reference kernel around all rounds in a row, or around each of them.
     ``error`` ended the rounds early; those before it count.
     """
     cell = pipeline.cell
     effect, without_effect = effect_of(rounds, cell.options)
     void, warnings = _findings(rounds, cell, memory)
-    if kernel.before is not None:
-        warnings += memory.kernel.warnings(kernel.before, kernel.after)
-    if kernel.failure:
-        warnings.append(kernel.failure)
+    for kernel in kernels:
+        warnings += _kernel_warnings(kernel, memory, in_blocks=cell.block is not None)
     doubts = [f"{DEGENERATE}: {reason}" for reason in void] + warnings
     return CellResult(
         id=cell.id,
@@ -76,10 +72,27 @@ def summarise(
         effect=effect,
         without_effect=without_effect,
         degenerate=tuple(void),
-        yardstick=kernel.record,
+        yardstick=_kernel_record(kernels),
         doubts=tuple(dict.fromkeys(doubts)),
         **_common(rounds, error),
     )
+
+
+def _kernel_warnings(
+    kernel: KernelRuns, memory: SessionMemory, *, in_blocks: bool
+) -> tuple[str, ...]:
+    """Say where the machine changed; in blocks only within a round, as blocks compare the rest."""
+    failure = (kernel.failure,) if kernel.failure else ()
+    if kernel.before is None:
+        return failure
+    return memory.kernel.warnings(kernel.before, kernel.after, since_first=not in_blocks) + failure
+
+
+def _kernel_record(kernels: Sequence[KernelRuns]) -> Facts:
+    """Return what the results file has: before the first round, and after the last."""
+    if not kernels or kernels[0].before is None:
+        return {}
+    return {"before": kernels[0].before, "after": kernels[-1].after}
 
 
 def summarise_function(

@@ -64,11 +64,13 @@ def measure_cell(
     through. ``say`` shows what runs.
     """
     cell = pipeline.cell
+    run = session.memory.runs.begin(cell)
     pipeline.progress = lambda text: say(f"{cell.id}: {text}")
     rounds = Rounds(
         pipeline,
         pipeline.energy,
         first_seed=cell.seed,
+        numbers=range(cell.rounds) if cell.block is None else (cell.block,),
         count=cell.rounds,
         say=pipeline.progress,
     )
@@ -87,8 +89,10 @@ def measure_cell(
         error = failure
     finally:
         pipeline.power.release()
+    run.rounds += session.memory.runs.placed(rounds.finished, cell)
+    run.kernels.append(kernel)
     result = summarise(
-        rounds.finished, pipeline=pipeline, kernel=kernel, memory=session.memory, error=error
+        run.rounds, pipeline=pipeline, kernels=run.kernels, memory=session.memory, error=error
     )
     return CellOutcome(result=result, record=cell_record(result, cell.options), error=error)
 
@@ -108,6 +112,7 @@ def measure_function(
         FunctionTarget(function),
         meter,
         first_seed=0,
+        numbers=range(rounds),
         count=rounds,
         say=lambda text: say(f"{name}: {text}"),
     )

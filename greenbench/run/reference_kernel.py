@@ -71,13 +71,15 @@ class ReferenceKernel:
         fresh = time.monotonic() - self._ended < SHARED_S
         return self._latest if fresh and self._latest is not None else measure()
 
-    def warnings(self, before: KernelRun, after: KernelRun | None) -> tuple[str, ...]:
+    def warnings(
+        self, before: KernelRun, after: KernelRun | None, *, since_first: bool = True
+    ) -> tuple[str, ...]:
         """Say where the rate changed by more than 10 %: within a cell, or since the first run."""
         start = _rate(before)
         texts = []
         if after is not None and _changed(start, _rate(after)):
             texts.append(_change("while this cell ran", start, _rate(after)))
-        if self._first is not None and _changed(self._first, start):
+        if since_first and self._first is not None and _changed(self._first, start):
             texts.append(_change("since the session's first cell", self._first, start))
         return tuple(texts)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from greenbench.types import Round
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from greenbench.machine.energy import Meter
     from greenbench.types import Window
@@ -81,13 +81,15 @@ class Rounds:
         meter: Meter,
         *,
         first_seed: int,
+        numbers: Sequence[int],
         count: int,
         say: Callable[[str], None],
     ) -> None:
-        """Prepare ``count`` rounds; round i runs with ``first_seed + i``."""
+        """Prepare the rounds ``numbers`` of ``count``; round i, from 0, has ``first_seed + i``."""
         self._target = target
         self._meter = meter
-        self._next_seed = first_seed
+        self._first_seed = first_seed
+        self._numbers = numbers
         self._count = count
         self._say = say
         self._started = 0
@@ -99,17 +101,18 @@ class Rounds:
             self._run,
             setup=self._setup,
             teardown=self._teardown,
-            rounds=self._count,
+            rounds=len(self._numbers),
             iterations=1,
         )
         if not benchmark.enabled:  # pytest-benchmark leaves out the teardown then
             self._teardown()
 
     def _setup(self) -> None:
+        # A profiled call after the last round repeats that one.
+        number = self._numbers[min(self._started, len(self._numbers) - 1)]
         self._started += 1
-        self._say(f"preparing round {self._started} of {self._count}")
-        self._target.prepare(self._next_seed)
-        self._next_seed += 1
+        self._say(f"preparing round {number + 1} of {self._count}")
+        self._target.prepare(self._first_seed + number)
         self._meter.take()  # windows that somebody opened before are not this round's
         self._meter.watch.begin()
 
@@ -119,7 +122,7 @@ class Rounds:
 
     def _teardown(self) -> None:
         *inner, whole = self._meter.take()
-        if len(self.finished) >= self._count:  # a profiled call after the last round is none
+        if len(self.finished) >= len(self._numbers):  # a profiled call after the last round is none
             return
         observation = self._meter.watch.end()
         one_round = self._target.finish(whole, tuple(inner))

@@ -1,0 +1,108 @@
+"""One item for each round of a cell, in blocks; and one row of pytest-benchmark for all of them.
+
+The item of a cell's first round keeps the cell's id, which saved baselines and command lines name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from greenbench.run.blocks import interleaved
+
+if TYPE_CHECKING:
+    from greenbench.experiment.settings import Settings
+    from greenbench.run.blocks import CellRun
+    from greenbench.types import Cell
+
+CELL_ID: pytest.StashKey[str] = pytest.StashKey()
+"""The node id of the item that pytest collected for a cell, kept by the items of its rounds."""
+
+
+def cell_of(item: pytest.Item) -> Cell | None:
+    """Return the cell that a benchmark measures; None for every other test."""
+    call = getattr(item, "callspec", None)
+    # Another test's argument of that name is its own business.
+    if call is None or not item.get_closest_marker("greenbench"):
+        return None
+    cell: Cell | None = call.params.get("cell")
+    return cell
+
+
+def interleave(session: pytest.Session, settings: Settings) -> None:
+    """Give each round of the collected cells an item of its own, in the order of blocks.
+
+    Other tests keep their places among the items of the first block. Nothing changes if no cell has
+    several rounds, or if pytest-benchmark does not measure.
+    """
+    items, cells = [], []
+    for item in session.items:
+        cell = cell_of(item)
+        if cell is not None:
+            items.append(item)
+            cells.append(cell)
+    rounds = [cell.rounds for cell in cells]
+    if settings.interleave == "off" or max(rounds, default=1) == 1 or _disabled(session.config):
+        return
+    order = interleaved(
+        list(zip(items, cells, strict=True)), rounds, settings.interleave, settings.seed
+    )
+    of_rounds = []
+    for (item, cell), block in order:
+        of_rounds.append(_item_of_round(item, replace(cell, block=block)))
+    session.items[:] = _in_place(session.items, of_rounds, len(items))
+
+
+def _disabled(config: pytest.Config) -> bool:
+    benchmarks = getattr(config, "_benchmarksession", None)
+    return benchmarks is None or benchmarks.disabled or benchmarks.skip
+
+
+def _in_place(
+    collected: list[pytest.Item], of_rounds: list[pytest.Item], first_block: int
+) -> list[pytest.Item]:
+    """Return ``of_rounds``, the first ones in the places of the cells among the ``collected``."""
+    firsts = iter(of_rounds[:first_block])
+    items = []
+    for item in collected:
+        items.append(item if cell_of(item) is None else next(firsts))
+    return [*items, *of_rounds[first_block:]]
+
+
+def _item_of_round(item: Any, cell: Cell) -> pytest.Item:
+    """Return an item that measures one round of ``cell``, with all that was set on ``item``."""
+    call = item.callspec
+    params = {**call.params, "cell": cell}
+    if not cell.block:
+        item.callspec = replace(call, params=params)
+        return item  # type: ignore[no-any-return]
+    call = replace(call, params=params, _idlist=[*call._idlist, f"round{cell.block + 1}"])  # noqa: SLF001
+    of_round = pytest.Function.from_parent(
+        item.parent,
+        name=f"{item.originalname}[{call.id}]",
+        callspec=call,
+        callobj=item.obj,
+        fixtureinfo=item._fixtureinfo,  # noqa: SLF001
+        originalname=item.originalname,
+    )
+    of_round.own_markers = list(item.own_markers)
+    of_round.keywords.update(dict.fromkeys(item.extra_keyword_matches))
+    of_round.stash[CELL_ID] = item.nodeid
+    return of_round
+
+
+def share_row(run: CellRun, benchmark: Any, config: pytest.Config) -> Any:
+    """Return the row of pytest-benchmark that all rounds of a cell share.
+
+    The first round's item makes it; later rounds add their seconds to it and give up their own.
+    """
+    own = benchmark.stats
+    if run.row is None or own is run.row:
+        run.row = own
+    else:
+        for seconds in own.stats.data:
+            run.row.stats.update(seconds)
+        config._benchmarksession.benchmarks.remove(own)  # type: ignore[attr-defined]  # noqa: SLF001
+    return run.row
