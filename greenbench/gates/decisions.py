@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from greenbench.gates.expression import Gate
+    from greenbench.gates.interleaved import Pair
     from greenbench.gates.verdict import Estimate, Verdict
 
 ALPHA = 0.025
@@ -28,6 +29,8 @@ class OpenCell:
 
     verdict: Verdict
     estimate: Estimate
+    pair: Pair | None = None
+    """The cell and its reference, if both were measured in the same session."""
 
 
 def decide(gate: Gate, open_cells: Sequence[OpenCell], *, same_cells: bool) -> list[Verdict]:

@@ -16,12 +16,13 @@ from greenbench.gates import decisions, margins, score_margins
 from greenbench.gates.comparability import refusal
 from greenbench.gates.decisions import OpenCell
 from greenbench.gates.expression import SAVED
+from greenbench.gates.interleaved import Pair, block_estimates
 from greenbench.gates.metrics import Readings, observed
 from greenbench.gates.references import display_name, is_named, reference_of
 from greenbench.gates.verdict import Verdict, judged
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from greenbench.gates.expression import Gate
     from greenbench.gates.references import References
@@ -42,7 +43,7 @@ def judge(gate: Gate, cells: Mapping[str, Measured], references: References) -> 
     for cell in cells.values():
         if gate.applies(cell.record.task) and not is_named(cell, gate.reference):
             examined.append(_examine(gate, cell, cells, references))
-    open_cells = [result for result in examined if isinstance(result, OpenCell)]
+    open_cells = _in_blocks(gate, [c for c in examined if isinstance(c, OpenCell)])
     decided = iter(decisions.decide(gate, open_cells, same_cells=references.same_cells))
     verdicts = []
     for result in examined:
@@ -53,6 +54,13 @@ def judge(gate: Gate, cells: Mapping[str, Measured], references: References) -> 
         reason = f"no cell of this run has {gate.metric}{task}"
         verdicts.append(judged(gate, "-", "MISSING", reason))
     return verdicts
+
+
+def _in_blocks(gate: Gate, cells: Sequence[OpenCell]) -> list[OpenCell]:
+    """Return ``cells``, with what their blocks show where they ran in blocks."""
+    pairs = [cell.pair for cell in cells if cell.pair is not None]
+    estimates = block_estimates(gate, pairs)
+    return [replace(c, estimate=estimates.get(c.verdict.cell, c.estimate)) for c in cells]
 
 
 def _missing(gate: Gate, cells: Mapping[str, Measured], references: References) -> list[Verdict]:
@@ -111,7 +119,16 @@ def _compare(
         estimate = _estimate(gate, cell, here, other, there)
     except ValueError as error:
         return replace(verdict, outcome="NOT-COMPARABLE", reason=str(error))
-    return OpenCell(verdict, estimate)
+    return OpenCell(verdict, estimate, _pair(cell, here, other, there))
+
+
+def _pair(
+    cell: Measured, here: Readings | float, other: Measured, there: Readings | float
+) -> Pair | None:
+    """Return both sides if they were measured round by round in the same session."""
+    if not isinstance(here, Readings) or not isinstance(there, Readings):
+        return None
+    return Pair(cell, other, here, there) if _same_session(cell, other) else None
 
 
 def _mean(values: Readings | float) -> float:

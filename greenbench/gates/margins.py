@@ -111,8 +111,8 @@ def estimate(gate: Gate, here: Readings, there: Readings | None, drift: float = 
     if gate.about.kind == "work":
         return _counted(gate, here, there)
     scale = Scale.of(gate)
-    ours = _sample(gate, here)
-    theirs = None if there is None else _sample(gate, there)
+    ours = sample(gate, here)
+    theirs = None if there is None else sample(gate, there)
     reference = theirs.mean if theirs else 0.0
     margin = scale.margin(ours.mean, reference)
     if math.isinf(scale.change(margin)):
@@ -177,7 +177,7 @@ def _systematic(gate: Gate, here: Readings, there: Readings | None) -> float:
     return math.hypot(*parts)
 
 
-def _sample(gate: Gate, readings: Readings) -> Sample:
+def sample(gate: Gate, readings: Readings) -> Sample:
     """Return the rounds in the order of their seeds, on a logarithmic scale for ratios."""
     values = [readings.values[seed] for seed in sorted(readings.values)]
     if gate.form != "ratio":
@@ -194,7 +194,7 @@ def _paired(plain: Estimate, ours: Sample, theirs: Sample) -> Estimate:
     count = len(ours.values)
     pairs = tuple(t - o for o, t in zip(ours.values, theirs.values, strict=True))
     spread = deviation(pairs)
-    return _combined(
+    return combined(
         replace(
             plain,
             spread=spread,
@@ -209,22 +209,22 @@ def _paired(plain: Estimate, ours: Sample, theirs: Sample) -> Estimate:
 
 
 def _unpaired(plain: Estimate, samples: Sequence[Sample]) -> Estimate:
-    counts = [len(sample.values) for sample in samples]
+    counts = [len(side.values) for side in samples]
     parts = {}
     freedoms = {}
     series = []
     stated = []
-    for number, sample in enumerate(samples):
-        name, count = str(number), len(sample.values)
-        parts[name] = sample.of_mean
-        stated.append(sample.stated / math.sqrt(count))
+    for number, side in enumerate(samples):
+        name, count = str(number), len(side.values)
+        parts[name] = side.of_mean
+        stated.append(side.stated / math.sqrt(count))
         if count > 1:
             freedoms[name] = count - 1
-            series.append(tuple(sample.values))
-    return _combined(
+            series.append(tuple(side.values))
+    return combined(
         replace(
             plain,
-            spread=math.hypot(*(sample.deviation for sample in samples)),
+            spread=math.hypot(*(side.deviation for side in samples)),
             rounds=min(counts),
             series=tuple(series),
             freedom=effective_freedom(parts, freedoms),
@@ -242,7 +242,7 @@ def _unpaired_method(counts: Sequence[int]) -> str:
     return f"{test}, {' and '.join(map(str, counts))} rounds"
 
 
-def _combined(plain: Estimate, *, random: float, stated: float) -> Estimate:
+def combined(plain: Estimate, *, random: float, stated: float) -> Estimate:
     """Return ``plain`` with its uncertainty.
 
     That is the one by the spread of rounds, ``random``, or the ``stated`` one if it makes the wider

@@ -38,12 +38,15 @@ class TaskComparison:
         """Return how much the machine changed around a cell and V0: 1.2 for 20 %, 1 for nothing.
 
         It is the largest rate of the reference kernel before and after both, over the smallest.
-        Less than ``NOISE`` counts as nothing.
+        Less than ``NOISE`` counts as nothing, as does any change of cells that ran in blocks: it
+        struck V0 too.
         """
         rates: list[float] = []
         cells = [cell for cell in self.cells if cell.id == cell_id]
         if self.baseline is not None:
             cells.append(self.baseline)
+        if all(cell.ran_in_blocks for cell in cells):
+            return 1.0
         for cell in cells:
             rates += cell.kernel_rates("operations_per_second")
         change = max(rates) / min(rates) if rates else 1.0
