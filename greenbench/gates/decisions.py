@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from greenbench.gates.expression import Gate
-    from greenbench.gates.interleaved import Pair
+    from greenbench.gates.interleaved import CellPair
     from greenbench.gates.verdict import Estimate, Verdict
 
 ALPHA = 0.025
@@ -29,8 +29,8 @@ class OpenCell:
 
     verdict: Verdict
     estimate: Estimate
-    pair: Pair | None = None
-    """The cell and its reference, if both were measured in the same session."""
+    pair: CellPair | None = None
+    """The cell and its reference, if both were measured round by round."""
 
 
 def decide(gate: Gate, open_cells: Sequence[OpenCell], *, same_cells: bool) -> list[Verdict]:

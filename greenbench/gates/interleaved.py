@@ -1,96 +1,198 @@
-"""Cells of one session whose rounds ran in blocks: compared within blocks, all cells together."""
+"""Cells whose rounds ran in blocks: compared within the blocks of a session, all cells together.
+
+With another variant of the session a cell is compared directly. With an earlier run it is compared
+by way of V0, which is the control of both: the change is (cell / V0) here over (cell / V0) there,
+in which states and drift of either session cancel.
+"""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from greenbench.gates import margins
+from greenbench.gates.metrics import Readings, observed
+from greenbench.results.reading import is_baseline
+from greenbench.stats.student import effective_freedom
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from greenbench.gates.expression import Gate
-    from greenbench.gates.metrics import Readings
     from greenbench.gates.verdict import Estimate, Measured
-    from greenbench.stats.blocks import BlockComparison, Difference
+    from greenbench.stats.blocks import BlockComparison, CellDifference
 
 FEWEST = 2
 """The fewest blocks that show by how much cells vary."""
-Places = dict[int, tuple[float, int]]
-"""A cell's values on the gate's scale, and their positions, by block."""
+STATES = 0.25
+"""The largest change of V0 between two runs that a machine's states are held responsible for.
+
+17 % were observed. Beyond it V0 itself has changed, and is no control."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """A cell and its reference in the same session, with what was read of both."""
+class Side(NamedTuple):
+    """A cell with what was read of it."""
 
     cell: Measured
-    other: Measured
-    here: Readings
-    there: Readings
+    readings: Readings
 
     @property
     def in_blocks(self) -> bool:
-        """Whether the rounds of both ran in blocks."""
-        rounds = (*self.cell.record.rounds, *self.other.record.rounds)
-        return all(one_round.block is not None for one_round in rounds)
+        """Whether all of its rounds ran in blocks."""
+        return all(one_round.block is not None for one_round in self.cell.record.rounds)
 
 
-def block_estimates(gate: Gate, pairs: Sequence[Pair]) -> dict[str, Estimate]:
-    """Return the estimates of the cells that ran in blocks with their reference, by id.
+class Place(NamedTuple):
+    """A round's value on the gate's scale, and its place in the order of the session."""
 
-    Cells that share a reference are one design. There is no estimate for those that lack one of its
-    blocks: their own rounds have to do.
+    value: float
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class CellPair:
+    """A cell beside what it is compared with, both measured round by round."""
+
+    here: Side
+    there: Side
+    same_session: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """The cells of one session that are compared with one of them."""
+
+    compared: BlockComparison
+    differences: Mapping[str, CellDifference]
+    """By the cell's id; cells that lack a block of the reference are left out."""
+
+    @property
+    def method(self) -> str:
+        """What was done, in a few words."""
+        method = f"{self.compared.blocks} blocks of {len(self.compared.differences)} cells"
+        if self.compared.without_first:
+            method += ", the first left out as warm-up"
+        if self.compared.correlation:
+            method += f", rounds correlated by {self.compared.correlation:.2f}"
+        return method
+
+
+def block_estimates(
+    gate: Gate,
+    pairs: Sequence[CellPair],
+    cells: Mapping[str, Measured],
+    saved: Mapping[str, Measured] | None,
+) -> dict[str, Estimate]:
+    """Return the estimates of cells that ran in blocks, by id; none for those that did not.
+
+    ``cells`` and ``saved`` are all cells of this run and of the compared one.
     """
-    by_reference: dict[str, list[Pair]] = {}
+    if gate.about.kind not in {"energy", "time"}:
+        return {}
+    within: dict[str, list[CellPair]] = {}
+    between: dict[str, list[CellPair]] = {}
     for pair in pairs:
-        if gate.about.kind in {"energy", "time"} and pair.in_blocks:
-            by_reference.setdefault(pair.other.id, []).append(pair)
+        if pair.same_session:
+            within.setdefault(pair.there.cell.id, []).append(pair)
+        elif gate.form == "ratio":
+            between.setdefault(pair.here.cell.record.task, []).append(pair)
     estimates: dict[str, Estimate] = {}
-    for group in by_reference.values():
-        estimates |= _of_design(gate, group)
+    for of_reference in within.values():
+        estimates |= _within(gate, of_reference)
+    for task, of_task in between.items():
+        ours, theirs = _control(gate, task, cells), _control(gate, task, saved or {})
+        if ours and theirs and _is_control(ours, theirs):
+            estimates |= _between(gate, of_task, ours, theirs)
     return estimates
 
 
-def _of_design(gate: Gate, pairs: Sequence[Pair]) -> dict[str, Estimate]:
-    from greenbench.stats.blocks import compare_in_blocks
+def _control(gate: Gate, task: str, cells: Mapping[str, Measured]) -> Side | None:
+    """Return V0 of a run; None if it has none that could be read."""
+    for cell in cells.values():
+        if cell.record.task == task and is_baseline(cell.record.variant) and not cell.record.failed:
+            readings = observed(gate, cell.record)
+            return Side(cell, readings) if isinstance(readings, Readings) else None
+    return None
 
-    reference = _places(gate, pairs[0].other, pairs[0].there)
-    columns = {pair.cell.id: _places(gate, pair.cell, pair.here) for pair in pairs}
-    blocks = _common_blocks(reference, columns)
-    columns = {name: places for name, places in columns.items() if set(blocks) <= set(places)}
-    if len(blocks) < FEWEST:
-        return {}
-    values, positions = [], []
-    for block in blocks:
-        row = [reference[block], *(places[block] for places in columns.values())]
-        values.append([value for value, _ in row])
-        positions.append([position for _, position in row])
-    compared = compare_in_blocks(values, positions, reference=0)
-    found = dict(zip(columns, compared.differences[1:], strict=True))
+
+def _is_control(ours: Side, theirs: Side) -> bool:
+    """Whether V0 took about the same in both runs, as the same code does on the same machine."""
+    here, there = ours.readings.mean, theirs.readings.mean
+    return here > 0 and there > 0 and abs(math.log(here / there)) <= math.log1p(STATES)
+
+
+def _within(gate: Gate, pairs: Sequence[CellPair]) -> dict[str, Estimate]:
+    design = _design(gate, pairs[0].there, [pair.here for pair in pairs])
     estimates = {}
     for pair in pairs:
-        if pair.cell.id in found:
-            estimates[pair.cell.id] = _estimate(gate, pair, found[pair.cell.id], compared)
+        name = pair.here.cell.id
+        if design is not None and name in design.differences:
+            one = design.differences[name]
+            estimates[name] = _estimate(gate, pair, [one], [design], value=one.value)
     return estimates
 
 
-def _places(gate: Gate, cell: Measured, readings: Readings) -> Places:
-    sample = margins.sample(gate, readings)
-    by_seed = dict(zip(sorted(readings.values), sample.values, strict=True))
+def _between(
+    gate: Gate, pairs: Sequence[CellPair], ours: Side, theirs: Side
+) -> dict[str, Estimate]:
+    """Compare cells with their earlier selves by way of the two runs' V0; V0 itself has none."""
+    variants = [pair for pair in pairs if pair.here.cell.id != ours.cell.id]
+    here = _design(gate, ours, [pair.here for pair in variants])
+    there = _design(gate, theirs, [pair.there for pair in variants])
+    estimates: dict[str, Estimate] = {}
+    if here is None or there is None:
+        return estimates
+    for pair in variants:
+        now = here.differences.get(pair.here.cell.id)
+        then = there.differences.get(pair.there.cell.id)
+        if now is not None and then is not None:
+            change = now.value - then.value
+            estimates[pair.here.cell.id] = _estimate(
+                gate, pair, [now, then], [here, there], value=change
+            )
+    return estimates
+
+
+def _design(gate: Gate, reference: Side, sides: Sequence[Side]) -> Design | None:
+    """Compare ``sides`` with the reference in one session; None if they share no two blocks."""
+    from greenbench.stats.blocks import compare_in_blocks
+
+    sides = [side for side in sides if side.in_blocks]
+    if not sides or not reference.in_blocks:
+        return None
+    base = _places(gate, reference)
+    columns = {side.cell.id: _places(gate, side) for side in sides}
+    blocks = _common_blocks(base, columns)
+    columns = {name: places for name, places in columns.items() if set(blocks) <= set(places)}
+    if len(blocks) < FEWEST:
+        return None
+    values, positions = [], []
+    for block in blocks:
+        row = [base[block], *(places[block] for places in columns.values())]
+        values.append([place.value for place in row])
+        positions.append([place.position for place in row])
+    compared = compare_in_blocks(values, positions, reference=0)
+    return Design(compared, dict(zip(columns, compared.differences[1:], strict=True)))
+
+
+def _places(gate: Gate, side: Side) -> dict[int, Place]:
+    """Return a cell's rounds by block."""
+    sample = margins.sample(gate, side.readings)
+    by_seed = dict(zip(sorted(side.readings.values), sample.values, strict=True))
     places = {}
-    for one_round in cell.record.rounds:
+    for one_round in side.cell.record.rounds:
         if one_round.block is not None:
-            places[one_round.block] = (by_seed[one_round.seed], one_round.position or 0)
+            places[one_round.block] = Place(by_seed[one_round.seed], one_round.position or 0)
     return places
 
 
-def _common_blocks(reference: Places, columns: Mapping[str, Places]) -> list[int]:
-    """Return the blocks of the reference that most cells have too: a session may end in one."""
+def _common_blocks(
+    base: Mapping[int, Place], columns: Mapping[str, Mapping[int, Place]]
+) -> list[int]:
+    """Return the reference's blocks that most cells have too: a session may end within one."""
     common = []
-    for block in sorted(reference):
+    for block in sorted(base):
         having = sum(block in places for places in columns.values())
         if 2 * having > len(columns):
             common.append(block)
@@ -98,32 +200,32 @@ def _common_blocks(reference: Places, columns: Mapping[str, Places]) -> list[int
 
 
 def _estimate(
-    gate: Gate, pair: Pair, difference: Difference, compared: BlockComparison
+    gate: Gate,
+    pair: CellPair,
+    differences: Sequence[CellDifference],
+    designs: Sequence[Design],
+    *,
+    value: float,
 ) -> Estimate:
-    plain = margins.estimate(gate, pair.here, pair.there)
-    scale = margins.Scale.of(gate)
-    stated = math.hypot(
-        margins.sample(gate, pair.here).stated, margins.sample(gate, pair.there).stated
-    )
+    """Return the margin of a change ``value``, the difference of one design or between two."""
+    plain = margins.estimate(gate, pair.here.readings, pair.there.readings)
+    blocks = min(design.compared.blocks for design in designs)
+    parts = {str(number): one.standard for number, one in enumerate(differences)}
+    freedoms = {str(number): one.freedom for number, one in enumerate(differences)}
+    stated = []
+    for side in (pair.here, pair.there):
+        stated.append(margins.sample(gate, side.readings).stated)
+    how = " and ".join(design.method for design in designs)
     return margins.combined(
         replace(
             plain,
-            margin=scale.margin(difference.value, 0.0),
-            spread=difference.spread,
-            rounds=compared.blocks,
+            margin=margins.Scale.of(gate).margin(value, 0.0),
+            spread=math.hypot(*(one.spread for one in differences)),
+            rounds=blocks,
             series=(),  # what neighbouring rounds share is in the spread already
-            freedom=difference.freedom,
-            how=_method(compared),
+            freedom=effective_freedom(parts, freedoms),
+            how=how if len(designs) == 1 else f"{how}, by way of V0",
         ),
-        random=difference.standard,
-        stated=stated / math.sqrt(compared.blocks),
+        random=math.hypot(*parts.values()),
+        stated=math.hypot(*stated) / math.sqrt(blocks),
     )
-
-
-def _method(compared: BlockComparison) -> str:
-    method = f"{compared.blocks} blocks of {len(compared.differences)} cells"
-    if compared.without_first:
-        method += ", the first left out as warm-up"
-    if compared.correlation:
-        method += f", rounds correlated by {compared.correlation:.2f}"
-    return method

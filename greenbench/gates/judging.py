@@ -16,7 +16,7 @@ from greenbench.gates import decisions, margins, score_margins
 from greenbench.gates.comparability import refusal
 from greenbench.gates.decisions import OpenCell
 from greenbench.gates.expression import SAVED
-from greenbench.gates.interleaved import Pair, block_estimates
+from greenbench.gates.interleaved import CellPair, Side, block_estimates
 from greenbench.gates.metrics import Readings, observed
 from greenbench.gates.references import display_name, is_named, reference_of
 from greenbench.gates.verdict import Verdict, judged
@@ -43,7 +43,8 @@ def judge(gate: Gate, cells: Mapping[str, Measured], references: References) -> 
     for cell in cells.values():
         if gate.applies(cell.record.task) and not is_named(cell, gate.reference):
             examined.append(_examine(gate, cell, cells, references))
-    open_cells = _in_blocks(gate, [c for c in examined if isinstance(c, OpenCell)])
+    open_cells = [result for result in examined if isinstance(result, OpenCell)]
+    open_cells = _in_blocks(gate, open_cells, cells, references)
     decided = iter(decisions.decide(gate, open_cells, same_cells=references.same_cells))
     verdicts = []
     for result in examined:
@@ -56,11 +57,20 @@ def judge(gate: Gate, cells: Mapping[str, Measured], references: References) -> 
     return verdicts
 
 
-def _in_blocks(gate: Gate, cells: Sequence[OpenCell]) -> list[OpenCell]:
-    """Return ``cells``, with what their blocks show where they ran in blocks."""
-    pairs = [cell.pair for cell in cells if cell.pair is not None]
-    estimates = block_estimates(gate, pairs)
-    return [replace(c, estimate=estimates.get(c.verdict.cell, c.estimate)) for c in cells]
+def _in_blocks(
+    gate: Gate,
+    open_cells: Sequence[OpenCell],
+    cells: Mapping[str, Measured],
+    references: References,
+) -> list[OpenCell]:
+    """Return ``open_cells``, with what their blocks show where they ran in blocks."""
+    pairs = [cell.pair for cell in open_cells if cell.pair is not None]
+    estimates = block_estimates(gate, pairs, cells, references.saved)
+    in_blocks = []
+    for cell in open_cells:
+        estimate = estimates.get(cell.verdict.cell)
+        in_blocks.append(cell if estimate is None else replace(cell, estimate=estimate))
+    return in_blocks
 
 
 def _missing(gate: Gate, cells: Mapping[str, Measured], references: References) -> list[Verdict]:
@@ -124,17 +134,15 @@ def _compare(
 
 def _pair(
     cell: Measured, here: Readings | float, other: Measured, there: Readings | float
-) -> Pair | None:
-    """Return both sides if they were measured round by round in the same session."""
+) -> CellPair | None:
+    """Return both sides if they were measured round by round."""
     if not isinstance(here, Readings) or not isinstance(there, Readings):
         return None
-    return Pair(cell, other, here, there) if _same_session(cell, other) else None
+    return CellPair(Side(cell, here), Side(other, there), _same_session(cell, other))
 
 
 def _mean(values: Readings | float) -> float:
-    if not isinstance(values, Readings):
-        return values
-    return sum(values.values.values()) / len(values.values)
+    return values.mean if isinstance(values, Readings) else values
 
 
 def _estimate(

@@ -35,6 +35,11 @@ class Readings:
     systematic: float = 0.0
     """Standard uncertainty common to all rounds. Only that of idle power matters between cells."""
 
+    @property
+    def mean(self) -> float:
+        """Mean of the rounds."""
+        return sum(self.values.values()) / len(self.values)
+
 
 def observed(gate: Gate, cell: CellRecord) -> Readings | float | str:
     """Return a cell's readings of the gate's metric, or its score, or why it has neither."""

@@ -96,6 +96,7 @@ def suite_of(config: pytest.Config) -> Suite:
 
 
 def _open(config: pytest.Config, experiment: Path | None, variants: Path | None) -> Suite:
+    from greenbench.plugin.interleaving import RoundItems
     from greenbench.plugin.suite import Suite
 
     suite = Suite(config, experiment, variants)
@@ -109,6 +110,7 @@ def _open(config: pytest.Config, experiment: Path | None, variants: Path | None)
         lambda: config.stash.get(STATUS, None),
         lambda text: suite.progress.announce(text),  # noqa: PLW0108  pytest's terminal is made later
     )
+    config.pluginmanager.register(RoundItems(suite.session.memory.runs), "greenbench-rounds")
     return suite
 
 

@@ -13,8 +13,10 @@ import pytest
 from greenbench.run.blocks import interleaved
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from greenbench.experiment.settings import Settings
-    from greenbench.run.blocks import CellRun
+    from greenbench.run.blocks import CellRun, CellRuns
     from greenbench.types import Cell
 
 CELL_ID: pytest.StashKey[str] = pytest.StashKey()
@@ -91,6 +93,34 @@ def _item_of_round(item: Any, cell: Cell) -> pytest.Item:
     of_round.keywords.update(dict.fromkeys(item.extra_keyword_matches))
     of_round.stash[CELL_ID] = item.nodeid
     return of_round
+
+
+class RoundItems:
+    """The hooks of items that measure one round each."""
+
+    def __init__(self, runs: CellRuns) -> None:
+        """Take what is measured of each cell."""
+        self._runs = runs
+
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Skip the later rounds of a cell of which one failed: it has no result any more."""
+        cell = cell_of(item)
+        if cell is not None and cell.block:
+            failure = self._runs.so_far(cell).failure
+            if failure:
+                pytest.skip(failure)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Report the failure of a round under its cell's id, which ``--lf`` can select."""
+        report = yield
+        cell = cell_of(item)
+        if report.failed and cell is not None:
+            self._runs.note_failure(cell)
+            report.nodeid = item.stash.get(CELL_ID, report.nodeid)
+        return report
 
 
 def share_row(run: CellRun, benchmark: Any, config: pytest.Config) -> Any:

@@ -14,7 +14,7 @@ import pytest
 from greenbench.errors import GreenbenchError
 from greenbench.plugin.benchmark_table import hide_benchmark_table
 from greenbench.plugin.errors import make_safe
-from greenbench.plugin.interleaving import CELL_ID, cell_of
+from greenbench.plugin.interleaving import cell_of
 from greenbench.plugin.judgement import Judgement
 from greenbench.plugin.outlook import outlook
 from greenbench.plugin.progress import progress_of
@@ -83,14 +83,6 @@ class Suite:
 
     # --- a cell -----------------------------------------------------------------------------------
 
-    def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        """Skip the later rounds of a cell of which one failed: it has no result any more."""
-        cell = cell_of(item)
-        if cell is not None and cell.block:
-            failure = self.session.memory.runs.so_far(cell).failure
-            if failure:
-                pytest.skip(failure)
-
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item
@@ -102,11 +94,6 @@ class Suite:
         if report.when == "call" and RECORD in item.stash:
             item.stash[RECORD]["outcome"] = report.outcome
             report.__dict__["greenbench"] = item.stash[RECORD]  # it travels with the report
-        cell = cell_of(item)
-        if report.failed and cell is not None:
-            self.session.memory.runs.note_failure(cell)
-            # What a person, or --lf, can select: the collected item, not the one of this round.
-            report.nodeid = item.stash.get(CELL_ID, report.nodeid)
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -115,7 +102,7 @@ class Suite:
         if record is None:
             return
         try:
-            self.summary.keep(CellRecord.of(record))
+            self.summary.records = with_latest(self.summary.records, CellRecord.of(record))
             if record["variant"]:
                 self.session.results.record(record)
         except GreenbenchError as error:
@@ -176,3 +163,13 @@ def selected_cells(items: Sequence[pytest.Item]) -> list[Cell]:
         if cell is not None and not cell.block:
             cells.append(cell)
     return cells
+
+
+def with_latest(records: Sequence[CellRecord], latest: CellRecord) -> list[CellRecord]:
+    """Return ``records`` with the ``latest`` one, in the place of the cell's earlier one if any."""
+    kept = list(records)
+    for index, record in enumerate(kept):
+        if record.variant and record.id == latest.id:
+            kept[index] = latest
+            return kept
+    return [*kept, latest]

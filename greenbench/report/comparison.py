@@ -45,7 +45,7 @@ class TaskComparison:
         cells = [cell for cell in self.cells if cell.id == cell_id]
         if self.baseline is not None:
             cells.append(self.baseline)
-        if all(cell.ran_in_blocks for cell in cells):
+        if all(map(_ran_in_blocks, cells)):
             return 1.0
         for cell in cells:
             rates += cell.kernel_rates("operations_per_second")
@@ -102,6 +102,12 @@ def _compared(
         quality=changes(score, task, cells, earlier, allow),
         baseline=baseline,
     )
+
+
+def _ran_in_blocks(cell: CellRecord) -> bool:
+    """Whether each of a cell's rounds ran beside one round of every other cell."""
+    blocks = [one_round.block for one_round in cell.rounds]
+    return bool(blocks) and None not in blocks
 
 
 def _baseline(records: Sequence[CellRecord]) -> CellRecord | None:

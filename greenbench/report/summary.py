@@ -59,14 +59,6 @@ class Summary:
         self.earlier: list[Measured] = []
         """V0 of earlier sessions, for tasks that this one measured without V0."""
 
-    def keep(self, record: CellRecord) -> None:
-        """Add a record; the latest one of a cell takes the place of those before."""
-        for index, earlier in enumerate(self.records):
-            if earlier.id == record.id and earlier.variant:
-                self.records[index] = record
-                return
-        self.records.append(record)
-
     def show(
         self,
         terminal: TerminalReporter,

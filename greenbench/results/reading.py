@@ -126,12 +126,6 @@ class CellRecord:
         total = self.energy.get("total_j")
         return total.uncertainty if total is not None else None
 
-    @property
-    def ran_in_blocks(self) -> bool:
-        """Whether its rounds ran in blocks, each beside one round of every other cell."""
-        blocks = [one_round.block for one_round in self.rounds]
-        return bool(blocks) and None not in blocks
-
     def score(self, name: str) -> float | None:
         """Return the value of a score; None if it was not scored."""
         metric = self.quality.get(name)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from greenbench.run.cell_result import KernelRuns
+    from greenbench.run.reference_kernel import KernelRuns
     from greenbench.types import Cell, Round
 
 Entry = TypeVar("Entry")

@@ -10,7 +10,7 @@ from greenbench.run.blocks import CellRuns
 from greenbench.run.doubts import doubts_of
 from greenbench.run.effects import Outputs, effect_of
 from greenbench.run.efficiency import efficiency, stages
-from greenbench.run.reference_kernel import KernelRun, ReferenceKernel
+from greenbench.run.reference_kernel import KernelRuns, ReferenceKernel
 from greenbench.stats.over_seeds import DEGENERATE, collapsed, degenerate, mean_quality
 from greenbench.stats.uncertainty import energies
 from greenbench.types import CellResult
@@ -29,16 +29,6 @@ class SessionMemory:
     kernel: ReferenceKernel = field(default_factory=ReferenceKernel)
     runs: CellRuns = field(default_factory=CellRuns)
     outputs: Outputs = field(default_factory=Outputs)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KernelRuns:
-    """The reference kernel around a cell."""
-
-    before: KernelRun | None = None
-    after: KernelRun | None = None
-    failure: str = ""
-    """Why it could not be run after the cell; empty if it was."""
 
 
 def summarise(

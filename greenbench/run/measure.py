@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from greenbench.errors import UnavailableError
 from greenbench.pipeline import Pipeline
 from greenbench.results.record import Json, cell_record
-from greenbench.run.cell_result import KernelRuns, sentence, summarise, summarise_function
+from greenbench.run.cell_result import sentence, summarise, summarise_function
 from greenbench.run.doubts import lacking
+from greenbench.run.reference_kernel import KernelRuns
 from greenbench.run.rounds import Benchmark, FunctionTarget, Rounds
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -39,6 +40,16 @@ def kernel_run(operations: int, window: Window) -> KernelRun:
         "reason": "" if joules else "no channel's joules are known",
         "sources": sources,
     }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KernelRuns:
+    """The reference kernel around a cell."""
+
+    before: KernelRun | None = None
+    after: KernelRun | None = None
+    failure: str = ""
+    """Why it could not be run after the cell; empty if it was."""
 
 
 class ReferenceKernel:

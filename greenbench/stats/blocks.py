@@ -16,8 +16,9 @@ design has.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +41,7 @@ LARGEST_DESIGN = 400
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class CellDifference:
     """How a cell differs from the reference cell."""
 
     value: float
@@ -56,7 +57,7 @@ class Difference:
 class BlockComparison:
     """All cells of a design beside one of them."""
 
-    differences: tuple[Difference, ...]
+    differences: tuple[CellDifference, ...]
     """In the order of the cells; that of the reference itself is 0."""
     blocks: int
     """Blocks that were used."""
@@ -92,7 +93,7 @@ def compare_in_blocks(
             spread = 0.0
         value = float(effects[cell] - effects[reference])
         standard = spread * float(np.sqrt(design.leverage(cell, reference) / 2))
-        differences.append(Difference(value, standard, freedom, spread))
+        differences.append(CellDifference(value, standard, freedom, spread))
     return BlockComparison(tuple(differences), len(table), without_first, correlation)
 
 
@@ -170,53 +171,64 @@ class _Design:
             return 0.0
         in_time = residuals.ravel()[np.argsort(self.order, axis=None)]
         observed = float(in_time[1:] @ in_time[:-1]) / squares
-        expected = np.maximum.accumulate([self._seen(rho) for rho in CORRELATIONS])
-        return float(np.interp(observed, expected, CORRELATIONS))
+        return float(np.interp(observed, self._part().expected.neighbours, CORRELATIONS))
 
-    def _seen(self, rho: float) -> float:
-        """Return the correlation of neighbouring residuals if that of the errors is ``rho``."""
-        part = self._part()
-        covariance = part.residual_covariance(rho)
-        in_time = np.argsort(part.order, axis=None)
-        neighbours = covariance[in_time[1:], in_time[:-1]]
-        return float(neighbours.sum() / np.trace(covariance))
-
-    def inflation(self, reference: int, rho: float) -> list[float]:
+    def inflation(self, reference: int, rho: float) -> Array:
         """Return by how much a correlation widens the variance of each cell's difference.
 
         It is relative to the variance that the residuals show, and at least 1.
         """
         if not rho:
-            return [1.0] * self.cells
+            return np.ones(self.cells)
         part = self._part()
-        errors = part.correlations(rho)
-        seen = float(np.trace(part.residual_covariance(rho))) / part.freedom
-        factors = []
-        for cell in range(self.cells):
-            weights = part.contrast(cell, reference).ravel()
-            plain = float(weights @ weights)
-            factors.append(
-                max(1.0, float(weights @ errors @ weights) / seen / plain if plain else 1.0)
-            )
-        return factors
+        weights = np.array([part.contrast(c, reference).ravel() for c in range(self.cells)])
+        correlated = ((weights @ part.correlations(rho)) * weights).sum(axis=1)
+        plain = (weights**2).sum(axis=1)
+        plain[reference] = 1.0  # it differs from itself by nothing
+        seen = float(np.interp(rho, CORRELATIONS, part.expected.variances))
+        widened: Array = np.maximum(1.0, correlated / plain / seen)
+        return widened
 
     def _part(self) -> _Design:
         """Return the design of the first blocks, as many as can be computed with quickly."""
         blocks = max(2, LARGEST_DESIGN // self.cells)
         return self if blocks >= self.blocks else _Design(self.order[:blocks])
 
+    @property
+    def expected(self) -> _Expectation:
+        """What residuals show at each correlation; one computation serves alike designs."""
+        return _expected(self.order.tobytes(), self.blocks, self.cells)
+
     def correlations(self, rho: float) -> Array:
+        """Return the correlation of each two rounds' errors."""
         places = self.order.ravel()
         result: Array = rho ** np.abs(places[:, None] - places[None, :])
         return result
 
-    def residual_covariance(self, rho: float) -> Array:
-        """Return the covariance of the residuals if errors have variance 1 and correlate."""
-        size = self.order.size
-        columns = np.eye(size).reshape(size, self.blocks, self.cells)
-        projector = np.array([self.residuals(column).ravel() for column in columns])
-        result: Array = projector @ self.correlations(rho) @ projector.T
-        return result
+
+class _Expectation(NamedTuple):
+    """What the residuals of a design show at each of ``CORRELATIONS``."""
+
+    neighbours: Array
+    """The correlation of neighbouring residuals, never falling."""
+    variances: Array
+    """The estimated variance of a round, if the true one is 1."""
+
+
+@functools.lru_cache(maxsize=16)
+def _expected(order: bytes, blocks: int, cells: int) -> _Expectation:
+    design = _Design(np.frombuffer(order).reshape(blocks, cells))
+    size = blocks * cells
+    columns = np.eye(size).reshape(size, blocks, cells)
+    projector = np.array([design.residuals(column).ravel() for column in columns])
+    in_time = np.argsort(design.order, axis=None)
+    neighbours, variances = [], []
+    for rho in CORRELATIONS:
+        covariance = projector @ design.correlations(rho) @ projector.T
+        trace = float(np.trace(covariance))
+        neighbours.append(float(covariance[in_time[1:], in_time[:-1]].sum()) / trace)
+        variances.append(trace / design.freedom)
+    return _Expectation(np.maximum.accumulate(neighbours), np.array(variances))
 
 
 def _doubly_centred(table: Array) -> Array:

@@ -48,7 +48,7 @@ def coverage(freedom: float) -> float:
     return quantile(freedom)
 
 
-def effective_freedom(parts: Mapping[str, float], freedom: Mapping[str, int]) -> float:
+def effective_freedom(parts: Mapping[str, float], freedom: Mapping[str, float]) -> float:
     """Return the Welch-Satterthwaite degrees of freedom of standard uncertainties in quadrature.
 
     Parts without an entry in ``freedom`` are known exactly; infinite where all are.

@@ -176,7 +176,7 @@ def test_a_cell_is_renamed(suite: pytest.Pytester) -> None:
             "none of its 2 benchmarks was",
         ),
         (
-            lambda file: file.write_text(file.read_text().replace('"schema": 3', '"schema": 99')),
+            lambda file: file.write_text(file.read_text().replace('"schema": 4', '"schema": 99')),
             "written with schema 99",
         ),
     ],

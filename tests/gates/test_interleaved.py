@@ -1,0 +1,117 @@
+"""Gates over cells whose rounds ran in blocks."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from gates.made import HEADER, cell, one_round
+
+from greenbench.gates.expression import parse
+from greenbench.gates.judging import judge
+from greenbench.gates.references import References
+from greenbench.run.blocks import interleaved
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from greenbench.gates.verdict import Measured, Verdict
+
+NAMES = [f"T2-V{number}_x" for number in range(8)]
+
+
+def session(
+    joules: Callable[[str, int], float],
+    *,
+    blocks: int = 5,
+    names: list[str] = NAMES,
+    header: dict[str, Any] = HEADER,
+) -> dict[str, Measured]:
+    """Return cells in blocks: ``joules`` are those of a cell's round at a place in the session."""
+    rounds: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
+    order = interleaved(names, [blocks] * len(names), "blocks", seed=0)
+    for position, (name, block) in enumerate(order):
+        taken = joules(name, position)
+        rounds[name].append(one_round(block, taken, block=block, position=position))
+    return {name: cell(name, rounds=of_cell, header=header) for name, of_cell in rounds.items()}
+
+
+def noisy(seed: int, noise: float = 0.01) -> Callable[[], float]:
+    """Return a function that draws factors near 1."""
+    drawn = random.Random(seed)
+    return lambda: drawn.lognormvariate(0, noise)
+
+
+def judged(
+    gate: str, cells: dict[str, Measured], saved: dict[str, Measured] | None = None
+) -> dict[str, Verdict]:
+    """Return the verdicts by cell."""
+    verdicts = judge(parse(gate), cells, References(saved=saved, saved_name="main.json"))
+    return {verdict.cell: verdict for verdict in verdicts}
+
+
+def test_a_drift_of_the_machine_is_no_change_of_a_cell() -> None:
+    """It makes 10 % over the session; each interval still contains 1, and the method is named."""
+    noise = noisy(1)
+    cells = session(lambda _name, place: 100 * (1 + 0.10 * place / 40) * noise())
+    for verdict in judged("energy <= V0", cells).values():
+        assert verdict.outcome != "REGRESSED"
+        assert abs(verdict.change - 1) < 0.02
+        assert "5 blocks of 8 cells" in verdict.how
+
+
+def test_a_change_of_a_tenth_is_found_in_eight_blocks() -> None:
+    """With noise of 1 % it is REGRESSED, and the other cells are not."""
+    noise = noisy(2)
+    cells = session(lambda name, _: (110 if name == NAMES[3] else 100) * noise(), blocks=8)
+    verdicts = judged("energy <= 1.05*V0", cells)
+    assert verdicts[NAMES[3]].outcome == "REGRESSED"
+    assert {v.outcome for name, v in verdicts.items() if name != NAMES[3]} == {"PASS"}
+
+
+def test_v0_is_the_control_of_an_earlier_run() -> None:
+    """In this session everything took 15 % more, V0 too: the variants have not changed."""
+    noise = noisy(3)
+    saved = session(lambda _name, _place: 100 * noise(), header=dict(HEADER))
+    cells = session(lambda _name, _place: 115 * noise())
+    verdicts = judged("energy <= 1.05*saved", cells, saved)
+    variants = [verdict for name, verdict in verdicts.items() if name != NAMES[0]]
+    assert {verdict.outcome for verdict in variants} == {"PASS"}
+    assert all("by way of V0" in verdict.how for verdict in variants)
+    assert verdicts[NAMES[0]].change == pytest.approx(1.15, rel=0.03)
+
+
+def test_a_variant_that_lost_ground_on_v0_has_regressed() -> None:
+    """It takes 20 % more of V0's joules than it did in the earlier run."""
+    noise = noisy(4)
+    saved = session(lambda _name, _place: 100 * noise(), header=dict(HEADER))
+    cells = session(lambda name, _: (120 if name == NAMES[5] else 100) * noise())
+    assert judged("energy <= 1.05*saved", cells, saved)[NAMES[5]].outcome == "REGRESSED"
+
+
+def test_a_v0_that_changed_itself_is_no_control() -> None:
+    """Twice the joules are no state of a machine: every cell is compared with its own past."""
+    noise = noisy(5)
+    saved = session(lambda _name, _place: 100 * noise(), header=dict(HEADER))
+    cells = session(lambda _name, _place: 200 * noise())
+    verdicts = judged("energy <= 1.05*saved", cells, saved)
+    assert {verdict.outcome for verdict in verdicts.values()} == {"REGRESSED"}
+
+
+def test_a_session_that_ended_within_a_block_is_judged_by_the_whole_ones() -> None:
+    """Of the last block only the cells that ran first have a round."""
+    noise = noisy(6)
+    cells = session(lambda _name, _place: 100 * noise(), blocks=4)
+    for name in NAMES[:4]:  # the last block runs backwards
+        rounds = [one_round(b, 100 * noise(), block=b, position=8 * b) for b in range(3)]
+        cells[name] = cell(name, rounds=rounds)
+    for verdict in judged("energy <= 1.5*V0", cells).values():
+        assert "3 blocks of 8 cells" in verdict.how
+
+
+def test_a_single_block_counts_as_one_round() -> None:
+    """It shows no spread: the 20 % that are assumed of one round hold."""
+    noise = noisy(7)
+    verdicts = judged("energy <= V0", session(lambda _name, _place: 100 * noise(), blocks=1))
+    assert all("one round" in verdict.how for verdict in verdicts.values())
