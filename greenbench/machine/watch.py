@@ -42,7 +42,8 @@ class Watch:
     def __init__(self, gpus: Sequence[Gpu], adoption: Adoption | None = None) -> None:
         """Watch the processors and ``gpus``.
 
-        ``adoption`` keeps orphans ours as long as the watch is open. Raises nothing: a card that cannot be read has no state.
+        ``adoption`` keeps orphans ours as long as the watch is open. Raises nothing: a card that
+        cannot be read has no state.
         """
         self._gpus = tuple(gpus)
         self._adoption = adoption
