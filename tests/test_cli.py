@@ -119,6 +119,20 @@ def test_check_refuses_unknown_arguments(
     assert "usage: greenbench check" in result.stderr
 
 
+@pytest.mark.parametrize("command", [("list",), ("check",), ("compare",), ("new", "V8_x", "--in")])
+def test_a_path_that_the_system_refuses_is_named(
+    command: tuple[str, ...], greenbench: Command
+) -> None:
+    """A path that is too long, or that this user may not read, ends in a sentence."""
+    path = "x" * 300
+    process = greenbench(*command, path)
+    assert process.returncode == 2
+    assert process.stderr.startswith(path)
+    assert process.stderr.endswith(
+        ": File name too long; give a path that this user can read and write\n"
+    )
+
+
 def test_run_passes_arguments_on_in_their_order(
     greenbench: Command, suite: pytest.Pytester
 ) -> None:

@@ -16,7 +16,7 @@ from greenbench.cli.compare import add_compare
 from greenbench.cli.machine import add_doctor, add_restore
 from greenbench.cli.matrix import add_check, add_list, add_new
 from greenbench.cli.measure import add_run, add_sweep_power
-from greenbench.errors import GreenbenchError
+from greenbench.errors import GreenbenchError, explained_paths
 from greenbench.report.texts import error_text, printable
 
 if TYPE_CHECKING:
@@ -41,7 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         unknown = printable(" ".join(rest))
         commands.choices[options.command].error(f"unrecognized arguments: {unknown}")
     try:
-        return int(options.execute(options))
+        with explained_paths():
+            return int(options.execute(options))
     except GreenbenchError as error:
         print(error_text(error), file=sys.stderr)  # noqa: T201
         return 2

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from greenbench.errors import GreenbenchError
+from greenbench.errors import GreenbenchError, explained_paths
 from greenbench.report.texts import error_text, printable
 
 if TYPE_CHECKING:
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 def usage_errors() -> Iterator[None]:
     """Turn our own errors into pytest's usage error: exit code 4, the sentences, no traceback."""
     try:
-        yield
+        with explained_paths():
+            yield
     except GreenbenchError as error:
         raise pytest.UsageError(error_text(error)) from error
 

@@ -128,12 +128,13 @@ def test_a_plan_counts_the_user_s_own_rows(suite: pytest.Pytester) -> None:
     output.stdout.fnmatch_lines(["network: [[]] torch: False *"])
 
 
-def test_wrong_data_end_a_plan_in_a_sentence(suite: pytest.Pytester) -> None:
-    """The exit code is 4, and there is no traceback."""
-    output = run_here(suite, "--green-plan", "--green-data=T2=nowhere.jsonl")
+@pytest.mark.parametrize("path", ["nowhere.jsonl", f"{300 * 'x'}.jsonl"])
+def test_wrong_data_end_a_plan_in_a_sentence(suite: pytest.Pytester, path: str) -> None:
+    """The exit code is 4, and there is no traceback: nor for a name that is too long for a file."""
+    output = run_here(suite, "--green-plan", f"--green-data=T2={path}")
     assert output.ret == pytest.ExitCode.USAGE_ERROR
     text = output.stdout.str() + output.stderr.str()
-    assert "nowhere.jsonl" in text
+    assert path in text
     assert "Traceback" not in text
 
 
