@@ -23,10 +23,12 @@ README_LINES = 100
 
 def list_folders(variants_dir: Path) -> dict[str, Path]:
     """Return the folders by name, sorted, without hidden ones and caches (``__pycache__``)."""
-    if not variants_dir.is_dir():
-        return {}
-    folders = {}
-    for path in sorted(variants_dir.iterdir()):
+    folders: dict[str, Path] = {}
+    try:
+        paths = sorted(variants_dir.iterdir())
+    except OSError:  # ``folder_problems`` says which
+        return folders
+    for path in paths:
         if path.is_dir() and not path.name.startswith((".", "__")):
             folders[path.name] = path
     return folders
@@ -39,9 +41,13 @@ def short_path(path: Path) -> str:
 
 def folder_problems(variants_dir: Path) -> Iterator[str]:
     """Yield what is wrong with folders' names and files, except for the content of config.yaml."""
-    if not variants_dir.is_dir():
-        remedy = "make it, with a folder for each row of the variants table"
+    remedy = "make it, with a folder for each row of the variants table"
+    try:
+        next(variants_dir.iterdir(), None)
+    except (FileNotFoundError, NotADirectoryError):
         yield f"{variants_dir.name}: there is no such folder; {remedy}"
+    except OSError as error:
+        yield f"{variants_dir.name}: cannot be listed ({error.strerror}); {remedy}"
     for name, folder in list_folders(variants_dir).items():
         if FOLDER_NAME.fullmatch(name):
             yield from _script_problems(folder)

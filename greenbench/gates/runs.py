@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -36,12 +37,16 @@ def read(path: Path) -> Run:
 
     Raises UsageError where it holds none, or where a record is malformed or contradicts itself.
     """
-    if not path.exists():
+    try:
+        is_folder = stat.S_ISDIR(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise UsageError(
             f"{path}: there is no such file or folder to compare with; "
             "--benchmark-json=FILE writes one"
-        )
-    if path.is_dir():
+        ) from error
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror}); give another") from error
+    if is_folder:
         return _folder(path)
     data = _json(path)
     if "benchmarks" in data:

@@ -13,7 +13,7 @@ import pytest
 from greenbench.experiment.settings import OPTIONS
 from greenbench.plugin.early_exit import EarlyExit
 from greenbench.plugin.errors import usage_errors
-from greenbench.plugin.selection import runs_tests
+from greenbench.plugin.selection import refuse_missing_file, runs_tests
 from greenbench.run import ending
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Declare the marker, and run nothing if a plan is requested."""
     config.stash[ENDING] = ending.requested()
     config.addinivalue_line("markers", MARKER)
+    refuse_missing_file(config)
     if config.getoption("--green-plan"):
         config.option.collectonly = True
 

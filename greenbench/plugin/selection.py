@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import pytest
-
 LISTING_OPTIONS = ("collectonly", "showfixtures", "show_fixtures_per_test")
+PATTERN_PARTS = 2
+"""Of pytest-benchmark's patterns for saved runs: a folder's and a file's."""
 SELECTING_OPTIONS = ("keyword", "deselect", "lf", "stepwise")
 """Options of pytest that leave out tests one by one."""
 
@@ -30,6 +33,24 @@ def compared(config: pytest.Config) -> Path | Sequence[Path] | None:
     pattern = "[0-9][0-9][0-9][0-9]_" if requested is True else requested
     storage = config._benchmarksession.storage  # type: ignore[attr-defined]  # noqa: SLF001  it alone knows where
     return list(storage.query(pattern))
+
+
+def refuse_missing_file(config: pytest.Config) -> None:
+    """Raise pytest.UsageError if ``--benchmark-compare`` names a path where no file is.
+
+    pytest-benchmark takes it for a pattern, and ends the session with an internal error.
+    """
+    requested = config.getoption("benchmark_compare", None)
+    if not isinstance(requested, str):
+        return
+    path = Path(requested)
+    is_pattern = not path.is_absolute() and len(path.parts) <= PATTERN_PARTS
+    if is_pattern or os.path.isfile(path):  # noqa: PTH113  a name that is too long is none either
+        return
+    raise pytest.UsageError(
+        f"--benchmark-compare={requested}: there is no such file; name a saved run's number, or a "
+        "file that --benchmark-json wrote"
+    )
 
 
 def runs_tests(config: pytest.Config) -> bool:

@@ -81,3 +81,11 @@ def test_hidden_folders_and_files_are_ignored(variants: Path, name: str) -> None
     (variants / name).mkdir()
     (variants / "notes.md").touch()
     assert list_folders(variants) == before
+
+
+def test_a_folder_that_cannot_be_listed_is_named() -> None:
+    """Neither a name that is too long nor anything else ends in a traceback."""
+    long = Path("/", "x" * 300, "variants")
+    assert list_folders(long) == {}
+    (problem,) = folder_problems(long)
+    assert problem.startswith("variants: cannot be listed (File name too long); make it, ")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -328,3 +329,39 @@ def test_variants_that_differ_are_no_scatter_of_one_cell(tmp_path: Path, capsys)
     _, out = compared(capsys, file, "--json", "--gate", "energy <= 1.05*saved")
     outcomes = {v["cell"]: v["outcome"] for v in json.loads(out)[0]["verdicts"]}
     assert (outcomes["T2-V1_x"], outcomes["T2-V8_x"]) == ("PASS", "REGRESSED")
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("x" * 300, "cannot be read (File name too long); give another"),
+        ("loop", "cannot be read (Too many levels of symbolic links); give another"),
+        ("file/inner", "there is no such file or folder to compare with"),
+        ("pipe", "not a whole results file or saved run (it is not an ordinary file)"),
+    ],
+    ids=["long", "loop", "below a file", "pipe"],
+)
+def test_a_path_that_cannot_be_read_is_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, reason: str
+) -> None:
+    """On either side the exit code is 2, and no traceback stands there."""
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "file").touch()
+    os.mkfifo(tmp_path / "pipe")
+    good = saved(tmp_path / "a.json", cell(joules=STEADY))
+    for paths in ((tmp_path / name, good), (good, tmp_path / name)):
+        assert main(["compare", *map(str, paths)]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith(f"{tmp_path / name}: {reason}")
+
+
+def test_a_folder_with_a_file_of_a_newer_schema_is_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The newest of each cell is not known without it."""
+    results(tmp_path / "mixed", cell(joules=STEADY))
+    results(tmp_path / "mixed", cell(joules=MORE), name="V1_x_20260102T000000Z.json", schema=99)
+    assert main(["compare", str(tmp_path / "mixed"), str(tmp_path / "mixed")]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "V1_x_20260102T000000Z.json: written with schema 99, and this greenbench reads" in line
+    assert line.endswith("update greenbench")
