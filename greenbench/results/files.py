@@ -92,7 +92,7 @@ class Recorder:
         self._folder, self._started, self._header = folder, started, dict(header)
         self._runs: dict[str, dict[str, Any]] = {}
         self._paths: dict[str, Path] = {}
-        self._copies: dict[str, Path] = {}
+        self._copies: Path | None = None
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -132,13 +132,17 @@ class Recorder:
     def copy_elsewhere(self, variant: str) -> Path:
         """Write the file of ``variant`` to a folder for temporary files, on disk or in memory.
 
-        For records that the results folder does not take. Raises OSError if no folder takes them.
+        For records that the results folder does not take: all of a session are in one folder, which
+        can be compared. Raises OSError if no folder takes them.
         """
-        if variant not in self._copies:
-            self._copies[variant] = _copy_of(self._text(variant), f"{variant}.json")
+        name = file_name(Path(), variant, self._started).name
+        if self._copies is None:
+            copy = _copy_of(self._text(variant), name)
+            self._copies = copy.parent
         else:
-            write_atomically(self._copies[variant], self._text(variant))
-        return self._copies[variant]
+            copy = self._copies / name
+            write_atomically(copy, self._text(variant))
+        return copy
 
     def _write(self, variant: str) -> Path:
         path = self._paths.get(variant)

@@ -225,8 +225,11 @@ def test_copies_go_into_memory_if_the_folder_for_temporary_files_takes_none(
         with pytest.raises(FileNotFoundError):
             session.append(record(cell), Options())
         copy = session.copy_elsewhere("V0_baseline")
+    with pytest.raises(FileNotFoundError):
+        session.append(record("T2-V1_fast", "V1_fast"), Options())
+    assert session.copy_elsewhere("V1_fast").parent == copy.parent
     assert copy.is_relative_to(files.MEMORY)
-    assert len(loading.load(copy).cells) == 2
+    assert [len(run.cells) for run in loading.load_folder(copy.parent)[0]] == [2, 1]
     shutil.rmtree(copy.parent)
 
 
@@ -244,7 +247,7 @@ def test_a_session_says_where_the_cells_are_that_its_folder_did_not_take(
     elsewhere.mkdir()
     done = stub_suite.run(suite.path, "-k", "V0 or V1_", TMPDIR=str(elsewhere))
     assert done.ret == pytest.ExitCode.TESTS_FAILED
-    (copy,) = elsewhere.glob("greenbench-*/V1_fast.json")
+    (copy,) = elsewhere.glob("greenbench-*/V1_fast_*Z.json")
     assert [cell.id for cell in loading.load(copy).cells] == ["T2-V1_fast"]
     done.stdout.fnmatch_lines(
         [
