@@ -67,6 +67,9 @@ class Lease:
             try:
                 _refuse_special_file(file, path)
                 locked = self._lock(file, device, wait=wait)
+            except OSError as error:  # file systems of a network, and on FUSE, may have no locks
+                os.close(file)
+                raise _refusal(path, error) from error
             except BaseException:
                 os.close(file)
                 raise
@@ -97,12 +100,16 @@ def _opened(path: Path) -> int:
     try:
         return _opened_or_created(path)
     except OSError as error:
-        remedy = ""
-        if isinstance(error, PermissionError):
-            remedy = f": its owner or root can run: chmod 666 {path}"
-        raise UnavailableError(
-            f"{path} cannot be locked ({error.strerror}); no device is set without a lease{remedy}"
-        ) from error
+        raise _refusal(path, error) from error
+
+
+def _refusal(path: Path, error: OSError) -> UnavailableError:
+    remedy = ""
+    if isinstance(error, PermissionError):
+        remedy = f": its owner or root can run: chmod 666 {path}"
+    return UnavailableError(
+        f"{path} cannot be locked ({error.strerror}); no device is set without a lease{remedy}"
+    )
 
 
 def _opened_or_created(path: Path) -> int:

@@ -97,21 +97,21 @@ def _recover(
     journal: Journal, say: Callable[[str], None], held: Collection[str], *, wait: bool
 ) -> bool:
     """Restore the devices of ``journal`` that no living session has; whether there was anything."""
-    leases = {}
-    for device in journal.devices:
-        if device not in held:
-            leases[device] = Lease(shared_folder(), [device], say)
+    leases = []
     free = set(held)
     try:
-        for device, lease in leases.items():
-            if lease.take(wait=wait):
+        for device in journal.devices:
+            if device in held:
+                continue
+            leases.append(Lease(shared_folder(), [device], say))
+            if leases[-1].take(wait=wait):
                 free.add(device)
         messages = _restore_free_devices(journal.path, free)
     except (OSError, UnavailableError) as error:
         reason = first_line(error)
         messages = [f"what {journal.owner} left changed could not be restored: {reason}"]
     finally:
-        for lease in leases.values():
+        for lease in leases:
             lease.release()
     for message in messages:
         say(message)
@@ -151,14 +151,16 @@ def left_behind() -> str:
 
 
 def _is_abandoned(journal: Journal) -> bool:
-    """Whether nobody holds the lease of one of its devices."""
+    """Whether nobody holds the lease of one of its devices, as far as can be known."""
     for device in journal.devices:
-        lease = Lease(shared_folder(), [device])
         try:
-            if lease.take(wait=False):
-                return True
-        finally:
-            lease.release()
+            lease = Lease(shared_folder(), [device])
+            is_free = lease.take(wait=False)
+        except UnavailableError:
+            return True
+        lease.release()
+        if is_free:
+            return True
     return False
 
 

@@ -203,6 +203,19 @@ def test_a_shared_folder_where_all_may_remove_files_is_not_used(state: Path) -> 
     assert own_folder().stat().st_mode & 0o022 == 0
 
 
+def test_a_shared_folder_that_became_unfit_ends_no_command(
+    abandoned: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is left changed is reported with the reason, and stays in the journal."""
+    abandoned.state.chmod(0o777)
+    assert main(["restore"]) == 1
+    output = capsys.readouterr().out
+    assert "left changed could not be restored" in output
+    assert "lets everybody remove files" in output
+    assert "left settings of this machine changed" in left_behind()
+    assert len(abandoned.journals) == 1
+
+
 def test_a_planted_folder_of_journals_is_not_used(state: Path, tmp_path: Path) -> None:
     """A link in the place of this user's folder is refused."""
     state.mkdir(mode=0o1777)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
 import json
 import os
 import shutil
@@ -149,6 +151,21 @@ def test_a_lease_file_that_is_closed_to_others_is_reported_with_a_remedy(default
     refusal = as_user(SECOND, leased)
     assert "cpu.lease cannot be locked (Permission denied)" in refusal
     assert refusal.endswith(f"its owner or root can run: chmod 666 {default}/cpu.lease")
+
+
+def test_a_file_system_without_locks_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As 9p and some on FUSE are: nothing is set there, and the file is closed."""
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "lockf", fail)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with pytest.raises(UnavailableError, match=r"cpu.lease cannot be locked \(No locks available"):
+        Lease(tmp_path, DEVICES).take()
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_the_kernel_names_the_holder_and_not_the_file(tmp_path: Path) -> None:
