@@ -106,7 +106,7 @@ def conclusion(findings: Sequence[Finding]) -> list[str]:
         return []
     if any(finding.remedy for finding in findings):
         return [WITHOUT_COUNTERS]
-    from greenbench.machine.energy.rapl_sensors import GRANT_RAPL
+    from greenbench.machine.energy.rapl_absence import GRANT_RAPL
 
     measure = f"To measure joules, use a bare-metal machine and grant access there: {GRANT_RAPL}"
     return [WITHOUT_COUNTERS, measure]

@@ -7,7 +7,7 @@ from dataclasses import replace
 from rich.console import Console
 
 from greenbench.machine.energy.doctor import Finding
-from greenbench.machine.energy.rapl_sensors import GRANT_RAPL, NO_PERMISSION, NO_RAPL
+from greenbench.machine.energy.rapl_absence import GRANT_RAPL, NO_PERMISSION, NO_RAPL
 from greenbench.report import doctor
 
 NO_DRIVER = Finding(

@@ -87,6 +87,16 @@ class Zone:
         """Let the counter begin at 0 again, as a reset does."""
         self.fall(self._counter_j())
 
+    def design(self, watts: float, number: int = 0) -> None:
+        """State ``watts`` as the most that limit ``number`` may be set to."""
+        file = self.folder / f"constraint_{number}_max_power_uw"
+        file.write_text(f"{watts * 1e6:.0f}\n")
+
+    def limit(self, watts: float, number: int = 0) -> None:
+        """State that the power limit ``number`` is set to ``watts``."""
+        file = self.folder / f"constraint_{number}_power_limit_uw"
+        file.write_text(f"{watts * 1e6:.0f}\n")
+
     def forbid(self) -> None:
         """Take everybody's permission to read the counter. Root reads it all the same."""
         self._allow(0)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from greenbench.machine.energy.power_sensor import PowerTrace, cross_checked
@@ -74,6 +74,8 @@ class _FollowedSensor:
         if start.mark is None or end.mark is None:
             return Reading(reason=start.reason or end.reason)
         reading = self._track.between(start.mark, end.mark, seconds)
+        if self.sensor.note and reading.joules is not None:
+            reading = replace(reading, doubts=(*reading.doubts, self.sensor.note))
         if self._power is None or start.power is None or end.power is None:
             return reading
         power = self._power.between(start.power, end.power)

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from greenbench.machine.energy.gpu_sensors import gpu_sensors
-from greenbench.machine.energy.rapl_sensors import NO_DRAM, rapl_sensors
+from greenbench.machine.energy.rapl_sensors import rapl_sensors
 from greenbench.machine.energy.sensors import nothing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from greenbench.machine.energy.sensors import Sensor
+    from greenbench.machine.energy.sensors import Missing, Sensor
     from greenbench.machine.gpus import Gpu
 
 
@@ -24,7 +24,7 @@ class Sensors:
     """The counters that can be read, and by channel why one is missing."""
 
     available: tuple[Sensor, ...] = ()
-    missing: dict[str, str]
+    missing: dict[str, Missing]
     close: Callable[[], None] = nothing
 
 
@@ -32,12 +32,6 @@ def find_sensors(gpus: Sequence[Gpu]) -> Sensors:
     """Open the counters of ``gpus`` and of this machine's CPUs."""
     cards = gpu_sensors(gpus)
     zones = rapl_sensors()
-    missing: dict[str, str] = {}
-    if zones.reason:
-        missing["cpu"] = missing["dram"] = zones.reason
-    elif not any(sensor.channel == "dram" for sensor in zones.sensors):
-        missing["dram"] = NO_DRAM
-    if cards.reason:
-        missing["gpu"] = cards.reason
+    missing = {**zones.missing, **cards.missing}
     available = (*cards.sensors, *zones.sensors)
     return Sensors(available=available, missing=missing, close=cards.close)

@@ -16,8 +16,8 @@ from greenbench.machine.energy.counters import Counters
 from greenbench.machine.energy.discovery import find_sensors
 from greenbench.machine.energy.estimate import watts_per_core
 from greenbench.machine.energy.idle import measure_idle
-from greenbench.machine.energy.rapl_sensors import GRANT_RAPL, NO_PERMISSION, NO_RAPL
-from greenbench.machine.environment import cpu_model, virtual_machine
+from greenbench.machine.energy.sensors import Missing
+from greenbench.machine.environment import cpu_model
 from greenbench.types import CHANNELS
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 PAUSE_S = 3.0
 """How long the idle power is measured."""
-LOAD_RAPL = "sudo modprobe intel_rapl_msr"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,11 +63,11 @@ def examine(survey: Survey, pause_s: float = PAUSE_S) -> list[Finding]:
     sensors = find_sensors([gpu for gpu in survey.gpus if gpu.energy_counter])
     counted = [_counted(sensor, pause_s, survey.gpus) for sensor in sensors.available]
     sensors.close()
-    for channel, reason in sensors.missing.items():
+    for channel, missing in sensors.missing.items():
         if channel == "gpu" and not survey.gpus:
-            findings.append(_missing(channel, survey.reason))
+            findings.append(_missing(channel, Missing(survey.reason)))
         else:
-            findings.append(_missing(channel, reason))
+            findings.append(_missing(channel, missing))
     return sorted([*counted, *findings], key=lambda finding: CHANNELS.index(finding.channel))
 
 
@@ -97,7 +96,7 @@ def _counted(sensor: Sensor, pause_s: float, gpus: Sequence[Gpu]) -> Finding:
         idle_w=idle.watts.get(channel),
         idle_uncertainty_w=None if uncertainty_w is None else 2 * uncertainty_w,
         permission=permission,
-        reason=idle.reasons.get(channel, ""),
+        reason=idle.reasons.get(channel, sensor.note),
         remedy=remedy,
     )
 
@@ -132,24 +131,17 @@ def _gpu_without_counter(gpu: Gpu) -> Finding:
     )
 
 
-def _missing(channel: str, reason: str) -> Finding:
+def _missing(channel: str, missing: Missing) -> Finding:
     """Return why a channel has no counter, what replaces it, and the remedy."""
     source = "none"
     if channel == "cpu":
         source = f"estimated:cpu-seconds*{watts_per_core(cpu_model()).label}"
-    permission = remedy = ""
-    if reason.startswith(NO_PERMISSION):
-        reason = NO_PERMISSION
-        permission = "none"
-        remedy = GRANT_RAPL
-    elif reason == NO_RAPL and virtual_machine() is None:
-        remedy = LOAD_RAPL
     return Finding(
         channel=channel,
         device="-",
         available=False,
         source=source,
-        permission=permission,
-        reason=reason,
-        remedy=remedy,
+        permission="none" if missing.forbidden else "",
+        reason=missing.reason,
+        remedy=missing.remedy,
     )

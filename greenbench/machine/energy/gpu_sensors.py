@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Protocol
 
 from greenbench.machine.energy.readings import GPU_WATTS, NVML_UPDATE_S, Counter
-from greenbench.machine.energy.sensors import Sensor, SensorGroup, read_errors
+from greenbench.machine.energy.sensors import Missing, Sensor, SensorGroup, read_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,24 +27,33 @@ class ZeusGpu(Protocol):
 
 
 def gpu_sensors(gpus: Sequence[Gpu]) -> SensorGroup:
-    """Open the counters of all ``gpus``; if one of them cannot be read, none is."""
+    """Open the counters of all ``gpus``; if one of them cannot be read, none is.
+
+    The joules of the others would look like those of all.
+    """
     if not gpus:
-        return SensorGroup(reason=NO_GPU)
+        return _none(NO_GPU)
     without_counter = [f"{gpu.name} ({gpu.uuid})" for gpu in gpus if not gpu.energy_counter]
     if without_counter:
-        return SensorGroup(reason=f"no energy counter in {', '.join(without_counter)}")
+        return _none(f"no energy counter in {', '.join(without_counter)}")
     import pynvml
 
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError as error:
-        return SensorGroup(reason=f"NVML reports '{error}'")
-    try:
-        sensors = tuple(_gpu_sensor(gpu) for gpu in gpus)
-    except read_errors() as error:
-        pynvml.nvmlShutdown()
-        return SensorGroup(reason=f"the GPU's counter cannot be read: {error}")
-    return SensorGroup(sensors=sensors, close=pynvml.nvmlShutdown)
+        return _none(f"NVML reports '{error}'")
+    sensors = []
+    for gpu in gpus:
+        try:
+            sensors.append(_gpu_sensor(gpu))
+        except read_errors() as error:
+            pynvml.nvmlShutdown()
+            return _none(f"the energy counter of {gpu.name} ({gpu.uuid}) cannot be read: {error}")
+    return SensorGroup(sensors=tuple(sensors), close=pynvml.nvmlShutdown)
+
+
+def _none(reason: str) -> SensorGroup:
+    return SensorGroup(missing={"gpu": Missing(reason)})
 
 
 def _gpu_sensor(gpu: Gpu) -> Sensor:

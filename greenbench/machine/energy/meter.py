@@ -175,5 +175,6 @@ def open_meter(
     if sensors.available:
         followed = [calibrated(sensor, calibrate_s) for sensor in sensors.available]
         counters = Counters(followed, sensors.close, also=watch.tick)
-    sources = EnergySources(counters, estimate, sensors.missing)
+    missing = {channel: str(missing) for channel, missing in sensors.missing.items()}
+    sources = EnergySources(counters, estimate, missing)
     return Meter(sources, synchronize, watch)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from greenbench.machine.energy.readings import Counter
 
@@ -26,18 +26,34 @@ class Sensor:
     """Of a GPU."""
     calibrated: bool = False
     """Whether the update period was measured; otherwise it is the documented one."""
+    note: str = ""
+    """What a person should know of how it is read; empty if it is read as configured."""
 
 
 def nothing() -> None:
     """Close nothing."""
 
 
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Why a channel has no counter, and the command that would grant it, if there is one."""
+
+    reason: str
+    remedy: str = ""
+    forbidden: bool = False
+    """Whether only a permission is missing."""
+
+    def __str__(self) -> str:
+        """Return both in one line."""
+        return f"{self.reason}: {self.remedy}" if self.remedy else self.reason
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SensorGroup:
-    """The sensors of one kind of device; if there are none, the reason."""
+    """The sensors of one kind of device, and by channel why it has none."""
 
     sensors: tuple[Sensor, ...] = ()
-    reason: str = ""
+    missing: Mapping[str, Missing] = field(default_factory=dict)
     close: Callable[[], None] = nothing
 
 

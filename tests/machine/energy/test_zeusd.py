@@ -37,7 +37,7 @@ class Late:
 @pytest.fixture
 def package(powercap: Powercap) -> Zone:
     """Give a package whose counter wraps every 700 J."""
-    return powercap.zone(0, "package-0", 0.0, range_j=RANGE_J)
+    return powercap.zone(0, "package-0", 1.0, range_j=RANGE_J)
 
 
 @pytest.fixture
