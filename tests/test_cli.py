@@ -119,6 +119,13 @@ def test_check_refuses_unknown_arguments(
     assert "usage: greenbench check" in result.stderr
 
 
+def test_a_wrong_argument_is_shown_without_its_control_characters(greenbench: Command) -> None:
+    """What the parser repeats of the command line cannot steer the terminal."""
+    process = greenbench("sweep-power", "T2-V0_baseline", "--fractions", "0.9\x1b[31m")
+    assert process.returncode == 2
+    assert r"argument --fractions: 0.9\x1b[31m: give fractions above 0" in process.stderr
+
+
 @pytest.mark.parametrize("command", [("list",), ("check",), ("compare",), ("new", "V8_x", "--in")])
 def test_a_path_that_the_system_refuses_is_named(
     command: tuple[str, ...], greenbench: Command

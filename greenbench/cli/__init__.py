@@ -8,16 +8,16 @@ A command imports what it needs itself, so that ``--help``, ``list`` and ``check
 
 from __future__ import annotations
 
-import argparse
 import sys
 from typing import TYPE_CHECKING
 
+from greenbench.cli.arguments import CommandParser
 from greenbench.cli.compare import add_compare
 from greenbench.cli.machine import add_doctor, add_restore
 from greenbench.cli.matrix import add_check, add_list, add_new
 from greenbench.cli.measure import add_run, add_sweep_power
 from greenbench.errors import GreenbenchError, explained_paths
-from greenbench.report.texts import error_text, printable
+from greenbench.report.texts import error_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command that ``arguments`` (by default the process's) name; return its exit code."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="greenbench",
         description="Energy, time and quality of pipeline variants; `pytest bench` measures.",
     )
@@ -38,8 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command == "run":
         options.pytest_arguments = rest
     elif rest:
-        unknown = printable(" ".join(rest))
-        commands.choices[options.command].error(f"unrecognized arguments: {unknown}")
+        commands.choices[options.command].error(f"unrecognized arguments: {' '.join(rest)}")
     try:
         with explained_paths():
             return int(options.execute(options))

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 from greenbench.report.texts import printable
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Iterable
 
-Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001
+
+class CommandParser(argparse.ArgumentParser):
+    """A parser whose errors are safe to print: they repeat what stands on the command line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the usage and the error, and exit with 2."""
+        super().error(printable(message))
+
+
+Commands: TypeAlias = "argparse._SubParsersAction[CommandParser]"  # noqa: SLF001
 """The sub-commands of the parser, to which each command adds itself."""
 
 

@@ -40,8 +40,11 @@ _BINARY = (".parquet", ".arrow")
 _LINES = (".jsonl", ".json", ".csv")
 NAMED = 10
 """Files that one error message names at most."""
-_ESCAPED_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")
-"""JSON may write a character as two escapes. Half of it alone is no text: no tokenizer takes it."""
+_HALVES = re.compile(rb"\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]")
+"""JSON may write a character as two escapes. Half of it alone is no text: no tokenizer takes it.
+
+Python's reader takes a half in UTF-8's form too, which UTF-8 itself forbids.
+"""
 _HALF_OF_A_PAIR = re.compile("[\ud800-\udfff]")
 SHOWN = 200
 """Characters of a library's message that an error message repeats at most."""
@@ -274,10 +277,10 @@ def _json_list(file: Path, content: bytes) -> Iterator[dict[str, object]]:
             f"{file}:{error.lineno}: no JSON from here on ({error.msg}); a whole list of objects "
             "is needed: mend it"
         ) from error
-    escaped = _ESCAPED_PAIR.search(content)
+    halves = _HALVES.search(content)
     for number, row in enumerate(rows, 1):
         columns = _object(file, f"row {number}", row)
-        if escaped:
+        if halves:
             _refuse_half_characters(file, f"row {number}", columns)
         yield columns
 
@@ -310,7 +313,7 @@ def _json_line(file: Path, number: int, line: bytes) -> dict[str, object]:
             f"{file}:{number}: the line is no JSON ({reason}); a whole object per line is needed: "
             "mend it"
         ) from error
-    if _ESCAPED_PAIR.search(line):
+    if _HALVES.search(line):
         _refuse_half_characters(file, f"line {number}", row)
     return row
 

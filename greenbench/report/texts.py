@@ -24,8 +24,8 @@ CONTROLS = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 EMPHASIS = re.compile(r"(?<![^\W_])_|_(?![^\W_])|~")
 """Characters of Markdown that may begin or end emphasis; an underscore within a word does not."""
-
-
+LONGEST = 3000
+"""Characters of a line of an error: room for the names of a hundred cells."""
 FURTHER_LINE = re.compile(r"\n(?=    )")
 
 
@@ -42,7 +42,7 @@ def printable(text: str) -> str:
 
 
 def error_text(error: Exception) -> str:
-    """Return the sentences of an error, each in a line of its own and safe to print.
+    """Return the sentences of an error, each in a line of its own, not endless, safe to print.
 
     A sentence has further lines only if they are indented, as one that points at a character has:
     a line end in a name cannot forge another message.
@@ -51,7 +51,17 @@ def error_text(error: Exception) -> str:
     lines = []
     for sentence in sentences:
         lines += FURTHER_LINE.split(sentence)
-    return "\n".join(map(printable, lines))
+    return "\n".join(_shortened(printable(line)) for line in lines)
+
+
+def _shortened(line: str) -> str:
+    """Return ``line`` without the middle of a very long one: a wrong value may be a megabyte.
+
+    What a sentence is about stands at its beginning, and what to do at its end.
+    """
+    if len(line) <= LONGEST:
+        return line
+    return f"{line[: LONGEST // 2]} [...] {line[-LONGEST // 2 :]}"
 
 
 def plain(text: str, style: str = "") -> Text:

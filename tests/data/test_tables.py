@@ -219,13 +219,14 @@ def test_json_line_that_is_no_object_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ending", ["jsonl", "json"])
-def test_half_of_a_character_in_json_is_named(tmp_path: Path, ending: str) -> None:
-    """An escape that text cut in the middle leaves could be neither hashed nor tokenised."""
+@pytest.mark.parametrize("half", [b"\\ud83d", b"\xed\xa0\xbd"], ids=["escape", "bytes"])
+def test_half_of_a_character_in_json_is_named(tmp_path: Path, ending: str, half: bytes) -> None:
+    """What text that was cut in the middle leaves could be neither hashed nor tokenised."""
     file = tmp_path / f"a.{ending}"
-    rows = ['{"func": "f", "vul": 0}', '{"func": "g \\ud83d", "vul": 1}']
-    file.write_text("\n".join(rows) if ending == "jsonl" else f"[{', '.join(rows)}]")
+    rows = [b'{"func": "f", "vul": 0}', b'{"func": "g %s", "vul": 1}' % half]
+    file.write_bytes(b"\n".join(rows) if ending == "jsonl" else b"[%s]" % b", ".join(rows))
     assert r"2 has \ud83d, half of a character" in sentence(file)
-    file.write_text(file.read_text().replace("\\ud83d", "\\ud83d\\ude00"))
+    file.write_bytes(file.read_bytes().replace(half, b"\\ud83d\\ude00"))
     assert tables.read(file, ROLES, {}).columns["text"] == ("f", "g \U0001f600")
 
 

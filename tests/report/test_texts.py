@@ -110,6 +110,14 @@ def test_errors_of_any_text_are_safe_lines(text: str) -> None:
     assert error_text(Disagreements([text, text])).split("\n") == [first, *others] * 2
 
 
+def test_an_endless_value_is_left_out_of_the_middle_of_an_error() -> None:
+    """The beginning of the sentence names the place, and its end says what to do."""
+    shown = error_text(UsageError(f"a.csv:2: found '{'9' * 10**6}'; write a number"))
+    assert shown.startswith("a.csv:2: found '99")
+    assert shown.endswith("99'; write a number")
+    assert len(shown) < 4000
+
+
 def test_an_error_that_points_at_a_character_keeps_its_lines() -> None:
     """Indented lines follow the sentence."""
     assert (
