@@ -1,0 +1,165 @@
+"""Readers of runs and gates: results files, saved runs of pytest-benchmark, gate expressions."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+from fuzz.contract import Reader, refusals
+from fuzz.mutations import TEXTS, Decisions, Tree, decided, json_file
+from gates.made import HEADER, one_round, raw_cell
+
+from greenbench.gates.expression import METRICS, OPERATORS, STAGES, parse
+from greenbench.run.compare import compare
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+SESSION = {"id": "a" * 32, "argv": "pytest bench", "started": "2026-01-01T00:00:00Z"}
+
+
+def cells() -> list[Tree]:
+    """Return the records of V0 and of a variant, two rounds each."""
+    records = []
+    for name, joules in (("T2-V0_baseline", 100.0), ("T2-V1_x", 80.0)):
+        rounds = [one_round(seed, joules + seed, correct=50) for seed in (0, 1)]
+        record, _, _ = raw_cell(name, rounds=rounds)
+        record["quality"]["mcc"] = {"value": 0.8, "n": 100, "low": 0.7, "high": 0.9}
+        for each in rounds:
+            each["quality"] = {"mcc": {"value": 0.8, "n": 100}}
+        record["yardstick"] = {
+            "before": {"operations_per_second": 1e9, "operations_per_joule": 1e8},
+            "after": {"operations_per_second": 1e9, "operations_per_joule": 1e8},
+        }
+        records.append(record)
+    return records
+
+
+RESULTS: Tree = {
+    "schema": 3,
+    "variant": "V1_x",
+    **HEADER,
+    "session": SESSION,
+    "cells": cells(),
+    "gates": {"failed": False},
+}
+SAVED_RUN: Tree = {
+    "benchmarks": [{"extra_info": {"greenbench": record}, "stats": {}} for record in cells()],
+    "greenbench": {**HEADER, "session": SESSION, "gates": {"failed": False}},
+    "version": "5.2.3",
+}
+
+
+def write_json(path: Path, tree: Tree) -> None:
+    """Write a document."""
+    path.write_text(json.dumps(tree))
+
+
+def refuse_constant(name: str) -> None:
+    """Fail for what is no JSON: NaN and infinities."""
+    raise AssertionError(f"{name} is no JSON")
+
+
+def check_numbers(found: list[dict[str, Any]]) -> None:
+    """Fail if a value that is shown is not finite, or an interval does not contain it."""
+    for verdict in found:
+        for key in ("here", "there", "change", "low", "high", "threshold", "p"):
+            value = verdict[key]
+            assert value is None or math.isfinite(value), f"{key} = {value}"
+        if None not in (verdict["low"], verdict["change"], verdict["high"]):
+            slack = 1e-9 * abs(verdict["change"])
+            assert verdict["low"] - slack <= verdict["change"] <= verdict["high"] + slack
+
+
+GATES = (
+    *("energy <= 1.05*saved", "time <= 1.05*saved", "T2.mcc >= saved-0.02", "flops <= saved"),
+    *("training.energy < 2*saved", "energy_net <= saved+1", "j_per_sample <= 1.1*saved"),
+)
+
+
+@contextlib.contextmanager
+def open_runs(folder: Path, original: Tree) -> Iterator[Callable[[bytes], None]]:
+    """Compare a damaged file with itself and with the original."""
+    whole, other = folder / "whole.json", folder / "other.json"
+    write_json(whole, original)
+
+    def read(raw: bytes) -> None:
+        other.write_bytes(raw)
+        with refusals(other.name):
+            with_itself, with_the_whole = compared([other, other, whole], GATES)
+            check_numbers(with_the_whole)
+            check_numbers(with_itself)
+            for verdict in with_itself:
+                no_change = {"ratio": 1.0, "difference": 0.0}.get(verdict["form"])
+                if verdict["change"] is not None and no_change is not None:
+                    assert math.isclose(verdict["change"], no_change, abs_tol=1e-9)
+
+    yield read
+
+
+def compared(paths: Sequence[Path], gates: Sequence[str]) -> list[list[dict[str, Any]]]:
+    """Return the verdicts of each comparison, written as JSON and read again."""
+    comparisons = compare(paths, gates, allow=(), strict=False, folder=paths[0].parent)
+    texts = [json.dumps(comparison.record()["verdicts"]) for comparison in comparisons]
+    return [json.loads(text, parse_constant=refuse_constant) for text in texts]
+
+
+def reader_of_runs(name: str, original: Tree) -> Reader:
+    """Return the reader of files like ``original``."""
+    return Reader(
+        name=name,
+        inputs=decided(lambda decisions: json_file(decisions, original)),
+        open=lambda folder: open_runs(folder, original),
+    )
+
+
+RESULTS_FILE = reader_of_runs("results file", RESULTS)
+SAVED = reader_of_runs("saved run", SAVED_RUN)
+
+SUBJECTS = ("", "T2.", "training.", "T1.inference.")
+THRESHOLDS = ("0.98*V0", "V0-0.02", "1.1 * saved", "saved", "5", "50%", "V0 + 1", "saved - 1e-3")
+PARTS = (
+    *(*METRICS, *STAGES, *OPERATORS, *TEXTS),
+    *("T1", "T2", "T9", "V0", "V1", "V1-b16", "V1_x", "saved"),
+    *("0", "1", "0.98", "1.05", "105%", ".5", "1e3", "1e400", "1e-400", "0.0", "00", "9" * 400),
+    *("+", "-", "*", ".", "%", "=", "==", "!=", "<>", "(", ")", "-0.1", "+1", "nan", "inf"),
+    *("\u0661", "\u00b2", "\uff11", "_", "e", "1e", "1.", "V0-", "V0--1", "V0-b=1"),
+)
+
+
+def expression(decisions: Decisions) -> str:
+    """Return a gate, most often near a valid one."""
+    words = [decisions.one_of(SUBJECTS), decisions.one_of(tuple(METRICS)), " "]
+    words += [decisions.one_of(OPERATORS), " ", decisions.one_of(THRESHOLDS)]
+    for _ in range(decisions.below(3)):
+        place = decisions.below(len(words) + 1)
+        odd = decisions.one_of(PARTS) if decisions.below(4) else decisions.character()
+        words[place : place + decisions.below(2)] = [odd]
+    return "".join(words)
+
+
+@contextlib.contextmanager
+def open_gates(folder: Path) -> Iterator[Callable[[str], None]]:
+    """Parse an expression, and judge a run by it."""
+    run = folder / "run.json"
+    write_json(run, SAVED_RUN)
+
+    def read(text: str) -> None:
+        gate = None
+        with refusals("--green-gate"):
+            gate = parse(text, ("T1", "T2"))
+        if gate is None:
+            return
+        assert math.isfinite(gate.number)
+        assert gate.text.isprintable()
+        assert gate == parse(gate.text, ("T1", "T2"))
+        (verdicts,) = compared([run, run], [text])
+        check_numbers(verdicts)
+
+    yield read
+
+
+GATE = Reader(name="gate", inputs=decided(expression), open=open_gates)

@@ -1,0 +1,55 @@
+"""Every reader takes any input: it reads it, or says in clear words what is wrong with it."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from fuzz import command_lines, experiment_files, machine_files, run_files, tables
+from fuzz.contract import Reader, no_hang
+from hypothesis import given, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MODULES = (experiment_files, command_lines, run_files, machine_files, tables)
+READERS = [
+    value for module in MODULES for value in vars(module).values() if isinstance(value, Reader)
+]
+MEMORY = Path("/dev/shm")
+"""A folder on no disk: a journal is synced to it, and ten thousand syncs would take minutes."""
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Give an empty folder, in memory where the machine has one."""
+    with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as name:
+        yield Path(name)
+
+
+def check(reader: Reader, folder: Path, examples: int) -> None:
+    """Give ``reader`` as many damaged inputs."""
+    with reader.open(folder) as read:
+
+        @settings(max_examples=examples)
+        @given(reader.inputs)
+        def takes(value: object) -> None:
+            with no_hang():
+                read(value)
+
+        takes()
+
+
+@pytest.mark.parametrize("reader", READERS, ids=str)
+def test_a_reader_takes_a_hundred_damaged_inputs(reader: Reader, folder: Path) -> None:
+    """It reads each, or refuses it in a sentence that is safe to print."""
+    check(reader, folder, examples=100)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("reader", READERS, ids=str)
+def test_a_reader_takes_ten_thousand_damaged_inputs(reader: Reader, folder: Path) -> None:
+    """It reads each, or refuses it in a sentence that is safe to print."""
+    check(reader, folder, examples=10_000)
