@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 LEAN = "-p no:anyio -p no:typeguard -p no:hypothesispytest"
 """Options that leave out plugins of dependencies: importing them takes longer than a session."""
 
+PYTEST = (sys.executable, "-m", "pytest", "-p", "no:cacheprovider")
 LIBRARIES = (
     "numpy",
     "scipy.special",
@@ -295,8 +296,7 @@ def write(folder: Path) -> None:
 
 def run(folder: Path, *arguments: str, **variables: str) -> pytest.RunResult:
     """Run the benchmarks of ``folder`` in a process of their own, for fixtures that tests share."""
-    command = [sys.executable, "-m", "pytest", "bench", "-p", "no:cacheprovider", *arguments]
-    return process(folder, *command, **variables)
+    return process(folder, *PYTEST, "bench", *arguments, **variables)
 
 
 def process(folder: Path, *command: str, **variables: str) -> pytest.RunResult:

@@ -84,7 +84,8 @@ def _missing(gate: Gate, cells: Mapping[str, Measured], references: References) 
             reasons.setdefault(name, reason)
     verdicts = []
     for name, reason in reasons.items():
-        if gate.applies(name.partition("-")[0]):
+        task = "" if "::" in name else name.partition("-")[0]  # plain functions have none
+        if gate.applies(task):
             verdicts.append(judged(gate, name, "MISSING", reason))
     return verdicts
 

@@ -81,16 +81,27 @@ def _variant_cell(
         if other.record.task == task and is_named(other, name):
             return other
     for expected in references.expected:
-        variant = expected.removeprefix(f"{task}-")
-        if variant != expected and name in {variant, variant.partition("_")[0]}:
+        if name in _names(expected, task):
             reason = f"{expected} was selected and left no record"
             return judged(gate, cell.id, "MISSING", reason)
     earlier = references.earlier(name, cell)
     if earlier is not None:
         return earlier
     missing = f"{name} is not in this run, and no comparable one in earlier results"
-    command = f'pytest bench -k "{task} and {name}_"'
+    number, _, suffix = name.partition("-")
+    keywords = f"{task} and {number}_" + (f" and {suffix}" if suffix else "")
+    command = f'pytest bench -k "{keywords}"'
     return judged(gate, cell.id, "MISSING", f"{missing}: {command}")
+
+
+def _names(cell_id: str, task: str) -> set[str]:
+    """Return what a reference may call a cell of ``task``, as ``is_named`` does; else nothing."""
+    label = cell_id.removeprefix(f"{task}-")
+    if label == cell_id:
+        return set()
+    variant, dash, suffix = label.partition("-")
+    number = variant.partition("_")[0]
+    return {label, f"{number}{dash}{suffix}"}
 
 
 def display_name(cell: Measured) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,8 @@ class Run:
     cells: Mapping[str, Measured]
     failed: bool = False
     """Whether it failed a gate: such a run is not chosen as a baseline by itself."""
+    tests: Mapping[str, str] = field(default_factory=dict)
+    """Node ids of the tests that measured its cells, where they are known."""
 
 
 def read(path: Path) -> Run:
@@ -136,15 +138,19 @@ def _folder(path: Path) -> Run:
 def _saved(fields: Fields) -> Run:
     """Read a saved run of pytest-benchmark, whose benchmarks carry their cells' records."""
     about = fields.fields("greenbench")
-    extras = fields.each("benchmarks", _extra_info)
-    records = []
-    for extra in extras:
+    benchmarks = fields.each("benchmarks", lambda benchmark: benchmark)
+    records, tests = [], {}
+    for benchmark in benchmarks:
+        extra = benchmark.fields("extra_info")
         if extra.mapping("greenbench"):
             loading.refuse_newer(extra.fields("greenbench"))
-            records.append(CellRecord.of(extra.mapping("greenbench"), fields.place))
+            test = benchmark.text("fullname", "")
+            record = _named(CellRecord.of(extra.mapping("greenbench"), fields.place), test)
+            records.append(record)
+            tests[record.id] = test
     if not records:
         raise UsageError(
-            f"{fields.place}: none of its {len(extras)} benchmarks was measured by greenbench; "
+            f"{fields.place}: none of its {len(benchmarks)} benchmarks was measured by greenbench; "
             "give another"
         )
     _refuse_repeated([record.id for record in records], fields.place)
@@ -157,11 +163,13 @@ def _saved(fields: Fields) -> Run:
     for record in records:
         cells[record.id] = Measured(record=record, header=header, origin=fields.place)
     failed = about.fields("gates").flag("failed", default=False)
-    return Run(name=fields.place, cells=cells, failed=failed)
+    known = {name: test for name, test in tests.items() if test}
+    return Run(name=fields.place, cells=cells, failed=failed, tests=known)
 
 
-def _extra_info(benchmark: Fields) -> Fields:
-    return benchmark.fields("extra_info")
+def _named(record: CellRecord, test: str) -> CellRecord:
+    """Name a plain function by its test's node id, where an earlier greenbench named it alone."""
+    return replace(record, id=test) if test and not record.variant else record
 
 
 def _refuse_repeated(ids: list[str], origin: str) -> None:

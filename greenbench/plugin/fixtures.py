@@ -136,7 +136,7 @@ def _measured(
     try:
         if isinstance(target, Pipeline):
             return measure_cell(target, benchmark, session, say)
-        name = request.node.name
+        name = request.node.nodeid  # tests of two files may have one name
         return measure_function(target, benchmark, session, say, name=name, rounds=rounds)
     finally:
         say("")
@@ -155,7 +155,8 @@ def _keep(request: pytest.FixtureRequest, benchmark: Any, outcome: CellOutcome) 
 
 def _row_info(request: pytest.FixtureRequest, benchmark: Any) -> dict[str, Any]:
     """Return what pytest-benchmark saves beside the times of this test, or of its cell's rounds."""
-    from greenbench.plugin.interleaving import cell_of, share_row
+    from greenbench.plugin.interleaving import share_row
+    from greenbench.plugin.selection import cell_of
 
     cell = cell_of(request.node)
     if cell is None or cell.block is None:

@@ -13,11 +13,16 @@ import pytest
 from greenbench.experiment.settings import OPTIONS
 from greenbench.plugin.early_exit import EarlyExit
 from greenbench.plugin.errors import usage_errors
-from greenbench.plugin.selection import refuse_missing_file, runs_tests
+from greenbench.plugin.selection import (
+    refuse_missing_file,
+    runs_tests,
+    selected_cells,
+    selection_of,
+)
 from greenbench.run import ending
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
     from pathlib import Path
 
     from greenbench.plugin.suite import Suite
@@ -126,17 +131,24 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize("cell", cells, ids=[cell.id for cell in cells])
 
 
+def pytest_deselected(items: Sequence[pytest.Item]) -> None:
+    """Note what is left out: a gate does not miss it."""
+    if items:
+        selection_of(items[0].config).deselect(items)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Before the first cell runs, find every reason why the run could not succeed."""
     from greenbench.plugin.interleaving import interleave
-    from greenbench.plugin.suite import selected_cells
 
     config = session.config
+    selection = selection_of(config)
     cells = selected_cells(session.items)
+    selection.select(session.items)
     # A gate of a suite that measures nothing must not hold silently.
     gated = SUITE in config.stash or config.getoption("--green-gate")
-    if not runs_tests(config) or not (cells or gated):
+    if not runs_tests(config) or not (cells or gated or selection.functions):
         return
     with usage_errors():
         suite_of(config).check(cells)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from greenbench.plugin.selection import cell_of
 from greenbench.run.blocks import interleaved
 
 if TYPE_CHECKING:
@@ -21,16 +22,6 @@ if TYPE_CHECKING:
 
 CELL_ID: pytest.StashKey[str] = pytest.StashKey()
 """The node id of the item that pytest collected for a cell, kept by the items of its rounds."""
-
-
-def cell_of(item: pytest.Item) -> Cell | None:
-    """Return the cell that a benchmark measures; None for every other test."""
-    call = getattr(item, "callspec", None)
-    # Another test's argument of that name is its own business.
-    if call is None or not item.get_closest_marker("greenbench"):
-        return None
-    cell: Cell | None = call.params.get("cell")
-    return cell
 
 
 def interleave(session: pytest.Session, settings: Settings) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,11 +12,104 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from greenbench.types import Cell
+
+SELECTION: pytest.StashKey[Selection] = pytest.StashKey()
 LISTING_OPTIONS = ("collectonly", "showfixtures", "show_fixtures_per_test")
 PATTERN_PARTS = 2
 """Of pytest-benchmark's patterns for saved runs: a folder's and a file's."""
-SELECTING_OPTIONS = ("keyword", "deselect", "lf", "stepwise")
-"""Options of pytest that leave out tests one by one."""
+
+
+class Selection:
+    """Which tests run that measure, and which ones a person left out."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        """Know the command line; the tests come with ``deselect`` and ``select``."""
+        self.functions: list[str] = []
+        """Node ids of selected tests that measure plain functions."""
+        self._config = config
+        self._start = config.invocation_params.dir
+        self._deselected: set[str] = set()
+
+    def deselect(self, items: Sequence[pytest.Item]) -> None:
+        """Note tests that were collected and then left out: by ``-k``, ``-m``, ``--deselect``."""
+        self._deselected.update(item.nodeid for item in items)
+        self._deselected.update(cell.id for cell in selected_cells(items))
+
+    def select(self, items: Sequence[pytest.Item]) -> None:
+        """Note the tests of plain functions among those that will run."""
+        for item in items:
+            if "measure" in getattr(item, "fixturenames", ()) and cell_of(item) is None:
+                self.functions.append(item.nodeid)
+
+    def leaves_out(self, cell: str, test: str | None) -> bool:
+        """Whether a person left out a cell of the compared run, which ``test`` measured there.
+
+        Of a results file no test is known: then a file on the command line leaves out all others.
+        """
+        if (
+            cell in self._deselected
+            or test in self._deselected
+            or self._config.getoption("lf", None)
+        ):
+            return True
+        if test is None:
+            return any("::" in a or a.endswith(".py") for a in self._config.args)
+        return self._is_ignored(test) or not self._is_named(test)
+
+    def _is_named(self, test: str) -> bool:
+        """Whether the arguments, if there are any, lead to a test."""
+        config = self._config
+        if config.args_source != pytest.Config.ArgsSource.ARGS or config.getoption("pyargs", None):
+            return True
+        _, _, inner = test.partition("::")
+        for argument in config.args:
+            place, _, within = argument.partition("::")
+            if not self._file(test).is_relative_to((self._start / place).resolve()):
+                continue
+            if not within or inner == within or inner.startswith((f"{within}::", f"{within}[")):
+                return True
+        return False
+
+    def _is_ignored(self, test: str) -> bool:
+        """Whether ``--ignore`` or ``--ignore-glob`` leaves out the file of a test."""
+        file = self._file(test)
+        for place in self._config.getoption("ignore", None) or ():
+            if file.is_relative_to((self._start / place).resolve()):
+                return True
+        for pattern in self._config.getoption("ignore_glob", None) or ():
+            glob = str(self._start / pattern)
+            if any(fnmatch.fnmatch(str(path), glob) for path in (file, *file.parents)):
+                return True
+        return False
+
+    def _file(self, test: str) -> Path:
+        return (self._config.rootpath / test.partition("::")[0]).resolve()
+
+
+def selection_of(config: pytest.Config) -> Selection:
+    """Return the session's selection; whoever asks first makes it."""
+    return config.stash.setdefault(SELECTION, Selection(config))
+
+
+def selected_cells(items: Sequence[pytest.Item]) -> list[Cell]:
+    """Return the cells that the benchmarks among ``items`` will run."""
+    cells = []
+    for item in items:
+        cell = cell_of(item)
+        if cell is not None and not cell.block:
+            cells.append(cell)
+    return cells
+
+
+def cell_of(item: pytest.Item) -> Cell | None:
+    """Return the cell that a benchmark measures; None for every other test."""
+    call = getattr(item, "callspec", None)
+    # Another test's argument of that name is its own business.
+    if call is None or not item.get_closest_marker("greenbench"):
+        return None
+    cell: Cell | None = call.params.get("cell")
+    return cell
 
 
 def compared(config: pytest.Config) -> Path | Sequence[Path] | None:
@@ -63,13 +157,3 @@ def argument_paths(config: pytest.Config) -> list[Path]:
     start = config.invocation_params.dir
     paths = [start / argument.partition("::")[0] for argument in config.args]
     return [*paths, start]
-
-
-def selective(config: pytest.Config) -> str:
-    """Say what was selected: ``files``, ``tests``, or nothing if the whole suite runs."""
-    for argument in config.args:
-        if "::" in argument or argument.endswith(".py"):
-            return "files"
-    if any(config.getoption(name, None) for name in SELECTING_OPTIONS):
-        return "tests"
-    return ""

@@ -11,16 +11,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from greenbench.errors import GreenbenchError
+from greenbench.plugin.attempts import Attempts, last_attempts
 from greenbench.plugin.benchmark_table import hide_benchmark_table
 from greenbench.plugin.errors import make_safe
-from greenbench.plugin.interleaving import cell_of
 from greenbench.plugin.judgement import Judgement
 from greenbench.plugin.outlook import outlook
 from greenbench.plugin.progress import progress_of
-from greenbench.plugin.selection import argument_paths, compared, runs_tests, selective
+from greenbench.plugin.selection import (
+    argument_paths,
+    compared,
+    runs_tests,
+    selected_cells,
+    selection_of,
+)
 from greenbench.report.summary import Summary
-from greenbench.results.reading import CellRecord
 from greenbench.results.record import Json, builtin
 from greenbench.run.gatekeeper import Gatekeeper
 from greenbench.run.session import Session
@@ -47,8 +51,9 @@ class Suite:
         self.session = Session(config.getoption, config.rootpath, experiment, variants, places)
         settings = self.session.settings
         self.summary = Summary(config.rootpath, verbose=settings.verbose)
+        self.attempts = Attempts(self.session, self.summary)
         self.gatekeeper = Gatekeeper(
-            self.session, lambda: compared(config), selective=selective(config)
+            self.session, lambda: compared(config), selection=selection_of(config)
         )
         self.judgement = Judgement(self.session, self.summary, self.gatekeeper)
         self._config = config
@@ -97,16 +102,11 @@ class Suite:
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Write the record of a finished cell; a full disk is a problem of the session."""
+        """Write the record of a finished cell."""
         record = getattr(report, "greenbench", None)
         if record is None:
             return
-        try:
-            self.summary.records = with_latest(self.summary.records, CellRecord.of(record))
-            if record["variant"]:
-                self.session.results.record(record)
-        except GreenbenchError as error:
-            self.summary.problems.append(str(error))
+        self.attempts.keep(record)
 
     # --- the end ----------------------------------------------------------------------------------
 
@@ -116,6 +116,7 @@ class Suite:
         about = builtin(self.session.results.header)
         about["gates"] = self.judgement.record()
         output_json["greenbench"] = about
+        output_json["benchmarks"] = last_attempts(output_json["benchmarks"])
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -153,23 +154,3 @@ class Suite:
             experiment=self.session.matrix,
             allow=self.session.settings.allow,
         )
-
-
-def selected_cells(items: Sequence[pytest.Item]) -> list[Cell]:
-    """Return the cells that the benchmarks among ``items`` will run."""
-    cells = []
-    for item in items:
-        cell = cell_of(item)
-        if cell is not None and not cell.block:
-            cells.append(cell)
-    return cells
-
-
-def with_latest(records: Sequence[CellRecord], latest: CellRecord) -> list[CellRecord]:
-    """Return ``records`` with the ``latest`` one, in the place of the cell's earlier one if any."""
-    kept = list(records)
-    for index, record in enumerate(kept):
-        if record.variant and record.id == latest.id:
-            kept[index] = latest
-            return kept
-    return [*kept, latest]

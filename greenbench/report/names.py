@@ -26,14 +26,15 @@ class ShortNames:
     """Names cells by task, number and swept values; by the variant's name if that is ambiguous."""
 
     def __init__(self, ids: Iterable[str]) -> None:
-        """Name the cells ``ids``; every other one keeps its id."""
+        """Name the cells ``ids``, and tests of plain functions; every other one keeps its id."""
         cells = []
-        for cell_id in dict.fromkeys(ids):
+        ids = tuple(dict.fromkeys(ids))
+        for cell_id in ids:
             match = CELL_ID.fullmatch(cell_id)
             if match is not None:
                 cells.append(match)
         variants = _variant_names({match["variant"] for match in cells})
-        self._names: dict[str, str] = {}
+        self._names = without_files(ids)
         for match in cells:
             variant = variants[match["variant"]]
             swept = match["suffix"].replace("-", " ")
@@ -46,7 +47,21 @@ class ShortNames:
     def variant(self, cell_id: str) -> str:
         """Return the name without the task: ``V1 b16``."""
         name = self[cell_id]
-        return name.partition(" ")[2] if cell_id in self._names else name
+        return name.partition(" ")[2] if CELL_ID.fullmatch(cell_id) else name
+
+
+def without_files(ids: Iterable[str]) -> dict[str, str]:
+    """Return the names of plain functions' tests by node id, without a file if that is unambiguous.
+
+    Ids of cells are not among them.
+    """
+    names = {}
+    for node_id in ids:
+        _, separator, name = node_id.partition("::")
+        if separator:
+            names[node_id] = name
+    count = Counter(names.values())
+    return {node_id: name for node_id, name in names.items() if count[name] == 1}
 
 
 def _variant_names(variants: Collection[str]) -> dict[str, str]:

@@ -10,6 +10,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from greenbench.report.layout import Column, print_table
+from greenbench.report.names import without_files
 from greenbench.report.numbers import UNKNOWN, unit
 from greenbench.report.texts import markdown as escaped
 from greenbench.report.texts import plain, wrapped
@@ -46,8 +47,10 @@ def columns(verdicts: Sequence[Verdict]) -> list[Column]:
     """Return the columns of one gate's table, all entries written."""
     cells, here, there, changes, words = zip(*map(row, verdicts), strict=True)
     styles = [STYLES.get(verdict.outcome, "red") for verdict in verdicts]
+    short = without_files(cells)
+    names = [short.get(cell, cell) for cell in cells]
     return [
-        Column(heading=COLUMNS[0], texts=cells),
+        Column(heading=COLUMNS[0], texts=names),
         Column(heading=COLUMNS[1], texts=here, dropped=2, numbers=True),
         Column(heading=COLUMNS[2], texts=there, dropped=1, numbers=True),
         Column(heading=COLUMNS[3], texts=changes, numbers=True),

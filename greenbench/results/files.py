@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 
 STAMP = "%Y%m%dT%H%M%SZ"
+AGAIN = "measured several times in this session; this is the last attempt"
 PROBE_BYTES = 1 << 20
 """Free space that the results folder must have before the first cell; a record takes some 10 kB."""
 WITHOUT_LINKS = frozenset(
@@ -219,13 +220,13 @@ def _with_latest(cells: Sequence[Json], record: Json) -> list[Json]:
     """Return ``cells`` with ``record`` in place of an earlier attempt at the same cell."""
     others = [cell for cell in cells if cell["id"] != record["id"]]
     earlier = [cell for cell in cells if cell["id"] == record["id"]]
-    if earlier and not _continues(record, earlier[0]):
-        again = "measured several times in this session; this is the last attempt"
-        record = {**record, "doubts": [*record.get("doubts", []), again]}
+    doubts = record.get("doubts", [])
+    if earlier and not continues(record, earlier[0]) and AGAIN not in doubts:
+        record = {**record, "doubts": [*doubts, AGAIN]}
     return [*others, record]
 
 
-def _continues(record: Json, earlier: Json) -> bool:
+def continues(record: Json, earlier: Json) -> bool:
     """Whether ``record`` has further rounds than ``earlier``, which was written a block before."""
     rounds = earlier["rounds"]
     return len(record["rounds"]) > len(rounds) and record["rounds"][: len(rounds)] == rounds

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from greenbench.errors import UsageError
 from greenbench.experiment.cells import cells_of
@@ -31,6 +31,16 @@ if TYPE_CHECKING:
     from greenbench.types import Cell
 
 
+class ChosenTests(Protocol):
+    """Which tests of a session run that measure, and which ones a person left out."""
+
+    functions: list[str]
+    """Node ids of selected tests that measure plain functions."""
+
+    def leaves_out(self, cell: str, test: str | None) -> bool:
+        """Whether a person left out a cell of the compared run, which ``test`` measured there."""
+
+
 class Gatekeeper:
     """Judges the cells of one session."""
 
@@ -39,17 +49,16 @@ class Gatekeeper:
         session: Session,
         compared: Callable[[], Path | Sequence[Path] | None],
         *,
-        selective: str,
+        selection: ChosenTests,
     ) -> None:
         """Judge nothing yet.
 
         ``compared`` finds the file to compare with, or those to choose from, newest last; None if
-        no comparison was requested. ``selective`` says what a person chose among: ``tests``,
-        ``files``, or nothing.
+        no comparison was requested. ``selection`` knows what a person left out.
         """
         self._session = session
         self._compared = compared
-        self._selective = selective
+        self._selection = selection
         self.gates = session.settings.gate
         self.notes: list[str] = []
         self._verdicts: list[Verdict] | None = None
@@ -107,7 +116,7 @@ class Gatekeeper:
             saved=saved.cells if saved else None,
             saved_name=Path(saved.name).name if saved else "",
             earlier=self.earlier,
-            expected=[cell.id for cell in self._session.selected],
+            expected=[*(cell.id for cell in self._session.selected), *self._selection.functions],
             gone=self._gone(saved, measured) if saved else {},
             allow=self._session.settings.allow,
         )
@@ -133,10 +142,13 @@ class Gatekeeper:
 
     def _gone(self, saved: Run, measured: Mapping[str, Measured]) -> dict[str, str]:
         """Return the cells of the compared run that this one lacks; note unselected ones."""
-        lost = [name for name in saved.cells if name not in measured]
-        parts = saved_run.left_out(
-            saved, measured, unselected(self._session, self._selective, lost)
-        )
+        matrix = {cell.id for cell in matrix_cells(self._session)}
+        left_out = set()
+        for name, cell in saved.cells.items():
+            is_removed = bool(matrix and cell.record.variant and name not in matrix)
+            if not is_removed and self._selection.leaves_out(name, saved.tests.get(name)):
+                left_out.add(name)
+        parts = saved_run.left_out(saved, measured, left_out)
         if parts.unselected:
             names = f"{', '.join(parts.unselected)} of {Path(saved.name).name}"
             self.notes.append(f"not selected, and so not judged: {names}")
@@ -147,15 +159,6 @@ class Gatekeeper:
         """Whether a verdict fails the session."""
         strict = "inconclusive" in self._session.settings.strict
         return any(verdict.fails(strict=strict) for verdict in self._verdicts or ())
-
-
-def unselected(session: Session, selective: str, lost: Sequence[str]) -> set[str]:
-    """Return ids that a person may have left out on purpose."""
-    if selective == "tests":
-        return set(session.offered) - {cell.id for cell in session.selected}
-    if selective == "files":
-        return {cell.id for cell in matrix_cells(session)} or set(lost)
-    return set()
 
 
 def matrix_cells(session: Session) -> list[Cell]:

@@ -415,8 +415,8 @@ def test_functions_of_another_repository_are_gated_too(pytester: pytest.Pytester
     done.stdout.fnmatch_lines(["*test_own_code*PASS*"])
     (pytester.path / "pyproject.toml").write_text('[tool.greenbench]\ngate = "time <= saved"\n')
     done = pytester.runpytest_inprocess("-p", "no:cacheprovider", "--benchmark-json=other.json")
-    assert done.ret == 1
-    done.stdout.fnmatch_lines(["*nothing is compared with; add --benchmark-compare=FILE*"])
+    assert done.ret == 4
+    done.stderr.fnmatch_lines(["*nothing is compared with; add --benchmark-compare=FILE*"])
     assert "INTERNALERROR" not in done.stdout.str() + done.stderr.str()
     done = pytester.runpytest_inprocess(
         "-p",

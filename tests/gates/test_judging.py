@@ -384,6 +384,29 @@ def test_a_selected_reference_is_not_replaced_by_an_earlier_one() -> None:
 
 
 @pytest.mark.parametrize(
+    ("reference", "outcome"), [("V1-b16", "MISSING"), ("V1-b1", "PASS"), ("V10-b16", "PASS")]
+)
+def test_a_reference_with_a_swept_value_is_recognised_among_what_was_selected(
+    reference: str, outcome: str
+) -> None:
+    """Another variant whose number, or another value that, begins alike is not taken for it."""
+    old = cell("T2-V1_old", times(2.0))
+    found = verdicts(
+        f"energy <= {reference}",
+        cell("T2-V7_all", STEADY),
+        expected=["T2-V1_data-b16", "T2-V10_data-b160"],
+        earlier=lambda *_: old,
+    )
+    assert found[0].outcome == outcome
+
+
+def test_the_command_for_a_missing_reference_selects_its_swept_value() -> None:
+    """``-k V1-b16_`` would select nothing."""
+    found = verdict("energy <= V1-b16", cell("T2-V7_all"))
+    assert 'pytest bench -k "T2 and V1_ and b16"' in found.reason
+
+
+@pytest.mark.parametrize(
     ("name", "theirs"),
     [
         (

@@ -308,12 +308,12 @@ def test_another_repository_measures_its_own_code(pytester: pytest.Pytester) -> 
 
 
 def test_a_bad_option_in_another_repository_is_a_sentence(pytester: pytest.Pytester) -> None:
-    """The test fails with one sentence and no traceback into greenbench."""
+    """It is a usage error before the first test, without a traceback into greenbench."""
     pytester.makepyfile(FOREIGN)
     output = pytester.runpytest_inprocess("-p", "no:cacheprovider", "--green-cpu-watts=much")
-    assert output.ret == pytest.ExitCode.TESTS_FAILED
-    output.stdout.fnmatch_lines(["*--green-cpu-watts: found 'much'; give a number from*"])
-    assert "settings.py" not in output.stdout.str()
+    assert output.ret == pytest.ExitCode.USAGE_ERROR
+    output.stderr.fnmatch_lines(["*--green-cpu-watts: found 'much'; give a number from*"])
+    assert "settings.py" not in output.stdout.str() + output.stderr.str()
 
 
 def test_the_plugin_is_silent_where_no_test_asks(pytester: pytest.Pytester) -> None:

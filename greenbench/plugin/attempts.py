@@ -1,0 +1,61 @@
+"""Takes the records of finished cells into the report and the results files, one for each cell."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from greenbench.errors import GreenbenchError
+from greenbench.results.files import AGAIN, continues
+from greenbench.results.reading import CellRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from greenbench.report.summary import Summary
+    from greenbench.results.record import Json
+    from greenbench.run.session import Session
+
+
+class Attempts:
+    """The latest record of each cell; plugins that rerun failed tests make several."""
+
+    def __init__(self, session: Session, summary: Summary) -> None:
+        """Begin without any."""
+        self._session = session
+        self._summary = summary
+        self._latest: dict[str, Json] = {}
+
+    def keep(self, record: Json) -> None:
+        """Write a record in the place of the cell's earlier one, and say if that was measured anew.
+
+        What cannot be written is a problem of the session.
+        """
+        earlier = self._latest.get(record["id"])
+        self._latest[record["id"]] = record
+        if earlier is not None and not continues(record, earlier):
+            record["doubts"] += [AGAIN, f"the attempt before the last one {earlier['outcome']}"]
+        try:
+            self._summary.records = _with_latest(self._summary.records, CellRecord.of(record))
+            if record["variant"]:
+                self._session.results.record(record)
+        except GreenbenchError as error:
+            self._summary.problems.append(str(error))
+
+
+def _with_latest(records: Sequence[CellRecord], latest: CellRecord) -> list[CellRecord]:
+    """Return ``records`` with the ``latest`` one, in the place of the cell's earlier one if any."""
+    kept = list(records)
+    for index, record in enumerate(kept):
+        if record.id == latest.id:
+            kept[index] = latest
+            return kept
+    return [*kept, latest]
+
+
+def last_attempts(benchmarks: Sequence[Json]) -> list[Json]:
+    """Return the benchmarks of a saved run without earlier attempts at the same test."""
+    latest: dict[object, Json] = {}
+    for benchmark in benchmarks:
+        latest.pop(benchmark["fullname"], None)
+        latest[benchmark["fullname"]] = benchmark
+    return list(latest.values())
