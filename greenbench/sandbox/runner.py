@@ -67,8 +67,8 @@ def run(
     NOT covered: faults of the kernel and of processors (side channels); what /usr and /proc tell
     about the machine; heat and load, up to the limits; without a control group, memory of many
     processes at once; with ``unsafe`` and without isolation: network, files that the program's user
-    may read or write, and, after the caller's own violent death or if the user is the caller's own,
-    daemons that take the trouble to hide.
+    may read or write, processes that it may stop, and, after the caller's own violent death or if
+    the user is the caller's own, daemons that take the trouble to hide.
 
     Run by root, the program gets a uid of its own. Raises UsageError for a name outside the scratch
     folder or a command that is not there, UnavailableError if nothing isolates programs, a limit

@@ -134,8 +134,8 @@ STANDARDS = {
     "C++11, as contests once had it": (
         "cpp",
         (
-            "#include <cstdio>\n#include <stdexcept>\n"
-            "int twice(int a) throw(std::runtime_error) { register int b = a; return 2 * b; }\n"
+            "#include <cstdio>\n"
+            "int twice(int a) throw(int) { register int b = a; return 2 * b; }\n"
             'int main() { char line[9]; int a; gets(line); sscanf(line, "%d", &a);\n'
             '  printf("%d", twice(a)); }\n'
         ),
@@ -143,17 +143,17 @@ STANDARDS = {
     "C++17": (
         "cpp",
         (
-            "#include <iostream>\n#include <optional>\n#include <utility>\n"
-            "int main() { int a; std::cin >> a; auto [b, c] = std::pair{a, a};\n"
-            "  if (std::optional<int> d = b + c; d) std::cout << *d; }\n"
+            "#include <cstdio>\n#include <optional>\n#include <utility>\n"
+            'int main() { int a; scanf("%d", &a); auto [b, c] = std::pair{a, a};\n'
+            '  if (std::optional<int> d = b + c; d) printf("%d", *d); }\n'
         ),
     ),
     "C++20": (
         "cpp",
         (
-            "#include <compare>\n#include <concepts>\n#include <iostream>\n"
+            "#include <compare>\n#include <concepts>\n#include <cstdio>\n"
             "template <std::integral T> T twice(T a) { return 2 * a; }\n"
-            "int main() { int a; std::cin >> a; if ((a <=> 0) > 0) std::cout << twice(a); }\n"
+            'int main() { int a; scanf("%d", &a); if ((a <=> 0) > 0) printf("%d", twice(a)); }\n'
         ),
     ),
     "C of before 1989": (
