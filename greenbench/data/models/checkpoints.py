@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from greenbench.data import hub
-from greenbench.data.models import packaged
+from greenbench.data.models import checkpoint_checks, packaged
 from greenbench.data.places import local_path
 from greenbench.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import nn
     from transformers import PreTrainedModel
 
@@ -43,6 +44,8 @@ KINDS = {
 }
 
 
+HEAD = ("classifier.", "head.")
+"""Beginnings of the weights of a classifier that checkpoints of encoders may lack."""
 REVISIONS = {
     "Qwen/Qwen2.5-Coder-0.5B": "8123ea2e9354afb7ffcc6c8641d1b2f5ecf18301",
     "answerdotai/ModernBERT-base": "8949b909ec900327062f0ebf497f51aef5e6f0c8",
@@ -53,37 +56,45 @@ REVISIONS = {
 """Commits used for models that ``--green-model`` names without one (``ID@REVISION``)."""
 
 
-def _load_translator(folder: Path) -> PreTrainedModel:
+def _load_translator(folder: Path, changed: Mapping[str, None]) -> PreTrainedModel:
     """Load a causal language model with the default generation settings."""
     import torch
     from transformers import AutoModelForCausalLM, GenerationConfig
 
-    net: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
+    net: PreTrainedModel
+    net, loaded = AutoModelForCausalLM.from_pretrained(
         folder,
+        output_loading_info=True,
         dtype=torch.float32,
         use_safetensors=True,
         local_files_only=True,
         trust_remote_code=False,
+        **changed,
     )
+    checkpoint_checks.refuse_random_weights(loaded, folder)
     # Checkpoints bring temperatures and penalties of their own
     net.generation_config = GenerationConfig()
     return net
 
 
-def _load_classifier(folder: Path) -> PreTrainedModel:
+def _load_classifier(folder: Path, changed: Mapping[str, None]) -> PreTrainedModel:
     """Load a two-class sequence classifier."""
     import torch
     from transformers import AutoModelForSequenceClassification
 
-    net: PreTrainedModel = AutoModelForSequenceClassification.from_pretrained(
+    net: PreTrainedModel
+    net, loaded = AutoModelForSequenceClassification.from_pretrained(
         folder,
+        output_loading_info=True,
         dtype=torch.float32,
         ignore_mismatched_sizes=True,  # a head for other classes is replaced by a fresh one
         num_labels=2,
         use_safetensors=True,
         local_files_only=True,
         trust_remote_code=False,
+        **changed,
     )
+    checkpoint_checks.refuse_random_weights(loaded, folder, HEAD)
     return net
 
 
@@ -104,8 +115,10 @@ class Checkpoint:
         Raises UsageError or UnavailableError, with the remedy.
         """
         folder = self._find()
-        _refuse_incomplete(folder, self.model)
-        _refuse_other_kinds(folder, self.model)
+        checkpoint_checks.refuse_incomplete(folder, self.model)
+        checkpoint_checks.refuse_other_kinds(folder, self.model, KINDS[self.model].model_types)
+        checkpoint_checks.refuse_quantised(folder, self.model)
+        checkpoint_checks.refuse_unknown_ids(folder, self.model)
         return folder
 
     def _find(self) -> Path:
@@ -163,13 +176,16 @@ class Checkpoint:
     @functools.cached_property
     def config(self) -> dict[str, Any]:
         """The checkpoint's ``config.json``."""
-        config: dict[str, Any] = json.loads((self.folder / "config.json").read_text("utf-8"))
-        return config
+        return checkpoint_checks.read_config(self.folder)
 
     @property
     def pad_id(self) -> int:
-        """Id of the padding token; 0 if the model names none, as padding is masked anyway."""
-        return int(self.config.get("pad_token_id") or 0)
+        """Id of the padding token; 0 if the model names none, as padding is masked anyway.
+
+        Llama's checkpoints say by -1 that there is none.
+        """
+        pad_id = self.config.get("pad_token_id")
+        return max(pad_id, 0) if isinstance(pad_id, int) else 0
 
     @property
     def eos_id(self) -> int:
@@ -180,7 +196,7 @@ class Checkpoint:
         eos_id = self.config.get("eos_token_id")
         if isinstance(eos_id, list) and eos_id:
             eos_id = eos_id[0]
-        if not isinstance(eos_id, int):
+        if not isinstance(eos_id, int) or eos_id < 0:
             raise UsageError(
                 f"{self.folder / 'config.json'}: it names no eos_token_id, without which no answer "
                 "would end; add it"
@@ -188,37 +204,22 @@ class Checkpoint:
         return eos_id
 
     def load(self) -> nn.Module:
-        """Load the weights in FP32 into the kind of model that the objective needs."""
+        """Load the weights in FP32 into the kind of model that the objective needs.
+
+        Raises UsageError if the file lacks some of them.
+        """
         load = _load_translator if self.objective == "translation" else _load_classifier
-        net: nn.Module = load(self.folder)
+        net: nn.Module = load(self.folder, self._changed)
         return net
 
+    @property
+    def _changed(self) -> dict[str, None]:
+        """What is loaded in another way than the configuration says.
 
-def _refuse_incomplete(folder: Path, model: str) -> None:
-    missing = []
-    for pattern in ("config.json", "tokenizer.json", "*.safetensors"):
-        if not any(folder.glob(pattern)):
-            missing.append(pattern)
-    if missing:
-        raise UsageError(
-            f"--green-model {model}={folder}: the folder lacks {', '.join(missing)}; give a folder "
-            "made by save_pretrained()"
-        )
-
-
-def _refuse_other_kinds(folder: Path, model: str) -> None:
-    """Refuse a checkpoint of another architecture than the row of the models table takes."""
-    file = folder / "config.json"
-    try:
-        model_type = json.loads(file.read_text("utf-8")).get("model_type")
-    except (ValueError, AttributeError) as error:
-        raise UsageError(f"{file}: not a JSON object ({error}); save the model again") from error
-    known = KINDS[model].model_types
-    if model_type not in known:
-        raise UsageError(
-            f"--green-model {model}={folder}: it holds a {model_type!r} model; {model} is a "
-            f"{' or '.join(known)} one"
-        )
+        A negative padding token would be the last row of the embedding, which is then not trained.
+        """
+        pad_id = self.config.get("pad_token_id")
+        return {"pad_token_id": None} if isinstance(pad_id, int) and pad_id < 0 else {}
 
 
 def shipped() -> tuple[str, ...]:

@@ -40,23 +40,24 @@ class TextEncoder:
 
     def prompts(self, pairs: Sequence[TextPair]) -> list[list[int]]:
         """Return the ids of each source, cut if it is too long, and of its whole instruction."""
-        start = self._start_tokens()
+        before, after = self._frame()
         sources = self._tokenizer.encode_batch([pair.source for pair in pairs])
         texts = list(dict.fromkeys(pair.instruction for pair in pairs))
         encoded = self._tokenizer.encode_batch(texts)
         instructions = {}
         for text, ids in zip(texts, encoded, strict=True):
-            instructions[text] = ids[start:]
+            instructions[text] = ids[before : len(ids) - after]
         prompts = []
         for source, pair in zip(sources, pairs, strict=True):
-            prompts.append(self._prompt(source, instructions[pair.instruction]))
+            unended = source[: len(source) - after]
+            prompts.append(self._prompt(unended, instructions[pair.instruction]))
         return prompts
 
     def targets(self, pairs: Sequence[TextPair]) -> list[list[int]]:
         """Return the ids of each target, with an end token if the target is whole."""
-        start = self._start_tokens()
+        before, after = self._frame()
         targets = self._tokenizer.encode_batch([pair.target for pair in pairs])
-        return [self._target(ids, start) for ids in targets]
+        return [self._target(ids, before, after) for ids in targets]
 
     def warnings(self) -> list[str]:
         """Say how many sources and targets were cut."""
@@ -69,9 +70,17 @@ class TextEncoder:
             warnings.append(f"{cut} were cut to {self._longest_target} tokens")
         return warnings
 
-    def _start_tokens(self) -> int:
-        """Return how many tokens the tokenizer sets before every text."""
-        return len(self._tokenizer.encode_batch([""])[0])
+    def _frame(self) -> tuple[int, int]:
+        """Return how many tokens the tokenizer sets before every text, and how many behind it.
+
+        What follows a text, such as the end token that T5's tokenizer adds, would stand between
+        source and instruction, and between prompt and target.
+        """
+        empty, letter = self._tokenizer.encode_batch(["", "a"])
+        before = 0
+        while before < min(len(empty), len(letter)) and empty[before] == letter[before]:
+            before += 1
+        return before, len(empty) - before
 
     def _prompt(self, source: list[int], instruction: list[int]) -> list[int]:
         room = self._tokenizer.max_tokens - len(instruction)
@@ -80,12 +89,12 @@ class TextEncoder:
             self._cut_sources += 1
         return [*source[:room], *instruction]
 
-    def _target(self, ids: list[int], start: int) -> list[int]:
-        """Return the ids behind the first ``start``, ended if the target is whole.
+    def _target(self, ids: list[int], before: int, after: int) -> list[int]:
+        """Return the ids without ``before`` first and ``after`` last ones, ended if it is whole.
 
         A target as long as the tokenizer's texts may get may have been cut by the tokenizer.
         """
-        target = ids[start:]
+        target = ids[before : len(ids) - after]
         if len(target) < self._longest_target and len(ids) < self._tokenizer.max_tokens:
             return [*target, self._eos_id]
         self._cut_targets += 1

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 from huggingface_hub import constants
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from stages.small_decoders import saved
 
 from greenbench.data.models import packaged
@@ -205,7 +205,10 @@ def test_the_first_end_token_is_taken(copy: Path, given: object, found: int) -> 
     assert Checkpoint("M2", str(copy)).eos_id == found
 
 
-@pytest.mark.parametrize("config", [{}, {"eos_token_id": None}, {"eos_token_id": []}])
+@pytest.mark.parametrize(
+    "config",
+    [{}, {"eos_token_id": None}, {"eos_token_id": []}, {"eos_token_id": -1}],
+)
 def test_a_model_without_end_token_is_refused(copy: Path, config: dict[str, object]) -> None:
     """The sentence names the file and what it lacks."""
     (copy / "config.json").write_text(json.dumps({"model_type": "modernbert", **config}))
@@ -216,7 +219,14 @@ def test_a_model_without_end_token_is_refused(copy: Path, config: dict[str, obje
 
 
 @pytest.mark.parametrize(
-    ("given", "found"), [({"pad_token_id": 5}, 5), ({"pad_token_id": None}, 0), ({}, 0)]
+    ("given", "found"),
+    [
+        ({"pad_token_id": 5}, 5),
+        ({"pad_token_id": None}, 0),
+        ({"pad_token_id": -1}, 0),
+        ({"pad_token_id": [5]}, 0),
+        ({}, 0),
+    ],
 )
 def test_any_token_pads_where_a_model_names_none(
     copy: Path, given: dict[str, object], found: int
@@ -224,6 +234,105 @@ def test_any_token_pads_where_a_model_names_none(
     """Padding is masked, so that its id makes no difference."""
     (copy / "config.json").write_text(json.dumps({"model_type": "modernbert", **given}))
     assert Checkpoint("M2", str(copy)).pad_id == found
+
+
+def test_a_negative_padding_token_leaves_no_row_of_the_embedding_untrained(tmp_path: Path) -> None:
+    """PyTorch would take -1 for the last row, and give it no gradient."""
+    checkpoint = saved(tmp_path)
+    change(tmp_path, pad_token_id=-1)
+    net = checkpoint.load()
+    assert net.get_input_embeddings().padding_idx is None
+    last = net.config.vocab_size - 1
+    net(input_ids=torch.tensor([[5, last]]), labels=torch.tensor([[5, 7]])).loss.backward()
+    net(input_ids=torch.tensor([[last, 5]]), labels=torch.tensor([[5, 7]])).loss.backward()
+    assert net.get_input_embeddings().weight.grad[last].abs().sum() > 0
+
+
+def change(folder: Path, **settings: object) -> None:
+    """Set values in a checkpoint's configuration."""
+    file = folder / "config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **settings}))
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        (
+            {"quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": True}},
+            r"has a quantization_config \(bitsandbytes\)",
+        ),
+        ({"quantization_config": {"bits": 4}}, "has a quantization_config"),
+        ({"compression_config": {"quant_method": "x"}}, r"has a compression_config \(x\)"),
+    ],
+)
+def test_a_quantised_checkpoint_is_refused(
+    copy: Path, settings: dict[str, object], told: str
+) -> None:
+    """Its weights would stay in 4 bit under the name of FP32; a remedy is named."""
+    change(copy, **settings)
+    with pytest.raises(UsageError, match=rf"M2={copy}: the weights are quantised: its .*{told}"):
+        _ = Checkpoint("M2", str(copy)).folder
+    change(copy, quantization_config=None, compression_config={})
+    assert Checkpoint("M2", str(copy)).folder == copy
+
+
+@pytest.mark.parametrize("dtype", [torch.int8, torch.uint8, torch.float8_e4m3fn])
+def test_weights_that_mean_nothing_without_scales_are_refused(
+    copy: Path, dtype: torch.dtype
+) -> None:
+    """Even if the configuration does not say that they are quantised."""
+    weights = load_file(copy / "model.safetensors")
+    name = "model.layers.0.mlp.Wi.weight"
+    save_file({**weights, name: weights[name].to(dtype)}, copy / "model.safetensors")
+    with pytest.raises(UsageError, match=rf"quantised: {name} in model\.safetensors is of type"):
+        _ = Checkpoint("M2", str(copy)).folder
+
+
+@pytest.mark.parametrize("kind", ["added", "vocab", "config"])
+def test_ids_beyond_the_embedding_are_refused(kind: str, copy: Path) -> None:
+    """A token without weights would fail in the midst of a run."""
+    rows = json.loads((copy / "config.json").read_text())["vocab_size"]
+    file = copy / "tokenizer.json"
+    spec = json.loads(file.read_text())
+    if kind == "added":
+        spec["added_tokens"].append({**spec["added_tokens"][0], "content": "<new>", "id": rows})
+    elif kind == "vocab":
+        spec["model"]["vocab"]["new"] = rows
+    else:
+        change(copy, pad_token_id=rows)
+    file.write_text(json.dumps(spec))
+    told = rf"the embedding has {rows} rows \(vocab_size\), and the ids of .* go up to {rows}; give"
+    with pytest.raises(UsageError, match=told):
+        _ = Checkpoint("M2", str(copy)).folder
+
+
+@pytest.mark.parametrize("row", ["M1", "M2"])
+def test_weights_that_would_be_drawn_at_random_are_refused(row: str, tmp_path: Path) -> None:
+    """A file that lacks a layer, or has it in another shape, is no pretrained model."""
+    if row == "M1":
+        saved(tmp_path)
+    else:
+        Checkpoint("M2", START).load().save_pretrained(tmp_path)
+        shutil.copy(STARTS / START / "tokenizer.json", tmp_path)
+    file = tmp_path / "model.safetensors"
+    weights = load_file(file)
+    name = next(name for name in weights if "layers.1.mlp" in name)
+    del weights[name]
+    save_file(weights, file, metadata={"format": "pt"})
+    with pytest.raises(UsageError, match=rf"1 weights are not in the file .* such as {name}, and"):
+        Checkpoint(row, str(tmp_path)).load()
+    if row == "M2":
+        name = "model.embeddings.tok_embeddings.weight"
+        save_file({**weights, name: weights[name][:-1]}, file, metadata={"format": "pt"})
+        with pytest.raises(UsageError, match="2 weights are not in the file"):
+            Checkpoint(row, str(tmp_path)).load()
+
+
+def test_an_encoder_without_a_head_gets_a_new_one(tmp_path: Path) -> None:
+    """A classifier's head is new in any case."""
+    Checkpoint("M2", START).load().model.save_pretrained(tmp_path)
+    shutil.copy(STARTS / START / "tokenizer.json", tmp_path)
+    assert Checkpoint("M2", str(tmp_path)).load().classifier.out_features == 2
 
 
 def test_looking_where_a_model_lies_fetches_and_makes_nothing(

@@ -24,6 +24,7 @@ from stages.small_decoders import (
     written,
 )
 from stages.small_runs import CPU
+from tokenizers import Tokenizer, processors
 
 from greenbench.data.pairs import Pair
 from greenbench.options import TrainingOptions
@@ -210,6 +211,52 @@ def test_a_first_token_of_the_tokenizer_stands_once_before_the_prompt(
             assert target == ([*answer, EOS] if len(answer) < 12 else answer[:12])
 
 
+FRAMES = {
+    "end": ("$A </s>", [], [EOS]),
+    "both": ("<s> $A </s>", [BOS], [EOS]),
+    "two": ("<s> <s> $A </s> </s>", [BOS, BOS], [EOS, EOS]),
+}
+"""Templates of tokenizers such as T5's and BERT's, and what each sets before and behind a text."""
+
+
+@pytest.mark.parametrize("kind", ["python", "rust"])
+@pytest.mark.parametrize("name", list(FRAMES))
+def test_tokens_behind_a_text_stand_neither_before_the_instruction_nor_the_target(
+    qwen2: Checkpoint, name: str, kind: str, tmp_path: Path
+) -> None:
+    """A target keeps its first token, ends once, and follows its prompt directly."""
+    template, before, _ = FRAMES[name]
+    made = Tokenizer.from_file(str(qwen2.tokenizer_file))
+    special = [("<s>", BOS), ("</s>", EOS)]
+    made.post_processor = processors.TemplateProcessing(single=template, special_tokens=special)
+    made.save(str(tmp_path / "tokenizer.json"))
+    tokenizer = encoders.encoder(kind, tmp_path / "tokenizer.json", 500)
+    objective = Translation(tokenizer, PAD, EOS, 100)
+    bare = encoders.encoder("rust", qwen2.tokenizer_file, 1000)
+    for one, (prompt, target) in zip(pairs(3), objective.training_rows(pairs(3)), strict=True):
+        source, instruction, answer = bare.encode_batch([one.source, INSTRUCTION, one.target])
+        assert prompt == [*before, *source, *instruction]
+        assert target == [*answer, EOS]
+
+
+@pytest.mark.parametrize("name", list(FRAMES))
+def test_a_target_that_is_cut_has_no_end_token_of_the_tokenizer(
+    qwen2: Checkpoint, name: str, tmp_path: Path
+) -> None:
+    """Wherever it is cut, the model does not learn to stop there."""
+    made = Tokenizer.from_file(str(qwen2.tokenizer_file))
+    special = [("<s>", BOS), ("</s>", EOS)]
+    made.post_processor = processors.TemplateProcessing(
+        single=FRAMES[name][0], special_tokens=special
+    )
+    made.save(str(tmp_path / "tokenizer.json"))
+    for max_tokens, longest in ((12, 100), (500, 5)):
+        tokenizer = encoders.encoder("rust", tmp_path / "tokenizer.json", max_tokens)
+        _, target = Translation(tokenizer, PAD, EOS, longest).training_rows(pairs(1))[0]
+        assert EOS not in target
+        assert len(target) >= 5
+
+
 # what is learnt:
 
 
@@ -249,6 +296,15 @@ def test_the_loss_is_on_targets_alone(
         [*[IGNORED] * len(p), *t, *[IGNORED] * n] for (p, t), n in zip(rows, rest, strict=True)
     ]
     assert batch["attention_mask"].tolist() == [[1] * (longest - n) + [0] * n for n in rest]
+
+
+def test_an_end_token_that_pads_too_is_learnt_where_it_ends_a_target(llama: Checkpoint) -> None:
+    """Padding is told by its place, not by its id."""
+    tokenizer = encoders.encoder("rust", llama.tokenizer_file, 40)
+    objective = Translation(tokenizer, EOS, EOS, 12)
+    batch = objective.training_batch([([5], [6, EOS]), ([5, 5], [7, EOS])])
+    assert batch["labels"].tolist() == [[IGNORED, 6, EOS, IGNORED], [IGNORED, IGNORED, 7, EOS]]
+    assert batch["attention_mask"].tolist() == [[1, 1, 1, 0], [1, 1, 1, 1]]
 
 
 @untimed
