@@ -209,17 +209,17 @@ class Checkpoint:
         Raises UsageError if the file lacks some of them.
         """
         load = _load_translator if self.objective == "translation" else _load_classifier
-        net: nn.Module = load(self.folder, self._changed)
+        net: nn.Module = load(self.folder, _changed(self.config))
         return net
 
-    @property
-    def _changed(self) -> dict[str, None]:
-        """What is loaded in another way than the configuration says.
 
-        A negative padding token would be the last row of the embedding, which is then not trained.
-        """
-        pad_id = self.config.get("pad_token_id")
-        return {"pad_token_id": None} if isinstance(pad_id, int) and pad_id < 0 else {}
+def _changed(config: Mapping[str, Any]) -> dict[str, None]:
+    """Return what is loaded in another way than the configuration says.
+
+    A negative padding token would be the last row of the embedding, which is then not trained.
+    """
+    pad_id = config.get("pad_token_id")
+    return {"pad_token_id": None} if isinstance(pad_id, int) and pad_id < 0 else {}
 
 
 def shipped() -> tuple[str, ...]:
