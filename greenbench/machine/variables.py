@@ -42,6 +42,8 @@ PREFIXES = (
 """Beginnings of further names."""
 OTHER_ENDS = ("_DIR", "_DISPLAY_ENV", "_HOME", "_LOG_LEVEL", "_LOGS", "_PATH", "_VERBOSE")
 """Ends of names that say where files lie, or what is printed."""
+SET_BY_LIBRARIES = ("KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK")
+"""Names that scikit-learn sets when it is imported: they say what was imported, no more."""
 ON_CUDA = (
     "BNB_CUDA_VERSION",
     "CUBLAS",
@@ -64,7 +66,8 @@ def recorded() -> dict[str, str]:
     """Return the variables that are set, by name."""
     found = {}
     for name in sorted(os.environ):
-        if name in NAMES or (name.startswith(PREFIXES) and not name.endswith(OTHER_ENDS)):
+        begins = name.startswith(PREFIXES) and name not in SET_BY_LIBRARIES
+        if name in NAMES or (begins and not name.endswith(OTHER_ENDS)):
             found[name] = os.environ[name]
     return found
 

@@ -8,14 +8,19 @@ import signal
 import time
 from pathlib import Path
 
+VMSTAT = Path("/proc/vmstat")
 _SWEEP_SECONDS = 5.0
 
 
 def oom_kills() -> int:
     """Return how often the kernel of this machine has killed for want of memory; 0 if unknown."""
-    for line in Path("/proc/vmstat").read_text("utf-8").splitlines():
-        name, count = line.split()
-        if name == "oom_kill":
+    try:
+        counts = VMSTAT.read_text("utf-8").splitlines()
+    except OSError:  # not every container shows it: then a kill is told by its signal alone
+        return 0
+    for line in counts:
+        name, _, count = line.partition(" ")
+        if name == "oom_kill" and count.isdecimal():
             return int(count)
     return 0
 

@@ -35,6 +35,18 @@ def test_what_changes_a_computation_is_recorded(monkeypatch: pytest.MonkeyPatch)
     assert list(variables.recorded()) == sorted(CHANGING)
 
 
+def test_what_libraries_set_themselves_is_not_recorded() -> None:
+    """A session that imported more of them ran under the same variables."""
+    libraries = "numpy, sklearn.metrics, torch, transformers, accelerate, bitsandbytes, tokenizers"
+    code = "from greenbench.machine.variables import recorded; before = recorded()\n"
+    code += f"import {libraries}\nassert recorded() == before, recorded()"
+    environment = {**os.environ}
+    for name in ("KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK"):
+        environment.pop(name, None)
+    root = Path(__file__).parents[2]
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment, cwd=root)
+
+
 @pytest.mark.parametrize(
     ("name", "on_cpu"),
     [
