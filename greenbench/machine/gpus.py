@@ -37,7 +37,9 @@ class Gpu:
     simulated: bool
     """Whether the driver is a simulator: its joules are never a measurement."""
     energy_counter: bool
-    """Whether it counts its energy itself (Volta and newer)."""
+    """Whether it counts its energy itself (Volta and newer), and the counter may be read."""
+    counter_error: str = ""
+    """NVML's words if it has a counter, and reading it failed."""
     mig: bool = False
     """Whether it is partitioned: its counter then includes the joules of all partitions."""
     power_limit_w: float | None = None
@@ -53,11 +55,28 @@ class Gpu:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LostGpu:
+    """A card that NVML lists and that does not answer."""
+
+    index: int
+    """Its number after ``CUDA_VISIBLE_DEVICES``, if CUDA counts it at all."""
+    nvml_index: int
+    error: str
+    """NVML's words."""
+
+    def __str__(self) -> str:
+        """Return what a person needs to find it in nvidia-smi."""
+        return f"GPU {self.nvml_index} does not answer (NVML reports '{self.error}')"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Survey:
     """The GPUs that a process may use; if there is none, the reason."""
 
     gpus: tuple[Gpu, ...] = ()
     reason: str = ""
+    lost: tuple[LostGpu, ...] = ()
+    """Cards that would be usable too, if they answered."""
 
 
 def survey() -> Survey:
@@ -103,8 +122,12 @@ def counted(selection: str, device: str) -> tuple[Gpu, ...]:
         request = f"--green-gpus {selection} on {device}"
         raise UnavailableError(f"{request}: no GPU can be counted, because {machine.reason}")
     if selection == "all":
+        _refuse_lost(machine.lost, "--green-gpus all")
         return _whole_cards(machine.gpus)
     if selection == "auto":
+        number = int(device.partition(":")[2] or "0")
+        earlier = [lost for lost in machine.lost if lost.index <= number]
+        _refuse_lost(earlier, f"which card {device} is cannot be told")
         return (_card_of_device(device, machine.gpus),)
     return _cards_of_uuids(selection, machine.gpus)
 
@@ -143,23 +166,43 @@ def _matching_numbers(entry: str, uuids: Sequence[str]) -> list[int]:
 
 
 def _visible_gpus() -> Survey:
-    handles = []
-    uuids = []
-    for number in range(pynvml.nvmlDeviceGetCount()):
-        handle = pynvml.nvmlDeviceGetHandleByIndex(number)
-        handles.append(handle)
-        uuids.append(pynvml.nvmlDeviceGetUUID(handle))
-    if not handles:
+    count = pynvml.nvmlDeviceGetCount()
+    if not count:
         return Survey(reason="NVML lists none")
+    uuids = [_uuid(number) for number in range(count)]
     setting = os.environ.get(VISIBLE)
     numbers = visible(uuids, setting)
     if not numbers:
-        return Survey(reason=f"{VISIBLE}={setting} leaves none of {len(handles)} visible")
+        return Survey(reason=f"{VISIBLE}={setting} leaves none of {count} visible")
     driver = pynvml.nvmlSystemGetDriverVersion()
     cards = []
+    lost = []
     for position, number in enumerate(numbers):
-        cards.append(_card(position, number, handles[number], driver))
-    return Survey(gpus=tuple(cards))
+        try:
+            handle = pynvml.nvmlDeviceGetHandleByIndex(number)
+            cards.append(_card(position, number, handle, driver))
+        except pynvml.NVMLError as error:
+            lost.append(LostGpu(index=position, nvml_index=number, error=str(error)))
+    reason = "" if cards else "; ".join(map(str, lost))
+    return Survey(gpus=tuple(cards), reason=reason, lost=tuple(lost))
+
+
+def _uuid(number: int) -> str:
+    """Return a card's UUID; empty for a lost card, so that the others keep their numbers."""
+    try:
+        uuid: str = pynvml.nvmlDeviceGetUUID(pynvml.nvmlDeviceGetHandleByIndex(number))
+    except pynvml.NVMLError:
+        return ""
+    return uuid
+
+
+def _refuse_lost(lost: Sequence[LostGpu], purpose: str) -> None:
+    """Raise UnavailableError if there are lost cards."""
+    if not lost:
+        return
+    names = "; ".join(map(str, lost))
+    remedy = f"name the cards to use by their UUIDs in {VISIBLE}, or see the kernel's log"
+    raise UnavailableError(f"{purpose}: {names}; {remedy}")
 
 
 def _card(position: int, number: int, handle: object, driver: str) -> Gpu:
@@ -168,6 +211,8 @@ def _card(position: int, number: int, handle: object, driver: str) -> Gpu:
     default_limit = query(pynvml.nvmlDeviceGetPowerManagementDefaultLimit, handle)
     sm, memory = pynvml.NVML_CLOCK_SM, pynvml.NVML_CLOCK_MEM
     thermometer = pynvml.NVML_TEMPERATURE_GPU
+    has_counter = _has_counter(handle)
+    counter_error = _counter_error(handle) if has_counter else ""
     return Gpu(
         index=position,
         nvml_index=number,
@@ -175,7 +220,8 @@ def _card(position: int, number: int, handle: object, driver: str) -> Gpu:
         name=pynvml.nvmlDeviceGetName(handle),
         driver=driver,
         simulated=driver.endswith("-sim"),
-        energy_counter=_counts_energy(handle),
+        energy_counter=has_counter and not counter_error,
+        counter_error=counter_error,
         mig=_is_partitioned(handle),
         power_limit_w=watts(limit),
         default_power_limit_w=watts(default_limit),
@@ -212,16 +258,23 @@ def _persistence(handle: object) -> bool | None:
     return None if mode is None else bool(mode)
 
 
-def _counts_energy(handle: object) -> bool:
-    """Whether the card counts its energy itself.
+def _has_counter(handle: object) -> bool:
+    """Whether the card is of a generation that counts its energy.
 
     Before Volta, Zeus polls the power in a process of its own and reports 0 J for a steady load:
     that is no counter at all.
     """
     architecture = query(pynvml.nvmlDeviceGetArchitecture, handle) or 0
-    if architecture < pynvml.NVML_DEVICE_ARCH_VOLTA:
-        return False
-    return query(pynvml.nvmlDeviceGetTotalEnergyConsumption, handle) is not None
+    return bool(architecture >= pynvml.NVML_DEVICE_ARCH_VOLTA)
+
+
+def _counter_error(handle: object) -> str:
+    """Return NVML's words if the energy counter cannot be read; an empty text if it can."""
+    try:
+        pynvml.nvmlDeviceGetTotalEnergyConsumption(handle)
+    except pynvml.NVMLError as error:
+        return str(error)
+    return ""
 
 
 def _card_of_device(device: str, cards: Sequence[Gpu]) -> Gpu:

@@ -10,9 +10,11 @@ import sys
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from greenbench.experiment.settings import Settings
     from greenbench.machine.energy import Meter
-    from greenbench.machine.gpus import Gpu
+    from greenbench.machine.gpus import Gpu, Survey
 
 IDLE_S = 5.0
 """Pause before the first cell and after the last, in which counters measure the idle power."""
@@ -36,12 +38,34 @@ class Instruments:
         self.close()
 
     @functools.cached_property
+    def survey(self) -> Survey:
+        """The GPUs of this machine, as they were when a first cell asked for them."""
+        from greenbench.machine.gpus import survey
+
+        return survey()
+
+    def gpu_warnings(self) -> tuple[str, ...]:
+        """Return which GPUs do not answer, and whether ``auto`` took the CPU beside a GPU."""
+        if self._settings.device == "cpu":
+            return ()
+        machine = self.survey
+        warnings = [str(lost) for lost in machine.lost]
+        count = len(machine.gpus) + len(machine.lost)
+        if count and self._knows_devices and self.device == "cpu":
+            unseen = f"NVML lists {count} GPU(s), and torch can use none of them"
+            warnings.append(f"--green-device auto: {unseen}: the cells run on the CPU")
+        return tuple(warnings)
+
+    def report_gpus(self, say: Callable[[str], None]) -> None:
+        """Say each of ``gpu_warnings``."""
+        for warning in self.gpu_warnings():
+            say(warning)
+
+    @functools.cached_property
     def device(self) -> str:
         """The torch device; torch is imported only if the machine has a GPU or one is named."""
-        from greenbench.machine.gpus import gpus
-
         requested = self._settings.device
-        if requested == "cpu" or (requested == "auto" and not gpus()):
+        if requested == "cpu" or (requested == "auto" and not self.survey.gpus):
             return "cpu"
         from greenbench.stages.toggles import resolve_device
 

@@ -111,6 +111,7 @@ class Session:
         self.messages.show("opening energy counters")
         restore_leftovers(self.messages.say, control=self.settings.control == "on")
         meter = self.instruments.meter
+        self.instruments.report_gpus(self.messages.say)
         self._warm_up = WarmUp(self.inputs, self.toggles)
         self.messages.show("warming up: importing torch, a miniature of each kind of cell")
         self._warm_up.run(self.selected)

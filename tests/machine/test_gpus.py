@@ -10,6 +10,7 @@ import pytest
 
 from greenbench.errors import UnavailableError, UsageError
 from greenbench.machine import gpus as devices
+from greenbench.machine.energy.gpu_sensors import no_counter
 from greenbench.machine.gpus import Gpu, Survey, counted, gpus, survey, visible
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ class Nvml:
         """Answer as ``driver``."""
         self.driver = driver
         self.failing = failing
+        self.lost: tuple[int, ...] = ()
         self.initialised = 0
 
     def __getattr__(self, name: str) -> Any:
@@ -36,6 +38,8 @@ class Nvml:
     def _answer(self, name: str, *arguments: Any) -> Any:
         if name in self.failing:
             raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
+        if name.startswith("nvmlDevice") and arguments[:1] and arguments[0] in self.lost:
+            raise pynvml.NVMLError(pynvml.NVML_ERROR_GPU_IS_LOST)
         self.initialised += {"nvmlInit": 1, "nvmlShutdown": -1}.get(name, 0)
         answers: dict[str, Callable[..., Any]] = {
             "nvmlDeviceGetCount": lambda: len(UUIDS),
@@ -233,3 +237,45 @@ def test_unlike_cards_need_an_order(monkeypatch: pytest.MonkeyPatch) -> None:
         counted("auto", "cuda:0")
     monkeypatch.setenv("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
     assert counted("auto", "cuda:0") == cards[:1]
+
+
+def test_a_lost_card_leaves_the_others(nvml: Nvml) -> None:
+    """Its neighbours keep their numbers, and what it reports is kept."""
+    nvml.lost = (1,)
+    found = survey()
+    assert [(card.index, card.uuid) for card in found.gpus] == [(0, UUIDS[0]), (2, UUIDS[2])]
+    assert found.reason == ""
+    assert [str(lost) for lost in found.lost] == [
+        "GPU 1 does not answer (NVML reports 'GPU is lost')"
+    ]
+
+
+def test_a_cell_before_the_lost_card_is_counted_and_one_behind_it_is_not(nvml: Nvml) -> None:
+    """CUDA may leave a lost card out of its numbers: later ones could be any card."""
+    nvml.lost = (1,)
+    assert [card.uuid for card in counted("auto", "cuda:0")] == [UUIDS[0]]
+    for device in ("cuda:1", "cuda:2"):
+        with pytest.raises(UnavailableError, match=rf"{device} is cannot be told: GPU 1 does not"):
+            counted("auto", device)
+    with pytest.raises(UnavailableError, match="--green-gpus all: GPU 1 does not answer"):
+        counted("all", "cpu")
+    assert [card.uuid for card in counted("GPU-bbbb3333", "cpu")] == [UUIDS[2]]
+
+
+def test_a_lost_card_that_is_hidden_disturbs_nobody(
+    nvml: Nvml, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CUDA_VISIBLE_DEVICES leaves it out."""
+    nvml.lost = (1,)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,2")
+    assert survey().lost == ()
+    assert [card.uuid for card in counted("all", "cpu")] == [UUIDS[0], UUIDS[2]]
+
+
+def test_a_counter_that_may_not_be_read_is_told_from_one_that_is_missing(nvml: Nvml) -> None:
+    """NVML's words are kept: a permission is no old generation."""
+    nvml.failing = ("nvmlDeviceGetTotalEnergyConsumption",)
+    card = gpus()[0]
+    assert (card.energy_counter, card.counter_error) == (False, "Not Supported")
+    assert "cannot be read (NVML reports 'Not Supported')" in no_counter(card)
+    assert "no energy counter" in no_counter(replace(card, counter_error=""))

@@ -183,3 +183,19 @@ def test_an_interrupted_session_does_not_wait(
     one.results.record({"variant": "V0_baseline", "energy_sources": {}})
     assert one.release(hurry=True) == ()
     assert json.loads(one.results.paths[0].read_text())["conclusion"]["in_a_hurry"] is True
+
+
+def test_cells_that_run_on_the_cpu_beside_gpus_say_so(tmp_path: Path, nvml: SimulatedNvml) -> None:
+    """The second card is lost, and torch sees none: both are warnings; the first one is known."""
+    first, second = nvml.plug(2)
+    second.lose()
+    one = session(tmp_path)
+    assert one.instruments.device == "cpu"
+    assert [gpu.uuid for gpu in one.instruments.survey.gpus] == [first.uuid]
+    lost, unseen = one.instruments.gpu_warnings()
+    assert lost.startswith("GPU 1 does not answer (NVML reports '")
+    assert unseen == (
+        "--green-device auto: NVML lists 2 GPU(s), and torch can use none of them: "
+        "the cells run on the CPU"
+    )
+    assert session(tmp_path, device="cpu").instruments.gpu_warnings() == ()

@@ -15,6 +15,7 @@ from greenbench.machine.energy.calibration import calibrated
 from greenbench.machine.energy.counters import Counters
 from greenbench.machine.energy.discovery import find_sensors
 from greenbench.machine.energy.estimate import watts_per_core
+from greenbench.machine.energy.gpu_sensors import no_counter
 from greenbench.machine.energy.idle import measure_idle
 from greenbench.machine.energy.sensors import Missing
 from greenbench.machine.environment import cpu_model
@@ -60,6 +61,9 @@ def examine(survey: Survey, pause_s: float = PAUSE_S) -> list[Finding]:
     for gpu in survey.gpus:
         if not gpu.energy_counter:
             findings.append(_gpu_without_counter(gpu))
+    for lost in survey.lost:
+        if survey.gpus:  # otherwise they are the survey's reason
+            findings.append(_missing("gpu", Missing(str(lost))))
     sensors = find_sensors([gpu for gpu in survey.gpus if gpu.energy_counter])
     counted = [_counted(sensor, pause_s, survey.gpus) for sensor in sensors.available]
     sensors.close()
@@ -127,7 +131,7 @@ def _gpu_without_counter(gpu: Gpu) -> Finding:
         device=f"{gpu.name} ({gpu.uuid})",
         available=False,
         source="none",
-        reason="it has no energy counter (those of Volta and newer cards have)",
+        reason=no_counter(gpu),
     )
 
 

@@ -33,9 +33,11 @@ def gpu_sensors(gpus: Sequence[Gpu]) -> SensorGroup:
     """
     if not gpus:
         return _none(NO_GPU)
-    without_counter = [f"{gpu.name} ({gpu.uuid})" for gpu in gpus if not gpu.energy_counter]
+    without_counter = [gpu for gpu in gpus if not gpu.energy_counter]
     if without_counter:
-        return _none(f"no energy counter in {', '.join(without_counter)}")
+        cards = ", ".join(f"{gpu.name} ({gpu.uuid})" for gpu in without_counter)
+        causes = ", ".join({no_counter(gpu): None for gpu in without_counter})
+        return _none(f"{cards}: {causes}")
     import pynvml
 
     try:
@@ -50,6 +52,13 @@ def gpu_sensors(gpus: Sequence[Gpu]) -> SensorGroup:
             pynvml.nvmlShutdown()
             return _none(f"the energy counter of {gpu.name} ({gpu.uuid}) cannot be read: {error}")
     return SensorGroup(sensors=tuple(sensors), close=pynvml.nvmlShutdown)
+
+
+def no_counter(gpu: Gpu) -> str:
+    """Return why a GPU shows no energy."""
+    if gpu.counter_error:
+        return f"the energy counter cannot be read (NVML reports '{gpu.counter_error}')"
+    return "no energy counter (cards of Volta and newer generations have one)"
 
 
 def _none(reason: str) -> SensorGroup:
