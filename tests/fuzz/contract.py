@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from hypothesis.strategies import SearchStrategy
 
-HANG_S = 30
-"""Seconds after which a reader hangs; the slowest input takes a tenth of one."""
+HANG_S = 60
+"""Seconds after which a reader hangs; the slowest input takes half of one."""
 LONGEST_LINE = 10_000
 """Characters of a line; more are a value that nobody wants to see whole."""
 

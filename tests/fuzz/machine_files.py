@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from fuzz.contract import Reader, check_refusal, variables
-from fuzz.mutations import Tree, damaged, decided, json_file
+from fuzz.mutations import Tree, damaged, decided, json_files
 
 from greenbench.machine.control.journal import boot_id
 from greenbench.machine.control.lease import Lease
@@ -69,11 +69,7 @@ def open_journals(folder: Path) -> Iterator[Callable[[bytes], None]]:
     yield read
 
 
-JOURNAL = Reader(
-    name="journal",
-    inputs=decided(lambda decisions: json_file(decisions, journal())),
-    open=open_journals,
-)
+JOURNAL = Reader(name="journal", inputs=json_files(journal()), open=open_journals)
 
 
 HOLDER = """

@@ -8,7 +8,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from fuzz.contract import Reader, refusals
-from fuzz.mutations import TEXTS, Decisions, Tree, decided, json_file
+from fuzz.mutations import TEXTS, Decisions, Tree, decided, json_files
 from gates.made import HEADER, one_round, raw_cell
 
 from greenbench.gates.expression import METRICS, OPERATORS, STAGES, parse
@@ -22,10 +22,10 @@ SESSION = {"id": "a" * 32, "argv": "pytest bench", "started": "2026-01-01T00:00:
 
 
 def cells() -> list[Tree]:
-    """Return the records of V0 and of a variant, two rounds each."""
+    """Return the records of V0 with one round, and of a variant with two."""
     records = []
-    for name, joules in (("T2-V0_baseline", 100.0), ("T2-V1_x", 80.0)):
-        rounds = [one_round(seed, joules + seed, correct=50) for seed in (0, 1)]
+    for name, seeds in (("T2-V0_baseline", (0,)), ("T2-V1_x", (0, 1))):
+        rounds = [one_round(seed, 80.0 + seed, correct=50) for seed in seeds]
         record, _, _ = raw_cell(name, rounds=rounds)
         record["quality"]["mcc"] = {"value": 0.8, "n": 100, "low": 0.7, "high": 0.9}
         for each in rounds:
@@ -111,7 +111,7 @@ def reader_of_runs(name: str, original: Tree) -> Reader:
     """Return the reader of files like ``original``."""
     return Reader(
         name=name,
-        inputs=decided(lambda decisions: json_file(decisions, original)),
+        inputs=json_files(original),
         open=lambda folder: open_runs(folder, original),
     )
 
