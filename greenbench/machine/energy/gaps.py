@@ -157,14 +157,17 @@ class _Comparison:
         return moving.joules / moving.seconds if moving.seconds else 0.0
 
     def _deficit(self, first: int, last: int) -> float:
-        """Return the joules by which stretches lie below both of their neighbours."""
+        """Return the joules that stretches below both of their neighbours may have lost."""
         inside = self._stretches[first : last + 1]
         watts = self._beside(first, last)
         if last >= len(self._stretches) or not watts or any(s.joules <= 0 for s in inside):
             return 0.0
         inner = _sum(inside)
         deficit = min(watts) * inner.seconds - inner.joules
-        return deficit if deficit > self._noise(min(watts), inner.seconds) else 0.0
+        if deficit <= self._noise(min(watts), inner.seconds):
+            return 0.0
+        # Nobody knows which of the two watts would have gone on: the higher lose more.
+        return max(watts) * inner.seconds - inner.joules
 
     def _surplus(self, number: int) -> float:
         """Return the joules by which a stretch lies above both of its neighbours."""

@@ -185,3 +185,20 @@ def test_work_that_pauses_costs_certainty(powercap: Powercap) -> None:
     reading, true = bench.end()
     assert reading.joules == pytest.approx(true)
     assert 0 < math.sqrt(3) * reading.uncertainty["stall"] < 0.3 * 100
+
+
+def test_at_varying_watts_19_of_20_intervals_contain_the_truth(powercap: Powercap) -> None:
+    """Watts that vary by a tenth from reading to reading hide a part of a standstill."""
+    draw = random.Random(7)
+    zone = powercap.zone(0, "package-0")
+    covered = []
+    for _ in range(40):
+        bench = Bench(zone, draw)
+        bench.run(0.5, 100)
+        bench.begin()
+        for part in range(15):
+            if part == 7:
+                stall(bench, 100)
+            bench.run(0.1, draw.gauss(100, 10))
+        covered.append(covers(*bench.end()))
+    assert sum(covered) >= 0.95 * len(covered)
