@@ -4,6 +4,7 @@ It does nothing in a session whose tests request none of its fixtures. Importing
 Zeus and the data libraries alone.
 """
 
+from greenbench.plugin.budgets import pytest_runtest_call
 from greenbench.plugin.fixtures import (
     cell,
     dataset,
@@ -40,6 +41,7 @@ __all__ = [
     "pytest_configure",
     "pytest_deselected",
     "pytest_generate_tests",
+    "pytest_runtest_call",
     "pytest_sessionfinish",
     "pytest_unconfigure",
     "refuse_xdist",

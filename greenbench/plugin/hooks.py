@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from greenbench.experiment.settings import OPTIONS
+from greenbench.plugin import budgets
 from greenbench.plugin.early_exit import EarlyExit
 from greenbench.plugin.errors import usage_errors
 from greenbench.plugin.selection import (
@@ -49,7 +50,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the marker, and run nothing if a plan is requested."""
     config.stash[ENDING] = ending.requested()
-    config.addinivalue_line("markers", MARKER)
+    for marker in (MARKER, *budgets.MARKERS):
+        config.addinivalue_line("markers", marker)
     refuse_missing_file(config)
     if config.getoption("--green-plan"):
         config.option.collectonly = True
@@ -143,6 +145,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     from greenbench.plugin.interleaving import interleave
 
     config = session.config
+    with usage_errors():
+        budgets.check_budgets(session.items)
     selection = selection_of(config)
     cells = selected_cells(session.items)
     selection.select(session.items)

@@ -1,0 +1,146 @@
+"""Budgets of joules and seconds on tests of a repository that has no matrix."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+TESTS = """
+import time
+import pytest
+
+def work(seconds):
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass
+
+@pytest.fixture
+def slow_fixture():
+    work(0.3)
+
+@pytest.mark.energy_budget("1 kJ")
+@pytest.mark.time_budget("1 min")
+def test_within(slow_fixture):
+    work(0.01)
+
+@pytest.mark.energy_budget("1 mJ")
+def test_dear():
+    work(0.1)
+
+@pytest.mark.time_budget("50 ms")
+def test_slow():
+    time.sleep(0.1)
+
+@pytest.mark.time_budget("0.2 s")
+def test_fixtures_do_not_count(slow_fixture):
+    pass
+
+@pytest.mark.energy_budget("1 mJ")
+def test_broken():
+    assert 1 == 2
+"""
+
+
+@pytest.fixture(scope="module")
+def output(tmp_path_factory: pytest.TempPathFactory) -> pytest.RunResult:
+    """Run all tests of a small repository once."""
+    import subprocess
+
+    folder = tmp_path_factory.mktemp("repository")
+    (folder / "test_budgets.py").write_text(TESTS)
+    command = [sys.executable, "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return pytest.RunResult(done.returncode, done.stdout.splitlines(), [], duration=0)
+
+
+def test_what_stays_within_its_budget_passes(output: pytest.RunResult) -> None:
+    """Fixtures are set up outside of the budget."""
+    output.assert_outcomes(passed=2, failed=3)
+    output.stdout.fnmatch_lines_random(
+        ["PASSED*::test_within", "PASSED*::test_fixtures_do_not_count"]
+    )
+
+
+def test_too_many_joules_fail_with_value_interval_and_source(output: pytest.RunResult) -> None:
+    """An estimate is called one."""
+    output.stdout.re_match_lines_random(
+        [r"took (an estimated )?[\d.]+ \+- [\d.]+ J \(95 % interval, one run; .*cpu "]
+    )
+    text = "\n".join(output.outlines)
+    assert "more than its energy budget of 1 mJ" in text
+    assert ("an estimated" in text) == ("estimated:cpu-seconds" in text)
+
+
+def test_too_many_seconds_fail(output: pytest.RunResult) -> None:
+    """The sentence names what it took and what it may take."""
+    output.stdout.re_match_lines_random([r"took 0\.1\d* s, more than its time budget of 50 ms"])
+
+
+def test_a_test_that_fails_by_itself_says_why(output: pytest.RunResult) -> None:
+    """Its own assertion is reported, not its budget."""
+    output.stdout.fnmatch_lines(["FAILED*test_broken - assert 1 == 2"])
+
+
+@pytest.mark.parametrize(
+    "budget",
+    [
+        'energy_budget("5 bananas")',
+        'energy_budget("5 s")',
+        "energy_budget(5)",
+        'energy_budget("0 J")',
+        'energy_budget("-1 J")',
+        "energy_budget()",
+        'energy_budget("5 J", optionl=True)',
+        'time_budget("2 J")',
+        'time_budget("2 s", optional=True)',
+        'time_budget("nan s")',
+    ],
+)
+def test_a_budget_that_cannot_be_read_is_a_usage_error(
+    pytester: pytest.Pytester, budget: str
+) -> None:
+    """Nothing runs; the sentence names the test, what was found and what to write."""
+    pytester.makepyfile(f"import pytest\n@pytest.mark.{budget}\ndef test_it():\n    pass\n")
+    output = pytester.runpytest_inprocess("-p", "no:cacheprovider")
+    assert output.ret == pytest.ExitCode.USAGE_ERROR
+    name = budget.partition("(")[0]
+    output.stderr.fnmatch_lines([f"*::test_it: found {name}(*write {name}(*in one of *"])
+
+
+@pytest.mark.parametrize(("optional", "outcome"), [(False, "failed"), (True, "passed")])
+def test_unknown_joules_fail_unless_optional(
+    pytester: pytest.Pytester, *, optional: bool, outcome: str
+) -> None:
+    """A budget that cannot be checked does not hold silently."""
+    pytester.makepyfile(f"""
+        import pytest
+        from greenbench.machine.energy.estimate import CpuEstimate
+        from greenbench.machine.energy.readings import Reading
+
+        @pytest.fixture(autouse=True)
+        def unknown(monkeypatch):
+            monkeypatch.setattr(CpuEstimate, "end", lambda *_: Reading(reason="nobody counted"))
+
+        @pytest.mark.energy_budget("5 J", optional={optional})
+        def test_it():
+            pass
+    """)
+    output = pytester.runpytest_inprocess("-p", "no:cacheprovider")
+    if "rapl" in output.stdout.str():
+        pytest.skip("this machine counts joules")
+    output.assert_outcomes(**{outcome: 1})
+    if not optional:
+        output.stdout.fnmatch_lines(
+            ["UNMEASURED: its joules are unknown (*cpu: nobody counted*)*5 J*"]
+        )
+
+
+def test_without_budgets_no_meter_is_opened(pytester: pytest.Pytester) -> None:
+    """A repository that uses none of greenbench pays nothing for it."""
+    pytester.makepyfile("""
+        import sys
+        def test_it():
+            assert "zeus" not in sys.modules and "greenbench.machine.energy" not in sys.modules
+    """)
+    pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)
