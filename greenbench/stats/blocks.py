@@ -84,6 +84,8 @@ def compare_in_blocks(
     residuals = design.residuals(table)
     correlation = design.correlation(residuals)
     variances, freedom = _moderated(residuals, design.freedom)
+    if len(table) < FEWEST_BLOCKS:  # no test leaves out a warm-up: the larger variance counts
+        variances = np.maximum(variances, _variances(residuals, design.freedom))
     effects = design.effects(table)
     inflation = design.inflation(reference, correlation)
     differences = []
@@ -245,7 +247,7 @@ def _moderated(residuals: Array, freedom: float) -> tuple[Array, float]:
 
     cells = residuals.shape[1]
     of_cell = freedom / cells
-    variances = (residuals**2).sum(axis=0) / of_cell
+    variances = _variances(residuals, freedom)
     common = float(variances.mean())
     if not variances.all():
         return variances, freedom  # identical rounds: nothing to take logarithms of
@@ -257,6 +259,12 @@ def _moderated(residuals: Array, freedom: float) -> tuple[Array, float]:
     location = float(logarithms.mean()) + digamma(prior / 2) - np.log(prior / 2)
     shrunk = (prior * np.exp(location) + of_cell * variances) / (prior + of_cell)
     return shrunk, min(prior + of_cell, freedom)
+
+
+def _variances(residuals: Array, freedom: float) -> Array:
+    """Return each cell's own error variance, with its part of the design's freedom."""
+    variances: Array = (residuals**2).sum(axis=0) / (freedom / residuals.shape[1])
+    return variances
 
 
 def _inverse_trigamma(value: float) -> float:
