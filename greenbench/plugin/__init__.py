@@ -4,7 +4,6 @@ It does nothing in a session whose tests request none of its fixtures. Importing
 Zeus and the data libraries alone.
 """
 
-from greenbench.plugin.budgets import pytest_runtest_call
 from greenbench.plugin.fixtures import (
     cell,
     dataset,
@@ -23,6 +22,7 @@ from greenbench.plugin.hooks import (
     pytest_configure,
     pytest_deselected,
     pytest_generate_tests,
+    pytest_runtest_call,
     pytest_sessionfinish,
     pytest_unconfigure,
     use_matrix,

@@ -15,7 +15,7 @@ import pytest
 from greenbench.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
+    from collections.abc import Callable, Generator, Iterable, Mapping
 
     from greenbench.machine.energy import Meter
     from greenbench.types import Energy
@@ -79,22 +79,19 @@ def _budget(marker: pytest.Mark, test: str) -> Budget:
     return Budget(marker.name, text, limit * units[match[3]], optional)
 
 
-@pytest.hookimpl(wrapper=True, trylast=True)
-def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Measure the call of a test that has budgets, and fail it if it took more."""
-    budgets = budgets_of(item)
-    if ENERGY in budgets:
-        return (yield from _with_energy(item, budgets))
-    if TIME not in budgets:
-        return (yield)
-    started = time.perf_counter()
-    result = yield
-    _check_time(budgets[TIME], time.perf_counter() - started)
-    return result
+def within(
+    budgets: Mapping[str, Budget], open_meter: Callable[[], Meter]
+) -> Generator[None, object, object]:
+    """Measure what runs while this is suspended, and fail the test if it took more.
 
-
-def _with_energy(item: pytest.Item, budgets: dict[str, Budget]) -> Generator[None, object, object]:
-    meter = _meter(item.config)
+    The meter is opened for budgets of joules only.
+    """
+    if ENERGY not in budgets:
+        started = time.perf_counter()
+        result = yield
+        _check_time(budgets[TIME], time.perf_counter() - started)
+        return result
+    meter = open_meter()
     with meter.window("budget"):
         result = yield
     window = meter.take()[-1]
@@ -102,14 +99,6 @@ def _with_energy(item: pytest.Item, budgets: dict[str, Budget]) -> Generator[Non
         _check_time(budgets[TIME], window.seconds)
     _check_energy(budgets[ENERGY], window.energy)
     return result
-
-
-def _meter(config: pytest.Config) -> Meter:
-    from greenbench.plugin.errors import one_sentence
-    from greenbench.plugin.hooks import suite_of
-
-    with one_sentence():
-        return suite_of(config).session.instruments.meter
 
 
 def _check_time(budget: Budget, seconds: float) -> None:

@@ -13,7 +13,7 @@ import pytest
 from greenbench.experiment.settings import OPTIONS
 from greenbench.plugin import budgets
 from greenbench.plugin.early_exit import EarlyExit
-from greenbench.plugin.errors import usage_errors
+from greenbench.plugin.errors import one_sentence, usage_errors
 from greenbench.plugin.selection import (
     refuse_missing_file,
     runs_tests,
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
     from pathlib import Path
 
+    from greenbench.machine.energy import Meter
     from greenbench.plugin.suite import Suite
 
 SUITE: pytest.StashKey[Suite] = pytest.StashKey()
@@ -157,3 +158,17 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     with usage_errors():
         suite_of(config).check(cells)
         interleave(session, suite_of(config).session.settings)
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Hold a test to its budgets of joules and seconds; its fixtures do not count."""
+    limits = budgets.budgets_of(item)
+    if not limits:
+        return (yield)
+    return (yield from budgets.within(limits, lambda: _meter(item.config)))
+
+
+def _meter(config: pytest.Config) -> Meter:
+    with one_sentence():
+        return suite_of(config).session.instruments.meter
