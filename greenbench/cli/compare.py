@@ -77,7 +77,8 @@ def _print_comparison(comparison: Comparison, *, markdown: bool) -> None:
     from greenbench.report.texts import plain
 
     result = "failed" if comparison.failed else "passed"
-    title = f"{comparison.run} against {comparison.baseline}: {result}"
+    note = f" ({comparison.note})" if comparison.note else ""
+    title = f"{comparison.run} against {comparison.baseline}: {result}{note}"
     if markdown:
         print(verdicts.markdown(comparison.verdicts, title))  # noqa: T201
         return

@@ -67,8 +67,9 @@ def readings(gate: Gate, cell: CellRecord) -> Readings | str:
         return _reason(gate, rounds, len(seeds) - len(values))
     if gate.about.kind != "energy":
         return Readings(values=values, size=_absolute_mean(values.values()))
-    if gate.metric not in CHANNEL and len(_scopes(gate, rounds)) > 1:
-        return "its rounds do not know the same channels"
+    scopes = _scopes(gate, rounds)
+    if len(scopes) > 1:
+        return f"its rounds know different channels: {' or '.join(sorted(scopes))}"
     return _joule_readings(gate, rounds, values)
 
 
@@ -77,13 +78,10 @@ def scope(gate: Gate, cell: CellRecord) -> str:
 
     Different ones in different windows stand beside each other.
     """
-    channels = [CHANNEL[gate.metric]] if gate.metric in CHANNEL else CHANNELS
     scopes: dict[str, None] = {}
     for one_round in cell.rounds:
         for energy in _energies(gate, one_round):
-            sources = round_sources(energy)
-            named = [f"{c} {sources[c]}" for c in channels if c in sources]
-            scopes[", ".join(named) or NO_JOULES] = None
+            scopes[_scope(gate, energy)] = None
     return " or ".join(scopes) or NO_JOULES
 
 
@@ -148,9 +146,19 @@ def _outputs(gate: Gate, one_round: Round) -> float | None:
     return 1
 
 
-def _scopes(gate: Gate, rounds: Sequence[Round]) -> set[tuple[str, ...]]:
-    """Return the sets of channels that the rounds' joules sum."""
-    return {energy.scope for one_round in rounds for energy in _energies(gate, one_round)}
+def _scopes(gate: Gate, rounds: Sequence[Round]) -> set[str]:
+    """Return the sets of channels, with their sources, whose joules the rounds sum."""
+    scopes = set()
+    for one_round in rounds:
+        for energy in _energies(gate, one_round):
+            scopes.add(_scope(gate, energy))
+    return scopes
+
+
+def _scope(gate: Gate, energy: Energy) -> str:
+    channels = [CHANNEL[gate.metric]] if gate.metric in CHANNEL else CHANNELS
+    sources = round_sources(energy)
+    return ", ".join(f"{c} {sources[c]}" for c in channels if c in sources) or NO_JOULES
 
 
 def _size(gate: Gate, rounds: Sequence[Round], values: Collection[float]) -> float:
@@ -201,7 +209,12 @@ def _reason(gate: Gate, rounds: Sequence[Round], unknown: int) -> str:
         return count
     channels = [CHANNEL[gate.metric]] if gate.metric in CHANNEL else CHANNELS
     for one_round in rounds:
-        for energy in _energies(gate, one_round):
+        energies = _energies(gate, one_round)
+        if energies and _sum(_joules(gate, energy) for energy in energies) is not None:
+            if gate.metric in PER_OUTPUT and not _outputs(gate, one_round):
+                return f"{count}: its joules are known, and no output to divide them by"
+            continue  # its channels without joules are no reason
+        for energy in energies:
             for channel in channels:
                 if channel in energy.reasons:
                     return f"{count}: {energy.reasons[channel]}"

@@ -71,7 +71,7 @@ def newest(
     names the folder that the runs come from.
     """
     latest, latest_start = None, ""
-    now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    now = _now()
     for run in earlier:
         started = run.header.started
         if run.failed_gates or started > now:
@@ -86,6 +86,11 @@ def newest(
     if latest is None:
         return None
     return replace(latest, origin=f"{origin}, {age(latest_start)} old")
+
+
+def _now() -> str:
+    """Return the time as results files state the start of a session."""
+    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def age(started: str) -> str:
@@ -131,7 +136,8 @@ def _folder(path: Path) -> Run:
             "run pytest bench first, or give another folder"
         )
     passed = [run for run in found if not run.failed_gates]
-    runs = sorted(passed or found, key=lambda run: run.header.started)
+    now = _now()  # a file dated after it is never the newest
+    runs = sorted(passed or found, key=lambda run: (run.header.started <= now, run.header.started))
     return Run(name=str(path), cells=_by_id(runs, str(path)), failed=not passed)
 
 

@@ -45,6 +45,8 @@ class Comparison:
     failed: bool
     gates_of: str
     """Where the gates come from."""
+    note: str = ""
+    """What a reader has to know about the two runs; empty if nothing."""
 
     def record(self) -> Json:
         """Return it as builtins."""
@@ -53,6 +55,7 @@ class Comparison:
             "baseline": self.baseline,
             "failed": self.failed,
             "gates_of": self.gates_of,
+            "note": self.note,
             "verdicts": [verdict.record() for verdict in self.verdicts],
         }
 
@@ -258,4 +261,17 @@ def _compared(pair: RunPair, rules: Rules) -> Comparison:
         verdicts=verdicts,
         failed=any(verdict.fails(strict=rules.strict) for verdict in verdicts),
         gates_of=rules.gates_of,
+        note=_same_session(pair) if pair.same_cells else "",
     )
+
+
+def _same_session(pair: RunPair) -> str:
+    """Say if a run is compared with itself, which passes whatever it measured."""
+    for name, cell in pair.cells.items():
+        other = pair.saved.get(name)
+        session = cell.header.session_id
+        if other is not None and session is not None and session == other.header.session_id:
+            return (
+                f"{pair.run} and {pair.baseline} are of one session: a run is compared with itself"
+            )
+    return ""

@@ -76,7 +76,28 @@ def test_rounds_of_different_channels_are_unknown() -> None:
     both = one_round(1, 100.0, sources={"gpu": "zeus:nvml-counter", "cpu": "zeus:rapl"})
     both["energy"].update(gpu_j=60.0, cpu_j=40.0)
     both["windows"] = []
-    assert values("energy", one_round(0, 100.0), both) == "its rounds do not know the same channels"
+    told = values("energy", one_round(0, 100.0), both)
+    assert told == (
+        "its rounds know different channels: cpu estimated:cpu-seconds*3W/core or "
+        "gpu zeus:nvml-counter, cpu zeus:rapl"
+    )
+
+
+def test_rounds_of_different_sources_are_unknown() -> None:
+    """A mean of measured and estimated joules is neither."""
+    measured = one_round(1, 100.0, sources={"cpu": "zeus:rapl"})
+    for metric in ("energy", "energy_cpu", "training.energy"):
+        told = values(metric, one_round(0, 100.0), measured)
+        assert str(told).startswith("its rounds know different channels: cpu estimated")
+
+
+def test_outputs_that_were_not_counted_are_named_as_the_reason() -> None:
+    """A channel that the machine lacks does not explain it."""
+    inference = one_round(0, 100.0)
+    inference["windows"][0] |= {"stage": "inference", "reasons": {"dram": "no counter is here"}}
+    inference["work"]["samples_scored"] = None
+    told = values("j_per_sample", inference)
+    assert "no output to divide them by" in str(told)
 
 
 def test_uncertainty_is_split_into_random_and_systematic() -> None:

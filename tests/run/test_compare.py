@@ -296,6 +296,25 @@ def test_gates_that_are_typed_say_that_they_replace_those_of_the_project(
     assert f"gates: the command line, which replace those of {tmp_path / 'pyproject.toml'}" in out
 
 
+def test_a_run_that_is_compared_with_itself_is_told(tmp_path: Path, capsys) -> None:
+    """Its verdicts say nothing, although they pass."""
+    session = {"id": "a1", "started": "2026-01-01T00:00:00Z"}
+    same = [results(tmp_path / n, cell(), session=session) for n in "ab"]
+    code, out = compared(capsys, *same)
+    assert (code, "are of one session" in out.replace("\n", " ")) == (0, True)
+
+
+def test_a_file_dated_in_the_future_is_not_the_newest(tmp_path: Path, capsys) -> None:
+    """Of a folder the newest file that can be true counts."""
+    for year, joules in (("2099", 1.0), ("2020", 100.0)):
+        session = {"id": year, "started": f"{year}-01-01T00:00:00Z"}
+        name = f"V1_x_{year}0101T000000Z.json"
+        results(tmp_path / "folder", cell(joules=(joules,) * 3), name=name, session=session)
+    file = saved(tmp_path / "now.json", cell(joules=(100.0, 100.2, 99.9)))
+    code, out = compared(capsys, tmp_path / "folder", file, "--gate", "energy <= 1.5*saved")
+    assert (code, "1.00" in out) == (0, True)
+
+
 def test_a_saved_run_without_its_circumstances_is_refused(tmp_path: Path, capsys) -> None:
     """Two runs that both lack them are not of the same machine because of that."""
     file = saved(tmp_path / "a.json", cell(joules=STEADY))
