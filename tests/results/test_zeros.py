@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 TRUE_ZEROS = {
-    r"\.seeds\[\]|\.seed|\.block": "the first seed, and the first block of rounds, are 0",
+    r"\.seeds\[\]|\.seed|\.block|\.position": "seeds, blocks and places in a block count from 0",
     r"options\.inference\.skip_layers": "a setting: no layer is left out",
     r"references\.majority\.mcc": "a constant answer's MCC is 0 by definition",
     r"machine\.cpu\.\w+_cores": "the kernel counts the time of processors, and it may be none",
