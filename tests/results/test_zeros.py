@@ -16,7 +16,7 @@ TRUE_ZEROS = {
     r"\.seeds\[\]|\.seed|\.block|\.position": "seeds, blocks and places in a block count from 0",
     r"options\.inference\.skip_layers": "a setting: no layer is left out",
     r"references\.majority\.mcc": "a constant answer's MCC is 0 by definition",
-    r"machine\.cpu\.\w+_cores": "the kernel counts the time of processors, and it may be none",
+    r"machine\.cpu\.(\w+_cores|pressure_share)": "the kernel counts time, which may be none",
     r"differs_from_baseline\[\]\.baseline": "a setting of the baseline",
 }
 """Paths of numbers that may be exactly 0, and why each is one."""
