@@ -133,7 +133,7 @@ def container() -> str | None:
         if mark_file.exists():
             return kind
     try:
-        groups = _CGROUP.read_text()
+        groups = _CGROUP.read_text("utf-8", "surrogateescape")
     except OSError:  # absent, or not readable: then it shows no container
         return None
     for mark in _CGROUP_MARKS:

@@ -76,7 +76,7 @@ def forgetful() -> tuple[int, ...]:
 
 def _ignores_children(pid: int) -> bool:
     try:
-        status = Path(f"/proc/{pid}/status").read_text()
+        status = Path(f"/proc/{pid}/status").read_text("utf-8", "surrogateescape")
     except OSError:  # it ended, or there is no /proc
         return False
     mask = re.search(r"^SigIgn:\s*([0-9a-f]+)", status, re.MULTILINE)

@@ -124,8 +124,8 @@ def _read_oom_kills(file: Path) -> int:
 def _usable_parents() -> dict[str, Path] | str:
     """Return the folder to make a group in for each controller, or why there is none."""
     try:
-        own = Path("/proc/self/cgroup").read_text("utf-8")
-        mounts = Path("/proc/self/mountinfo").read_text("utf-8")
+        own = Path("/proc/self/cgroup").read_text("utf-8", "surrogateescape")
+        mounts = Path("/proc/self/mountinfo").read_text("utf-8", "surrogateescape")
     except OSError as error:
         return f"control groups cannot be looked at ({error.strerror})"
     folders = parents(own, mounts)

@@ -34,8 +34,8 @@ def command(visible: View, inputs: Path, folder: Path) -> list[str]:
     root.mkdir()
     script = folder / "mount.sh"
     lines = ["set -e", *_script_lines(visible, inputs, root)]
-    lines.append(f'exec chroot {root} "$@"\n')
-    script.write_text("\n".join(lines), "utf-8")
+    lines.append(f'exec chroot {shlex.quote(str(root))} "$@"\n')
+    script.write_bytes(os.fsencode("\n".join(lines)))
     words = ["unshare"]
     if os.geteuid() != 0:
         words += ["--user", "--map-root-user"]
@@ -85,7 +85,7 @@ def _mounts(path: Path) -> list[tuple[str, list[str]]]:
     """
     inner = []
     own_name, own_flags = "", list[str]()
-    for line in Path("/proc/self/mountinfo").read_text("utf-8").splitlines():
+    for line in Path("/proc/self/mountinfo").read_text("utf-8", "surrogateescape").splitlines():
         fields = line.split()
         mount_point = _unescaped(fields[4])
         flags = [flag for flag in fields[5].split(",") if flag in KEPT_FLAGS]

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from greenbench.machine.processes import Adoption, adopts_orphans, own_pids, tree_cpu_seconds
+from greenbench.machine.control.guard import start_ticks
+from greenbench.machine.processes import (
+    Adoption,
+    adopts_orphans,
+    forgetful,
+    own_pids,
+    tree_cpu_seconds,
+)
 
 if TYPE_CHECKING:
     import pytest
@@ -107,4 +114,25 @@ def test_where_others_may_not_be_looked_at_our_own_are_still_found(
         child.stdout.readline()
         assert own_pids() == {os.getpid(), child.pid}
         assert tree_cpu_seconds() - before >= 0.28
+        child.communicate(b"\n")
+
+
+NAMED = """
+import ctypes, signal
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+ctypes.CDLL(None).prctl(15, b"\\xff) 7", 0, 0, 0)  # PR_SET_NAME
+print(flush=True)
+input()
+"""
+
+
+def test_a_process_may_have_any_name() -> None:
+    """One that is not UTF-8, and has brackets in it, is read like others."""
+    with subprocess.Popen(
+        [sys.executable, "-c", NAMED], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        assert child.pid in forgetful()
+        assert int(start_ticks(child.pid)) > 0
         child.communicate(b"\n")

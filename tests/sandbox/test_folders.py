@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -117,3 +119,32 @@ def test_control_groups_of_dead_processes_are_removed(tmp_path: Path) -> None:
             os.utime(groups[name], (0, 0))
     cgroups._remove_leftovers((tmp_path,))
     assert {name for name, group in groups.items() if group.exists()} == {"alive", "fresh"}
+
+
+MOUNT = 'mount -t tmpfs none "$TMPDIR" && exec "$@"'
+"""A folder is mounted at its name, which the kernel's table of mounts then holds as bytes."""
+
+
+@pytest.mark.parametrize("kind", ["bubblewrap", "namespaces"])
+def test_the_temporary_folder_may_have_any_name(kind: str, tmp_path: Path) -> None:
+    """Blanks, quotes, signs of the shell, and bytes that are not UTF-8, in a mount's name too."""
+    if kind == "bubblewrap" and shutil.which("bwrap") is None:
+        pytest.skip("bubblewrap is not installed")
+    folder = tmp_path / os.fsdecode(b"a b'c\"d $e;f%s \xff")
+    folder.mkdir()
+    hello = {"command": ["/bin/echo", "hello"], "files": {}, "limits": {}}
+    request = {"kind": kind, "path": "alone", "interpreter": sys.executable, "programs": [hello]}
+    may_mount = subprocess.run(["unshare", "--mount", "true"], check=False).returncode == 0
+    mounted = ["unshare", "--mount", "sh", "-c", MOUNT, "sh"] if may_mount else []
+    launched = subprocess.run(
+        [*mounted, sys.executable, Path(__file__).with_name("launch.py")],
+        input=json.dumps(request).encode(),
+        env={**os.environb, b"TMPDIR": os.fsencode(folder), b"KEY": b"none"},
+        check=False,
+        capture_output=True,
+    )
+    assert launched.returncode == 0, launched.stderr.decode()
+    answer = json.loads(launched.stdout)
+    if "failed" in answer and "namespaces" in answer["failed"]:
+        pytest.skip(answer["failed"])
+    assert [result["stdout"] for result in answer.get("results", [])] == ["hello\n"], answer

@@ -122,7 +122,7 @@ def start_ticks(pid: int) -> str:
     A pid alone may name another process by now.
     """
     try:
-        status = Path(f"/proc/{pid}/stat").read_text("utf-8")
+        status = Path(f"/proc/{pid}/stat").read_text("utf-8", "surrogateescape")
     except OSError:
         return ""
     _, _, after_command = status.rpartition(")")

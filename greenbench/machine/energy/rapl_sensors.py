@@ -267,7 +267,7 @@ def on_sysfs(folder: Path) -> bool:
     """Whether the kernel itself shows ``folder``: a tree of ordinary files is a simulation."""
     real = os.path.realpath(folder)
     mount_point = file_system = ""
-    for line in _MOUNTS.read_text().splitlines():
+    for line in _MOUNTS.read_text("utf-8", "surrogateescape").splitlines():
         fields = line.split()
         point = fields[4]
         inside = real == point or real.startswith(point.rstrip("/") + "/")

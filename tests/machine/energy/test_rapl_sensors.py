@@ -13,6 +13,7 @@ import pytest
 from zeus.device.cpu import rapl
 
 from greenbench.machine.energy import open_meter, rapl_absence
+from greenbench.machine.energy import rapl_sensors as sensors_module
 from greenbench.machine.energy.rapl_absence import GRANT_RAPL, LOAD_RAPL, MOUNT
 from greenbench.machine.energy.rapl_sensors import rapl_sensors
 from greenbench.machine.energy.readings import DRAM_WATTS, PACKAGE_WATTS
@@ -187,3 +188,13 @@ def test_the_package_s_own_power_bounds_its_counter(
     cpu, dram = rapl_sensors().sensors
     assert cpu.counter.max_watts == pytest.approx(most)
     assert dram.counter.max_watts == DRAM_WATTS
+
+
+def test_mount_points_may_have_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is not UTF-8 leaves the kernel's counters what they are."""
+    mounts = tmp_path / "mountinfo"
+    mounts.write_bytes(
+        b"21 1 0:20 / /mnt/\xff rw - tmpfs none rw\n22 1 0:21 / /sys rw - sysfs sysfs rw\n"
+    )
+    monkeypatch.setattr(sensors_module, "_MOUNTS", mounts)
+    assert sensors_module.on_sysfs(Path("/sys/class"))
