@@ -34,10 +34,12 @@ class Run:
     """Node ids of the tests that measured its cells, where they are known."""
 
 
-def read(path: Path) -> Run:
+def read(path: Path, *, as_baseline: bool = True) -> Run:
     """Return the run that a file or folder holds; of a folder, the newest of each cell.
 
-    Raises UsageError where it holds none, or where a record is malformed or contradicts itself.
+    Of a folder ``as_baseline``, sessions that failed a gate are passed over if another one did not:
+    what is judged, in contrast, is the newest whatever became of it. Raises UsageError where it
+    holds none, or where a record is malformed or contradicts itself.
     """
     try:
         is_folder = stat.S_ISDIR(path.stat().st_mode)
@@ -49,7 +51,7 @@ def read(path: Path) -> Run:
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror}); give another") from error
     if is_folder:
-        return _folder(path)
+        return _folder(path, as_baseline=as_baseline)
     data = _json(path)
     if "benchmarks" in data:
         return _saved(Fields(data, str(path)))
@@ -126,7 +128,7 @@ def _json(path: Path) -> dict[str, object]:
     return data
 
 
-def _folder(path: Path) -> Run:
+def _folder(path: Path, *, as_baseline: bool) -> Run:
     found, problems = loading.load_folder(path)
     if problems:
         raise Disagreements(problems)
@@ -137,7 +139,8 @@ def _folder(path: Path) -> Run:
         )
     passed = [run for run in found if not run.failed_gates]
     now = _now()  # a file dated after it is never the newest
-    runs = sorted(passed or found, key=lambda run: (run.header.started <= now, run.header.started))
+    chosen = passed if as_baseline and passed else found
+    runs = sorted(chosen, key=lambda run: (run.header.started <= now, run.header.started))
     return Run(name=str(path), cells=_by_id(runs, str(path)), failed=not passed)
 
 

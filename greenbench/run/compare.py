@@ -99,7 +99,9 @@ def compare(
     ``folder`` upwards, else the defaults; its ``allow`` and ``strict`` hold too. Raises UsageError
     for files and gates that are none, and for runs that have nothing to be compared.
     """
-    baseline, *others = [runs.read(path) for path in paths]
+    first, *further = paths
+    baseline = runs.read(first, as_baseline=bool(further))
+    others = [runs.read(path, as_baseline=False) for path in further]
     pairs = [_pair(baseline, other) for other in others] or [_with_own_baseline(baseline)]
     rules = _rules([baseline, *others], expressions, allow, strict=strict, folder=folder)
     return [_compared(pair, rules) for pair in pairs]

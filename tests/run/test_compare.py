@@ -140,6 +140,21 @@ def test_of_a_folder_the_newest_of_each_cell_counts_and_no_failed_run(
     assert compared(capsys, tmp_path / "a", other, "--gate", "energy <= 1.05*saved")[0] == 0
 
 
+def test_what_is_judged_is_the_newest_even_if_its_session_failed(tmp_path: Path, capsys) -> None:
+    """An earlier session that passed does not stand for it, beside a baseline or beside V0."""
+    failed = {"failed": True}
+    passing = cell("T2-V1_x", STEADY)
+    results(tmp_path / "r", cell("T2-V0_b", STEADY), name="V0_b_20260101T000000Z.json")
+    results(tmp_path / "r", passing, name="V1_x_20260101T000000Z.json")
+    newest = cell("T2-V1_x", MORE)
+    results(tmp_path / "r", newest, name="V1_x_20260102T000000Z.json", gates=failed)
+    base = saved(tmp_path / "main.json", cell("T2-V0_b", STEADY), passing)
+    code, out = compared(capsys, base, tmp_path / "r", "--gate", "energy <= 1.05*saved")
+    assert (code, "REGRESSED" in out) == (1, True)
+    code, out = compared(capsys, tmp_path / "r", "--gate", "energy <= 1.05*V0")
+    assert (code, "FAIL" in out) == (1, True)
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
