@@ -115,10 +115,15 @@ def measure(
     refuse_xdist(request.config)
 
     def run(target: Any, *, rounds: int = 1) -> CellResult:
-        outcome = _measured(request, benchmark, target, rounds)
-        if benchmark.enabled:
-            with one_sentence():
-                _keep(request, benchmark, outcome)
+        try:
+            outcome = _measured(request, benchmark, target, rounds)
+            if benchmark.enabled:
+                with one_sentence():
+                    _keep(request, benchmark, outcome)
+        except BaseException:
+            # pytest-benchmark notes an Exception alone, and cannot save what Ctrl-C left empty
+            benchmark.has_error = True
+            raise
         _fail(request, outcome)
         return outcome.result
 

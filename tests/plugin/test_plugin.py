@@ -200,11 +200,13 @@ def test_after_sigkill_the_earlier_cells_are_in_their_files(
 def test_ctrl_c_keeps_the_finished_cells_and_shows_them(
     suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The exit code is 2, and the finished cells are in the table and on disk."""
+    """The exit code is 2, and the finished cells are in the table, on disk and in the saved run."""
     monkeypatch.setenv("STUB", "T2-V1_fast=interrupt")
-    output = stub_suite.run(suite.path)
+    output = stub_suite.run(suite.path, "--benchmark-json=saved.json")
     assert output.ret == 2
     assert set(results(suite.path)) == {"V0_baseline"}
+    saved = json.loads((suite.path / "saved.json").read_text())["benchmarks"]
+    assert [row["extra_info"]["greenbench"]["id"] for row in saved] == ["T2-V0_baseline"]
     output.stdout.fnmatch_lines(
         ["T2 V0 *0.500*", "- T2-V1_fast, T2-V10_capped: no record, interrupted*"]
     )
