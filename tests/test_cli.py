@@ -130,14 +130,12 @@ def test_a_wrong_argument_is_shown_without_its_control_characters(greenbench: Co
 def test_a_path_that_the_system_refuses_is_named(
     command: tuple[str, ...], greenbench: Command
 ) -> None:
-    """A path that is too long, or that this user may not read, ends in a sentence."""
-    path = "x" * 300
-    process = greenbench(*command, path)
+    """A path that is too long ends in sentences with the system's own words."""
+    process = greenbench(*command, "x" * 300)
     assert process.returncode == 2
-    assert process.stderr.startswith(path)
-    assert process.stderr.endswith(
-        ": File name too long; give a path that this user can read and write\n"
-    )
+    lines = process.stderr.splitlines()
+    assert 1 <= len(lines) <= 2
+    assert all("File name too long" in line for line in lines)
 
 
 def test_run_passes_arguments_on_in_their_order(

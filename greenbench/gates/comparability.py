@@ -36,7 +36,7 @@ def differences(
         tools, other_tools = _tools(cell.record), _tools(other.record)
         if tools and other_tools:  # records of earlier versions do not have them
             here["tools"], there["tools"] = tools, other_tools
-    ours, theirs = _variables(cell.header.environment), _variables(other.header.environment)
+    ours, theirs = _variables(cell.header.environment, other.header.environment)
     if ours and theirs:
         here["variables"], there["variables"] = ours, theirs
     found = {}
@@ -89,19 +89,26 @@ def _machine(environment: Facts) -> dict[str, str]:
     }
 
 
-def _variables(environment: Facts) -> str:
+def _variables(here: Facts, there: Facts) -> tuple[str, str]:
     """Return the variables that change computations; empty in records of earlier versions.
 
     Those that choose torch's number of threads give way to the number itself: on four cores one
-    that says 4 changes nothing.
+    that says 4 changes nothing. Where one side alone used torch, the two cannot be told apart by
+    threads.
     """
+    known = [bool(environment.get("torch_threads")) for environment in (here, there)]
+    with_threads = known[0] == known[1]
+    return _in_words(here, with_threads=with_threads), _in_words(there, with_threads=with_threads)
+
+
+def _in_words(environment: Facts, *, with_threads: bool) -> str:
     listed = environment.get("variables")
     if not isinstance(listed, Mapping):
         return ""
     threads = environment.get("torch_threads")
-    words = [f"torch threads: {threads}"] if threads else []
+    words = [f"torch threads: {threads}"] if threads and with_threads else []
     for name, value in sorted(listed.items()):
-        is_known = threads and name in variables.THREADS
+        is_known = name in variables.THREADS and (threads or not with_threads)
         if not is_known and variables.acts_on(name, str(environment.get("device"))):
             words.append(f"{name}={value}")
     return ", ".join(words) or "none"

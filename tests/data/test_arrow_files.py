@@ -13,6 +13,7 @@ from datasets import Dataset, DatasetDict, Features, Value, load_from_disk
 
 from greenbench.data import arrow_files, tables
 from greenbench.data.layouts import choosing
+from greenbench.data.pairs import AUTHORS_RULE
 from greenbench.errors import UsageError
 
 ROLES = {"text": ("func",), "label": ("target",)}
@@ -76,7 +77,7 @@ def test_a_saved_dictionary_of_splits_keeps_the_authors_split(tmp_path: Path) ->
     splits.save_to_disk(tmp_path / "saved")
     parts, facts = choosing.load(tmp_path / "saved", {}, None, 0)
     assert [len(part) for part in parts] == [3, 4, 5]
-    assert facts["split_rule"] == choosing.AUTHORS_RULE
+    assert facts["split_rule"] == AUTHORS_RULE
 
 
 @pytest.mark.parametrize("stream", [True, False])

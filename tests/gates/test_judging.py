@@ -457,6 +457,7 @@ TF32, ONE = {"NVIDIA_TF32_OVERRIDE": "1"}, {"OMP_NUM_THREADS": "1"}
             {"variables": ONE, "torch_threads": 1},
             "",
         ),
+        ("cpu", {"variables": ONE, "torch_threads": 1}, {"variables": ONE}, ""),
         ("cpu", {"variables": TF32}, {"variables": {}}, ""),
         ("cuda:0", {"variables": TF32}, {"variables": {}}, "NVIDIA_TF32_OVERRIDE=1 here, none"),
         ("cpu", {"variables": ONE}, {}, ""),
