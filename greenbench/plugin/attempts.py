@@ -39,7 +39,9 @@ class Attempts:
             if record["variant"]:
                 self._session.results.record(record)
         except GreenbenchError as error:
-            self._summary.problems.append(str(error))
+            problem = str(error)  # the same after each round of a cell
+            if problem not in self._summary.problems:
+                self._summary.problems.append(problem)
 
 
 def _with_latest(records: Sequence[CellRecord], latest: CellRecord) -> list[CellRecord]:

@@ -35,8 +35,9 @@ class Judgement:
         try:
             self._session.results.conclude(gates=self.record())
         except OSError as error:
+            reason = error.strerror or error
             self._summary.problems.append(
-                f"the verdicts could not be written into the results files ({error})"
+                f"the verdicts could not be written into the results files ({reason})"
             )
 
     def verdicts(self) -> list[Verdict]:

@@ -134,7 +134,7 @@ class Suite:
             self.summary.notes += self.session.release(hurry=hurry)
         except OSError as error:
             self.summary.problems.append(
-                f"what the session's end showed could not be written ({error})"
+                f"what the session's end showed could not be written ({error.strerror or error})"
             )
 
     @pytest.hookimpl(tryfirst=True)

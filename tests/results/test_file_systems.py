@@ -236,7 +236,10 @@ def test_copies_go_into_memory_if_the_folder_for_temporary_files_takes_none(
 def test_a_session_says_where_the_cells_are_that_its_folder_did_not_take(
     suite: pytest.Pytester,
 ) -> None:
-    """A results folder that vanishes in mid-session fails it, and no measured cell is lost."""
+    """A results folder that vanishes in mid-session fails it, and no measured cell is lost.
+
+    What holds after each round of a cell is said once.
+    """
     with (suite.path / "conftest.py").open("a") as file:
         file.write(
             "\nimport shutil\n"
@@ -245,7 +248,8 @@ def test_a_session_says_where_the_cells_are_that_its_folder_did_not_take(
         )
     elsewhere = suite.path / "temporary"
     elsewhere.mkdir()
-    done = stub_suite.run(suite.path, "-k", "V0 or V1_", TMPDIR=str(elsewhere))
+    selected = ("-k", "V0 or V1_", "--green-rounds", "2")
+    done = stub_suite.run(suite.path, *selected, TMPDIR=str(elsewhere))
     assert done.ret == pytest.ExitCode.TESTS_FAILED
     (copy,) = elsewhere.glob("greenbench-*/V1_fast_*Z.json")
     assert [cell.id for cell in loading.load(copy).cells] == ["T2-V1_fast"]
@@ -255,6 +259,7 @@ def test_a_session_says_where_the_cells_are_that_its_folder_did_not_take(
             f"*{copy}*",
         ]
     )
+    assert done.stdout.str().count("! T2-V1_fast:") == 1
 
 
 def test_a_path_that_is_not_utf8_is_like_another(suite: pytest.Pytester) -> None:
