@@ -80,7 +80,7 @@ class Outcomes:
 
     def scorer(self, names: Collection[str] = ()) -> Callable[[Array], dict[str, Array]]:
         """Return what scores weights of shape (resamples, rows): at least ``names``, or all."""
-        areas = not names or any(name in names for name in AREAS)
+        areas = [name for name in AREAS if not names or name in names]
         score = BinaryScorer(self.labels, self.probabilities, self.threshold, areas=areas)
         if self.weights == (1.0, 1.0):
             return score

@@ -7,9 +7,12 @@ second for 600 rows.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 Array = np.ndarray[Any, Any]
 
@@ -44,12 +47,17 @@ class BinaryScorer:
     """Scores many weightings of the same rows: what no weight changes is computed once."""
 
     def __init__(
-        self, labels: Array, probabilities: Array, threshold: float, *, areas: bool = True
+        self,
+        labels: Array,
+        probabilities: Array,
+        threshold: float,
+        *,
+        areas: Collection[str] = AREAS,
     ) -> None:
         """Take rows of shape (rows,): ``labels`` (0 or 1) and ``probabilities`` of class 1.
 
-        From ``threshold`` on a row is called 1. Without ``areas`` the scores of ``AREAS``, which
-        need the rows in order and take most of the time, are left out.
+        From ``threshold`` on a row is called 1. Of ``AREAS``, which need the rows in order and take
+        most of the time, only ``areas`` are scored.
         """
         positive = labels == 1
         called = probabilities >= threshold
@@ -61,6 +69,7 @@ class BinaryScorer:
             (probabilities - labels) ** 2,
         ]
         self._columns = np.column_stack(columns).astype(float)
+        self._areas = areas
         self._ranking = Ranking(positive, probabilities) if areas else None
 
     def __call__(self, weights: Array) -> dict[str, Array]:
@@ -88,8 +97,8 @@ class BinaryScorer:
                 "weighted_f1": f1_sum / total,
             }
             if self._ranking is not None:
-                areas = self._ranking.areas(weights)
-                values |= dict(zip(AREAS, areas, strict=True))
+                for name in self._areas:
+                    values[name] = self._ranking.area(name, weights)
         return values
 
 
@@ -102,37 +111,46 @@ class Ranking:
 
     def __init__(self, positive: Array, probabilities: Array) -> None:
         """Order rows of shape (rows,); ``positive`` says which are of class 1."""
-        self._order = np.argsort(-probabilities, kind="stable")
-        falling = -probabilities[self._order]
-        (self._positive,) = np.nonzero(positive[self._order])
-        own = falling[self._positive]
+        order = np.argsort(-probabilities, kind="stable")
+        falling = -probabilities[order]
+        is_positive = positive[order]
+        own, others = falling[is_positive], falling[~is_positive]
+        self._positives, self._negatives = order[is_positive], order[~is_positive]
         # Rows above each positive, without and with those of its own probability.
-        self._rows_above = np.searchsorted(falling, own, "left")
-        self._rows_down_to = np.searchsorted(falling, own, "right")
-        self._hits_above = np.searchsorted(own, own, "left")
+        self._misses_above = np.searchsorted(others, own, "left")
+        self._misses_down_to = np.searchsorted(others, own, "right")
         self._hits_down_to = np.searchsorted(own, own, "right")
 
-    def areas(self, weights: Array) -> list[Array]:
-        """Return both areas by weighting; ties count half, the latter is the average precision."""
-        step = max(1, SORTED_CELLS // len(self._order))
-        blocks = [self._areas(weights[i : i + step]) for i in range(0, len(weights), step)]
-        return [np.concatenate(values) for values in zip(*blocks, strict=True)]
+    def area(self, name: str, weights: Array) -> Array:
+        """Return an area of ``AREAS`` by weighting: ties count half; NaN without both classes."""
+        compute = self._roc if name == "roc_auc" else self._average_precision
+        step = max(1, SORTED_CELLS // weights.shape[1])
+        areas = []
+        for first in range(0, len(weights), step):
+            block = weights[first : first + step]
+            hits = np.take(block, self._positives, axis=1)
+            misses = _running_sums(np.take(block, self._negatives, axis=1))
+            all_hits, all_misses = hits.sum(axis=1), misses[:, -1]
+            area = compute(hits, misses)
+            areas.append(np.where(_both(all_hits, all_misses), area, np.nan))
+        return np.concatenate(areas)
 
-    def _areas(self, weights: Array) -> tuple[Array, Array]:
-        ordered = np.take(weights, self._order, axis=1)
-        hits = np.take(ordered, self._positive, axis=1)
-        rows, true = _running_sums(ordered), _running_sums(hits)
-        all_hits = true[:, -1]
-        all_misses = rows[:, -1] - all_hits
-        called = np.take(rows, self._rows_down_to, axis=1)
-        true_calls = np.take(true, self._hits_down_to, axis=1)
-        misses_above = np.take(rows, self._rows_above, axis=1)
-        misses_above -= np.take(true, self._hits_above, axis=1)
-        misses_passed = (misses_above + called - true_calls) / 2
-        roc = 1 - (hits * misses_passed).sum(1) / (all_hits * all_misses)
-        average_precision = (hits * _share(true_calls, called)).sum(1) / all_hits
-        both = _both(all_hits, all_misses)
-        return np.where(both, roc, np.nan), np.where(both, average_precision, np.nan)
+    def _roc(self, hits: Array, misses: Array) -> Array:
+        """Return the area under the ROC curve; ``misses`` are running sums."""
+        passed = np.take(misses, self._misses_above, axis=1)
+        if (self._misses_above != self._misses_down_to).any():
+            passed = (passed + np.take(misses, self._misses_down_to, axis=1)) / 2
+        passed_hits = np.einsum("ij,ij->i", hits, passed)
+        area: Array = 1 - passed_hits / (hits.sum(axis=1) * misses[:, -1])
+        return area
+
+    def _average_precision(self, hits: Array, misses: Array) -> Array:
+        """Return the average precision; ``misses`` are running sums."""
+        true_calls = np.take(_running_sums(hits), self._hits_down_to, axis=1)
+        called = true_calls + np.take(misses, self._misses_down_to, axis=1)
+        precisions = np.einsum("ij,ij->i", hits, _share(true_calls, called))
+        area: Array = precisions / hits.sum(axis=1)
+        return area
 
 
 def _running_sums(weights: Array) -> Array:
