@@ -128,6 +128,12 @@ class Settings:
         "(default: blocks)",
         default="blocks",
     )
+    block: int | None = option(
+        "N",
+        optional(whole_number(1)),
+        "measure this block of the rounds alone, from 1: `greenbench ci` runs a session a block "
+        "(default: all)",
+    )
     data: Mapping[str, str] = option(
         "TASK=PATH",
         by_task(text),

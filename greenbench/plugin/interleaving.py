@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from greenbench.errors import UsageError
 from greenbench.plugin.selection import cell_of
 from greenbench.run.blocks import interleaved
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
 
     from greenbench.experiment.settings import Settings
     from greenbench.run.blocks import CellRun, CellRuns
@@ -28,7 +29,8 @@ def interleave(session: pytest.Session, settings: Settings) -> None:
     """Give each round of the collected cells an item of its own, in the order of blocks.
 
     Other tests keep their places among the items of the first block. Nothing changes if no cell has
-    several rounds, or if pytest-benchmark does not measure.
+    several rounds, or if pytest-benchmark does not measure. With ``--green-block`` the items of one
+    block are left. Raises UsageError if the cells have no such block.
     """
     items, cells = [], []
     for item in session.items:
@@ -37,6 +39,8 @@ def interleave(session: pytest.Session, settings: Settings) -> None:
             items.append(item)
             cells.append(cell)
     rounds = [cell.rounds for cell in cells]
+    if settings.block is not None:
+        _check_block(settings.block, rounds, settings.interleave)
     if settings.interleave == "off" or max(rounds, default=1) == 1 or _disabled(session.config):
         return
     order = interleaved(
@@ -44,8 +48,23 @@ def interleave(session: pytest.Session, settings: Settings) -> None:
     )
     of_rounds = []
     for (item, cell), block in order:
-        of_rounds.append(_item_of_round(item, replace(cell, block=block)))
+        if settings.block in {None, block + 1}:
+            of_rounds.append(_item_of_round(item, replace(cell, block=block)))
     session.items[:] = _in_place(session.items, of_rounds, len(items))
+
+
+def _check_block(block: int, rounds: Sequence[int], order: str) -> None:
+    """Raise UsageError unless each cell has a round in ``block``, and rounds run in blocks."""
+    if order == "off":
+        raise UsageError(
+            f"--green-block={block}: with --green-interleave=off rounds run in a row, and there "
+            "are no blocks; leave one of the two out"
+        )
+    if block > min(rounds, default=block):
+        raise UsageError(
+            f"--green-block={block}: cells have {min(rounds)} rounds, one a block; give a block "
+            "from 1 to that, or more with --green-rounds"
+        )
 
 
 def _disabled(config: pytest.Config) -> bool:

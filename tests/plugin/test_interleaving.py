@@ -128,3 +128,36 @@ def test_an_unknown_order_is_a_usage_error(suite: pytest.Pytester) -> None:
     output = run_here(suite, "--green-interleave=zigzag")
     assert output.ret == pytest.ExitCode.USAGE_ERROR
     output.stderr.fnmatch_lines(["*--green-interleave*'zigzag'*blocks*random*fixed*off*"])
+
+
+def test_one_block_can_be_measured_alone(suite: pytest.Pytester) -> None:
+    """It has the seed, the number and the order that it has among all blocks."""
+    output = run_here(
+        suite, "-v", "--green-rounds=3", "--green-block=2", "--benchmark-json=run.json"
+    )
+    output.assert_outcomes(passed=len(CELLS))
+    benchmarks = json.loads((suite.path / "run.json").read_text())["benchmarks"]
+    records = [benchmark["extra_info"]["greenbench"] for benchmark in benchmarks]
+    assert [record["id"] for record in records] == CELLS[::-1]
+    for record in records:
+        assert [(r["seed"], r["block"]) for r in record["rounds"]] == [(1, 1)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--green-rounds=3", "--green-block=4"], "--green-block=4: cells have 3 rounds"),
+        (["--green-block=2"], "--green-block=2: cells have 1 rounds"),
+        (
+            ["--green-rounds=3", "--green-block=1", "--green-interleave=off"],
+            "--green-block=1: with --green-interleave=off rounds run in a row",
+        ),
+    ],
+)
+def test_a_block_that_there_is_not_is_refused(
+    suite: pytest.Pytester, arguments: list[str], sentence: str
+) -> None:
+    """Before anything is measured."""
+    output = run_here(suite, *arguments)
+    assert output.ret == pytest.ExitCode.USAGE_ERROR
+    assert sentence in "\n".join([*output.outlines, *output.errlines])
