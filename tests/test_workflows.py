@@ -12,76 +12,93 @@ import pytest
 import stub_suite
 import yaml
 
+from tests.run.change.conftest import change, git
+
 EXAMPLES = Path(__file__).parent.parent / "docs/examples"
-FETCHES = ("apt-get", "pip install", "gh run", "curl ")
-"""Lines that need a network: installing, and fetching the baseline that another job kept."""
-RIGHT = "T2-V0_baseline=0.95,T2-V7_fast=0.95"
+FETCHES = ("apt-get", "pip install", "gh api")
+"""Lines that need a network: installing, and keeping the comment up to date."""
+BLOCKS = "--blocks 16"
+"""What the examples measure; tests measure two blocks."""
 
 
-def github(event: str) -> list[str]:
-    """Return the command lines of the steps that run for an event."""
+def github() -> list[str]:
+    """Return the command lines of the workflow's steps."""
     steps = yaml.safe_load((EXAMPLES / "github.yml").read_text())["jobs"]["measure"]["steps"]
-    return [
-        s["run"]
-        for s in steps
-        if "run" in s and (event in s.get("if", event) or "github" not in s.get("if", ""))
-    ]
+    return [step["run"] for step in steps if "run" in step]
 
 
-def gitlab(event: str) -> list[str]:
-    """Return the command lines of the job that runs for an event."""
+def gitlab() -> list[str]:
+    """Return the command lines of the job."""
     jobs = yaml.safe_load((EXAMPLES / "gitlab.yml").read_text())
-    job: dict[str, Any] = jobs["baseline" if event == "push" else "gates"]
-    return [*jobs["default"]["before_script"], *job["script"], *job.get("after_script", [])]
+    return [*jobs["default"]["before_script"], *jobs["gates"]["script"]]
 
 
 @pytest.fixture
-def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
-    """Write the stub suite with a V7, and let a job's variables be set."""
-    stub_suite.write(pytester.path)
-    (pytester.path / "variants/V1_fast").rename(pytester.path / "variants/V7_fast")
-    text = (pytester.path / "experiment.md").read_text()
-    (pytester.path / "experiment.md").write_text(text.replace("V1_fast", "V7_fast"))
-    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(pytester.path / "summary.md"))
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Clone a repository of the stub suite with a V7, as a service does, for a branch of a change.
+
+    A job's variables are set.
+    """
+    origin = tmp_path / "origin"
+    origin.mkdir()
+    stub_suite.write(origin)
+    (origin / "variants/V1_fast").rename(origin / "variants/V7_fast")
+    text = (origin / "experiment.md").read_text()
+    (origin / "experiment.md").write_text(text.replace("V1_fast", "V7_fast"))
+    git(origin, "init", "--quiet", "--initial-branch=main")
+    git(origin, "add", "-A")
+    git(origin, "commit", "--quiet", "-m", "the suite")
+    git(tmp_path, "clone", "--quiet", str(origin), "checkout")
+    git(tmp_path / "checkout", "checkout", "--quiet", "-b", "change")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "checkout/summary.md"))
+    monkeypatch.setenv("GITHUB_BASE_REF", "main")
+    monkeypatch.setenv("CI_MERGE_REQUEST_TARGET_BRANCH_NAME", "main")
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setenv("STUB_ROWS", "100")
-    monkeypatch.setenv("STUB_RIGHT", RIGHT)
-    return pytester
+    return tmp_path / "checkout"
 
 
-def job(suite: pytest.Pytester, lines: list[str]) -> list[int]:
-    """Run a job's command lines except those that fetch; return their exit codes."""
-    mine = [line for line in lines if not any(word in line for word in FETCHES)]
-    return [
-        subprocess.run(
-            ["bash", "-e", "-o", "pipefail", "-c", line],
-            cwd=suite.path,
-            check=False,
-            capture_output=True,
-        ).returncode
-        for line in mine
-    ]
+def job(checkout: Path, lines: list[str]) -> list[int]:
+    """Run a job's command lines except those that need a network; return their exit codes."""
+    codes = []
+    for line in lines:
+        if not any(word in line for word in FETCHES):
+            command = ["bash", "-e", "-o", "pipefail", "-c", line.replace(BLOCKS, "--blocks 2")]
+            ended = subprocess.run(command, cwd=checkout, check=False, capture_output=True)
+            codes.append(ended.returncode)
+    return codes
 
 
 @pytest.mark.parametrize("service", [github, pytest.param(gitlab, marks=pytest.mark.slow)])
-def test_a_change_that_costs_nothing_passes_and_one_that_does_fails(
-    service: Any, suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Baseline, gates, summary: the exit codes and the files that the workflow keeps."""
-    assert job(suite, service("push")) == [0]
-    assert (suite.path / "main.json").exists()
-    assert job(suite, service("pull_request")) == [0, 0]
-    monkeypatch.setenv("STUB_RIGHT", RIGHT.replace("V7_fast=0.95", "V7_fast=0.55"))
-    assert job(suite, service("pull_request")) == [1, 1]
-    summary = next(
-        p for name in ("summary.md", "greenbench.md") if (p := suite.path / name).exists()
-    ).read_text()
-    assert "| T2.mcc >= saved-0.2 | T2-V7_fast |" in summary
-    assert "REGRESSED |" in summary
-    assert "greenbench.energy_j" in (suite.path / "junit.xml").read_text()
+def test_a_change_that_does_more_fails(service: Any, checkout: Path) -> None:
+    """The exit code, the comment and the JUnit file that the workflow keeps."""
+    change(checkout, '"flops_training": 1000', '"flops_training": 1100')
+    assert job(checkout, service()) == ([1, 0] if service is github else [0, 1])
+    comment = (checkout / "comment.md").read_text()
+    assert comment.startswith("<!-- greenbench -->\n")
+    assert (
+        "| flops &lt;= saved | T2-V7_fast | 1110 FLOP | 1010 FLOP | x 1.099 | REGRESSED |"
+        in comment
+    )
+    assert 'classname="flops &lt;= saved"' in (checkout / "junit.xml").read_text()
+    if service is github:
+        assert (checkout / "summary.md").read_text() == comment
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("service", [github, gitlab])
+def test_a_change_that_costs_nothing_passes(service: Any, checkout: Path) -> None:
+    """Another name in the suite is no loss."""
+    change(checkout, "the stub fails here", "the stub fails")
+    assert set(job(checkout, service())) == {0}
 
 
 @pytest.mark.parametrize("name", ["github.yml", "gitlab.yml"])
 def test_the_walls_are_installed(name: str) -> None:
     """Without bubblewrap hosted runners would not run generated programs at all."""
     assert "install -y bubblewrap" in (EXAMPLES / name).read_text()
+
+
+@pytest.mark.parametrize("lines", [github(), gitlab()], ids=["github", "gitlab"])
+def test_examples_measure_enough_blocks(lines: list[str]) -> None:
+    """The number that docs/ci.md has error rates for."""
+    assert sum(BLOCKS in line for line in lines) == 1

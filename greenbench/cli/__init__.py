@@ -1,7 +1,7 @@
 """The command line around the suite: measure, list, check and compare variants; see the machine.
 
-Exit codes: 0 fine, 1 ``compare`` found a failure or ``restore`` could not restore everything, 2 the
-call or a file is wrong; ``run`` passes pytest's own on.
+Exit codes: 0 fine, 1 ``compare`` or ``ci`` found a failure or ``restore`` could not restore
+everything, 2 the call or a file is wrong; ``run`` passes pytest's own on.
 
 A command imports what it needs itself, so that ``--help``, ``list`` and ``check`` start at once.
 """
@@ -12,6 +12,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from greenbench.cli.arguments import CommandParser
+from greenbench.cli.ci import add_ci
 from greenbench.cli.compare import add_compare
 from greenbench.cli.machine import add_doctor, add_restore
 from greenbench.cli.matrix import add_check, add_list, add_new
@@ -34,7 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     for add_command in COMMANDS:
         add_command(commands)
+    arguments, after = _of_pytest(list(sys.argv[1:] if arguments is None else arguments))
     options, rest = parser.parse_known_args(arguments)
+    if options.command == "ci":
+        options.pytest_arguments = after
     if options.command == "run":
         options.pytest_arguments = rest
     elif rest:
@@ -47,6 +51,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
 
 
+def _of_pytest(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Return the arguments of ``ci`` and, apart from them, pytest's, which stand after ``--``."""
+    if arguments[:1] != ["ci"] or "--" not in arguments:
+        return arguments, []
+    place = arguments.index("--")
+    return arguments[:place], arguments[place + 1 :]
+
+
 COMMANDS: tuple[Callable[[Commands], None], ...] = (
     add_run,
     add_list,
@@ -54,6 +66,7 @@ COMMANDS: tuple[Callable[[Commands], None], ...] = (
     add_new,
     add_sweep_power,
     add_compare,
+    add_ci,
     add_restore,
     add_check,
 )

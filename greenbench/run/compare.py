@@ -103,7 +103,8 @@ def compare(
     baseline = runs.read(first, as_baseline=bool(further))
     others = [runs.read(path, as_baseline=False) for path in further]
     pairs = [_pair(baseline, other) for other in others] or [_with_own_baseline(baseline)]
-    rules = _rules([baseline, *others], expressions, allow, strict=strict, folder=folder)
+    cells = [run.cells for run in (baseline, *others)]
+    rules = demanded(cells, expressions, allow, strict=strict, folder=folder)
     return [_compared(pair, rules) for pair in pairs]
 
 
@@ -183,14 +184,19 @@ def _one_a_task(cells: Sequence[Measured], name: str) -> dict[str, Measured]:
 # --- what is demanded -----------------------------------------------------------------------------
 
 
-def _rules(
-    known_runs: Sequence[Run],
+def demanded(
+    known_runs: Sequence[Mapping[str, Measured]],
     expressions: Sequence[str],
     allow: Collection[str],
     *,
     strict: bool,
     folder: Path,
 ) -> Rules:
+    """Return the gates that hold for runs, whose cells stand by id, and what else is demanded.
+
+    They are ``expressions``, else those of the nearest pyproject.toml with settings, from
+    ``folder`` upwards, else the defaults. Raises UsageError for what is no gate.
+    """
     root = nearest_settings([folder])
     table = read_pyproject(root) if root is not None else {}
     texts: object = expressions
@@ -211,10 +217,10 @@ def _rules(
     )
 
 
-def default_gates(known_runs: Sequence[Run]) -> list[str]:
+def default_gates(known_runs: Sequence[Mapping[str, Measured]]) -> list[str]:
     """Return gates on what any of the runs knows: energy, time, and each task's primary score."""
     reference = SAVED if len(known_runs) > 1 else BASELINE
-    cells = [cell.record for run in known_runs for cell in run.cells.values()]
+    cells = [cell.record for run in known_runs for cell in run.values()]
     measured = any(cell.scope != NO_JOULES for cell in cells)
     texts = []
     for text in DEFAULT_GATES:

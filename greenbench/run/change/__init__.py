@@ -1,0 +1,1 @@
+"""Measures a change and its base in one job, block by block: what ``greenbench ci`` does."""

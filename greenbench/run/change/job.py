@@ -1,0 +1,241 @@
+"""A job that measures a change and its base in turns: what ``greenbench ci`` runs."""
+
+from __future__ import annotations
+
+import subprocess
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from greenbench.errors import UsageError
+from greenbench.results import files
+from greenbench.run.change import judging, trees
+from greenbench.run.change.cleanup import Workspace, signals_end_the_job
+from greenbench.run.change.merging import merged
+from greenbench.run.change.sessions import BlockSession, Sessions, TreeSide
+from greenbench.run.compare import demanded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+    from pathlib import Path
+
+    from greenbench.gates.verdict import Measured, Verdict
+    from greenbench.run.change.trees import Checkout
+    from greenbench.run.compare import Rules
+
+FEWEST_BLOCKS = 2
+"""The fewest that show how much blocks differ."""
+SETS = 2
+"""A first set of blocks, and a fresh one that confirms an alarm."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeRequest:
+    """What a call of ``greenbench ci`` asks for."""
+
+    folder: Path
+    """Where it was called, in the checkout of the change."""
+    ref: str
+    """The branch that the change is to be merged into."""
+    blocks: int
+    """Of a set; each has a session of either side."""
+    expressions: Sequence[str]
+    """Gates; the project's own without any."""
+    allow: Collection[str]
+    strict: bool
+    results: Path
+    pytest_arguments: Sequence[str]
+    base_python: str
+    """An interpreter with the base's dependencies; empty if they are those of the change."""
+    python: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeOutcome:
+    """What a job found."""
+
+    checkout: Checkout
+    first: Sequence[Verdict]
+    """The verdicts of the first set of blocks."""
+    verdicts: Sequence[Verdict]
+    """The same, with alarms confirmed or not by a second set."""
+    rules: Rules
+    sessions: Sequence[BlockSession]
+    blocks: int
+    notes: Sequence[str]
+
+    @property
+    def sets(self) -> int:
+        """How many sets of blocks ran: two where there was an alarm."""
+        return 1 + any(session.block >= self.blocks for session in self.sessions)
+
+    @property
+    def failed(self) -> bool:
+        """Whether a verdict fails, or a test failed."""
+        if any(session.failed for session in self.sessions):
+            return True
+        return any(verdict.fails(strict=self.rules.strict) for verdict in self.verdicts)
+
+
+def measure_change(request: ChangeRequest, say: Callable[[str], None]) -> ChangeOutcome:
+    """Measure a change and its base, and judge the change.
+
+    The worktree of the base is removed however this process ends. Raises UsageError for what is
+    wrong in the call, and for a session that measures nothing.
+    """
+    if request.blocks < FEWEST_BLOCKS:
+        raise UsageError(f"--blocks={request.blocks}: give {FEWEST_BLOCKS} or more")
+    rules = _rules(request, [])
+    if request.expressions and not judging.compares_sides(rules.gates):
+        raise UsageError(
+            "--gate: no gate compares the change with its base; give one with 'saved', such as "
+            "'energy <= 1.05*saved', or run pytest bench with these gates"
+        )
+    files.check_folder(request.results)
+    checkout = trees.find_checkout(request.folder, request.ref)
+    with signals_end_the_job(), Workspace(checkout.top) as workspace:
+        tree = workspace.folder / "base"
+        trees.add_worktree(checkout, tree)
+        base, head = _sides(request, checkout, tree)
+        arguments = request.pytest_arguments
+        sessions = Sessions(workspace, arguments, SETS * request.blocks)
+        _compile(base, head)
+        return _Job(request, checkout, base, head, sessions, say).outcome()
+
+
+def _sides(request: ChangeRequest, checkout: Checkout, tree: Path) -> tuple[TreeSide, TreeSide]:
+    """Return base and head; raises UsageError if the base needs an environment of its own."""
+    differing = trees.other_dependencies(checkout, tree)
+    if differing and not request.base_python:
+        raise UsageError(
+            f"greenbench ci: {', '.join(differing)} of {checkout.base_name} states other "
+            "dependencies than the checkout, and this environment has the checkout's; install the "
+            "base's into another environment and name its interpreter by --base-python=PYTHON, or "
+            "name this one to measure both with the same packages"
+        )
+    base = TreeSide(
+        name="base",
+        label=checkout.base_name,
+        tree=tree,
+        place=checkout.place,
+        python=request.base_python or request.python,
+    )
+    head = TreeSide(
+        name="head",
+        label="this session",
+        tree=checkout.top,
+        place=checkout.place,
+        python=request.python,
+    )
+    return base, head
+
+
+def _compile(*sides: TreeSide) -> None:
+    """Compile the modules of both trees, so that no measured import does; errors are pytest's."""
+    for side in sides:
+        command = [side.python, "-m", "compileall", "-q", "-x", r"[/\\]\.", str(side.tree)]
+        try:
+            subprocess.run(command, check=False, capture_output=True)  # noqa: S603  Python's own tool
+        except OSError as error:
+            raise UsageError(
+                f"--base-python={side.python}: it cannot be run ({error.strerror}); name an "
+                "interpreter with the base's packages"
+            ) from error
+
+
+def _rules(request: ChangeRequest, cells: Sequence[Mapping[str, Measured]]) -> Rules:
+    """Return the gates that hold; the defaults depend on what the ``cells`` of both sides know."""
+    return demanded(
+        cells,
+        request.expressions,
+        request.allow,
+        strict=request.strict,
+        folder=request.folder,
+    )
+
+
+class _Job:
+    """The blocks of one job, and what they show."""
+
+    def __init__(
+        self,
+        request: ChangeRequest,
+        checkout: Checkout,
+        base: TreeSide,
+        head: TreeSide,
+        sessions: Sessions,
+        say: Callable[[str], None],
+    ) -> None:
+        self._request, self._checkout = request, checkout
+        self._base, self._head = base, head
+        self._sessions = sessions
+        self._say = say
+        self._id = uuid.uuid4().hex
+
+    def outcome(self) -> ChangeOutcome:
+        """Measure a set of blocks, and a second one if the first gives an alarm."""
+        head, base = self._measured(0)
+        rules = _rules(self._request, [base, head])
+        name, allow = self._base.label, rules.allow
+        first = judging.verdicts_on(rules.gates, head, base, base_name=name, allow=allow)
+        verdicts: Sequence[Verdict] = first
+        alarms = [verdict for verdict in first if judging.is_alarm(verdict)]
+        if alarms and not any(session.failed for session in self._sessions.finished):
+            self._say(f"{len(alarms)} alarms: a second, fresh set of blocks confirms them or not")
+            head, base = self._measured(1)
+            second = judging.verdicts_on_alarms(alarms, head, base, base_name=name, allow=allow)
+            verdicts = judging.confirmed(first, second)
+        return ChangeOutcome(
+            checkout=self._checkout,
+            first=first,
+            verdicts=verdicts,
+            rules=rules,
+            sessions=self._sessions.finished,
+            blocks=self._request.blocks,
+            notes=self._notes(),
+        )
+
+    def _measured(self, number: int) -> tuple[dict[str, Measured], dict[str, Measured]]:
+        """Measure set ``number``; return the cells of the change and of the base.
+
+        Every second block begins with the change, so that a drift strikes both alike. A test that
+        fails ends the set: it would fail in every block.
+        """
+        blocks = self._request.blocks
+        measured: list[BlockSession] = []
+        for block in range(number * blocks, (number + 1) * blocks):
+            first, second = self._base, self._head
+            if block % 2:
+                first, second = second, first
+            left = _time_left(measured, 2 * blocks)
+            sides = f"{first.name}, then {second.name}"
+            self._say(f"block {block % blocks + 1} of {blocks}: {sides}{left}")
+            measured.append(self._sessions.measure(first, second, block))
+            measured.append(self._sessions.measure(second, first, block))
+            if any(session.failed for session in measured):
+                break
+        cells = []
+        for side in (self._head, self._base):
+            of_side = [session for session in measured if session.side == side.name]
+            cells.append(merged(of_side, self._id))
+        return cells[0], cells[1]
+
+    def _notes(self) -> list[str]:
+        """Say what a reader has to know about the two sides."""
+        notes = []
+        for session in self._sessions.finished:
+            if session.failed:
+                notes.append(f"a test of {session.side} failed in block {session.block + 1}")
+        if self._checkout.base == self._checkout.head and not self._checkout.is_dirty:
+            notes.append("base and change are the same commit: this is a comparison with itself")
+        if self._request.base_python:
+            notes.append("the base ran in an environment of its own, by --base-python")
+        return notes
+
+
+def _time_left(measured: Sequence[BlockSession], sessions: int) -> str:
+    """Say how long the rest of a set of ``sessions`` takes, once one shows it."""
+    if not measured:
+        return ""
+    seconds = sum(session.seconds for session in measured) / len(measured)
+    return f"; about {seconds * (sessions - len(measured)):.0f} s left"

@@ -1,0 +1,1 @@
+"""Holds one plugin, and is put on the path of the sessions of ``greenbench ci`` for its sake."""
