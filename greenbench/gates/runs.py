@@ -90,6 +90,17 @@ def newest(
     return replace(latest, origin=f"{origin}, {age(latest_start)} old")
 
 
+def future_notes(earlier: Sequence[RunRecord]) -> list[str]:
+    """Say which runs are dated in the future, and so are no baseline."""
+    now = _now()
+    notes = []
+    for run in earlier:
+        if run.header.started > now:
+            dated = f"a results file of {run.variant} is dated {run.header.started}"
+            notes.append(f"{dated}, in the future: it is no baseline")
+    return notes
+
+
 def _now() -> str:
     """Return the time as results files state the start of a session."""
     return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"

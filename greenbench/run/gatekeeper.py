@@ -131,7 +131,7 @@ class Gatekeeper:
     def _earlier_runs(self) -> list[RunRecord]:
         """The runs of the results folder but this one; files that cannot be read are noted."""
         found, problems = loading.load_folder(self._session.settings.results)
-        self.notes += problems
+        self.notes += problems + runs.future_notes(found)
         own = self._header.session_id
         return [run for run in found if run.header.session_id != own]
 
