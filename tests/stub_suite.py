@@ -7,6 +7,7 @@ fixed probabilities. Environment variables change what a cell does:
 - ``STUB`` names a cell and its fault, one of raise, kill, interrupt, assert, exit (by
   ``os._exit(0)``), stop (by ``pytest.exit`` with 0), exec (another program takes the process):
   ``T2-V1_fast=raise``
+- ``STUB_ROUND`` is the round, from 0, in which kill happens; without it in every one
 - ``STUB_ROWS`` is the number of test rows, ``STUB_RIGHT`` the share of them that a cell gets right:
   ``T2-V1_fast=0.95``
 - ``STUB_SCORING`` is how many seconds scoring takes
@@ -136,7 +137,7 @@ class StubToggles:
             pass
         if self.fault == "raise":
             raise ValueError("the stub fails here\\nand says more")
-        if self.fault == "kill":
+        if self.fault == "kill" and self.seed == int(os.environ.get("STUB_ROUND", self.seed)):
             os.kill(os.getpid(), signal.SIGKILL)
         if self.fault == "interrupt":
             raise KeyboardInterrupt

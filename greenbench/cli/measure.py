@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 PLAN = ("--collect-only", "--green-plan", "-qq")
 VERSION = {"--version", "-V"}
-NOT_FOR_SWEEPS = ("allow", "block", "gate", "plan", "require", "strict")
+NOT_FOR_SWEEPS = ("allow", "block", "gate", "plan", "require", "resume", "strict")
 """Options that a power sweep has no use for."""
 
 

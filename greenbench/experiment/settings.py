@@ -134,6 +134,13 @@ class Settings:
         "measure this block of the rounds alone, from 1: `greenbench ci` runs a session a block "
         "(default: all)",
     )
+    resume: bool = option(
+        "",
+        switch,
+        "continue the newest session in the results folder that died or was interrupted: its whole "
+        "rounds are taken over, if options, code, data and machine are the same",
+        default=False,
+    )
     data: Mapping[str, str] = option(
         "TASK=PATH",
         by_task(text),

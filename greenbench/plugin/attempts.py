@@ -25,6 +25,11 @@ class Attempts:
         self._summary = summary
         self._latest: dict[str, Json] = {}
 
+    def take_over(self, record: Json) -> None:
+        """Take a record that another session measured, and that this one may add rounds to."""
+        self._latest[record["id"]] = record
+        self._summary.records = _with_latest(self._summary.records, CellRecord.of(record))
+
     def keep(self, record: Json) -> None:
         """Write a record in the place of the cell's earlier one, and say if that was measured anew.
 

@@ -19,6 +19,7 @@ from greenbench.plugin.selection import (
     runs_tests,
     selected_cells,
     selection_of,
+    sources_of,
 )
 from greenbench.run import ending
 
@@ -143,7 +144,8 @@ def pytest_deselected(items: Sequence[pytest.Item]) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Before the first cell runs, find every reason why the run could not succeed."""
-    from greenbench.plugin.interleaving import interleave
+    from greenbench.plugin.interleaving import interleave, measures_nothing
+    from greenbench.plugin.resuming import take_over
 
     config = session.config
     with usage_errors():
@@ -156,8 +158,11 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if not runs_tests(config) or not (cells or gated or selection.functions):
         return
     with usage_errors():
-        suite_of(config).check(cells)
-        interleave(session, suite_of(config).session.settings)
+        suite = suite_of(config)
+        suite.check(cells, sources_of(session))
+        interleave(session, suite.session.settings)
+        if cells and suite.session.settings.resume and not measures_nothing(config):
+            take_over(session, suite)
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)

@@ -40,8 +40,9 @@ def interleave(session: pytest.Session, settings: Settings) -> None:
             cells.append(cell)
     rounds = [cell.rounds for cell in cells]
     if settings.block is not None:
-        _check_block(settings.block, rounds, settings.interleave)
-    if settings.interleave == "off" or max(rounds, default=1) == 1 or _disabled(session.config):
+        _check_block(settings.block, rounds, settings)
+    in_a_row = settings.interleave == "off" or max(rounds, default=1) == 1
+    if in_a_row or measures_nothing(session.config):
         return
     order = interleaved(
         list(zip(items, cells, strict=True)), rounds, settings.interleave, settings.seed
@@ -53,9 +54,14 @@ def interleave(session: pytest.Session, settings: Settings) -> None:
     session.items[:] = _in_place(session.items, of_rounds, len(items))
 
 
-def _check_block(block: int, rounds: Sequence[int], order: str) -> None:
+def _check_block(block: int, rounds: Sequence[int], settings: Settings) -> None:
     """Raise UsageError unless each cell has a round in ``block``, and rounds run in blocks."""
-    if order == "off":
+    if settings.resume:
+        raise UsageError(
+            f"--green-block={block}: a session of one block is not continued; leave out "
+            "--green-resume, and run the block again"
+        )
+    if settings.interleave == "off":
         raise UsageError(
             f"--green-block={block}: with --green-interleave=off rounds run in a row, and there "
             "are no blocks; leave one of the two out"
@@ -67,7 +73,8 @@ def _check_block(block: int, rounds: Sequence[int], order: str) -> None:
         )
 
 
-def _disabled(config: pytest.Config) -> bool:
+def measures_nothing(config: pytest.Config) -> bool:
+    """Whether pytest-benchmark is switched off, or skips its tests."""
     benchmarks = getattr(config, "_benchmarksession", None)
     return benchmarks is None or benchmarks.disabled or benchmarks.skip
 

@@ -112,6 +112,16 @@ def cell_of(item: pytest.Item) -> Cell | None:
     return cell
 
 
+def sources_of(session: pytest.Session) -> list[Path]:
+    """Return the files of the tests that measure cells, and every conftest.py that was loaded."""
+    files = {item.path for item in session.items if cell_of(item) is not None}
+    for plugin in session.config.pluginmanager.get_plugins():
+        file = Path(getattr(plugin, "__file__", None) or "")
+        if file.name == "conftest.py":
+            files.add(file)
+    return sorted(files)
+
+
 def compared(config: pytest.Config) -> Path | Sequence[Path] | None:
     """Return the file that ``--benchmark-compare`` names, or all saved runs that match it.
 

@@ -25,6 +25,7 @@ from greenbench.plugin.selection import (
     selection_of,
 )
 from greenbench.report.summary import Summary
+from greenbench.report.texts import printable
 from greenbench.results.record import Json, builtin
 from greenbench.run.gatekeeper import Gatekeeper
 from greenbench.run.session import Session
@@ -57,6 +58,8 @@ class Suite:
         )
         self.judgement = Judgement(self.session, self.summary, self.gatekeeper)
         self._config = config
+        self.taken_over = ""
+        """What the session has of one that it continues; empty unless that is asked for."""
         self.session.messages.show = self._show
 
     @functools.cached_property
@@ -69,9 +72,9 @@ class Suite:
 
     # --- before the first cell --------------------------------------------------------------------
 
-    def check(self, cells: Sequence[Cell]) -> None:
+    def check(self, cells: Sequence[Cell], sources: Sequence[Path]) -> None:
         """Find every reason why the run could not succeed; raises UsageError."""
-        self.session.check(cells)
+        self.session.check(cells, sources)
         self.check_gates()
 
     def check_gates(self) -> None:
@@ -83,8 +86,9 @@ class Suite:
         self, config: pytest.Config, items: Sequence[pytest.Item]
     ) -> list[str]:
         """Say what the run will cost, or why nothing is selected."""
-        cells = selected_cells(items)
-        return outlook(self.session, cells, collect_only=config.option.collectonly)
+        cells = self.session.selected or selected_cells(items)
+        lines = outlook(self.session, cells, collect_only=config.option.collectonly)
+        return [*lines, f"greenbench: {printable(self.taken_over)}"] if self.taken_over else lines
 
     # --- a cell -----------------------------------------------------------------------------------
 
@@ -121,6 +125,8 @@ class Suite:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Release what was opened, judge, write the verdicts, and set the exit status."""
+        if self.taken_over and session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+            session.exitstatus = pytest.ExitCode.OK  # all was measured before
         self._release(hurry=session.exitstatus == pytest.ExitCode.INTERRUPTED)
         aborted = session.exitstatus > pytest.ExitCode.INTERRUPTED  # a wrong call, or a bug
         if runs_tests(session.config) and not aborted:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 STAMP = "%Y%m%dT%H%M%SZ"
 AGAIN = "measured several times in this session; this is the last attempt"
+PREFIX, SUFFIX = ".greenbench-", ".tmp"
+"""Of files that replace others once they are finished."""
 PROBE_BYTES = 1 << 20
 """Free space that the results folder must have before the first cell; a record takes some 10 kB."""
 WITHOUT_LINKS = frozenset(
@@ -46,7 +48,7 @@ def check_folder(folder: Path, variants: Iterable[str] = ()) -> None:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _try_out(folder / f".greenbench-{uuid.uuid4().hex[:12]}.tmp")
+        _try_out(folder / f"{PREFIX}{uuid.uuid4().hex[:12]}{SUFFIX}")
     except OSError as error:
         raise UsageError(
             f"{folder}: results cannot be written here ({error.strerror or error}); "
@@ -85,6 +87,16 @@ def now_stamp() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
 
 
+def remove_half_written(folder: Path, before: float) -> None:
+    """Remove what killed sessions left half-written in ``folder`` before a time, in epoch seconds.
+
+    Others' files are half-written for milliseconds. Raises OSError.
+    """
+    for path in folder.glob(f"{PREFIX}*{SUFFIX}"):
+        if path.stat().st_mtime < before:
+            path.unlink(missing_ok=True)
+
+
 class Recorder:
     """Writes the results files of one session."""
 
@@ -103,6 +115,16 @@ class Recorder:
     def note(self, facts: Mapping[str, Any]) -> None:
         """Add ``facts`` to what the session's files share, before the first of them is written."""
         self._header |= builtin(facts)
+
+    def adopt(self, files: Mapping[Path, dict[str, Any]]) -> None:
+        """Continue the files of a session that was killed, and write them as they are given.
+
+        Raises OSError.
+        """
+        for path, run in files.items():
+            variant = run["variant"]
+            self._runs[variant], self._paths[variant] = run, path
+            self._write(variant)
 
     def conclude(self, **facts: Any) -> None:
         """Add the session's end (``conclusion``, ``gates``) to all its files.
@@ -236,7 +258,7 @@ def continues(record: Json, earlier: Json) -> bool:
 def _written(path: Path, text: str) -> Iterator[Path]:
     """Give a finished file with ``text`` beside ``path``; remove what is left of it at the end."""
     # A short name: one made of path's own could be too long where path's is not.
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".greenbench-", suffix=".tmp")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=PREFIX, suffix=SUFFIX)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)

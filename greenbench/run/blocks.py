@@ -70,6 +70,13 @@ class CellRuns:
         self._runs[cell.id] = run
         return run
 
+    def take_over(self, cell: str, rounds: Sequence[Round], kernels: Sequence[KernelRuns]) -> None:
+        """Begin after ``rounds``, which another session measured of the cell with this id."""
+        self._runs[cell] = CellRun(list(rounds), list(kernels))
+        for one_round in rounds:
+            if one_round.position is not None:
+                self._position = max(self._position, one_round.position + 1)
+
     def so_far(self, cell: Cell) -> CellRun:
         """Return what was measured of ``cell``; an empty run before its first round."""
         return self._runs.get(cell.id, CellRun())

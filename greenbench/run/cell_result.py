@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, TypedDict
 
 from greenbench.errors import GreenbenchError
@@ -31,20 +31,36 @@ class SessionMemory:
     outputs: Outputs = field(default_factory=Outputs)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellInputs:
+    """The model and the data of a cell, as its record states them."""
+
+    model: str
+    data: Facts
+    checkpoint: Facts
+
+
+def inputs_of(pipeline: Pipeline, rounds: Sequence[Round]) -> CellInputs:
+    """Return what a pipeline measured; facts are empty if no round ended: nothing was loaded."""
+    data = dict(pipeline.dataset.facts) if rounds else {}
+    checkpoint = dict(pipeline.model.facts) if rounds else {}
+    return CellInputs(model=pipeline.model.source, data=data, checkpoint=checkpoint)
+
+
 def summarise(
     rounds: Sequence[Round],
     *,
-    pipeline: Pipeline,
+    cell: Cell,
+    inputs: CellInputs,
     kernels: Sequence[KernelRuns],
     memory: SessionMemory,
     error: Exception | None = None,
 ) -> CellResult:
-    """Return what the rounds of a pipeline's cell show together, and beside the earlier cells.
+    """Return what the rounds of a cell show together, and beside the earlier cells.
 
     ``kernels`` are the reference kernel around all rounds in a row, or around each of them.
     ``error`` ended the rounds early; those before it count.
     """
-    cell = pipeline.cell
     effect, without_effect = effect_of(rounds, cell.options)
     void, warnings = _findings(rounds, cell, memory)
     for kernel in kernels:
@@ -54,9 +70,9 @@ def summarise(
         id=cell.id,
         task=cell.task,
         variant=cell.variant,
-        model=pipeline.model.source,
-        data=dict(pipeline.dataset.facts) if rounds else {},
-        checkpoint=dict(pipeline.model.facts) if rounds else {},
+        model=inputs.model,
+        data=inputs.data,
+        checkpoint=inputs.checkpoint,
         efficiency=efficiency(rounds) if rounds else {},
         quality=mean_quality(rounds),
         effect=effect,
@@ -79,10 +95,11 @@ def _kernel_warnings(
 
 
 def _kernel_record(kernels: Sequence[KernelRuns]) -> Facts:
-    """Return what the results file has: before the first round, and after the last."""
+    """Return what the results file has: before the first round, after the last, around each."""
     if not kernels or kernels[0].before is None:
         return {}
-    return {"before": kernels[0].before, "after": kernels[-1].after}
+    each = [asdict(kernel) for kernel in kernels]
+    return {"before": kernels[0].before, "after": kernels[-1].after, "runs": each}
 
 
 def summarise_function(

@@ -113,7 +113,7 @@ class Instruments:
     @property
     def sampler_seconds(self) -> float | None:
         """CPU seconds of the thread that samples counters; None without one."""
-        sampler = self.meter.sampler
+        sampler = self._meter.sampler if self._meter is not None else None
         return sampler.cpu_seconds if sampler is not None else None
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from greenbench.errors import UnavailableError
 from greenbench.pipeline import Pipeline
 from greenbench.results.record import Json, cell_record
-from greenbench.run.cell_result import sentence, summarise, summarise_function
+from greenbench.run.cell_result import inputs_of, sentence, summarise, summarise_function
 from greenbench.run.doubts import lacking
 from greenbench.run.reference_kernel import KernelRuns
 from greenbench.run.rounds import Benchmark, FunctionTarget, Rounds
@@ -93,7 +93,12 @@ def measure_cell(
     run.rounds += session.memory.runs.placed(rounds.finished, cell)
     run.kernels.append(kernel)
     result = summarise(
-        run.rounds, pipeline=pipeline, kernels=run.kernels, memory=session.memory, error=error
+        run.rounds,
+        cell=cell,
+        inputs=inputs_of(pipeline, run.rounds),
+        kernels=run.kernels,
+        memory=session.memory,
+        error=error,
     )
     return CellOutcome(result=result, record=cell_record(result, cell.options), error=error)
 

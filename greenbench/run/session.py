@@ -75,7 +75,7 @@ class Session:
         self.offered += [cell.id for cell in cells]
         return cells
 
-    def check(self, selected: Sequence[Cell]) -> None:
+    def check(self, selected: Sequence[Cell], sources: Sequence[Path] = ()) -> None:
         """Find contradicting options and an unfit results folder; raises UsageError."""
         self.selected = tuple(selected)
         if not selected:  # plain functions leave no results file
@@ -84,6 +84,7 @@ class Session:
         for task in self.tasks:
             self.inputs(task)
         self.results.check_folder({cell.variant for cell in selected})
+        self.results.state_conditions(selected, sources)
 
     @property
     def tasks(self) -> list[str]:
@@ -143,16 +144,15 @@ class Session:
         Returns warnings, which go into the results files too; raises OSError if these cannot be
         written.
         """
-        if not self.instruments.opened:
+        if not (self.instruments.opened or self.results.continues):
             return ()
         with self.instruments:
             warnings = tuple(self.messages.kept)
             if self._warm and not hurry:
                 warnings += self.instruments.measure_idle_again()
             sampler_seconds = self.instruments.sampler_seconds
-        if self._warm:
-            end = {"in_a_hurry": hurry, "sampler_cpu_seconds": sampler_seconds}
-            self.results.conclude(conclusion={"doubts": list(warnings), **end})
+        end = {"in_a_hurry": hurry, "sampler_cpu_seconds": sampler_seconds}
+        self.results.conclude(conclusion={"doubts": list(warnings), **end})
         return warnings
 
 

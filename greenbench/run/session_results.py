@@ -6,11 +6,15 @@ import functools
 import shlex
 import sys
 import uuid
+from datetime import datetime
 from typing import TYPE_CHECKING
 
-from greenbench.errors import UnavailableError
+import psutil
+
+from greenbench.errors import UnavailableError, UsageError
 from greenbench.results import files
 from greenbench.results.record import Json, builtin
+from greenbench.run.conditions import conditions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
     from greenbench.experiment.settings import Settings
     from greenbench.options import Options
     from greenbench.run.instruments import Instruments
+    from greenbench.types import Cell
 
 
 class SessionResults:
@@ -41,10 +46,42 @@ class SessionResults:
         self._options = options
         self._started = files.now_stamp()
         self._recorder: files.Recorder | None = None
+        self._continued: Json | None = None
+        self._environment: Json | None = None
+        self.conditions: Json = {}
+        """What a session that continues this one must share with it."""
 
     def check_folder(self, variants: Iterable[str]) -> None:
         """Raise UsageError if the results folder cannot take the results of ``variants``."""
         files.check_folder(self._settings.results, variants)
+
+    def state_conditions(self, cells: Sequence[Cell], sources: Iterable[Path]) -> None:
+        """Note what is measured; ``sources`` are the suite's files. Raises UsageError."""
+        try:
+            self.conditions = conditions(self._settings, cells, self._root, sources)
+        except OSError as error:
+            raise UsageError(f"{error.filename}: cannot be read ({error.strerror})") from error
+
+    @property
+    def continues(self) -> bool:
+        """Whether the files are those of another session, which died."""
+        return self._continued is not None
+
+    def resume(self, session: Json, environment: Json, continued: Mapping[Path, Json]) -> None:
+        """Continue the files of a ``session`` that died. Raises UsageError."""
+        self._continued, self._environment = session, environment
+        session["process"] = _own_process()
+        self._started = datetime.fromisoformat(session["started"])
+        for file in continued.values():
+            file["session"] = session
+        try:
+            files.remove_half_written(self._settings.results, session["process"]["started_s"])
+            self._opened().adopt(continued)
+        except OSError as error:
+            raise UsageError(
+                f"--green-resume: a results file in {self._settings.results} cannot be written "
+                f"({error.strerror or error}); free or mend the folder"
+            ) from error
 
     def note(self, facts: Json) -> None:
         """Add ``facts`` to the circumstances, before the first cell is written."""
@@ -81,22 +118,42 @@ class SessionResults:
     @functools.cached_property
     def header(self) -> Json:
         """The circumstances of the session, as its files state them."""
-        from greenbench.machine.environment import describe
-
         changes = {task: dict(sizes) for task, sizes in self._settings.size.items()}
-        environment = builtin(describe(self._root, self._instruments.gpus))
         return {
             "profile": self._settings.profile,
             "profile_changes": changes,
-            "session": {
-                "id": uuid.uuid4().hex,
-                "argv": shlex.join(["pytest", *sys.argv[1:]]),
-                "started": self._started.isoformat().replace("+00:00", "Z"),
-            },
-            "environment": {"device": self._instruments.device, **environment},
+            "session": self._continued or self._new_session(),
+            "environment": self._environment or self.describe_machine(),
+        }
+
+    def describe_machine(self) -> Json:
+        """Return the machine and the versions, as results files state them."""
+        from greenbench.machine.environment import describe
+
+        described = builtin(describe(self._root, self._instruments.gpus))
+        return {"device": self._instruments.device, **described}
+
+    def _new_session(self) -> Json:
+        return {
+            "id": uuid.uuid4().hex,
+            "argv": shlex.join(["pytest", *sys.argv[1:]]),
+            "started": stated_time(self._started),
+            "process": _own_process(),
+            "conditions": self.conditions,
         }
 
     def _opened(self) -> files.Recorder:
         if self._recorder is None:
             self._recorder = files.Recorder(self._settings.results, self._started, self.header)
         return self._recorder
+
+
+def stated_time(moment: datetime) -> str:
+    """Return a time in UTC in ISO 8601, as results files state it."""
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def _own_process() -> Json:
+    """Return what tells whether the session still runs: its process and when that started."""
+    process = psutil.Process()
+    return {"pid": process.pid, "started_s": process.create_time()}

@@ -1,0 +1,102 @@
+"""Finds the sessions in a results folder that did not come to their end."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+from greenbench.errors import UsageError
+from greenbench.results.json_files import read_json
+from greenbench.results.loading import parsed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from greenbench.results.record import Json
+
+SAME_START_S = 1.0
+"""Two readings of when a process started differ by less, also after the clock was set."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedSession:
+    """One session by its results files, which are valid, and say what it measured under."""
+
+    id: str
+    started: str
+    """In ISO 8601."""
+    files: dict[Path, Json]
+
+    @property
+    def any_file(self) -> Json:
+        """One of its files: all state the same circumstances."""
+        return next(iter(self.files.values()))
+
+    @property
+    def session(self) -> Json:
+        """What its files say of the session itself."""
+        facts: Json = self.any_file["session"]
+        return facts
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether it died, or was interrupted, before its end."""
+        ends = [file.get("conclusion") for file in self.files.values()]
+        return any(not end or end.get("in_a_hurry") for end in ends)
+
+    @property
+    def running_as(self) -> int | None:
+        """The id of its process, if that still runs on this machine."""
+        process = self.session.get("process") or {}
+        pid = process.get("pid")
+        if pid in (None, os.getpid()):  # a process may run several sessions, one after the other
+            return None
+        try:
+            started = psutil.Process(pid).create_time()
+        except psutil.Error:  # it has ended
+            return None
+        return int(pid) if abs(started - process["started_s"]) < SAME_START_S else None
+
+
+def saved_sessions(folder: Path) -> list[SavedSession]:
+    """Return the sessions that can be continued or came to their end, oldest first.
+
+    Files that are damaged, and those of versions that did not record conditions, are passed over.
+    Raises UsageError if the folder cannot be listed.
+    """
+    try:
+        paths = sorted(path for path in folder.iterdir() if path.match("V*_*Z.json"))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise UsageError(
+            f"--green-resume: {folder} cannot be listed ({error.strerror}); mend it, or leave the "
+            "option out"
+        ) from error
+    files: dict[str, dict[Path, Json]] = {}
+    for path in paths:
+        file = _file(path)
+        if file is not None:
+            files.setdefault(file["session"]["id"], {})[path] = file
+    sessions = []
+    for name, own in files.items():
+        started = next(iter(own.values()))["session"]["started"]
+        sessions.append(SavedSession(id=name, started=started, files=own))
+    return sorted(sessions, key=lambda session: session.started)
+
+
+def _file(path: Path) -> Json | None:
+    try:
+        data: Any = read_json(path)
+        parsed(data, str(path))
+    except (ValueError, UsageError):  # no file of a session that could be continued
+        return None
+    session = data.get("session") or {}
+    conditions = session.get("conditions")
+    if not isinstance(conditions, dict) or set(conditions) != {"options", "cells", "code"}:
+        return None
+    file: Json = data
+    return file if session.get("id") and session.get("started") else None

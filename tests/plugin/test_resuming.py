@@ -1,0 +1,246 @@
+"""Sessions that die and are continued by ``--green-resume``: nothing lost, nothing doubled."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import stub_suite
+from stub_suite import run_here
+
+from greenbench.results.loading import load
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+ROUNDS = ("--green-rounds=3",)
+PLACES = {
+    "T2-V0_baseline": [(0, 0), (1, 5), (2, 6)],
+    "T2-V1_fast": [(0, 1), (1, 4), (2, 7)],
+    "T2-V10_capped": [(0, 2), (1, 3), (2, 8)],
+}
+"""Block and position of each round of an undisturbed session."""
+SELECTED = "T2-V1_fast was selected and is not;*"
+VARYING = ("rounds", "energy", "stages", "efficiency", "yardstick", "doubts", "work")
+"""What a record has of times, joules and memory, which no two sessions share."""
+
+
+def files(folder: Path) -> dict[str, dict]:
+    """Return the results files of a suite, by their names; all of them are valid."""
+    found = {}
+    for path in sorted((folder / "results").glob("*.json")):
+        load(path)
+        found[path.name] = json.loads(path.read_text())
+    return found
+
+
+def cells(folder: Path) -> dict[str, dict]:
+    """Return all records of a suite by their ids; none stands in two files."""
+    records = [record for file in files(folder).values() for record in file["cells"]]
+    by_id = {record["id"]: record for record in records}
+    assert len(by_id) == len(records)
+    return by_id
+
+
+def places(record: dict) -> list[tuple[int, int]]:
+    """Return block and position of each round."""
+    return [(one_round["block"], one_round["position"]) for one_round in record["rounds"]]
+
+
+@pytest.fixture(scope="module")
+def died(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Kill a session in its second block, once V10 has two rounds, V1 and V0 one."""
+    folder = tmp_path_factory.mktemp("died")
+    stub_suite.write(folder)
+    stub_suite.run(folder, *ROUNDS, STUB="T2-V1_fast=kill", STUB_ROUND="1")
+    assert [len(cell["rounds"]) for cell in cells(folder).values()] == [1, 2, 1]
+    return folder
+
+
+@pytest.fixture
+def suite(died: Path, pytester: pytest.Pytester) -> pytest.Pytester:
+    """Return a copy of the session that died."""
+    shutil.copytree(died, pytester.path, dirs_exist_ok=True, copy_function=shutil.copy2)
+    return pytester
+
+
+def test_a_session_that_died_is_continued(suite: pytest.Pytester) -> None:
+    """Whole blocks stay as they are, the half block is measured again, files keep their names."""
+    before = files(suite.path)
+    first_rounds = {cell["id"]: cell["rounds"][0] for cell in cells(suite.path).values()}
+    output = run_here(suite, *ROUNDS, "--green-resume", "--benchmark-json=run.json", "-v")
+    output.assert_outcomes(passed=6)
+    text = " ".join(" ".join(output.outlines).split())
+    assert text.count("3 rounds of 3 cells; measured again: 1 round of a block that was") == 2
+    after = files(suite.path)
+    assert list(after) == list(before)
+    for name, file in after.items():
+        session = file["session"]
+        assert session["id"] == before[name]["session"]["id"]
+        assert [note["rounds_taken_over"] for note in session["resumed"]] == [3]
+        assert file["conclusion"]["in_a_hurry"] is False
+    for cell in cells(suite.path).values():
+        assert places(cell) == PLACES[cell["id"]]
+        assert cell["rounds"][0] == first_rounds[cell["id"]]
+        assert (cell["seeds"], cell["outcome"]) == ([0, 1, 2], "passed")
+        assert len(cell["yardstick"]["runs"]) == 3
+        assert not any("several times" in doubt for doubt in cell["doubts"])
+
+
+def test_pytest_benchmark_saves_rounds_that_were_taken_over(suite: pytest.Pytester) -> None:
+    """Each cell is one row under its usual id, with the seconds of every round."""
+    run_here(suite, *ROUNDS, "--green-resume", "--benchmark-json=run.json")
+    rows = json.loads((suite.path / "run.json").read_text())["benchmarks"]
+    assert [row["fullname"].split("[")[1] for row in rows] == [f"{cell}]" for cell in PLACES]
+    for row in rows:
+        record = row["extra_info"]["greenbench"]
+        assert row["stats"]["rounds"] == 3
+        assert row["stats"]["data"][0] == record["rounds"][0]["seconds"]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"option": "--green-rounds=4"}, "--green-rounds was 3 and is 4;*"),
+        ({"option": "--green-seed=1"}, "--green-seed was 0 and is 1*"),
+        (
+            {"option": "--deselect=bench/test_vulnerability.py::test_vulnerability[T2-V1_fast]"},
+            SELECTED,
+        ),
+        ({"file": "variants/V1_fast/config.yaml", "text": "  finetune: false\n"}, "*finetune*"),
+        ({"file": "bench/test_vulnerability.py", "text": "# changed\n"}, "files of greenbench or*"),
+    ],
+)
+def test_other_conditions_are_refused_and_named(
+    suite: pytest.Pytester, change: dict, sentence: str
+) -> None:
+    """One sentence says what differs; nothing is measured, and the files stay as they are."""
+    before = files(suite.path)
+    if "file" in change:
+        with (suite.path / change["file"]).open("a") as file:
+            file.write(change["text"])
+    output = run_here(suite, *ROUNDS, "--green-resume", *[o for o in [change.get("option")] if o])
+    assert output.ret == pytest.ExitCode.USAGE_ERROR
+    output.stderr.fnmatch_lines([f"*--green-resume: the session of * cannot be cont*: {sentence}"])
+    assert files(suite.path) == before
+
+
+def test_one_block_alone_is_not_continued(suite: pytest.Pytester) -> None:
+    """The sentence says what to leave out."""
+    output = run_here(suite, *ROUNDS, "--green-resume", "--green-block=2")
+    assert output.ret == pytest.ExitCode.USAGE_ERROR
+    output.stderr.fnmatch_lines(["*--green-block=2: a session of one block is not continued*"])
+
+
+def test_changed_data_are_refused(suite: pytest.Pytester) -> None:
+    """The data of the user are compared by their hash, not by their path."""
+    rows = "".join(f"int f{i}(int a) {{ return a + {i}; }},{i % 2}\n" for i in range(80))
+    (suite.path / "mine.csv").write_text(f"func,label\n{rows}")
+    for path in (suite.path / "results").glob("*.json"):
+        file = json.loads(path.read_text())
+        file["session"]["conditions"]["options"]["data"] = {"T2": "mine.csv"}
+        path.write_text(json.dumps(file))
+    output = run_here(suite, *ROUNDS, "--green-resume", "--green-data=T2=mine.csv")
+    assert output.ret == pytest.ExitCode.USAGE_ERROR
+    output.stderr.fnmatch_lines(["*--green-resume: the data of T2 changed*sha256 was 000*"])
+
+
+def test_a_finished_session_is_not_continued(suite: pytest.Pytester) -> None:
+    """Once a session came to its end, the option measures everything, and says so."""
+    run_here(suite, *ROUNDS, "--green-resume")
+    output = run_here(suite, *ROUNDS, "--green-resume")
+    output.assert_outcomes(passed=9)
+    output.stdout.fnmatch_lines(["greenbench: --green-resume: no unfinished session in *"])
+    assert len(files(suite.path)) == 6
+
+
+def test_a_session_that_died_at_its_very_end_is_only_concluded(suite: pytest.Pytester) -> None:
+    """Nothing runs; table and files are there, and the exit code is 0."""
+    run_here(suite, *ROUNDS, "--green-resume")
+    for path in (suite.path / "results").glob("*.json"):
+        path.write_text(json.dumps({**json.loads(path.read_text()), "conclusion": None}))
+    output = run_here(suite, *ROUNDS, "--green-resume")
+    assert output.ret == 0
+    output.stdout.fnmatch_lines(["*9 rounds of 3 cells", "T2 V1 *", "wrote results/V1_fast_*"])
+    assert all(file["conclusion"] for file in files(suite.path).values())
+
+
+def test_a_failed_cell_stays_failed(pytester: pytest.Pytester) -> None:
+    """It is not measured again, and the exit code is that of an undisturbed session."""
+    stub_suite.write(pytester.path)
+    faults = "T2-V1_fast=assert,T2-V10_capped=kill"
+    stub_suite.run(pytester.path, *ROUNDS, STUB=faults, STUB_ROUND="1")
+    output = run_here(pytester, *ROUNDS, "--green-resume")
+    assert output.ret == pytest.ExitCode.TESTS_FAILED
+    output.assert_outcomes(passed=4)
+    output.stdout.fnmatch_lines(["! T2-V1_fast failed before --green-resume (failed), and is not*"])
+    assert [len(cell["rounds"]) for cell in cells(pytester.path).values()] == [3, 3, 1]
+
+
+def test_cells_of_one_round_are_taken_over_one_by_one(pytester: pytest.Pytester) -> None:
+    """There are no blocks then: whatever cell ended is kept."""
+    stub_suite.write(pytester.path)
+    stub_suite.run(pytester.path, STUB="T2-V10_capped=kill")
+    run_here(pytester, "--green-resume").assert_outcomes(passed=1)
+    assert [len(cell["rounds"]) for cell in cells(pytester.path).values()] == [1, 1, 1]
+
+
+# --- SIGKILL at random moments --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kills", [2, pytest.param(20, marks=pytest.mark.slow)])
+def test_a_session_survives_sigkill_at_random_moments(tmp_path: Path, kills: int) -> None:
+    """Its files are always valid, whole blocks stay, and the last ones are an undisturbed run's."""
+    rounds = f"--green-rounds={kills + 1}"
+    stub_suite.write(tmp_path)
+    whole = 0
+    for moment in _moments(kills):
+        _killed(tmp_path, rounds, moment)
+        counts = [len(cell["rounds"]) for cell in cells(tmp_path).values()]
+        now = min(counts) if len(counts) == len(PLACES) else 0
+        assert now >= whole
+        whole = now
+    assert stub_suite.run(tmp_path, rounds, "--green-resume").ret == 0
+    assert not list((tmp_path / "results").glob(".*"))
+    undisturbed = tmp_path / "undisturbed"
+    undisturbed.mkdir()
+    stub_suite.write(undisturbed)
+    stub_suite.run(undisturbed, rounds)
+    expected = cells(undisturbed)
+    assert len(files(tmp_path)) == len(files(undisturbed))
+    for name, cell in cells(tmp_path).items():
+        assert places(cell) == places(expected[name])
+        assert _lasting(cell) == _lasting(expected[name])
+
+
+def _moments(kills: int) -> Iterator[float]:
+    """Yield how many seconds a session may live after it has told what it takes over."""
+    for _ in range(kills):
+        yield random.uniform(0, 1.2)
+
+
+def _killed(folder: Path, rounds: str, moment: float) -> None:
+    """Continue the session, and kill it after so many seconds of measuring."""
+    command = [*stub_suite.PYTEST, "bench", rounds, "--green-resume"]
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("greenbench: ") and "rounds;" not in line:
+                break
+        time.sleep(moment)
+        process.kill()
+
+
+def _lasting(cell: dict[str, Any]) -> dict[str, Any]:
+    """Return what two sessions share of a cell's record."""
+    return {key: value for key, value in cell.items() if key not in VARYING}
