@@ -70,7 +70,7 @@ def check_mean_scores(quality: Mapping[str, Metric], rounds: Sequence[Round], pl
             if score is not None and score.value is not None:
                 values.append(score.value)
         if 0 < len(values) < len(rounds):
-            continue  # today None; files of an earlier greenbench have the mean of the others
+            continue  # files of an earlier greenbench have the mean of the others: read as unknown
         mean = statistics.fmean(values) if values else None
         if not _equal(metric.value, mean):
             stated, computed = _shown(metric.value), _shown(mean)

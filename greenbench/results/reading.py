@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from greenbench.results import consistency, parsing
 from greenbench.results.fields import Fields
-from greenbench.stats.over_seeds import DEGENERATE
+from greenbench.stats.over_seeds import DEGENERATE, known_in_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -251,7 +251,7 @@ def _cell(record: object, origin: str) -> CellRecord:
         status=_status(fields),
         outcome=fields.optional_text("outcome"),
         rounds=rounds,
-        quality=quality,
+        quality=known_in_all(quality, rounds),
         energy=parsing.quantities(fields.fields("energy")),
         efficiency=parsing.quantities(fields.fields("efficiency")),
         data=_data(fields.fields("data")),

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from greenbench.stats.student import quantile
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from greenbench.types import Metric, Round
 
@@ -41,6 +41,18 @@ def mean_quality(rounds: Sequence[Round]) -> dict[str, Metric]:
             mean = replace(mean, value=None, low=None, high=None, reason=reason)
         means[name] = mean
     return means
+
+
+def known_in_all(quality: Mapping[str, Metric], rounds: Sequence[Round]) -> dict[str, Metric]:
+    """Return ``quality`` with None for scores that some of the rounds lack.
+
+    Earlier versions stored the mean of the other rounds.
+    """
+    known = dict(quality)
+    for name, mean in mean_quality(rounds).items():
+        if name in known and mean.value is None:
+            known[name] = mean
+    return known
 
 
 def _by_name(rounds: Sequence[Round]) -> dict[str, list[Metric]]:

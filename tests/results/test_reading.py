@@ -50,6 +50,17 @@ def test_a_record_that_contradicts_itself_is_refused(change: Any, sentence: str)
     assert message.endswith("the record contradicts itself and is no evidence; measure it again")
 
 
+def test_a_stored_mean_of_the_rounds_that_have_a_score_is_unknown() -> None:
+    """Earlier versions stored it; no gate passes on it, whatever value stands there."""
+    record, _, _ = raw_cell(joules=(100.0, 110.0, 105.0))
+    record["quality"]["mcc"] = {"value": 0.99, "n": 100}
+    record["rounds"][0]["quality"] = {"mcc": {"value": 0.3, "n": 100}}
+    record["rounds"][1]["quality"] = {"mcc": {"value": None, "n": 0, "reason": "one class only"}}
+    read = CellRecord.of(record)
+    assert read.score("mcc") is None
+    assert read.quality["mcc"].reason == "mcc is unknown in 2 of 3 rounds: one class only"
+
+
 @pytest.mark.parametrize(
     ("change", "place"),
     [
