@@ -1,9 +1,9 @@
 """How many rounds would settle an inconclusive verdict.
 
 So many that the observed change, or one of 10 % if that is smaller, is detected with a power of
-95 %: a change observed in few rounds is itself uncertain. For the same reason the spread of rounds
-is taken at its upper 90 % bound, and the level is the one that Holm's correction leaves to the
-first of the gate's cells.
+95 %: a change observed in few rounds is itself uncertain. Where no number of rounds does that, the
+observed change alone counts. The spread of rounds is taken at its upper 90 % bound, and the level
+is the one that Holm's correction leaves to the first of the gate's cells.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ def rounds_needed(estimate: Estimate, cells: int) -> int | None:
 
     None if more than ``MOST`` would, or if more rounds would not help.
     """
-    return _enough(estimate, min(abs(estimate.margin), estimate.planned or math.inf), cells)
+    observed = abs(estimate.margin)
+    careful = _enough(estimate, min(observed, estimate.planned or math.inf), cells)
+    return careful or _enough(estimate, observed, cells)
 
 
 def rounds_worth(estimate: Estimate, cells: int) -> int | None:

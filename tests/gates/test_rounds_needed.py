@@ -69,6 +69,13 @@ def test_too_close_to_the_threshold_ten_percent_is_planned_for() -> None:
     assert rounds_worth(one(1e-5), 1) < MOST
 
 
+def test_a_large_change_is_settled_where_one_of_ten_percent_would_not_be() -> None:
+    """Two noisy rounds far beyond the threshold: 2,000 are too few for 10 %, not for this."""
+    noisy = one(1.5, spread=0.3, rounds=2)
+    assert rounds_worth(noisy, 1) is None
+    assert 2 < rounds_needed(noisy, 1) < MOST
+
+
 @pytest.mark.parametrize("fixed", [0.03, 0.1])
 def test_no_rounds_help_against_drift(fixed: float) -> None:
     """The drift of the machine stays, however many rounds there are."""
