@@ -341,7 +341,8 @@ def resolve_settings(
         raw = RawOption(known.flag, value, tasks=tasks, models=models, root=root)
         try:
             if _is_empty(typed):
-                raise raw.error("give a value, or leave the option out")
+                typed_alone = replace(raw, value=typed)
+                raise typed_alone.error("give a value, or leave the option out")
             values[known.field] = known.parse(raw)
         except UsageError as error:
             problems.append(str(error))

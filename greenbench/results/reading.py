@@ -221,8 +221,9 @@ def baseline_of(cell: CellRecord, cells: Iterable[CellRecord]) -> CellRecord | N
 def run_record(data: Fields, origin: str) -> RunRecord:
     """Read a whole results file; raises UsageError where it is malformed or holds a cell twice."""
     cells: dict[str, CellRecord] = {}
-    for inner in data.each("cells", Fields.whole):
-        cell = CellRecord.of(inner, origin)
+    for inner in data.each("cells", lambda fields: fields):
+        inner.text("id")  # without one, its place in the list is its name
+        cell = CellRecord.of(inner.whole(), origin)
         if cell.id in cells:
             data.refuse(f"{cell.id} twice", "each cell once")
         cells[cell.id] = cell

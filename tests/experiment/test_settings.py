@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,6 +78,13 @@ def test_an_empty_value_is_a_usage_error(tmp_path: Path, option: Option, empty: 
     typed = [empty] if option.repeatable else empty
     with pytest.raises(Disagreements, match=f"{option.flag}: found .*; give a value, or leave"):
         resolve(tmp_path, **{option.field: typed})
+
+
+def test_an_empty_gate_is_named_without_those_of_pyproject(tmp_path: Path) -> None:
+    """The message shows what was typed."""
+    (tmp_path / "pyproject.toml").write_text('[tool.greenbench]\ngate = ["time <= 1"]\n')
+    with pytest.raises(Disagreements, match=re.escape("--green-gate: found [''];")):
+        resolve(tmp_path, gate=[""])
 
 
 def test_settings_are_those_of_the_nearest_file_that_has_some(tmp_path: Path) -> None:

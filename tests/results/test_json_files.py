@@ -132,6 +132,7 @@ def test_a_file_that_grows_while_it_is_read_has_an_end() -> None:
         ({"schema": 0}, "found schema 0, expected one from 1 to"),
         ({"schema": True}, "schema: found True, expected a whole number"),
         ({"schema": SCHEMA + 1}, "update greenbench"),
+        ({"cells": [{}]}, "main.json.cells[0].id: found None, expected a text"),
     ],
 )
 def test_a_header_of_another_form_is_refused(changed: dict[str, Any], sentence: str) -> None:
