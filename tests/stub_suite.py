@@ -5,7 +5,8 @@
 fixed probabilities. Environment variables change what a cell does:
 
 - ``STUB`` names a cell and its fault, one of raise, kill, interrupt, assert, exit (by
-  ``os._exit(0)``), stop (by ``pytest.exit`` with 0), exec (another program takes the process):
+  ``os._exit(0)``), ctrl-c (a signal to the process group, which must be its own) and
+  ctrl-c-twice, stop (by ``pytest.exit`` with 0), exec (another program takes the process):
   ``T2-V1_fast=raise``
 - ``STUB_ROUND`` is the round, from 0, in which kill happens; without it in every one
 - ``STUB_ROWS`` is the number of test rows, ``STUB_RIGHT`` the share of them that a cell gets right:
@@ -139,6 +140,10 @@ class StubToggles:
             raise ValueError("the stub fails here\\nand says more")
         if self.fault == "kill" and self.seed == int(os.environ.get("STUB_ROUND", self.seed)):
             os.kill(os.getpid(), signal.SIGKILL)
+        if self.fault in ("ctrl-c", "ctrl-c-twice"):
+            os.killpg(0, signal.SIGINT)
+        if self.fault == "ctrl-c-twice":
+            os.killpg(0, signal.SIGINT)
         if self.fault == "interrupt":
             raise KeyboardInterrupt
         if self.fault == "exit":
@@ -309,6 +314,7 @@ def process(folder: Path, *command: str, **variables: str) -> pytest.RunResult:
         check=False,
         capture_output=True,
         text=True,
+        start_new_session=True,
     )
     output, errors = done.stdout.splitlines(), done.stderr.splitlines()
     return pytest.RunResult(done.returncode, output, errors, duration=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -54,7 +55,12 @@ def run(options: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "ending")
         environment = {**os.environ, ending.VARIABLE: str(file)}
-        done = subprocess.run(command, check=False, env=environment)  # noqa: S603  the user's own call
+        # Ctrl-C reaches pytest too, which ends by itself; a handler is not inherited, SIG_IGN is.
+        previous = signal.signal(signal.SIGINT, lambda _number, _frame: None)
+        try:
+            done = subprocess.run(command, check=False, env=environment)  # noqa: S603  the user's own call
+        finally:
+            signal.signal(signal.SIGINT, previous)
         status, problem = ending.verified(done.returncode, file)
     if problem:
         print_to_stderr(f"greenbench run: {problem}")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from greenbench.data.models.checkpoints import Checkpoint
     from greenbench.machine.energy.meter import Meter
     from greenbench.pipeline import Pipeline
+    from greenbench.plugin.suite import Suite
     from greenbench.run.measure import CellOutcome
     from greenbench.stages.system import System
     from greenbench.stages.toggles import Toggles
@@ -134,17 +135,34 @@ def _measured(
     request: pytest.FixtureRequest, benchmark: Any, target: Any, rounds: int
 ) -> CellOutcome:
     from greenbench.pipeline import Pipeline
-    from greenbench.run.measure import measure_cell, measure_function
+    from greenbench.run.measure import measure_function
 
     suite = suite_of(request.config)
     session, say = suite.session, suite.progress.say
     try:
         if isinstance(target, Pipeline):
-            return measure_cell(target, benchmark, session, say)
+            return _measured_whole(request, target, benchmark, suite)
         name = request.node.nodeid  # tests of two files may have one name
         return measure_function(target, benchmark, session, say, name=name, rounds=rounds)
     finally:
         say("")
+
+
+def _measured_whole(
+    request: pytest.FixtureRequest, pipeline: Pipeline, benchmark: Any, suite: Suite
+) -> CellOutcome:
+    """Measure a cell, or a round of it; the first Ctrl-C ends the session afterwards."""
+    from greenbench.run.measure import measure_cell
+    from greenbench.run.stopping import REASON
+
+    session, progress = suite.session, suite.progress
+    stop = session.memory.stop
+    try:
+        with stop.deferred(progress.announce):
+            return measure_cell(pipeline, benchmark, session, progress.say)
+    finally:
+        if stop.made:
+            request.session.shouldstop = REASON
 
 
 def _keep(request: pytest.FixtureRequest, benchmark: Any, outcome: CellOutcome) -> None:

@@ -11,6 +11,7 @@ from greenbench.run.doubts import doubts_of
 from greenbench.run.effects import Outputs, effect_of
 from greenbench.run.efficiency import efficiency, stages
 from greenbench.run.reference_kernel import KernelRuns, ReferenceKernel
+from greenbench.run.stopping import StopRequest
 from greenbench.stats.over_seeds import DEGENERATE, collapsed, degenerate, mean_quality
 from greenbench.stats.uncertainty import energies
 from greenbench.types import CellResult
@@ -24,11 +25,12 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class SessionMemory:
-    """What a session remembers of its earlier cells."""
+    """What a session remembers of its earlier cells, and whether it is to end."""
 
     kernel: ReferenceKernel = field(default_factory=ReferenceKernel)
     runs: CellRuns = field(default_factory=CellRuns)
     outputs: Outputs = field(default_factory=Outputs)
+    stop: StopRequest = field(default_factory=StopRequest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

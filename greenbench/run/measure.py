@@ -74,6 +74,7 @@ def measure_cell(
         numbers=range(cell.rounds) if cell.block is None else (cell.block,),
         count=cell.rounds,
         say=pipeline.progress,
+        heed=session.memory.stop.heed,
     )
     kernel = KernelRuns()
     error: Exception | None = None

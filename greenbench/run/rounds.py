@@ -84,14 +84,19 @@ class Rounds:
         numbers: Sequence[int],
         count: int,
         say: Callable[[str], None],
+        heed: Callable[[], None] = lambda: None,
     ) -> None:
-        """Prepare the rounds ``numbers`` of ``count``; round i, from 0, has ``first_seed + i``."""
+        """Prepare the rounds ``numbers`` of ``count``; round i, from 0, has ``first_seed + i``.
+
+        ``heed`` is called before each round, and raises what keeps it from beginning.
+        """
         self._target = target
         self._meter = meter
         self._first_seed = first_seed
         self._numbers = numbers
         self._count = count
         self._say = say
+        self._heed = heed
         self._started = 0
         self.finished: list[Round] = []
 
@@ -108,6 +113,7 @@ class Rounds:
             self._teardown()
 
     def _setup(self) -> None:
+        self._heed()
         # A profiled call after the last round repeats that one.
         number = self._numbers[min(self._started, len(self._numbers) - 1)]
         self._started += 1
