@@ -47,6 +47,13 @@ def add_ci(commands: Commands) -> None:
         metavar="PYTHON",
         help="the interpreter of an environment with the base's dependencies, where they differ",
     )
+    parser.add_argument(
+        "--base-install",
+        default="",
+        metavar="ARGUMENTS",
+        help="how pip installs the base into an environment of its own (default: where its "
+        "dependencies differ, by its constraints.txt, requirements.txt and pyproject.toml)",
+    )
     parser.add_argument("--comment", type=Path, metavar="FILE", help="write a comment in Markdown")
     parser.add_argument("--junit", type=Path, metavar="FILE", help="write the verdicts as JUnit")
     parser.add_argument(
@@ -82,6 +89,7 @@ def ci(options: argparse.Namespace) -> int:
         results=options.results,
         pytest_arguments=options.pytest_arguments,
         base_python=options.base_python,
+        base_install=options.base_install,
         python=sys.executable,
     )
     outcome = measure_change(request, print_to_stderr)

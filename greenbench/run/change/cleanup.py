@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
     from types import FrameType, TracebackType
 
 GRACE_S = 10.0
@@ -63,13 +63,32 @@ class Workspace:
             self._cleaner.stdout.readline()  # it ignores signals from now on
         return self
 
-    def watch(self, process: subprocess.Popen[bytes]) -> None:
-        """Name the session to end with the job; it leads a process group of its own."""
-        self._tell(process.pid)
+    def run(
+        self,
+        command: Sequence[str],
+        *,
+        folder: Path,
+        log: Path,
+        environment: Mapping[str, str] | None = None,
+    ) -> int:
+        """Run a command whose output goes into a file; return its exit code.
 
-    def forget(self) -> None:
-        """Say that the session has ended."""
+        It leads a process group of its own, which ends with the job.
+        """
+        with log.open("wb") as output:
+            process = subprocess.Popen(  # noqa: S603  the user's own tests and tools
+                command,
+                cwd=folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._tell(process.pid)
+        status = process.wait()
         self._tell(NOBODY)
+        return status
 
     def _tell(self, pid: int) -> None:
         stdin = self._cleaner.stdin if self._cleaner is not None else None

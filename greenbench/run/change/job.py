@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 import uuid
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from greenbench.errors import UsageError
 from greenbench.results import files
-from greenbench.run.change import judging, trees
+from greenbench.run.change import environments, judging, trees
 from greenbench.run.change.cleanup import Workspace, signals_end_the_job
 from greenbench.run.change.merging import merged
 from greenbench.run.change.sessions import BlockSession, Sessions, TreeSide
@@ -46,7 +45,9 @@ class ChangeRequest:
     results: Path
     pytest_arguments: Sequence[str]
     base_python: str
-    """An interpreter with the base's dependencies; empty if they are those of the change."""
+    """An interpreter with the base's dependencies; empty if none is there."""
+    base_install: str
+    """How pip installs the base into an environment of its own; empty if its files say so."""
     python: str
 
 
@@ -77,6 +78,13 @@ class ChangeOutcome:
         return any(verdict.fails(strict=self.rules.strict) for verdict in self.verdicts)
 
 
+class Sides(NamedTuple):
+    """Both sides of a job."""
+
+    base: TreeSide
+    head: TreeSide
+
+
 def measure_change(request: ChangeRequest, say: Callable[[str], None]) -> ChangeOutcome:
     """Measure a change and its base, and judge the change.
 
@@ -96,46 +104,71 @@ def measure_change(request: ChangeRequest, say: Callable[[str], None]) -> Change
     with signals_end_the_job(), Workspace(checkout.top) as workspace:
         tree = workspace.folder / "base"
         trees.add_worktree(checkout, tree)
-        base, head = _sides(request, checkout, tree)
-        arguments = request.pytest_arguments
-        sessions = Sessions(workspace, arguments, SETS * request.blocks)
-        _compile(base, head)
-        return _Job(request, checkout, base, head, sessions, say).outcome()
+        python, note = _base_python(request, checkout, workspace, tree, say)
+        sides = _sides(checkout, tree, request.python, python)
+        sessions = Sessions(workspace, request.pytest_arguments, SETS * request.blocks)
+        _compile(workspace, sides.base, sides.head)
+        outcome = _Job(request, checkout, sides, sessions, say).outcome()
+    return replace(outcome, notes=(*outcome.notes, note)) if note else outcome
 
 
-def _sides(request: ChangeRequest, checkout: Checkout, tree: Path) -> tuple[TreeSide, TreeSide]:
-    """Return base and head; raises UsageError if the base needs an environment of its own."""
-    differing = trees.other_dependencies(checkout, tree)
-    if differing and not request.base_python:
-        raise UsageError(
-            f"greenbench ci: {', '.join(differing)} of {checkout.base_name} states other "
-            "dependencies than the checkout, and this environment has the checkout's; install the "
-            "base's into another environment and name its interpreter by --base-python=PYTHON, or "
-            "name this one to measure both with the same packages"
-        )
+def _sides(checkout: Checkout, tree: Path, python: str, base_python: str) -> Sides:
+    """Return base and head, each with its tree and its interpreter."""
     base = TreeSide(
         name="base",
         label=checkout.base_name,
         tree=tree,
         place=checkout.place,
-        python=request.base_python or request.python,
+        python=base_python,
     )
     head = TreeSide(
         name="head",
         label="this session",
         tree=checkout.top,
         place=checkout.place,
-        python=request.python,
+        python=python,
     )
-    return base, head
+    return Sides(base, head)
 
 
-def _compile(*sides: TreeSide) -> None:
+def _base_python(
+    request: ChangeRequest,
+    checkout: Checkout,
+    workspace: Workspace,
+    tree: Path,
+    say: Callable[[str], None],
+) -> tuple[str, str]:
+    """Return the interpreter of the base, and a note if it is not that of the change.
+
+    Where the base states other dependencies, they are installed into an environment of its own.
+    Raises UsageError where nothing says how, or if that fails.
+    """
+    if request.base_python:
+        return request.base_python, f"the base ran with {request.base_python}"
+    differing = ", ".join(trees.other_dependencies(checkout, tree))
+    if not differing and not request.base_install:
+        return request.python, ""
+    project = tree / checkout.place
+    arguments = request.base_install or environments.install_arguments(project)
+    if not arguments:
+        raise UsageError(
+            f"greenbench ci: {differing} of {checkout.base_name} states other dependencies than "
+            "the checkout, and neither requirements.txt nor [project] in pyproject.toml says how "
+            "pip installs them; give pip's arguments by --base-install, or an interpreter with "
+            "the base's dependencies by --base-python"
+        )
+    say(f"the base gets an environment of its own: pip install {arguments}")
+    python = environments.build(workspace, project, arguments)
+    why = f", as {differing} differs" if differing else ""
+    return python, f"the base ran in an environment of its own{why}: pip install {arguments}"
+
+
+def _compile(workspace: Workspace, *sides: TreeSide) -> None:
     """Compile the modules of both trees, so that no measured import does; errors are pytest's."""
     for side in sides:
         command = [side.python, "-m", "compileall", "-q", "-x", r"[/\\]\.", str(side.tree)]
         try:
-            subprocess.run(command, check=False, capture_output=True)  # noqa: S603  Python's own tool
+            workspace.run(command, folder=side.tree, log=workspace.folder / "compileall.log")
         except OSError as error:
             raise UsageError(
                 f"--base-python={side.python}: it cannot be run ({error.strerror}); name an "
@@ -161,13 +194,12 @@ class _Job:
         self,
         request: ChangeRequest,
         checkout: Checkout,
-        base: TreeSide,
-        head: TreeSide,
+        sides: Sides,
         sessions: Sessions,
         say: Callable[[str], None],
     ) -> None:
         self._request, self._checkout = request, checkout
-        self._base, self._head = base, head
+        self._base, self._head = sides
         self._sessions = sessions
         self._say = say
         self._id = uuid.uuid4().hex
@@ -228,8 +260,6 @@ class _Job:
                 notes.append(f"a test of {session.side} failed in block {session.block + 1}")
         if self._checkout.base == self._checkout.head and not self._checkout.is_dirty:
             notes.append("base and change are the same commit: this is a comparison with itself")
-        if self._request.base_python:
-            notes.append("the base ran in an environment of its own, by --base-python")
         return notes
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import time
 from dataclasses import dataclass
@@ -132,20 +131,12 @@ class Sessions:
         command += [f"--green-rounds={self._most_rounds}", f"--green-block={block + 1}"]
         command += [f"--green-results={folder / 'results'}"]
         command += [f"--benchmark-json={folder / 'saved.json'}"]
-        with (folder / "log").open("wb") as log:
-            process = subprocess.Popen(  # noqa: S603  the user's own tests
-                command,
-                cwd=side.tree / side.place,
-                env=_environment(side, other, folder),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        self._workspace.watch(process)
-        status = process.wait()
-        self._workspace.forget()
-        return status
+        return self._workspace.run(
+            command,
+            folder=side.tree / side.place,
+            log=folder / "log",
+            environment=_environment(side, other, folder),
+        )
 
 
 def _environment(side: TreeSide, other: TreeSide, folder: Path) -> dict[str, str]:

@@ -135,13 +135,24 @@ def _pins(file: Path) -> list[str]:
     return pins
 
 
+def declares_project(folder: Path) -> bool:
+    """Whether the pyproject.toml of a folder describes a project that pip can install."""
+    return bool(_project(folder / "pyproject.toml"))
+
+
 def _declared(file: Path) -> list[object]:
-    """Return what a pyproject.toml says of dependencies; what cannot be read says nothing."""
+    """Return what a pyproject.toml says of dependencies."""
+    project = _project(file)
+    return [project.get(key) for key in DECLARATIONS]
+
+
+def _project(file: Path) -> dict[str, object]:
+    """Return ``[project]`` of a pyproject.toml; empty where it cannot be read."""
     try:
         project = tomllib.loads(file.read_text("utf-8")).get("project", {})
     except (OSError, ValueError):  # pytest itself says what is wrong with the file
-        project = {}
-    return [project.get(key) for key in DECLARATIONS]
+        return {}
+    return project if isinstance(project, dict) else {}
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 JOB = """
-import subprocess, sys, time
+import subprocess, sys, threading, time
 from pathlib import Path
 from greenbench.run.change.cleanup import Workspace, signals_end_the_job
 
@@ -26,9 +26,13 @@ project = Path(sys.argv[1])
 with signals_end_the_job(), Workspace(project) as workspace:
     tree = workspace.folder / "base"
     subprocess.run(["git", "-C", project, "worktree", "add", "-q", "--detach", tree], check=True)
-    session = subprocess.Popen([sys.executable, "-c", sys.argv[2]], start_new_session=True)
-    workspace.watch(session)
-    print(session.pid, flush=True)
+    log = workspace.folder / "log"
+    command = [sys.executable, "-c", "import os; print(os.getpid(), flush=True); " + sys.argv[2]]
+    run = threading.Thread(target=lambda: workspace.run(command, folder=tree, log=log), daemon=True)
+    run.start()
+    while not log.exists() or not log.read_text().endswith("\\n"):
+        time.sleep(0.01)
+    print(log.read_text(), end="", flush=True)
     if sys.argv[3] == "wait":
         time.sleep(600)
     if sys.argv[3] == "raise":

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
+import sysconfig
 import tempfile
+import zipfile
 from typing import TYPE_CHECKING, NamedTuple
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from greenbench.cli import main
+from greenbench.errors import UsageError
+from greenbench.run.change import environments
+from greenbench.run.change.cleanup import Workspace
 from tests.run.change.conftest import change, git, write_project
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 WORK = "time.process_time() + 0.02"
@@ -210,15 +216,107 @@ def test_a_base_that_runs_the_code_of_the_change_is_refused(
     assert "1 of its modules come from head, such as product (" in ended.errors
 
 
-def test_other_dependencies_of_the_base_are_refused(
+def test_other_dependencies_that_nothing_installs_are_refused(
     project: Path, ci: Callable[..., Ended]
 ) -> None:
-    """Its figures would be those of the change's packages; the worktree is gone again."""
+    """The base's figures would be those of the change's packages; the worktree is gone again."""
     (project / "constraints.txt").write_text("numpy==2.0\n")
     ended = ci()
     assert ended.status == 2
     assert "constraints.txt of main (" in ended.errors
-    assert "--base-python=PYTHON" in ended.errors
+    assert "--base-python" in ended.errors
+
+
+def test_the_interpreter_of_the_change_may_stand_for_both(
+    project: Path, ci: Callable[..., Ended]
+) -> None:
+    """It says that other pins do not matter; then the session's own error is the first one."""
+    (project / "constraints.txt").write_text("numpy==2.0\n")
+    ended = ci(f"--base-python={sys.executable}", "--", "bench/not_there.py")
+    assert ended.status == 2
+    assert "pytest ended with 4" in ended.errors
+
+
+def test_an_environment_that_cannot_be_made_is_an_error(
+    tmp_path: Path, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the end of the output; pip itself is not reached here."""
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with (
+        pytest.raises(UsageError, match=r"cannot be made \(pip install -e \.\); mend that"),
+        workspace_in(tmp_path, project) as workspace,
+    ):
+        environments.build(workspace, project, "-e .")
+
+
+@contextlib.contextmanager
+def workspace_in(folder: Path, project: Path) -> Iterator[Workspace]:
+    """Give a workspace whose cleaning process does not need the interpreter of this one."""
+    workspace = Workspace(project)
+    workspace.folder = folder
+    yield workspace
+
+
+@pytest.mark.parametrize(
+    ("files", "arguments"),
+    [
+        ({}, ""),
+        ({"constraints.txt": "a==1"}, ""),
+        ({"requirements.txt": "a"}, "-r requirements.txt"),
+        ({"pyproject.toml": "[project]\nname = 'a'\n"}, "-e ."),
+        ({"pyproject.toml": "[tool.pytest]\n"}, ""),
+        (
+            {"constraints.txt": "", "requirements.txt": "", "pyproject.toml": "[project]\na = 1\n"},
+            "-c constraints.txt -r requirements.txt -e .",
+        ),
+    ],
+)
+def test_a_base_is_installed_as_its_files_say(
+    tmp_path: Path, files: dict[str, str], arguments: str
+) -> None:
+    """Constraints alone install nothing."""
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    assert environments.install_arguments(tmp_path) == arguments
+
+
+@pytest.mark.slow
+def test_a_base_with_other_dependencies_gets_them(
+    tmp_path: Path, project: Path, ci: Callable[..., Ended]
+) -> None:
+    """Its sessions see another version of a package (one that nothing here imports)."""
+    wheel(tmp_path, "here", "1.0", f"import site; site.addsitedir({site_packages()!r})")
+    wheel(tmp_path, "peft", "0.0.1", "")
+    (project / "constraints.txt").write_text("peft==0.0.2\n")
+    install = f"--no-index --find-links {tmp_path} here peft==0.0.1"
+    arguments = [f"--base-install={install}", "--blocks=2", "--gate=flops <= saved"]
+    ended = ci(*arguments, "--comment=comment.md", "--", "-k", "V0")
+    assert ended.status == 0, ended.errors
+    note = "the base ran in an environment of its own, as constraints.txt differs: pip install "
+    assert note in (project / "comment.md").read_text()
+    (file,) = (project / "results").iterdir()
+    versions = {"base": set(), "head": set()}
+    for session in json.loads(file.read_text())["sessions"]:
+        packages = session["saved_run"]["greenbench"]["environment"]["packages"]
+        versions[session["side"]].add(packages.get("peft"))
+    assert versions == {"base": {"0.0.1"}, "head": {None}}
+
+
+def site_packages() -> str:
+    """Return the folder of the packages that this process uses."""
+    return sysconfig.get_path("purelib")
+
+
+def wheel(folder: Path, name: str, version: str, path_line: str) -> None:
+    """Write a package of which nothing but a line for Python's start is installed."""
+    info = f"{name}-{version}.dist-info"
+    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as file:
+        file.writestr(f"{name}.pth", path_line)
+        metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        file.writestr(f"{info}/METADATA", metadata)
+        tag = "Wheel-Version: 1.0\nGenerator: a test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        file.writestr(f"{info}/WHEEL", tag)
+        file.writestr(f"{info}/RECORD", "")
 
 
 def test_an_interpreter_that_is_not_there_is_refused(ci: Callable[..., Ended]) -> None:
