@@ -54,6 +54,12 @@ def add_ci(commands: Commands) -> None:
         help="how pip installs the base into an environment of its own (default: where its "
         "dependencies differ, by its constraints.txt, requirements.txt and pyproject.toml)",
     )
+    _add_files(parser)
+    parser.set_defaults(execute=ci)
+
+
+def _add_files(parser: argparse.ArgumentParser) -> None:
+    """Add what is written, and where."""
     parser.add_argument("--comment", type=Path, metavar="FILE", help="write a comment in Markdown")
     parser.add_argument("--junit", type=Path, metavar="FILE", help="write the verdicts as JUnit")
     parser.add_argument(
@@ -63,7 +69,6 @@ def add_ci(commands: Commands) -> None:
         metavar="DIR",
         help="where the JSON of both sides goes (default: results)",
     )
-    parser.set_defaults(execute=ci)
 
 
 def _whole(text: str) -> int:

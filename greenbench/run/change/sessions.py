@@ -31,6 +31,8 @@ OUR_OPTIONS = (
     "--green-strict",
     "--green-rounds",
     "--green-interleave",
+    "--green-resume",
+    "--green-until-sure",
     "--green-results",
     "--green-plan",
     "--benchmark-json",
