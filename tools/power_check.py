@@ -103,13 +103,25 @@ def states(random: np.random.Generator, count: int) -> Array:
 
 def one_switch(random: np.random.Generator, count: int) -> Array:
     """Return a state that begins or ends once in the session, 12 % away, and noise of 3 %."""
+    return switch_course(random, count) + white(random, count)
+
+
+def switch_course(random: np.random.Generator, count: int) -> Array:
+    """Return that state alone."""
     later = np.arange(count) >= random.integers(count)
-    return random.choice([-0.12, 0.12]) * later + white(random, count)
+    course: Array = random.choice([-0.12, 0.12]) * later
+    return course
 
 
 def drift(random: np.random.Generator, count: int) -> Array:
     """Return a linear drift of 10 % over the session, up or down, and noise of 3 %."""
-    return random.choice([-0.10, 0.10]) * np.arange(count) / count + white(random, count)
+    return drift_course(random, count) + white(random, count)
+
+
+def drift_course(random: np.random.Generator, count: int) -> Array:
+    """Return that drift alone."""
+    course: Array = random.choice([-0.10, 0.10]) * np.arange(count) / count
+    return course
 
 
 def warm_up(random: np.random.Generator, count: int) -> Array:

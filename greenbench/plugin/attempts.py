@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from greenbench.errors import GreenbenchError
 from greenbench.results.files import AGAIN, continues
 from greenbench.results.reading import CellRecord
+from greenbench.run.session_means import restate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,6 +49,26 @@ class Attempts:
             problem = str(error)  # the same after each round of a cell
             if problem not in self._summary.problems:
                 self._summary.problems.append(problem)
+
+    def restate_means(self) -> None:
+        """State the cells' means again, with the uncertainty that all rounds together show."""
+        cells = [record for record in self._summary.records if record.variant]
+        restate(cells, self._latest)
+        for cell in cells:
+            with contextlib.suppress(GreenbenchError):  # reported when the cell was kept
+                latest = CellRecord.of(self._latest[cell.id])
+                self._summary.records = _with_latest(self._summary.records, latest)
+
+    def write_means(self) -> None:
+        """Restate the means in the results files too; a failure is a problem of the session."""
+        self.restate_means()
+        try:
+            self._session.results.conclude()
+        except OSError as error:
+            self._summary.problems.append(
+                f"the results files have each cell's uncertainty by its own rounds alone: that by "
+                f"all rounds of the session could not be written ({error})"
+            )
 
 
 def _with_latest(records: Sequence[CellRecord], latest: CellRecord) -> list[CellRecord]:

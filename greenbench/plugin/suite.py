@@ -1,7 +1,8 @@
 """A pytest session that measures: its hooks, registered once the first cell is collected.
 
-The end of a session stands in ``pytest_sessionfinish``, in its order: release what was opened,
-judge the gates, write the verdicts, set the exit status.
+The end of a session stands in ``pytest_sessionfinish``, in its order: state the means again with
+the uncertainty that all rounds together show, release what was opened, judge the gates, write the
+verdicts, set the exit status.
 """
 
 from __future__ import annotations
@@ -50,8 +51,7 @@ class Suite:
         """Read matrix and settings; raises UsageError for what is wrong in them."""
         places = argument_paths(config) if experiment is None else [experiment.parent]
         self.session = Session(config.getoption, config.rootpath, experiment, variants, places)
-        settings = self.session.settings
-        self.summary = Summary(config.rootpath, verbose=settings.verbose)
+        self.summary = Summary(config.rootpath, verbose=self.session.settings.verbose)
         self.attempts = Attempts(self.session, self.summary)
         self.gatekeeper = Gatekeeper(
             self.session, lambda: compared(config), selection=selection_of(config)
@@ -117,6 +117,7 @@ class Suite:
     @pytest.hookimpl(optionalhook=True)
     def pytest_benchmark_update_json(self, output_json: Json) -> None:
         """Add to a saved run what its cells were measured in, and whether it failed a gate."""
+        self.attempts.restate_means()
         about = builtin(self.session.results.header)
         about["gates"] = self.judgement.record()
         output_json["greenbench"] = about
@@ -124,9 +125,10 @@ class Suite:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Release what was opened, judge, write the verdicts, and set the exit status."""
+        """Restate the means, release, judge, write the verdicts, and set the exit status."""
         if self.taken_over and session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
             session.exitstatus = pytest.ExitCode.OK  # all was measured before
+        self.attempts.write_means()
         self._release(hurry=session.exitstatus == pytest.ExitCode.INTERRUPTED)
         aborted = session.exitstatus > pytest.ExitCode.INTERRUPTED  # a wrong call, or a bug
         if runs_tests(session.config) and not aborted:

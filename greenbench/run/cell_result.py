@@ -9,11 +9,11 @@ from greenbench.errors import GreenbenchError
 from greenbench.run.blocks import CellRuns
 from greenbench.run.doubts import doubts_of
 from greenbench.run.effects import Outputs, effect_of
-from greenbench.run.efficiency import efficiency, stages
+from greenbench.run.efficiency import efficiency_values, stage_values
 from greenbench.run.reference_kernel import KernelRuns, ReferenceKernel
 from greenbench.run.stopping import StopRequest
 from greenbench.stats.over_seeds import DEGENERATE, collapsed, degenerate, mean_quality
-from greenbench.stats.uncertainty import energies
+from greenbench.stats.uncertainty import energies, means
 from greenbench.types import CellResult
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def summarise(
         model=inputs.model,
         data=inputs.data,
         checkpoint=inputs.checkpoint,
-        efficiency=efficiency(rounds) if rounds else {},
+        efficiency=means(efficiency_values(rounds)) if rounds else {},
         quality=mean_quality(rounds),
         effect=effect,
         without_effect=without_effect,
@@ -131,7 +131,7 @@ def _common(rounds: Sequence[Round], error: Exception | None) -> CommonParts:
         "status": status_of(rounds, error),
         "rounds": tuple(rounds),
         "energy": energies(windows) if windows else {},
-        "stages": stages(rounds),
+        "stages": {stage: means(values) for stage, values in stage_values(rounds).items()},
         "error": None if error is None else sentence(error),
     }
 

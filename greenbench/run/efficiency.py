@@ -8,8 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from greenbench.stats.uncertainty import added, energies, gross_causes, over_rounds
-from greenbench.types import Quantity
+from greenbench.stats.uncertainty import (
+    OTHER_CHANNELS,
+    RoundValues,
+    added,
+    energy_values,
+    gross_causes,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -23,16 +28,16 @@ def stage_energy(one_round: Round, stage: str) -> Energy | None:
     return added([window.energy for window in windows]) if windows else None
 
 
-def stages(rounds: Sequence[Round]) -> dict[str, dict[str, Quantity]]:
+def stage_values(rounds: Sequence[Round]) -> dict[str, dict[str, RoundValues]]:
     """Return seconds and joules of each stage that every round ran."""
     names = dict.fromkeys(window.stage for r in rounds for window in r.windows)
     quantities = {}
     for name in names:
         parts = [energy for r in rounds if (energy := stage_energy(r, name)) is not None]
         if len(parts) == len(rounds):
-            seconds = [stage_seconds(one_round, name) for one_round in rounds]
-            no_causes: list[dict[str, float]] = [{} for _ in rounds]
-            quantities[name] = {"seconds": over_rounds(seconds, no_causes), **energies(parts)}
+            seconds = tuple(stage_seconds(one_round, name) for one_round in rounds)
+            without_causes = RoundValues(values=seconds, causes=({},) * len(rounds))
+            quantities[name] = {"seconds": without_causes, **energy_values(parts)}
     return quantities
 
 
@@ -41,7 +46,7 @@ def stage_seconds(one_round: Round, stage: str) -> float:
     return sum(window.seconds for window in one_round.windows if window.stage == stage)
 
 
-def efficiency(rounds: Sequence[Round]) -> dict[str, Quantity]:
+def efficiency_values(rounds: Sequence[Round]) -> dict[str, RoundValues]:
     """Return the joules by work done of a cell's rounds."""
     trained = _thousands("tokens_training")
     inferred = _thousands("tokens_inference", "tokens_generated")
@@ -73,8 +78,8 @@ def _thousands(*names: str) -> Callable[[Round], float | None]:
 
 def _per(
     rounds: Sequence[Round], stage: str, what: str, amount: Callable[[Round], float | None]
-) -> Quantity:
-    """Return the mean joules of a stage by an amount of work; None if a round lacks either."""
+) -> RoundValues:
+    """Return the joules of a stage by an amount of work; none if a round lacks either."""
     joules: list[float] = []
     causes: list[Mapping[str, float]] = []
     scopes = set()
@@ -89,7 +94,7 @@ def _per(
     lacking = len(rounds) - len(joules)
     if lacking or not joules:
         reason = f"{lacking} of {len(rounds)} rounds have no joules or no {what}"
-        return Quantity(value=None, reason=reason)
+        return RoundValues(reason=reason)
     if len(scopes) > 1:
-        return Quantity(value=None, reason="the rounds do not know the same channels")
-    return over_rounds(joules, causes)
+        return RoundValues(reason=OTHER_CHANNELS)
+    return RoundValues(values=tuple(joules), causes=tuple(causes))

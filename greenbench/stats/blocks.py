@@ -18,15 +18,14 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+
+from greenbench.stats.shrinkage import Array, shrunk
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-Array: TypeAlias = NDArray[np.float64]
 
 WARM_UP_LEVEL = 0.01
 """Level of the test that leaves out the first block."""
@@ -243,36 +242,15 @@ def _doubly_centred(table: Array) -> Array:
 
 def _moderated(residuals: Array, freedom: float) -> tuple[Array, float]:
     """Return each cell's error variance, shrunk towards their common one, with its freedom."""
-    from scipy.special import digamma, polygamma
-
-    cells = residuals.shape[1]
-    of_cell = freedom / cells
+    of_cell = freedom / residuals.shape[1]
     variances = _variances(residuals, freedom)
-    common = float(variances.mean())
     if not variances.all():
         return variances, freedom  # identical rounds: nothing to take logarithms of
-    logarithms = np.log(variances) - digamma(of_cell / 2) + np.log(of_cell / 2)
-    scatter = float(logarithms.var(ddof=1)) - float(polygamma(1, of_cell / 2))
-    if scatter <= 0:  # they differ no more than equal ones would
-        return np.full(cells, common), freedom
-    prior = 2 * _inverse_trigamma(scatter)
-    location = float(logarithms.mean()) + digamma(prior / 2) - np.log(prior / 2)
-    shrunk = (prior * np.exp(location) + of_cell * variances) / (prior + of_cell)
-    return shrunk, min(prior + of_cell, freedom)
+    moderated, prior = shrunk(variances, np.full(len(variances), of_cell))
+    return moderated, min(prior + of_cell, freedom)
 
 
 def _variances(residuals: Array, freedom: float) -> Array:
     """Return each cell's own error variance, with its part of the design's freedom."""
     variances: Array = (residuals**2).sum(axis=0) / (freedom / residuals.shape[1])
     return variances
-
-
-def _inverse_trigamma(value: float) -> float:
-    """Return the number whose trigamma function is ``value``, by Newton's method."""
-    from scipy.special import polygamma
-
-    number = 0.5 + 1 / value
-    for _ in range(50):
-        trigamma = float(polygamma(1, number))
-        number += trigamma * (1 - trigamma / value) / float(polygamma(2, number))
-    return number

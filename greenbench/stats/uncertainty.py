@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import math
 import statistics
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from greenbench.stats.student import coverage, effective_freedom
@@ -19,6 +20,8 @@ from greenbench.types import CHANNELS, Energy, Quantity
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from greenbench.stats.session_noise import Spread
+
 RANDOM = ("resolution", "edges", "stall", "jump")
 """Causes that strike each round anew.
 
@@ -26,24 +29,56 @@ All others are the same in every round of a session and do not average out.
 """
 NO_IDLE = "the idle power is not known for every channel"
 NO_SPREAD = "the spread between rounds (1 round)"
+NO_DEPENDENCE = "what successive rounds share: these rounds alone are too few to tell"
+NO_LONGER_STATES = "states of the machine that outlast the session"
 NO_CHANNEL = "no channel is known"
 OTHER_CHANNELS = "the rounds do not know the same channels"
 
 
-def over_rounds(values: Sequence[float], causes: Sequence[Mapping[str, float]]) -> Quantity:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundValues:
+    """What the rounds of a cell read of one quantity, in their order."""
+
+    values: tuple[float, ...] = ()
+    causes: tuple[Mapping[str, float], ...] = ()
+    """Standard uncertainties of each by cause."""
+    gross: float | None = None
+    """The mean of the gross joules, where ``values`` are net of idle."""
+    reason: str = ""
+    """Why nothing is known; ``values`` are empty then."""
+
+    def mean(self, spread: Spread | None = None) -> Quantity:
+        """Return their mean, with the ``spread`` that the session's rounds together show."""
+        if self.reason:
+            return Quantity(value=None, reason=self.reason)
+        return over_rounds(self.values, self.causes, spread)
+
+    @property
+    def scale(self) -> float:
+        """What their noise is relative to: joules net of idle vary as the gross ones do."""
+        return statistics.fmean(self.values) if self.gross is None else self.gross
+
+
+def over_rounds(
+    values: Sequence[float], causes: Sequence[Mapping[str, float]], spread: Spread | None = None
+) -> Quantity:
     """Return the mean of the rounds' ``values`` with its uncertainty.
 
-    ``causes`` are each round's standard uncertainties by cause. The spread between rounds already
-    holds what a counter's resolution does to each: the wider interval of the two counts, so that a
-    small spread of few rounds, which happens, does not make them look certain.
+    ``causes`` are each round's standard uncertainties by cause. ``spread`` is what all rounds of
+    the session leave uncertain in this mean; without it rounds count as independent, and ``lacks``
+    says so. The spread between rounds already holds what a counter's resolution does to each: the
+    wider interval of the two counts, so that a small spread of few rounds, which happens, does not
+    make them look certain.
     """
     count = len(values)
     parts = _parts_of_mean(causes)
     half = _expanded(parts)
     if count > 1:
         observed = {name: u for name, u in parts.items() if name not in RANDOM}
-        observed["spread"] = statistics.stdev(values) / math.sqrt(count)
-        wide = _expanded(observed, {"spread": count - 1})
+        own = statistics.stdev(values) / math.sqrt(count)
+        observed["spread"] = own if spread is None else spread.standard
+        freedom = count - 1 if spread is None else spread.freedom
+        wide = _expanded(observed, {"spread": freedom})
         if wide >= half:
             half, parts = wide, observed
     return Quantity(
@@ -52,11 +87,18 @@ def over_rounds(values: Sequence[float], causes: Sequence[Mapping[str, float]]) 
         uncertainty=half if parts else None,  # of a single round without causes nothing is known
         standard=math.hypot(*parts.values()) if parts else None,
         causes=parts,
-        lacks=(NO_SPREAD,) if count == 1 else (),
+        lacks=(_lacking(count, spread),),
     )
 
 
-def _expanded(parts: Mapping[str, float], freedom: Mapping[str, int] | None = None) -> float:
+def _lacking(count: int, spread: Spread | None) -> str:
+    """Return what the uncertainty of a mean of so many rounds cannot take into account."""
+    if count == 1:
+        return NO_SPREAD
+    return NO_DEPENDENCE if spread is None else NO_LONGER_STATES
+
+
+def _expanded(parts: Mapping[str, float], freedom: Mapping[str, float] | None = None) -> float:
     """Return the half-width of the 95 % interval.
 
     ``freedom`` are the degrees of freedom of the parts that are not known exactly.
@@ -85,7 +127,17 @@ def energies(windows: Sequence[Energy]) -> dict[str, Quantity]:
 
     Each comes as it is (``cpu_j``) and net of idle (``cpu_net_j``).
     """
-    quantities: dict[str, Quantity] = {}
+    return means(energy_values(windows))
+
+
+def means(quantities: Mapping[str, RoundValues]) -> dict[str, Quantity]:
+    """Return the mean of each quantity, by these rounds alone."""
+    return {name: values.mean() for name, values in quantities.items()}
+
+
+def energy_values(windows: Sequence[Energy]) -> dict[str, RoundValues]:
+    """Return the joules of like windows, one a round, under the names of ``energies``."""
+    quantities: dict[str, RoundValues] = {}
     for channel in CHANNELS:
         reason = _reason(windows, channel)
         quantities |= _gross_and_net(windows, channel, (channel,), reason)
@@ -107,7 +159,7 @@ def _reason(windows: Sequence[Energy], *channels: str) -> str:
 
 def _gross_and_net(
     windows: Sequence[Energy], name: str, channels: Sequence[str], reason: str
-) -> dict[str, Quantity]:
+) -> dict[str, RoundValues]:
     """Return joules and net joules of the sum over ``channels``; ``reason`` says why it lacks."""
     gross, net, causes, all_causes = [], [], [], []
     for window in windows:
@@ -115,11 +167,11 @@ def _gross_and_net(
         net.append(_sum(map(window.net, channels)))
         causes.append(gross_causes(window, channels))
         all_causes.append(net_causes(window, channels))
-    net_reason = reason if None in gross else NO_IDLE
-    return {
-        f"{name}_j": _mean(gross, causes, reason),
-        f"{name}_net_j": _mean(net, all_causes, net_reason),
-    }
+    joules = _known(gross, causes, reason)
+    net_joules = _known(net, all_causes, reason if None in gross else NO_IDLE)
+    if not net_joules.reason:
+        net_joules = replace(net_joules, gross=joules.scale)
+    return {f"{name}_j": joules, f"{name}_net_j": net_joules}
 
 
 def _sum(parts: Iterable[float | None]) -> float | None:
@@ -132,14 +184,14 @@ def _sum(parts: Iterable[float | None]) -> float | None:
     return total
 
 
-def _mean(
+def _known(
     values: Sequence[float | None], causes: Sequence[Mapping[str, float]], reason: str
-) -> Quantity:
-    """Average over the rounds: None where one of them lacks it."""
-    known = [value for value in values if value is not None]
+) -> RoundValues:
+    """Return the rounds' values: none where one of them lacks it."""
+    known = tuple(value for value in values if value is not None)
     if len(known) < len(values):
-        return Quantity(value=None, reason=reason)
-    return over_rounds(known, causes)
+        return RoundValues(reason=reason)
+    return RoundValues(values=known, causes=tuple(causes))
 
 
 def gross_causes(energy: Energy, channels: Sequence[str]) -> dict[str, float]:

@@ -9,6 +9,9 @@ import pytest
 import stub_suite
 from stub_suite import run_here
 
+from greenbench.report.numbers import plus_minus
+from greenbench.stats.uncertainty import NO_DEPENDENCE, NO_LONGER_STATES
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -88,6 +91,35 @@ def test_the_table_says_that_blocks_were_compared(measured: Measured) -> None:
     assert "blocks of 2 cells" in " ".join(measured.output.outlines)
 
 
+def test_the_session_s_end_restates_the_means_by_all_rounds_together(
+    suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Table, results file and saved run agree; their intervals lack what outlasts the session."""
+    monkeypatch.setenv("COLUMNS", "120")
+    output = run_here(suite, "--green-rounds=5", "--benchmark-json=run.json")
+    output.assert_outcomes(passed=5 * len(CELLS))
+    saved = {}
+    for benchmark in json.loads((suite.path / "run.json").read_text())["benchmarks"]:
+        record = benchmark["extra_info"]["greenbench"]
+        saved[record["id"]] = record
+    for file in (suite.path / "results").glob("*.json"):
+        (cell,) = json.loads(file.read_text())["cells"]
+        quantities = [cell["energy"]["total_j"], cell["stages"]["training"]["seconds"]]
+        assert [quantity["lacks"] for quantity in quantities] == [[NO_LONGER_STATES]] * 2
+        for part in ("energy", "stages", "efficiency"):
+            assert saved[cell["id"]][part] == cell[part]
+    total = saved["T2-V0_baseline"]["energy"]["total_j"]
+    text = plus_minus(total["value"], total["uncertainty"], "J")
+    assert text in " ".join(output.outlines)
+
+
+def test_rounds_that_are_too_few_keep_the_interval_of_their_own(measured: Measured) -> None:
+    """Three cells of three rounds show no noise that lasts; the record says what it lacks."""
+    for benchmark in measured.benchmarks:
+        total = benchmark["extra_info"]["greenbench"]["energy"]["total_j"]
+        assert total["lacks"] == [NO_DEPENDENCE]
+
+
 def test_off_measures_all_rounds_of_a_cell_in_a_row(suite: pytest.Pytester) -> None:
     """One item a cell, as with a single round."""
     output = run_here(suite, "--green-rounds=2", "--green-interleave=off", "-k", "V0 or V1_")
@@ -136,7 +168,6 @@ def test_one_block_can_be_measured_alone(suite: pytest.Pytester) -> None:
         suite, "-v", "--green-rounds=3", "--green-block=2", "--benchmark-json=run.json"
     )
     output.assert_outcomes(passed=len(CELLS))
-    output.stdout.fnmatch_lines(["greenbench: 3 cells, 3 rounds; *"])
     benchmarks = json.loads((suite.path / "run.json").read_text())["benchmarks"]
     records = [benchmark["extra_info"]["greenbench"] for benchmark in benchmarks]
     assert [record["id"] for record in records] == CELLS[::-1]

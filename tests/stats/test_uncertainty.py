@@ -10,8 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from greenbench.stats.session_noise import Spread
 from greenbench.stats.student import coverage, effective_freedom
-from greenbench.stats.uncertainty import NO_SPREAD, added, energies, over_rounds
+from greenbench.stats.uncertainty import (
+    NO_DEPENDENCE,
+    NO_LONGER_STATES,
+    NO_SPREAD,
+    added,
+    energies,
+    energy_values,
+    over_rounds,
+)
 from greenbench.types import Energy
 
 joules = st.floats(1, 1e5)
@@ -50,7 +59,28 @@ def test_the_interval_of_a_spread_is_student_s() -> None:
     assert known.uncertainty == pytest.approx(
         2.776 * statistics.stdev(values) / math.sqrt(5), rel=1e-3
     )
-    assert known.lacks == ()
+
+
+def test_every_interval_names_what_it_lacks() -> None:
+    """One round lacks the spread, some rounds alone what they share, all together longer states."""
+    assert over_rounds([10.0], [{}]).lacks == (NO_SPREAD,)
+    assert over_rounds([10.0, 11.0], [{}, {}]).lacks == (NO_DEPENDENCE,)
+    assert over_rounds([10.0, 11.0], [{}, {}], Spread(0.5, 20.0)).lacks == (NO_LONGER_STATES,)
+
+
+def test_the_spread_of_the_session_replaces_that_of_the_rounds() -> None:
+    """It is combined with common causes, and its degrees of freedom count."""
+    known = over_rounds([10.0, 11.0], [{"model": 0.4}] * 2, Spread(0.3, 8.0))
+    assert known.standard == pytest.approx(0.5)
+    assert known.causes == {"model": 0.4, "spread": 0.3}
+    freedom = effective_freedom({"spread": 0.3, "model": 0.4}, {"spread": 8.0})
+    assert known.uncertainty == pytest.approx(0.5 * coverage(freedom))
+
+
+def test_net_joules_vary_on_the_scale_of_the_gross_ones() -> None:
+    """Their mean may be about 0, and says nothing of their noise."""
+    values = energy_values([energy(100.0, idle=99.0), energy(104.0, idle=105.0)])
+    assert (values["cpu_j"].scale, values["cpu_net_j"].scale) == (102.0, 102.0)
 
 
 def test_the_interval_contains_the_truth_in_95_of_100_sessions() -> None:

@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from greenbench.errors import UsageError
-from greenbench.run.efficiency import efficiency
+from greenbench.run.efficiency import efficiency_values
 from greenbench.stats.over_seeds import mean_quality
-from greenbench.stats.uncertainty import energies
+from greenbench.stats.uncertainty import energies, means
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +56,7 @@ def _merged_record(name: str, sessions: Sequence[BlockSession]) -> CellRecord:
         rounds=tuple(rounds),
         quality=mean_quality(rounds),
         energy=energies([one_round.whole.energy for one_round in rounds]),
-        efficiency=efficiency(rounds) if records[0].variant else {},
+        efficiency=means(efficiency_values(rounds)) if records[0].variant else {},
         kernel={"before": _kernel(records[0], "before"), "after": _kernel(records[-1], "after")},
         degenerate=_of_most([record.degenerate for record in records]),
         effect=next((record.effect for record in records if record.effect), ""),
