@@ -12,7 +12,7 @@ from greenbench.plugin.hooks import suite_of
 from greenbench.report.texts import error_text, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from greenbench.data.models.checkpoints import Checkpoint
     from greenbench.machine.energy.meter import Meter
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from greenbench.stages.system import System
     from greenbench.stages.toggles import Toggles
     from greenbench.tasks.dataset import TaskDataset
-    from greenbench.types import Cell, CellResult
+    from greenbench.types import Cell, CellResult, Round
 
 
 @pytest.fixture
@@ -157,12 +157,22 @@ def _measured_whole(
 
     session, progress = suite.session, suite.progress
     stop = session.memory.stop
+    rounds: Sequence[Round] = ()
+    progress.schedule.begin(pipeline.cell)
     try:
-        with stop.deferred(progress.announce):
-            return measure_cell(pipeline, benchmark, session, progress.say)
+        with stop.deferred(progress.announce), progress.repeated():
+            outcome = measure_cell(pipeline, benchmark, session, progress.say)
+        rounds = _latest(pipeline.cell, outcome.result.rounds)
+        return outcome
     finally:
+        progress.schedule.end(rounds)
         if stop.made:
             request.session.shouldstop = REASON
+
+
+def _latest(cell: Cell, rounds: Sequence[Round]) -> Sequence[Round]:
+    """Return the rounds that were measured in one call: in blocks the last one, else all."""
+    return [one_round for one_round in rounds if one_round.block == cell.block]
 
 
 def _keep(request: pytest.FixtureRequest, benchmark: Any, outcome: CellOutcome) -> None:

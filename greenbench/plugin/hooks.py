@@ -15,6 +15,7 @@ from greenbench.plugin import budgets
 from greenbench.plugin.early_exit import EarlyExit
 from greenbench.plugin.errors import one_sentence, usage_errors
 from greenbench.plugin.selection import (
+    cell_of,
     refuse_missing_file,
     runs_tests,
     selected_cells,
@@ -163,6 +164,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         interleave(session, suite.session.settings)
         if cells and suite.session.settings.resume and not measures_nothing(config):
             take_over(session, suite)
+        suite.progress.schedule.plan(
+            [cell for cell in map(cell_of, session.items) if cell is not None]
+        )
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)
