@@ -76,8 +76,8 @@ class Schedule:
         parts.append(f"{duration(self.clock() - self._started)} elapsed")
         if self._seconds:
             parts.append(self._joules_so_far())
-        names = [waiting.id for waiting in self._waiting[:NEXT]]
-        return [*parts, f"next {', '.join(names)}"] if names else parts
+        names = list(dict.fromkeys(waiting.id for waiting in self._waiting))
+        return [*parts, f"next {', '.join(names[:NEXT])}"] if names else parts
 
     def _place(self, cell: Cell) -> str:
         if cell.block is None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import psutil
 
 from greenbench.errors import UsageError
+from greenbench.results.fields import Fields
 from greenbench.results.json_files import read_json
 from greenbench.results.loading import parsed
 
@@ -56,7 +58,7 @@ class SavedSession:
             return None
         try:
             started = psutil.Process(pid).create_time()
-        except psutil.Error:  # it has ended
+        except (psutil.Error, ValueError):  # it has ended, or can be none
             return None
         return int(pid) if abs(started - process["started_s"]) < SAME_START_S else None
 
@@ -92,11 +94,31 @@ def _file(path: Path) -> Json | None:
     try:
         data: Any = read_json(path)
         parsed(data, str(path))
+        fields = Fields(data, str(path))
+        fields.fields("conclusion").flag("in_a_hurry", default=False)
+        return data if _states_conditions(fields.fields("session")) else None
     except (ValueError, UsageError):  # no file of a session that could be continued
         return None
-    session = data.get("session") or {}
-    conditions = session.get("conditions")
-    if not isinstance(conditions, dict) or set(conditions) != {"options", "cells", "code"}:
-        return None
-    file: Json = data
-    return file if session.get("id") and session.get("started") else None
+
+
+def _states_conditions(session: Fields) -> bool:
+    """Check what a session says of itself; raises UsageError or ValueError if it is malformed."""
+    conditions = session.fields("conditions")
+    if set(conditions.whole()) != {"options", "cells", "code"}:
+        return False
+    for part in conditions.whole():
+        if part not in conditions:  # null
+            return False
+        conditions.fields(part)
+    cells = conditions.fields("cells")
+    if not all(cell in cells for cell in cells.whole()):
+        return False
+    cells.values(Fields.whole)
+    session.text("id")
+    datetime.fromisoformat(session.text("started"))
+    session.each("resumed", Fields.whole)
+    process = session.fields("process")
+    if process.whole():
+        process.integer("pid")
+        return process.number("started_s") is not None
+    return True

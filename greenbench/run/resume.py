@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 
 from greenbench.errors import UsageError
 from greenbench.report.cost import plural
+from greenbench.results.fields import Fields
 from greenbench.results.reading import CellRecord
 from greenbench.results.record import Json, builtin, cell_record
 from greenbench.results.unfinished import SavedSession, saved_sessions
 from greenbench.run.cell_result import CellInputs, summarise
 from greenbench.run.conditions import changed
-from greenbench.run.reference_kernel import KernelRuns
+from greenbench.run.reference_kernel import KernelRun, KernelRuns
 from greenbench.run.session_results import stated_time
 from greenbench.tasks import TASKS
 
@@ -199,7 +200,19 @@ def _shortened(session: Session, cell: Cell, record: Json, blocks: int) -> Json:
 
 
 def _kernels(record: Json) -> list[KernelRuns]:
-    return [KernelRuns(**runs) for runs in record["yardstick"].get("runs", ())]
+    """Return the reference kernel around each round; raises UsageError if it is malformed."""
+    return list(Fields(record, record["id"]).fields("yardstick").each("runs", _kernel_runs))
+
+
+def _kernel_runs(fields: Fields) -> KernelRuns:
+    runs: dict[str, KernelRun | None] = {"before": None, "after": None}
+    for when in runs:
+        if when in fields:
+            run = fields.fields(when)
+            if not run.number("operations_per_second"):
+                fields.refuse(f"no rate of the reference kernel {when}", "operations_per_second")
+            runs[when] = dict(run.whole())
+    return KernelRuns(**runs, failure=fields.text("failure", ""))
 
 
 # --- data and files -------------------------------------------------------------------------------
@@ -217,10 +230,10 @@ def _refuse_changed_inputs(session: Session, records: Sequence[Json]) -> None:
             continue
         if task in settings.data:
             now = session.inputs(task).dataset.facts
-            _refuse_other(f"the data of {task}", record["data"], now)
+            _refuse_other(f"the data of {task}", CellRecord.of(record).data, now)
         if TASKS[task].model in settings.model:
             now = session.inputs(task).model.facts
-            _refuse_other(f"the model of {task}", record["checkpoint"], now)
+            _refuse_other(f"the model of {task}", CellRecord.of(record).checkpoint, now)
 
 
 def _refuse_other(name: str, earlier: Mapping[str, object], now: Mapping[str, object]) -> None:

@@ -12,7 +12,9 @@ from fuzz.mutations import TEXTS, Decisions, Tree, decided, json_files
 from gates.made import HEADER, one_round, raw_cell
 
 from greenbench.gates.expression import METRICS, OPERATORS, STAGES, parse
+from greenbench.results.unfinished import saved_sessions
 from greenbench.run.compare import compare
+from greenbench.run.conditions import changed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -118,6 +120,40 @@ def reader_of_runs(name: str, original: Tree) -> Reader:
 
 RESULTS_FILE = reader_of_runs("results file", RESULTS)
 SAVED = reader_of_runs("saved run", SAVED_RUN)
+
+
+@contextlib.contextmanager
+def open_unfinished(folder: Path) -> Iterator[Callable[[bytes], None]]:
+    """Look for sessions that can be continued in a folder with one damaged file."""
+    file = folder / "V1_x_20260101T000000Z.json"
+
+    def read(raw: bytes) -> None:
+        file.write_bytes(raw)
+        for saved in saved_sessions(folder):
+            assert saved.unfinished in {True, False}
+            assert saved.running_as is None or saved.running_as > 0
+            now = UNFINISHED["session"]["conditions"]
+            here = changed(now, HEADER["environment"], now, HEADER["environment"])
+            there = changed(saved.session["conditions"], saved.any_file["environment"], now, {})
+            assert (here, type(there)) == ("", str)
+
+    yield read
+
+
+UNFINISHED: Tree = {
+    **RESULTS,
+    "session": {
+        **SESSION,
+        "process": {"pid": 1, "started_s": 0.0},
+        "conditions": {
+            "options": {"rounds": 3},
+            "cells": {"T2-V1_x": {"training.precision": "bf16"}},
+            "code": {"files_sha256": "0" * 64, "changes_sha256": None},
+        },
+    },
+    "conclusion": {"in_a_hurry": True},
+}
+SESSIONS = Reader(name="unfinished session", inputs=json_files(UNFINISHED), open=open_unfinished)
 
 SUBJECTS = ("", "T2.", "training.", "T1.inference.")
 THRESHOLDS = ("0.98*V0", "V0-0.02", "1.1 * saved", "saved", "5", "50%", "V0 + 1", "saved - 1e-3")

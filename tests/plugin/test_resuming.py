@@ -172,16 +172,23 @@ def test_a_session_that_died_at_its_very_end_is_only_concluded(suite: pytest.Pyt
     assert all(file["conclusion"] for file in files(suite.path).values())
 
 
-def test_a_failed_cell_stays_failed(pytester: pytest.Pytester) -> None:
+@pytest.mark.parametrize(
+    ("fault", "reason", "measured"), [("assert", "failed", 1), ("raise", "ValueError: *", 0)]
+)
+def test_a_failed_cell_stays_failed(
+    pytester: pytest.Pytester, fault: str, reason: str, measured: int
+) -> None:
     """It is not measured again, and the exit code is that of an undisturbed session."""
     stub_suite.write(pytester.path)
-    faults = "T2-V1_fast=assert,T2-V10_capped=kill"
+    faults = f"T2-V1_fast={fault},T2-V10_capped=kill"
     stub_suite.run(pytester.path, *ROUNDS, STUB=faults, STUB_ROUND="1")
-    output = run_here(pytester, *ROUNDS, "--green-resume")
+    output = run_here(pytester, *ROUNDS, "--green-resume", "--benchmark-json=run.json")
     assert output.ret == pytest.ExitCode.TESTS_FAILED
     output.assert_outcomes(passed=4)
-    output.stdout.fnmatch_lines(["! T2-V1_fast failed before --green-resume (failed), and is not*"])
-    assert [len(cell["rounds"]) for cell in cells(pytester.path).values()] == [3, 3, 1]
+    output.stdout.fnmatch_lines([f"! T2-V1_fast failed before --green-resume ({reason}*"])
+    counts = {name: len(cell["rounds"]) for name, cell in cells(pytester.path).items()}
+    assert counts == {"T2-V0_baseline": 3, "T2-V10_capped": 3, "T2-V1_fast": measured}
+    assert len(json.loads((pytester.path / "run.json").read_text())["benchmarks"]) == 2 + measured
 
 
 def test_cells_of_one_round_are_taken_over_one_by_one(pytester: pytest.Pytester) -> None:

@@ -42,7 +42,7 @@ def test_a_long_phase_is_not_silent_in_a_log(
     output.assert_outcomes(passed=4, deselected=1)
     output.stdout.fnmatch_lines(
         [
-            "greenbench: T2-V0_baseline: block 1 of 2; *elapsed; next T2-V1_fast, T2-V1_fast",
+            "greenbench: T2-V0_baseline: block 1 of 2; *elapsed; next T2-V1_fast, T2-V0_baseline",
             "greenbench: T2-V1_fast: block 1 of 2; about * left; * elapsed; * J so far; next T2-*",
         ]
     )

@@ -49,7 +49,7 @@ def test_the_first_round_has_no_forecast(schedule: Schedule, clock: Clock) -> No
     """Nothing is known yet of seconds and joules: neither is shown as a number."""
     schedule.begin(V0)
     clock.now += 65
-    assert schedule.parts() == ["block 1 of 2", "0:01:05 elapsed", "next T2-V1_b, T2-V1_b"]
+    assert schedule.parts() == ["block 1 of 2", "0:01:05 elapsed", "next T2-V1_b, T2-V0_a"]
 
 
 def test_what_is_left_is_forecast_by_each_cells_own_rounds(

@@ -52,6 +52,25 @@ def test_files_that_cannot_be_continued_are_passed_over(tmp_path: Path) -> None:
     assert saved_sessions(tmp_path / "none") == []
 
 
+@pytest.mark.parametrize(
+    "session",
+    [
+        {"started": "yesterday"},
+        {"id": 5},
+        {"process": {"pid": "1", "started_s": 0}},
+        {"process": {"pid": 1}},
+        {"resumed": 3},
+        {"conditions": {**CONDITIONS, "cells": {"T2-V0_baseline": 3}}},
+    ],
+)
+def test_sessions_that_say_something_else_are_passed_over(
+    tmp_path: Path, session: dict[str, object]
+) -> None:
+    """Whoever edited or merged the file: it is not continued, and nothing breaks."""
+    write(tmp_path, "1", None, **session)
+    assert saved_sessions(tmp_path) == []
+
+
 def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
     """The sentence names the option and the folder."""
     (tmp_path / "results").write_text("")
