@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from greenbench.gates import margins
-from greenbench.gates.metrics import Readings, observed
+from greenbench.gates.metrics import Readings, observed, scope
 from greenbench.results.reading import is_baseline
 from greenbench.stats.student import effective_freedom
 
@@ -102,7 +102,7 @@ def block_estimates(
         estimates |= _within(gate, of_reference)
     for task, of_task in between.items():
         ours, theirs = _control(gate, task, cells), _control(gate, task, saved or {})
-        if ours and theirs and _is_control(ours, theirs):
+        if ours and theirs and _is_control(gate, ours, theirs):
             estimates |= _between(gate, of_task, ours, theirs)
     return estimates
 
@@ -116,10 +116,18 @@ def _control(gate: Gate, task: str, cells: Mapping[str, Measured]) -> Side | Non
     return None
 
 
-def _is_control(ours: Side, theirs: Side) -> bool:
-    """Whether V0 took about the same in both runs, as the same code does on the same machine."""
+def _is_control(gate: Gate, ours: Side, theirs: Side) -> bool:
+    """Whether V0 took about the same in both runs, as the same code does on the same machine.
+
+    Joules of other channels, and rounds without a logarithm, are not comparable.
+    """
+    energy = gate.about.kind == "energy"
+    if energy and scope(gate, ours.cell.record) != scope(gate, theirs.cell.record):
+        return False
+    if min(*ours.readings.values.values(), *theirs.readings.values.values()) <= 0:
+        return False
     here, there = ours.readings.mean, theirs.readings.mean
-    return here > 0 and there > 0 and abs(math.log(here / there)) <= math.log1p(STATES)
+    return abs(math.log(here / there)) <= math.log1p(STATES)
 
 
 def _within(gate: Gate, pairs: Sequence[CellPair]) -> dict[str, Estimate]:

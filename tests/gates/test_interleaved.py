@@ -99,6 +99,38 @@ def test_a_v0_that_changed_itself_is_no_control() -> None:
     assert {verdict.outcome for verdict in verdicts.values()} == {"REGRESSED"}
 
 
+def test_a_v0_whose_net_joules_are_not_all_above_zero_is_no_control() -> None:
+    """It has no logarithm; the variants are compared with their own past."""
+    noise = noisy(8)
+    saved = session(lambda _name, _place: 200 * noise(), header=dict(HEADER))
+    cells = session(lambda _name, _place: 200 * noise())
+    for side in (saved, cells):
+        for name, measured in side.items():
+            for number, one in enumerate(measured.record.rounds):
+                idle = 220.0 if (name, number) == (NAMES[0], 2) else 100.0
+                one.whole.energy.idle_j["cpu"] = idle
+    verdicts = judged("energy_net <= 9*saved", cells, saved)
+    assert verdicts[NAMES[0]].outcome == "NOT-COMPARABLE"
+    assert all(verdicts[name].outcome == "PASS" for name in NAMES[1:])
+    assert all("by way of V0" not in verdicts[name].how for name in NAMES[1:])
+
+
+def test_a_v0_of_another_counter_is_no_control() -> None:
+    """Its joules come from another counter in one of the runs: they say nothing of the variants."""
+    noise = noisy(9)
+    saved = session(lambda _name, _place: 100 * noise(), header=dict(HEADER))
+    cells = session(lambda _name, _place: 100 * noise())
+    sources = {"cpu": "zeus:rapl"}
+    rounds = []
+    for one in cells[NAMES[0]].record.rounds:
+        place = {"block": one.block, "position": one.position}
+        rounds.append(one_round(one.seed, 115 * noise(), sources=sources, **place))
+    cells[NAMES[0]] = cell(NAMES[0], rounds=rounds)
+    verdicts = judged("energy <= 1.5*saved", cells, saved)
+    assert verdicts[NAMES[0]].outcome == "NOT-COMPARABLE"
+    assert all(verdicts[name].change == pytest.approx(1, abs=0.03) for name in NAMES[1:])
+
+
 def test_a_session_that_ended_within_a_block_is_judged_by_the_whole_ones() -> None:
     """Of the last block only the cells that ran first have a round."""
     noise = noisy(6)
