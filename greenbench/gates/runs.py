@@ -53,6 +53,11 @@ def read(path: Path, *, as_baseline: bool = True) -> Run:
     if is_folder:
         return _folder(path, as_baseline=as_baseline)
     data = _json(path)
+    if "sessions" in data:
+        raise UsageError(
+            f"{path}: a job of greenbench ci, which holds its own verdicts; each saved_run in it, "
+            "put into a file of its own, can be compared"
+        )
     if "benchmarks" in data:
         return _saved(Fields(data, str(path)))
     run = loading.parsed(data, str(path))

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 FEWEST_BLOCKS = 2
 """The fewest that show how much blocks differ."""
+BENCH = "bench"
+"""The folder of a suite, which pytest collects where the change has one."""
 SETS = 2
 """A first set of blocks, and a fresh one that confirms an alarm."""
 
@@ -106,7 +108,10 @@ def measure_change(request: ChangeRequest, say: Callable[[str], None]) -> Change
         trees.add_worktree(checkout, tree)
         python, note = _base_python(request, checkout, workspace, tree, say)
         sides = _sides(checkout, tree, request.python, python)
-        sessions = Sessions(workspace, request.pytest_arguments, SETS * request.blocks)
+        arguments = list(request.pytest_arguments)
+        if (request.folder / BENCH).is_dir():
+            arguments.insert(0, BENCH)
+        sessions = Sessions(workspace, arguments, SETS * request.blocks)
         _compile(workspace, sides.base, sides.head)
         outcome = _Job(request, checkout, sides, sessions, say).outcome()
     return replace(outcome, notes=(*outcome.notes, note)) if note else outcome
@@ -213,7 +218,8 @@ class _Job:
         verdicts: Sequence[Verdict] = first
         alarms = [verdict for verdict in first if judging.is_alarm(verdict)]
         if alarms and not any(session.failed for session in self._sessions.finished):
-            self._say(f"{len(alarms)} alarms: a second, fresh set of blocks confirms them or not")
+            names = ", ".join(dict.fromkeys(alarm.cell for alarm in alarms))
+            self._say(f"a loss in {names}: a second, fresh set of blocks confirms it or not")
             head, base = self._measured(1)
             second = judging.verdicts_on_alarms(alarms, head, base, base_name=name, allow=allow)
             verdicts = judging.confirmed(first, second)

@@ -127,7 +127,7 @@ class Sessions:
 
     def _run(self, side: TreeSide, other: TreeSide, block: int, folder: Path) -> int:
         """Run pytest, its output kept in a file; return its exit code."""
-        command = [side.python, "-m", "pytest", "bench", *self._arguments]
+        command = [side.python, "-m", "pytest", *self._arguments]
         command += ["-p", origin_check.__name__.rpartition(".")[2]]
         command += ["--green-gate=none", "--green-interleave=blocks"]
         command += [f"--green-rounds={self._most_rounds}", f"--green-block={block + 1}"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -150,6 +151,48 @@ def test_the_job_says_what_it_does_and_leaves_no_worktree(measured: Measured) ->
     assert "block 2 of 2: head, then base; about " in measured.done.stderr
     assert "wrote results/ci_" in measured.done.stdout
     assert len(git(measured.project, "worktree", "list").splitlines()) == 1
+
+
+def test_the_results_file_is_no_run_to_compare(
+    measured: Measured, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It holds both sides, and its verdicts."""
+    (file,) = (measured.project / "results").iterdir()
+    assert main(["compare", str(file)]) == 2
+    assert f"{file}: a job of greenbench ci, which holds its own" in capsys.readouterr().err
+
+
+PLAIN = """
+import time
+
+
+def burn(seconds):
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass
+
+
+def test_step(measure):
+    measure(lambda: burn(0.02))
+"""
+
+
+@pytest.mark.slow
+def test_plain_functions_are_compared_without_a_matrix(
+    project: Path, ci: Callable[..., Ended]
+) -> None:
+    """In a repository that measures code of its own, and has no folder bench."""
+    shutil.rmtree(project / "bench")
+    (project / "conftest.py").unlink()
+    (project / "test_plain.py").write_text(PLAIN)
+    git(project, "add", "-A")
+    git(project, "commit", "--quiet", "-m", "plain functions")
+    git(project, "branch", "--quiet", "--force", "main")
+    (project / "test_plain.py").write_text(PLAIN.replace("0.02", "0.2"))
+    ended = ci("--blocks=2", "--gate=energy <= 1000*saved", "--comment=comment.md")
+    assert ended.status == 0, ended.errors
+    comment = (project / "comment.md").read_text()
+    assert "| energy &lt;= 1000*saved | test_plain.py::test_step |" in comment
 
 
 @pytest.mark.slow
