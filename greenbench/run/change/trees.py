@@ -62,13 +62,13 @@ def find_checkout(folder: Path, ref: str) -> Checkout:
     UsageError where there is no repository, no such commit, or no common one.
     """
     folder = folder.resolve()
-    inside = _git(folder, "rev-parse", "--show-toplevel")
-    if inside is None:
+    inside = _run(folder, "rev-parse", "--show-toplevel")
+    if inside.returncode:
         raise UsageError(
-            f"greenbench ci: {folder} is in no git repository with a checkout; run it in the "
-            "checkout of the change"
+            f"greenbench ci: {folder} is in no git repository that can be used (git says: "
+            f"{' '.join(inside.stderr.split())}); run it in the checkout of the change"
         )
-    top = Path(inside)
+    top = Path(inside.stdout.rstrip("\n"))
     head = _git(top, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
     if head is None:
         raise UsageError(f"greenbench ci: {top} has no commit yet; commit something first")

@@ -68,8 +68,8 @@ def test_a_branch_without_a_common_commit_is_refused(repository: Path) -> None:
 
 
 def test_a_folder_outside_of_git_is_refused(tmp_path: Path) -> None:
-    """The message names the folder."""
-    with pytest.raises(UsageError, match=f"{tmp_path} is in no git repository"):
+    """The message names the folder and says why: the owner of a checkout may be another user."""
+    with pytest.raises(UsageError, match=f"{tmp_path} is in no git .*git says: .*not a git repo"):
         find_checkout(tmp_path, "main")
 
 
