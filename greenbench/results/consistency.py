@@ -77,6 +77,17 @@ def check_mean_scores(quality: Mapping[str, Metric], rounds: Sequence[Round], pl
             _refuse(f"{place}.{name}", f"{stated}, and the mean of its rounds is {computed}")
 
 
+def check_rounds(rounds: Sequence[Round], place: str) -> None:
+    """Raise UsageError if two rounds have one seed, or are of one block."""
+    for name in ("seed", "block"):
+        seen = set()
+        for one_round in rounds:
+            value = getattr(one_round, name)
+            if value is not None and value in seen:
+                _refuse(place, f"{name} {value} twice, and each round has its own")
+            seen.add(value)
+
+
 def _range_of(score: str) -> tuple[float, float]:
     if score in SCORE_RANGES:
         return SCORE_RANGES[score]

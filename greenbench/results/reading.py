@@ -242,6 +242,7 @@ def _cell(record: object, origin: str) -> CellRecord:
     if "rounds" not in fields:
         fields.refuse("no rounds", "a list of them")
     rounds = fields.each("rounds", parsing.one_round)
+    consistency.check_rounds(rounds, f"{fields.place}.rounds")
     quality = parsing.quality(fields.fields("quality"))
     consistency.check_mean_scores(quality, rounds, f"{fields.place}.quality")
     return CellRecord(

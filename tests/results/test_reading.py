@@ -39,8 +39,10 @@ def refused(change: Callable[[dict[str, Any]], object]) -> str:
         (lambda r: r["quality"]["mcc"].update(value=0.9), "the mean of its rounds is 0.8"),
         (lambda r: r["quality"]["mcc"].update(low=0.85), "outside of its interval 0.85 to"),
         (lambda r: r["rounds"][0]["quality"]["mcc"].update(value=5), "it lies from -1 to 1"),
+        (lambda r: r["rounds"][1].update(seed=0), "seed 0 twice, and each round has its own"),
+        (lambda r: [one.update(block=3) for one in r["rounds"]], "block 3 twice, and each round"),
     ],
-    ids=["total", "stage", "scope", "mean", "interval", "range"],
+    ids=["total", "stage", "scope", "mean", "interval", "range", "seed", "block"],
 )
 def test_a_record_that_contradicts_itself_is_refused(change: Any, sentence: str) -> None:
     """The sentence names the file, the cell, the place and both values."""
