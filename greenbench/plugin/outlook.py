@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from greenbench.plugin.errors import usage_errors
@@ -34,4 +35,7 @@ def _lines(session: Session, cells: Sequence[Cell], *, collect_only: bool) -> li
         session.selected = tuple(cells)
         with usage_errors():
             return plan_lines(session)
-    return cost.lines(session.settings.results, session.selected, forecast_keys(session))
+    measured = session.selected
+    if session.settings.block is not None:
+        measured = tuple(replace(cell, rounds=1) for cell in measured)
+    return cost.lines(session.settings.results, measured, forecast_keys(session))

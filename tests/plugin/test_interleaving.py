@@ -168,6 +168,7 @@ def test_one_block_can_be_measured_alone(suite: pytest.Pytester) -> None:
         suite, "-v", "--green-rounds=3", "--green-block=2", "--benchmark-json=run.json"
     )
     output.assert_outcomes(passed=len(CELLS))
+    output.stdout.fnmatch_lines(["greenbench: 3 cells, 3 rounds; *"])
     benchmarks = json.loads((suite.path / "run.json").read_text())["benchmarks"]
     records = [benchmark["extra_info"]["greenbench"] for benchmark in benchmarks]
     assert [record["id"] for record in records] == CELLS[::-1]
