@@ -1,11 +1,11 @@
-"""This suite: where its matrix is, and that its cells are measured one at a time."""
+"""This suite: where its matrix is."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from greenbench.plugin import refuse_xdist, use_matrix
+from greenbench.plugin import use_matrix
 
 if TYPE_CHECKING:
     import pytest
@@ -16,7 +16,6 @@ HERE = Path(__file__).parent
 def pytest_configure(config: pytest.Config) -> None:
     """Read the matrix if benchmarks are requested, and only then."""
     if any(_in_bench(config.invocation_params.dir / arg.split("::")[0]) for arg in config.args):
-        refuse_xdist(config)
         use_matrix(config, HERE / "experiment.md", HERE / "variants")
 
 

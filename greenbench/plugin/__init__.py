@@ -12,7 +12,6 @@ from greenbench.plugin.fixtures import (
     model,
     pipeline,
     power,
-    refuse_xdist,
     toggles,
     warm_session,
 )
@@ -25,6 +24,7 @@ from greenbench.plugin.hooks import (
     pytest_runtest_call,
     pytest_sessionfinish,
     pytest_unconfigure,
+    pytest_xdist_setupnodes,
     use_matrix,
 )
 
@@ -44,7 +44,7 @@ __all__ = [
     "pytest_runtest_call",
     "pytest_sessionfinish",
     "pytest_unconfigure",
-    "refuse_xdist",
+    "pytest_xdist_setupnodes",
     "toggles",
     "use_matrix",
     "warm_session",

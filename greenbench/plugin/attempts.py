@@ -41,14 +41,35 @@ class Attempts:
         self._latest[record["id"]] = record
         if earlier is not None and not continues(record, earlier):
             record["doubts"] += [AGAIN, f"the attempt before the last one {earlier['outcome']}"]
+        self._write(record)
+
+    def lose(self, cell: str, error: str) -> Json | None:
+        """Let a cell fail whose process was killed in a later round; the rounds before it count.
+
+        Returns its record, if it has one.
+        """
+        record = self._latest.get(cell)
+        if record is not None:
+            record = {**record, "status": "failed", "outcome": "failed", "error": error}
+            self._latest[cell] = record
+            self._write(record)
+        return record
+
+    def _write(self, record: Json) -> None:
         try:
-            self._summary.records = _with_latest(self._summary.records, CellRecord.of(record))
+            records = _with_latest(self._summary.records, CellRecord.of(record))
+            self._summary.records = sorted(records, key=self._place)
             if record["variant"]:
                 self._session.results.record(record)
         except GreenbenchError as error:
             problem = str(error)  # the same after each round of a cell
             if problem not in self._summary.problems:
                 self._summary.problems.append(problem)
+
+    def _place(self, record: CellRecord) -> int:
+        """Return the place of a cell among the selected ones; workers may end them in another."""
+        ids = [cell.id for cell in self._session.selected]
+        return ids.index(record.id) if record.id in ids else len(ids)
 
     def restate_means(self) -> None:
         """State the cells' means again, with the uncertainty that all rounds together show."""

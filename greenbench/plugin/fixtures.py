@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from greenbench.errors import GreenbenchError
+from greenbench.plugin.benchmark_rows import measures, taken_row
+from greenbench.plugin.distribution import HOPELESS, RECORD, ROW, is_worker, told
 from greenbench.plugin.errors import one_sentence
 from greenbench.plugin.hooks import suite_of
 from greenbench.report.texts import error_text, printable
@@ -60,6 +62,9 @@ def warm_session(pytestconfig: pytest.Config) -> None:
         with announcing(suite.session.messages, suite.progress):
             suite.session.warm_up()
     except GreenbenchError as error:  # nothing has run yet, and no cell would do better
+        if is_worker(pytestconfig):
+            pytestconfig.stash[HOPELESS] = error_text(error)
+            raise pytest.fail.Exception(error_text(error), pytrace=False) from None
         pytest.exit(error_text(error), returncode=pytest.ExitCode.USAGE_ERROR)
 
 
@@ -113,7 +118,10 @@ def measure(
     ``function()`` three times. Both return a CellResult. Time, joules, quality and proofs go into
     ``benchmark.extra_info["greenbench"]``.
     """
-    refuse_xdist(request.config)
+    if is_worker(request.config):
+        with one_sentence():
+            told(request.config)
+        benchmark.disabled = not measures(request.config)  # which xdist has switched off
 
     def run(target: Any, *, rounds: int = 1) -> CellResult:
         try:
@@ -177,27 +185,30 @@ def _latest(cell: Cell, rounds: Sequence[Round]) -> Sequence[Round]:
 
 def _keep(request: pytest.FixtureRequest, benchmark: Any, outcome: CellOutcome) -> None:
     """Hand the record to the test's report, to pytest-benchmark, and to JUnit files."""
-    from greenbench.plugin.suite import RECORD
     from greenbench.report.junit import properties
     from greenbench.results.reading import CellRecord
 
     request.node.stash[RECORD] = outcome.record
-    _row_info(request, benchmark)["greenbench"] = outcome.record
+    benchmark.extra_info["greenbench"] = outcome.record
+    _keep_row(request, benchmark)
     request.node.user_properties += properties(CellRecord.of(outcome.record))
 
 
-def _row_info(request: pytest.FixtureRequest, benchmark: Any) -> dict[str, Any]:
-    """Return what pytest-benchmark saves beside the times of this test, or of its cell's rounds."""
-    from greenbench.plugin.interleaving import share_row
+def _keep_row(request: pytest.FixtureRequest, benchmark: Any) -> None:
+    """Keep what pytest-benchmark saves of this test: for its report, or in the row of its cell."""
+    from greenbench.plugin.interleaving import CELL_ID, share_row
     from greenbench.plugin.selection import cell_of
 
-    cell = cell_of(request.node)
-    if cell is None or cell.block is None:
-        info: dict[str, Any] = benchmark.extra_info
-        return info
-    runs = suite_of(request.config).session.memory.runs
-    shared: dict[str, Any] = share_row(runs.so_far(cell), benchmark, request.config).extra_info
-    return shared
+    node = request.node
+    cell = cell_of(node)
+    if benchmark.stats is None:  # it failed before its first round
+        return
+    if is_worker(request.config):
+        test = node.stash.get(CELL_ID, node.nodeid)
+        node.stash[ROW] = taken_row(benchmark, request.config, test)
+    elif cell is not None and cell.block is not None:
+        runs = suite_of(request.config).session.memory.runs
+        share_row(runs.so_far(cell), benchmark, request.config)
 
 
 def _fail(request: pytest.FixtureRequest, outcome: CellOutcome) -> None:
@@ -220,14 +231,3 @@ def _notes(result: CellResult) -> str:
             if proof.note:
                 notes[f"{proof.stage}.{proof.knob}: {proof.note}"] = None
     return "; ".join(notes)
-
-
-def refuse_xdist(config: pytest.Config) -> None:
-    """Raise pytest.UsageError under xdist, which switches pytest-benchmark off."""
-    options = [config.getoption(name, None) for name in ("numprocesses", "tx")]
-    distributed = config.getoption("dist", "no") != "no"
-    if hasattr(config, "workerinput") or any(options) or distributed:
-        raise pytest.UsageError(
-            "greenbench does not measure under pytest-xdist: cells side by side disturb each "
-            "other; run without -n"
-        )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from greenbench.experiment.settings import OPTIONS
-from greenbench.plugin import budgets
+from greenbench.plugin import benchmark_rows, budgets, distribution
 from greenbench.plugin.early_exit import EarlyExit
 from greenbench.plugin.errors import one_sentence, usage_errors
 from greenbench.plugin.selection import (
@@ -92,8 +92,38 @@ def use_matrix(config: pytest.Config, experiment: Path, variants: Path) -> None:
             )
     with usage_errors():
         suite = _open(config, experiment, variants)
-    if suite.session.settings.plan:
-        config.option.collectonly = True
+        if suite.session.settings.plan:
+            config.option.collectonly = True
+        if config.option.collectonly:
+            config.option.dist = "no"  # so that pytest-benchmark does not warn of workers
+        _distribute(config, suite)
+
+
+def _distribute(config: pytest.Config, suite: Suite) -> None:
+    """Join the process that started this worker, or get ready to start some; raises UsageError."""
+    if distribution.is_worker(config):
+        from greenbench.plugin.workers import MeasuringWorker
+
+        distribution.hide_only(config)
+        config.pluginmanager.register(
+            MeasuringWorker(suite, distribution.told(config)), "greenbench-worker"
+        )
+    elif distribution.starts_workers(config):
+        from greenbench.plugin.controller import Controller
+
+        distribution.refuse_unfit(config, resume=suite.session.settings.resume)
+        distribution.hide_only(config)
+        config.pluginmanager.register(Controller(config, suite), "greenbench-controller")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(config: pytest.Config) -> None:
+    """Let no gate be passed over: without a matrix no process judges what workers do."""
+    if SUITE not in config.stash and config.getoption("--green-gate"):
+        raise pytest.UsageError(
+            "--green-gate: under pytest-xdist gates are judged only in a suite whose conftest.py "
+            "calls use_matrix; run without -n"
+        )
 
 
 def suite_of(config: pytest.Config) -> Suite:
@@ -121,7 +151,7 @@ def _open(config: pytest.Config, experiment: Path | None, variants: Path | None)
         lambda: config.stash.get(STATUS, None),
         lambda text: suite.progress.announce(text),  # noqa: PLW0108  pytest's terminal is made later
     )
-    config.pluginmanager.register(RoundItems(suite.session.memory.runs), "greenbench-rounds")
+    config.pluginmanager.register(RoundItems(suite.session.memory), "greenbench-rounds")
     return suite
 
 
@@ -145,7 +175,7 @@ def pytest_deselected(items: Sequence[pytest.Item]) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Before the first cell runs, find every reason why the run could not succeed."""
-    from greenbench.plugin.interleaving import interleave, measures_nothing
+    from greenbench.plugin.interleaving import interleave
     from greenbench.plugin.resuming import take_over
 
     config = session.config
@@ -160,9 +190,12 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         return
     with usage_errors():
         suite = suite_of(config)
-        suite.check(cells, sources_of(session))
+        if distribution.is_worker(config):  # the process that started it checks
+            suite.session.selected = tuple(cells)
+        else:
+            suite.check(cells, sources_of(session))
         interleave(session, suite.session.settings)
-        if cells and suite.session.settings.resume and not measures_nothing(config):
+        if cells and suite.session.settings.resume and benchmark_rows.measures(config):
             take_over(session, suite)
         suite.progress.schedule.plan(
             [cell for cell in map(cell_of, session.items) if cell is not None]

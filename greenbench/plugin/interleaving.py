@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from greenbench.errors import UsageError
+from greenbench.plugin.benchmark_rows import measures
+from greenbench.plugin.distribution import is_worker
 from greenbench.plugin.selection import cell_of
 from greenbench.run.blocks import interleaved
 
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
     from greenbench.experiment.settings import Settings
-    from greenbench.run.blocks import CellRun, CellRuns
+    from greenbench.run.blocks import CellRun
+    from greenbench.run.memory import SessionMemory
     from greenbench.types import Cell
 
 CELL_ID: pytest.StashKey[str] = pytest.StashKey()
@@ -42,7 +45,7 @@ def interleave(session: pytest.Session, settings: Settings) -> None:
     if settings.block is not None:
         _check_block(settings.block, rounds, settings)
     in_a_row = settings.interleave == "off" or max(rounds, default=1) == 1
-    if in_a_row or measures_nothing(session.config):
+    if in_a_row or not measures(session.config):
         return
     order = interleaved(
         list(zip(items, cells, strict=True)), rounds, settings.interleave, settings.seed
@@ -71,12 +74,6 @@ def _check_block(block: int, rounds: Sequence[int], settings: Settings) -> None:
             f"--green-block={block}: cells have {min(rounds)} rounds, one a block; give a block "
             "from 1 to that, or more with --green-rounds"
         )
-
-
-def measures_nothing(config: pytest.Config) -> bool:
-    """Whether pytest-benchmark is switched off, or skips its tests."""
-    benchmarks = getattr(config, "_benchmarksession", None)
-    return benchmarks is None or benchmarks.disabled or benchmarks.skip
 
 
 def _in_place(
@@ -115,15 +112,16 @@ def _item_of_round(item: Any, cell: Cell) -> pytest.Item:
 class RoundItems:
     """The hooks of items that measure one round each."""
 
-    def __init__(self, runs: CellRuns) -> None:
-        """Take what is measured of each cell."""
-        self._runs = runs
+    def __init__(self, memory: SessionMemory) -> None:
+        """Take what the session remembers of each cell."""
+        self._memory = memory
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Skip the later rounds of a cell of which one failed: it has no result any more."""
         cell = cell_of(item)
         if cell is not None and cell.block:
-            failure = self._runs.so_far(cell).failure
+            with self._memory.opened():
+                failure = self._memory.runs.failure(cell)
             if failure:
                 pytest.skip(failure)
 
@@ -131,25 +129,30 @@ class RoundItems:
     def pytest_runtest_makereport(
         self, item: pytest.Item
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Report the failure of a round under its cell's id, which ``--lf`` can select."""
+        """Report the failure of a round under its cell's id, which ``--lf`` can select.
+
+        pytest-xdist wants a worker's reports under the ids of its items.
+        """
         report = yield
         cell = cell_of(item)
         if report.failed and cell is not None:
-            self._runs.note_failure(cell)
-            report.nodeid = item.stash.get(CELL_ID, report.nodeid)
+            with self._memory.opened():
+                self._memory.runs.note_failure(cell)
+            if not is_worker(item.config):
+                report.nodeid = item.stash.get(CELL_ID, report.nodeid)
         return report
 
 
-def share_row(run: CellRun, benchmark: Any, config: pytest.Config) -> Any:
-    """Return the row of pytest-benchmark that all rounds of a cell share.
+def share_row(run: CellRun, benchmark: Any, config: pytest.Config) -> None:
+    """Let all rounds of a cell share one row of pytest-benchmark, with the newest record.
 
     The first round's item makes it; later rounds add their seconds to it and give up their own.
     """
     own = benchmark.stats
     if run.row is None or own is run.row:
         run.row = own
-    else:
-        for seconds in own.stats.data:
-            run.row.stats.update(seconds)
-        config._benchmarksession.benchmarks.remove(own)  # type: ignore[attr-defined]  # noqa: SLF001
-    return run.row
+        return
+    for seconds in own.stats.data:
+        run.row.stats.update(seconds)
+    run.row.extra_info["greenbench"] = benchmark.extra_info["greenbench"]
+    config._benchmarksession.benchmarks.remove(own)  # type: ignore[attr-defined]  # noqa: SLF001

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from greenbench.errors import GreenbenchError
 from greenbench.results.record import Json, builtin
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from greenbench.gates.verdict import Verdict
     from greenbench.report.summary import Summary
     from greenbench.run.gatekeeper import Gatekeeper
     from greenbench.run.session import Session
+
+
+@contextlib.contextmanager
+def end_written(summary: Summary) -> Iterator[None]:
+    """Make it a problem of the session if the results folder does not take how it ended."""
+    try:
+        yield
+    except OSError as error:
+        summary.problems.append(
+            f"what the session's end showed could not be written ({error.strerror or error})"
+        )
 
 
 class Judgement:

@@ -43,7 +43,7 @@ def take_over(session: pytest.Session, suite: Suite) -> None:
 def _add_row(item: pytest.Item, record: Json, suite: Suite) -> None:
     """Give pytest-benchmark the row of a cell, with the seconds that its record has."""
     session: Any = item.config._benchmarksession  # type: ignore[attr-defined]  # noqa: SLF001
-    fixture = BenchmarkFixture(  # type: ignore[no-untyped-call]
+    fixture = BenchmarkFixture(
         item,
         add_stats=session.benchmarks.append,
         logger=session.logger,
@@ -52,7 +52,7 @@ def _add_row(item: pytest.Item, record: Json, suite: Suite) -> None:
         **session.options,
     )
     # As a call of pedantic() makes it.
-    row: Any = fixture._make_stats(1)  # type: ignore[no-untyped-call]  # noqa: SLF001
+    row: Any = fixture._make_stats(1)  # noqa: SLF001
     for one_round in record["rounds"]:
         row.stats.update(one_round["seconds"])
     row.extra_info["greenbench"] = record

@@ -14,8 +14,9 @@ import pytest
 
 from greenbench.plugin.attempts import Attempts, last_attempts
 from greenbench.plugin.benchmark_table import hide_benchmark_table
+from greenbench.plugin.distribution import RECORD, is_worker
 from greenbench.plugin.errors import make_safe
-from greenbench.plugin.judgement import Judgement
+from greenbench.plugin.judgement import Judgement, end_written
 from greenbench.plugin.outlook import outlook
 from greenbench.plugin.progress import progress_of
 from greenbench.plugin.selection import (
@@ -37,9 +38,6 @@ if TYPE_CHECKING:
 
     from greenbench.report.progress import Progress
     from greenbench.types import Cell
-
-RECORD: pytest.StashKey[Json] = pytest.StashKey()
-"""The record of an item's cell, until its report takes it along."""
 
 
 class Suite:
@@ -108,7 +106,7 @@ class Suite:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Write the record of a finished cell."""
         record = getattr(report, "greenbench", None)
-        if record is None:
+        if record is None or is_worker(self._config):
             return
         self.attempts.keep(record)
 
@@ -128,22 +126,19 @@ class Suite:
         """Restate the means, release, judge, write the verdicts, and set the exit status."""
         if self.taken_over and session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
             session.exitstatus = pytest.ExitCode.OK  # all was measured before
-        self.attempts.write_means()
-        self._release(hurry=session.exitstatus == pytest.ExitCode.INTERRUPTED)
+        if not is_worker(session.config):
+            self.attempts.write_means()
+        with end_written(self.summary):
+            hurry = session.exitstatus == pytest.ExitCode.INTERRUPTED
+            self.summary.notes += self.session.release(hurry=hurry)
+        if is_worker(session.config):
+            return
         aborted = session.exitstatus > pytest.ExitCode.INTERRUPTED  # a wrong call, or a bug
         if runs_tests(session.config) and not aborted:
             self.judgement.write()
         failed = self.judgement.failed or self.summary.problems
         if failed and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-    def _release(self, *, hurry: bool) -> None:
-        try:
-            self.summary.notes += self.session.release(hurry=hurry)
-        except OSError as error:
-            self.summary.problems.append(
-                f"what the session's end showed could not be written ({error.strerror or error})"
-            )
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_terminal_summary(

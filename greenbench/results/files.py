@@ -249,9 +249,14 @@ def _with_latest(cells: Sequence[Json], record: Json) -> list[Json]:
 
 
 def continues(record: Json, earlier: Json) -> bool:
-    """Whether ``record`` has further rounds than ``earlier``, which was written a block before."""
+    """Whether ``record`` goes on from ``earlier``, which was written a block before.
+
+    It has all of its rounds and further ones, or an error that ended them.
+    """
     rounds = earlier["rounds"]
-    return len(record["rounds"]) > len(rounds) and record["rounds"][: len(rounds)] == rounds
+    longer = len(record["rounds"]) > len(rounds)
+    ended = bool(rounds) and record["error"] is not None and earlier["error"] is None
+    return (longer or ended) and all(one_round in record["rounds"] for one_round in rounds)
 
 
 @contextlib.contextmanager

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from greenbench.run.reference_kernel import KernelRuns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from greenbench.run.reference_kernel import KernelRuns
     from greenbench.types import Cell, Round
 
 Entry = TypeVar("Entry")
@@ -38,17 +39,37 @@ def interleaved(
     return sequence
 
 
+class BlockRun(NamedTuple):
+    """What was measured of one cell in one block, or in a row."""
+
+    rounds: tuple[Round, ...]
+    kernel: KernelRuns
+    """The reference kernel around them."""
+
+
 @dataclass(slots=True)
 class CellRun:
-    """What was measured of one cell so far, block by block or in a row."""
+    """What was measured of one cell so far."""
 
-    rounds: list[Round] = field(default_factory=list)
-    kernels: list[KernelRuns] = field(default_factory=list)
-    """The reference kernel around each block's round, or around all rounds in a row."""
-    failure: str = ""
-    """Which round failed: those after it are not measured."""
+    blocks: dict[int, BlockRun] = field(default_factory=dict)
+    """By number; workers may end them in another order."""
+    failed: frozenset[int] = frozenset()
+    """Numbers of blocks whose round failed: the others are not measured any more."""
     row: Any = None
     """The row of pytest-benchmark that all rounds of the cell share."""
+
+    @property
+    def rounds(self) -> list[Round]:
+        """All rounds, block by block."""
+        rounds: list[Round] = []
+        for number in sorted(self.blocks):
+            rounds += self.blocks[number].rounds
+        return rounds
+
+    @property
+    def kernels(self) -> list[KernelRuns]:
+        """The reference kernel's runs, block by block."""
+        return [self.blocks[number].kernel for number in sorted(self.blocks)]
 
 
 class CellRuns:
@@ -59,21 +80,28 @@ class CellRuns:
         self._runs: dict[str, CellRun] = {}
         self._position = 0
 
-    def begin(self, cell: Cell) -> CellRun:
-        """Return what was measured of ``cell`` in the blocks before this one.
+    def add(self, cell: Cell, rounds: Sequence[Round], kernel: KernelRuns) -> CellRun:
+        """Add what was measured of ``cell`` in its block, and return all of it.
 
         An earlier attempt at the same block is forgotten.
         """
-        earlier = self.so_far(cell) if cell.block else CellRun()
-        kept = len([one for one in earlier.rounds if one.block != cell.block])
-        run = CellRun(earlier.rounds[:kept], earlier.kernels[:kept], row=earlier.row)
+        earlier = self.so_far(cell)
+        row = earlier.row if cell.block else None
+        number = cell.block or 0
+        run = CellRun(dict(earlier.blocks), failed=earlier.failed - {number}, row=row)
+        run.blocks[number] = BlockRun(tuple(self._placed(rounds, cell)), kernel)
         self._runs[cell.id] = run
         return run
 
     def take_over(self, cell: str, rounds: Sequence[Round], kernels: Sequence[KernelRuns]) -> None:
         """Begin after ``rounds``, which another session measured of the cell with this id."""
-        self._runs[cell] = CellRun(list(rounds), list(kernels))
-        for one_round in rounds:
+        run = self._runs[cell] = CellRun()
+        for number, one_round in enumerate(rounds):
+            kernel = kernels[number] if number < len(kernels) else KernelRuns()
+            if one_round.block is None:  # they ran in a row, with one kernel around all of them
+                run.blocks[0] = BlockRun(tuple(rounds), kernels[0] if kernels else KernelRuns())
+            else:
+                run.blocks[one_round.block] = BlockRun((one_round,), kernel)
             if one_round.position is not None:
                 self._position = max(self._position, one_round.position + 1)
 
@@ -84,9 +112,14 @@ class CellRuns:
     def note_failure(self, cell: Cell) -> None:
         """Remember that the test of this round failed."""
         run = self._runs.setdefault(cell.id, CellRun())
-        run.failure = f"round {(cell.block or 0) + 1} of {cell.id} failed"
+        run.failed |= {cell.block or 0}
 
-    def placed(self, rounds: Sequence[Round], cell: Cell) -> list[Round]:
+    def failure(self, cell: Cell) -> str:
+        """Say which round of ``cell`` failed; an empty text if none did."""
+        failed = self.so_far(cell).failed
+        return f"round {min(failed) + 1} of {cell.id} failed" if failed else ""
+
+    def _placed(self, rounds: Sequence[Round], cell: Cell) -> list[Round]:
         """Return rounds of ``cell`` with their block and their place in the session's order."""
         if cell.block is None:
             return list(rounds)

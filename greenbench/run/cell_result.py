@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, TypedDict
 
 from greenbench.errors import GreenbenchError
-from greenbench.run.blocks import CellRuns
 from greenbench.run.doubts import doubts_of
-from greenbench.run.effects import Outputs, effect_of
+from greenbench.run.effects import effect_of
 from greenbench.run.efficiency import efficiency_values, stage_values
-from greenbench.run.reference_kernel import KernelRuns, ReferenceKernel
-from greenbench.run.stopping import StopRequest
 from greenbench.stats.over_seeds import DEGENERATE, collapsed, degenerate, mean_quality
 from greenbench.stats.uncertainty import energies, means
 from greenbench.types import CellResult
@@ -20,17 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from greenbench.pipeline import Pipeline
+    from greenbench.run.memory import SessionMemory
+    from greenbench.run.reference_kernel import KernelRuns
     from greenbench.types import Cell, Facts, Quantity, Round, Status
-
-
-@dataclass(slots=True)
-class SessionMemory:
-    """What a session remembers of its earlier cells, and whether it is to end."""
-
-    kernel: ReferenceKernel = field(default_factory=ReferenceKernel)
-    runs: CellRuns = field(default_factory=CellRuns)
-    outputs: Outputs = field(default_factory=Outputs)
-    stop: StopRequest = field(default_factory=StopRequest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

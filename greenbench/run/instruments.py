@@ -28,6 +28,8 @@ class Instruments:
         self._settings = settings
         self._knows_devices = knows_devices
         self._meter: Meter | None = None
+        self.no_host = ""
+        """Why joules of CPUs and memory do not count; set before the meter opens."""
 
     def __enter__(self) -> Self:
         """Return the instruments."""
@@ -89,7 +91,10 @@ class Instruments:
             from greenbench.machine.energy import open_meter
 
             self._meter = open_meter(
-                self.gpus, cpu_watts=self._settings.cpu_watts, synchronize=wait_for_cuda
+                self.gpus,
+                cpu_watts=self._settings.cpu_watts,
+                synchronize=wait_for_cuda,
+                no_host=self.no_host,
             )
         return self._meter
 

@@ -65,7 +65,6 @@ def measure_cell(
     through. ``say`` shows what runs.
     """
     cell = pipeline.cell
-    run = session.memory.runs.begin(cell)
     pipeline.progress = lambda text: say(f"{cell.id}: {text}")
     rounds = Rounds(
         pipeline,
@@ -91,16 +90,16 @@ def measure_cell(
         error = failure
     finally:
         pipeline.power.release()
-    run.rounds += session.memory.runs.placed(rounds.finished, cell)
-    run.kernels.append(kernel)
-    result = summarise(
-        run.rounds,
-        cell=cell,
-        inputs=inputs_of(pipeline, run.rounds),
-        kernels=run.kernels,
-        memory=session.memory,
-        error=error,
-    )
+    with session.memory.opened():
+        run = session.memory.runs.add(cell, rounds.finished, kernel)
+        result = summarise(
+            run.rounds,
+            cell=cell,
+            inputs=inputs_of(pipeline, run.rounds),
+            kernels=run.kernels,
+            memory=session.memory,
+            error=error,
+        )
     return CellOutcome(result=result, record=cell_record(result, cell.options), error=error)
 
 

@@ -168,10 +168,20 @@ def _whole_blocks(cells: Sequence[Cell], records: Sequence[Json]) -> int:
     finished = []
     for cell in cells:
         record = by_id.get(cell.id)
-        rounds = len(record["rounds"]) if record else 0
+        rounds = _first_blocks(record) if record else 0
         if record is None or (rounds < cell.rounds and not _failed(record)):
             finished.append(rounds)
     return min(finished, default=max((cell.rounds for cell in cells), default=0))
+
+
+def _first_blocks(record: Json) -> int:
+    """Return how many of the first blocks a cell finished; of workers one may have been ahead."""
+    finished = 0
+    for one_round in record["rounds"]:
+        if one_round["block"] not in {None, finished}:
+            break
+        finished += 1
+    return finished
 
 
 def _failed(record: Json) -> bool:

@@ -14,10 +14,10 @@ from greenbench.experiment import matrix, profiles
 from greenbench.experiment.cells import cells_of
 from greenbench.experiment.settings import resolve_settings
 from greenbench.machine import launchers
-from greenbench.run.cell_result import SessionMemory
 from greenbench.run.inputs import TaskInputs, task_inputs
 from greenbench.run.instruments import Instruments
 from greenbench.run.leftovers import restore_leftovers
+from greenbench.run.memory import SessionMemory
 from greenbench.run.messages import Messages
 from greenbench.run.session_results import SessionResults
 from greenbench.run.warm_up import WarmUp

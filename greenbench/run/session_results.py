@@ -45,6 +45,9 @@ class SessionResults:
         self._instruments = instruments
         self._options = options
         self._started = files.now_stamp()
+        self.concluded: Json = {}
+        """How the session ended, as its files state it."""
+        self.noted: Json = {}
         self._recorder: files.Recorder | None = None
         self._continued: Json | None = None
         self._environment: Json | None = None
@@ -85,6 +88,7 @@ class SessionResults:
 
     def note(self, facts: Json) -> None:
         """Add ``facts`` to the circumstances, before the first cell is written."""
+        self.noted |= facts
         self._opened().note(facts)
 
     def record(self, record: Json) -> None:
@@ -93,20 +97,15 @@ class SessionResults:
         Raises UnavailableError if the results folder does not take it; its sentence says where the
         cell is instead.
         """
-        variant = record["variant"]
         try:
-            self._opened().append(record, self._options[variant])
+            self._opened().append(record, self._options[record["variant"]])
         except OSError as error:
-            problem = f"{record['id']}: its results could not be written"
-            problem += f" into {self._settings.results} ({error.strerror or error})"
-            try:
-                copy = self._opened().copy_elsewhere(variant)
-            except OSError:
-                raise UnavailableError(f"{problem}; the table below has them") from error
-            raise UnavailableError(f"{problem}; they are in {copy}") from error
+            sentence = _not_written(record, self._opened(), self._settings.results, error)
+            raise UnavailableError(sentence) from error
 
     def conclude(self, **facts: object) -> None:
         """Add the session's end to its files, if there are any; raises OSError."""
+        self.concluded |= facts
         if self._recorder is not None:
             self._recorder.conclude(**facts)
 
@@ -122,7 +121,7 @@ class SessionResults:
         return {
             "profile": self._settings.profile,
             "profile_changes": changes,
-            "session": self._continued or self._new_session(),
+            "session": self._continued or self.new_session(),
             "environment": self._environment or self.describe_machine(),
         }
 
@@ -133,7 +132,8 @@ class SessionResults:
         described = builtin(describe(self._root, self._instruments.gpus))
         return {"device": self._instruments.device, **described}
 
-    def _new_session(self) -> Json:
+    def new_session(self) -> Json:
+        """Return what the files state of a session that continues no other one."""
         return {
             "id": uuid.uuid4().hex,
             "argv": shlex.join(["pytest", *sys.argv[1:]]),
@@ -146,6 +146,17 @@ class SessionResults:
         if self._recorder is None:
             self._recorder = files.Recorder(self._settings.results, self._started, self.header)
         return self._recorder
+
+
+def _not_written(record: Json, recorder: files.Recorder, folder: Path, error: OSError) -> str:
+    """Say that the folder does not take a record, and where it is instead."""
+    problem = f"{record['id']}: its results could not be written"
+    problem += f" into {folder} ({error.strerror or error})"
+    try:
+        copy = recorder.copy_elsewhere(record["variant"])
+    except OSError:
+        return f"{problem}; the table below has them"
+    return f"{problem}; they are in {copy}"
 
 
 def stated_time(moment: datetime) -> str:

@@ -227,23 +227,22 @@ def test_all_problems_of_the_matrix_are_listed_before_anything_runs(suite: pytes
     assert not (suite.path / "results").exists()
 
 
-@pytest.mark.parametrize("arguments", [["-n", "2"], ["-n", "auto"], ["-d", "--tx", "2*popen"]])
-def test_xdist_is_refused_in_one_sentence(suite: pytest.Pytester, arguments: list[str]) -> None:
-    """A session under xdist is a usage error instead of one that measures nothing."""
-    (suite.path / "conftest.py").write_text(
-        "from greenbench.plugin import refuse_xdist\npytest_configure = refuse_xdist\n"
-    )
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["-n2", "--dist=each"], "--dist each would measure every cell in every worker"),
+        (["--tx", "ssh=there", "-d"], "--tx ssh=there: workers measure on this machine only"),
+        (["-n2", "--green-resume"], "--green-resume: workers do not continue a session"),
+        (["-n2", "--benchmark-cprofile=cumtime"], "--benchmark-cprofile: profiles stay in"),
+    ],
+)
+def test_what_cannot_be_distributed_is_refused_in_one_sentence(
+    suite: pytest.Pytester, arguments: list[str], sentence: str
+) -> None:
+    """A usage error, before a worker is started."""
     output = run_here(suite, *arguments)
     assert output.ret == pytest.ExitCode.USAGE_ERROR
-    assert "greenbench does not measure under pytest-xdist" in output.stderr.str()
-
-
-def test_xdist_is_refused_in_a_repository_of_others_too(pytester: pytest.Pytester) -> None:
-    """``measure`` refuses it where no conftest.py does."""
-    pytester.makepyfile(FOREIGN)
-    output = pytester.runpytest_subprocess("-n1", "-p", "no:cacheprovider")
-    assert output.ret != 0
-    output.stdout.fnmatch_lines(["*greenbench does not measure under pytest-xdist*"])
+    assert sentence in output.stderr.str()
 
 
 @pytest.mark.parametrize(

@@ -237,3 +237,13 @@ def test_another_attempt_at_a_cell_replaces_the_first(tmp_path: Path) -> None:
     path = recorder.append(record(), Options())
     (cell,) = loading.load(path).cells
     assert cell.doubts == ("measured several times in this session; this is the last attempt",)
+
+
+def test_a_cell_that_ends_in_an_error_after_some_blocks_is_no_further_attempt() -> None:
+    """Nor one whose earlier block ended later, in another worker; a round measured anew is one."""
+    first, second = {"seed": 0}, {"seed": 1}
+    earlier = {"rounds": [second], "error": None}
+    assert store.continues({"rounds": [first, second], "error": None}, earlier)
+    assert store.continues({"rounds": [second], "error": "its worker was killed"}, earlier)
+    assert not store.continues({"rounds": [{"seed": 1, "block": 1}], "error": None}, earlier)
+    assert not store.continues({"rounds": [second], "error": None}, earlier)

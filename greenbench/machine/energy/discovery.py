@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from greenbench.machine.energy.gpu_sensors import gpu_sensors
 from greenbench.machine.energy.rapl_sensors import rapl_sensors
-from greenbench.machine.energy.sensors import nothing
+from greenbench.machine.energy.sensors import Missing, SensorGroup, nothing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from greenbench.machine.energy.sensors import Missing, Sensor
+    from greenbench.machine.energy.sensors import Sensor
     from greenbench.machine.gpus import Gpu
 
 
@@ -28,10 +28,18 @@ class Sensors:
     close: Callable[[], None] = nothing
 
 
-def find_sensors(gpus: Sequence[Gpu]) -> Sensors:
-    """Open the counters of ``gpus`` and of this machine's CPUs."""
+def find_sensors(gpus: Sequence[Gpu], *, no_host: str = "") -> Sensors:
+    """Open the counters of ``gpus`` and of this machine's CPUs.
+
+    ``no_host`` says why those of the CPUs and their memory would count for others too: then they
+    are left alone.
+    """
     cards = gpu_sensors(gpus)
-    zones = rapl_sensors()
+    zones = _no_zones(no_host) if no_host else rapl_sensors()
     missing = {**zones.missing, **cards.missing}
     available = (*cards.sensors, *zones.sensors)
     return Sensors(available=available, missing=missing, close=cards.close)
+
+
+def _no_zones(reason: str) -> SensorGroup:
+    return SensorGroup(missing={"cpu": Missing(reason), "dram": Missing(reason)})

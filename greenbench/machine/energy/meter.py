@@ -160,16 +160,19 @@ def open_meter(
     cpu_watts: float | None = None,
     synchronize: Callable[[], None] | None = None,
     calibrate_s: float = LONGEST_S,
+    no_host: str = "",
 ) -> Meter:
     """Open a meter over ``gpus`` and this machine's CPUs and memory, each with its best source.
 
     ``cpu_watts`` are the watts of one busy logical core, for the estimate that is used if RAPL
     cannot be read. ``synchronize`` waits for the device's queued work; it is called at the edges of
     windows that bring none of their own. Each counter is watched for at most ``calibrate_s`` to
-    learn how often it moves.
+    learn how often it moves. ``no_host`` says why joules of CPUs and memory would be those of
+    others too, beside which this process measures: then they are None with that reason.
     """
-    sensors = find_sensors(gpus)
-    estimate = CpuEstimate(cpu_watts) if "cpu" in sensors.missing else None
+    sensors = find_sensors(gpus, no_host=no_host)
+    estimated = "cpu" in sensors.missing and not no_host
+    estimate = CpuEstimate(cpu_watts) if estimated else None
     watch = Watch(gpus, Adoption())
     counters = None
     if sensors.available:

@@ -160,6 +160,19 @@ def test_without_counters_the_cpu_is_estimated() -> None:
     assert set(window.energy.reasons) == set(CHANNELS)
 
 
+def test_a_host_that_others_use_too_has_no_joules() -> None:
+    """Neither counted nor estimated: None, with the reason that was given."""
+    with open_meter((), cpu_watts=5, no_host="others run beside it") as meter:
+        with meter.window("training"):
+            pass
+        (window,) = meter.take()
+    assert window.energy.cpu_j is window.energy.dram_j is None
+    assert window.energy.total_j is None
+    for channel in ("cpu", "dram"):
+        assert window.energy.sources[channel] == "none"
+        assert window.energy.reasons[channel] == "others run beside it"
+
+
 def test_a_window_without_a_synchronize_of_its_own_takes_the_meter_s() -> None:
     """Code of other repositories is waited for too; a window's own function goes before."""
     waited: list[str] = []

@@ -1,0 +1,36 @@
+"""What workers measured in, for the process that writes the results files for them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from greenbench.results.record import Json, builtin
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from greenbench.machine.gpus import Gpu
+    from greenbench.run.session_results import SessionResults
+
+HEADER = ("profile", "profile_changes", "session", "environment")
+
+
+def circumstances(results: SessionResults) -> Json:
+    """Return what the session's files state besides its cells: the header, and what was noted."""
+    return {**results.header, **builtin(results.noted)}
+
+
+def adopt(results: SessionResults, stated: Json, *, workers: int, gpus: Sequence[Gpu]) -> None:
+    """Take the circumstances of the first worker that ends a cell for those of all ``workers``.
+
+    ``gpus`` are the workers' own, one for each; empty if they share what there is.
+    """
+    if "header" in vars(results):
+        return
+    header = {key: stated.pop(key) for key in HEADER}
+    header["session"] = {**results.new_session(), "workers": workers}
+    if gpus:
+        header["environment"]["gpus"] = builtin([asdict(gpu) for gpu in gpus])
+    results.header = header
+    results.note(stated)
