@@ -191,6 +191,7 @@ def test_forbidden_counters_are_an_estimate_with_a_remedy(
         meter = open_meter(())
     finally:
         os.seteuid(before)
+    meter.close()
     assert meter.sources["cpu"].startswith("estimated:")
     assert "sudo chmod" in meter.reasons["cpu"]
     assert "sudo chmod" in meter.reasons["dram"]
