@@ -67,6 +67,7 @@ def job(checkout: Path, lines: list[str]) -> list[int]:
     return codes
 
 
+@pytest.mark.slow
 def test_a_change_that_does_more_fails(checkout: Path) -> None:
     """On GitHub: the exit code, the comment and the JUnit file that the workflow keeps."""
     change(checkout, '"flops_training": 1000', '"flops_training": 1100')

@@ -35,6 +35,7 @@ def test_what_changes_a_computation_is_recorded(monkeypatch: pytest.MonkeyPatch)
     assert list(variables.recorded()) == sorted(CHANGING)
 
 
+@pytest.mark.slow
 def test_what_libraries_set_themselves_is_not_recorded() -> None:
     """A session that imported more of them ran under the same variables."""
     libraries = "numpy, sklearn.metrics, torch, transformers, accelerate, bitsandbytes, tokenizers"

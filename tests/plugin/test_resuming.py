@@ -205,7 +205,8 @@ def test_cells_of_one_round_are_taken_over_one_by_one(pytester: pytest.Pytester)
 @pytest.mark.parametrize("kills", [2, pytest.param(20, marks=pytest.mark.slow)])
 def test_a_session_survives_sigkill_at_random_moments(tmp_path: Path, kills: int) -> None:
     """Its files are always valid, whole blocks stay, and the last ones are an undisturbed run's."""
-    rounds = f"--green-rounds={kills + 1}"
+    # More blocks than can end before the last kill: a session that has ended is not continued.
+    rounds = f"--green-rounds={2 * kills + 1}"
     stub_suite.write(tmp_path)
     whole = 0
     for moment in _moments(kills):
@@ -234,9 +235,12 @@ def _moments(kills: int) -> Iterator[float]:
 
 
 def _killed(folder: Path, rounds: str, moment: float) -> None:
-    """Continue the session, and kill it after so many seconds of measuring."""
+    """Continue the session, and kill it after so many seconds of measuring.
+
+    Scoring takes so long that a block of three cells takes half of the longest of them.
+    """
     command = [*stub_suite.PYTEST, "bench", rounds, "--green-resume"]
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "STUB_SCORING": "0.2"}
     with subprocess.Popen(
         command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True
     ) as process:

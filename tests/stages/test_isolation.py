@@ -130,6 +130,7 @@ def predicted(*sequences: str) -> list[list[list[float]]]:
     return found
 
 
+@pytest.mark.slow
 def test_a_cell_predicts_the_same_whatever_ran_before_it() -> None:
     """The baseline predicts the same to the bit alone, after V7, and after a run on one thread."""
     (alone,), others = predicted("V0", "V7 V0 one-thread V0")

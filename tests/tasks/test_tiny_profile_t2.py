@@ -44,6 +44,7 @@ def _mcc(splits: Splits, probabilities: Sequence[float]) -> float:
     return bootstrap.point(vulnerability_scores.answered(splits, probabilities, asked))["mcc"]
 
 
+@pytest.mark.slow
 def test_without_fine_tuning_nothing_is_known() -> None:
     """The start scores nothing with the shipped classifier or, on average, ten random ones."""
     splits = vulnerability.load(SIZE.data, columns={}, wanted=Wanted(seed=0, sizes=SIZE.sizes))

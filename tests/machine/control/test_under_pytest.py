@@ -111,6 +111,7 @@ def test_a_pytest_session_restores_the_settings(
     assert ("4 passed" in session.stdout) == (ending in {"normal", "teardown"})
 
 
+@pytest.mark.slow
 def test_a_benchmark_restores_what_a_killed_one_left_changed(
     machine: Machine, suite: pytest.Pytester
 ) -> None:

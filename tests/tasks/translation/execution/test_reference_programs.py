@@ -30,10 +30,10 @@ public class Twice {
 @pytest.mark.parametrize(
     ("data", "direction"),
     [
-        (AVATAR, "java:python"),
+        pytest.param(AVATAR, "java:python", marks=pytest.mark.slow),
         pytest.param(AVATAR, "python:java", marks=pytest.mark.slow),
         (HUMANEVAL_X, "java:python"),
-        (HUMANEVAL_X, "python:java"),
+        pytest.param(HUMANEVAL_X, "python:java", marks=pytest.mark.slow),
         (HUMANEVAL_X, "python:javascript"),
         pytest.param(HUMANEVAL_X, "python:cpp", marks=pytest.mark.slow),
     ],
