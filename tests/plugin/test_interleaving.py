@@ -95,7 +95,7 @@ def test_the_session_s_end_restates_the_means_by_all_rounds_together(
     suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Table, results file and saved run agree; their intervals lack what outlasts the session."""
-    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setenv("COLUMNS", "200")  # wide enough for every column
     output = run_here(suite, "--green-rounds=5", "--benchmark-json=run.json")
     output.assert_outcomes(passed=5 * len(CELLS))
     saved = {}
