@@ -9,8 +9,9 @@ import pytest
 import stub_suite
 from stub_suite import run_here
 
-from greenbench.report.numbers import plus_minus
+from greenbench.report.numbers import quantity
 from greenbench.stats.uncertainty import NO_DEPENDENCE, NO_LONGER_STATES
+from greenbench.types import Quantity
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -95,7 +96,7 @@ def test_the_session_s_end_restates_the_means_by_all_rounds_together(
     suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Table, results file and saved run agree; their intervals lack what outlasts the session."""
-    monkeypatch.setenv("COLUMNS", "200")  # wide enough for every column
+    monkeypatch.setenv("COLUMNS", "120")
     output = run_here(suite, "--green-rounds=5", "--benchmark-json=run.json")
     output.assert_outcomes(passed=5 * len(CELLS))
     saved = {}
@@ -105,12 +106,12 @@ def test_the_session_s_end_restates_the_means_by_all_rounds_together(
     for file in (suite.path / "results").glob("*.json"):
         (cell,) = json.loads(file.read_text())["cells"]
         quantities = [cell["energy"]["total_j"], cell["stages"]["training"]["seconds"]]
-        assert [quantity["lacks"] for quantity in quantities] == [[NO_LONGER_STATES]] * 2
+        assert [one["lacks"] for one in quantities] == [[NO_LONGER_STATES]] * 2
         for part in ("energy", "stages", "efficiency"):
             assert saved[cell["id"]][part] == cell[part]
-    total = saved["T2-V0_baseline"]["energy"]["total_j"]
-    text = plus_minus(total["value"], total["uncertainty"], "J")
-    assert text in " ".join(output.outlines)
+    sample = saved["T2-V0_baseline"]["efficiency"]["j_per_sample"]
+    shown = quantity(Quantity(value=sample["value"], uncertainty=sample["uncertainty"]), "J")
+    assert shown in " ".join(output.outlines)
 
 
 def test_rounds_that_are_too_few_keep_the_interval_of_their_own(measured: Measured) -> None:
