@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from greenbench.stages.objectives.classification import Classification
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import AbstractContextManager
 
     from torch import nn
 
@@ -80,10 +82,15 @@ def run_stages(
     test: Sequence[TaskExample],
     valid: Sequence[TaskExample] = (),
     start: Checkpoint = START,
+    system: AbstractContextManager[object] | None = None,
 ) -> tuple[nn.Module, Batches, Answers]:
-    """Run the stages of a cell after a reset, as the pipeline does; return what it works on."""
+    """Run the stages of a cell after a reset, as the pipeline does; return what it works on.
+
+    ``system`` is the system stage, whose settings hold after the reset.
+    """
     with toggles.quiet():
         toggles.reset(0)
+    with toggles.quiet(), system or nullcontext():
         batches = toggles.data(train, test, start, 0, valid=valid)
         net = toggles.architecture(start)
         if toggles.finetunes:

@@ -56,8 +56,8 @@ def run(options: Options, before_proofs: Callable[[], None] = lambda: None) -> t
     """Run the five stages of a cell in miniature and return its proofs."""
     toggles, system = Toggles(options, SHORT, "cpu"), System(options.system, ())
     system.reserve()
-    with system:
-        run_stages(toggles, functions(32), functions(40, seed=1), functions(8, seed=2))
+    rows = functions(32), functions(40, seed=1), functions(8, seed=2)
+    run_stages(toggles, *rows, system=system)
     before_proofs()
     return (*toggles.applied(), *system.proofs({}))
 

@@ -392,7 +392,7 @@ def test_real_weights_write_sense() -> None:
     except UnavailableError as error:
         pytest.skip(str(error))
     _check_tokenizers(made)
-    net, tokenizer = _load_translator(made), Tokenizer.from_file(str(made / "tokenizer.json"))
+    net, tokenizer = _load_translator(made, {}), Tokenizer.from_file(str(made / "tokenizer.json"))
     ids = tokenizer.encode(
         "<|im_start|>user\nWhat is the capital of France?<|im_end|>\n<|im_start|>assistant\n"
     ).ids
