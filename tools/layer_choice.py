@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from greenbench.data.models.checkpoints import Checkpoint
 from greenbench.errors import UsageError
 from greenbench.experiment.profiles import profile
-from greenbench.experiment.settings import resolve_settings
+from greenbench.experiment.resolving import resolve_settings
 from greenbench.options import DataOptions, Options
 from greenbench.run.inputs import dataset
 from greenbench.stages import layer_rules, layers

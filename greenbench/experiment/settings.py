@@ -1,22 +1,17 @@
-"""The options of a session: the command line goes before ``[tool.greenbench]`` and the defaults.
+"""The options of a session.
 
 A field of ``Settings`` is the whole definition of an option: its name, type, parser and help. The
-plugin and ``greenbench sweep-power`` offer all of them. A wrong value is a sentence that names the
-option, what was found and what is allowed. Nothing here knows of models or devices.
+plugin and ``greenbench sweep-power`` offer all of them; ``resolving`` finds their values. Nothing
+here knows of models or devices.
 """
 
 from __future__ import annotations
 
-import os
-import tomllib
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from greenbench.data.ordinary_files import read_bytes
-from greenbench.errors import Disagreements, UsageError
 from greenbench.experiment.option_parsers import (
     SIZES,
-    RawOption,
     by_model,
     by_task,
     gates,
@@ -27,7 +22,6 @@ from greenbench.experiment.option_parsers import (
     path,
     roles,
     share,
-    shortened,
     sizes,
     strictness,
     switch,
@@ -40,7 +34,7 @@ from greenbench.gates.expression import ALLOWED
 from greenbench.types import CHANNELS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
     from greenbench.experiment.option_parsers import Parser
@@ -51,10 +45,6 @@ BALANCES = ("none", "weights", "undersample")
 ORDERS = ("blocks", "random", "fixed", "off")
 DIRECTION = r"[a-z]+:[a-z]+"
 DIRECTION_FORM = "write SRC:DST in small letters, e.g. java:python or java:cs"
-MOST_BYTES = 1 << 24
-"""Of a pyproject.toml."""
-NONE = "none"
-"""On the command line, in place of a gate: what pyproject.toml has is left out."""
 DEVICE = r"auto|cpu|cuda(:(0|[1-9][0-9]*))?"
 
 
@@ -73,8 +63,8 @@ class Option:
     bare: str = ""
     """What it means without a value, if it may have none."""
     adds: bool = False
-    """Whether the command line adds to what pyproject.toml has, instead of replacing it: ``NONE``
-    leaves that out."""
+    """Whether the command line adds to what pyproject.toml has, instead of replacing it:
+    ``none`` leaves that out."""
 
     @property
     def name(self) -> str:
@@ -260,114 +250,3 @@ class Settings:
 OPTIONS: tuple[Option, ...] = tuple(
     replace(entry.metadata["option"], field=entry.name) for entry in fields(Settings)
 )
-
-
-def read_pyproject(root: Path) -> dict[str, object]:
-    """Return ``[tool.greenbench]`` of the pyproject.toml in ``root``, empty if there is none.
-
-    Raises UsageError if it cannot be read, is not valid TOML, or has other tables and keys: gates
-    may stand in it, which must not be lost silently.
-    """
-    file = root / "pyproject.toml"
-    if not os.path.lexists(file):
-        return {}
-    table = _tool_table(file)
-    known = [o.name for o in OPTIONS]
-    unknown = sorted(set(table) - set(known))
-    if unknown:
-        keys = ", ".join(map(repr, unknown))
-        raise UsageError(f"{file}: [tool.greenbench] has no {keys}; it has: {', '.join(known)}")
-    return table
-
-
-def _tool_table(file: Path) -> dict[str, object]:
-    try:
-        document = tomllib.loads(read_bytes(file, MOST_BYTES).decode("utf-8"))
-    except OSError as error:
-        raise UsageError(f"{file}: cannot be read ({error.strerror}); mend or move it") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{file}: byte {error.start} is not UTF-8; save it as UTF-8") from error
-    except RecursionError as error:
-        raise UsageError(f"{file}: its lists or tables are nested too deeply") from error
-    except ValueError as error:  # a number of too many digits is no TOMLDecodeError
-        raise UsageError(f"{file}: not valid TOML ({error})") from error
-    table: dict[str, object] = document
-    for name in ("tool", "greenbench"):
-        inner = table.get(name, {})
-        if not isinstance(inner, dict):
-            raise UsageError(
-                f"{file}: {name} is {shortened(inner)}; write a table, [tool.greenbench]"
-            )
-        table = inner
-    return table
-
-
-def nearest_settings(places: Iterable[Path]) -> Path | None:
-    """Return the nearest folder, upwards from one of ``places``, whose pyproject.toml has settings.
-
-    The first place that leads to any counts. A pyproject.toml without ``[tool.greenbench]`` is
-    passed over, as that of a package within a project is. Raises UsageError as ``read_pyproject``.
-    """
-    for place in places:
-        start = place.resolve()
-        for folder in (start, *start.parents):
-            if read_pyproject(folder):
-                return folder
-    return None
-
-
-def resolve_settings(
-    command_line: Callable[[str], object],
-    root: Path,
-    *,
-    tasks: Sequence[str],
-    models: Sequence[str],
-    places: Sequence[Path] = (),
-) -> Settings:
-    """Return every option's value: the command line's, else pyproject.toml's, else the default.
-
-    ``command_line`` returns the value of a flag, None if it was not given. ``tasks`` and ``models``
-    are the names that options may refer to, and relative paths start from ``root``. The
-    pyproject.toml is the nearest one with settings, upwards from ``places``, then from ``root``.
-    Raises Disagreements, with a sentence for each option that is wrong.
-    """
-    folder = nearest_settings([*places, root])
-    table = read_pyproject(folder) if folder is not None else {}
-    values: dict[str, Any] = {}
-    problems = []
-    for known in OPTIONS:
-        typed = command_line(known.flag)
-        value = _value(known, typed, table)
-        raw = RawOption(known.flag, value, tasks=tasks, models=models, root=root)
-        try:
-            if _is_empty(typed):
-                typed_alone = replace(raw, value=typed)
-                raise typed_alone.error("give a value, or leave the option out")
-            values[known.field] = known.parse(raw)
-        except UsageError as error:
-            problems.append(str(error))
-    if problems:
-        raise Disagreements(problems)
-    return Settings(**values)
-
-
-def _value(option: Option, typed: object, table: Mapping[str, object]) -> object:
-    """Return what the command line, pyproject.toml and the default say together."""
-    written = table.get(option.name, option.default)
-    if typed is None:
-        return written
-    if not option.adds or not isinstance(typed, list):
-        return typed
-    if NONE in typed:
-        return [entry for entry in typed if entry != NONE]
-    if isinstance(written, list):
-        return [*written, *typed]
-    if isinstance(written, str):
-        return [written, *typed]
-    return typed if written is None else written  # a wrong one, which its parser refuses
-
-
-def _is_empty(typed: object) -> bool:
-    """Whether an option has an empty value on the command line, as of an unset variable."""
-    entries = typed if isinstance(typed, list) else [typed]
-    return any(isinstance(entry, str) and not entry.strip() for entry in entries)

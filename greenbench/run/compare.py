@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from greenbench.errors import UsageError
 from greenbench.experiment import option_parsers
 from greenbench.experiment.option_parsers import RawOption
-from greenbench.experiment.settings import nearest_settings, read_pyproject
+from greenbench.experiment.pyproject import nearest_settings, read_pyproject
 from greenbench.gates import runs
 from greenbench.gates.expression import ALLOWED, SAVED
 from greenbench.gates.judging import judge

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from greenbench.errors import UsageError
 from greenbench.experiment import matrix, profiles
 from greenbench.experiment.cells import cells_of
-from greenbench.experiment.settings import resolve_settings
+from greenbench.experiment.resolving import resolve_settings
 from greenbench.machine import launchers
 from greenbench.run.inputs import TaskInputs, task_inputs
 from greenbench.run.instruments import Instruments

@@ -12,7 +12,9 @@ from gates.made import HEADER, raw_cell
 
 from greenbench.cli import main
 from greenbench.errors import Disagreements, UsageError
-from greenbench.experiment.settings import OPTIONS, read_pyproject, resolve_settings
+from greenbench.experiment.pyproject import read_pyproject
+from greenbench.experiment.resolving import resolve_settings
+from greenbench.experiment.settings import OPTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

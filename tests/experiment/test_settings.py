@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from greenbench.errors import Disagreements, UsageError
-from greenbench.experiment.settings import OPTIONS, Option, resolve_settings
+from greenbench.experiment.resolving import resolve_settings
+from greenbench.experiment.settings import OPTIONS, Option
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,7 +16,7 @@ from greenbench.experiment.config import read_config
 from greenbench.experiment.knobs import changes
 from greenbench.experiment.matrix import load
 from greenbench.experiment.profiles import PROFILES
-from greenbench.experiment.settings import resolve_settings
+from greenbench.experiment.resolving import resolve_settings
 from greenbench.report.texts import error_text
 from greenbench.run.inputs import task_inputs
 from greenbench.types import Variant

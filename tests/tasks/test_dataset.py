@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -12,10 +12,13 @@ from greenbench.data.examples import Example
 from greenbench.data.splits import Splits
 from greenbench.errors import UsageError
 from greenbench.experiment.profiles import PROFILES
-from greenbench.experiment.settings import Settings, resolve_settings
+from greenbench.experiment.resolving import resolve_settings
 from greenbench.run.inputs import dataset
 from greenbench.tasks import TASKS, Task
 from greenbench.tasks.dummies import DummyBaselines
+
+if TYPE_CHECKING:
+    from greenbench.experiment.settings import Settings
 
 SIZE = PROFILES["tiny"].tasks["T2"]
 TEST = tuple(Example(text=f"t{i}", label=i % 2) for i in range(4))

@@ -1,0 +1,80 @@
+"""The value of each option: the command line goes before ``[tool.greenbench]`` and the defaults.
+
+A wrong value is a sentence that names the option, what was found and what is allowed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from greenbench.errors import Disagreements, UsageError
+from greenbench.experiment.option_parsers import RawOption
+from greenbench.experiment.pyproject import nearest_settings, read_pyproject
+from greenbench.experiment.settings import OPTIONS, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from greenbench.experiment.settings import Option
+
+NONE = "none"
+"""On the command line, in place of a gate: what pyproject.toml has is left out."""
+
+
+def resolve_settings(
+    command_line: Callable[[str], object],
+    root: Path,
+    *,
+    tasks: Sequence[str],
+    models: Sequence[str],
+    places: Sequence[Path] = (),
+) -> Settings:
+    """Return every option's value: the command line's, else pyproject.toml's, else the default.
+
+    ``command_line`` returns the value of a flag, None if it was not given. ``tasks`` and ``models``
+    are the names that options may refer to, and relative paths start from ``root``. The
+    pyproject.toml is the nearest one with settings, upwards from ``places``, then from ``root``.
+    Raises Disagreements, with a sentence for each option that is wrong.
+    """
+    folder = nearest_settings([*places, root])
+    table = read_pyproject(folder) if folder is not None else {}
+    values: dict[str, Any] = {}
+    problems = []
+    for known in OPTIONS:
+        typed = command_line(known.flag)
+        value = _value(known, typed, table)
+        raw = RawOption(known.flag, value, tasks=tasks, models=models, root=root)
+        try:
+            if _is_empty(typed):
+                typed_alone = replace(raw, value=typed)
+                raise typed_alone.error("give a value, or leave the option out")
+            values[known.field] = known.parse(raw)
+        except UsageError as error:
+            problems.append(str(error))
+    if problems:
+        raise Disagreements(problems)
+    return Settings(**values)
+
+
+def _value(option: Option, typed: object, table: Mapping[str, object]) -> object:
+    """Return what the command line, pyproject.toml and the default say together."""
+    written = table.get(option.name, option.default)
+    if typed is None:
+        return written
+    if not option.adds or not isinstance(typed, list):
+        return typed
+    if NONE in typed:
+        return [entry for entry in typed if entry != NONE]
+    if isinstance(written, list):
+        return [*written, *typed]
+    if isinstance(written, str):
+        return [written, *typed]
+    return typed if written is None else written  # a wrong one, which its parser refuses
+
+
+def _is_empty(typed: object) -> bool:
+    """Whether an option has an empty value on the command line, as of an unset variable."""
+    entries = typed if isinstance(typed, list) else [typed]
+    return any(isinstance(entry, str) and not entry.strip() for entry in entries)
