@@ -1,9 +1,9 @@
 """What launchers of distributed programs leave in the environment, and libraries obey.
 
 A cell is one process, and its variant says how it computes. ``torchrun``, ``accelerate launch``,
-``mpirun`` and ``srun`` set variables by which Accelerate and transformers would make it a part of a
-group that never comes together, or compute in another precision, on another device, or with other
-steps than the variant says.
+``mpirun``, ``srun``, ``flux run`` and PALS set variables by which Accelerate and transformers would
+make it a part of a group that never comes together, or compute in another precision, on another
+device, or with other steps than the variant says.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 NAMES = frozenset(
     {
+        "FLUX_JOB_SIZE",
+        "FLUX_TASK_LOCAL_ID",
+        "FLUX_TASK_RANK",
         "FORK_LAUNCHED",
         "GROUP_RANK",
         "GROUP_WORLD_SIZE",
@@ -45,7 +48,9 @@ PREFIXES = (
     "MPI_LOCAL",
     "MV2_COMM_WORLD_",
     "OMPI_COMM_WORLD_",
+    "PALS_",
     "PARALLELISM_CONFIG_",
+    "PMIX_",
     "PMI_",
     "TORCHELASTIC_",
 )
@@ -55,12 +60,17 @@ SIZES = (
     "OMPI_COMM_WORLD_SIZE",
     "PMI_SIZE",
     "MV2_COMM_WORLD_SIZE",
+    "FLUX_JOB_SIZE",
+    "PALS_LOCAL_SIZE",
     "SLURM_STEP_NUM_TASKS",
 )
 """Variables that hold how many processes a launcher has started.
 
 ``SLURM_NTASKS`` is none of them: a batch script has it too, which is one process.
 """
+RANKS = ("PMIX_RANK", "PALS_RANKID", "FLUX_TASK_RANK")
+"""Variables that hold which of several processes this one is, from 0; PMIx states no number."""
+LAUNCHER = "a launcher (torchrun, accelerate launch, mpirun, srun, flux run or PALS)"
 
 
 def is_launchers(name: str) -> bool:
@@ -94,8 +104,15 @@ def check() -> None:
         size = os.environ.get(name, "")
         if size.isdecimal() and int(size) > 1:
             raise UsageError(
-                f"{name}={size}: a launcher (torchrun, accelerate launch, mpirun or srun) started "
-                f"{size} sessions, and each would measure the others' load; start pytest once and "
+                f"{name}={size}: {LAUNCHER} started {size} sessions, and each would measure the "
+                f"others' load; start pytest once and without it, or unset {name}"
+            )
+    for name in RANKS:
+        rank = os.environ.get(name, "")
+        if rank.isdecimal() and int(rank) > 0:
+            raise UsageError(
+                f"{name}={rank}: {LAUNCHER} started several sessions, this one as number "
+                f"{int(rank) + 1}, and each would measure the others' load; start pytest once and "
                 f"without it, or unset {name}"
             )
 

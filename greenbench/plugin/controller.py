@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from greenbench.plugin.benchmark_rows import BenchmarkRows, measures
-from greenbench.plugin.distribution import INPUT, restore_only
+from greenbench.plugin.benchmark_rows import BenchmarkRows
+from greenbench.plugin.distribution import INPUT, enable
 from greenbench.plugin.interleaving import CELL_ID
 from greenbench.plugin.judgement import end_written
 from greenbench.plugin.order import InOrder, OwnBlocks
@@ -87,9 +87,7 @@ class Controller:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Let pytest-benchmark select and save as it does without workers."""
-        config = session.config
-        restore_only(config)
-        config._benchmarksession.disabled = not measures(config)  # type: ignore[attr-defined]  # noqa: SLF001
+        enable(session.config)
 
     def pytest_xdist_setupnodes(self, specs: Sequence[XSpec]) -> None:
         """Decide whether each worker has a GPU of its own."""

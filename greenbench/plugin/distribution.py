@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING, TypedDict
 
@@ -46,6 +47,11 @@ def starts_workers(config: pytest.Config) -> bool:
     """Whether this process starts workers; not if tests are only listed."""
     distributes = config.getoption("dist", "no") != "no" and bool(config.getoption("tx", None))
     return distributes and not config.option.collectonly
+
+
+def passes_for_worker(config: pytest.Config) -> bool:
+    """Whether pytest-benchmark takes this process for a worker, whose test only started it."""
+    return "PYTEST_XDIST_WORKER" in os.environ and not is_worker(config)
 
 
 def told(config: pytest.Config) -> WorkerInput:
@@ -97,3 +103,18 @@ def restore_only(config: pytest.Config) -> None:
     benchmarks.only = only
     benchmarks.skip = benchmarks.skip and not only
     benchmarks.xdist_warning = False
+
+
+class NoWorker:
+    """The hook of a session that a worker's test started: pytest-benchmark is to measure in it."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Let pytest-benchmark select, measure and save as it does anywhere else."""
+        enable(session.config)
+
+
+def enable(config: pytest.Config) -> None:
+    """Switch pytest-benchmark on again, unless the command line switches it off."""
+    restore_only(config)
+    config._benchmarksession.disabled = not benchmark_rows.measures(config)  # type: ignore[attr-defined]  # noqa: SLF001

@@ -121,7 +121,7 @@ def measure(
     if is_worker(request.config):
         with one_sentence():
             told(request.config)
-        benchmark.disabled = not measures(request.config)  # which xdist has switched off
+    benchmark.disabled = not measures(request.config)  # xdist switches it off
 
     def run(target: Any, *, rounds: int = 1) -> CellResult:
         try:

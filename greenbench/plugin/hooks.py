@@ -114,6 +114,9 @@ def _distribute(config: pytest.Config, suite: Suite) -> None:
         distribution.refuse_unfit(config, resume=suite.session.settings.resume)
         distribution.hide_only(config)
         config.pluginmanager.register(Controller(config, suite), "greenbench-controller")
+    elif distribution.passes_for_worker(config):
+        distribution.hide_only(config)
+        config.pluginmanager.register(distribution.NoWorker(), "greenbench-no-worker")
 
 
 @pytest.hookimpl(optionalhook=True)

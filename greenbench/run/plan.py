@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from greenbench.machine import launchers
 from greenbench.report import plan
 from greenbench.results import loading
 
@@ -18,7 +19,12 @@ def forecast_keys(session: Session) -> dict[str, ForecastKey]:
 
 
 def plan_lines(session: Session) -> list[str]:
-    """Return the plan of the selected cells, line by line; raises UsageError for wrong data."""
+    """Return the plan of the selected cells, line by line.
+
+    Raises UsageError for wrong data, and where a launcher would make the run itself refuse.
+    """
+    if session.selected:
+        launchers.check()
     runs, problems = loading.load_folder(session.settings.results)
     plans = []
     for task in session.tasks:

@@ -14,7 +14,7 @@ from greenbench.machine import launchers
 @pytest.fixture(autouse=True)
 def without_launcher(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take away what a launcher of the tests has set."""
-    for name in (*launchers.found(), *launchers.SIZES):
+    for name in (*launchers.found(), *launchers.SIZES, *launchers.RANKS):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -41,6 +41,16 @@ def test_one_of_several_sessions_is_refused(name: str, monkeypatch: pytest.Monke
     launchers.check()
     monkeypatch.setenv(name, "2")
     with pytest.raises(UsageError, match=rf"^{name}=2: .*2 sessions.*or unset {name}$"):
+        launchers.check()
+
+
+@pytest.mark.parametrize("name", launchers.RANKS)
+def test_a_later_rank_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PMIx does not tell how many there are; the first rank may be alone, the second one is not."""
+    monkeypatch.setenv(name, "0")
+    launchers.check()
+    monkeypatch.setenv(name, "1")
+    with pytest.raises(UsageError, match=rf"^{name}=1: .*this one as number 2.*or unset {name}$"):
         launchers.check()
 
 

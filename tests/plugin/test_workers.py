@@ -276,6 +276,17 @@ def test_a_plan_needs_no_worker(suite: pytest.Pytester) -> None:
     output.stdout.fnmatch_lines(["*T2-V1_fast*"])
 
 
+def test_a_session_that_a_worker_started_measures(
+    suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It inherits the worker's variable, by which pytest-benchmark switches itself off."""
+    monkeypatch.setenv("PYTEST_XDIST_WORKER", "gw0")
+    output = run_here(suite, "-k", "V0", "--benchmark-only")
+    output.assert_outcomes(passed=1, deselected=2)
+    output.stdout.fnmatch_lines(["wrote results/V0_baseline_*"])
+    assert "disabled" not in output.stdout.str() + output.stderr.str()
+
+
 def test_a_repository_without_a_matrix_is_told_to_leave_n_out(pytester: pytest.Pytester) -> None:
     """No process would write and judge there."""
     pytester.makepyfile("def test_step(measure):\n    measure(lambda: None)\n")
