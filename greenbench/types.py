@@ -62,12 +62,13 @@ class Energy:
     @property
     def scope(self) -> tuple[str, ...]:
         """The channels that are known, the ones that ``total_j`` sums."""
-        return tuple(c for c in CHANNELS if self.joules(c) is not None)
+        joules = zip(CHANNELS, (self.gpu_j, self.cpu_j, self.dram_j), strict=True)
+        return tuple([channel for channel, value in joules if value is not None])
 
     @property
     def total_j(self) -> float | None:
         """Sum over the known channels (see ``scope``), or None where none is known."""
-        known = [j for c in CHANNELS if (j := self.joules(c)) is not None]
+        known = [j for j in (self.gpu_j, self.cpu_j, self.dram_j) if j is not None]
         return sum(known) if known else None
 
     @property

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 1 << 29
 """10,000 cells take 10 MB."""
+CONTAINERS = (dict, list)
 MOST_LEVELS = 100
 """Lists and objects within each other: a record has ten, and Python compares a few hundred."""
 
@@ -50,14 +51,13 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _levels(data: object) -> int:
     """Return how deep ``data`` is, level by level: recursion would end at what it looks for."""
-    count, level = 0, [data]
+    count, level = 0, [data] if isinstance(data, CONTAINERS) else []
     while level:
         count += 1
-        inner: list[object] = []
-        for value in level:
-            if isinstance(value, dict):
-                inner += value.values()
-            elif isinstance(value, list):
-                inner += value
-        level = [value for value in inner if isinstance(value, dict | list)]
+        inner = []
+        for container in level:
+            for value in container.values() if isinstance(container, dict) else container:
+                if isinstance(value, CONTAINERS):
+                    inner.append(value)
+        level = inner
     return count

@@ -18,7 +18,6 @@ from greenbench.gates.expression import ALLOWED, SAVED
 from greenbench.gates.judging import judge
 from greenbench.gates.references import References, is_named
 from greenbench.results.reading import BASELINE, NO_JOULES, is_baseline
-from greenbench.tasks import TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -235,6 +234,8 @@ def default_gates(known_runs: Sequence[Mapping[str, Measured]]) -> list[str]:
 
 def _primary_score(task: str, cells: Sequence[CellRecord]) -> str | None:
     """Return the first primary score of ``task`` that any cell has; None for an unknown task."""
+    from greenbench.tasks import TASKS  # takes longer to import than a comparison of few cells
+
     if task not in TASKS:
         return None
     for name in TASKS[task].primary:
