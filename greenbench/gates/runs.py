@@ -13,6 +13,7 @@ from greenbench.gates.comparability import differences
 from greenbench.gates.references import is_named
 from greenbench.gates.verdict import Measured
 from greenbench.results import loading
+from greenbench.results.consistency import check_positions
 from greenbench.results.fields import Fields
 from greenbench.results.json_files import read_json
 from greenbench.results.reading import CellRecord, RunHeader, RunRecord
@@ -179,6 +180,7 @@ def _saved(fields: Fields) -> Run:
             "give another"
         )
     _refuse_repeated([record.id for record in records], fields.place)
+    check_positions({record.id: record.rounds for record in records}, fields.place)
     header = RunHeader.of(about)
     if not header.environment:
         raise UsageError(

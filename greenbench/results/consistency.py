@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from greenbench.results.fields import Fields
-    from greenbench.types import Energy, Metric, Round
+    from greenbench.types import Energy, Metric, Round, Window
 
 TOLERANCE = 1e-6
 """Relative difference of two numbers that should be equal."""
@@ -43,7 +43,16 @@ def check_energy(energy: Energy, fields: Fields) -> None:
         _refuse(fields.place, f"scope {', '.join(scope)}, and joules are known of {known}")
 
 
-def check_scores(quality: Mapping[str, Metric], place: str) -> None:
+def check_windows(windows: Sequence[Window], whole: Window, fields: Fields) -> None:
+    """Raise UsageError if a stage took longer than its round."""
+    for index, window in enumerate(windows):
+        if window.seconds > whole.seconds and not _equal(window.seconds, whole.seconds):
+            place = f"{fields.place}.windows[{index}]"
+            stage = f"{window.seconds:g} s of {window.stage}"
+            _refuse(place, f"{stage}, and its round took {whole.seconds:g} s")
+
+
+def check_scores(quality: Mapping[str, Metric], fields: Fields) -> None:
     """Raise UsageError if a score lies outside of its range or of its own interval."""
     for name, metric in quality.items():
         if metric.value is None:
@@ -51,12 +60,14 @@ def check_scores(quality: Mapping[str, Metric], place: str) -> None:
         low, high = _range_of(name)
         slack = TOLERANCE * max(1.0, abs(high))  # a perfect BLEU is a little above 100
         if not low - slack <= metric.value <= high + slack:
-            _refuse(f"{place}.{name}", f"{metric.value:g}, and it lies from {low:g} to {high:g}")
+            place = f"{fields.place}.{name}"
+            _refuse(place, f"{metric.value:g}, and it lies from {low:g} to {high:g}")
         below = metric.low is not None and metric.low > metric.value + TOLERANCE
         above = metric.high is not None and metric.high < metric.value - TOLERANCE
         if below or above:
             bounds = f"{metric.low} to {metric.high}"
-            _refuse(f"{place}.{name}", f"{metric.value:g}, outside of its interval {bounds}")
+            place = f"{fields.place}.{name}"
+            _refuse(place, f"{metric.value:g}, outside of its interval {bounds}")
 
 
 def check_mean_scores(quality: Mapping[str, Metric], rounds: Sequence[Round], place: str) -> None:
@@ -86,6 +97,20 @@ def check_rounds(rounds: Sequence[Round], place: str) -> None:
             if value is not None and value in seen:
                 _refuse(place, f"{name} {value} twice, and each round has its own")
             seen.add(value)
+
+
+def check_positions(rounds: Mapping[str, Sequence[Round]], origin: str) -> None:
+    """Raise UsageError if two rounds of a session, by their cells' ids, have one position."""
+    cells: dict[int, str] = {}
+    for cell, of_cell in rounds.items():
+        for one_round in of_cell:
+            position = one_round.position
+            if position is None:
+                continue
+            if position in cells:
+                twice = f"position {position} in {cells[position]} and in {cell}"
+                _refuse(origin, f"{twice}, and each round of a session has its own")
+            cells[position] = cell
 
 
 def _range_of(score: str) -> tuple[float, float]:

@@ -18,19 +18,22 @@ LARGEST_COUNT = 10**30
 class Fields:
     """One JSON object. Methods raise UsageError for other types; missing is the same as null."""
 
-    __slots__ = ("_data", "_place")
+    __slots__ = ("_data", "_name", "_within")
 
-    def __init__(self, data: object, place: str) -> None:
-        """Take a JSON object; ``place`` is how an error names it. Raises UsageError for another."""
-        if not isinstance(data, Mapping):
-            _refuse(place, data, "an object")
+    def __init__(self, data: object, name: str, within: Fields | None = None) -> None:
+        """Take a JSON object; errors call it ``name``, after the object it stands ``within``.
+
+        Raises UsageError for what is no JSON object.
+        """
+        self._name, self._within = name, within
+        if not isinstance(data, (dict, Mapping)):  # an abstract class alone takes twice as long
+            _refuse(self.place, data, "an object")
         self._data: Mapping[str, object] = data
-        self._place = place
 
     @property
     def place(self) -> str:
-        """How an error names this object."""
-        return self._place
+        """How an error names this object; put together here, as most objects have none."""
+        return self._name if self._within is None else f"{self._within.place}.{self._name}"
 
     def __contains__(self, key: str) -> bool:
         """Whether the key stands there with a value."""
@@ -42,7 +45,7 @@ class Fields:
         if value is None and default is not None:
             return default
         if not isinstance(value, str):
-            self._refuse(key, value, "a text")
+            self.refuse_value(key, value, "a text")
         return value
 
     def optional_text(self, key: str) -> str | None:
@@ -58,7 +61,7 @@ class Fields:
             return value
         if isinstance(value, int) and not isinstance(value, bool) and abs(value) < LARGEST:
             return float(value)
-        self._refuse(key, value, "a finite number or null")
+        self.refuse_value(key, value, "a finite number or null")
         return None
 
     def integer(self, key: str, default: int | None = None) -> int:
@@ -67,7 +70,7 @@ class Fields:
         if value is None and default is not None:
             return default
         if not isinstance(value, int) or isinstance(value, bool) or abs(value) > LARGEST_COUNT:
-            self._refuse(key, value, "a whole number up to 1e30")
+            self.refuse_value(key, value, "a whole number up to 1e30")
         return value
 
     def flag(self, key: str, *, default: bool) -> bool:
@@ -76,25 +79,21 @@ class Fields:
         if value is None:
             return default
         if not isinstance(value, bool):
-            self._refuse(key, value, "true or false")
+            self.refuse_value(key, value, "true or false")
         return value
 
     def mapping(self, key: str) -> Mapping[str, object]:
         """Return an object as it stands; an empty one where it is missing."""
-        value = self._data.get(key)
-        if value is None:
-            return {}
-        if not isinstance(value, Mapping):
-            self._refuse(key, value, "an object")
-        return value
+        return self.fields(key).whole()
 
     def fields(self, key: str) -> Fields:
         """Return an object to read from; an empty one where it is missing."""
-        return Fields(self.mapping(key), f"{self._place}.{key}")
+        value = self._data.get(key)
+        return Fields({} if value is None else value, key, self)
 
     def refuse(self, contents: str, allowed: str) -> NoReturn:
         """Raise UsageError: the object holds ``contents`` where ``allowed`` is expected."""
-        raise UsageError(f"{self._place}: found {contents}, expected {allowed}; measure it again")
+        raise UsageError(f"{self.place}: found {contents}, expected {allowed}; measure it again")
 
     def whole(self) -> Mapping[str, object]:
         """Return all of the object as it stands."""
@@ -105,14 +104,14 @@ class Fields:
         values = {}
         for key, value in self._data.items():
             if value is not None:
-                values[key] = read(Fields(value, f"{self._place}.{key}"))
+                values[key] = read(Fields(value, key, self))
         return values
 
     def each(self, key: str, read: Callable[[Fields], Value]) -> tuple[Value, ...]:
         """Read each object of a list; an empty one where it is missing."""
         values = []
         for index, value in enumerate(self._list(key)):
-            values.append(read(Fields(value, f"{self._place}.{key}[{index}]")))
+            values.append(read(Fields(value, f"{key}[{index}]", self)))
         return tuple(values)
 
     def texts(self, key: str) -> tuple[str, ...]:
@@ -120,7 +119,7 @@ class Fields:
         texts = []
         for value in self._list(key):
             if not isinstance(value, str):
-                self._refuse(key, value, "a list of texts")
+                self.refuse_value(key, value, "a list of texts")
             texts.append(value)
         return tuple(texts)
 
@@ -129,11 +128,12 @@ class Fields:
         if value is None:
             return []
         if not isinstance(value, (list, tuple)):
-            self._refuse(key, value, "a list")
+            self.refuse_value(key, value, "a list")
         return list(value)
 
-    def _refuse(self, key: str, value: object, allowed: str) -> NoReturn:
-        _refuse(f"{self._place}.{key}", value, allowed)
+    def refuse_value(self, key: str, value: object, allowed: str) -> NoReturn:
+        """Raise UsageError: ``value`` stands at ``key``, where ``allowed`` is expected."""
+        _refuse(f"{self.place}.{key}", value, allowed)
 
 
 def _refuse(place: str, value: object, allowed: str) -> NoReturn:
@@ -143,10 +143,32 @@ def _refuse(place: str, value: object, allowed: str) -> NoReturn:
     raise UsageError(f"{place}: found {shown}, expected {allowed}; measure it again")
 
 
-def numbers(fields: Fields) -> dict[str, float]:
-    """Return an object's numbers by key, without those that are null."""
+def amount(fields: Fields, key: str) -> float | None:
+    """Return a finite number that is not negative, or None."""
+    value = fields.number(key)
+    if value is not None and value < 0:
+        fields.refuse_value(key, fields.whole()[key], "a number that is not negative")
+    return value
+
+
+def count(fields: Fields, key: str, default: int | None = None, *, least: int = 0) -> int:
+    """Return a whole number from ``least`` on; raises UsageError as ``Fields.integer`` does."""
+    value = fields.integer(key, default)
+    if value < least:
+        fields.refuse_value(key, value, f"a whole number from {least} on")
+    return value
+
+
+def optional_count(fields: Fields, key: str) -> int | None:
+    """Return a whole number that is not negative, or None."""
+    return count(fields, key) if key in fields else None
+
+
+def amounts(fields: Fields) -> dict[str, float]:
+    """Return an object's numbers by key, none of them negative, without those that are null."""
     known = {}
-    for key, value in optional_numbers(fields).items():
+    for key in fields.whole():
+        value = amount(fields, key)
         if value is not None:
             known[key] = value
     return known
@@ -157,12 +179,12 @@ def optional_numbers(fields: Fields) -> dict[str, float | None]:
     return {key: fields.number(key) for key in fields.whole()}
 
 
-def optional_integers(fields: Fields) -> dict[str, int | None]:
-    """Return an object's whole numbers by key; a null stays None."""
-    integers = {}
+def optional_counts(fields: Fields) -> dict[str, int | None]:
+    """Return an object's whole numbers by key, none of them negative; a null stays None."""
+    counts = {}
     for key in fields.whole():
-        integers[key] = fields.integer(key) if key in fields else None
-    return integers
+        counts[key] = optional_count(fields, key)
+    return counts
 
 
 def texts_by_key(fields: Fields) -> dict[str, str]:

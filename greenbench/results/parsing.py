@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, cast
 from greenbench.results import consistency
 from greenbench.results.fields import (
     Fields,
-    numbers,
-    optional_integers,
+    amount,
+    amounts,
+    count,
+    optional_count,
+    optional_counts,
     optional_numbers,
     texts_by_key,
 )
@@ -38,16 +41,16 @@ def energy(fields: Fields) -> Energy:
     uncertainty = {}
     for channel in CHANNELS:
         if channel in causes:
-            uncertainty[channel] = numbers(causes.fields(channel))
+            uncertainty[channel] = amounts(causes.fields(channel))
     joules = Energy(
-        gpu_j=fields.number("gpu_j"),
-        cpu_j=fields.number("cpu_j"),
-        dram_j=fields.number("dram_j"),
+        gpu_j=amount(fields, "gpu_j"),
+        cpu_j=amount(fields, "cpu_j"),
+        dram_j=amount(fields, "dram_j"),
         sources=texts_by_key(fields.fields("sources")),
         reasons=texts_by_key(fields.fields("reasons")),
         uncertainty_j=uncertainty,
-        idle_j=numbers(fields.fields("idle_j")),
-        idle_uncertainty_j=numbers(fields.fields("idle_uncertainty_j")),
+        idle_j=amounts(fields.fields("idle_j")),
+        idle_uncertainty_j=amounts(fields.fields("idle_uncertainty_j")),
         coarse=fields.texts("coarse"),
         doubts=fields.texts("doubts"),
     )
@@ -57,10 +60,9 @@ def energy(fields: Fields) -> Energy:
 
 def seconds(fields: Fields) -> float:
     """Read a duration; raises UsageError if it is unknown or negative."""
-    value = fields.number("seconds")
-    if value is None or value < 0:
-        found = "no seconds" if value is None else f"{value:g} as seconds"
-        fields.refuse(found, "a number that is not negative")
+    value = amount(fields, "seconds")
+    if value is None:
+        fields.refuse("no seconds", "a number that is not negative")
     return value
 
 
@@ -71,7 +73,7 @@ def window(fields: Fields) -> Window:
         seconds=seconds(fields),
         energy=energy(fields),
         state=cast("State", fields.text("state", "cold")),
-        passes=fields.integer("passes", 1),
+        passes=count(fields, "passes", 1, least=1),
     )
 
 
@@ -79,7 +81,7 @@ def metric(fields: Fields) -> Metric:
     """Read one score."""
     return Metric(
         value=fields.number("value"),
-        n=fields.integer("n", 0),
+        n=count(fields, "n", 0),
         higher_is_better=fields.flag("higher_is_better", default=True),
         low=fields.number("low"),
         high=fields.number("high"),
@@ -92,7 +94,7 @@ def metric(fields: Fields) -> Metric:
 def quality(fields: Fields) -> dict[str, Metric]:
     """Read all scores of a cell or a round; raises UsageError if one is out of its range."""
     scores = fields.values(metric)
-    consistency.check_scores(scores, fields.place)
+    consistency.check_scores(scores, fields)
     return scores
 
 
@@ -100,11 +102,11 @@ def quantity(fields: Fields) -> Quantity:
     """Read one number with its uncertainty."""
     return Quantity(
         value=fields.number("value"),
-        uncertainty=fields.number("uncertainty"),
-        standard=fields.number("standard"),
-        causes=numbers(fields.fields("causes")),
+        uncertainty=amount(fields, "uncertainty"),
+        standard=amount(fields, "standard"),
+        causes=amounts(fields.fields("causes")),
         lacks=fields.texts("lacks"),
-        n=fields.integer("n", 0),
+        n=count(fields, "n", 0),
         reason=fields.text("reason", ""),
     )
 
@@ -117,12 +119,12 @@ def quantities(fields: Fields) -> dict[str, Quantity]:
 def judged(fields: Fields) -> Judged:
     """Read what the task said of a round's outputs; a round holds it beside its other values."""
     failures = {}
-    for reason, count in optional_integers(fields.fields("failures")).items():
-        failures[reason] = count or 0
+    for reason, number in optional_counts(fields.fields("failures")).items():
+        failures[reason] = number or 0
     return Judged(
         quality=quality(fields.fields("quality")),
         failures=failures,
-        correct=fields.integer("correct") if "correct" in fields else None,
+        correct=optional_count(fields, "correct"),
         references=fields.fields("references").values(optional_numbers),
         outcomes=outcomes(fields.fields("outcomes")),
         degenerate=fields.texts("degenerate"),
@@ -137,7 +139,7 @@ def _tools(fields: Fields) -> dict[str, str]:
 def outcomes(fields: Fields) -> Facts:
     """Read the answers to each example, which stay as they are; raises UsageError without n."""
     if fields.whole():
-        fields.integer("n")
+        count(fields, "n")
     return fields.whole()
 
 
@@ -157,33 +159,28 @@ def applied(fields: Fields) -> Applied:
 
 
 def one_round(fields: Fields) -> Round:
-    """Read a round: its whole window, those of its stages, and what was judged."""
+    """Read a round: its whole window, those of its stages, and what was judged.
+
+    Raises UsageError for a stage that took longer than the round.
+    """
     whole = Window(
         stage="whole",
         seconds=seconds(fields),
         energy=energy(fields.fields("energy")),
     )
+    windows = fields.each("windows", window)
+    consistency.check_windows(windows, whole, fields)
     return Round(
         seed=fields.integer("seed"),
         whole=whole,
-        windows=fields.each("windows", window),
+        windows=windows,
         judged=judged(fields),
         repeats=fields.each("repeats", window),
-        work=optional_integers(fields.fields("work")),
+        work=optional_counts(fields.fields("work")),
         outputs_sha256=fields.optional_text("outputs_sha256"),
         machine=fields.mapping("machine"),
         applied=fields.each("applied", applied),
         doubts=fields.texts("doubts"),
-        block=_place(fields, "block"),
-        position=_place(fields, "position"),
+        block=optional_count(fields, "block"),
+        position=optional_count(fields, "position"),
     )
-
-
-def _place(fields: Fields, name: str) -> int | None:
-    """Read a round's block or position; raises UsageError if it is negative."""
-    if name not in fields:
-        return None
-    place = fields.integer(name)
-    if place < 0:
-        fields.refuse(f"{name} {place}", "a whole number that is not negative")
-    return place

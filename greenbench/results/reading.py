@@ -219,7 +219,10 @@ def baseline_of(cell: CellRecord, cells: Iterable[CellRecord]) -> CellRecord | N
 
 
 def run_record(data: Fields, origin: str) -> RunRecord:
-    """Read a whole results file; raises UsageError where it is malformed or holds a cell twice."""
+    """Read a whole results file.
+
+    Raises UsageError where it is malformed, or holds a cell or a place in the order twice.
+    """
     cells: dict[str, CellRecord] = {}
     for inner in data.each("cells", lambda fields: fields):
         inner.text("id")  # without one, its place in the list is its name
@@ -227,6 +230,7 @@ def run_record(data: Fields, origin: str) -> RunRecord:
         if cell.id in cells:
             data.refuse(f"{cell.id} twice", "each cell once")
         cells[cell.id] = cell
+    consistency.check_positions({cell.id: cell.rounds for cell in cells.values()}, origin)
     return RunRecord(
         variant=data.text("variant"),
         header=RunHeader.of(data),

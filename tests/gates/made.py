@@ -18,8 +18,9 @@ HEADER = {
         "gpus": [],
     },
 }
-HEADERS: dict[int, RunHeader] = {}
-"""Headers by the identity of their mapping: cells of one mapping are of one session."""
+HEADERS: dict[int, tuple[object, RunHeader]] = {}
+"""Headers by the identity of their mapping, which is kept beside them so that no other one gets
+that identity: cells of one mapping are of one session."""
 CPU = {"cpu": "estimated:cpu-seconds*3W/core"}
 LABELS = [1, 0] * 50
 
@@ -118,5 +119,5 @@ def cell(name: str = "T2-V1_x", joules: Any = (100.0,), **more: Any) -> Measured
     ``header`` and ``origin`` are the cell's own, and all else its record's.
     """
     record, header, origin = raw_cell(name, joules, **more)
-    read = HEADERS.setdefault(id(header), RunHeader.of(Fields(header, origin)))
-    return Measured(record=CellRecord.of(record), header=read, origin=origin)
+    read = HEADERS.setdefault(id(header), (header, RunHeader.of(Fields(header, origin))))
+    return Measured(record=CellRecord.of(record), header=read[1], origin=origin)

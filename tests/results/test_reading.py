@@ -9,6 +9,7 @@ import pytest
 from gates.made import cell, one_round, raw_cell
 
 from greenbench.errors import UsageError
+from greenbench.results import loading
 from greenbench.results.reading import CellRecord, is_baseline
 from greenbench.results.record import cell_record
 from greenbench.types import Applied, CellResult, Energy, Judged, Metric, Round, Window
@@ -41,8 +42,12 @@ def refused(change: Callable[[dict[str, Any]], object]) -> str:
         (lambda r: r["rounds"][0]["quality"]["mcc"].update(value=5), "it lies from -1 to 1"),
         (lambda r: r["rounds"][1].update(seed=0), "seed 0 twice, and each round has its own"),
         (lambda r: [one.update(block=3) for one in r["rounds"]], "block 3 twice, and each round"),
+        (
+            lambda r: r["rounds"][1]["windows"][0].update(seconds=1.5),
+            "rounds[1].windows[0]: found 1.5 s of training, and its round took 1 s",
+        ),
     ],
-    ids=["total", "stage", "scope", "mean", "interval", "range", "seed", "block"],
+    ids=["total", "stage", "scope", "mean", "interval", "range", "seed", "block", "length"],
 )
 def test_a_record_that_contradicts_itself_is_refused(change: Any, sentence: str) -> None:
     """The sentence names the file, the cell, the place and both values."""
@@ -50,6 +55,28 @@ def test_a_record_that_contradicts_itself_is_refused(change: Any, sentence: str)
     assert message.startswith("main.json: T2-V1_x.")
     assert sentence in message
     assert message.endswith("the record contradicts itself and is no evidence; measure it again")
+
+
+def test_two_rounds_of_a_session_have_no_common_position() -> None:
+    """Whether they are of one cell or of two: the order of rounds is evidence of drifts."""
+    rounds = [one_round(0, 100.0, position=4), one_round(1, 110.0, position=5)]
+    record, header, _ = raw_cell(rounds=rounds)
+    other, _, _ = raw_cell("T2-V2_y", rounds=[one_round(0, 90.0, position=5)])
+    file = {"schema": 4, "variant": "V1_x", **header, "cells": [record, other]}
+    with pytest.raises(UsageError) as caught:
+        loading.parsed(file, "main.json")
+    twice = "position 5 in T2-V1_x and in T2-V2_y, and each round of a session has its own"
+    assert f"main.json: found {twice}: the record contradicts itself" in str(caught.value)
+    other["rounds"][0]["position"] = 6
+    assert len(loading.parsed(file, "main.json").cells) == 2
+
+
+def test_a_stage_may_be_as_long_as_its_round() -> None:
+    """A plain function is one stage; what its clock reads beyond the round is no contradiction."""
+    for seconds in (1.0, 1.0 + 1e-9):
+        record, _, _ = raw_cell()
+        record["rounds"][0]["windows"][0]["seconds"] = seconds
+        assert CellRecord.of(record).rounds[0].windows[0].seconds == seconds
 
 
 def test_a_stored_mean_of_the_rounds_that_have_a_score_is_unknown() -> None:
@@ -70,7 +97,19 @@ def test_a_stored_mean_of_the_rounds_that_have_a_score_is_unknown() -> None:
         (lambda r: r.update(rounds=None), "main.json: T2-V1_x: found no rounds"),
         (lambda r: r.update(status="fine"), "found status 'fine', expected one of ok, partial"),
         (lambda r: r["rounds"][1].update(seed=[1]), "rounds[1].seed: found [1], expected a whole"),
-        (lambda r: r["rounds"][0].update(seconds=-1), "found -1 as seconds, expected a number"),
+        (lambda r: r["rounds"][0].update(seconds=-1), "rounds[0].seconds: found -1, expected a"),
+        (lambda r: r["rounds"][0].update(seconds=None), "found no seconds, expected a number"),
+        (lambda r: r["rounds"][0]["energy"].update(cpu_j=-100.0), "cpu_j: found -100.0, expected"),
+        (lambda r: r["rounds"][0]["work"].update(samples_scored=-1), "samples_scored: found -1,"),
+        (lambda r: r["rounds"][0].update(correct=-50), "correct: found -50, expected a whole"),
+        (lambda r: r["quality"]["mcc"].update(n=-100), "quality.mcc.n: found -100, expected a"),
+        (lambda r: r["rounds"][0]["windows"][0].update(passes=0), "a whole number from 1 on"),
+        (lambda r: r.update(energy={"total_j": {"uncertainty": -2.0}}), "uncertainty: found -2.0"),
+        (lambda r: r.update(energy={"total_j": {"causes": {"a": -1}}}), "causes.a: found -1, exp"),
+        (
+            lambda r: r["rounds"][0]["energy"].update(uncertainty_j={"cpu": {"model": -4.0}}),
+            "energy.uncertainty_j.cpu.model: found -4.0, expected a number that is not negative",
+        ),
         (lambda r: r["rounds"][0].update(seconds=float("nan")), "seconds: found nan, expected"),
         (lambda r: r["rounds"][0]["energy"].update(cpu_j=True), "energy.cpu_j: found True"),
         (lambda r: r.update(quality={"mcc": 0.8}), "quality.mcc: found 0.8, expected an object"),
