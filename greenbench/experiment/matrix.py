@@ -78,8 +78,12 @@ class Experiment:
 def load(experiment: Path, variants_dir: Path) -> Experiment:
     """Read ``experiment`` (a Markdown file) and the folders of ``variants_dir``.
 
-    Raises Disagreements, with every problem in either and between them.
+    Raises Disagreements, with every problem in either and between them, or with the path of an
+    ``experiment`` that does not exist.
     """
+    if _is_missing(experiment):
+        give = "give the folder that the suite's experiment.md is in"
+        raise Disagreements([f"{experiment}: there is no such file; {give}"])
     tables = read_tables(experiment)
     folders = list_folders(variants_dir)
     configs = _read_configs(folders)
@@ -97,6 +101,17 @@ def load(experiment: Path, variants_dir: Path) -> Experiment:
         models=tuple(map(_model, tables.rows("Models"))),
         variants=tuple(_variant(row, folders, configs) for row in tables.rows("Variants")),
     )
+
+
+def _is_missing(path: Path) -> bool:
+    """Whether nothing is at ``path``; of what is there but cannot be read, its reader says why."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        pass
+    return False
 
 
 def _read_configs(folders: Mapping[str, Path]) -> dict[str, Config]:

@@ -410,11 +410,12 @@ def test_an_unreadable_experiment_is_one_problem(project: Path, raw: bytes, sent
 
 
 def test_a_missing_experiment_is_one_problem(project: Path) -> None:
-    """A missing file is one sentence."""
+    """A missing file, or folder of it, is one sentence with the whole path."""
     (project / "experiment.md").unlink()
-    assert problems(project) == (
-        "experiment.md:1: cannot be read (No such file or directory); it must be a text file",
-    )
+    for folder in (project, project / "nowhere"):
+        file = folder / "experiment.md"
+        sentence = f"{file}: there is no such file; give the folder that the suite's experiment.md"
+        assert problems(folder) == (f"{sentence} is in",)
 
 
 @pytest.mark.parametrize("file", ["experiment.md", "variants/V1_data/config.yaml"])
