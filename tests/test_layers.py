@@ -1,4 +1,4 @@
-"""The architecture: nine layers, imports that point down, no circles, lines that can be read."""
+"""The architecture: ten layers, imports that point down, no circles, lines that can be read."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ LAYERS = (
     ("pipeline", "stages", "tasks", "results"),
     ("gates",),
     ("experiment",),
+    ("analysis",),
     ("report",),
     ("run",),
     ("plugin", "cli"),

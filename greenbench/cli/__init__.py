@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from greenbench.cli.analyse import add_analyse
 from greenbench.cli.arguments import CommandParser
 from greenbench.cli.ci import add_ci
 from greenbench.cli.compare import add_compare
@@ -66,6 +67,7 @@ COMMANDS: tuple[Callable[[Commands], None], ...] = (
     add_new,
     add_sweep_power,
     add_compare,
+    add_analyse,
     add_ci,
     add_restore,
     add_check,

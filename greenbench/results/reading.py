@@ -58,6 +58,8 @@ class CellRecord:
     without_effect: tuple[str, ...]
     doubts: tuple[str, ...]
     error: str | None
+    knobs: Mapping[str, object]
+    """Value of each knob, by ``training.precision``; empty for a plain function."""
 
     @classmethod
     def of(cls, record: object, origin: str = "this session") -> CellRecord:
@@ -139,8 +141,6 @@ class CellRecord:
             if rate:
                 rates.append(rate)
         return rates
-
-    # --- beside another cell ----------------------------------------------------------------------
 
     def same_sources(self, other: CellRecord) -> bool:
         """Whether both cells' joules sum the same channels from the same sources."""
@@ -268,7 +268,17 @@ def _cell(record: object, origin: str) -> CellRecord:
         without_effect=fields.texts("without_effect"),
         doubts=fields.texts("doubts"),
         error=fields.optional_text("error"),
+        knobs=_knobs(fields.fields("options")),
     )
+
+
+def _knobs(options: Fields) -> dict[str, object]:
+    """Return the value of each knob by its full name."""
+    knobs = {}
+    for stage in options.whole():
+        for name, value in options.mapping(stage).items():
+            knobs[f"{stage}.{name}"] = value
+    return knobs
 
 
 def _status(fields: Fields) -> Status:

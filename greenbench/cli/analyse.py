@@ -1,0 +1,59 @@
+"""The command ``analyse``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from greenbench.cli.arguments import listed
+
+if TYPE_CHECKING:
+    import argparse
+
+    from greenbench.cli.arguments import Commands
+
+
+def add_analyse(commands: Commands) -> None:
+    """Add ``greenbench analyse``."""
+    parser = commands.add_parser(
+        "analyse",
+        help="say whether the savings of variants add up, whose they are, and what to choose",
+        epilog="e.g. greenbench analyse results, greenbench analyse results --task T2 --markdown",
+    )
+    parser.add_argument(
+        "results",
+        nargs="+",
+        type=Path,
+        help="results files, folders of them, or saved runs (--benchmark-json), together",
+    )
+    parser.add_argument("--task", default="", metavar="TASK,...", help="these tasks alone")
+    parser.add_argument("--allow", default="", metavar="DIFFERENCE,...", help="as --green-allow")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print all of it as JSON")
+    form.add_argument("--markdown", action="store_true", help="print it as Markdown")
+    parser.set_defaults(execute=analyse)
+
+
+def analyse(options: argparse.Namespace) -> int:
+    """Print the analysis of results; raises UsageError."""
+    from rich.console import Console
+
+    from greenbench.analysis.analyse import analyse as analyse_results
+    from greenbench.experiment.option_parsers import RawOption, words
+    from greenbench.gates.expression import ALLOWED
+    from greenbench.report import analysis as report
+    from greenbench.results.record import builtin
+
+    found = analyse_results(
+        *options.results,
+        tasks=listed(options.task),
+        allow=words(ALLOWED)(RawOption("--green-allow", options.allow)),
+    )
+    if options.json:
+        print(json.dumps(builtin(found)))  # noqa: T201
+    elif options.markdown:
+        print(report.markdown(found))  # noqa: T201
+    else:
+        report.show(Console(highlight=False), found)
+    return 0

@@ -1,0 +1,219 @@
+"""Whether savings add up, for people: the answer in sentences, then tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from greenbench.analysis import nulls
+from greenbench.analysis.simultaneous import ADDITIVE, CANNOT_TELL
+from greenbench.report import numbers
+from greenbench.report.layout import Column
+from greenbench.report.texts import listed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from greenbench.analysis.additivity import Additivity, CombinedEffect, Expected
+    from greenbench.analysis.analyse import TaskAnalysis
+    from greenbench.report.names import ShortNames
+
+TITLES = {
+    "energy": "energy",
+    "energy_net": "energy net of idle",
+    "energy_gpu": "energy of the GPU alone",
+    "time": "time",
+}
+STYLES = {ADDITIVE: "green", CANNOT_TELL: "dim"}
+EVEN_SO = 0.5
+"""Share of the excess from which on one stage is named for it."""
+
+
+class AnalysisTable(NamedTuple):
+    """A table with its title."""
+
+    title: str
+    columns: list[Column]
+
+
+def answer(task: TaskAnalysis, names: ShortNames) -> str:
+    """Return whether the savings of a task's combinations add up, in a few sentences."""
+    energy = task.energy
+    if energy is None:
+        reason = (task.unmeasured or {}).get("energy", "unknown")
+        return f"On {task.task} nothing is known of energy ({reason})."
+    if not energy.combinations:
+        return f"On {task.task} no combination of variants has all of its parts measured."
+    word = _source_word(task.source)
+    sentences = []
+    adding = [one for one in energy.combinations if one.expected[0].verdict == ADDITIVE]
+    if adding:
+        texts = [_joined(one, names) for one in adding]
+        ratios = listed([_times(one.expected[0]) for one in adding], most=4)
+        sentences.append(
+            f"the {word}savings of {listed(texts, most=4)} add up within 5 %: {ratios} times what "
+            "the parts predict"
+        )
+    for one in energy.combinations:
+        if one.expected[0].verdict not in {ADDITIVE, CANNOT_TELL}:
+            sentences.append(_interacting(one, names, word))
+    unknown = [one for one in energy.combinations if one.expected[0].verdict == CANNOT_TELL]
+    if unknown:
+        sentences.append(_undecided(unknown, names))
+    first, *others = sentences
+    text = f"On {task.task} {first}."
+    for sentence in others:
+        text += f" {sentence[0].upper()}{sentence[1:]}."
+    return text
+
+
+def tables(task: TaskAnalysis, names: ShortNames) -> list[AnalysisTable]:
+    """Return the tables of a task: the default null, the other nulls, the other measures."""
+    energy = task.energy
+    found = []
+    if energy is not None and energy.combinations:
+        found.append(_main(task, energy, names))
+        found.append(_nulls(energy, names))
+    others = []
+    for one in task.additivity:
+        if one.measure != "energy" and one.combinations:
+            others.append(one)
+    if others:
+        found.append(_measures(others, names))
+    return found
+
+
+def _main(task: TaskAnalysis, energy: Additivity, names: ShortNames) -> AnalysisTable:
+    effects = energy.combinations
+    verdicts = [one.expected[0].verdict for one in effects]
+    word = _source_word(task.source)
+    title = f"{word}energy, observed / expected; the parts {nulls.NULLS['stages']} "
+    title += "(95 % intervals, for all lines at once)"
+    return AnalysisTable(
+        title,
+        [
+            Column(heading="combination", texts=[names.variant(one.cell) for one in effects]),
+            Column(heading="parts", texts=[_parts(one, names) for one in effects]),
+            Column(
+                heading="observed",
+                texts=[numbers.unit(one.observed, energy.unit) for one in effects],
+                numbers=True,
+                dropped=1,
+            ),
+            Column(
+                heading="expected",
+                texts=[numbers.unit(one.expected[0].value, energy.unit) for one in effects],
+                numbers=True,
+                dropped=2,
+            ),
+            Column(heading="ratio", texts=[_ratio(one.expected[0]) for one in effects]),
+            Column(
+                heading="verdict",
+                texts=verdicts,
+                styles=[STYLES.get(verdict, "yellow") for verdict in verdicts],
+            ),
+        ],
+    )
+
+
+def _nulls(energy: Additivity, names: ShortNames) -> AnalysisTable:
+    """Return what the other rules would have said."""
+    effects = energy.combinations
+    columns = [Column(heading="combination", texts=[names.variant(one.cell) for one in effects])]
+    for place, meaning in enumerate(nulls.NULLS.values()):
+        if place:
+            texts = [_ratio(one.expected[place]) for one in effects]
+            columns.append(Column(heading=meaning, texts=texts))
+    return AnalysisTable("the same by other rules, which err where stages differ", columns)
+
+
+def _measures(others: Sequence[Additivity], names: ShortNames) -> AnalysisTable:
+    """Return a line a combination and measure, of measures other than joules in all."""
+    combinations, measures, ratios, verdicts = [], [], [], []
+    for measured in others:
+        for one in measured.combinations:
+            expected = one.expected[0]
+            combinations.append(names.variant(one.cell))
+            measures.append(TITLES.get(measured.measure, measured.measure))
+            ratios.append(_change(measured, expected))
+            verdicts.append(expected.verdict)
+    return AnalysisTable(
+        "other measures: observed / expected, of scores observed - expected",
+        [
+            Column(heading="combination", texts=combinations),
+            Column(heading="measure", texts=measures),
+            Column(heading="observed vs expected", texts=ratios),
+            Column(
+                heading="verdict",
+                texts=verdicts,
+                styles=[STYLES.get(verdict, "yellow") for verdict in verdicts],
+            ),
+        ],
+    )
+
+
+def _interacting(one: CombinedEffect, names: ShortNames, word: str) -> str:
+    expected = one.expected[0]
+    direction = "less" if (expected.change or 1.0) > 1 else "more"
+    text = f"{_joined(one, names)} saves {direction} {word}energy than its parts predict: "
+    text += f"{_times(expected)} times that{_where(one)}"
+    totals = one.expected[1]
+    if totals.verdict == ADDITIVE:
+        text += "; the product of totals would have called it additive"
+    return text
+
+
+def _where(one: CombinedEffect) -> str:
+    """Name the stage that most of the excess is in; empty if no stage has half of it."""
+    total = sum(one.excess_by_stage.values())
+    for stage, excess in one.excess_by_stage.items():
+        if total and excess / total > EVEN_SO:
+            return f", mostly in the {stage} stage"
+    return ""
+
+
+def _undecided(unknown: Sequence[CombinedEffect], names: ShortNames) -> str:
+    texts = []
+    needed = []
+    for one in unknown:
+        texts.append(f"{names.variant(one.cell)} ({_times(one.expected[0])})")
+        needed.append(one.expected[0].blocks_needed)
+    text = f"it cannot be told for {listed(texts, most=4)}"
+    known = [count for count in needed if count is not None]
+    if len(known) < len(needed):
+        return f"{text}, and 2,000 blocks would not tell for all of them"
+    return f"{text}; about {max(known)} blocks would tell"
+
+
+def _joined(one: CombinedEffect, names: ShortNames) -> str:
+    return f"{names.variant(one.cell)} ({_parts(one, names)})"
+
+
+def _parts(one: CombinedEffect, names: ShortNames) -> str:
+    return " + ".join(names.variant(part) for part in one.parts)
+
+
+def _source_word(source: str) -> str:
+    for word in ("estimated", "simulated"):
+        if word in source:
+            return f"{word} "
+    return ""
+
+
+def _ratio(expected: Expected) -> str:
+    if expected.change is None or expected.low is None or expected.high is None:
+        return expected.verdict
+    return numbers.ratio(expected.change, expected.low, expected.high, separator="-")
+
+
+def _times(expected: Expected) -> str:
+    if expected.change is None or expected.low is None or expected.high is None:
+        return expected.verdict
+    return numbers.ratio(expected.change, expected.low, expected.high)
+
+
+def _change(measured: Additivity, expected: Expected) -> str:
+    if measured.unit:
+        return _ratio(expected)
+    if expected.change is None or expected.low is None or expected.high is None:
+        return expected.verdict
+    return numbers.difference(expected.change, expected.low, expected.high)
