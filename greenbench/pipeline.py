@@ -117,6 +117,7 @@ class Stages(Protocol):
     def doubts(self) -> tuple[str, ...]: ...  # noqa: D102
     def work(self, net: Opaque, batches: Opaque) -> dict[str, int | None]: ...  # noqa: D102
     def yardstick(self) -> Kernel: ...  # noqa: D102
+    def memory_yardstick(self) -> Kernel: ...  # noqa: D102
 
 
 class Pipeline:
@@ -151,16 +152,16 @@ class Pipeline:
         self.energy.take()
         self._peak_is_ours = reset_peak_memory()
 
-    def run_reference_kernel(self, seconds: float) -> tuple[int, Window]:
-        """Run the reference kernel outside every round; return its operations and its window."""
+    def run_kernel(self, warmed_up: Callable[[], Kernel], seconds: float) -> tuple[int, Window]:
+        """Run a reference kernel outside every round; return what it counts and its window."""
         self.power.reserve()  # until the cell ends: nobody caps the device between its rounds
         self.progress("reference kernel")
         self.energy.take()  # what a failed cell left behind
-        kernel = self.toggles.yardstick()
+        kernel = warmed_up()
         with self.energy.window("yardstick", synchronize=self.toggles.synchronize):
-            operations = kernel(seconds)
+            amount = kernel(seconds)
         (window,) = self.energy.take()
-        return operations, window
+        return amount, window
 
     def run(self) -> None:
         """Run the five stages, each in its window; the system stage is a context around them."""

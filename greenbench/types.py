@@ -314,6 +314,6 @@ class CellResult:
     without_effect: tuple[str, ...] = ()
     """Knobs that read back as the baseline's value, or not at all."""
     yardstick: Facts = field(default_factory=dict)
-    """The reference kernel before and after the cell: operations per second and per joule."""
+    """The reference kernels before and after the cell: operations, and bytes, per second."""
     doubts: tuple[str, ...] = ()
     error: str | None = None

@@ -165,6 +165,8 @@ class StubToggles:
     def yardstick(self):
         return lambda _seconds: sum(range(10_000)) and 10_000
 
+    memory_yardstick = yardstick
+
     def applied(self):
         got = self.cell.options.training.precision
         return (Applied(stage="training", knob="precision", asked=got, got=got, how="stub"),)

@@ -98,6 +98,9 @@ class Stages:
     def yardstick(self) -> Callable[[float], int]:
         return lambda _seconds: 7
 
+    def memory_yardstick(self) -> Callable[[float], int]:
+        return lambda _seconds: 12
+
 
 class Data:
     """Data of one example in each split; judging notes what it is given."""
@@ -348,8 +351,10 @@ def test_stages_that_are_long_enough_run_once() -> None:
     assert "data" not in parts.calls
 
 
-def test_the_reference_kernel_has_a_window_of_its_own() -> None:
-    """Its operations and its window are returned, and nothing is left for the first round."""
+def test_the_reference_kernels_have_windows_of_their_own() -> None:
+    """Operations or bytes and the window are returned; nothing is left for the first round."""
     parts = Parts()
-    assert parts.pipeline().run_reference_kernel(0.1) == (7, WHOLE)
-    assert "open yardstick" in parts.calls
+    pipeline = parts.pipeline()
+    assert pipeline.run_kernel(parts.stages.yardstick, 0.1) == (7, WHOLE)
+    assert pipeline.run_kernel(parts.stages.memory_yardstick, 0.1) == (12, WHOLE)
+    assert parts.calls.count("open yardstick") == 2

@@ -98,8 +98,9 @@ def _remedy(estimate: Estimate, needed: int | None, worth: int | None) -> str:
     if estimate.spread is None:
         return "more test examples would settle it, more rounds would not"
     if machine_decides(estimate):
-        return (
-            "more rounds would not settle it: the machine itself, by its reference kernel, is "
-            f"uncertain by {100 * estimate.fixed:.1f} %"
-        )
+        uncertain = "the joules themselves are too uncertain"
+        if estimate.machine:
+            share = f"{100 * estimate.fixed:.1f} %"
+            uncertain = f"the machine itself, {estimate.machine}, is uncertain by {share}"
+        return f"more rounds would not settle it: {uncertain}"
     return f"{MOST:,} rounds would not settle it: rounds differ too much"

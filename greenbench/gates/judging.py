@@ -9,8 +9,9 @@ INCONCLUSIVE.
 
 from __future__ import annotations
 
+import statistics
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from greenbench.gates import decisions, margins, score_margins
 from greenbench.gates.comparability import refusal
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from greenbench.gates.references import References
     from greenbench.gates.verdict import Estimate, Measured, Outcome
 
+KERNELS = {"operations": "reference kernel", "bytes": "memory kernel"}
+"""The kernels by what they count."""
 UNKNOWN_DRIFT = 0.02
 """Standard uncertainty of a ratio by what an unmonitored machine changes between two sessions.
 
@@ -158,8 +161,11 @@ def _estimate(
         return score_margins.estimate(gate, cell.record, other.record if other else None)
     if other is None or not isinstance(there, Readings):
         return margins.estimate(gate, here, None)
-    drift = 0.0 if _same_session(cell, other) else _drift(gate, cell, other)
-    return margins.estimate(gate, here, there, drift)
+    if _same_session(cell, other):
+        return margins.estimate(gate, here, there)
+    drift = _drift(gate, cell, other)
+    estimate = margins.estimate(gate, here, there, drift.size)
+    return replace(estimate, machine=drift.shown_by)
 
 
 def _same_session(cell: Measured, other: Measured) -> bool:
@@ -169,19 +175,29 @@ def _same_session(cell: Measured, other: Measured) -> bool:
     return session is not None and session == other.header.session_id
 
 
-def _drift(gate: Gate, cell: Measured, other: Measured) -> float:
-    """Return by how much the reference kernel's rate changed between two sessions, as a fraction.
+class Drift(NamedTuple):
+    """By how much a machine changed between two sessions, as a fraction."""
+
+    size: float
+    shown_by: str
+    """What shows it, in a few words."""
+
+
+def _drift(gate: Gate, cell: Measured, other: Measured) -> Drift:
+    """Return by how much the rate of a reference kernel changed, of the one that changed more.
 
     It counts as a standard uncertainty of the ratio; without a kernel ``UNKNOWN_DRIFT`` does.
     """
     if gate.about.kind not in {"energy", "time"}:
-        return 0.0
-    energy = gate.about.kind == "energy"
-    name = "operations_per_joule" if energy else "operations_per_second"
-    ours = cell.record.kernel_rates(name)
-    theirs = other.record.kernel_rates(name)
-    if not ours or not theirs:
-        return UNKNOWN_DRIFT
-    here = sum(ours) / len(ours)
-    there = sum(theirs) / len(theirs)
-    return abs(here / there - 1)
+        return Drift(0.0, "")
+    per = "per_joule" if gate.about.kind == "energy" else "per_second"
+    known = []
+    for work, kernel in KERNELS.items():
+        ours = cell.record.kernel_rates(f"{work}_{per}")
+        theirs = other.record.kernel_rates(f"{work}_{per}")
+        if ours and theirs:
+            change = abs(statistics.fmean(ours) / statistics.fmean(theirs) - 1)
+            known.append(Drift(change, f"by its {kernel}"))
+    if not known:
+        return Drift(UNKNOWN_DRIFT, "which no reference kernel watched")
+    return max(known)

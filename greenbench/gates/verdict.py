@@ -69,6 +69,8 @@ class Estimate:
     """The margin that rounds are planned for if the observed one is larger."""
     fixed: float = 0.0
     """The part of the uncertainty that more rounds do not reduce."""
+    machine: str = ""
+    """What shows that the machine changed between two sessions, in a few words."""
     how: str = ""
     """The method, in a few words."""
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from greenbench.gates.changes import Change
 from greenbench.report import numbers
+from greenbench.report.comparison import MachineChange
 from greenbench.report.texts import listed
 
 if TYPE_CHECKING:
@@ -180,15 +181,15 @@ def _uncorrected(known: Mapping[str, Change], names: ShortNames) -> str:
 def _drift(comparison: TaskComparison, names: ShortNames) -> str:
     """Name the variants whose change may be the machine's own, and say how much that changed."""
     drifting = []
-    largest = 1.0
+    largest = MachineChange()
     for cell_id, change in comparable(comparison).items():
         largest = max(largest, comparison.machine_change(cell_id))
         if change.significant and comparison.is_drift(cell_id):
             drifting.append(names.variant(cell_id))
-    if not drifting and largest < WORTH_A_WORD:
+    if not drifting and largest.ratio < WORTH_A_WORD:
         return ""
-    text = " The machine itself changed: its reference kernel ran up to "
-    text += f"{largest:.2g} times as fast at one time as at another"
+    text = f" The machine itself changed: its {largest.kernel} ran up to "
+    text += f"{largest.ratio:.2g} times as fast at one time as at another"
     if drifting:
         verb = "differs" if len(drifting) == 1 else "differ"
         text += f", and {listed(drifting, most=4)} {verb} from V0 by less"

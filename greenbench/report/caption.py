@@ -36,7 +36,7 @@ def lines(
             "can't tell: the interval contains 1."
         )
     if _any_drift(comparisons):
-        texts.append("drift: the reference kernel's rate changed by more than the ratio.")
+        texts.append("drift: a reference kernel's rate changed by more than the ratio.")
     scores = _score_methods(comparisons)
     if scores and "delta V0" not in left_out:
         texts.append(f"delta V0: difference of {scores}.")

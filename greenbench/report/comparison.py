@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from greenbench.gates.changes import Change, NoChange, changes
 from greenbench.results.reading import is_baseline
@@ -16,8 +16,25 @@ if TYPE_CHECKING:
     from greenbench.results.reading import CellRecord
 
 
-NOISE = 1.05
-"""Change of the reference kernel's rate from which on it is more than its own noise."""
+class KernelNoise(NamedTuple):
+    """A reference kernel, and the change of its rate from which on it is more than its noise."""
+
+    kernel: str
+    rate: str
+    noise: float
+
+
+KERNELS = (
+    KernelNoise("reference kernel", "operations_per_second", 1.05),
+    KernelNoise("memory kernel", "bytes_per_second", 1.2),
+)
+
+
+class MachineChange(NamedTuple):
+    """How much a machine changed: 1.2 for 20 %, 1 for nothing; and the kernel that shows it."""
+
+    ratio: float = 1.0
+    kernel: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,30 +51,34 @@ class TaskComparison:
     baseline: CellRecord | None
     """V0's cell, of this session or an earlier one; None if there is none."""
 
-    def machine_change(self, cell_id: str) -> float:
-        """Return how much the machine changed around a cell and V0: 1.2 for 20 %, 1 for nothing.
+    def machine_change(self, cell_id: str) -> MachineChange:
+        """Return how much the machine changed around a cell and V0.
 
-        It is the largest rate of the reference kernel before and after both, over the smallest.
-        Less than ``NOISE`` counts as nothing, as does any change of cells that ran in blocks: it
-        struck V0 too.
+        It is the largest rate of a reference kernel before and after both, over the smallest, for
+        the kernel that changed more. Less than its noise counts as nothing, as does any change
+        of cells that ran in blocks: it struck V0 too.
         """
-        rates: list[float] = []
         cells = [cell for cell in self.cells if cell.id == cell_id]
         if self.baseline is not None:
             cells.append(self.baseline)
         if all(map(_ran_in_blocks, cells)):
-            return 1.0
-        for cell in cells:
-            rates += cell.kernel_rates("operations_per_second")
-        change = max(rates) / min(rates) if rates else 1.0
-        return change if change >= NOISE else 1.0
+            return MachineChange()
+        largest = MachineChange()
+        for kernel, name, noise in KERNELS:
+            rates: list[float] = []
+            for cell in cells:
+                rates += cell.kernel_rates(name)
+            change = max(rates) / min(rates) if rates else 1.0
+            if change >= noise:
+                largest = max(largest, MachineChange(change, kernel))
+        return largest
 
     def is_drift(self, cell_id: str) -> bool:
         """Whether the machine changed by more than a cell's energy differs from V0's."""
         change = self.energy.get(cell_id)
         if not isinstance(change, Change):
             return False
-        machine = self.machine_change(cell_id)
+        machine = self.machine_change(cell_id).ratio
         return machine > 1 and 1 / machine <= change.value <= machine
 
 

@@ -23,6 +23,7 @@ BASELINE = "V0"
 STATUSES = ("ok", "partial", "failed")
 NO_JOULES = "no joules"
 KERNEL_RATES = ("operations_per_second", "operations_per_joule")
+MEMORY_RATES = ("bytes_per_second", "bytes_per_joule")
 
 
 class Flaw(NamedTuple):
@@ -52,7 +53,7 @@ class CellRecord:
     data: Facts
     checkpoint: Facts
     kernel: Mapping[str, Mapping[str, float]]
-    """Rates of the reference kernel ``before`` and ``after`` the cell."""
+    """Rates of both reference kernels ``before`` and ``after`` the cell."""
     degenerate: tuple[str, ...]
     effect: str
     without_effect: tuple[str, ...]
@@ -134,7 +135,7 @@ class CellRecord:
         return metric.value if metric is not None else None
 
     def kernel_rates(self, name: str) -> list[float]:
-        """Return the reference kernel's rates before and after the cell, as far as known."""
+        """Return a reference kernel's rates before and after the cell, as far as known."""
         rates = []
         for when in ("before", "after"):
             rate = self.kernel.get(when, {}).get(name)
@@ -292,7 +293,12 @@ def _kernel(fields: Fields) -> dict[str, Mapping[str, float]]:
     runs: dict[str, Mapping[str, float]] = {}
     for when in ("before", "after"):
         run = fields.fields(when)
-        runs[when] = {rate: run.number(rate) or 0.0 for rate in KERNEL_RATES if rate in run}
+        rates = {rate: run.number(rate) or 0.0 for rate in KERNEL_RATES if rate in run}
+        of_memory = run.fields("memory")
+        for rate in MEMORY_RATES:
+            if rate in of_memory:
+                rates[rate] = of_memory.number(rate) or 0.0
+        runs[when] = rates
     return runs
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 #    have energy, stages, efficiency and yardstick; files have instrument and conclusion.
 # 3: metrics have low, high, constant and decides; rounds have outcomes and degenerate; cells have
 #    degenerate; files have profile_changes and, if there were gates, gates.
-# 4: rounds have block and position.
+# 4: rounds have block and position; yardstick has runs, and each run the memory kernel's in memory.
 SCHEMA = 4
 
 Json = dict[str, Any]

@@ -11,7 +11,7 @@ from greenbench.pipeline import Pipeline
 from greenbench.results.record import Json, cell_record
 from greenbench.run.cell_result import inputs_of, sentence, summarise, summarise_function
 from greenbench.run.doubts import lacking
-from greenbench.run.reference_kernel import KernelRuns
+from greenbench.run.reference_kernel import KernelRuns, Kernels
 from greenbench.run.rounds import Benchmark, FunctionTarget, Rounds
 
 if TYPE_CHECKING:
@@ -134,9 +134,12 @@ def measure_function(
 
 
 def _run_kernel(pipeline: Pipeline, session: Session) -> Json:
-    return session.memory.kernel.measure(
-        pipeline.run_reference_kernel, shortest_s=pipeline.energy.shortest_s
+    toggles = pipeline.toggles
+    kernels = Kernels(
+        functools.partial(pipeline.run_kernel, toggles.yardstick),
+        functools.partial(pipeline.run_kernel, toggles.memory_yardstick),
     )
+    return session.memory.kernel.measure(kernels, shortest_s=pipeline.energy.shortest_s)
 
 
 def _with_kernel_after(kernel: KernelRuns, pipeline: Pipeline, session: Session) -> KernelRuns:

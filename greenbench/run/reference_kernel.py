@@ -1,8 +1,9 @@
-"""The reference kernel before and after each cell, so that a machine that changes is seen.
+"""The reference kernels before and after each cell, so that a machine that changes is seen.
 
-It is a matrix product of fixed size; its floating-point operations per second and per joule say
-nothing about a cell, but whether cells, sessions and machines can be compared. It is short, and
-runs again for longer only if its rate changed: a short run that was disturbed is no finding.
+One is a product of matrices, bound by arithmetic, the other STREAM's triad, bound by memory
+bandwidth. Their rates say nothing about a cell, but whether cells, sessions and machines can be
+compared. They are short, and run again for longer only if their rate changed: a short run that was
+disturbed is no finding.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from greenbench.errors import UnavailableError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -19,94 +22,163 @@ if TYPE_CHECKING:
 
 SHARED_S = 1.0
 """A run that ended so shortly ago serves the next cell too: nothing lies between the two."""
-CHANGED = 0.1
-"""Relative change of the rate from which on a warning says so."""
-SHORT_S, LONG_S = 0.15, 0.5
-"""Seconds of the first run, and of the one that settles whether the rate really changed."""
 
 KernelRun = dict[str, Any]
-"""One run of the kernel, as the results file has it."""
+"""One run of both kernels, as the results file has it: the memory kernel's stands in ``memory``."""
 
 
-def kernel_run(operations: int, window: Window) -> KernelRun:
-    """Return what one run of the kernel showed, for the results file."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KernelKind:
+    """What one of the kernels is called, what it counts, and how long it runs."""
+
+    name: str
+    work: str
+    """What it counts: ``operations`` or ``bytes``."""
+    unit: str
+    short_s: float
+    """Seconds of the first run."""
+    long_s: float
+    """Seconds of the run that settles whether the rate really changed."""
+    longest_s: float
+    """What a run is extended to at most, for counters that need longer windows."""
+    changed: float
+    """Relative change of the rate from which on a warning says so."""
+
+
+ARITHMETIC = KernelKind(
+    name="reference-kernel",
+    work="operations",
+    unit="GFLOP/s",
+    short_s=0.15,
+    long_s=0.5,
+    longest_s=math.inf,
+    changed=0.1,
+)
+MEMORY = KernelKind(
+    name="memory-kernel",
+    work="bytes",
+    unit="GB/s",
+    short_s=0.1,
+    long_s=0.2,
+    longest_s=0.2,
+    changed=0.2,
+)
+KINDS = (ARITHMETIC, MEMORY)
+
+
+def kernel_run(kind: KernelKind, amount: int, window: Window, shortest_s: float = 0.0) -> KernelRun:
+    """Return what one run of a kernel showed, for the results file.
+
+    ``shortest_s`` is the shortest window that the counters resolve.
+    """
     joules = window.energy.total_j
+    reason = "" if joules else "no channel's joules are known"
+    if window.seconds < shortest_s:
+        joules = None
+        reason = f"the counters need windows of {shortest_s:.3g} s"
     sources = {c: window.energy.sources.get(c, "none") for c in window.energy.scope}
     return {
-        "operations": operations,
+        kind.work: amount,
         "seconds": window.seconds,
-        "operations_per_second": operations / window.seconds,
-        "operations_per_joule": operations / joules if joules else None,
-        "reason": "" if joules else "no channel's joules are known",
+        f"{kind.work}_per_second": amount / window.seconds,
+        f"{kind.work}_per_joule": amount / joules if joules else None,
+        "reason": reason,
         "sources": sources,
     }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KernelRuns:
-    """The reference kernel around a cell."""
+    """The reference kernels around a cell."""
 
     before: KernelRun | None = None
     after: KernelRun | None = None
     failure: str = ""
-    """Why it could not be run after the cell; empty if it was."""
+    """Why they could not be run after the cell; empty if they were."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kernels:
+    """Both kernels, each warmed up and run for so many seconds in a window of its own."""
+
+    arithmetic: Callable[[float], tuple[int, Window]]
+    memory: Callable[[float], tuple[int, Window]]
+    """Raises UnavailableError where too little memory is available."""
 
 
 class ReferenceKernel:
-    """The kernel's runs in one session; later ones are compared with the first."""
+    """The kernels' runs in one session; later ones are compared with the first."""
 
     def __init__(self) -> None:
         """Begin without any run."""
-        self._first: float | None = None
-        self._latest: KernelRun | None = None
+        self._first: KernelRun = {}
+        self._latest: KernelRun = {}
         self._ended = -math.inf
 
-    def measure(
-        self, run: Callable[[float], tuple[int, Window]], shortest_s: float = 0.0
-    ) -> KernelRun:
-        """Run the kernel, again and longer if its rate is not that of the latest run.
+    def measure(self, kernels: Kernels, shortest_s: float = 0.0) -> KernelRun:
+        """Run both kernels, again and longer where a rate is not that of the latest run.
 
-        ``shortest_s`` is the shortest window that the counters resolve.
+        ``shortest_s`` is the shortest window that the counters resolve. A memory kernel that cannot
+        run leaves its reason.
         """
-        result = kernel_run(*run(max(SHORT_S, shortest_s)))
-        if self._latest is not None and _changed(_rate(self._latest), _rate(result)):
-            result = kernel_run(*run(max(LONG_S, shortest_s)))
+        result = self._run(ARITHMETIC, kernels.arithmetic, shortest_s)
+        try:
+            result["memory"] = self._run(MEMORY, kernels.memory, shortest_s)
+        except (UnavailableError, MemoryError, OSError) as error:
+            result["memory"] = {"bytes_per_second": None, "reason": str(error)}
         self._latest = result
         self._ended = time.monotonic()
-        if self._first is None:
-            self._first = _rate(result)
+        self._first = self._first or result
+        return result
+
+    def _run(
+        self, kind: KernelKind, run: Callable[[float], tuple[int, Window]], shortest_s: float
+    ) -> KernelRun:
+        extended_s = min(shortest_s, kind.longest_s)
+        result = kernel_run(kind, *run(max(kind.short_s, extended_s)), shortest_s)
+        if _changed(kind, _rate(kind, self._latest), result[f"{kind.work}_per_second"]):
+            result = kernel_run(kind, *run(max(kind.long_s, extended_s)), shortest_s)
         return result
 
     def latest_or(self, measure: Callable[[], KernelRun]) -> KernelRun:
         """Return the latest run if it has only just ended, else what ``measure`` returns."""
         fresh = time.monotonic() - self._ended < SHARED_S
-        return self._latest if fresh and self._latest is not None else measure()
+        return self._latest if fresh and self._latest else measure()
 
     def warnings(
         self, before: KernelRun, after: KernelRun | None, *, since_first: bool = True
     ) -> tuple[str, ...]:
-        """Say where the rate changed by more than 10 %: within a cell, or since the first run."""
-        start = _rate(before)
+        """Say where a rate changed by more than its noise: within a cell, or since the first run.
+
+        Its noise is 10 % for the arithmetic kernel, and 20 % for the memory kernel.
+        """
         texts = []
-        if after is not None and _changed(start, _rate(after)):
-            texts.append(_change("while this cell ran", start, _rate(after)))
-        if since_first and self._first is not None and _changed(self._first, start):
-            texts.append(_change("since the session's first cell", self._first, start))
+        for kind in KINDS:
+            start = _rate(kind, before)
+            if after is not None:
+                texts += _change(kind, "while this cell ran", start, _rate(kind, after))
+            if since_first and self._first:
+                first = _rate(kind, self._first)
+                texts += _change(kind, "since the session's first cell", first, start)
         return tuple(texts)
 
 
-def _rate(run: KernelRun) -> float:
-    return float(run["operations_per_second"])
+def _rate(kind: KernelKind, run: KernelRun) -> float | None:
+    """Return a kernel's amount a second; None if it could not run, or in earlier records."""
+    of_kind = run if kind is ARITHMETIC else run.get("memory") or {}
+    rate = of_kind.get(f"{kind.work}_per_second")
+    return float(rate) if rate else None
 
 
-def _changed(earlier: float, later: float) -> bool:
-    return abs(later / earlier - 1) > CHANGED
+def _changed(kind: KernelKind, earlier: float | None, later: float | None) -> bool:
+    return bool(earlier and later and abs(later / earlier - 1) > kind.changed)
 
 
-def _change(when: str, earlier: float, later: float) -> str:
+def _change(kind: KernelKind, when: str, earlier: float | None, later: float | None) -> list[str]:
+    """Return the warning about a rate that changed; none if it did not, or is unknown."""
+    if not earlier or not later or not _changed(kind, earlier, later):
+        return []
     change = 100 * (later / earlier - 1)
-    return (
-        f"reference-kernel throughput changed by {change:+.0f} % {when} "
-        f"({earlier / 1e9:.1f} to {later / 1e9:.1f} GFLOP/s): "
-        "times and joules are that uncertain"
-    )
+    rates = f"{earlier / 1e9:.1f} to {later / 1e9:.1f} {kind.unit}"
+    changed = f"{kind.name} throughput changed by {change:+.0f} % {when} ({rates})"
+    return [f"{changed}: times and joules are that uncertain"]

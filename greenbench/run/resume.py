@@ -221,6 +221,7 @@ def _kernel_runs(fields: Fields) -> KernelRuns:
             run = fields.fields(when)
             if not run.number("operations_per_second"):
                 fields.refuse(f"no rate of the reference kernel {when}", "operations_per_second")
+            run.fields("memory").number("bytes_per_second")
             runs[when] = dict(run.whole())
     return KernelRuns(**runs, failure=fields.text("failure", ""))
 

@@ -10,7 +10,15 @@ import torch
 
 from greenbench.errors import UnavailableError
 from greenbench.machine import launchers
-from greenbench.stages import architecture, isolation, precision, training, work, yardstick
+from greenbench.stages import (
+    architecture,
+    bandwidth,
+    isolation,
+    precision,
+    training,
+    work,
+    yardstick,
+)
 from greenbench.stages.cell_stages import CellStages
 from greenbench.stages.round_record import RoundRecord
 
@@ -102,6 +110,10 @@ class Toggles(CellStages):
     def yardstick(self) -> Callable[[float], int]:
         """Return the reference kernel on this cell's device, warmed up."""
         return yardstick.kernel(self.device)
+
+    def memory_yardstick(self) -> Callable[[float], int]:
+        """Return the memory kernel on this cell's device, after one pass."""
+        return bandwidth.kernel(self.device)
 
     def synchronize(self) -> None:
         """Wait until the device is idle, so that a window ends when its work does."""

@@ -32,10 +32,9 @@ def cells() -> list[Tree]:
         record["quality"]["mcc"] = {"value": 0.8, "n": 100, "low": 0.7, "high": 0.9}
         for each in rounds:
             each["quality"] = {"mcc": {"value": 0.8, "n": 100}}
-        record["yardstick"] = {
-            "before": {"operations_per_second": 1e9, "operations_per_joule": 1e8},
-            "after": {"operations_per_second": 1e9, "operations_per_joule": 1e8},
-        }
+        rates = {"operations_per_second": 1e9, "operations_per_joule": 1e8}
+        rates["memory"] = {"bytes_per_second": 1e9, "bytes_per_joule": None}
+        record["yardstick"] = {"before": rates, "after": dict(rates)}
         records.append(record)
     return records
 

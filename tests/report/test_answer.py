@@ -11,7 +11,7 @@ from report.sessions import GPU, HEADER, cell
 
 from greenbench.gates.verdict import Measured
 from greenbench.report import answer
-from greenbench.report.comparison import compare
+from greenbench.report.comparison import MachineChange, compare
 from greenbench.report.names import ShortNames
 
 if TYPE_CHECKING:
@@ -191,8 +191,25 @@ def test_the_kernel_around_v0_of_an_earlier_session_counts() -> None:
     halved = variant("V4_x", 0.5, yardstick=kernel(38, 38))
     measured, earlier = (Measured(record=record, header=HEADER) for record in (halved, base))
     (comparison,) = compare([measured], [earlier])
-    assert comparison.machine_change(halved.id) == 3.8
+    assert comparison.machine_change(halved.id).ratio == 3.8
     assert comparison.is_drift(halved.id)
+
+
+def test_the_memory_kernel_shows_a_change_of_the_machine_too() -> None:
+    """A neighbour that halves the bandwidth leaves the arithmetic as it was; a tenth is noise."""
+
+    def changed(bandwidth: float) -> MachineChange:
+        before = {"operations_per_second": 10, "memory": {"bytes_per_second": 1.0}}
+        runs = {"before": before, "after": {**before, "memory": {"bytes_per_second": bandwidth}}}
+        base = cell("T2-V0_baseline", STEADY, sources=GPU, yardstick=runs)
+        measured = [
+            Measured(record=record, header=HEADER) for record in (base, variant("V4_x", 1.0))
+        ]
+        (comparison,) = compare(measured)
+        return comparison.machine_change("T2-V4_x")
+
+    assert changed(0.5) == (2.0, "memory kernel")
+    assert changed(0.9).ratio == 1.0
 
 
 def test_a_few_percent_of_the_kernel_are_noise() -> None:

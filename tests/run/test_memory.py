@@ -79,11 +79,11 @@ def test_workers_in_turn_share_the_reference_kernel(tmp_path: Path) -> None:
     """Of the machine, and each GPU has its own."""
     first = worker(tmp_path)
     kernel = first.kernel
-    kernel._first = 5.0  # as if it had run
+    kernel._first = {"operations_per_second": 5.0}  # as if it had run
     with first.opened():
         pass
     second, third = worker(tmp_path), worker(tmp_path, region="GPU-1")
     for memory in (second, third):
         memory.catch_up()
-    assert second.kernel._first == 5.0
-    assert third.kernel._first is None
+    assert second.kernel._first == {"operations_per_second": 5.0}
+    assert third.kernel._first == {}
