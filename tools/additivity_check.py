@@ -12,8 +12,7 @@ strike the stages of a round alike, with 2 % in each stage alone; in ``blocks`` 
 Counted over sessions, for the default null: how often an interval contains the true ratio of
 observed to expected (each, and all of a session at once), how often some combination that is
 additive is called sub- or super-additive, and how often one that is not (beyond 5 %) is called
-additive; for the pairs of knobs the same; for Shapley values how often an interval contains the
-true one.
+additive, and how often the intervals of the Shapley values in joules contain all true ones.
 """
 
 from __future__ import annotations
@@ -27,6 +26,7 @@ import numpy as np
 
 from greenbench.analysis import nulls
 from greenbench.analysis.additivity import TOLERANCE, WORDS, additivity
+from greenbench.analysis.attribution import attribution, lattices, weights
 from greenbench.analysis.combining import combinations
 from greenbench.analysis.evidence import AnalysedCell, BlockKey, TaskEvidence
 from greenbench.analysis.fits import fit_stages
@@ -35,6 +35,8 @@ from greenbench.types import Energy, Round, Window
 from tools.power_check import NOISES, white
 
 if TYPE_CHECKING:
+    from greenbench.analysis.fits import StageFit
+    from greenbench.analysis.simultaneous import Bounded
     from tools.power_check import Array
 
 STAGES = ("data", "architecture", "training", "inference")
@@ -67,6 +69,8 @@ class Tally:
     wrong: int = 0
     found: int = 0
     effects: int = 0
+    shares: int = 0
+    shares_right: int = 0
 
     def line(self) -> str:
         """Return the shares as columns of a table."""
@@ -76,8 +80,10 @@ class Tally:
             self.alarms / self.sessions,
             self.wrong / self.sessions,
         ]
-        texts = [f"{share:.1%}" for share in shares]
-        texts.append(f"{self.found / self.effects:.0%}" if self.effects else "-")
+        texts = [f"{100 * share:.1f} %" for share in shares]
+        found = f"{100 * self.found / self.effects:.0f} %" if self.effects else "-"
+        shapley = f"{100 * self.shares_right / self.shares:.1f} %"
+        texts += [found, shapley]
         return " | ".join(texts)
 
 
@@ -169,7 +175,7 @@ def check(session: KnownSession, sessions: int) -> Tally:
             here = nulls.observed(session.means, numbers[one.cell])
             truth = float(np.exp(here.value - there.value)) if there else 0.0
             stages = one.expected[0]
-            right.append((stages.low or 0) <= truth <= (stages.high or 0))
+            right.append(holds(stages.change, truth))
             is_additive = np.isclose(truth, 1)
             alarm |= is_additive and stages.verdict in WORDS
             wrong |= abs(truth - 1) > TOLERANCE and stages.verdict == "additive"
@@ -180,7 +186,33 @@ def check(session: KnownSession, sessions: int) -> Tally:
         tally.together += all(right)
         tally.alarms += alarm
         tally.wrong += wrong
+        count_shares(session, evidence, fitted, tally)
     return tally
+
+
+def holds(interval: Bounded | None, truth: float) -> bool:
+    """Whether an interval contains the truth."""
+    return interval is not None and interval.low <= truth <= interval.high
+
+
+def count_shares(
+    session: KnownSession, evidence: TaskEvidence, fitted: StageFit, tally: Tally
+) -> None:
+    """Count whether all Shapley values of the largest combination lie in their intervals."""
+    combined, _ = combinations(evidence)
+    complete, _ = lattices(evidence, combined)
+    lattice = complete[0]
+    found = attribution(fitted, lattice)
+    totals = np.exp(session.means).sum(axis=1)
+    right = found is not None
+    for number, own in enumerate(weights(len(lattice.parts))):
+        truth = 0.0
+        for chosen, weight in own.items():
+            cell = lattice.cells[chosen]
+            truth -= weight * float(totals[int(cell.removeprefix("T2-V"))])
+        right &= found is not None and holds(found.parts[number].amount, truth)
+    tally.shares += 1
+    tally.shares_right += right
 
 
 def main() -> None:
@@ -198,8 +230,10 @@ def main() -> None:
     parser.add_argument("--sessions", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    print("| layout | blocks | noise | effect | each covers | all cover | alarms | wrong | found |")
-    print("|---|---|---|---|---|---|---|---|---|")
+    columns = ("layout", "blocks", "noise", "effect", "each interval covers", "all cover")
+    columns += ("false alarms", 'wrong "additive"', "found", "Shapley values covered")
+    print(f"| {' | '.join(columns)} |")
+    print("|---" * len(columns) + "|")
     asked = itertools.product(options.layout, options.blocks, options.noise, options.effect)
     for layout, blocks, noise, effect in asked:
         random = np.random.default_rng(options.seed)

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from greenbench.analysis import nulls, simultaneous
+from greenbench.analysis import nulls
+from greenbench.analysis.simultaneous import (
+    CANNOT_TELL,
+    BlockSpread,
+    Bounded,
+    Rule,
+    blocks_needed,
+    bounded,
+    judge,
+    together,
+)
 from greenbench.results.consistency import SCORE_RANGES
 
 if TYPE_CHECKING:
@@ -46,11 +56,9 @@ class Expected:
     scores ``worse`` and ``better`` than the parts predict."""
     value: float | None = None
     """In the measure's unit; None if it is impossible."""
-    change: float | None = None
-    """Observed over expected, or for scores observed minus expected."""
-    low: float | None = None
-    """Bounds of the 95 % interval of ``change``, which hold for all combinations at once."""
-    high: float | None = None
+    change: Bounded | None = None
+    """Observed over expected, or for scores observed minus expected; the interval holds for all
+    combinations at once."""
     blocks_needed: int | None = None
     """About how many blocks would tell; None if it is known, or 2,000 would not."""
 
@@ -86,20 +94,11 @@ class Additivity:
 
 
 class JudgedEffect(NamedTuple):
-    """An effect with its simultaneous interval, and what that shows."""
+    """An effect, what its interval shows, and the blocks that would show more."""
 
-    value: float
-    low: float
-    high: float
+    effect: Bounded
     verdict: str
     blocks_needed: int | None
-
-
-class _Rule(NamedTuple):
-    """What counts as no effect, and how effects above and below it are called."""
-
-    margins: tuple[float, float]
-    words: tuple[str, str]
 
 
 def additivity(
@@ -107,10 +106,10 @@ def additivity(
 ) -> Additivity:
     """Compare each combination, all of whose parts are known, with what they predict."""
     known = fitted.having(combined)
-    margins = (math.log1p(-tolerance), math.log1p(tolerance))
+    rule = Rule(math.log1p(-tolerance), math.log1p(tolerance), *WORDS)
     by_null = []
     for null in nulls.NULLS:
-        by_null.append(_under(null, fitted, known, _Rule(margins, WORDS)))
+        by_null.append(_under(null, fitted, known, rule))
     effects = []
     for place, one in enumerate(known):
         expected = tuple(of_null[place] for of_null in by_null)
@@ -121,63 +120,67 @@ def additivity(
 def score_additivity(fitted: ScoreFit, combined: Sequence[CombinedCell]) -> Additivity:
     """Compare the score of each combination with V0's plus what its parts add."""
     known = fitted.having(combined)
-    weights = [_interaction(one, fitted.numbers) for one in known]
     means = fitted.model.means[:, 0]
     _, best = SCORE_RANGES.get(fitted.measure, (0.0, 1.0))
     margin = SCORE_TOLERANCE * best
-    judged = judged_effects(
-        fitted.model,
-        [round(float(row @ means), ROUNDING) for row in weights],
-        [row[:, None] for row in weights],
-        _Rule((-margin, margin), SCORE_WORDS),
-        fitted.covariance(np.array(weights)) if weights else None,
-    )
+    rule = Rule(-margin, margin, *SCORE_WORDS)
     effects = []
-    for one, effect in zip(known, judged, strict=True):
+    for one, effect in zip(known, _interactions(fitted, known), strict=True):
         observed = float(means[fitted.numbers[one.cell]])
-        expected = _expected("savings", effect, observed - effect.value)
-        effects.append(
-            CombinedEffect(
-                cell=one.cell,
-                parts=one.parts,
-                observed=observed,
-                expected=(expected,),
-                excess_by_stage={},
-            )
-        )
+        expected = observed - effect.value
+        verdict = judge(effect, rule)
+        prediction = Expected(null="savings", verdict=verdict, value=expected, change=effect)
+        effects.append(_combined(one, observed, (prediction,), {}))
     warnings = []
     if fitted.resampled is None:
         warnings.append(f"{fitted.measure}: intervals are over seeds alone, not over test rows")
     return _all_of(fitted, effects, warnings)
 
 
-def judged_effects(
-    model: BlockModel,
-    values: Sequence[float],
-    weights: Sequence[Array],
-    rule: _Rule,
-    further: Array | None = None,
-) -> list[JudgedEffect]:
-    """Judge contrasts of a model together.
+def _interactions(fitted: ScoreFit, combined: Sequence[CombinedCell]) -> list[Bounded]:
+    """Return observed minus expected scores, with intervals over seeds and test rows."""
+    if not combined:
+        return []
+    rows = np.array([_interaction(one, fitted.numbers) for one in combined])
+    values = (rows @ fitted.model.means[:, 0]).round(ROUNDING)
+    weights = list(rows[:, :, None])
+    return together(fitted.model, values.tolist(), weights, fitted.covariance(rows))
 
-    ``further`` is a covariance that more blocks do not reduce.
-    """
+
+def _combined(
+    one: CombinedCell,
+    observed: float,
+    expected: tuple[Expected, ...],
+    excess: Mapping[str, float],
+) -> CombinedEffect:
+    return CombinedEffect(
+        cell=one.cell,
+        parts=one.parts,
+        observed=observed,
+        expected=expected,
+        excess_by_stage=excess,
+    )
+
+
+def judged_effects(
+    model: BlockModel, values: Sequence[float], weights: Sequence[Array], rule: Rule
+) -> list[JudgedEffect]:
+    """Judge contrasts of a model together."""
     if not values:
         return []
-    contrasts = model.contrasts(np.array(weights), further)
-    factors = simultaneous.factors(contrasts)
-    effects = []
-    for place, value in enumerate(values):
-        standard, factor = float(contrasts.standard[place]), float(factors[place])
-        low, high = value - factor * standard, value + factor * standard
-        verdict = simultaneous.judge(low, high, *rule.margins, rule.words)
+    contrasts = model.contrasts(np.array(weights))
+    judged = []
+    for place, effect in enumerate(bounded(values, contrasts)):
+        verdict = judge(effect, rule)
         needed = None
-        if verdict == simultaneous.CANNOT_TELL and further is None:
+        if verdict == CANNOT_TELL:
+            standard = float(contrasts.standard[place])
             freedom = float(contrasts.freedom[place])
-            spread = simultaneous.BlockSpread(standard, factor, freedom, model.blocks)
-            needed = simultaneous.blocks_needed(value, spread, rule.margins)
-        effects.append(JudgedEffect(value, low, high, verdict, needed))
-    return effects
+            half = effect.high - effect.value
+            spread = BlockSpread(standard, half, freedom, model.blocks)
+            needed = blocks_needed(effect.value, spread, rule)
+        judged.append(JudgedEffect(effect, verdict, needed))
+    return judged
 
 
 def _all_of(
@@ -205,17 +208,12 @@ def _effect(
     predicted = np.exp(nulls.logarithms_by_stage(means, parts))
     joules = np.exp(means[numbers[combined.cell]])
     excess = (joules - predicted).tolist()
-    return CombinedEffect(
-        cell=combined.cell,
-        parts=combined.parts,
-        observed=float(joules.sum()),
-        expected=expected,
-        excess_by_stage=dict(zip(fitted.stages, excess, strict=True)),
-    )
+    by_stage = dict(zip(fitted.stages, excess, strict=True))
+    return _combined(combined, float(joules.sum()), expected, by_stage)
 
 
 def _under(
-    null: str, fitted: StageFit, combined: Sequence[CombinedCell], rule: _Rule
+    null: str, fitted: StageFit, combined: Sequence[CombinedCell], rule: Rule
 ) -> list[Expected]:
     """Return what each combination's parts predict under one null, intervals simultaneous."""
     means, numbers = fitted.model.means, fitted.numbers
@@ -234,26 +232,18 @@ def _under(
         if prediction is None:
             found.append(Expected(null=null, verdict=IMPOSSIBLE))
         else:
-            effect = _as_ratio(next(judged))
-            found.append(_expected(null, effect, math.exp(prediction.value)))
+            value = math.exp(prediction.value)
+            found.append(_expected(null, value, next(judged)))
     return found
 
 
-def _as_ratio(effect: JudgedEffect) -> JudgedEffect:
-    """Return an effect on logarithms as a ratio."""
-    value, low, high = map(math.exp, effect[:3])
-    return effect._replace(value=value, low=low, high=high)
-
-
-def _expected(null: str, effect: JudgedEffect, value: float) -> Expected:
+def _expected(null: str, value: float, judged: JudgedEffect) -> Expected:
     return Expected(
         null=null,
-        verdict=effect.verdict,
+        verdict=judged.verdict,
         value=value,
-        change=effect.value,
-        low=effect.low,
-        high=effect.high,
-        blocks_needed=effect.blocks_needed,
+        change=judged.effect.as_ratio,
+        blocks_needed=judged.blocks_needed,
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from greenbench.analysis.additivity import additivity, score_additivity
+from greenbench.analysis.attribution import attribution, lattices, score_attribution
 from greenbench.analysis.combining import combinations
 from greenbench.analysis.evidence import Exclusion, evidence, tasks_of
 from greenbench.analysis.fits import fit_score, fit_stages
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     from greenbench.analysis.additivity import Additivity
+    from greenbench.analysis.attribution import Attribution
     from greenbench.analysis.evidence import TaskEvidence
 
 
@@ -40,6 +42,10 @@ class TaskAnalysis:
     """Where the joules come from, by channel."""
     additivity: tuple[Additivity, ...] = ()
     """By measure: joules as far as they are known, seconds, and the score."""
+    attributions: tuple[Attribution, ...] = ()
+    """By combination and measure, of the largest combinations that are measured completely."""
+    not_attributed: tuple[Exclusion, ...] = ()
+    """Combinations whose parts' combinations are not all measured."""
     unmeasured: Mapping[str, str] | None = None
     """Measures that are not analysed, and why."""
     left_out: tuple[Exclusion, ...] = ()
@@ -92,7 +98,9 @@ def _task(task: str, known: TaskEvidence | str) -> TaskAnalysis:
     if isinstance(known, str):
         return TaskAnalysis(task=task, refusal=known)
     combined, lacking = combinations(known)
+    complete, incomplete = lattices(known, combined)
     by_measure: list[Additivity] = []
+    divided: list[Attribution | None] = []
     unmeasured = {}
     for measure in STAGE_MEASURES:
         stages = fit_stages(known, measure)
@@ -100,12 +108,14 @@ def _task(task: str, known: TaskEvidence | str) -> TaskAnalysis:
             unmeasured[measure] = stages
         else:
             by_measure.append(additivity(stages, combined))
+            divided += [attribution(stages, lattice) for lattice in complete]
     score = primary_score(task, known)
     scores = fit_score(known, score)
     if isinstance(scores, str):
         unmeasured[score] = scores
     else:
         by_measure.append(score_additivity(scores, combined))
+        divided += [score_attribution(scores, lattice) for lattice in complete]
     v0 = known.newest[known.baseline.id].record
     return TaskAnalysis(
         task=task,
@@ -115,6 +125,8 @@ def _task(task: str, known: TaskEvidence | str) -> TaskAnalysis:
         sessions=known.sessions,
         source=source_label(v0),
         additivity=tuple(by_measure),
+        attributions=tuple(one for one in divided if one is not None),
+        not_attributed=tuple(incomplete),
         unmeasured=unmeasured,
         left_out=_by_name((*known.left_out, *lacking)),
     )

@@ -41,6 +41,8 @@ class RoundPlace(NamedTuple):
 
 
 LEAST_SEEN = 1e-9
+NEGLIGIBLE = 1e-12
+"""A standard uncertainty below it is rounding."""
 FEWEST = 2
 
 
@@ -104,7 +106,7 @@ class BlockModel:
         """
         # By contrast, round and stage: what a unit of independent error moves the contrast by
         moved = np.einsum("cn,kcs,st->knt", self._weights, weights, self._root)
-        moved *= self._scales[None, :, None]
+        moved *= self._scales[:, None]
         within = np.einsum("knt,nm,lmt->kl", moved, self._errors, moved)
         # A state of the machine that strikes stages unequally does not cancel within a block
         by_block = self._blocks @ weights.sum(axis=1).T
@@ -112,6 +114,7 @@ class BlockModel:
         known = np.zeros_like(within) if further is None else further
         variances = within + between + known
         standard = np.sqrt(np.maximum(np.diag(variances), 0.0))
+        standard[standard < NEGLIGIBLE] = 0.0
         diagonals = [np.diag(part) for part in (within, between, known)]
         of_parts = {"errors": self._error_freedom, "states": self.blocks - 1}
         freedom = []

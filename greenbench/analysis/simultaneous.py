@@ -9,6 +9,7 @@ the effect is small, where a large p-value would prove nothing.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -16,7 +17,9 @@ import numpy as np
 from greenbench.stats.student import quantile
 
 if TYPE_CHECKING:
-    from greenbench.analysis.block_model import Contrasts
+    from collections.abc import Sequence
+
+    from greenbench.analysis.block_model import BlockModel, Contrasts
     from greenbench.stats.shrinkage import Array
 
 ADDITIVE, CANNOT_TELL = "additive", "cannot tell"
@@ -44,39 +47,83 @@ def factors(contrasts: Contrasts, level: float = 0.95) -> Array:
     return together
 
 
-def judge(low: float, high: float, least: float, most: float, words: tuple[str, str]) -> str:
-    """Return what an interval shows: ``additive`` within ``least`` and ``most``, else its side.
+@dataclass(frozen=True, slots=True)
+class Bounded:
+    """A value with the bounds of its 95 % interval."""
 
-    ``words`` name an effect above zero and one below.
-    """
-    if least <= low and high <= most:
+    value: float
+    low: float
+    high: float
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether the interval lies on one side of 0."""
+        return not self.low <= 0 <= self.high
+
+    @property
+    def as_ratio(self) -> Bounded:
+        """The ratio whose logarithm this is."""
+        return Bounded(math.exp(self.value), math.exp(self.low), math.exp(self.high))
+
+
+def together(
+    model: BlockModel,
+    values: Sequence[float],
+    weights: Sequence[Array],
+    further: Array | None = None,
+) -> list[Bounded]:
+    """Return intervals of contrasts that all hold at once; ``further`` as for ``contrasts``."""
+    contrasts = model.contrasts(np.array(weights), further)
+    return bounded(values, contrasts)
+
+
+def bounded(values: Sequence[float], contrasts: Contrasts) -> list[Bounded]:
+    """Return simultaneous intervals around values."""
+    halves = factors(contrasts) * contrasts.standard
+    intervals = []
+    for value, half in zip(values, halves.tolist(), strict=True):
+        intervals.append(Bounded(value, value - half, value + half))
+    return intervals
+
+
+class Rule(NamedTuple):
+    """What counts as no effect, and how effects are called."""
+
+    least: float
+    most: float
+    above: str
+    below: str
+
+
+def judge(effect: Bounded, rule: Rule) -> str:
+    """Return what an interval shows: ``additive`` within the rule's margins, else its side."""
+    if rule.least <= effect.low and effect.high <= rule.most:
         return ADDITIVE
-    if low > 0:
-        return words[0]
-    return words[1] if high < 0 else CANNOT_TELL
+    if effect.low > 0:
+        return rule.above
+    return rule.below if effect.high < 0 else CANNOT_TELL
 
 
 class BlockSpread(NamedTuple):
     """How uncertain an effect is after some blocks."""
 
     standard: float
-    factor: float
-    """What the standard uncertainty is multiplied by for its interval."""
+    half: float
+    """Half of the width of its interval."""
     freedom: float
     blocks: int
 
 
-def blocks_needed(value: float, now: BlockSpread, margins: tuple[float, float]) -> int | None:
+def blocks_needed(value: float, now: BlockSpread, rule: Rule) -> int | None:
     """Return about how many blocks tell with a chance of 80 %, if effect and scatter are these.
 
     None if ``MOST_BLOCKS`` do not.
     """
-    least, most = margins
-    distance = max(abs(value), min(value - least, most - value))
-    together = now.factor / quantile(now.freedom)
+    distance = max(abs(value), min(value - rule.least, rule.most - value))
+    widened = now.half / now.standard / quantile(now.freedom)
     for count in range(now.blocks + 1, MOST_BLOCKS + 1):
         freedom = now.freedom * (count - 1) / max(1, now.blocks - 1)
-        needed = together * quantile(freedom) + quantile(freedom, POWER)
+        needed = widened * quantile(freedom) + quantile(freedom, POWER)
         standard = now.standard * math.sqrt(now.blocks / count)
         if needed * standard <= distance:
             return count

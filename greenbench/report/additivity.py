@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from greenbench.analysis import nulls
+from greenbench.analysis.additivity import WORDS
 from greenbench.analysis.simultaneous import ADDITIVE, CANNOT_TELL
 from greenbench.report import numbers
 from greenbench.report.layout import Column
@@ -44,19 +45,20 @@ def answer(task: TaskAnalysis, names: ShortNames) -> str:
     if not energy.combinations:
         return f"On {task.task} no combination of variants has all of its parts measured."
     word = _source_word(task.source)
-    sentences = []
-    adding = [one for one in energy.combinations if one.expected[0].verdict == ADDITIVE]
-    if adding:
-        texts = [_joined(one, names) for one in adding]
-        ratios = listed([_times(one.expected[0]) for one in adding], most=4)
-        sentences.append(
-            f"the {word}savings of {listed(texts, most=4)} add up within 5 %: {ratios} times what "
-            "the parts predict"
-        )
+    adding, interacting, unknown = [], [], []
     for one in energy.combinations:
-        if one.expected[0].verdict not in {ADDITIVE, CANNOT_TELL}:
-            sentences.append(_interacting(one, names, word))
-    unknown = [one for one in energy.combinations if one.expected[0].verdict == CANNOT_TELL]
+        verdict = one.expected[0].verdict
+        if verdict == ADDITIVE:
+            adding.append(one)
+        elif verdict == CANNOT_TELL:
+            unknown.append(one)
+        else:
+            interacting.append(one)
+    sentences = []
+    if adding:
+        sentences.append(_adding(adding, names, word))
+    for one in interacting:
+        sentences.append(_interacting(one, names, word))
     if unknown:
         sentences.append(_undecided(unknown, names))
     first, *others = sentences
@@ -64,6 +66,16 @@ def answer(task: TaskAnalysis, names: ShortNames) -> str:
     for sentence in others:
         text += f" {sentence[0].upper()}{sentence[1:]}."
     return text
+
+
+def _adding(adding: Sequence[CombinedEffect], names: ShortNames, word: str) -> str:
+    texts, ratios = [], []
+    for one in adding:
+        texts.append(_joined(one, names))
+        ratios.append(_times(one.expected[0]))
+    which = listed(texts, most=4)
+    times = listed(ratios, most=4)
+    return f"the {word}savings of {which} add up within 5 %: {times} times what the parts predict"
 
 
 def tables(task: TaskAnalysis, names: ShortNames) -> list[AnalysisTable]:
@@ -83,46 +95,49 @@ def tables(task: TaskAnalysis, names: ShortNames) -> list[AnalysisTable]:
 
 
 def _main(task: TaskAnalysis, energy: Additivity, names: ShortNames) -> AnalysisTable:
-    effects = energy.combinations
-    verdicts = [one.expected[0].verdict for one in effects]
+    combinations, parts, observed, expected, ratios, verdicts = [], [], [], [], [], []
+    for one in energy.combinations:
+        by_stages = one.expected[0]
+        combinations.append(names.variant(one.cell))
+        parts.append(_parts(one, names))
+        observed.append(numbers.unit(one.observed, energy.unit))
+        expected.append(numbers.unit(by_stages.value, energy.unit))
+        ratios.append(_ratio(by_stages))
+        verdicts.append(by_stages.verdict)
     word = _source_word(task.source)
     title = f"{word}energy, observed / expected; the parts {nulls.NULLS['stages']} "
     title += "(95 % intervals, for all lines at once)"
-    return AnalysisTable(
-        title,
-        [
-            Column(heading="combination", texts=[names.variant(one.cell) for one in effects]),
-            Column(heading="parts", texts=[_parts(one, names) for one in effects]),
-            Column(
-                heading="observed",
-                texts=[numbers.unit(one.observed, energy.unit) for one in effects],
-                numbers=True,
-                dropped=1,
-            ),
-            Column(
-                heading="expected",
-                texts=[numbers.unit(one.expected[0].value, energy.unit) for one in effects],
-                numbers=True,
-                dropped=2,
-            ),
-            Column(heading="ratio", texts=[_ratio(one.expected[0]) for one in effects]),
-            Column(
-                heading="verdict",
-                texts=verdicts,
-                styles=[STYLES.get(verdict, "yellow") for verdict in verdicts],
-            ),
-        ],
-    )
+    columns = [
+        Column(heading="combination", texts=combinations),
+        Column(heading="parts", texts=parts),
+        Column(heading="observed", texts=observed, numbers=True, dropped=1),
+        Column(heading="expected", texts=expected, numbers=True, dropped=2),
+        Column(heading="ratio", texts=ratios),
+        _verdict_column(verdicts),
+    ]
+    return AnalysisTable(title, columns)
+
+
+def _verdict_column(verdicts: Sequence[str]) -> Column:
+    styles = []
+    for verdict in verdicts:
+        styles.append(STYLES.get(verdict, "yellow"))
+    return Column(heading="verdict", texts=verdicts, styles=styles)
 
 
 def _nulls(energy: Additivity, names: ShortNames) -> AnalysisTable:
     """Return what the other rules would have said."""
-    effects = energy.combinations
-    columns = [Column(heading="combination", texts=[names.variant(one.cell) for one in effects])]
-    for place, meaning in enumerate(nulls.NULLS.values()):
-        if place:
-            texts = [_ratio(one.expected[place]) for one in effects]
-            columns.append(Column(heading=meaning, texts=texts))
+    combinations, totals, savings = [], [], []
+    for one in energy.combinations:
+        _, by_totals, by_savings = one.expected
+        combinations.append(names.variant(one.cell))
+        totals.append(_ratio(by_totals))
+        savings.append(_ratio(by_savings))
+    columns = [
+        Column(heading="combination", texts=combinations),
+        Column(heading=nulls.NULLS["totals"], texts=totals),
+        Column(heading=nulls.NULLS["savings"], texts=savings),
+    ]
     return AnalysisTable("the same by other rules, which err where stages differ", columns)
 
 
@@ -136,24 +151,19 @@ def _measures(others: Sequence[Additivity], names: ShortNames) -> AnalysisTable:
             measures.append(TITLES.get(measured.measure, measured.measure))
             ratios.append(_change(measured, expected))
             verdicts.append(expected.verdict)
-    return AnalysisTable(
-        "other measures: observed / expected, of scores observed - expected",
-        [
-            Column(heading="combination", texts=combinations),
-            Column(heading="measure", texts=measures),
-            Column(heading="observed vs expected", texts=ratios),
-            Column(
-                heading="verdict",
-                texts=verdicts,
-                styles=[STYLES.get(verdict, "yellow") for verdict in verdicts],
-            ),
-        ],
-    )
+    columns = [
+        Column(heading="combination", texts=combinations),
+        Column(heading="measure", texts=measures),
+        Column(heading="observed vs expected", texts=ratios),
+        _verdict_column(verdicts),
+    ]
+    title = "other measures: observed / expected, of scores observed - expected"
+    return AnalysisTable(title, columns)
 
 
 def _interacting(one: CombinedEffect, names: ShortNames, word: str) -> str:
     expected = one.expected[0]
-    direction = "less" if (expected.change or 1.0) > 1 else "more"
+    direction = "less" if expected.verdict == WORDS[0] else "more"
     text = f"{_joined(one, names)} saves {direction} {word}energy than its parts predict: "
     text += f"{_times(expected)} times that{_where(one)}"
     totals = one.expected[1]
@@ -200,20 +210,21 @@ def _source_word(source: str) -> str:
 
 
 def _ratio(expected: Expected) -> str:
-    if expected.change is None or expected.low is None or expected.high is None:
+    change = expected.change
+    if change is None:
         return expected.verdict
-    return numbers.ratio(expected.change, expected.low, expected.high, separator="-")
+    return numbers.ratio(change.value, change.low, change.high, separator="-")
 
 
 def _times(expected: Expected) -> str:
-    if expected.change is None or expected.low is None or expected.high is None:
+    change = expected.change
+    if change is None:
         return expected.verdict
-    return numbers.ratio(expected.change, expected.low, expected.high)
+    return numbers.ratio(change.value, change.low, change.high)
 
 
 def _change(measured: Additivity, expected: Expected) -> str:
-    if measured.unit:
+    change = expected.change
+    if measured.unit or change is None:
         return _ratio(expected)
-    if expected.change is None or expected.low is None or expected.high is None:
-        return expected.verdict
-    return numbers.difference(expected.change, expected.low, expected.high)
+    return numbers.difference(change.value, change.low, change.high)

@@ -93,7 +93,7 @@ def test_json_and_markdown_hold_the_same(folder: Path, capsys: pytest.CaptureFix
     main(["analyse", str(folder), "--json", "--task", "T2"])
     (task,) = json.loads(capsys.readouterr().out)["tasks"]
     six = task["additivity"][0]["combinations"][1]
-    assert six["expected"][0]["low"] > 1.05
+    assert six["expected"][0]["change"]["low"] > 1.05
     main(["analyse", str(folder), "--markdown"])
     text = capsys.readouterr().out
     assert text.startswith("## T2\n\nOn T2 the estimated savings")
@@ -248,12 +248,11 @@ def test_intervals_of_two_cells_are_those_of_the_paired_t() -> None:
 
 def test_an_interval_must_lie_within_the_margin_to_be_additive() -> None:
     """A wide interval around nothing proves nothing (two one-sided tests)."""
-    words = ("more", "less")
-    assert simultaneous.judge(-0.01, 0.02, -0.05, 0.05, words) == "additive"
-    assert simultaneous.judge(0.01, 0.02, -0.05, 0.05, words) == "additive"
-    assert simultaneous.judge(-0.06, 0.02, -0.05, 0.05, words) == "cannot tell"
-    assert simultaneous.judge(0.01, 0.08, -0.05, 0.05, words) == "more"
-    assert simultaneous.judge(-0.08, -0.01, -0.05, 0.05, words) == "less"
+    rule = simultaneous.Rule(-0.05, 0.05, "more", "less")
+    words = []
+    for low, high in ((-0.01, 0.02), (0.01, 0.02), (-0.06, 0.02), (0.01, 0.08), (-0.08, -0.01)):
+        words.append(simultaneous.judge(simultaneous.Bounded(0.0, low, high), rule))
+    assert words == ["additive", "additive", "cannot tell", "more", "less"]
 
 
 @pytest.mark.parametrize("noise", ["white", "blocks"])
