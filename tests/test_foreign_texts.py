@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import io
 import json
 import unicodedata
@@ -109,7 +108,6 @@ def test_a_comparison_of_results_of_others_has_no_control_character(
         file.write_text(json.dumps({"benchmarks": saved, "greenbench": about}))
         files.append(str(file))
     code = main(["compare", *files, "--gate", "energy <= 2*saved", *form])
-    gc.enable()  # which the command turns off until its process ends
     printed = "".join(capsys.readouterr())
     assert code == 1, printed
     assert "x1b" in printed

@@ -27,7 +27,8 @@ def add_compare(commands: Commands) -> None:
     parser.add_argument(
         "baseline",
         type=Path,
-        help="a results file, a folder of them, or a saved run (--benchmark-json)",
+        help="a results file, a folder of them, a saved run (--benchmark-json), or alone the file "
+        "of a job of `greenbench ci`",
     )
     parser.add_argument(
         "runs",
@@ -50,11 +51,18 @@ def add_compare(commands: Commands) -> None:
 
 def compare(options: argparse.Namespace) -> int:
     """Print how runs compare with the first one; return 1 if a gate fails. Raises UsageError."""
+    gc.disable()  # thousands of cells are millions of objects, all of which live until the end
+    try:
+        return _compare(options)
+    finally:
+        gc.enable()
+
+
+def _compare(options: argparse.Namespace) -> int:
     from greenbench.experiment.option_parsers import RawOption, words
     from greenbench.gates.expression import ALLOWED
     from greenbench.run.compare import compare as compare_runs
 
-    gc.disable()  # thousands of cells are millions of objects, all of which live until the end
     comparisons = compare_runs(
         [options.baseline, *options.runs],
         options.gate,

@@ -42,6 +42,11 @@ def read(path: Path, *, as_baseline: bool = True) -> Run:
     what is judged, in contrast, is the newest whatever became of it. Raises UsageError where it
     holds none, or where a record is malformed or contradicts itself.
     """
+    return of_contents(contents(path), path, as_baseline=as_baseline)
+
+
+def contents(path: Path) -> dict[str, object] | None:
+    """Return what a file holds, None for a folder; raises UsageError for what cannot be read."""
     try:
         is_folder = stat.S_ISDIR(path.stat().st_mode)
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -51,16 +56,25 @@ def read(path: Path, *, as_baseline: bool = True) -> Run:
         ) from error
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror}); give another") from error
-    if is_folder:
+    return None if is_folder else _json(path)
+
+
+def is_job(contents: Mapping[str, object]) -> bool:
+    """Whether a file's ``contents`` are a job of ``greenbench ci``, and no run."""
+    return "sessions" in contents
+
+
+def of_contents(data: dict[str, object] | None, path: Path, *, as_baseline: bool) -> Run:
+    """Return the run that ``contents`` of ``path`` are; raises UsageError as ``read`` does."""
+    if data is None:
         return _folder(path, as_baseline=as_baseline)
-    data = _json(path)
-    if "sessions" in data:
+    if is_job(data):
         raise UsageError(
-            f"{path}: a job of greenbench ci, which holds its own verdicts; each saved_run in it, "
-            "put into a file of its own, can be compared"
+            f"{path}: a job of greenbench ci, whose file has both sides; give it alone "
+            f"(greenbench compare {path}), or a run of pytest bench here"
         )
     if "benchmarks" in data:
-        return _saved(Fields(data, str(path)))
+        return saved(Fields(data, str(path)))
     run = loading.parsed(data, str(path))
     return Run(name=str(path), cells=_by_id([run], str(path)), failed=run.failed_gates)
 
@@ -161,8 +175,11 @@ def _folder(path: Path, *, as_baseline: bool) -> Run:
     return Run(name=str(path), cells=_by_id(runs, str(path)), failed=not passed)
 
 
-def _saved(fields: Fields) -> Run:
-    """Read a saved run of pytest-benchmark, whose benchmarks carry their cells' records."""
+def saved(fields: Fields) -> Run:
+    """Read a saved run of pytest-benchmark, whose benchmarks carry their cells' records.
+
+    Raises UsageError where none does, or where one is malformed.
+    """
     about = fields.fields("greenbench")
     benchmarks = fields.each("benchmarks", lambda benchmark: benchmark)
     records, tests = [], {}

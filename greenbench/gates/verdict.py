@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from greenbench.gates.expression import SAVED, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from greenbench.gates.expression import Gate
     from greenbench.results.reading import CellRecord, RunHeader
@@ -123,6 +123,11 @@ class Verdict:
     def record(self) -> dict[str, Any]:
         """Return it as plain builtins."""
         return {entry.name: getattr(self, entry.name) for entry in fields(self)}
+
+
+def any_fails(verdicts: Iterable[Verdict], *, strict: bool) -> bool:
+    """Whether one of ``verdicts`` fails their session."""
+    return any(verdict.fails(strict=strict) for verdict in verdicts)
 
 
 def judged(gate: Gate, cell: str, outcome: Outcome, reason: str = "", **more: Any) -> Verdict:

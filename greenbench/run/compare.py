@@ -1,7 +1,8 @@
 """Compares runs from their files alone: what ``greenbench compare`` does.
 
 Runs that share cells are compared cell by cell, as a change with its base. A run of other variants
-is compared with the first one task by task, and a single run's variants with its V0.
+is compared with the first one task by task, and a single run's variants with its V0. A job of
+``greenbench ci`` has both of its sides in one file.
 """
 
 from __future__ import annotations
@@ -10,28 +11,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from greenbench.errors import UsageError
-from greenbench.experiment import option_parsers
-from greenbench.experiment.option_parsers import RawOption
-from greenbench.experiment.pyproject import nearest_settings, read_pyproject
 from greenbench.gates import runs
-from greenbench.gates.expression import ALLOWED, SAVED
 from greenbench.gates.judging import judge
 from greenbench.gates.references import References, is_named
-from greenbench.results.reading import BASELINE, NO_JOULES, is_baseline
+from greenbench.gates.verdict import any_fails
+from greenbench.results.reading import is_baseline
+from greenbench.run.change.sides import read_sides
+from greenbench.run.rules import demanded
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from greenbench.gates.expression import Gate
     from greenbench.gates.runs import Run
     from greenbench.gates.verdict import Measured, Verdict
-    from greenbench.results.reading import CellRecord
     from greenbench.results.record import Json
-
-DEFAULT_GATES = ("energy <= 1.05*{0}", "time <= 1.05*{0}")
-"""Gates on a reference if none is given, beside a task's primary score, which may fall by 0.02."""
-TYPED, DEFAULTS = "the command line", "the defaults, as no gate is given"
+    from greenbench.run.change.sides import JobSides
+    from greenbench.run.rules import Rules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,16 +70,6 @@ class RunPair:
     """Whether the baseline has the same cells, and not other variants."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
-    """What a comparison demands."""
-
-    gates: Sequence[Gate]
-    gates_of: str
-    allow: Collection[str]
-    strict: bool
-
-
 def compare(
     paths: Sequence[Path],
     expressions: Sequence[str],
@@ -98,13 +84,31 @@ def compare(
     ``folder`` upwards, else the defaults; its ``allow`` and ``strict`` hold too. Raises UsageError
     for files and gates that are none, and for runs that have nothing to be compared.
     """
+
+    def rules_for(cells: Sequence[Mapping[str, Measured]]) -> Rules:
+        return demanded(cells, expressions, allow, strict=strict, folder=folder)
+
     first, *further = paths
-    baseline = runs.read(first, as_baseline=bool(further))
+    if not further:
+        return [_alone(first, rules_for)]
+    baseline = runs.read(first)
     others = [runs.read(path, as_baseline=False) for path in further]
-    pairs = [_pair(baseline, other) for other in others] or [_with_own_baseline(baseline)]
-    cells = [run.cells for run in (baseline, *others)]
-    rules = demanded(cells, expressions, allow, strict=strict, folder=folder)
+    pairs = [_pair(baseline, other) for other in others]
+    rules = rules_for([run.cells for run in (baseline, *others)])
     return [_compared(pair, rules) for pair in pairs]
+
+
+def _alone(
+    path: Path, rules_for: Callable[[Sequence[Mapping[str, Measured]]], Rules]
+) -> Comparison:
+    """Compare the variants of a run with its V0, or the change of a job with its base."""
+    contents = runs.contents(path)
+    if contents is not None and runs.is_job(contents):
+        sides = read_sides(contents, path)
+        return _compared_sides(sides, rules_for(sides.cells))
+    run = runs.of_contents(contents, path, as_baseline=False)
+    pair = _with_own_baseline(run)
+    return _compared(pair, rules_for([run.cells]))
 
 
 # --- what is compared with what -------------------------------------------------------------------
@@ -180,70 +184,6 @@ def _one_a_task(cells: Sequence[Measured], name: str) -> dict[str, Measured]:
     return by_task
 
 
-# --- what is demanded -----------------------------------------------------------------------------
-
-
-def demanded(
-    known_runs: Sequence[Mapping[str, Measured]],
-    expressions: Sequence[str],
-    allow: Collection[str],
-    *,
-    strict: bool,
-    folder: Path,
-) -> Rules:
-    """Return the gates that hold for runs, whose cells stand by id, and what else is demanded.
-
-    They are ``expressions``, else those of the nearest pyproject.toml with settings, from
-    ``folder`` upwards, else the defaults. Raises UsageError for what is no gate.
-    """
-    root = nearest_settings([folder])
-    table = read_pyproject(root) if root is not None else {}
-    texts: object = expressions
-    source = TYPED
-    if expressions and table.get("gate"):
-        source = f"{TYPED}, which replace those of {root}/pyproject.toml"
-    if not expressions:
-        texts, source = table.get("gate"), f"{root}/pyproject.toml"
-    if not texts:
-        texts, source = default_gates(known_runs), DEFAULTS
-    also_allowed = option_parsers.words(ALLOWED)(RawOption("--green-allow", table.get("allow")))
-    failing = option_parsers.strictness(RawOption("--green-strict", table.get("strict")))
-    return Rules(
-        gates=option_parsers.gates(RawOption("--green-gate", texts)),
-        gates_of=source,
-        allow=(*allow, *also_allowed),
-        strict=strict or "inconclusive" in failing,
-    )
-
-
-def default_gates(known_runs: Sequence[Mapping[str, Measured]]) -> list[str]:
-    """Return gates on what any of the runs knows: energy, time, and each task's primary score."""
-    reference = SAVED if len(known_runs) > 1 else BASELINE
-    cells = [cell.record for run in known_runs for cell in run.values()]
-    measured = any(cell.scope != NO_JOULES for cell in cells)
-    texts = []
-    for text in DEFAULT_GATES:
-        if measured or not text.startswith("energy"):
-            texts.append(text.format(reference))
-    for task in dict.fromkeys(cell.task for cell in cells):
-        score = _primary_score(task, cells)
-        if score is not None:
-            texts.append(f"{task}.{score} >= {reference}-0.02")
-    return texts
-
-
-def _primary_score(task: str, cells: Sequence[CellRecord]) -> str | None:
-    """Return the first primary score of ``task`` that any cell has; None for an unknown task."""
-    from greenbench.tasks import TASKS  # takes longer to import than a comparison of few cells
-
-    if task not in TASKS:
-        return None
-    for name in TASKS[task].primary:
-        if any(cell.score(name) is not None for cell in cells):
-            return name
-    return None
-
-
 # --- the verdicts ---------------------------------------------------------------------------------
 
 
@@ -268,9 +208,21 @@ def _compared(pair: RunPair, rules: Rules) -> Comparison:
         run=pair.run,
         baseline=pair.baseline,
         verdicts=verdicts,
-        failed=any(verdict.fails(strict=rules.strict) for verdict in verdicts),
+        failed=any_fails(verdicts, strict=rules.strict),
         gates_of=rules.gates_of,
         note=_same_session(pair) if pair.same_cells else "",
+    )
+
+
+def _compared_sides(sides: JobSides, rules: Rules) -> Comparison:
+    verdicts = sides.verdicts(rules)
+    return Comparison(
+        run=sides.head,
+        baseline=sides.base,
+        verdicts=verdicts,
+        failed=sides.failed or any_fails(verdicts, strict=rules.strict),
+        gates_of=rules.gates_of,
+        note="; ".join(sides.notes),
     )
 
 

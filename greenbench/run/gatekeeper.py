@@ -13,7 +13,7 @@ from greenbench.gates import runs
 from greenbench.gates.expression import SAVED
 from greenbench.gates.judging import judge
 from greenbench.gates.references import References
-from greenbench.gates.verdict import Measured
+from greenbench.gates.verdict import Measured, any_fails
 from greenbench.results import loading
 from greenbench.results.fields import Fields
 from greenbench.results.reading import BASELINE, RunHeader, is_baseline
@@ -158,7 +158,7 @@ class Gatekeeper:
     def failed(self) -> bool:
         """Whether a verdict fails the session."""
         strict = "inconclusive" in self._session.settings.strict
-        return any(verdict.fails(strict=strict) for verdict in self._verdicts or ())
+        return any_fails(self._verdicts or (), strict=strict)
 
 
 def matrix_cells(session: Session) -> list[Cell]:

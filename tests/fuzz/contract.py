@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import io
 import os
 import signal
@@ -59,8 +58,6 @@ def greenbench(*arguments: str) -> Answer:
             code = main(arguments)
         except SystemExit as end:  # argparse's
             code = int(end.code or 0)
-        finally:
-            gc.enable()  # compare turns it off until its process ends
     answer = Answer(code=code, out=_text(out), err=_text(err))
     if code == 2:
         check_refusal(answer.err.rpartition(": error: ")[2] or answer.err)

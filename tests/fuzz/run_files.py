@@ -117,6 +117,49 @@ def reader_of_runs(name: str, original: Tree) -> Reader:
     )
 
 
+def job() -> Tree:
+    """Return the file of a job: two blocks of both sides, and a second set."""
+    sessions = []
+    for block in range(4):
+        for side in ("base", "head"):
+            rounds = [one_round(block, 80.0 + block, block=block, position=0)]
+            record, _, _ = raw_cell("T2-V0_baseline", rounds=rounds, quality={})
+            saved_run = {"benchmarks": [{"extra_info": {"greenbench": record}}]}
+            sessions.append(
+                {
+                    "side": side,
+                    "set": 1 + block // 2,
+                    "block": block,
+                    "position": 2 * block + (side == "head"),
+                    "seconds": 1.0,
+                    "failed": False,
+                    "saved_run": {**saved_run, "greenbench": {**HEADER, "session": SESSION}},
+                }
+            )
+    return {
+        "schema": 1,
+        "base": {"ref": "main", "commit": "a" * 40},
+        "head": {"commit": "b" * 40, "dirty": False},
+        "notes": [],
+        "sessions": sessions,
+    }
+
+
+@contextlib.contextmanager
+def open_job(folder: Path) -> Iterator[Callable[[bytes], None]]:
+    """Compare both sides of a damaged job."""
+    file = folder / "ci.json"
+
+    def read(raw: bytes) -> None:
+        file.write_bytes(raw)
+        with refusals(file.name):
+            (verdicts,) = compared([file], GATES[:2])
+            check_numbers(verdicts)
+
+    yield read
+
+
+JOB_FILE = Reader(name="job file", inputs=json_files(job()), open=open_job)
 RESULTS_FILE = reader_of_runs("results file", RESULTS)
 SAVED = reader_of_runs("saved run", SAVED_RUN)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 from typing import TYPE_CHECKING, Any
@@ -14,17 +13,9 @@ from gates.made import raw_cell as cell
 from greenbench.cli import main
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 STEADY, MORE = (100.0, 100.5, 99.5), (150.0, 151.0, 149.0)
-
-
-@pytest.fixture(autouse=True)
-def garbage_collection() -> Iterator[None]:
-    """Turn garbage collection on again: the command turns it off until its process ends."""
-    yield
-    gc.enable()
 
 
 def results(

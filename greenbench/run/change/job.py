@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from greenbench.errors import UsageError
+from greenbench.gates.verdict import any_fails
 from greenbench.results import files
 from greenbench.run.change import environments, judging, trees
 from greenbench.run.change.cleanup import Workspace, signals_end_the_job
 from greenbench.run.change.merging import merged
 from greenbench.run.change.sessions import BlockSession, Sessions, TreeSide
-from greenbench.run.compare import demanded
+from greenbench.run.rules import demanded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from greenbench.gates.verdict import Measured, Verdict
     from greenbench.run.change.trees import Checkout
-    from greenbench.run.compare import Rules
+    from greenbench.run.rules import Rules
 
 FEWEST_BLOCKS = 2
 """The fewest that show how much blocks differ."""
@@ -77,7 +78,7 @@ class ChangeOutcome:
         """Whether a verdict fails, or a test failed."""
         if any(session.failed for session in self.sessions):
             return True
-        return any(verdict.fails(strict=self.rules.strict) for verdict in self.verdicts)
+        return any_fails(self.verdicts, strict=self.rules.strict)
 
 
 class Sides(NamedTuple):

@@ -6,9 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from greenbench.errors import UsageError
-from greenbench.run.efficiency import efficiency_values
 from greenbench.stats.over_seeds import mean_quality
-from greenbench.stats.uncertainty import energies, means
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,18 +48,24 @@ def _merged_record(name: str, sessions: Sequence[BlockSession]) -> CellRecord:
         if record.failed:
             return record
     rounds = [_placed(name, session) for session in sessions]
+    first, last = records[0], records[-1]
+    statuses = [record.status for record in records]
+    effects = [record.effect for record in records]
+    degenerate = [record.degenerate for record in records]
+    without_effect = [record.without_effect for record in records]
+    doubts = [record.doubts for record in records]
     return replace(
-        records[0],
-        status=min((record.status for record in records), key=WORST_FIRST.index),
+        first,
+        status=min(statuses, key=WORST_FIRST.index),
         rounds=tuple(rounds),
         quality=mean_quality(rounds),
-        energy=energies([one_round.whole.energy for one_round in rounds]),
-        efficiency=means(efficiency_values(rounds)) if records[0].variant else {},
-        kernel={"before": _kernel(records[0], "before"), "after": _kernel(records[-1], "after")},
-        degenerate=_of_most([record.degenerate for record in records]),
-        effect=next((record.effect for record in records if record.effect), ""),
-        without_effect=_distinct([record.without_effect for record in records]),
-        doubts=_distinct([record.doubts for record in records]),
+        energy={},  # gates read the rounds; the means of a session are not those of a job
+        efficiency={},
+        kernel={"before": _kernel(first, "before"), "after": _kernel(last, "after")},
+        degenerate=_of_most(degenerate),
+        effect=next(filter(None, effects), ""),
+        without_effect=_distinct(without_effect),
+        doubts=_distinct(doubts),
     )
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from greenbench.run.change.job import ChangeOutcome
+    from greenbench.run.change.sessions import BlockSession
 
 SCHEMA = 1
 """Of this file; its saved runs have schemas of their own."""
@@ -29,20 +30,8 @@ def write(outcome: ChangeOutcome, folder: Path) -> Path:
 def record(outcome: ChangeOutcome) -> Json:
     """Return a job as builtins. ``position`` is the place of a session's first round in the job."""
     checkout = outcome.checkout
-    sessions = []
-    for session in outcome.sessions:
-        sessions.append(
-            {
-                "side": session.side,
-                "set": 1 + session.block // outcome.blocks,
-                "block": session.block,
-                "position": session.offset,
-                "seconds": session.seconds,
-                "failed": session.failed,
-                "saved_run": session.saved_run,
-            }
-        )
     verdicts = [verdict.record() for verdict in outcome.verdicts]
+    first = [verdict.record() for verdict in outcome.first]
     return {
         "schema": SCHEMA,
         "base": {"ref": checkout.ref, "commit": checkout.base},
@@ -51,6 +40,19 @@ def record(outcome: ChangeOutcome) -> Json:
         "gates_of": outcome.rules.gates_of,
         "notes": list(outcome.notes),
         "verdicts": builtin(verdicts),
-        "first_verdicts": builtin([verdict.record() for verdict in outcome.first]),
-        "sessions": sessions,
+        "first_verdicts": builtin(first),
+        "sessions": [_session(session, outcome.blocks) for session in outcome.sessions],
+    }
+
+
+def _session(session: BlockSession, blocks: int) -> Json:
+    """Return a session of a job whose sets have so many ``blocks``."""
+    return {
+        "side": session.side,
+        "set": 1 + session.block // blocks,
+        "block": session.block,
+        "position": session.offset,
+        "seconds": session.seconds,
+        "failed": session.failed,
+        "saved_run": session.saved_run,
     }

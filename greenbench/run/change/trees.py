@@ -46,13 +46,22 @@ class Checkout:
     @property
     def base_name(self) -> str:
         """The base as people read it."""
-        return f"{self.ref} ({self.base[:SHORT]})"
+        return base_name(self.ref, self.base)
 
     @property
     def head_name(self) -> str:
         """The change as people read it."""
-        dirty = " with uncommitted changes" if self.is_dirty else ""
-        return f"{self.head[:SHORT]}{dirty}"
+        return head_name(self.head, is_dirty=self.is_dirty)
+
+
+def base_name(ref: str, commit: str) -> str:
+    """Return ``main (1234abcd5)``."""
+    return f"{ref} ({commit[:SHORT]})"
+
+
+def head_name(commit: str, *, is_dirty: bool) -> str:
+    """Return ``1234abcd5``, or ``1234abcd5 with uncommitted changes``."""
+    return f"{commit[:SHORT]}{' with uncommitted changes' if is_dirty else ''}"
 
 
 def find_checkout(folder: Path, ref: str) -> Checkout:

@@ -153,13 +153,15 @@ def test_the_job_says_what_it_does_and_leaves_no_worktree(measured: Measured) ->
     assert len(git(measured.project, "worktree", "list").splitlines()) == 1
 
 
-def test_the_results_file_is_no_run_to_compare(
+def test_the_results_file_is_compared_as_the_job_was(
     measured: Measured, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It holds both sides, and its verdicts."""
+    """With the same gate, from the file alone, the verdict is the same."""
     (file,) = (measured.project / "results").iterdir()
-    assert main(["compare", str(file)]) == 2
-    assert f"{file}: a job of greenbench ci, which holds its own" in capsys.readouterr().err
+    gate = "--gate=training.energy <= 1000*saved"
+    assert main(["compare", str(file), gate, "--json"]) == 0
+    (comparison,) = json.loads(capsys.readouterr().out)
+    assert comparison["verdicts"] == measured.results["verdicts"]
 
 
 PLAIN = """
