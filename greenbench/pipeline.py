@@ -188,8 +188,8 @@ class Pipeline:
 
     def finish(self, whole: Window, windows: tuple[Window, ...]) -> Round:
         """After the timer: read proofs of the timed run, repeat what was too short, and score."""
-        peak = peak_memory_bytes() if self._peak_is_ours else None
-        work = {**self.toggles.work(self._net, self._batches), "peak_memory_bytes": peak}
+        work = self.toggles.work(self._net, self._batches)
+        peak = work["peak_memory_bytes"] = _peak(work) if self._peak_is_ours else None
         read_proofs = partial(_applied, self.toggles, self.power, self._observation)
         applied = read_proofs()
         doubts = (*self._observation.doubts, *self.toggles.doubts(), *_unknown(peak))
@@ -240,6 +240,12 @@ class Pipeline:
     def _window(self, stage: str) -> AbstractContextManager[None]:
         self.progress(stage)
         return self.energy.window(stage, synchronize=self.toggles.synchronize)
+
+
+def _peak(work: dict[str, int | None]) -> int | None:
+    """Return the peak of this process and of those that trained beside it, each its own."""
+    own, others = peak_memory_bytes(), work.get("peak_memory_other_ranks_bytes", 0)
+    return None if own is None or others is None else own + others
 
 
 def _unknown(peak: int | None) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 from greenbench.data.places import local_path
 from greenbench.errors import UsageError
 from greenbench.gates.expression import parse as parse_gate
+from greenbench.machine.devices import ALLOWED, is_well_formed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -144,6 +145,13 @@ def matching(pattern: str, remedy: str) -> Parser[str]:
         return str(raw.value)
 
     return parse
+
+
+def devices(raw: RawOption) -> str:
+    """Return what names the device of a cell, or several, each GPU once."""
+    if not is_well_formed(str(raw.value)):
+        raise raw.error(ALLOWED)
+    return str(raw.value)
 
 
 def switch(raw: RawOption) -> bool:

@@ -14,6 +14,7 @@ from greenbench.experiment.option_parsers import (
     SIZES,
     by_model,
     by_task,
+    devices,
     gates,
     matching,
     number,
@@ -45,7 +46,6 @@ BALANCES = ("none", "weights", "undersample")
 ORDERS = ("blocks", "random", "fixed", "off")
 DIRECTION = r"[a-z]+:[a-z]+"
 DIRECTION_FORM = "write SRC:DST in small letters, e.g. java:python or java:cs"
-DEVICE = r"auto|cpu|cuda(:(0|[1-9][0-9]*))?"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,15 +180,15 @@ class Settings:
         repeatable=True,
     )
     device: str = option(
-        "auto|cpu|cuda[:N]",
-        matching(DEVICE, "it is auto, cpu, cuda or cuda:N"),
-        "where torch runs (default: auto)",
+        "auto|cpu[:N]|cuda[:N,...]",
+        devices,
+        "where torch runs; cpu:2 (two processes) or cuda:0,1 train on several (default: auto)",
         default="auto",
     )
     gpus: str = option(
         "auto|none|all|UUID,...",
         text,
-        "whose energy counts (default: the cell's CUDA device)",
+        "whose energy counts (default: the cell's CUDA devices)",
         default="auto",
     )
     control: str = option(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -290,3 +291,11 @@ def _governor_warning(start: tuple[str, ...], end: tuple[str, ...]) -> str:
     if start == end or not start or not end:  # a governor that is not shown has not changed
         return ""
     return f"the frequency governor changed from {', '.join(start)} to {', '.join(end)}"
+
+
+def usable_cores() -> int | None:
+    """Return how many logical cores this process may run on; None where the kernel hides it."""
+    if sys.platform != "linux":
+        return None
+    cores = psutil.Process().cpu_affinity()
+    return len(cores) if cores else None

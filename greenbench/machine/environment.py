@@ -10,7 +10,6 @@ import platform
 import shutil
 import socket
 import subprocess
-import sys
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 from greenbench.machine import variables
+from greenbench.machine.cpu_state import usable_cores
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -161,15 +161,8 @@ def _cpu() -> dict[str, object]:
         "model": cpu_model(),
         "physical_cores": psutil.cpu_count(logical=False),
         "logical_cores": psutil.cpu_count(),
-        "usable_cores": _usable_cores(),
+        "usable_cores": usable_cores(),
     }
-
-
-def _usable_cores() -> int | None:
-    if sys.platform != "linux":
-        return None
-    cores = psutil.Process().cpu_affinity()
-    return len(cores) if cores else None
 
 
 def _cpuinfo() -> list[str]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pynvml
 
 from greenbench.errors import UnavailableError, UsageError
+from greenbench.machine.devices import parts
 from greenbench.machine.nvml import query, watts
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def gpus() -> tuple[Gpu, ...]:
 def counted(selection: str, device: str) -> tuple[Gpu, ...]:
     """Return the GPUs whose energy counts, by ``--green-gpus``, for a cell on ``device``.
 
-    ``auto`` is the GPU that the torch device names (none for ``cpu``), ``none`` none, ``all`` every
+    ``auto`` are the GPUs that ``device`` names (none for ``cpu``), ``none`` none, ``all`` every
     visible one; otherwise UUIDs, or their beginnings, separated by commas. Raises UsageError for an
     unknown UUID or an ambiguous device, and UnavailableError for a GPU that cannot be counted.
     """
@@ -125,10 +126,7 @@ def counted(selection: str, device: str) -> tuple[Gpu, ...]:
         _refuse_lost(machine.lost, "--green-gpus all")
         return _whole_cards(machine.gpus)
     if selection == "auto":
-        number = int(device.partition(":")[2] or "0")
-        earlier = [lost for lost in machine.lost if lost.index <= number]
-        _refuse_lost(earlier, f"which card {device} is cannot be told")
-        return (_card_of_device(device, machine.gpus),)
+        return tuple(_card_of_device(part, machine) for part in parts(device))
     return _cards_of_uuids(selection, machine.gpus)
 
 
@@ -277,8 +275,11 @@ def _counter_error(handle: object) -> str:
     return ""
 
 
-def _card_of_device(device: str, cards: Sequence[Gpu]) -> Gpu:
+def _card_of_device(device: str, machine: Survey) -> Gpu:
+    cards = machine.gpus
     number = device.partition(":")[2] or "0"
+    earlier = [lost for lost in machine.lost if lost.index <= int(number)]
+    _refuse_lost(earlier, f"which card {device} is cannot be told")
     for card in cards:
         if str(card.index) == number:
             break

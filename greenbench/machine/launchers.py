@@ -1,9 +1,9 @@
 """What launchers of distributed programs leave in the environment, and libraries obey.
 
-A cell is one process, and its variant says how it computes. ``torchrun``, ``accelerate launch``,
-``mpirun``, ``srun``, ``flux run`` and PALS set variables by which Accelerate and transformers would
-make it a part of a group that never comes together, or compute in another precision, on another
-device, or with other steps than the variant says.
+A cell is one process, or starts its other ones itself, and its variant says how it computes.
+``torchrun``, ``accelerate launch``, ``mpirun``, ``srun``, ``flux run`` and PALS set variables by
+which Accelerate and transformers would make it a part of a group that never comes together, or
+compute in another precision, on another device, or with other steps than the variant says.
 """
 
 from __future__ import annotations
@@ -122,6 +122,6 @@ def report(say: Callable[[str], None]) -> None:
     names = found()
     if names:
         say(
-            f"ignored {', '.join(names)}, which launchers of several processes set: a cell is one "
-            "process, and computes as its variant says"
+            f"ignored {', '.join(names)}, which launchers of several processes set: a cell "
+            "starts its processes itself, and computes as its variant says"
         )

@@ -13,6 +13,7 @@ import os
 import re
 import resource
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -108,6 +109,11 @@ def own_pids() -> frozenset[int]:
     """Return the pids of this process and its descendants."""
     pids = {child.pid for child in _descendants()}
     return frozenset(pids | {os.getpid()})
+
+
+def import_paths() -> str:
+    """Return a ``PYTHONPATH`` by which another interpreter imports what this one does."""
+    return os.pathsep.join(os.path.abspath(path) for path in sys.path if path)  # noqa: PTH100
 
 
 def _descendants() -> list[psutil.Process]:

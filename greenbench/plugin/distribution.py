@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, TypedDict
 import pytest
 
 from greenbench.errors import UsageError
+from greenbench.machine.devices import parts
 from greenbench.plugin import benchmark_rows
 
 if TYPE_CHECKING:
+    from greenbench.experiment.settings import Settings
     from greenbench.results.record import Json
 
 INPUT = "greenbench"
@@ -66,7 +68,7 @@ def told(config: pytest.Config) -> WorkerInput:
     return work
 
 
-def refuse_unfit(config: pytest.Config, *, resume: bool) -> None:
+def refuse_unfit(config: pytest.Config, settings: Settings) -> None:
     """Raise UsageError for what greenbench cannot distribute."""
     benchmark_rows.refuse_version(benchmark_rows.installed_version())
     if config.getoption("dist") == "each":
@@ -76,7 +78,12 @@ def refuse_unfit(config: pytest.Config, *, resume: bool) -> None:
             raise UsageError(
                 f"--tx {place}: workers measure on this machine only; write -n N, or --tx N*popen"
             )
-    if resume:
+    if len(parts(settings.device)) > 1:
+        raise UsageError(
+            f"--green-device {settings.device}: the processes of a cell on several devices belong "
+            "to one session, not to each of several workers; run without -n, or name one device"
+        )
+    if settings.resume:
         raise UsageError(
             "--green-resume: workers do not continue a session; run without -n, which continues "
             "one with workers too"

@@ -111,7 +111,7 @@ def _distribute(config: pytest.Config, suite: Suite) -> None:
     elif distribution.starts_workers(config):
         from greenbench.plugin.controller import Controller
 
-        distribution.refuse_unfit(config, resume=suite.session.settings.resume)
+        distribution.refuse_unfit(config, suite.session.settings)
         distribution.hide_only(config)
         config.pluginmanager.register(Controller(config, suite), "greenbench-controller")
     elif distribution.passes_for_worker(config):

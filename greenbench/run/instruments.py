@@ -1,4 +1,4 @@
-"""The instruments of a session: its device, the GPUs whose energy counts, and the meter.
+"""The instruments of a session: its devices, the GPUs whose energy counts, and the meter.
 
 Each is opened when it is first used, so that listing tests stays instant, and closed at the end.
 """
@@ -9,12 +9,15 @@ import functools
 import sys
 from typing import TYPE_CHECKING, Self
 
+from greenbench.machine.devices import parts
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from greenbench.experiment.settings import Settings
     from greenbench.machine.energy import Meter
     from greenbench.machine.gpus import Gpu, Survey
+    from greenbench.stages.ranks.pool import Ranks
 
 IDLE_S = 5.0
 """Pause before the first cell and after the last, in which counters measure the idle power."""
@@ -28,6 +31,7 @@ class Instruments:
         self._settings = settings
         self._knows_devices = knows_devices
         self._meter: Meter | None = None
+        self._ranks: Ranks | None = None
         self.no_host = ""
         """Why joules of CPUs and memory do not count; set before the meter opens."""
 
@@ -36,7 +40,7 @@ class Instruments:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        """Close the meter and end the guard."""
+        """Close the meter, and end the guard and the other ranks."""
         self.close()
 
     @functools.cached_property
@@ -48,7 +52,7 @@ class Instruments:
 
     def gpu_warnings(self) -> tuple[str, ...]:
         """Return which GPUs do not answer, and whether ``auto`` took the CPU beside a GPU."""
-        if self._settings.device == "cpu":
+        if self._settings.device.startswith("cpu"):
             return ()
         machine = self.survey
         warnings = [str(lost) for lost in machine.lost]
@@ -65,24 +69,29 @@ class Instruments:
 
     @functools.cached_property
     def device(self) -> str:
-        """The torch device; torch is imported only if the machine has a GPU or one is named."""
+        """The torch device, or all of a cell; torch is imported only if a GPU may be among them."""
         requested = self._settings.device
-        if requested == "cpu" or (requested == "auto" and not self.survey.gpus):
-            return "cpu"
-        from greenbench.stages.toggles import resolve_device
+        on_cpu = requested == "auto" and not self.survey.gpus
+        return "cpu" if on_cpu else _resolved(requested)
 
-        return str(resolve_device(requested))
+    @property
+    def ranks(self) -> Ranks:
+        """The processes that train on the devices of the session; this one is the first."""
+        if self._ranks is None:
+            from greenbench.stages.ranks.pool import Ranks
+
+            self._ranks = Ranks(self.device)
+        return self._ranks
 
     @functools.cached_property
     def gpus(self) -> tuple[Gpu, ...]:
         """The GPUs whose energy counts; without a matrix ``auto`` takes all but MIG parts."""
-        from greenbench.machine.gpus import counted
-        from greenbench.machine.gpus import gpus as visible
+        from greenbench.machine import gpus
 
         automatic = self._settings.gpus == self._settings.device == "auto"
         if automatic and not self._knows_devices:
-            return tuple(gpu for gpu in visible() if not gpu.mig)
-        return counted(self._settings.gpus, self.device)
+            return tuple(gpu for gpu in gpus.gpus() if not gpu.mig)
+        return gpus.counted(self._settings.gpus, self.device)
 
     @property
     def meter(self) -> Meter:
@@ -112,8 +121,8 @@ class Instruments:
         try:
             return self.measure_idle()
         except Exception as error:  # noqa: BLE001  whatever a driver raises at the end
-            failure = f"{type(error).__name__}: {error}"
-            return (f"the idle power could not be measured again at the end: {failure}",)
+            failed = "the idle power could not be measured again at the end"
+            return (f"{failed}: {type(error).__name__}: {error}",)
 
     @property
     def sampler_seconds(self) -> float | None:
@@ -123,6 +132,8 @@ class Instruments:
 
     def close(self) -> None:
         """Close what was opened; does nothing the second time."""
+        if self._ranks is not None:
+            self._ranks.close()
         if self._meter is None:
             return
         from greenbench.machine.control.transaction import GUARD
@@ -132,6 +143,16 @@ class Instruments:
             meter.close()
         finally:
             GUARD.stop()
+
+
+def _resolved(requested: str) -> str:
+    """Return what torch calls the requested device; several keep their common name."""
+    if requested.startswith("cpu"):
+        return requested
+    from greenbench.stages.toggles import resolve_device
+
+    resolved = [resolve_device(part) for part in parts(requested)]
+    return requested if len(resolved) > 1 else str(resolved[0])
 
 
 def wait_for_cuda() -> None:

@@ -13,7 +13,7 @@ from greenbench.errors import UsageError
 from greenbench.experiment import matrix, profiles
 from greenbench.experiment.cells import cells_of
 from greenbench.experiment.resolving import resolve_settings
-from greenbench.machine import launchers
+from greenbench.machine import devices, launchers
 from greenbench.run.inputs import TaskInputs, task_inputs
 from greenbench.run.instruments import Instruments
 from greenbench.run.leftovers import restore_leftovers
@@ -81,6 +81,7 @@ class Session:
         if not selected:  # plain functions leave no results file
             return
         launchers.check()
+        devices.check(self.settings.device, selected)
         for task in self.tasks:
             self.inputs(task)
         self.results.check_folder({cell.variant for cell in selected})
@@ -125,9 +126,9 @@ class Session:
         """Return the cell's switches; raises UsageError for options that contradict each other."""
         from greenbench.stages.toggles import Toggles
 
-        broken = self._warm_up.failure(cell) if self._warm_up is not None else None
-        size = self.inputs(cell.task).size
-        return Toggles(cell.options, size, self.instruments.device, broken=broken)
+        size, ranks = self.inputs(cell.task).size, self.instruments.ranks
+        broken = self._warm_up.failure(cell) if self._warm_up else None
+        return Toggles(cell.options, size, ranks, broken=broken)
 
     def power(self, cell: Cell) -> System:
         """Return the cell's system stage."""
@@ -150,9 +151,8 @@ class Session:
             warnings = tuple(self.messages.kept)
             if self._warm and not hurry:
                 warnings += self.instruments.measure_idle_again()
-            sampler_seconds = self.instruments.sampler_seconds
-        end = {"in_a_hurry": hurry, "sampler_cpu_seconds": sampler_seconds}
-        self.results.conclude(conclusion={"doubts": list(warnings), **end})
+            sampler = {"sampler_cpu_seconds": self.instruments.sampler_seconds}
+        self.results.conclude(conclusion={"doubts": list(warnings), "in_a_hurry": hurry, **sampler})
         return warnings
 
 

@@ -16,27 +16,31 @@ from greenbench.stages.round_record import InferenceProbe, RoundRecord
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import torch
     from torch import nn
 
     from greenbench.data.models.checkpoints import Checkpoint
     from greenbench.options import Options
     from greenbench.stages.data import Batches
     from greenbench.stages.objectives.interface import Answers, TaskExample
+    from greenbench.stages.ranks.pool import Ranks
     from greenbench.types import TaskSize
 
 
 class CellStages:
     """The stages of a cell, in the order in which the pipeline calls them."""
 
-    def __init__(self, options: Options, size: TaskSize, device: torch.device) -> None:
-        """Make the stages; raises UsageError for options that contradict each other."""
+    def __init__(self, options: Options, size: TaskSize, ranks: Ranks) -> None:
+        """Make the stages; raises UsageError for options that contradict each other.
+
+        All but training run on the first device of ``ranks`` alone.
+        """
         self.options = options
         self.size = size
-        self.device = device
+        self.ranks = ranks
+        self.device = ranks.rank.device
         steps = options.training.accumulation_steps
         self.micro = data.micro_batch(options.data.batch_size, steps)
-        self.record = RoundRecord(options, device)
+        self.record = RoundRecord(options, self.device)
         """What the stages of the present round have left behind."""
 
     @property
@@ -83,15 +87,15 @@ class CellStages:
         return batches
 
     def architecture(self, model: Checkpoint) -> nn.Module:
-        """Load the model in FP32 on the device."""
-        net = model.load().to(self.device)
+        """Load the model in FP32 on the device, and in every other rank on its own."""
+        net, _ = self.ranks.together("load", model, lambda: model.load().to(self.device))
         self.record.config = copy.deepcopy(getattr(net, "config", None))
         return net
 
     def training(self, net: nn.Module, batches: Batches) -> nn.Module:
         """Fine-tune."""
         options = self.options.training
-        log = training.finetune(net, batches, options, self.size, self.device)
+        log = training.finetune(net, batches, options, self.size, self.ranks)
         self.record.log = log
         return net
 

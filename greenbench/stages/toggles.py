@@ -20,6 +20,7 @@ from greenbench.stages import (
     yardstick,
 )
 from greenbench.stages.cell_stages import CellStages
+from greenbench.stages.ranks.pool import Ranks
 from greenbench.stages.round_record import RoundRecord
 
 if TYPE_CHECKING:
@@ -69,14 +70,19 @@ class Toggles(CellStages):
     """
 
     def __init__(
-        self, options: Options, size: TaskSize, device: str, *, broken: Exception | None = None
+        self,
+        options: Options,
+        size: TaskSize,
+        device: str | Ranks,
+        *,
+        broken: Exception | None = None,
     ) -> None:
         """Make the switches; nothing is loaded yet.
 
-        ``broken`` is the exception of a failed warm-up. Raises UsageError for options that
-        contradict each other.
+        ``device`` is a single one, or the ranks of a session, which ends them. ``broken`` is the
+        exception of a failed warm-up. Raises UsageError for options that contradict each other.
         """
-        super().__init__(options, size, torch.device(device))
+        super().__init__(options, size, Ranks(device) if isinstance(device, str) else device)
         self._broken = broken
 
     def check(self) -> None:
@@ -105,6 +111,7 @@ class Toggles(CellStages):
     def reset(self, seed: int) -> None:
         """Forget the last round, and reset and seed the process."""
         self.record = RoundRecord(self.options, self.device)
+        self.ranks.reset(seed)
         isolation.reset(seed, self.device)  # last: it frees what the round before has held
 
     def yardstick(self) -> Callable[[float], int]:
@@ -126,7 +133,13 @@ class Toggles(CellStages):
 
     def doubts(self) -> tuple[str, ...]:
         """Return the warnings about this device, these options and this round."""
-        return self.record.warnings()
+        warnings = self.record.warnings()
+        if self.ranks.rank.count > 1 and not self.finetunes:
+            return (
+                *warnings,
+                f"nothing was trained: of {self.ranks.devices} only the first worked",
+            )
+        return warnings
 
     def work(self, net: nn.Module, batches: Batches) -> dict[str, int | None]:
         """Count the work that the energy was spent on."""
@@ -137,16 +150,16 @@ def _miniature(toggles: Toggles) -> Toggles:
     """Return the switches of the same cell with one small batch, one step and short answers.
 
     On a GPU the batch has the cell's own size, for which kernels are chosen; a CPU is spared most
-    of the arithmetic.
+    of the arithmetic. Every rank has at least one example.
     """
     steps = toggles.options.training.accumulation_steps
     micro = toggles.micro
     if toggles.device.type != "cuda":
-        micro = min(micro, 2)
+        micro = min(micro, max(2, toggles.ranks.rank.count))
     data_options = replace(toggles.options.data, batch_size=micro * steps)
     options = replace(toggles.options, data=data_options)
     size = replace(toggles.size, epochs=1, max_new_tokens=WARM_UP_TOKENS)
-    return Toggles(options, size, str(toggles.device))
+    return Toggles(options, size, toggles.ranks)
 
 
 def _run_once(toggles: Toggles, batch: Sequence[TaskExample], model: Checkpoint) -> None:

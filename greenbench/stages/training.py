@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from greenbench.stages import precision
+from greenbench.stages.ranks import merging
+from greenbench.stages.ranks.report import TrainingJob
 from greenbench.stages.training_log import TrainingLog
 
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from greenbench.options import TrainingOptions
     from greenbench.stages.data import Batches
     from greenbench.stages.objectives.interface import ModelInputs, Objective
+    from greenbench.stages.ranks.pool import Ranks
+    from greenbench.stages.ranks.rank import Rank
     from greenbench.types import TaskSize
 
 MIXED_PRECISION = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
@@ -44,21 +48,40 @@ def finetune(
     batches: Batches,
     options: TrainingOptions,
     size: TaskSize,
-    device: torch.device,
+    ranks: Ranks,
 ) -> TrainingLog:
-    """Fine-tune ``model`` in place and return the log of it."""
-    accelerator = _accelerator(options, device)
+    """Fine-tune ``model`` in place, on all devices of ``ranks``, and return the log of it.
+
+    Raises UnavailableError if another rank fails.
+    """
+    rank = ranks.rank
+    job = TrainingJob(batches.train, batches.objective, options, size, rank.own_threads)
+    log, others = ranks.together("train", job, lambda: train(model, job, rank))
+    merging.add(log, others, rank.devices, job)
+    return log
+
+
+def train(model: nn.Module, job: TrainingJob, rank: Rank) -> TrainingLog:
+    """Train ``model`` in place as one rank, and return the log of its part."""
+    with rank.threads(job.threads):
+        return _train(model, job, rank)
+
+
+def _train(model: nn.Module, job: TrainingJob, rank: Rank) -> TrainingLog:
+    options, size = job.options, job.size
+    with rank.announced():
+        accelerator = _accelerator(options, rank)
     optimizer = _optimizer(model, options.optimizer, size)
-    steps = len(batches.train) // options.accumulation_steps * size.epochs
+    steps = len(job.loader) // options.accumulation_steps * size.epochs
     schedule = _schedule(optimizer, steps, size.warmup)
-    prepared, tuned, loader = accelerator.prepare(model.train(), optimizer, batches.train)
+    prepared, tuned, loader = accelerator.prepare(model.train(), optimizer, job.loader)
     log = TrainingLog(optimizer=type(optimizer).__name__.lower(), planned=steps)
     log.trainable = _trainable(model)
     log.dtypes = _trainable_dtypes(model)
     log.norms_before = _norms(model)
     counter = optimizer.register_step_post_hook(log.count_step)
     probe = precision.PrecisionProbe(model)
-    trainer = _Trainer(accelerator, prepared, tuned, schedule, batches.objective, log)
+    trainer = _Trainer(accelerator, prepared, tuned, schedule, job.objective, log, rank)
     with probe:
         for _ in range(size.epochs):
             for step in _grouped(loader, options.accumulation_steps):
@@ -90,6 +113,7 @@ class _Trainer:
     schedule: torch.optim.lr_scheduler.LambdaLR
     objective: Objective
     log: TrainingLog
+    rank: Rank
 
     def take_step(self, step: list[ModelInputs]) -> None:
         """Accumulate the gradients of the micro-batches of ``step``, and step after the last."""
@@ -100,7 +124,7 @@ class _Trainer:
     def _accumulate(self, batch: ModelInputs, step: list[ModelInputs]) -> None:
         accelerator = self.accelerator
         with accelerator.accumulate(self.model):
-            loss = self.objective.loss(self.model, batch, step)
+            loss = self.objective.loss(self.model, batch, step, self.rank)
             accelerator.backward(loss)
             if accelerator.sync_gradients:
                 accelerator.clip_grad_norm_(self.model.parameters(), GRADIENT_CLIP)
@@ -118,9 +142,13 @@ class _Trainer:
             self.schedule.step()
 
 
-def _accelerator(options: TrainingOptions, device: torch.device) -> Accelerator:
+def _accelerator(options: TrainingOptions, rank: Rank) -> Accelerator:
     from accelerate import Accelerator
-    from accelerate.utils import DataLoaderConfiguration, GradientAccumulationPlugin
+    from accelerate.utils import (
+        DataLoaderConfiguration,
+        DistributedDataParallelKwargs,
+        GradientAccumulationPlugin,
+    )
 
     accumulation = GradientAccumulationPlugin(
         num_steps=options.accumulation_steps, sync_with_dataloader=False
@@ -128,8 +156,11 @@ def _accelerator(options: TrainingOptions, device: torch.device) -> Accelerator:
     return Accelerator(
         mixed_precision=MIXED_PRECISION[options.precision],
         gradient_accumulation_plugin=accumulation,
-        dataloader_config=DataLoaderConfiguration(use_seedable_sampler=False),
-        cpu=device.type == "cpu",
+        # Of several ranks, each takes its part of a micro-batch: the order of examples stays.
+        dataloader_config=DataLoaderConfiguration(use_seedable_sampler=False, split_batches=True),
+        # No buffer of these models is trained: all ranks have the same ones.
+        kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
+        cpu=rank.device.type == "cpu",
     )
 
 

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     import torch
 
     from greenbench.stages.objectives.interface import ModelInputs
+    from greenbench.stages.ranks.report import RankReport
+
+ALIKE = 1e-6
+"""Relative difference of two norms of one tensor that is no difference of weights."""
 
 
 @dataclass(slots=True)
@@ -34,11 +38,13 @@ class TrainingLog:
     """Micro-batches of each step, made or skipped: those since the step before."""
     batch_sizes: Tally[int] = field(default_factory=lambda: Tally("steps"))
     """Examples of each step, likewise."""
+    step_examples: list[int] = field(default_factory=list)
+    """The same, step by step."""
     before_step: tuple[int, int] = (0, 0)
     """Micro-batches and examples up to the latest step."""
     micro_batches: int = 0
     examples: int = 0
-    tokens: list[torch.Tensor] = field(default_factory=list)
+    tokens: list[torch.Tensor | int] = field(default_factory=list)
     """Tokens of each micro-batch, without padding."""
     shapes: list[tuple[int, int]] = field(default_factory=list)
     """Rows and tokens of each micro-batch, padding included."""
@@ -59,6 +65,10 @@ class TrainingLog:
     """Class of the optimizer, in lower case."""
     rows: dict[str, torch.Tensor] = field(default_factory=dict)
     """Some rows of each trained matrix by name, as training left them."""
+    others: tuple[RankReport, ...] = ()
+    """What the other ranks did, if several devices trained."""
+    several: dict[str, object] = field(default_factory=dict)
+    """Which devices these were, and the threads of each rank."""
 
     def begin_micro_batch(self, batch: ModelInputs) -> None:
         """Count a micro-batch, before a step that it completes."""
@@ -82,6 +92,7 @@ class TrainingLog:
         batches, examples = self.before_step
         self.accumulated.counts[self.micro_batches - batches] += 1
         self.batch_sizes.counts[self.examples - examples] += 1
+        self.step_examples.append(self.examples - examples)
         self.before_step = self.micro_batches, self.examples
 
     @property
@@ -155,6 +166,8 @@ def _finetune_proof(log: TrainingLog, options: TrainingOptions) -> Applied:
         note = f"the stage ran, and {'a' if acted else 'no'} weight changed"
     elif log.planned not in {None, log.attempts}:
         note = f"{log.attempts} of {log.planned} optimizer steps were made"
+    elif strayed := _strayed(log):
+        note = f"rank {', '.join(map(str, strayed))} ended with other weights than rank 0"
     return Applied(
         stage="training",
         knob="finetune",
@@ -172,8 +185,20 @@ def _finetune_proof(log: TrainingLog, options: TrainingOptions) -> Applied:
             "steps": log.steps,
             "steps_planned": log.planned,
             "steps_skipped": log.skipped,
+            **log.several,
         },
     )
+
+
+def _strayed(log: TrainingLog) -> tuple[int, ...]:
+    """Return the ranks whose trained weights are not those of the first."""
+    own = [float(norm) for norm in log.norms_after.values()]
+    different = []
+    for other in log.others:
+        pairs = zip(own, other.norms, strict=True)
+        if not all(math.isclose(a, b, rel_tol=ALIKE) for a, b in pairs):
+            different.append(other.rank)
+    return tuple(different)
 
 
 def _idle_proofs(options: TrainingOptions) -> list[Applied]:

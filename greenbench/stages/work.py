@@ -11,7 +11,7 @@ from greenbench.stages.objectives.interface import AnsweredBatch
 from greenbench.stages.training_log import TrainingLog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sized
+    from collections.abc import Callable, Sequence, Sized
 
     from transformers import PreTrainedModel
 
@@ -36,8 +36,17 @@ def counted(record: RoundRecord, net: PreTrainedModel, batches: Batches) -> Coun
     counts["tokens_generated"] = batches.objective.tokens_generated
     counts["optimizer_steps"] = log.steps
     counts.update(_operations(record, net, batches))
-    counts["peak_gpu_memory_bytes"] = _peak_gpu_memory(record.device)
+    gpu_peaks = [_peak_gpu_memory(record.device), *(o.peak_gpu_memory_bytes for o in log.others)]
+    counts["peak_gpu_memory_bytes"] = _sum(gpu_peaks)
+    if log.others:
+        counts["peak_memory_other_ranks_bytes"] = _sum([o.peak_memory_bytes for o in log.others])
     return counts
+
+
+def _sum(numbers: Sequence[int | None]) -> int | None:
+    """Return the sum; None if a number is unknown."""
+    known = [number for number in numbers if number is not None]
+    return sum(known) if len(known) == len(numbers) else None
 
 
 def _operations(record: RoundRecord, net: PreTrainedModel, batches: Batches) -> Counts:

@@ -117,7 +117,14 @@ def test_seed_zero_on_the_command_line_is_a_value(tmp_path: Path) -> None:
         ({"data": ["x.csv"]}, "--green-data: found 'x.csv'; write TASK=VALUE"),
         ({"model": ["M1=x"]}, "--green-model: there is no model 'M1'; experiment.md has M2"),
         ({"columns": ["T2=func"]}, "--green-columns: found 'func'; write ROLE:COLUMN"),
-        ({"device": "gpu"}, "--green-device: found 'gpu'; it is auto, cpu, cuda or cuda:N"),
+        (
+            {"device": "gpu"},
+            "--green-device: found 'gpu'; it is auto, cpu, cuda or cuda:N, or several",
+        ),
+        ({"device": "cpu:0"}, "--green-device: found 'cpu:0'"),
+        ({"device": "cpu:1"}, "--green-device: found 'cpu:1'"),
+        ({"device": "cuda:0,0"}, "--green-device: found 'cuda:0,0'"),
+        ({"device": "cuda:0,cpu"}, "--green-device: found 'cuda:0,cpu'"),
         ({"device": "cuda:x"}, "--green-device: found 'cuda:x'"),
         ({"device": "cuda:01"}, "--green-device: found 'cuda:01'"),
         (

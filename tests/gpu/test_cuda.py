@@ -22,6 +22,7 @@ from greenbench.machine import gpus as devices
 from greenbench.machine.energy import open_meter
 from greenbench.options import ArchitectureOptions, InferenceOptions, Options, TrainingOptions
 from greenbench.stages import yardstick
+from greenbench.stages.ranks.pool import Ranks
 from greenbench.stages.toggles import Toggles
 from greenbench.stats.uncertainty import energies
 
@@ -98,6 +99,29 @@ def run(**options: Any) -> Toggles:
         assert len(toggles.inference(net, batches)) == 16
         assert toggles.work(net, batches)["flops_training"] > 0
     return toggles
+
+
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="this machine has no two GPUs")
+def test_two_cards_train_the_weights_of_one() -> None:
+    """Each takes half of every batch, through NCCL; both hold memory."""
+    ranks = Ranks("cuda:0,1")
+    ways = []
+    try:
+        for each in (Ranks("cuda:0"), ranks):
+            toggles = Toggles(Options(), SIZE, each)
+            with toggles.quiet():
+                toggles.reset(0)
+                batches = toggles.data(functions(64), functions(16, seed=1), START, 0)
+                net = toggles.architecture(START)
+                before = torch.cat([p.detach().flatten() for p in net.parameters()])
+                toggles.training(net, batches)
+                after = torch.cat([p.detach().flatten() for p in net.parameters()])
+                ways.append(after - before)
+            assert all(p.holds for p in toggles.applied())
+    finally:
+        ranks.close()
+    alone, together = ways
+    assert float((together - alone).norm() / alone.norm()) < 1e-3
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])

@@ -165,6 +165,7 @@ def test_hidden_cards_are_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
         ("auto", "cpu", ()),
         ("auto", "cuda", (0,)),
         ("auto", "cuda:2", (2,)),
+        ("auto", "cuda:2,0", (2, 0)),
         ("none", "cuda:0", ()),
         ("all", "cpu", (0, 1, 2)),
         ("GPU-bbbb3333", "cpu", (2,)),

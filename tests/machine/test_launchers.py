@@ -71,6 +71,6 @@ def test_what_is_ignored_is_said_once_by_name(monkeypatch: pytest.MonkeyPatch) -
     assert said == [
         (
             "ignored FSDP_VERSION, LOCAL_RANK, which launchers of several processes set: a cell "
-            "is one process, and computes as its variant says"
+            "starts its processes itself, and computes as its variant says"
         )
     ]

@@ -15,6 +15,7 @@ from greenbench.experiment.profiles import PROFILES
 from greenbench.options import DataOptions, TrainingOptions
 from greenbench.stages import data, encoders, isolation, training
 from greenbench.stages.objectives.classification import Classification
+from greenbench.stages.ranks.pool import Ranks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,7 +74,7 @@ def fine_tuned(
     isolation.reset(0)
     net = START.load()
     size = SIZE if learning_rate is None else replace(SIZE, learning_rate=learning_rate)
-    return net, training.finetune(net, batches, options, size, CPU)
+    return net, training.finetune(net, batches, options, size, Ranks("cpu"))
 
 
 def run_stages(

@@ -26,8 +26,8 @@ OTHER_PROGRAMS = ("commands", "test_utils", "launchers.py", "tracking.py", "util
 """Parts that start processes or write to trackers; a training process runs none of them."""
 READERS = {"parse_flag_from_env", "parse_choice_from_env", "get_int_from_env", "getenv", "get"}
 HARMLESS = {
-    "NCCL_IB_DISABLE": "for several processes, of which there is one",
-    "NCCL_P2P_DISABLE": "for several processes, of which there is one",
+    "NCCL_IB_DISABLE": "how NCCL's processes talk, not what they compute",
+    "NCCL_P2P_DISABLE": "how NCCL's processes talk, not what they compute",
     "OMP_NUM_THREADS": "torch's own, and recorded",
     "PT_HPU_LAZY_MODE": "for processors of Habana",
     "PYTORCH_ENABLE_MPS_FALLBACK": "for processors of Apple",

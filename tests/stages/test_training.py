@@ -16,6 +16,7 @@ from torch import nn
 from greenbench.errors import UnavailableError
 from greenbench.options import TrainingOptions
 from greenbench.stages import isolation, precision, training, training_log
+from greenbench.stages.ranks.pool import Ranks
 from greenbench.stages.training_log import TrainingLog
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def test_gradients_are_clipped_to_their_norm(monkeypatch: pytest.MonkeyPatch) ->
     before = torch.cat([p.detach().clone().flatten() for p in net.parameters()])
     size = replace(SIZE, learning_rate=1.0, weight_decay=0.0)
     training.finetune(
-        net, batched(functions(8), functions(1), options, 8, SHORT), options, size, CPU
+        net, batched(functions(8), functions(1), options, 8, SHORT), options, size, Ranks("cpu")
     )
     moved = torch.cat([p.detach().flatten() for p in net.parameters()]) - before
     assert float(moved.norm()) == pytest.approx(1e-3, rel=0.01)
@@ -125,7 +126,7 @@ def test_without_a_reset_another_precision_does_not_pass_unseen(few: Batches) ->
     """The reset above is needed: without it Accelerate refuses."""
     fine_tuned(few, BF16)
     with pytest.raises(ValueError, match="AcceleratorState has already been initialized"):
-        training.finetune(START.load(), few, replace(BF16, precision="fp32"), SIZE, CPU)
+        training.finetune(START.load(), few, replace(BF16, precision="fp32"), SIZE, Ranks("cpu"))
 
 
 def test_sgd_is_proved_by_the_live_optimizer(few: Batches) -> None:

@@ -24,6 +24,7 @@ from greenbench.errors import UnavailableError
 from greenbench.machine.control.controls import device_errors, keep_driver_open
 from greenbench.machine.control.journal import trusted_journals
 from greenbench.machine.control.restore import recover
+from greenbench.machine.processes import import_paths
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,8 +107,7 @@ def _environment() -> dict[str, str]:
         folder = os.environ.get(name)
         if folder:
             environment[name] = os.path.abspath(folder)  # noqa: PTH100  links are kept
-    import_paths = [os.path.abspath(path) for path in sys.path if path]  # noqa: PTH100
-    environment["PYTHONPATH"] = os.pathsep.join(import_paths)
+    environment["PYTHONPATH"] = import_paths()
     return environment
 
 

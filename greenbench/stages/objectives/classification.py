@@ -9,6 +9,7 @@ from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
 
 from greenbench.stages.objectives.interface import AnsweredBatch, Encoded, on_device
+from greenbench.stages.ranks.rank import ALONE, Rank
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,6 +52,10 @@ class Classification:
         self._texts = 0
         self._full_texts = 0
         """Texts to be answered that fill the tokens that are kept."""
+
+    def __getstate__(self) -> dict[str, object]:
+        """Leave the tokenizer behind: what is sent to another rank tokenises nothing."""
+        return {**vars(self), "_tokenizer": None}
 
     def training_rows(self, examples: Sequence[LabelledText]) -> Encoded:
         """Tokenise a split, and set the weights of the classes if the loss is weighted.
@@ -98,9 +103,15 @@ class Classification:
         return {"input_ids": ids, "attention_mask": mask.long()}
 
     def loss(
-        self, model: nn.Module, batch: ModelInputs, _step: Sequence[ModelInputs]
+        self,
+        model: nn.Module,
+        batch: ModelInputs,
+        _step: Sequence[ModelInputs],
+        _rank: Rank = ALONE,
     ) -> torch.Tensor:
         """Return the mean cross-entropy; micro-batches are equally large, so their means average.
+
+        So are the parts of several ranks.
 
         Class weights multiply each example's loss; their mean over the training split is 1.
         """

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 from torch.utils.data import DataLoader
 
+from greenbench.stages.ranks.rank import ALONE, Rank
+
 if TYPE_CHECKING:
     from torch import nn
 
@@ -75,11 +77,12 @@ class Objective(Protocol):
         """Collate rows into the tensors that the model is called with."""
 
     def loss(
-        self, model: nn.Module, batch: ModelInputs, step: Sequence[ModelInputs]
+        self, model: nn.Module, batch: ModelInputs, step: Sequence[ModelInputs], rank: Rank = ALONE
     ) -> torch.Tensor:
         """Return the loss of one micro-batch of the optimizer step that consists of ``step``.
 
-        Averaged over the micro-batches of a step, it is the loss of the step's examples together.
+        Averaged over the micro-batches of a step, and over the ranks that each have their part of
+        them, it is the loss of the step's examples together.
         """
 
     def answer(self, net: nn.Module, loader: Loader, device: torch.device) -> Answers:

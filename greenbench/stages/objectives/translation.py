@@ -13,6 +13,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from greenbench.stages.objectives.interface import AnsweredBatch, Encoded, on_device
 from greenbench.stages.objectives.translation_texts import TextEncoder
+from greenbench.stages.ranks.rank import ALONE, Rank
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,6 +51,10 @@ class Translation:
         self._unfinished_answers = 0
         self.tokens_generated = 0
         self.answered: tuple[AnsweredBatch, ...] = ()
+
+    def __getstate__(self) -> dict[str, object]:
+        """Leave the tokenizer behind: what is sent to another rank tokenises nothing."""
+        return {**vars(self), "_tokenizer": None, "_texts": None}
 
     def training_rows(self, examples: Sequence[TextPair]) -> Encoded:
         """Tokenise prompts and targets."""
@@ -90,16 +95,17 @@ class Translation:
         return {"input_ids": ids, "attention_mask": mask}
 
     def loss(
-        self, model: nn.Module, batch: ModelInputs, step: Sequence[ModelInputs]
+        self, model: nn.Module, batch: ModelInputs, step: Sequence[ModelInputs], rank: Rank = ALONE
     ) -> torch.Tensor:
         """Return this micro-batch's part of the mean cross-entropy over the step's target tokens.
 
         Averaging the means of micro-batches would weigh tokens by the lengths of their neighbours;
         accumulating would then be another training than one large batch.
         """
-        items = sum((part["labels"] != IGNORED).sum() for part in step)
+        targets = [(part["labels"] != IGNORED).sum() for part in step]
+        items = rank.total(torch.stack(targets).sum())
         loss: torch.Tensor = model(**batch, num_items_in_batch=items).loss
-        return loss * len(step)
+        return loss * len(step) * rank.count
 
     @torch.inference_mode()
     def answer(self, net: nn.Module, loader: Loader, device: torch.device) -> list[str]:
@@ -110,7 +116,7 @@ class Translation:
         for batch in loader:
             inputs = on_device(batch, device)
             rows, prompt_length = inputs["input_ids"].shape
-            texts = self._generate(net, inputs)
+            texts = _generated(net, inputs, self._longest_answer, self._pad_id, self._eos_id)
             ids = texts[:, prompt_length:]
             shapes.append(AnsweredBatch(rows, prompt_length, written=ids.shape[1]))
             for row in ids.tolist():
@@ -126,18 +132,6 @@ class Translation:
             warnings.append(f"{unfinished} did not end within {self._longest_answer} tokens")
         return tuple(warnings)
 
-    def _generate(self, net: PreTrainedModel, inputs: ModelInputs) -> torch.Tensor:
-        ids: torch.Tensor = net.generate(
-            **inputs,
-            do_sample=False,
-            num_beams=1,
-            use_cache=True,
-            max_new_tokens=self._longest_answer,
-            pad_token_id=self._pad_id,
-            eos_token_id=self._eos_id,
-        )
-        return ids
-
     def _decoded(self, answers: list[list[int]]) -> list[str]:
         """Return the texts of ``answers``, and count their tokens and those that did not end."""
         self.tokens_generated = sum(map(len, answers))
@@ -150,6 +144,21 @@ class Translation:
                 self._unfinished_answers += 1
             texts.append(ids[:-1] if ended else ids)
         return self._tokenizer.decode_batch(texts)
+
+
+def _generated(
+    net: PreTrainedModel, inputs: ModelInputs, most_tokens: int, pad_id: int, eos_id: int
+) -> torch.Tensor:
+    ids: torch.Tensor = net.generate(
+        **inputs,
+        do_sample=False,
+        num_beams=1,
+        use_cache=True,
+        max_new_tokens=most_tokens,
+        pad_token_id=pad_id,
+        eos_token_id=eos_id,
+    )
+    return ids
 
 
 def _until_end(ids: list[int], eos_id: int) -> list[int]:

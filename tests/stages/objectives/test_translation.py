@@ -30,6 +30,7 @@ from greenbench.data.pairs import Pair
 from greenbench.options import TrainingOptions
 from greenbench.stages import encoders, isolation, training
 from greenbench.stages.objectives.translation import IGNORED, Translation
+from greenbench.stages.ranks.pool import Ranks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -350,7 +351,7 @@ def finetuned(checkpoint: Checkpoint, steps: int) -> tuple[nn.Module, dict[str, 
         checkpoint.load(),
         learnt(checkpoint, pairs(32), micro=16 // steps, batch_size=16),
     )
-    seen = training.finetune(net, batches, options, size, CPU)
+    seen = training.finetune(net, batches, options, size, Ranks("cpu"))
     assert (seen.steps, seen.micro_batches, seen.examples) == (2, 2 * steps, 32)
     return net, {"losses": [float(x) for x in seen.losses], "lengths": lengths(batches)}
 
