@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from greenbench.analysis.additivity import additivity, score_additivity
 from greenbench.analysis.attribution import attribution, lattices, score_attribution
+from greenbench.analysis.break_even import BreakEven, break_even
+from greenbench.analysis.choice import Choice, choose
 from greenbench.analysis.combining import combinations
 from greenbench.analysis.evidence import Exclusion, evidence, tasks_of
 from greenbench.analysis.fits import fit_score, fit_stages
@@ -18,11 +20,12 @@ from greenbench.results.reading import source_label
 from greenbench.tasks import TASKS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Mapping
 
     from greenbench.analysis.additivity import Additivity
     from greenbench.analysis.attribution import Attribution
     from greenbench.analysis.evidence import TaskEvidence
+    from greenbench.analysis.fits import ScoreFit, StageFit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,10 +49,15 @@ class TaskAnalysis:
     """By combination and measure, of the largest combinations that are measured completely."""
     not_attributed: tuple[Exclusion, ...] = ()
     """Combinations whose parts' combinations are not all measured."""
+    choice: Choice | None = None
+    """None if joules or score are unknown."""
+    break_even: tuple[BreakEven, ...] = ()
     unmeasured: Mapping[str, str] | None = None
     """Measures that are not analysed, and why."""
     left_out: tuple[Exclusion, ...] = ()
-    """Cells that are no evidence, and combinations without parts."""
+    """Cells that are no evidence."""
+    without_parts: tuple[Exclusion, ...] = ()
+    """Combinations that cannot be compared with parts."""
 
     @property
     def energy(self) -> Additivity | None:
@@ -72,13 +80,17 @@ def analyse(
     *paths: Path | str,
     tasks: Collection[str] = (),
     allow: Collection[str] = (),
+    keep: float | None = None,
 ) -> Analysis:
     """Analyse results files, folders of them, and saved runs together.
 
     ``tasks`` are those to analyse, by default all. ``allow`` names differences between sessions
-    that do not matter, as ``--green-allow`` does. Raises UsageError for paths that hold nothing to
-    analyse, and for tasks that they lack.
+    that do not matter, as ``--green-allow`` does. ``keep`` is how much lower than V0's the score of
+    the chosen variant may be, by default 0.02, or 2 of scores up to 100. Raises UsageError for
+    paths that hold nothing to analyse, for tasks that they lack, and for a negative ``keep``.
     """
+    if keep is not None and not keep >= 0:
+        raise UsageError(f"--keep: {keep:g} is no loss of a score; give a number from 0, like 0.02")
     sessions = read_sessions([Path(path) for path in paths])
     known = tasks_of(sessions)
     for task in tasks:
@@ -90,32 +102,31 @@ def analyse(
     found = []
     for task in known:
         if not tasks or task in tasks:
-            found.append(_task(task, evidence(task, sessions, allow)))
+            found.append(_task(task, evidence(task, sessions, allow), keep))
     return Analysis(paths=tuple(map(str, paths)), tasks=tuple(found))
 
 
-def _task(task: str, known: TaskEvidence | str) -> TaskAnalysis:
+def _task(task: str, known: TaskEvidence | str, keep: float | None) -> TaskAnalysis:
     if isinstance(known, str):
         return TaskAnalysis(task=task, refusal=known)
     combined, lacking = combinations(known)
     complete, incomplete = lattices(known, combined)
+    fits = _fits(task, known)
     by_measure: list[Additivity] = []
     divided: list[Attribution | None] = []
-    unmeasured = {}
-    for measure in STAGE_MEASURES:
-        stages = fit_stages(known, measure)
-        if isinstance(stages, str):
-            unmeasured[measure] = stages
-        else:
-            by_measure.append(additivity(stages, combined))
-            divided += [attribution(stages, lattice) for lattice in complete]
-    score = primary_score(task, known)
-    scores = fit_score(known, score)
-    if isinstance(scores, str):
-        unmeasured[score] = scores
-    else:
-        by_measure.append(score_additivity(scores, combined))
-        divided += [score_attribution(scores, lattice) for lattice in complete]
+    for stages in fits.stages.values():
+        by_measure.append(additivity(stages, combined))
+        divided += [attribution(stages, lattice) for lattice in complete]
+    if fits.scores is not None:
+        by_measure.append(score_additivity(fits.scores, combined))
+        divided += [score_attribution(fits.scores, lattice) for lattice in complete]
+    energy = fits.stages.get("energy")
+    choice = None
+    points: list[BreakEven] = []
+    if energy is not None:
+        points = break_even(energy, known)
+        if fits.scores is not None:
+            choice = choose(energy, fits.scores, keep)
     v0 = known.newest[known.baseline.id].record
     return TaskAnalysis(
         task=task,
@@ -127,9 +138,37 @@ def _task(task: str, known: TaskEvidence | str) -> TaskAnalysis:
         additivity=tuple(by_measure),
         attributions=tuple(one for one in divided if one is not None),
         not_attributed=tuple(incomplete),
-        unmeasured=unmeasured,
-        left_out=_by_name((*known.left_out, *lacking)),
+        choice=choice,
+        break_even=tuple(points),
+        unmeasured=fits.unmeasured,
+        left_out=known.left_out,
+        without_parts=tuple(lacking),
     )
+
+
+class _Fits(NamedTuple):
+    """The fitted measures of a task."""
+
+    stages: dict[str, StageFit]
+    scores: ScoreFit | None
+    unmeasured: dict[str, str]
+
+
+def _fits(task: str, known: TaskEvidence) -> _Fits:
+    stages: dict[str, StageFit] = {}
+    unmeasured = {}
+    for measure in STAGE_MEASURES:
+        fitted = fit_stages(known, measure)
+        if isinstance(fitted, str):
+            unmeasured[measure] = fitted
+        else:
+            stages[measure] = fitted
+    score = primary_score(task, known)
+    scores = fit_score(known, score)
+    if isinstance(scores, str):
+        unmeasured[score] = scores
+        return _Fits(stages, None, unmeasured)
+    return _Fits(stages, scores, unmeasured)
 
 
 def primary_score(task: str, known: TaskEvidence) -> str:
@@ -141,7 +180,3 @@ def primary_score(task: str, known: TaskEvidence) -> str:
             if metric is not None and metric.value is not None:
                 return name
     return scores[0] if scores else "score"
-
-
-def _by_name(exclusions: Iterable[Exclusion]) -> tuple[Exclusion, ...]:
-    return tuple(sorted(exclusions, key=lambda exclusion: exclusion.cell))

@@ -105,9 +105,11 @@ class BlockModel:
         ``further`` is a covariance of the contrasts that rounds do not show, known exactly.
         """
         # By contrast, round and stage: what a unit of independent error moves the contrast by
-        moved = np.einsum("cn,kcs,st->knt", self._weights, weights, self._root)
+        moved = self._weights.T @ weights @ self._root
         moved *= self._scales[:, None]
-        within = np.einsum("knt,nm,lmt->kl", moved, self._errors, moved)
+        count = len(weights)
+        correlated = (self._errors @ moved).reshape(count, -1)
+        within = moved.reshape(count, -1) @ correlated.T
         # A state of the machine that strikes stages unequally does not cancel within a block
         by_block = self._blocks @ weights.sum(axis=1).T
         between = np.atleast_2d(np.cov(by_block, rowvar=False)) / self.blocks

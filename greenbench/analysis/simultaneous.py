@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 ADDITIVE, CANNOT_TELL = "additive", "cannot tell"
 DRAWS, SEED = 20_000, 20_251_129
+RESAMPLES = 2_000
+LARGEST_FREEDOM = 1e6
 MOST_BLOCKS = 2000
 POWER = 0.8
 """Chance that the stated number of blocks tells."""
@@ -36,10 +38,8 @@ def factors(contrasts: Contrasts, level: float = 0.95) -> Array:
     if count < 2:  # noqa: PLR2004  one interval holds with itself
         return alone
     random = np.random.default_rng(SEED)
-    values, vectors = np.linalg.eigh(contrasts.correlation)
-    root = vectors * np.sqrt(np.maximum(values, 0.0))
-    freedom = float(min(contrasts.freedom.min(), 1e6))
-    normal = random.standard_normal((DRAWS, count)) @ root.T
+    freedom = float(min(contrasts.freedom.min(), LARGEST_FREEDOM))
+    normal = random.standard_normal((DRAWS, count)) @ _root(contrasts.correlation).T
     spread = np.sqrt(random.chisquare(freedom, DRAWS) / freedom)
     largest = float(np.quantile(np.abs(normal).max(axis=1) / spread, level))
     bonferroni = quantile(freedom, 1 - (1 - level) / 2 / count)
@@ -86,6 +86,23 @@ def bounded(values: Sequence[float], contrasts: Contrasts) -> list[Bounded]:
     return intervals
 
 
+def drawn(values: Sequence[float], contrasts: Contrasts, seed: int) -> Array:
+    """Return draws of values with their uncertainty, a row a draw (a parametric bootstrap)."""
+    random = np.random.default_rng([SEED, seed])
+    freedom = float(min(contrasts.freedom.min(), LARGEST_FREEDOM))
+    normal = random.standard_normal((RESAMPLES, len(values))) @ _root(contrasts.correlation).T
+    spread = np.sqrt(random.chisquare(freedom, (RESAMPLES, 1)) / freedom)
+    draws: Array = np.array(values) + contrasts.standard * normal / spread
+    return draws
+
+
+def _root(correlation: Array) -> Array:
+    """Return a matrix whose product with its transpose is the correlation."""
+    values, vectors = np.linalg.eigh(correlation)
+    root: Array = vectors * np.sqrt(np.maximum(values, 0.0))
+    return root
+
+
 class Rule(NamedTuple):
     """What counts as no effect, and how effects are called."""
 
@@ -120,11 +137,21 @@ def blocks_needed(value: float, now: BlockSpread, rule: Rule) -> int | None:
     None if ``MOST_BLOCKS`` do not.
     """
     distance = max(abs(value), min(value - rule.least, rule.most - value))
+    too_few, enough = now.blocks, MOST_BLOCKS
+    if _reach(enough, now) > distance:
+        return None
+    while enough - too_few > 1:
+        middle = (too_few + enough) // 2
+        if _reach(middle, now) > distance:
+            too_few = middle
+        else:
+            enough = middle
+    return enough
+
+
+def _reach(blocks: int, now: BlockSpread) -> float:
+    """Return the smallest distance that so many blocks tell with the chance of ``POWER``."""
+    freedom = now.freedom * (blocks - 1) / max(1, now.blocks - 1)
     widened = now.half / now.standard / quantile(now.freedom)
-    for count in range(now.blocks + 1, MOST_BLOCKS + 1):
-        freedom = now.freedom * (count - 1) / max(1, now.blocks - 1)
-        needed = widened * quantile(freedom) + quantile(freedom, POWER)
-        standard = now.standard * math.sqrt(now.blocks / count)
-        if needed * standard <= distance:
-            return count
-    return None
+    standard = now.standard * math.sqrt(now.blocks / blocks)
+    return standard * (widened * quantile(freedom) + quantile(freedom, POWER))

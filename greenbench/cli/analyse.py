@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,8 +10,6 @@ from typing import TYPE_CHECKING
 from greenbench.cli.arguments import listed
 
 if TYPE_CHECKING:
-    import argparse
-
     from greenbench.cli.arguments import Commands
 
 
@@ -29,10 +28,24 @@ def add_analyse(commands: Commands) -> None:
     )
     parser.add_argument("--task", default="", metavar="TASK,...", help="these tasks alone")
     parser.add_argument("--allow", default="", metavar="DIFFERENCE,...", help="as --green-allow")
+    parser.add_argument(
+        "--keep",
+        type=_number,
+        metavar="LOSS",
+        help="how much lower than V0's the score of the greenest variant may be (default: 0.02, "
+        "of scores up to 100: 2)",
+    )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print all of it as JSON")
     form.add_argument("--markdown", action="store_true", help="print it as Markdown")
     parser.set_defaults(execute=analyse)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number") from error
 
 
 def analyse(options: argparse.Namespace) -> int:
@@ -49,6 +62,7 @@ def analyse(options: argparse.Namespace) -> int:
         *options.results,
         tasks=listed(options.task),
         allow=words(ALLOWED)(RawOption("--green-allow", options.allow)),
+        keep=options.keep,
     )
     if options.json:
         print(json.dumps(builtin(found)))  # noqa: T201

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from greenbench.analysis.additivity import Additivity, CombinedEffect, Expected
     from greenbench.analysis.analyse import TaskAnalysis
+    from greenbench.analysis.simultaneous import Bounded
     from greenbench.report.names import ShortNames
 
 TITLES = {
@@ -217,14 +218,20 @@ def _ratio(expected: Expected) -> str:
 
 
 def _times(expected: Expected) -> str:
-    change = expected.change
-    if change is None:
-        return expected.verdict
-    return numbers.ratio(change.value, change.low, change.high)
+    return expected.verdict if expected.change is None else ratio(expected.change)
 
 
 def _change(measured: Additivity, expected: Expected) -> str:
-    change = expected.change
-    if measured.unit or change is None:
+    if measured.unit or expected.change is None:
         return _ratio(expected)
+    return difference(expected.change)
+
+
+def ratio(change: Bounded) -> str:
+    """Return ``0.62 (0.55 to 0.70)``."""
+    return numbers.ratio(change.value, change.low, change.high)
+
+
+def difference(change: Bounded) -> str:
+    """Return ``-0.02 (-0.06 to 0.01)``."""
     return numbers.difference(change.value, change.low, change.high)

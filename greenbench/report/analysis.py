@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from greenbench.report import additivity, attribution
+from greenbench.report import additivity, attribution, choice
 from greenbench.report.layout import print_table
 from greenbench.report.names import ShortNames
 from greenbench.report.texts import markdown as escaped
@@ -54,14 +54,18 @@ def answers(task: TaskAnalysis, names: ShortNames) -> list[str]:
     """Return what the analysis says of a task, a paragraph each."""
     if task.refusal:
         return [f"On {task.task} nothing is analysed: {task.refusal}."]
-    return [additivity.answer(task, names), *attribution.sentences(task, names)]
+    found = [additivity.answer(task, names), *attribution.sentences(task, names)]
+    if task.choice is not None:
+        found.append(choice.sentence(task.choice, names))
+    return found
 
 
 def tables(task: TaskAnalysis, names: ShortNames) -> list[AnalysisTable]:
     """Return all tables of a task."""
     if task.refusal:
         return []
-    return [*additivity.tables(task, names), *attribution.tables(task, names)]
+    found = [*additivity.tables(task, names), *attribution.tables(task, names)]
+    return [*found, *choice.tables(task, names)]
 
 
 def notes(task: TaskAnalysis) -> list[str]:
@@ -69,6 +73,8 @@ def notes(task: TaskAnalysis) -> list[str]:
     lines = []
     for exclusion in task.left_out:
         lines.append(f"{exclusion.cell} is left out: {exclusion.reason}")
+    for exclusion in task.without_parts:
+        lines.append(f"{exclusion.cell} is compared with no parts: {exclusion.reason}")
     for exclusion in task.not_attributed:
         lines.append(f"{exclusion.cell}: {exclusion.reason}")
     for one in task.additivity:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from greenbench.report import numbers
-from greenbench.report.additivity import TITLES, AnalysisTable
+from greenbench.report.additivity import TITLES, AnalysisTable, difference
 from greenbench.report.layout import Column
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def _value(one: Attribution, part: PartShare) -> str:
     amount = part.amount
     if one.unit:
         return numbers.plus_minus(amount.value, amount.high - amount.value, one.unit)
-    return numbers.difference(amount.value, amount.low, amount.high)
+    return difference(amount)
 
 
 def _percent(part: PartShare) -> str:

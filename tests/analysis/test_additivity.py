@@ -134,14 +134,15 @@ REFUSED = {
 
 @pytest.mark.parametrize("reason", REFUSED)
 def test_what_is_no_evidence_is_left_out_in_a_sentence(tmp_path: Path, reason: str) -> None:
-    """Without V2 neither V5 nor V6 has all parts, and the reason for V2 is said."""
+    """Without V2, V5 has no parts, V6 is V3 with V5, and the reason for V2 is said."""
     task = analysed(tmp_path, broken("V2_training", **REFUSED[reason]))
     why = {exclusion.cell: exclusion.reason for exclusion in task.left_out}
-    assert why["T2-V2_training"] == reason
-    assert (
-        "no part has training.accumulation_steps=4, training.precision=bf16"
-        in (why["T2-V5_data_training"])
-    )
+    assert why == {"T2-V2_training": reason}
+    (five,) = task.without_parts
+    assert five.cell == "T2-V5_data_training"
+    assert "no part has training.accumulation_steps=4, training.precision=bf16;" in five.reason
+    (six,) = task.additivity[0].combinations
+    assert six.parts == ("T2-V3_inference", "T2-V5_data_training")
 
 
 def changed_rounds(name: str, **more: Any) -> list[dict[str, Any]]:
@@ -195,7 +196,7 @@ def test_terms_that_share_a_knob_are_refused(tmp_path: Path) -> None:
         }
     )
     task = analysed(tmp_path, cells)
-    (exclusion,) = task.left_out
+    (exclusion,) = task.without_parts
     assert exclusion.reason == (
         "its parts T2-V5_data_training and T2-V8_data_inference share data.tokenizer, whose "
         "effect would count twice; measure each knob in a variant of its own"
