@@ -43,10 +43,16 @@ def leave_a_worker() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def wait() -> None:
+    """Sleep in steps: a signal that comes just before a long sleep is seen after it."""
+    for _ in range(1200):
+        time.sleep(0.05)
+
+
 ENDINGS = {
     "normal": lambda: None,
     "failure": fail,
-    "wait": lambda: time.sleep(60),
+    "wait": wait,
     "exit": lambda: os._exit(3),
     "segfault": lambda: ctypes.string_at(0),
     "worker": leave_a_worker,

@@ -34,7 +34,8 @@ with signals_end_the_job(), Workspace(project) as workspace:
         time.sleep(0.01)
     print(log.read_text(), end="", flush=True)
     if sys.argv[3] == "wait":
-        time.sleep(600)
+        for _ in range(6000):
+            time.sleep(0.05)  # a signal that comes just before a long sleep is seen after it
     if sys.argv[3] == "raise":
         raise RuntimeError
 """
