@@ -27,6 +27,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+import session_forks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -304,8 +305,16 @@ def write(folder: Path) -> None:
 
 
 def run(folder: Path, *arguments: str, **variables: str) -> pytest.RunResult:
-    """Run the benchmarks of ``folder`` in a process of their own, for fixtures that tests share."""
-    return process(folder, *PYTEST, "bench", *arguments, **variables)
+    """Run the benchmarks of ``folder`` in a process of their own, forked from a prepared one."""
+    return run_pytest(folder, "bench", *arguments, **variables)
+
+
+def run_pytest(folder: Path, *arguments: str, **variables: str) -> pytest.RunResult:
+    """Run pytest in ``folder``, in a process that was forked from a prepared one."""
+    if any(name.startswith(("LD_", "PYTHON")) for name in variables):  # read at Python's start
+        return process(folder, *PYTEST, *arguments, **variables)
+    arguments = ("-p", "no:cacheprovider", *arguments)
+    return _result(session_forks.run(folder, arguments, {**os.environ, **variables}))
 
 
 def process(folder: Path, *command: str, **variables: str) -> pytest.RunResult:
@@ -319,6 +328,10 @@ def process(folder: Path, *command: str, **variables: str) -> pytest.RunResult:
         text=True,
         start_new_session=True,
     )
+    return _result(done)
+
+
+def _result(done: subprocess.CompletedProcess[str]) -> pytest.RunResult:
     output, errors = done.stdout.splitlines(), done.stderr.splitlines()
     return pytest.RunResult(done.returncode, output, errors, duration=0)
 

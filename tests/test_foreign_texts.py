@@ -8,6 +8,7 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 import pytest
+import stub_suite
 from gates.made import HEADER, raw_cell
 from hypothesis import given
 from hypothesis import strategies as st
@@ -119,8 +120,7 @@ def test_a_column_of_the_users_data_steers_no_terminal(suite: pytest.Pytester) -
     folder = suite.path / f"data{ESCAPES}"
     folder.mkdir()
     (folder / f"a{ESCAPES}.csv").write_text(f"id,{ESCAPES},label\n1,a,0\n")
-    arguments = ("-p", "no:cacheprovider", f"--green-data=T2={folder}", "--green-plan")
-    result = suite.runpytest_subprocess("bench", *arguments)
+    result = stub_suite.run(suite.path, f"--green-data=T2={folder}", "--green-plan")
     text = output_of(result)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert f"data{SHOWN}/a{SHOWN}.csv: no column for the text" in text

@@ -70,7 +70,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "sub").mkdir()
     (folder / "sub/test_b.py").write_text(SLOW)
     arguments = ["-q", "--import-mode=importlib", "--benchmark-json=main.json", "."]
-    session = stub_suite.process(folder, *stub_suite.PYTEST, *arguments)
+    session = stub_suite.run_pytest(folder, *arguments)
     assert session.ret == 0
     return folder
 

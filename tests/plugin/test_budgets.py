@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
+import stub_suite
 
 TESTS = """
 import time
@@ -45,13 +44,9 @@ def test_broken():
 @pytest.fixture(scope="module")
 def output(tmp_path_factory: pytest.TempPathFactory) -> pytest.RunResult:
     """Run all tests of a small repository once."""
-    import subprocess
-
     folder = tmp_path_factory.mktemp("repository")
     (folder / "test_budgets.py").write_text(TESTS)
-    command = [sys.executable, "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    return pytest.RunResult(done.returncode, done.stdout.splitlines(), [], duration=0)
+    return stub_suite.run_pytest(folder, "-q", "-rA")
 
 
 def test_what_stays_within_its_budget_passes(output: pytest.RunResult) -> None:

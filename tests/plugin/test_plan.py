@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import stub_suite
 from stub_suite import run_here
 
 ROOT = Path(__file__).parents[2]
@@ -31,10 +32,10 @@ def pytest_unconfigure(config):
 
 
 def planned(suite: pytest.Pytester, *arguments: str) -> pytest.RunResult:
-    """Print a plan in a process of its own, and whether it used the network or imported torch."""
+    """Print a plan in another process, and whether it used the network or imported torch."""
     with (suite.path / "conftest.py").open("a") as file:
         file.write(LISTENING)
-    return suite.runpytest_subprocess("bench", "-p", "no:cacheprovider", "--green-plan", *arguments)
+    return stub_suite.run(suite.path, "--green-plan", *arguments)
 
 
 @pytest.mark.parametrize("more", [(), ("--collect-only",), ("--collect-only", "-qq")])

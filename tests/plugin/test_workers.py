@@ -290,7 +290,7 @@ def test_a_session_that_a_worker_started_measures(
 def test_a_repository_without_a_matrix_is_told_to_leave_n_out(pytester: pytest.Pytester) -> None:
     """No process would write and judge there."""
     pytester.makepyfile("def test_step(measure):\n    measure(lambda: None)\n")
-    output = pytester.runpytest_subprocess("-n1", "-p", "no:cacheprovider")
+    output = stub_suite.run_pytest(pytester.path, "-n1")
     assert output.ret != 0
     output.stdout.fnmatch_lines(["*only in a suite whose conftest.py calls use_matrix*"])
 
@@ -298,9 +298,7 @@ def test_a_repository_without_a_matrix_is_told_to_leave_n_out(pytester: pytest.P
 def test_a_gate_without_a_matrix_is_not_passed_over(pytester: pytest.Pytester) -> None:
     """It would hold silently, since no process judges it."""
     pytester.makepyfile("def test_step():\n    pass\n")
-    output = pytester.runpytest_subprocess(
-        "-n1", "--green-gate=time <= 1", "-p", "no:cacheprovider"
-    )
+    output = stub_suite.run_pytest(pytester.path, "-n1", "--green-gate=time <= 1")
     assert output.ret == pytest.ExitCode.USAGE_ERROR
     assert "gates are judged only in a suite" in output.stderr.str()
 
