@@ -118,9 +118,9 @@ def reader_of_runs(name: str, original: Tree) -> Reader:
 
 
 def job() -> Tree:
-    """Return the file of a job: two blocks of both sides, and a second set."""
+    """Return the file of a job: a block of both sides, and a second set."""
     sessions = []
-    for block in range(4):
+    for block in range(2):
         for side in ("base", "head"):
             rounds = [one_round(block, 80.0 + block, block=block, position=0)]
             record, _, _ = raw_cell("T2-V0_baseline", rounds=rounds, quality={})
@@ -128,7 +128,7 @@ def job() -> Tree:
             sessions.append(
                 {
                     "side": side,
-                    "set": 1 + block // 2,
+                    "set": 1 + block,
                     "block": block,
                     "position": 2 * block + (side == "head"),
                     "seconds": 1.0,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from greenbench.errors import UsageError
 from greenbench.gates import runs
+from greenbench.results.consistency import check_rounds
 from greenbench.results.fields import Fields, amount, count
 from greenbench.run.change import judging
 from greenbench.run.change.merging import merged
@@ -95,6 +96,9 @@ def _session(fields: Fields, labels: Mapping[str, str]) -> BlockSession:
     cells = {}
     if saved_run.mapping("greenbench") and saved_run.each("benchmarks", Fields.whole):
         for name, cell in runs.saved(saved_run).cells.items():
+            rounds = len(cell.record.rounds)
+            if rounds != 1 and not cell.record.failed:
+                saved_run.refuse(f"{rounds} rounds of {name}", "one of each cell")
             cells[name] = replace(cell, origin=labels[side])
     return BlockSession(
         side=side,
@@ -108,8 +112,11 @@ def _session(fields: Fields, labels: Mapping[str, str]) -> BlockSession:
 
 
 def _side(sessions: Sequence[BlockSession], side: str, path: Path) -> dict[str, Measured]:
-    """Return the cells of one side in a set of blocks."""
-    return merged([session for session in sessions if session.side == side], f"the job {path}")
+    """Return the cells of one side in a set of blocks; raises UsageError for a block twice."""
+    cells = merged([session for session in sessions if session.side == side], f"the job {path}")
+    for name, cell in cells.items():
+        check_rounds(cell.record.rounds, f"{path}: {name} of {side}")
+    return cells
 
 
 def _unconfirmed(alarm: Verdict) -> Verdict:

@@ -114,6 +114,7 @@ def test_a_job_whose_test_failed_does_not_pass(tmp_path: Path, capsys: Any) -> N
         ({"sessions": []}, "found no sessions, expected those of both sides"),
         ({"sessions": [{"side": "left", "set": 1}]}, "sessions[0]: found side 'left', expected"),
         ({"base": None}, "base.ref: found None, expected a text"),
+        ({"sessions": [session("head", 0, 1.0, 1)] * 2}, "T2-V0_x of head: found seed 0 twice"),
     ],
 )
 def test_a_malformed_job_is_refused(
