@@ -24,6 +24,12 @@ CONTROLS = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 EMPHASIS = re.compile(r"(?<![^\W_])_|_(?![^\W_])|~")
 """Characters of Markdown that may begin or end emphasis; an underscore within a word does not."""
+WORD = re.compile(r"([^\s|`]+)")
+REFERENCE = re.compile(
+    r"[@#!%&~^]\w|\$\S|\bGH-\d|://|\bwww\.|(?<!:):[\w+-]+:(?!:)", re.ASCII | re.IGNORECASE
+)
+"""In a word: what GitHub or GitLab turn into people, issues, changes, labels, formulas, links or
+emoji. A node id, ``test_a.py::test_step``, is none of these."""
 LONGEST = 3000
 """Characters of a line of an error: room for the names of a hundred cells."""
 FURTHER_LINE = re.compile(r"\n(?=    )")
@@ -72,15 +78,27 @@ def plain(text: str, style: str = "") -> Text:
 
 
 def markdown(text: str) -> str:
-    """Return ``text`` for Markdown: it breaks no table, and adds no link, style, code or HTML."""
-    escaped = printable(text).replace("&", "&amp;").replace("<", "&lt;")
-    for character in "\\`[|":
-        escaped = escaped.replace(character, f"\\{character}")
-    # A single asterisk, as in 1.05*saved, begins no emphasis
-    if escaped.count("*") > 1:
-        escaped = escaped.replace("*", r"\*")
-    escaped = EMPHASIS.sub(r"\\\g<0>", escaped)
-    return escaped.replace("://", "&#58;//").replace("www.", "www&#46;")
+    """Return ``text`` for Markdown: it breaks no table, and adds no link, mention, style or HTML.
+
+    A word that a code host would link, or by which it would notify somebody, becomes code: escapes
+    do not help, as hosts look for such words in what the Markdown shows.
+    """
+    shown = printable(text)
+    signs = "\\`[|"
+    if shown.count("*") > 1:  # a single one, as in 1.05*saved, begins no emphasis
+        signs += "*"
+    pieces = []
+    for piece in WORD.split(shown):
+        pieces.append(f"`{piece}`" if REFERENCE.search(piece) else _escaped(piece, signs))
+    return "".join(pieces)
+
+
+def _escaped(text: str, signs: str) -> str:
+    """Return ``text`` with a backslash before each of ``signs``, and without HTML and emphasis."""
+    escaped = text.replace("&", "&amp;").replace("<", "&lt;")
+    for sign in signs:
+        escaped = escaped.replace(sign, f"\\{sign}")
+    return EMPHASIS.sub(r"\\\g<0>", escaped)
 
 
 def wrapped(text: str, width: int, bullet: str = "") -> list[str]:

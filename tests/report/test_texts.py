@@ -70,7 +70,7 @@ def test_long_lists_are_cut(count: int, text: str) -> None:
 
 FOREIGN = st.text(
     st.one_of(
-        st.sampled_from("*_~`[]()<>&|\\\\!#:/w.h @\\x1b\\x07\\x9b\\u202e\\u2066\\u2028\\n\\r"),
+        st.sampled_from("*_~`[]()<>&|\\\\!#$:/w.h1 @\\x1b\\x07\\x9b\\u202e\\u2066\\u2028\\n\\r"),
         st.characters(),
     )
 )
@@ -79,17 +79,40 @@ FOREIGN = st.text(
 
 @given(FOREIGN)
 @example("*a* and 2*V0*")
+@example("*a b*")
 @example("see https://example.org/ or www.example.org")
+@example("`@a`|`#1`\\\\|@b\\\\")
 @example("_a_ b__c __d__ ~~e~~ ~f~")
 @example("![x](y) &lt; &#60; \\\\* <!-- -->")
 def test_markdown_shows_the_text_and_nothing_else(text: str) -> None:
-    """A renderer gives back the printable text, with no link, emphasis, image, code or HTML."""
+    """A renderer gives back the printable text, with no link, emphasis, image or HTML."""
     renderer = MarkdownIt("commonmark").enable(["table", "strikethrough"])
     (inline,) = renderer.parseInline(markdown(text))
     kinds = {token.type for token in inline.children or ()}
-    assert kinds <= {"text", "text_special"}
+    assert kinds <= {"text", "text_special", "code_inline"}
     shown = "".join(token.content for token in inline.children or ())
     assert shown == printable(text)
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        *("@torvalds", "someone@example.org", "(@org/team)", "V1_@name", "owner/repo@1234567"),
+        *("#12", "owner/repo#12", "GH-12", "gh-7", "!34", "~label", "%milestone", "&lt;", "$x$"),
+        *("https://example.org/", "www.example.org", "WWW.example.org", "ftp://a", ":tada:"),
+    ],
+)
+def test_what_a_code_host_would_link_is_code(word: str) -> None:
+    """A comment mentions nobody and refers to no issue; a word can still be copied as it is."""
+    assert markdown(f"a {word} of|{word}`") == f"a `{word}` of\\|`{word}`\\`"
+
+
+@pytest.mark.parametrize(
+    "word", ["test_a.py::test_step[1]", "1.05*saved", "T2-V0_baseline", "80 %", "+-2", "a#", "1:2"]
+)
+def test_other_words_are_no_code(word: str) -> None:
+    """Names of cells and gates look as they do elsewhere."""
+    assert "`" not in markdown(word)
 
 
 @given(FOREIGN)
