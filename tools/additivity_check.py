@@ -12,7 +12,9 @@ strike the stages of a round alike, with 2 % in each stage alone; in ``blocks`` 
 Counted over sessions, for the default null: how often an interval contains the true ratio of
 observed to expected (each, and all of a session at once), how often some combination that is
 additive is called sub- or super-additive, and how often one that is not (beyond 5 %) is called
-additive, and how often the intervals of the Shapley values in joules contain all true ones.
+additive; for pairs of knobs in a stage how often some pair without an effect is called one, and how
+often the planted one is found; and how often the intervals of the Shapley values in joules contain
+all true ones.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from greenbench.analysis.attribution import attribution, lattices, weights
 from greenbench.analysis.combining import combinations
 from greenbench.analysis.evidence import AnalysedCell, BlockKey, TaskEvidence
 from greenbench.analysis.fits import fit_stages
+from greenbench.analysis.pairs import pair_effects
 from greenbench.run.blocks import interleaved
 from greenbench.types import Energy, Round, Window
 from tools.power_check import NOISES, white
@@ -69,6 +72,9 @@ class Tally:
     wrong: int = 0
     found: int = 0
     effects: int = 0
+    pair_alarms: int = 0
+    pairs_found: int = 0
+    planted: int = 0
     shares: int = 0
     shares_right: int = 0
 
@@ -82,8 +88,10 @@ class Tally:
         ]
         texts = [f"{100 * share:.1f} %" for share in shares]
         found = f"{100 * self.found / self.effects:.0f} %" if self.effects else "-"
+        alarms = f"{100 * self.pair_alarms / self.sessions:.1f} %"
+        pairs = f"{100 * self.pairs_found / self.planted:.0f} %" if self.planted else "-"
         shapley = f"{100 * self.shares_right / self.shares:.1f} %"
-        texts += [found, shapley]
+        texts += [found, alarms, pairs, shapley]
         return " | ".join(texts)
 
 
@@ -186,8 +194,27 @@ def check(session: KnownSession, sessions: int) -> Tally:
         tally.together += all(right)
         tally.alarms += alarm
         tally.wrong += wrong
+        count_pairs(session, evidence, fitted, tally)
         count_shares(session, evidence, fitted, tally)
     return tally
+
+
+def count_pairs(
+    session: KnownSession, evidence: TaskEvidence, fitted: StageFit, tally: Tally
+) -> None:
+    """Count whether a pair without an effect is called one, and whether the planted pair is."""
+    if session.effect in {"sub", "super"}:
+        return  # effects of three parts, which pairs do not describe
+    alarm = False
+    for one in pair_effects(fitted, evidence):
+        called = one.verdict in WORDS
+        stages = (one.first.stage, one.second.stage, one.stage)
+        if session.effect == "planted" and stages == ("inference", "training", "training"):
+            tally.planted += 1
+            tally.pairs_found += called
+        else:
+            alarm |= called
+    tally.pair_alarms += alarm
 
 
 def holds(interval: Bounded | None, truth: float) -> bool:
@@ -231,7 +258,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     columns = ("layout", "blocks", "noise", "effect", "each interval covers", "all cover")
-    columns += ("false alarms", 'wrong "additive"', "found", "Shapley values covered")
+    columns += ("false alarms", 'wrong "additive"', "found", "pairs: false alarms")
+    columns += ("found", "Shapley values covered")
     print(f"| {' | '.join(columns)} |")
     print("|---" * len(columns) + "|")
     asked = itertools.product(options.layout, options.blocks, options.noise, options.effect)

@@ -14,6 +14,7 @@ from greenbench.analysis.combining import combinations
 from greenbench.analysis.evidence import Exclusion, evidence, tasks_of
 from greenbench.analysis.fits import fit_score, fit_stages
 from greenbench.analysis.measures import STAGE_MEASURES
+from greenbench.analysis.pairs import PairEffect, pair_effects
 from greenbench.analysis.sessions import read_sessions
 from greenbench.errors import UsageError
 from greenbench.results.reading import source_label
@@ -45,6 +46,8 @@ class TaskAnalysis:
     """Where the joules come from, by channel."""
     additivity: tuple[Additivity, ...] = ()
     """By measure: joules as far as they are known, seconds, and the score."""
+    pairs: tuple[PairEffect, ...] = ()
+    """What two sets of knobs do together in the joules of each stage."""
     attributions: tuple[Attribution, ...] = ()
     """By combination and measure, of the largest combinations that are measured completely."""
     not_attributed: tuple[Exclusion, ...] = ()
@@ -123,7 +126,9 @@ def _task(task: str, known: TaskEvidence | str, keep: float | None) -> TaskAnaly
     energy = fits.stages.get("energy")
     choice = None
     points: list[BreakEven] = []
+    pairs: list[PairEffect] = []
     if energy is not None:
+        pairs = pair_effects(energy, known)
         points = break_even(energy, known)
         if fits.scores is not None:
             choice = choose(energy, fits.scores, keep)
@@ -136,6 +141,7 @@ def _task(task: str, known: TaskEvidence | str, keep: float | None) -> TaskAnaly
         sessions=known.sessions,
         source=source_label(v0),
         additivity=tuple(by_measure),
+        pairs=tuple(pairs),
         attributions=tuple(one for one in divided if one is not None),
         not_attributed=tuple(incomplete),
         choice=choice,

@@ -114,12 +114,13 @@ def _main(task: TaskAnalysis, energy: Additivity, names: ShortNames) -> Analysis
         Column(heading="observed", texts=observed, numbers=True, dropped=1),
         Column(heading="expected", texts=expected, numbers=True, dropped=2),
         Column(heading="ratio", texts=ratios),
-        _verdict_column(verdicts),
+        verdict_column(verdicts),
     ]
     return AnalysisTable(title, columns)
 
 
-def _verdict_column(verdicts: Sequence[str]) -> Column:
+def verdict_column(verdicts: Sequence[str]) -> Column:
+    """Return the column of verdicts, coloured."""
     styles = []
     for verdict in verdicts:
         styles.append(STYLES.get(verdict, "yellow"))
@@ -156,7 +157,7 @@ def _measures(others: Sequence[Additivity], names: ShortNames) -> AnalysisTable:
         Column(heading="combination", texts=combinations),
         Column(heading="measure", texts=measures),
         Column(heading="observed vs expected", texts=ratios),
-        _verdict_column(verdicts),
+        verdict_column(verdicts),
     ]
     title = "other measures: observed / expected, of scores observed - expected"
     return AnalysisTable(title, columns)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from greenbench.report import additivity, attribution, choice
+from greenbench.report import additivity, attribution, choice, pairs
 from greenbench.report.layout import print_table
 from greenbench.report.names import ShortNames
 from greenbench.report.texts import markdown as escaped
@@ -54,7 +54,8 @@ def answers(task: TaskAnalysis, names: ShortNames) -> list[str]:
     """Return what the analysis says of a task, a paragraph each."""
     if task.refusal:
         return [f"On {task.task} nothing is analysed: {task.refusal}."]
-    found = [additivity.answer(task, names), *attribution.sentences(task, names)]
+    found = [additivity.answer(task, names), *pairs.sentences(task)]
+    found += attribution.sentences(task, names)
     if task.choice is not None:
         found.append(choice.sentence(task.choice, names))
     return found
@@ -64,7 +65,8 @@ def tables(task: TaskAnalysis, names: ShortNames) -> list[AnalysisTable]:
     """Return all tables of a task."""
     if task.refusal:
         return []
-    found = [*additivity.tables(task, names), *attribution.tables(task, names)]
+    found = [*additivity.tables(task, names), *pairs.tables(task)]
+    found += attribution.tables(task, names)
     return [*found, *choice.tables(task, names)]
 
 
