@@ -133,6 +133,9 @@ class KnownSession:
         count = len(self.cells)
         order = interleaved(list(range(count)), [self.blocks] * count, "blocks", 0)
         noise = self._noise(len(order))
+        scales = np.ones(count)
+        if self.noise == "unequal":
+            scales = self.random.lognormal(0, 0.6, count)
         by_block = np.zeros((self.blocks, len(STAGES)))
         if self.noise == "blocks":
             by_block += self.random.uniform(-0.1, 0.1, (self.blocks, 1))
@@ -142,8 +145,8 @@ class KnownSession:
             known = frozenset((KNOBS[knob], "on") for knob in on)
             cells[f"T2-V{number}"] = AnalysedCell(id=f"T2-V{number}", on=known)
         for position, (number, block) in enumerate(order):
-            own = self.random.normal(0, STAGE_NOISE, len(STAGES))
-            joules = np.exp(self.means[number] + noise[position] + by_block[block] + own)
+            own = noise[position] + self.random.normal(0, STAGE_NOISE, len(STAGES))
+            joules = np.exp(self.means[number] + by_block[block] + scales[number] * own)
             one_round = made_round(block, position, joules)
             cells[f"T2-V{number}"].rounds[BlockKey(0, block)] = one_round
         return TaskEvidence(task="T2", baseline=cells["T2-V0"], cells=cells, newest={}, left_out=())

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 KnobSet: TypeAlias = "frozenset[tuple[str, str]]"
 """Knobs that differ from V0's, each with its value."""
 FEWEST_BLOCKS = 2
+MOST_ROUNDS = 4000
+"""The covariance of so many takes 0.13 GB."""
 
 
 class BlockKey(NamedTuple):
@@ -108,6 +110,9 @@ def evidence(
     left_out = gathered.exclusions(baseline)
     if len(baseline.rounds) < FEWEST_BLOCKS:
         return "one block shows no scatter; measure with --green-rounds 5"
+    rounds = sum(len(cell.rounds) for cell in gathered.cells.values())
+    if rounds > MOST_ROUNDS:
+        return f"it has {rounds} rounds, and at most {MOST_ROUNDS} are analysed together; give less"
     return TaskEvidence(
         task=task,
         baseline=baseline,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from greenbench.errors import UsageError
 from greenbench.stats import bootstrap, paired
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from greenbench.analysis.evidence import AnalysedCell
     from greenbench.stats.shrinkage import Array
+    from greenbench.types import Facts
 
 RESAMPLES = 1000
 
@@ -30,7 +32,9 @@ def resampled_scores(cells: Sequence[AnalysedCell], score: str) -> Array | None:
             owners.append(number)
     if not all(paired.alike(kept[0], other) for other in kept):
         return None
-    models = [paired.read(outcomes) for outcomes in kept]
+    models = []
+    for number, outcomes in zip(owners, kept, strict=True):
+        models.append(_answers(outcomes, cells[number].id))
     sums = np.zeros((len(cells), RESAMPLES))
     counts = np.bincount(owners)
     drawn = bootstrap.replicates_of_each(models, [score], count=RESAMPLES)
@@ -42,3 +46,15 @@ def resampled_scores(cells: Sequence[AnalysedCell], score: str) -> Array | None:
     if defined.mean() < bootstrap.FEWEST:
         return None
     return sums[:, defined]
+
+
+def _answers(outcomes: Facts, cell: str) -> bootstrap.Answers:
+    """Read the answers to the test rows; raises UsageError if they are damaged."""
+    try:
+        return paired.read(outcomes)
+    except (KeyError, TypeError, ValueError) as error:
+        problem = f"{type(error).__name__}: {error}"
+        raise UsageError(
+            f"{cell}: its record's answers to the test rows are damaged ({problem}); measure it "
+            "again, or leave its file out"
+        ) from error

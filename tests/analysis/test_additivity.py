@@ -185,6 +185,31 @@ def test_a_null_channel_leaves_a_cell_out_of_that_measure_alone(tmp_path: Path) 
     assert (len(energy.combinations), len(time.combinations)) == (0, 2)
 
 
+def test_damaged_answers_to_test_rows_are_a_sentence(tmp_path: Path) -> None:
+    """A file that was cut by hand ends in no traceback."""
+    cells = made.session(MATRIX, right=dict.fromkeys(MATRIX, 90))
+    del cells[1]["rounds"][0]["outcomes"]["probabilities_f32"]
+    with pytest.raises(UsageError, match="T2-V1_data: its record's answers to the test rows are"):
+        analysed(tmp_path, cells)
+
+
+def test_joules_of_the_gpu_alone_are_a_measure_of_their_own(tmp_path: Path) -> None:
+    """A variant that moves work from the GPU to the processor saves only there."""
+    cells = made.session(MATRIX, noise=0.02)
+    for cell in cells:
+        for one_round in cell["rounds"]:
+            for energy in (one_round["energy"], *one_round["windows"]):
+                energy["gpu_j"] = 3 * energy["cpu_j"]
+                energy["sources"] = {**energy["sources"], "gpu": "zeus:nvml-counter"}
+    task = analysed(tmp_path, cells)
+    energy, gpu = (
+        next(one for one in task.additivity if one.measure == name)
+        for name in ("energy", "energy_gpu")
+    )
+    for of_all, of_gpu in zip(energy.combinations, gpu.combinations, strict=True):
+        assert of_gpu.observed == pytest.approx(0.75 * of_all.observed)
+
+
 def test_terms_that_share_a_knob_are_refused(tmp_path: Path) -> None:
     """V7 of V5 and V8, both with the data knob, would count that twice."""
     cells = made.session(
