@@ -6,9 +6,9 @@ fixed probabilities. Environment variables change what a cell does:
 
 - ``STUB`` names a cell and its fault, one of raise, kill, interrupt, assert, exit (by
   ``os._exit(0)``), ctrl-c (a signal to the process group, which must be its own) and
-  ctrl-c-twice, stop (by ``pytest.exit`` with 0), exec (another program takes the process):
-  ``T2-V1_fast=raise``
-- ``STUB_ROUND`` is the round, from 0, in which kill happens; without it in every one
+  ctrl-c-twice, sigterm (to the group too), stop (by ``pytest.exit`` with 0), exec (another program
+  takes the process): ``T2-V1_fast=raise``
+- ``STUB_ROUND`` is the round, from 0, in which kill or ctrl-c happens; without it in every one
 - ``STUB_TIMES`` is how many times as long training takes
 - ``STUB_ROWS`` is the number of test rows, ``STUB_RIGHT`` the share of them that a cell gets right:
   ``T2-V1_fast=0.95``
@@ -142,10 +142,16 @@ class StubToggles:
             raise ValueError("the stub fails here\\nand says more")
         if self.fault == "kill" and self.seed == int(os.environ.get("STUB_ROUND", self.seed)):
             os.kill(os.getpid(), signal.SIGKILL)
+        if self.fault == "ctrl-c" and self.seed != int(os.environ.get("STUB_ROUND", self.seed)):
+            return net
         if self.fault in ("ctrl-c", "ctrl-c-twice"):
             os.killpg(0, signal.SIGINT)
         if self.fault == "ctrl-c-twice":
+            time.sleep(0.2)  # signals of one kind that wait together are one
             os.killpg(0, signal.SIGINT)
+        if self.fault == "sigterm":
+            os.killpg(0, signal.SIGTERM)
+            time.sleep(60)
         if self.fault == "interrupt":
             raise KeyboardInterrupt
         if self.fault == "exit":

@@ -16,6 +16,8 @@ from packaging.specifiers import SpecifierSet
 from greenbench.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pytest
 
     from greenbench.results.record import Json
@@ -90,6 +92,13 @@ class BenchmarkRows:
         for seconds in row["seconds"]:
             latest.stats.update(seconds)
         latest.extra_info["greenbench"] = record
+
+    def take_over(self, rows: Mapping[str, Any]) -> None:
+        """Go on from the rows, by test, of rounds that another session measured."""
+        for test, row in rows.items():
+            self._latest[test] = row
+            rounds = row.extra_info["greenbench"]["rounds"]
+            self._blocks[test] = {one_round["block"] or 0 for one_round in rounds}
 
     def replace(self, test: str, record: Json | None) -> None:
         """Replace the record in the row of a test, if it has both."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,10 +9,12 @@ import pytest
 from greenbench.plugin.benchmark_rows import BenchmarkRows
 from greenbench.plugin.distribution import INPUT, enable
 from greenbench.plugin.interleaving import CELL_ID
-from greenbench.plugin.judgement import end_written
 from greenbench.plugin.order import InOrder, OwnBlocks
 from greenbench.plugin.selection import cell_of
+from greenbench.plugin.stopping import StopRelay
+from greenbench.plugin.worker_ends import WorkerEnds
 from greenbench.run.adoption import adopt
+from greenbench.run.meeting import MeetingFolder
 from greenbench.run.memory import MemoryFile
 
 if TYPE_CHECKING:
@@ -73,14 +73,14 @@ class Controller:
         """Start nothing yet."""
         self._suite = suite
         self._session = suite.session
-        self._folder = tempfile.TemporaryDirectory(prefix="greenbench-workers-")
-        self._session.memory.file = MemoryFile(Path(self._folder.name))
+        self._folder = MeetingFolder()
+        config.pluginmanager.register(StopRelay(suite, self._folder), "greenbench-stop-relay")
+        config.pluginmanager.register(WorkerEnds(suite, self._folder), "greenbench-worker-ends")
+        self._session.memory.file = MemoryFile(self._folder.path)
         self._rows = BenchmarkRows(config)
         self._items: dict[str, pytest.Item] = {}
         self._workers = 0
         self._gpus = OwnGpus()
-        self._ends: dict[str, Json] = {}
-        """What workers found, by their ids."""
 
     # --- the workers' start -----------------------------------------------------------------------
 
@@ -98,11 +98,13 @@ class Controller:
         if self._workers > 1 and blocks > 1 and settings.device != "cpu":
             machine = self._session.instruments.survey
             self._gpus = OwnGpus(own_gpus(self._workers, blocks, settings, machine))
+        if self._gpus.cards:
+            self._session.instruments.gpus = self._gpus.cards
 
     def pytest_configure_node(self, node: WorkerController) -> None:
         """Tell a worker where to meet the others, and which GPU is its own."""
         gpu = self._gpus.give(node.gateway.id)
-        told: WorkerInput = {"folder": self._folder.name, "workers": self._workers, "gpu": gpu}
+        told: WorkerInput = {"folder": str(self._folder.path), "workers": self._workers, "gpu": gpu}
         node.workerinput[INPUT] = told
 
     @pytest.hookimpl(wrapper=True)
@@ -111,6 +113,7 @@ class Controller:
         result = yield
         session.perform_collect()
         self._items = {item.nodeid: item for item in session.items}
+        self._rows.take_over(self._suite.taken_over.rows)
         if session.testsfailed and not session.config.option.continue_on_collection_errors:
             count = session.testsfailed
             raise session.Interrupted(f"{count} error{'s' if count != 1 else ''} during collection")
@@ -119,7 +122,8 @@ class Controller:
     @pytest.hookimpl(tryfirst=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Producer) -> Scheduling:
         """Keep the cells of a block together, in time or on a GPU."""
-        return OwnBlocks(config, log) if self._gpus.cards else InOrder(config, log)
+        kind = OwnBlocks if self._gpus.cards else InOrder
+        return kind(config, log, self._suite.taken_over.left_out)
 
     # --- what they report, and their end ----------------------------------------------------------
 
@@ -163,38 +167,9 @@ class Controller:
         self._rows.replace(item.stash.get(CELL_ID, crashitem), record)
 
     def pytest_testnodedown(self, node: WorkerController) -> None:
-        """Take what a worker found at its end, if it came to that; its GPU is free again."""
+        """Take the GPU of a worker that has ended for another one."""
         self._gpus.take_back(node.gateway.id)
-        output = getattr(node, "workeroutput", {}).get(INPUT)
-        if output is not None:
-            self._ends[node.gateway.id] = output
-
-    def pytest_sessionfinish(self) -> None:
-        """Report and write how the workers ended."""
-        summary, results = self._suite.summary, self._session.results
-        for end in self._ends.values():
-            summary.notes = tuple(dict.fromkeys([*summary.notes, *end["notes"]]))
-            summary.problems += end["problems"]
-        conclusions = [end["conclusion"] for end in self._ends.values() if end["conclusion"]]
-        if conclusions:
-            with end_written(summary):
-                results.conclude(conclusion=merged(conclusions))
 
     def pytest_unconfigure(self) -> None:
         """Remove the folder in which the workers met; they have ended."""
-        self._folder.cleanup()
-
-
-def merged(conclusions: Sequence[Json]) -> Json:
-    """Return one conclusion of several workers: all warnings, and the CPU seconds in sum."""
-    doubts: dict[str, None] = {}
-    for conclusion in conclusions:
-        doubts |= dict.fromkeys(conclusion["doubts"])
-    seconds = [
-        c["sampler_cpu_seconds"] for c in conclusions if c["sampler_cpu_seconds"] is not None
-    ]
-    return {
-        "doubts": list(doubts),
-        "in_a_hurry": any(conclusion["in_a_hurry"] for conclusion in conclusions),
-        "sampler_cpu_seconds": sum(seconds) if seconds else None,
-    }
+        self._folder.remove()

@@ -83,11 +83,6 @@ def refuse_unfit(config: pytest.Config, settings: Settings) -> None:
             f"--green-device {settings.device}: the processes of a cell on several devices belong "
             "to one session, not to each of several workers; run without -n, or name one device"
         )
-    if settings.resume:
-        raise UsageError(
-            "--green-resume: workers do not continue a session; run without -n, which continues "
-            "one with workers too"
-        )
     if config.getoption("benchmark_cprofile", None):
         raise UsageError("--benchmark-cprofile: profiles stay in the workers; run without -n")
 

@@ -23,6 +23,7 @@ from greenbench.plugin.selection import (
     sources_of,
 )
 from greenbench.run import ending
+from greenbench.run.stopping import Termination
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -35,6 +36,7 @@ SUITE: pytest.StashKey[Suite] = pytest.StashKey()
 ENDING: pytest.StashKey[Path | None] = pytest.StashKey()
 """The file that ``greenbench run`` waits for, if it started this session."""
 EARLY_EXIT: pytest.StashKey[EarlyExit] = pytest.StashKey()
+TERMINATION: pytest.StashKey[Termination] = pytest.StashKey()
 MISSING = object()
 STATUS: pytest.StashKey[int] = pytest.StashKey()
 NEEDED = (("--green-gate", "greenbench.plugin"), ("--benchmark-json", "pytest_benchmark.plugin"))
@@ -72,6 +74,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Tell ``greenbench run`` how the session ended; ``pytest --help`` has none, and is fine."""
     if EARLY_EXIT in config.stash:
         config.stash[EARLY_EXIT].restore()
+    if TERMINATION in config.stash:
+        config.stash[TERMINATION].restore()
     file = config.stash.get(ENDING, None)
     if file is not None:
         file.write_text(str(config.stash.get(STATUS, 0)), "ascii")
@@ -154,6 +158,8 @@ def _open(config: pytest.Config, experiment: Path | None, variants: Path | None)
         lambda: config.stash.get(STATUS, None),
         lambda text: suite.progress.announce(text),  # noqa: PLW0108  pytest's terminal is made later
     )
+    if not distribution.is_worker(config):  # the process that started it ends it
+        config.stash[TERMINATION] = Termination()
     config.pluginmanager.register(RoundItems(suite.session.memory), "greenbench-rounds")
     return suite
 
@@ -180,6 +186,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Before the first cell runs, find every reason why the run could not succeed."""
     from greenbench.plugin.interleaving import interleave
     from greenbench.plugin.resuming import take_over
+    from greenbench.run.meeting import remove_leftovers
 
     config = session.config
     with usage_errors():
@@ -197,9 +204,12 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             suite.session.selected = tuple(cells)
         else:
             suite.check(cells, sources_of(session))
+            remove_leftovers(suite.session.messages.show)
         interleave(session, suite.session.settings)
-        if cells and suite.session.settings.resume and benchmark_rows.measures(config):
-            take_over(session, suite)
+        resumes = suite.session.settings.resume and not distribution.is_worker(config)
+        if cells and resumes and benchmark_rows.measures(config):
+            parts = suite.session, suite.attempts, suite.summary
+            suite.taken_over = take_over(session, *parts)
         suite.progress.schedule.plan(
             [cell for cell in map(cell_of, session.items) if cell is not None]
         )

@@ -5,13 +5,14 @@ Cells are compared within blocks. So these keep together in time, or on one GPU.
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import TYPE_CHECKING
 
 from xdist.scheduler import LoadScheduling, LoadScopeScheduling
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     import pytest
     from xdist.remote import Producer
@@ -26,10 +27,39 @@ AHEAD = 2
 class InOrder(LoadScheduling):  # type: ignore[misc]  # its package has no types
     """Deals tests out in turn, so that workers that take turns run them in their order."""
 
-    def __init__(self, config: pytest.Config, log: Producer) -> None:
-        """Wait for the workers' collections."""
+    collection: list[str] | None
+
+    def __init__(self, config: pytest.Config, log: Producer, left_out: Collection[str]) -> None:
+        """Wait for the workers' collections; tests that are ``left_out`` do not run."""
         super().__init__(config, log)
         self.maxschedchunk = 1
+        self._left_out = left_out
+
+    def schedule(self) -> None:
+        """Deal out the first tests, once the workers have collected all of them."""
+        if self.collection is not None:
+            super().schedule()
+            return
+        if not self._check_nodes_have_same_collection():
+            return
+        collected: list[str] = next(iter(self.node2collection.values()))
+        self.collection = collected
+        for number, test in enumerate(collected):
+            if test not in self._left_out:
+                self.pending.append(number)
+        self._send_first_tests()
+        if not self.pending:
+            for node in self.nodes:
+                node.shutdown()
+
+    def _send_first_tests(self) -> None:
+        if len(self.pending) >= AHEAD * len(self.nodes):
+            for node in self.nodes:
+                self._send_tests(node, AHEAD)
+        else:
+            nodes = itertools.cycle(self.nodes)
+            while self.pending:
+                self._send_tests(next(nodes), 1)
 
     def _send_tests(self, node: WorkerController, num: int) -> None:
         """Send tests; the first two of a worker are as far apart as there are workers."""
@@ -52,6 +82,33 @@ class OwnBlocks(LoadScopeScheduling):  # type: ignore[misc]  # its package has n
 
     So the cells of a block run on the same card, and differences between cards cancel.
     """
+
+    collection: list[str] | None
+
+    def __init__(self, config: pytest.Config, log: Producer, left_out: Collection[str]) -> None:
+        """Wait for the workers' collections; tests that are ``left_out`` do not run."""
+        super().__init__(config, log)
+        self._left_out = left_out
+
+    def schedule(self) -> None:
+        """Give each worker a block, and the next one, once they have collected all tests."""
+        if self.collection is not None:
+            super().schedule()
+            return
+        if not self._check_nodes_have_same_collection():
+            return
+        collected: list[str] = next(iter(self.registered_collections.values()))
+        self.collection = collected
+        for test in collected:
+            if test not in self._left_out:
+                self.workqueue.setdefault(self._split_scope(test), {})[test] = False
+        for node in self.nodes[len(self.workqueue) :]:
+            del self.assigned_work[node]
+            node.shutdown()
+        for node in self.nodes:
+            self._assign_work_unit(node)
+        for node in self.nodes:
+            self._reschedule(node)
 
     def _split_scope(self, nodeid: str) -> str:
         later = ROUND.search(nodeid)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pytest_benchmark.fixture import BenchmarkFixture
@@ -10,38 +11,59 @@ from greenbench.plugin.selection import cell_of
 from greenbench.run.resume import resume
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pytest
 
-    from greenbench.plugin.suite import Suite
+    from greenbench.plugin.attempts import Attempts
+    from greenbench.report.summary import Summary
     from greenbench.results.record import Json
+    from greenbench.run.session import Session
 
 
-def take_over(session: pytest.Session, suite: Suite) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenItems:
+    """What a session need not run, as one that died has measured it."""
+
+    text: str = ""
+    """For the reader: from which session, and how much; empty unless that is asked for."""
+    left_out: frozenset[str] = frozenset()
+    """Node ids of the items that are not run."""
+    rows: Mapping[str, Any] = field(default_factory=dict)
+    """The rows of pytest-benchmark of cells with rounds that were taken over, by node id."""
+
+
+def take_over(
+    session: pytest.Session, measured: Session, attempts: Attempts, summary: Summary
+) -> TakenItems:
     """Leave out the items whose rounds a session that died has measured, and keep its records.
 
     Raises UsageError if it cannot be continued.
     """
-    taken = resume(suite.session)
-    suite.session.messages.say(taken.text)
-    suite.taken_over = taken.text
-    suite.summary.problems += taken.problems
-    rows = {}
+    taken = resume(measured)
+    measured.messages.say(taken.text)
+    summary.problems += taken.problems
+    records = {}
     for record in taken.records:
-        suite.attempts.take_over(record)
+        attempts.take_over(record)
         if record["status"] != "failed":  # pytest-benchmark has no row for a round that failed
-            rows[record["id"]] = record
-    items = []
+            records[record["id"]] = record
+    items, left_out, rows = [], set(), {}
     for item in session.items:
         cell = cell_of(item)
-        if cell is not None and not cell.block and cell.id in rows:
-            _add_row(item, rows[cell.id], suite)
-        if cell is None or not taken.has(cell):
+        if cell is not None and not cell.block and cell.id in records:
+            row = rows[item.nodeid] = _added_row(item, records[cell.id])
+            measured.memory.runs.so_far(cell).row = row
+        if cell is not None and taken.has(cell):
+            left_out.add(item.nodeid)
+        else:
             items.append(item)
     session.items[:] = items
+    return TakenItems(text=taken.text, left_out=frozenset(left_out), rows=rows)
 
 
-def _add_row(item: pytest.Item, record: Json, suite: Suite) -> None:
-    """Give pytest-benchmark the row of a cell, with the seconds that its record has."""
+def _added_row(item: pytest.Item, record: Json) -> Any:
+    """Give pytest-benchmark the row of a cell, with the seconds that its record has; return it."""
     session: Any = item.config._benchmarksession  # type: ignore[attr-defined]  # noqa: SLF001
     fixture = BenchmarkFixture(
         item,
@@ -56,6 +78,4 @@ def _add_row(item: pytest.Item, record: Json, suite: Suite) -> None:
     for one_round in record["rounds"]:
         row.stats.update(one_round["seconds"])
     row.extra_info["greenbench"] = record
-    cell = cell_of(item)
-    if cell is not None:
-        suite.session.memory.runs.so_far(cell).row = row
+    return row

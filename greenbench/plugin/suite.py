@@ -19,6 +19,7 @@ from greenbench.plugin.errors import make_safe
 from greenbench.plugin.judgement import Judgement, end_written
 from greenbench.plugin.outlook import outlook
 from greenbench.plugin.progress import progress_of
+from greenbench.plugin.resuming import TakenItems
 from greenbench.plugin.selection import (
     argument_paths,
     compared,
@@ -56,8 +57,8 @@ class Suite:
         )
         self.judgement = Judgement(self.session, self.summary, self.gatekeeper)
         self._config = config
-        self.taken_over = ""
-        """What the session has of one that it continues; empty unless that is asked for."""
+        self.taken_over = TakenItems()
+        """What the session has of one that it continues."""
         self.session.messages.show = self._show
 
     @functools.cached_property
@@ -86,7 +87,8 @@ class Suite:
         """Say what the run will cost, or why nothing is selected."""
         cells = self.session.selected or selected_cells(items)
         lines = outlook(self.session, cells, collect_only=config.option.collectonly)
-        return [*lines, f"greenbench: {printable(self.taken_over)}"] if self.taken_over else lines
+        text = self.taken_over.text
+        return [*lines, f"greenbench: {printable(text)}"] if text else lines
 
     # --- a cell -----------------------------------------------------------------------------------
 
@@ -124,12 +126,13 @@ class Suite:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Restate the means, release, judge, write the verdicts, and set the exit status."""
-        if self.taken_over and session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+        if self.taken_over.text and session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
             session.exitstatus = pytest.ExitCode.OK  # all was measured before
         if not is_worker(session.config):
             self.attempts.write_means()
         with end_written(self.summary):
-            hurry = session.exitstatus == pytest.ExitCode.INTERRUPTED
+            # A worker that stops after a test, as requested, ends as if it had done all.
+            hurry = session.exitstatus == pytest.ExitCode.INTERRUPTED or bool(session.shouldstop)
             self.summary.notes += self.session.release(hurry=hurry)
         if is_worker(session.config):
             return

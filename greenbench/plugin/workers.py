@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import os
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,9 @@ from greenbench.plugin.distribution import (
     ROW,
     restore_only,
 )
+from greenbench.plugin.stopping import StopGate
 from greenbench.run.adoption import circumstances
+from greenbench.run.meeting import Membership
 from greenbench.run.memory import MemoryFile
 from greenbench.run.turns import Turn
 
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
     from greenbench.plugin.suite import Suite
     from greenbench.results.record import Json
 
+FAILED = 1
+"""The exit code of a worker that nobody waits for."""
 MACHINE = "machine"
 """The turn of workers that measure one at a time."""
 
@@ -46,12 +51,30 @@ class MeasuringWorker:
         self._folder = Path(told["folder"])
         self._workers, self._gpu = told["workers"], told["gpu"]
         self._session.memory.file = MemoryFile(self._folder)
+        self._membership = Membership(self._folder, self._be_orphaned)
+        self._is_orphan = False
+        signal.signal(signal.SIGINT, self._interrupt)
         if self._gpu:
             os.environ[VISIBLE] = self._gpu
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
-        """Let pytest-benchmark select as it does without workers."""
+        """Let pytest-benchmark select as it does without workers; look for a stop before tests."""
         restore_only(session.config)
+        session.config.pluginmanager.register(StopGate(self._membership), "greenbench-stop-gate")
+
+    # --- its end before the last test -------------------------------------------------------------
+
+    def _be_orphaned(self) -> None:
+        """End at once: the process that started this one has ended, or waits for no result."""
+        self._is_orphan = True
+        os.kill(os.getpid(), signal.SIGINT)
+
+    def _interrupt(self, _number: int, _frame: object) -> None:
+        """Leave Ctrl-C, which reaches all processes of a terminal, to the session's own process."""
+        if self._is_orphan:
+            raise KeyboardInterrupt
+
+    # --- tests ------------------------------------------------------------------------------------
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -80,8 +103,11 @@ class MeasuringWorker:
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None]:
         """Release in turn what was opened, and tell the session's own process what was found."""
+        self._membership.leave()
         with self._turn().taken():
             yield
+        if self._is_orphan:  # nobody reads what xdist would send
+            os._exit(FAILED)
         summary = self._suite.summary
         output: Json = {"notes": list(summary.notes), "problems": summary.problems}
         output["conclusion"] = self._session.results.concluded.get("conclusion")

@@ -24,13 +24,16 @@ def circumstances(results: SessionResults) -> Json:
 def adopt(results: SessionResults, stated: Json, *, workers: int, gpus: Sequence[Gpu]) -> None:
     """Take the circumstances of the first worker that ends a cell for those of all ``workers``.
 
-    ``gpus`` are the workers' own, one for each; empty if they share what there is.
+    A session that continues another one has its header. ``gpus`` are the workers' own, one for
+    each; empty if they share what there is.
     """
-    if "header" in vars(results):
-        return
     header = {key: stated.pop(key) for key in HEADER}
-    header["session"] = {**results.new_session(), "workers": workers}
-    if gpus:
-        header["environment"]["gpus"] = builtin([asdict(gpu) for gpu in gpus])
-    results.header = header
-    results.note(stated)
+    if "header" not in vars(results):
+        header["session"] = {**results.new_session(), "workers": workers}
+        if gpus:
+            header["environment"]["gpus"] = builtin([asdict(gpu) for gpu in gpus])
+        results.header = header
+    elif results.continues:
+        results.header["session"]["resumed"][-1]["workers"] = workers
+    if not results.noted:
+        results.note(stated)

@@ -77,7 +77,8 @@ def resume(session: Session) -> TakenOver:
         )
     records = _in_order(session.selected, saved.files.values())
     _refuse_changed_inputs(session, records)
-    kept = _kept(session, records)
+    with session.memory.opened():  # workers go on from it
+        kept = _kept(session, records)
     lost = sum(_counted(records)) - sum(_counted(kept))
     taken = TakenOver(text=_said(saved, kept, lost))
     for record in kept:

@@ -67,8 +67,8 @@ class SessionResults:
 
     @property
     def continues(self) -> bool:
-        """Whether the files are those of another session, which died."""
-        return self._continued is not None
+        """Whether the files are those of another session, which died, and do not end yet."""
+        return self._continued is not None and "conclusion" not in self.concluded
 
     def resume(self, session: Json, environment: Json, continued: Mapping[Path, Json]) -> None:
         """Continue the files of a ``session`` that died. Raises UsageError."""

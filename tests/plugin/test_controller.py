@@ -8,7 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from greenbench.machine.gpus import Gpu, LostGpu, Survey
-from greenbench.plugin.controller import merged, own_gpus
+from greenbench.plugin.controller import own_gpus
+from greenbench.plugin.worker_ends import merged
 
 
 def gpu(number: int, **what: object) -> Gpu:
@@ -59,9 +60,10 @@ def test_the_ends_of_workers_are_one() -> None:
     """All warnings, each once; the CPU seconds in sum, or None if no worker had a sampler."""
     one = {"doubts": ["a", "b"], "in_a_hurry": False, "sampler_cpu_seconds": 1.5}
     other = {"doubts": ["b", "c"], "in_a_hurry": True, "sampler_cpu_seconds": None}
-    assert merged([one, other]) == {
+    assert merged([one, other], hurry=False) == {
         "doubts": ["a", "b", "c"],
         "in_a_hurry": True,
         "sampler_cpu_seconds": 1.5,
     }
-    assert merged([other])["sampler_cpu_seconds"] is None
+    assert merged([one], hurry=True)["in_a_hurry"]
+    assert merged([other], hurry=False)["sampler_cpu_seconds"] is None

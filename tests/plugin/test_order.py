@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import pytest
 from xdist.remote import Producer
 
 from greenbench.plugin.order import InOrder, OwnBlocks
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 Scheduler = InOrder | OwnBlocks
 
@@ -30,7 +34,9 @@ class Node:
         self.shutting_down = True
 
 
-def begun(kind: type[Scheduler], workers: int, tests: list[str]) -> tuple[Scheduler, list[Node]]:
+def begun(
+    kind: type[Scheduler], workers: int, tests: list[str], left_out: Collection[str] = ()
+) -> tuple[Scheduler, list[Node]]:
     """Return a scheduler that has dealt out the first tests, and its workers."""
     options = {"maxschedchunk": None, "tx": ["popen"] * workers}
     config = SimpleNamespace(
@@ -39,7 +45,7 @@ def begun(kind: type[Scheduler], workers: int, tests: list[str]) -> tuple[Schedu
         option=SimpleNamespace(loadscopereorder=True),
         hook=None,
     )
-    scheduler = kind(config, Producer("test", enabled=False))
+    scheduler = kind(config, Producer("test", enabled=False), left_out)
     nodes = [Node(f"gw{number}") for number in range(workers)]
     for node in nodes:
         scheduler.add_node(node)
@@ -75,6 +81,18 @@ def test_what_a_killed_worker_had_before_it_runs_next() -> None:
     assert second.sent == [1, 3, 2]
 
 
+@pytest.mark.parametrize("left", [0, 1, 2, 3, 5])
+def test_tests_that_are_left_out_are_given_to_nobody(left: int) -> None:
+    """Every worker runs or ends: none waits for a test that does not come."""
+    tests = [f"t{number}" for number in range(9)]
+    scheduler, nodes = begun(InOrder, 2, tests, tests[left:])
+    while not scheduler.tests_finished or any(scheduler.node2pending.values()):
+        node = next(node for node in nodes if scheduler.node2pending[node])
+        scheduler.mark_test_complete(node, scheduler.node2pending[node][0])
+    assert sorted(number for node in nodes for number in node.sent) == list(range(left))
+    assert all(node.shutting_down for node in nodes)
+
+
 BLOCKS = [
     *("a[V0]", "a[V1]", "b[V0]"),
     *("a[V1-round2]", "a[V0-round2]", "b[V0-round2]"),
@@ -89,6 +107,14 @@ def test_a_worker_with_a_gpu_of_its_own_runs_whole_blocks() -> None:
     for index in (3, 4):
         scheduler.mark_test_complete(second, index)
     assert second.sent == [3, 4, 5, 6, 7, 8]
+
+
+@pytest.mark.parametrize(("left", "sent"), [(9, []), (7, [7, 8]), (3, [3, 4, 5, 6, 7, 8])])
+def test_blocks_that_are_left_out_are_given_to_nobody(left: int, sent: list[int]) -> None:
+    """A worker ends after what it has, if it has anything."""
+    _, nodes = begun(OwnBlocks, 3, BLOCKS, BLOCKS[:left])
+    assert sorted(number for node in nodes for number in node.sent) == sent
+    assert all(node.shutting_down for node in nodes)
 
 
 def test_a_test_that_killed_its_worker_is_not_run_again() -> None:

@@ -232,7 +232,6 @@ def test_all_problems_of_the_matrix_are_listed_before_anything_runs(suite: pytes
     [
         (["-n2", "--dist=each"], "--dist each would measure every cell in every worker"),
         (["--tx", "ssh=there", "-d"], "--tx ssh=there: workers measure on this machine only"),
-        (["-n2", "--green-resume"], "--green-resume: workers do not continue a session"),
         (["-n2", "--benchmark-cprofile=cumtime"], "--benchmark-cprofile: profiles stay in"),
     ],
 )

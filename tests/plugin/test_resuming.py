@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import time
@@ -17,7 +18,7 @@ from stub_suite import run_here
 from greenbench.results.loading import load
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 ROUNDS = ("--green-rounds=3",)
@@ -92,11 +93,7 @@ def test_a_session_that_died_is_continued(suite: pytest.Pytester) -> None:
         assert (cell["seeds"], cell["outcome"]) == ([0, 1, 2], "passed")
         assert len(cell["yardstick"]["runs"]) == 3
         assert not any("several times" in doubt for doubt in cell["doubts"])
-
-
-def test_pytest_benchmark_saves_rounds_that_were_taken_over(suite: pytest.Pytester) -> None:
-    """Each cell is one row under its usual id, with the seconds of every round."""
-    run_here(suite, *ROUNDS, "--green-resume", "--benchmark-json=run.json")
+    # pytest-benchmark has one row for each cell, under its usual id.
     rows = json.loads((suite.path / "run.json").read_text())["benchmarks"]
     assert [row["fullname"].split("[")[1] for row in rows] == [f"{cell}]" for cell in PLACES]
     for row in rows:
@@ -202,51 +199,80 @@ def test_cells_of_one_round_are_taken_over_one_by_one(pytester: pytest.Pytester)
 # --- SIGKILL at random moments --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kills", [2, pytest.param(20, marks=pytest.mark.slow)])
-def test_a_session_survives_sigkill_at_random_moments(tmp_path: Path, kills: int) -> None:
-    """Its files are always valid, whole blocks stay, and the last ones are an undisturbed run's."""
+@pytest.mark.parametrize(
+    ("kills", "workers"),
+    [
+        (2, ()),
+        pytest.param(20, (), marks=pytest.mark.slow),
+        pytest.param(20, ("-n2",), marks=pytest.mark.slow),
+    ],
+)
+def test_a_session_survives_sigkill_at_random_moments(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kills: int, workers: tuple[str, ...]
+) -> None:
+    """Its files are always valid, whole blocks stay, and the last ones are an undisturbed run's.
+
+    With workers it is the process that started them that is killed.
+    """
+    meeting = tmp_path / "meeting"
+    meeting.mkdir()
+    monkeypatch.setenv("TMPDIR", str(meeting))
     # More blocks than can end before the last kill: a session that has ended is not continued.
     rounds = f"--green-rounds={2 * kills + 1}"
     stub_suite.write(tmp_path)
     whole = 0
     for moment in _moments(kills):
-        _killed(tmp_path, rounds, moment)
-        counts = [len(cell["rounds"]) for cell in cells(tmp_path).values()]
-        now = min(counts) if len(counts) == len(PLACES) else 0
+        _killed(tmp_path, [rounds, *workers], moment)
+        now = _whole_blocks(tmp_path)
         assert now >= whole
         whole = now
-    assert stub_suite.run(tmp_path, rounds, "--green-resume").ret == 0
+    assert stub_suite.run(tmp_path, rounds, *workers, "--green-resume").ret == 0
     assert not list((tmp_path / "results").glob(".*"))
+    assert not list(meeting.glob("greenbench-*"))
     undisturbed = tmp_path / "undisturbed"
     undisturbed.mkdir()
     stub_suite.write(undisturbed)
     stub_suite.run(undisturbed, rounds)
     expected = cells(undisturbed)
     assert len(files(tmp_path)) == len(files(undisturbed))
+    positions: set[int] = set()
     for name, cell in cells(tmp_path).items():
-        assert places(cell) == places(expected[name])
+        if not workers:
+            assert places(cell) == places(expected[name])
+        positions.update(position for _, position in places(cell))
+        assert [block for block, _ in places(cell)] == list(range(2 * kills + 1))
         assert _lasting(cell) == _lasting(expected[name])
+    assert len(positions) == len(PLACES) * (2 * kills + 1)
+
+
+def _whole_blocks(folder: Path) -> int:
+    """Return how many of the first blocks all cells have."""
+    blocks = [{block for block, _ in places(cell)} for cell in cells(folder).values()]
+    whole = 0
+    while len(blocks) == len(PLACES) and all(whole in numbers for numbers in blocks):
+        whole += 1
+    return whole
 
 
 def _moments(kills: int) -> Iterator[float]:
-    """Yield how many seconds a session may live after it has told what it takes over."""
+    """Yield how many seconds a session may live once it measures."""
     for _ in range(kills):
         yield random.uniform(0, 1.2)
 
 
-def _killed(folder: Path, rounds: str, moment: float) -> None:
+def _killed(folder: Path, options: Sequence[str], moment: float) -> None:
     """Continue the session, and kill it after so many seconds of measuring.
 
     Scoring takes so long that a block of three cells takes half of the longest of them.
     """
-    command = [*stub_suite.PYTEST, "bench", rounds, "--green-resume"]
+    command = [*stub_suite.PYTEST, "bench", *options, "--green-resume"]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", "STUB_SCORING": "0.2"}
     with subprocess.Popen(
         command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
         for line in process.stdout:
-            if line.startswith("greenbench: ") and "rounds;" not in line:
+            if re.search(r" workers \[" if "-n2" in options else "^greenbench: .*session", line):
                 break
         time.sleep(moment)
         process.kill()
