@@ -61,6 +61,8 @@ class TaskAnalysis:
     """Cells that are no evidence."""
     without_parts: tuple[Exclusion, ...] = ()
     """Combinations that cannot be compared with parts."""
+    doubts: Mapping[str, tuple[str, ...]] | None = None
+    """Warnings in the records of the newest session, by cell."""
 
     @property
     def energy(self) -> Additivity | None:
@@ -133,6 +135,9 @@ def _task(task: str, known: TaskEvidence | str, keep: float | None) -> TaskAnaly
         if fits.scores is not None:
             choice = choose(energy, fits.scores, keep)
     v0 = known.newest[known.baseline.id].record
+    doubts = {}
+    for name, measured in known.newest.items():
+        doubts[name] = measured.record.doubts
     return TaskAnalysis(
         task=task,
         baseline=known.baseline.id,
@@ -149,6 +154,7 @@ def _task(task: str, known: TaskEvidence | str, keep: float | None) -> TaskAnaly
         unmeasured=fits.unmeasured,
         left_out=known.left_out,
         without_parts=tuple(lacking),
+        doubts=doubts,
     )
 
 

@@ -74,9 +74,9 @@ def _adding(adding: Sequence[CombinedEffect], names: ShortNames, word: str) -> s
     for one in adding:
         texts.append(_joined(one, names))
         ratios.append(_times(one.expected[0]))
-    which = listed(texts, most=4)
-    times = listed(ratios, most=4)
-    return f"the {word}savings of {which} add up within 5 %: {times} times what the parts predict"
+    verb = "adds" if len(adding) == 1 else "add"
+    text = f"{listed(texts, most=4)} {verb} up within 5 %: {listed(ratios, most=4)} times the "
+    return f"{text}{word}energy that the parts predict"
 
 
 def tables(task: TaskAnalysis, names: ShortNames) -> list[AnalysisTable]:
@@ -165,8 +165,8 @@ def _measures(others: Sequence[Additivity], names: ShortNames) -> AnalysisTable:
 
 def _interacting(one: CombinedEffect, names: ShortNames, word: str) -> str:
     expected = one.expected[0]
-    direction = "less" if expected.verdict == WORDS[0] else "more"
-    text = f"{_joined(one, names)} saves {direction} {word}energy than its parts predict: "
+    direction = "more" if expected.verdict == WORDS[0] else "less"
+    text = f"{_joined(one, names)} takes {direction} {word}energy than its parts predict: "
     text += f"{_times(expected)} times that{_where(one)}"
     totals = one.expected[1]
     if totals.verdict == ADDITIVE:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from greenbench.report import additivity, attribution, choice, pairs
 from greenbench.report.layout import print_table
 from greenbench.report.names import ShortNames
+from greenbench.report.texts import listed
 from greenbench.report.texts import markdown as escaped
 from greenbench.report.verdicts import print_lines
+from greenbench.report.warnings import ESTIMATE, NUMBER, REPEATED
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -83,10 +85,29 @@ def notes(task: TaskAnalysis) -> list[str]:
         for exclusion in one.left_out:
             lines.append(f"{exclusion.cell} is left out of {one.measure}: {exclusion.reason}")
         lines += one.warnings
+    lines += _doubts(task)
     lines = list(dict.fromkeys(lines))
     if len(lines) > MOST_WARNINGS:
         hidden = len(lines) - MOST_WARNINGS + 1
         lines = [*lines[: MOST_WARNINGS - 1], f"and {hidden} more, which --json has"]
+    return lines
+
+
+def _doubts(task: TaskAnalysis) -> list[str]:
+    """Return the warnings of the cells' records; those that differ in numbers only are one."""
+    names = _names(task)
+    texts: dict[str, str] = {}
+    cells: dict[str, list[str]] = {}
+    for cell, doubts in (task.doubts or {}).items():
+        for doubt in doubts:
+            pattern = NUMBER.sub("#", REPEATED.sub("", doubt))
+            if not ESTIMATE.match(doubt):  # the line on joules has said it
+                texts.setdefault(pattern, doubt)
+                cells.setdefault(pattern, []).append(names[cell])
+    lines = []
+    for pattern, of_cells in cells.items():
+        which = listed(list(dict.fromkeys(of_cells)))
+        lines.append(f"{which}: {texts[pattern]}")
     return lines
 
 

@@ -83,8 +83,8 @@ def test_the_command_answers_first_within_80_columns(
     monkeypatch.setenv("COLUMNS", "80")
     assert main(["analyse", str(folder)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("On T2 the estimated savings of V5 (V1 + V2) add up within 5 %:")
-    assert "V6 (V1 + V2 + V3) saves less" in " ".join(lines[:5])
+    assert lines[0].startswith("On T2 V5 (V1 + V2) adds up within 5 %: 1.00 (")
+    assert "V6 (V1 + V2 + V3) takes more estimated energy" in " ".join(lines[:5])
     assert max(map(len, lines)) <= 80
 
 
@@ -96,7 +96,7 @@ def test_json_and_markdown_hold_the_same(folder: Path, capsys: pytest.CaptureFix
     assert six["expected"][0]["change"]["low"] > 1.05
     main(["analyse", str(folder), "--markdown"])
     text = capsys.readouterr().out
-    assert text.startswith("## T2\n\nOn T2 the estimated savings")
+    assert text.startswith("## T2\n\nOn T2 V5 (V1 + V2) adds up")
     assert "| V6 | V1 + V2 + V3 |" in text
 
 
@@ -183,6 +183,21 @@ def test_a_null_channel_leaves_a_cell_out_of_that_measure_alone(tmp_path: Path) 
     energy, time = task.additivity[0], task.additivity[2]
     assert energy.left_out[0].reason == "energy of its architecture stage is unknown"
     assert (len(energy.combinations), len(time.combinations)) == (0, 2)
+
+
+def test_warnings_are_at_most_ten_and_each_is_said_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Warnings that differ in numbers only are one line, and the last says how many more."""
+    cells = made.session(MATRIX)
+    for number, cell in enumerate(cells):
+        cell["doubts"] = [f"a neighbour kept {number}.5 cores busy", f"warning {'abcdef'[number]}"]
+        cell["doubts"] += [f"note {'uvwxyz'[number]}"]
+    main(["analyse", str(made.write(tmp_path, cells))])
+    lines = capsys.readouterr().out.splitlines()
+    assert "- T2 V0, T2 V1 and 4 more: a neighbour kept 0.5 cores busy" in lines
+    assert len([line for line in lines if line.startswith("- ")]) == 10
+    assert lines[-1].startswith("- and ")
 
 
 def test_damaged_answers_to_test_rows_are_a_sentence(tmp_path: Path) -> None:
