@@ -4,9 +4,12 @@
     python tools/power_check.py --order off                      # all rounds of a cell in a row
     python tools/power_check.py --layout 20x2 40x3 --noise states drift --sessions 1000
     python tools/power_check.py --against saved                  # compared with an earlier run
+    python tools/power_check.py --against saved --without-v0 --between 0.05 --earlier 3
 
 Joules of a round are lognormal around those of its cell; what the machine does is in the names of
-``NOISES``. No reference kernel sees it. Three things are counted over the sessions of a line:
+``NOISES``. No reference kernel sees it. ``--between`` is the standard deviation by which sessions
+differ as a whole, beyond that, and ``--earlier`` the number of further sessions of the saved run's
+code, by which greenbench may estimate it. Three things are counted over the sessions of a line:
 
 - false alarms: nothing changed, and with ``energy <= 1.0*REFERENCE`` some cell is REGRESSED;
 - wrong PASS: one cell takes 10 % more, and passes ``energy <= 1.05*REFERENCE``;
@@ -49,6 +52,8 @@ def main() -> None:
         for layout in options.layout:
             cells, blocks = map(int, layout.split("x"))
             world = World(name, cells, blocks, options.order, options.seed)
+            world.between, world.earlier = options.between, options.earlier
+            world.with_v0 = not options.without_v0
             print(line(world, options.sessions, options.against), flush=True)
 
 
@@ -63,6 +68,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--against", choices=("V0", "saved"), default="V0")
     parser.add_argument("--sessions", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--without-v0", action="store_true")
+    parser.add_argument("--between", type=float, default=0.0)
+    parser.add_argument("--earlier", type=int, default=0)
     return parser.parse_args()
 
 
@@ -70,6 +78,7 @@ def line(world: World, sessions: int, against: str) -> str:
     """Return a line of the table: how often each thing happened."""
     alarms = passed = found = found_beyond = 0
     for _ in range(sessions):
+        world.renew()
         alarms += any(v.outcome == "REGRESSED" for v in world.verdicts(1.0, against, change=1.0))
         (strict,) = world.of_changed(world.verdicts(1.0, against, change=CHANGE))
         (lax,) = world.of_changed(world.verdicts(1.05, against, change=CHANGE))
@@ -164,6 +173,8 @@ class World:
     def __init__(self, noise: str, cells: int, blocks: int, order: str, seed: int) -> None:
         """Keep what a session looks like."""
         self.noise, self.cells, self.blocks = noise, cells, blocks
+        self.between, self.earlier, self.with_v0 = 0.0, 0, True
+        self._earlier_sessions: list[dict[str, Measured]] = []
         self._names = [f"T2-V{number}_cell" for number in range(cells)]
         self._changed = self._names[cells // 2]
         self._in_blocks = order != "off"
@@ -173,29 +184,44 @@ class World:
             self._order = [(name, block) for name in self._names for block in range(blocks)]
         self._random = np.random.default_rng(seed)
 
+    def renew(self) -> None:
+        """Draw the earlier sessions of the saved run's code anew."""
+        self._earlier_sessions = [self._session(1.0, "base") for _ in range(self.earlier)]
+
     def of_changed(self, verdicts: list[Verdict]) -> list[Verdict]:
         """Return the verdict on the cell that was changed."""
         return [verdict for verdict in verdicts if verdict.cell == self._changed]
 
     def verdicts(self, factor: float, against: str, *, change: float) -> list[Verdict]:
         """Return the verdicts on one session, compared with another one or with its own V0."""
-        saved = self._session(1.0) if against == "saved" else None
+        saved = self._session(1.0, code="base") if against == "saved" else None
         gate = parse(f"energy <= {factor}*{against}")
-        return judge(gate, self._session(change), References(saved=saved, saved_name="simulated"))
+        earlier = self._earlier_sessions
+        references = References(
+            saved=saved,
+            saved_name="simulated",
+            sessions=lambda name: [session[name] for session in earlier],
+        )
+        cells = self._session(change)
+        if not self.with_v0:
+            cells.pop(self._names[0])
+        return judge(gate, cells, references)
 
-    def _session(self, change: float) -> dict[str, Measured]:
+    def _session(self, change: float, code: str = "head") -> dict[str, Measured]:
         noise = NOISES[self.noise](self._random, len(self._order))
+        whole = self.between * self._random.normal() if self.between else 0.0
         scales = dict.fromkeys(self._names, 1.0)
         if self.noise == "unequal":
             scales = {name: self._random.lognormal(0, 0.6) for name in self._names}
         rounds: dict[str, list[dict[str, Any]]] = {name: [] for name in self._names}
         for position, (name, block) in enumerate(self._order):
             factor = change if name == self._changed else 1.0
-            joules = 100 * factor * float(np.exp(scales[name] * noise[position]))
+            joules = 100 * factor * float(np.exp(whole + scales[name] * noise[position]))
             place = {"block": block, "position": position} if self._in_blocks else {}
             rounds[name].append({**one_round(block, joules), **place})
         # one header object a session: cells of different objects are of different sessions
-        header = RunHeader(profile="simulated", environment={"device": "cpu"})
+        environment = {"device": "cpu", "git": {"commit": code}}
+        header = RunHeader(profile="simulated", environment=environment)
         cells = {}
         for name in self._names:
             record = CellRecord.of(cell_record(name, rounds[name]))

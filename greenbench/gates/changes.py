@@ -17,7 +17,7 @@ from greenbench.gates.references import References
 from greenbench.results.reading import BASELINE, is_baseline
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from greenbench.gates.expression import Form
     from greenbench.gates.verdict import Measured, Verdict
@@ -76,14 +76,21 @@ def changes(
     cells: Sequence[Measured],
     baseline: Measured | None = None,
     allow: Collection[str] = (),
+    sessions: Mapping[str, Sequence[Measured]] | None = None,
 ) -> dict[str, Change | NoChange]:
     """Return, by id, how ``metric`` of each cell of ``task`` differs from V0's, but for V0 itself.
 
     V0 is found among ``cells``; ``baseline`` is one of an earlier session for runs without it.
-    ``allow`` names differences to compare in spite of, as ``--green-allow`` does.
+    ``allow`` names differences to compare in spite of, as ``--green-allow`` does, and ``sessions``
+    holds the cells of earlier sessions by id, which show how sessions differ.
     """
     of_task = {cell.id: cell for cell in cells if cell.record.task == task}
-    against = References(earlier=lambda _name, _cell: baseline, allow=allow)
+    known = sessions or {}
+    against = References(
+        earlier=lambda _name, _cell: baseline,
+        sessions=lambda name: known.get(name, ()),
+        allow=allow,
+    )
     upper = judge(_gate(metric, task, "<="), of_task, against)
     lower: list[Verdict] = []
     if METRICS[metric].kind != "quality":

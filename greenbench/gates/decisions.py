@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from greenbench.gates import dependence
+from greenbench.gates.between_sessions import widened
 from greenbench.gates.expression import SAVED
 from greenbench.gates.margins import WORTH, bounds, chance
 from greenbench.gates.rounds_needed import MOST, POWER, machine_decides, rounds_needed, rounds_worth
@@ -15,6 +16,7 @@ from greenbench.stats import student
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from greenbench.gates.between_sessions import SessionGap
     from greenbench.gates.expression import Gate
     from greenbench.gates.interleaved import CellPair
     from greenbench.gates.verdict import Estimate, Verdict
@@ -31,6 +33,8 @@ class OpenCell:
     estimate: Estimate
     pair: CellPair | None = None
     """The cell and its reference, if both were measured round by round."""
+    gap: SessionGap | None = None
+    """What lies between their two sessions; None in one session, and where V0 is the control."""
 
 
 def decide(gate: Gate, open_cells: Sequence[OpenCell], *, same_cells: bool) -> list[Verdict]:
@@ -42,6 +46,9 @@ def decide(gate: Gate, open_cells: Sequence[OpenCell], *, same_cells: bool) -> l
     unchanged = same_cells and gate.reference == SAVED and gate.form == "ratio"
     uncorrected = [open_cell.estimate for open_cell in open_cells]
     estimates = dependence.corrected(uncorrected, unchanged=unchanged)
+    for place, cell in enumerate(open_cells):
+        if cell.gap is not None:
+            estimates[place] = widened(estimates[place], cell.gap, len(open_cells))
     chances = student.holm([chance(estimate) for estimate in estimates])
     verdicts = []
     for open_cell, estimate, p in zip(open_cells, estimates, chances, strict=True):
@@ -64,7 +71,7 @@ def _with_change(verdict: Verdict, estimate: Estimate) -> Verdict:
 
 def _decide(gate: Gate, verdict: Verdict, estimate: Estimate, cells: int) -> Verdict:
     """Return ``verdict`` with its outcome; it is about one of ``cells`` of a gate."""
-    if not estimate.above and not estimate.below:
+    if not estimate.above and not estimate.below and not estimate.unknown:
         return replace(verdict, outcome="PASS" if _meets(gate, estimate.margin) else "REGRESSED")
     low, high = bounds(estimate)
     if low >= 0:
@@ -72,6 +79,11 @@ def _decide(gate: Gate, verdict: Verdict, estimate: Estimate, cells: int) -> Ver
     significant = verdict.p is not None and verdict.p <= ALPHA
     if high < 0 and significant:
         return replace(verdict, outcome="REGRESSED")
+    if estimate.unknown and abs(estimate.margin) <= estimate.unknown:
+        return replace(verdict, reason=estimate.open_because)
+    # Beyond the bound the rest is as if the bound had been used up.
+    sure = math.copysign(abs(estimate.margin) - estimate.unknown, estimate.margin)
+    estimate = replace(estimate, margin=sure, unknown=0.0)
     if high < 0:
         reason = f"significant by itself, but not after Holm's correction over {cells} cells"
     else:

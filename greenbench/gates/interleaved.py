@@ -102,7 +102,7 @@ def block_estimates(
         estimates |= _within(gate, of_reference)
     for task, of_task in between.items():
         ours, theirs = _control(gate, task, cells), _control(gate, task, saved or {})
-        if ours and theirs and _is_control(gate, ours, theirs):
+        if ours and theirs and not _fault(gate, ours, theirs):
             estimates |= _between(gate, of_task, ours, theirs)
     return estimates
 
@@ -116,18 +116,41 @@ def _control(gate: Gate, task: str, cells: Mapping[str, Measured]) -> Side | Non
     return None
 
 
-def _is_control(gate: Gate, ours: Side, theirs: Side) -> bool:
-    """Whether V0 took about the same in both runs, as the same code does on the same machine.
+def why_no_control(
+    gate: Gate, pair: CellPair, cells: Mapping[str, Measured], saved: Mapping[str, Measured]
+) -> str:
+    """Say why V0 is no control of a cell and its reference, which lie in two sessions."""
+    record = pair.here.cell.record
+    if pair.there.cell.id != pair.here.cell.id:
+        return "the two were measured in different sessions"
+    if not record.variant:
+        return "a plain function has no V0 beside it"
+    if is_baseline(record.variant):
+        return "V0 has no control but itself"
+    if gate.form != "ratio":
+        return "V0 is a control of ratios alone"
+    ours, theirs = _control(gate, record.task, cells), _control(gate, record.task, saved)
+    if ours is None or theirs is None:
+        where = "the compared run" if ours else "this run"
+        return f"without V0 in {where if ours or theirs else 'either run'}"
+    return _fault(gate, ours, theirs) or "without two blocks that V0 and it share in each run"
 
-    Joules of other channels, and rounds without a logarithm, are not comparable.
+
+def _fault(gate: Gate, ours: Side, theirs: Side) -> str:
+    """Say why V0 is no control of two runs; empty if it is.
+
+    It is if it took about the same in both, as the same code does on the same machine. Joules of
+    other channels, and rounds without a logarithm, are not comparable.
     """
     energy = gate.about.kind == "energy"
     if energy and scope(gate, ours.cell.record) != scope(gate, theirs.cell.record):
-        return False
+        return "V0's joules are of other channels or sources in the compared run"
     if min(*ours.readings.values.values(), *theirs.readings.values.values()) <= 0:
-        return False
-    here, there = ours.readings.mean, theirs.readings.mean
-    return abs(math.log(here / there)) <= math.log1p(STATES)
+        return "V0 has rounds that are not above zero"
+    ratio = ours.readings.mean / theirs.readings.mean
+    if abs(math.log(ratio)) > math.log1p(STATES):
+        return f"V0 itself is {ratio:.2f} times what it was, and so no control"
+    return ""
 
 
 def _within(gate: Gate, pairs: Sequence[CellPair]) -> dict[str, Estimate]:

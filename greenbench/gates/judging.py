@@ -14,10 +14,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from greenbench.gates import decisions, margins, score_margins
+from greenbench.gates.between_sessions import gap
 from greenbench.gates.comparability import refusal
 from greenbench.gates.decisions import OpenCell
 from greenbench.gates.expression import SAVED
-from greenbench.gates.interleaved import CellPair, Side, block_estimates
+from greenbench.gates.interleaved import CellPair, Side, block_estimates, why_no_control
 from greenbench.gates.metrics import Readings, observed
 from greenbench.gates.references import display_name, is_named, reference_of
 from greenbench.gates.verdict import Verdict, judged
@@ -25,6 +26,7 @@ from greenbench.gates.verdict import Verdict, judged
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from greenbench.gates.between_sessions import SessionGap
     from greenbench.gates.expression import Gate
     from greenbench.gates.references import References
     from greenbench.gates.verdict import Estimate, Measured, Outcome
@@ -71,9 +73,23 @@ def _in_blocks(
     estimates = block_estimates(gate, pairs, cells, references.saved)
     in_blocks = []
     for cell in open_cells:
-        estimate = estimates.get(cell.verdict.cell)
-        in_blocks.append(cell if estimate is None else replace(cell, estimate=estimate))
+        if cell.verdict.cell in estimates:
+            in_blocks.append(replace(cell, estimate=estimates[cell.verdict.cell]))
+        else:
+            in_blocks.append(replace(cell, gap=_gap(gate, cell.pair, cells, references)))
     return in_blocks
+
+
+def _gap(
+    gate: Gate, pair: CellPair | None, cells: Mapping[str, Measured], references: References
+) -> SessionGap | None:
+    """Return what lies between two sessions; None in one, and for what no machine changes."""
+    if pair is None or pair.same_session or references.in_turns:
+        return None
+    if gate.about.kind not in {"energy", "time"}:
+        return None
+    why = why_no_control(gate, pair, cells, references.saved or {})
+    return gap(gate, pair, why, references.sessions(pair.here.cell.id), references.allow)
 
 
 def _missing(gate: Gate, cells: Mapping[str, Measured], references: References) -> list[Verdict]:

@@ -262,11 +262,12 @@ def chance(estimate: Estimate) -> float:
 
     By Student's t, or by the normal distribution for infinitely many degrees of freedom.
     """
+    largest = estimate.margin + estimate.unknown
     if not estimate.above:
-        return 1.0 if estimate.margin >= 0 else 0.0
+        return 1.0 if largest >= 0 else 0.0
     if math.isinf(estimate.above):
         return 0.5
-    ratio = estimate.margin / estimate.above
+    ratio = largest / estimate.above
     if math.isinf(estimate.freedom):
         return statistics.NormalDist().cdf(ratio)
     from scipy.special import stdtr
@@ -278,6 +279,6 @@ def bounds(estimate: Estimate) -> tuple[float, float]:
     """Return the 95 % confidence interval of the margin."""
     factor = quantile(estimate.freedom)
     return (
-        estimate.margin - factor * estimate.below,
-        estimate.margin + factor * estimate.above,
+        estimate.margin - factor * estimate.below - estimate.unknown,
+        estimate.margin + factor * estimate.above + estimate.unknown,
     )

@@ -11,7 +11,7 @@ from greenbench.gates.metrics import observed
 from greenbench.gates.verdict import Verdict, judged
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from greenbench.gates.expression import Gate
     from greenbench.gates.verdict import Measured
@@ -32,6 +32,10 @@ class References:
     """Ids of cells of the compared run that this one should have and lacks, and why."""
     allow: Collection[str] = ()
     """Differences that are allowed."""
+    sessions: Callable[[str], Sequence[Measured]] = lambda _cell_id: ()
+    """Returns a cell, by its id, as all known sessions measured it."""
+    in_turns: bool = False
+    """Whether ``saved`` was measured in turns with this run: the blocks have what sessions add."""
     same_cells: bool = True
     """Whether ``saved`` has earlier runs of the same cells, most of which should come out alike."""
 

@@ -19,7 +19,7 @@ from greenbench.results.json_files import read_json
 from greenbench.results.reading import CellRecord, RunHeader, RunRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
 
@@ -33,6 +33,8 @@ class Run:
     """Whether it failed a gate: such a run is not chosen as a baseline by itself."""
     tests: Mapping[str, str] = field(default_factory=dict)
     """Node ids of the tests that measured its cells, where they are known."""
+    older: Sequence[Measured] = ()
+    """Cells of a folder's other sessions, which newer ones took the place of."""
 
 
 def read(path: Path, *, as_baseline: bool = True) -> Run:
@@ -172,7 +174,14 @@ def _folder(path: Path, *, as_baseline: bool) -> Run:
     now = _now()  # a file dated after it is never the newest
     chosen = passed if as_baseline and passed else found
     runs = sorted(chosen, key=lambda run: (run.header.started <= now, run.header.started))
-    return Run(name=str(path), cells=_by_id(runs, str(path)), failed=not passed)
+    cells = _by_id(runs, str(path))
+    older = []
+    for run in found:
+        for measured in measured_of(run, str(path)):
+            newest = cells.get(measured.id)
+            if newest is None or newest.record is not measured.record:
+                older.append(measured)
+    return Run(name=str(path), cells=cells, failed=not passed, older=older)
 
 
 def saved(fields: Fields) -> Run:
@@ -229,6 +238,27 @@ def _by_id(runs: list[RunRecord], origin: str) -> dict[str, Measured]:
     """Return the cells of all runs by id; a later run's cell replaces an earlier one's."""
     cells = {}
     for run in runs:
-        for record in run.cells:
-            cells[record.id] = Measured(record=record, header=run.header, origin=origin)
+        for measured in measured_of(run, origin):
+            cells[measured.id] = measured
     return cells
+
+
+def measured_of(run: RunRecord, origin: str) -> list[Measured]:
+    """Return the cells of a results file with the circumstances they were measured in."""
+    return [Measured(record=r, header=run.header, origin=origin) for r in run.cells]
+
+
+def cells_by_id(earlier: Iterable[RunRecord], origin: str) -> dict[str, list[Measured]]:
+    """Return the cells of all runs by id."""
+    cells: list[Measured] = []
+    for run in earlier:
+        cells += measured_of(run, origin)
+    return by_id(cells)
+
+
+def by_id(cells: Iterable[Measured]) -> dict[str, list[Measured]]:
+    """Return cells of any sessions by id."""
+    of_id: dict[str, list[Measured]] = {}
+    for cell in cells:
+        of_id.setdefault(cell.id, []).append(cell)
+    return of_id

@@ -71,6 +71,10 @@ class Estimate:
     """The part of the uncertainty that more rounds do not reduce."""
     machine: str = ""
     """What shows that the machine changed between two sessions, in a few words."""
+    unknown: float = 0.0
+    """By how much the margin may be off at most for a cause whose distribution is unknown."""
+    open_because: str = ""
+    """Why it is unknown, and what would help."""
     how: str = ""
     """The method, in a few words."""
 

@@ -43,6 +43,8 @@ class Judgement:
         records = self._summary.records
         self._summary.verdicts = self.verdicts()
         self._summary.earlier = self._gatekeeper.baselines(records)
+        if self._summary.earlier:
+            self._summary.sessions = self._gatekeeper.sessions
         self._summary.notes += tuple(self._gatekeeper.notes)
         if not self._gatekeeper.gates:
             return

@@ -83,11 +83,15 @@ class TaskComparison:
 
 
 def compare(
-    cells: Sequence[Measured], earlier: Sequence[Measured] = (), allow: Collection[str] = ()
+    cells: Sequence[Measured],
+    earlier: Sequence[Measured] = (),
+    allow: Collection[str] = (),
+    sessions: Mapping[str, Sequence[Measured]] | None = None,
 ) -> list[TaskComparison]:
     """Return the comparison of each task that has cells.
 
-    ``earlier`` holds V0 of earlier sessions, ``allow`` differences to compare in spite of.
+    ``earlier`` holds V0 of earlier sessions, ``allow`` differences to compare in spite of, and
+    ``sessions`` the cells of earlier sessions by id, which show how sessions differ.
     """
     by_task: dict[str, list[Measured]] = {}
     for cell in cells:
@@ -95,7 +99,7 @@ def compare(
             by_task.setdefault(cell.record.task, []).append(cell)
     comparisons = []
     for task, of_task in by_task.items():
-        comparisons.append(_compared(task, of_task, _of_task(task, earlier), allow))
+        comparisons.append(_compared(task, of_task, _of_task(task, earlier), allow, sessions or {}))
     return comparisons
 
 
@@ -107,7 +111,11 @@ def _of_task(task: str, cells: Sequence[Measured]) -> Measured | None:
 
 
 def _compared(
-    task: str, cells: Sequence[Measured], earlier: Measured | None, allow: Collection[str]
+    task: str,
+    cells: Sequence[Measured],
+    earlier: Measured | None,
+    allow: Collection[str],
+    sessions: Mapping[str, Sequence[Measured]],
 ) -> TaskComparison:
     records = tuple(cell.record for cell in cells)
     baseline = _baseline(records)
@@ -118,8 +126,8 @@ def _compared(
         task=task,
         score=score,
         cells=records,
-        energy=changes("energy", task, cells, earlier, allow),
-        time=changes("time", task, cells, earlier, allow),
+        energy=changes("energy", task, cells, earlier, allow, sessions),
+        time=changes("time", task, cells, earlier, allow, sessions),
         quality=changes(score, task, cells, earlier, allow),
         baseline=baseline,
     )

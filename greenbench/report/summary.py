@@ -28,7 +28,7 @@ from greenbench.report.names import ShortNames
 from greenbench.report.texts import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from pytest import TerminalReporter  # noqa: PT013
@@ -48,8 +48,7 @@ class Summary:
 
         ``verbose`` prints every warning, and how rounds and answers differ.
         """
-        self._root = root
-        self._verbose = verbose
+        self._root, self._verbose = root, verbose
         self.records: list[CellRecord] = []
         self.problems: list[str] = []
         """What fails the session besides tests and gates."""
@@ -58,6 +57,8 @@ class Summary:
         self.verdicts: list[Verdict] = []
         self.earlier: list[Measured] = []
         """V0 of earlier sessions, for tasks that this one measured without V0."""
+        self.sessions: Mapping[str, Sequence[Measured]] = {}
+        """Where there is one, the cells of all earlier sessions by id."""
 
     def show(
         self,
@@ -81,7 +82,7 @@ class Summary:
         terminal.section("greenbench", sep="=")
         console = console_of(terminal)
         names = ShortNames([*self._ids, *selected])
-        comparisons = compare(measured, self.earlier, allow)
+        comparisons = compare(measured, self.earlier, allow, self.sessions)
         self._show_answer(console, comparisons, names)
         self._show_tables(console, comparisons, names)
         self._show_verdicts(console)

@@ -95,7 +95,8 @@ def compare(
     others = [runs.read(path, as_baseline=False) for path in further]
     pairs = [_pair(baseline, other) for other in others]
     rules = rules_for([run.cells for run in (baseline, *others)])
-    return [_compared(pair, rules) for pair in pairs]
+    sessions = _sessions(baseline, *others)
+    return [_compared(pair, rules, sessions) for pair in pairs]
 
 
 def _alone(
@@ -108,7 +109,15 @@ def _alone(
         return _compared_sides(sides, rules_for(sides.cells))
     run = runs.of_contents(contents, path, as_baseline=False)
     pair = _with_own_baseline(run)
-    return _compared(pair, rules_for([run.cells]))
+    return _compared(pair, rules_for([run.cells]), _sessions(run))
+
+
+def _sessions(*given: Run) -> dict[str, list[Measured]]:
+    """Return the cells of all sessions that are given, older ones of a folder included, by id."""
+    cells: list[Measured] = []
+    for run in given:
+        cells += [*run.cells.values(), *run.older]
+    return runs.by_id(cells)
 
 
 # --- what is compared with what -------------------------------------------------------------------
@@ -187,7 +196,11 @@ def _one_a_task(cells: Sequence[Measured], name: str) -> dict[str, Measured]:
 # --- the verdicts ---------------------------------------------------------------------------------
 
 
-def _compared(pair: RunPair, rules: Rules) -> Comparison:
+def _compared(
+    pair: RunPair, rules: Rules, sessions: Mapping[str, Sequence[Measured]]
+) -> Comparison:
+    """Judge a pair; ``sessions`` holds the cells of every known session by id."""
+
     def baseline_cell(reference: str, cell: Measured) -> Measured | None:
         """Return the baseline's cell, if a gate's reference names its variant."""
         saved = pair.saved.get(cell.id)
@@ -197,6 +210,7 @@ def _compared(pair: RunPair, rules: Rules) -> Comparison:
         saved=pair.saved,
         saved_name=pair.baseline,
         earlier=baseline_cell,
+        sessions=lambda name: sessions.get(name, ()),
         gone=pair.gone,
         allow=rules.allow,
         same_cells=pair.same_cells,

@@ -21,7 +21,7 @@ from greenbench.run import saved_run
 from greenbench.tasks import TASKS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from greenbench.gates.expression import Gate
     from greenbench.gates.runs import Run
@@ -116,6 +116,7 @@ class Gatekeeper:
             saved=saved.cells if saved else None,
             saved_name=Path(saved.name).name if saved else "",
             earlier=self.earlier,
+            sessions=lambda name: self.sessions.get(name, ()),
             expected=[*(cell.id for cell in self._session.selected), *self._selection.functions],
             gone=self._gone(saved, measured) if saved else {},
             allow=self._session.settings.allow,
@@ -135,6 +136,11 @@ class Gatekeeper:
         own = self._header.session_id
         return [run for run in found if run.header.session_id != own]
 
+    @functools.cached_property
+    def sessions(self) -> dict[str, list[Measured]]:
+        """The cells of the results folder's sessions but this one, by id."""
+        return runs.cells_by_id(self._earlier_runs, self._session.settings.results.name)
+
     def baselines(self, records: Sequence[CellRecord]) -> list[Measured]:
         """Return V0 of an earlier session for each task of this one that ran without it."""
         found = [self.earlier(BASELINE, cell) for cell in self.measured(without_v0(records))]
@@ -143,12 +149,7 @@ class Gatekeeper:
     def _gone(self, saved: Run, measured: Mapping[str, Measured]) -> dict[str, str]:
         """Return the cells of the compared run that this one lacks; note unselected ones."""
         matrix = {cell.id for cell in matrix_cells(self._session)}
-        left_out = set()
-        for name, cell in saved.cells.items():
-            is_removed = bool(matrix and cell.record.variant and name not in matrix)
-            if not is_removed and self._selection.leaves_out(name, saved.tests.get(name)):
-                left_out.add(name)
-        parts = saved_run.left_out(saved, measured, left_out)
+        parts = saved_run.left_out(saved, measured, _left_out(saved, matrix, self._selection))
         if parts.unselected:
             names = f"{', '.join(parts.unselected)} of {Path(saved.name).name}"
             self.notes.append(f"not selected, and so not judged: {names}")
@@ -159,6 +160,16 @@ class Gatekeeper:
         """Whether a verdict fails the session."""
         strict = "inconclusive" in self._session.settings.strict
         return any_fails(self._verdicts or (), strict=strict)
+
+
+def _left_out(saved: Run, matrix: Collection[str], selection: ChosenTests) -> set[str]:
+    """Return the compared run's cells that a person left out of this one."""
+    left_out = set()
+    for name, cell in saved.cells.items():
+        is_removed = bool(matrix and cell.record.variant and name not in matrix)
+        if not is_removed and selection.leaves_out(name, saved.tests.get(name)):
+            left_out.add(name)
+    return left_out
 
 
 def matrix_cells(session: Session) -> list[Cell]:

@@ -38,6 +38,7 @@ def verdicts_on(
         saved_name=base_name,
         gone={name: reason for name in base if name not in head},
         allow=allow,
+        in_turns=True,
         same_cells=False,  # blocks leave no scatter of sessions to be estimated from other cells
     )
     verdicts = []
