@@ -94,10 +94,8 @@ def evidence(
     """
     number, reference = _reference(task, sessions)
     if reference is None:
-        return (
-            f"no session has a sound V0 whose rounds ran in blocks; pytest bench -k {task} "
-            "--green-rounds 5 measures one"
-        )
+        remedy = f"pytest bench -k {task} --green-rounds 5 measures one"
+        return f"{_without_reference(task, sessions)}; {remedy}"
     gathered = _Gathered()
     for at, session in reversed(list(enumerate(sessions))):
         for measured in session.cells.values():
@@ -174,6 +172,15 @@ def _reference(task: str, sessions: Sequence[AnalysedSession]) -> tuple[int, Mea
             if record.task == task and is_baseline(record.variant) and not _unsound(measured):
                 return number, measured
     return -1, None
+
+
+def _without_reference(task: str, sessions: Sequence[AnalysedSession]) -> str:
+    """Say that there is no V0, or why the newest one is no evidence."""
+    for session in reversed(sessions):
+        for measured in session.cells.values():
+            if measured.record.task == task and is_baseline(measured.record.variant):
+                return f"its V0 is no evidence ({_unsound(measured)})"
+    return "no session has V0"
 
 
 def _flaw(

@@ -266,7 +266,12 @@ def test_rounds_in_a_row_are_refused(tmp_path: Path) -> None:
     for cell in cells:
         for one_round in cell["rounds"]:
             one_round["block"] = None
-    assert "has a sound V0 whose rounds ran in blocks" in analysed(tmp_path, cells).refusal
+    assert analysed(tmp_path, cells).refusal == (
+        "its V0 is no evidence (its rounds did not run in blocks (--green-interleave off)); pytest "
+        "bench -k T2 --green-rounds 5 measures one"
+    )
+    (tmp_path / "V0_baseline_20260101T000000Z.json").unlink()
+    assert greenbench.analyse(tmp_path).tasks[0].refusal.startswith("no session has V0; pytest")
 
 
 def test_intervals_of_two_cells_are_those_of_the_paired_t() -> None:
