@@ -74,6 +74,7 @@ CALLS: tuple[tuple[str, ...], ...] = (
     ("new", "V11_x", "--set", "system.cpu_threads=1", "--title", "Eleven"),
     ("compare", "run.json", "run.json", "--gate", "energy <= 1.05*saved", "--json"),
     ("compare", "run.json", "--allow", "host,new", "--strict", "--markdown"),
+    ("analyse", "run.json", "--task", "T2", "--keep", "0.02", "--markdown"),
     ("restore",),
     ("sweep-power", "T2-V9_none", "--knobs", "gpu_power_fraction", "--fractions", "0.9,0.5"),
     ("sweep-power", "T2-V9_none", "--green-size", "T2=train:24", "--green-gpus", "none"),

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import math
 from typing import TYPE_CHECKING, Any
 
+from analysis import made
 from fuzz.contract import Reader, refusals
 from fuzz.mutations import TEXTS, Decisions, Tree, decided, json_files
 from gates.made import HEADER, one_round, raw_cell
+from rich.console import Console
 
+from greenbench.analysis.analyse import analyse
 from greenbench.gates.expression import METRICS, OPERATORS, STAGES, parse
+from greenbench.report import analysis as analysis_report
+from greenbench.results.record import builtin
 from greenbench.results.unfinished import saved_sessions
 from greenbench.run.compare import compare
 from greenbench.run.conditions import changed
@@ -162,6 +168,41 @@ def open_job(folder: Path) -> Iterator[Callable[[bytes], None]]:
 JOB_FILE = Reader(name="job file", inputs=json_files(job()), open=open_job)
 RESULTS_FILE = reader_of_runs("results file", RESULTS)
 SAVED = reader_of_runs("saved run", SAVED_RUN)
+
+
+def analysed_run() -> Tree:
+    """Return a saved run of V0, two variants and their combination, in two blocks."""
+    base = made.BASE
+    means = {
+        "V0_baseline": ((), base),
+        "V1_data": (("data",), base),
+        "V2_training": (("training",), base),
+        "V5_data_training": (("data", "training"), base),
+    }
+    benchmarks = []
+    for record in made.session(means, blocks=2, noise=0.02, right=dict.fromkeys(means, 90)):
+        benchmarks.append({"extra_info": {"greenbench": record}})
+    return {"benchmarks": benchmarks, "greenbench": {**HEADER, "session": SESSION}}
+
+
+@contextlib.contextmanager
+def open_analysis(folder: Path) -> Iterator[Callable[[bytes], None]]:
+    """Analyse a damaged run of variants and their combination, and print it."""
+    file = folder / "run.json"
+    console = Console(file=io.StringIO(), width=80)
+
+    def read(raw: bytes) -> None:
+        file.write_bytes(raw)
+        with refusals(file.name):
+            found = analyse(file)
+            text = json.dumps(builtin(found))
+            json.loads(text, parse_constant=refuse_constant)
+            analysis_report.show(console, found)
+
+    yield read
+
+
+ANALYSED = Reader(name="analysed run", inputs=json_files(analysed_run()), open=open_analysis)
 
 
 @contextlib.contextmanager
