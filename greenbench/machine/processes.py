@@ -22,6 +22,8 @@ import psutil
 SET_SUBREAPER = 36
 """``PR_SET_CHILD_SUBREAPER`` of linux/prctl.h, since Linux 3.4."""
 GET_SUBREAPER = 37
+START_FIELD = 19
+"""Of ``/proc/PID/stat``, counted from 0 behind the name, which may hold spaces."""
 
 
 class Adoption:
@@ -64,6 +66,20 @@ def _prctl(option: int, argument: object) -> int:
     """Call prctl(2) and return its answer; -1 on a system that has no such call."""
     prctl = getattr(ctypes.CDLL(None), "prctl", None)
     return -1 if prctl is None else int(prctl(option, argument, 0, 0, 0))
+
+
+def since_boot_s(pid: int) -> float | None:
+    """Return when a process started, in seconds since the boot; None if there is no such process.
+
+    Other than the time of day it does not change when the clock is set (proc_pid_stat(5),
+    ``starttime``).
+    """
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text("utf-8", "surrogateescape")
+    except OSError:
+        return None
+    behind_the_name = text.rpartition(")")[2].split()
+    return int(behind_the_name[START_FIELD]) / os.sysconf("SC_CLK_TCK")
 
 
 def forgetful() -> tuple[int, ...]:

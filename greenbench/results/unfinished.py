@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import psutil
 
 from greenbench.errors import UsageError
+from greenbench.machine.control.journal import boot_id
+from greenbench.machine.processes import since_boot_s
 from greenbench.results.fields import Fields
 from greenbench.results.json_files import read_json
 from greenbench.results.loading import parsed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from greenbench.results.record import Json
 
 SAME_START_S = 1.0
-"""Two readings of when a process started differ by less, also after the clock was set."""
+"""Two readings of when a process started, in the time of day, differ by less."""
+TICK_S = 0.005
+"""Half of what the kernel's clock ticks by: both readings are exact."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,16 +63,39 @@ class SavedSession:
         pid = process.get("pid")
         if pid in (None, os.getpid()):  # a process may run several sessions, one after the other
             return None
-        try:
-            started = psutil.Process(pid).create_time()
-        except (psutil.Error, ValueError):  # it has ended, or can be none
-            return None
-        return int(pid) if abs(started - process["started_s"]) < SAME_START_S else None
+        return int(pid) if _runs(process) else None
+
+
+def _runs(process: Json) -> bool:
+    """Whether the process of a session, as its files state it, has not ended."""
+    pid: int = process["pid"]
+    stated: float | None = process.get("since_boot_s")
+    if stated is not None:
+        started = since_boot_s(pid) if process.get("boot") == boot_id() else None
+        return started is not None and abs(started - stated) < TICK_S
+    # As earlier versions stated it: a clock that was set since makes it another process.
+    earlier: float = process["started_s"]
+    try:
+        return abs(psutil.Process(pid).create_time() - earlier) < SAME_START_S
+    except (psutil.Error, ValueError):  # it has ended, or can be none
+        return False
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Let no other process do the same in ``folder`` meanwhile, where its file system has locks."""
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):  # it lacks the folder, or locks
+            handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            stack.callback(os.close, handle)
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
 
 
 def saved_sessions(folder: Path) -> list[SavedSession]:
     """Return the sessions that can be continued or came to their end, oldest first.
 
+    Those that are dated in the future, as the clock was set back since, count as the oldest.
     Files that are damaged, and those of versions that did not record conditions, are passed over.
     Raises UsageError if the folder cannot be listed.
     """
@@ -87,7 +117,8 @@ def saved_sessions(folder: Path) -> list[SavedSession]:
     for name, own in files.items():
         started = next(iter(own.values()))["session"]["started"]
         sessions.append(SavedSession(id=name, started=started, files=own))
-    return sorted(sessions, key=lambda session: session.started)
+    now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return sorted(sessions, key=lambda session: (session.started <= now, session.started))
 
 
 def _file(path: Path) -> Json | None:
@@ -120,5 +151,7 @@ def _states_conditions(session: Fields) -> bool:
     process = session.fields("process")
     if process.whole():
         process.integer("pid")
+        process.text("boot", "")
+        process.number("since_boot_s")
         return process.number("started_s") is not None
     return True

@@ -15,7 +15,7 @@ from greenbench.report.cost import plural
 from greenbench.results.fields import Fields
 from greenbench.results.reading import CellRecord
 from greenbench.results.record import Json, builtin, cell_record
-from greenbench.results.unfinished import SavedSession, saved_sessions
+from greenbench.results.unfinished import SavedSession, locked, saved_sessions
 from greenbench.run.cell_result import CellInputs, summarise
 from greenbench.run.conditions import changed
 from greenbench.run.reference_kernel import KernelRun, KernelRuns
@@ -67,14 +67,14 @@ def resume(session: Session) -> TakenOver:
 
     Raises UsageError if it still runs, or if it was measured under other conditions.
     """
+    with locked(session.settings.results):  # of two sessions one takes what died
+        return _taken_over(session)
+
+
+def _taken_over(session: Session) -> TakenOver:
     saved, text = _choose(session)
     if saved is None:
         return TakenOver(text=text)
-    if saved.running_as is not None:
-        raise UsageError(
-            f"--green-resume: {_named(saved)} still runs, as process {saved.running_as}; wait for "
-            f"it, end it, or {ANEW}"
-        )
     records = _in_order(session.selected, saved.files.values())
     _refuse_changed_inputs(session, records)
     with session.memory.opened():  # workers go on from it
@@ -97,27 +97,34 @@ def _in_order(cells: Sequence[Cell], files: Iterable[Json]) -> list[Json]:
 
 
 def _choose(session: Session) -> tuple[SavedSession | None, str]:
-    """Return the newest unfinished session that fits, or why there is none.
+    """Return the newest session that died and fits, or why there is none.
 
     Raises UsageError if the newest session of all is unfinished and does not fit: it is the one
-    that the person means.
+    that the person means; and if the only one that fits still runs.
     """
     folder = session.settings.results
     sessions = saved_sessions(folder)
     now, environment = session.results.conditions, session.results.describe_machine()
-    differences = ""
+    newest, running = "", None
     for saved in reversed(sessions):
         if not saved.unfinished:
             continue
         differences = changed(
             saved.session["conditions"], saved.any_file["environment"], now, environment
         )
-        if not differences:
+        if saved.running_as is not None:  # another one's business, unless it is the one meant
+            running = running or (None if differences else saved)
+        elif not differences:
             return saved, ""
-        if saved is sessions[-1]:
+        elif saved is sessions[-1]:
             newest = f"--green-resume: {_named(saved)} cannot be continued: {differences}"
-    if differences and sessions[-1].unfinished:
+    if newest:
         raise UsageError(f"{newest}; run it as it was, or {ANEW}")
+    if running is not None:
+        raise UsageError(
+            f"--green-resume: {_named(running)} still runs, as process {running.running_as}; wait "
+            f"for it, end it, or {ANEW}"
+        )
     return None, f"--green-resume: no unfinished session in {folder} fits; all cells are measured"
 
 

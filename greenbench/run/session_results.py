@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import psutil
 
 from greenbench.errors import UnavailableError, UsageError
+from greenbench.machine.control.journal import boot_id
+from greenbench.machine.processes import since_boot_s
 from greenbench.results import files
 from greenbench.results.record import Json, builtin
 from greenbench.run.conditions import conditions
@@ -167,4 +169,5 @@ def stated_time(moment: datetime) -> str:
 def _own_process() -> Json:
     """Return what tells whether the session still runs: its process and when that started."""
     process = psutil.Process()
-    return {"pid": process.pid, "started_s": process.create_time()}
+    known = {"pid": process.pid, "started_s": process.create_time()}
+    return {**known, "boot": boot_id(), "since_boot_s": since_boot_s(process.pid)}

@@ -196,6 +196,29 @@ def test_cells_of_one_round_are_taken_over_one_by_one(pytester: pytest.Pytester)
     assert [len(cell["rounds"]) for cell in cells(pytester.path).values()] == [1, 1, 1]
 
 
+@pytest.mark.slow
+def test_sessions_at_once_leave_each_other_alone(suite: pytest.Pytester) -> None:
+    """One of two continues what died; a third and a fourth one write files of their own."""
+    option = (*ROUNDS, "--green-resume")
+    commands = [option, option, (*ROUNDS, "-n2"), ("--green-rounds=2", "--green-resume")]
+    environment = {**os.environ, "STUB_SCORING": "2"}
+    processes = []
+    for arguments in commands:
+        command = [*stub_suite.PYTEST, "bench", *arguments]
+        processes.append(
+            subprocess.Popen(command, cwd=suite.path, env=environment, stderr=subprocess.PIPE)
+        )
+    errors = [process.communicate()[1] for process in processes]
+    codes = [process.returncode for process in processes]
+    assert (sorted(codes[:2]), codes[2:]) == ([0, 4], [0, 0])
+    assert "still runs, as process" in (errors[codes.index(4)]).decode()
+    rounds: dict[str, list[int]] = {}
+    for file in files(suite.path).values():
+        counts = rounds.setdefault(file["session"]["id"], [])
+        counts += [len(cell["rounds"]) for cell in file["cells"]]
+    assert sorted(rounds.values()) == [[2, 2, 2], [3, 3, 3], [3, 3, 3]]
+
+
 # --- SIGKILL at random moments --------------------------------------------------------------------
 
 

@@ -10,6 +10,8 @@ import psutil
 import pytest
 
 from greenbench.errors import UsageError
+from greenbench.machine.control.journal import boot_id
+from greenbench.machine.processes import since_boot_s
 from greenbench.results.record import SCHEMA
 from greenbench.results.unfinished import saved_sessions
 
@@ -69,6 +71,25 @@ def test_sessions_that_say_something_else_are_passed_over(
     """Whoever edited or merged the file: it is not continued, and nothing breaks."""
     write(tmp_path, "1", None, **session)
     assert saved_sessions(tmp_path) == []
+
+
+def test_sessions_dated_in_the_future_count_as_the_oldest(tmp_path: Path) -> None:
+    """The clock was set back after they began: what is dated today began later."""
+    write(tmp_path, "1", None)
+    write(tmp_path, "2", None, started="2999-01-01T00:00:00Z")
+    write(tmp_path, "3", None)
+    assert [session.id for session in saved_sessions(tmp_path)] == ["2", "1", "3"]
+
+
+def test_a_running_session_is_known_though_the_clock_was_set(tmp_path: Path) -> None:
+    """By when its process started since the boot; after another boot it has ended."""
+    pid = os.getppid()
+    process = {"pid": pid, "started_s": 0.0, "boot": boot_id(), "since_boot_s": since_boot_s(pid)}
+    write(tmp_path, "1", None, process=process)
+    write(tmp_path, "2", None, process={**process, "boot": "another"})
+    write(tmp_path, "3", None, process={**process, "since_boot_s": 0.5})
+    write(tmp_path, "4", None, process={**process, "pid": 2**22 + 1})
+    assert [s.running_as for s in saved_sessions(tmp_path)] == [pid, None, None, None]
 
 
 def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
