@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from greenbench.stats.blocks import TREND_FREEDOM, compare_in_blocks
+from greenbench.stats.block_design import TREND_FREEDOM
+from greenbench.stats.blocks import compare_in_blocks
 from greenbench.stats.shrinkage import Array, shrunk
 from greenbench.stats.student import effective_freedom
 

@@ -67,10 +67,11 @@ class Design:
     differences: Mapping[str, CellDifference]
     """By the cell's id; cells that lack a block of the reference are left out."""
 
-    @property
-    def method(self) -> str:
-        """What was done, in a few words."""
+    def method(self, difference: CellDifference) -> str:
+        """Return in a few words how ``difference`` was found."""
         method = f"{self.compared.blocks} blocks of {len(self.compared.differences)} cells"
+        if difference.off:
+            method += f", robust: {difference.off} rounds off"
         if self.compared.without_first:
             method += ", the first left out as warm-up"
         if self.compared.correlation:
@@ -246,7 +247,7 @@ def _estimate(
     stated = []
     for side in (pair.here, pair.there):
         stated.append(margins.sample(gate, side.readings).stated)
-    how = " and ".join(design.method for design in designs)
+    how = " and ".join(d.method(one) for d, one in zip(designs, differences, strict=True))
     return margins.combined(
         replace(
             plain,

@@ -5,38 +5,41 @@ randomised block design (Fisher, The Design of Experiments 1935) with a linear t
 
     value = block + cell + trend * position + error
 
-Four things keep its intervals honest where machines are not. A first block that does not fit the
+Five things keep its intervals honest where machines are not. A first block that does not fit the
 others is left out as warm-up (an F-test at 1 %). Errors of neighbouring rounds may be correlated:
 a first-order autoregression is fitted to the residuals by moments, and widens each difference by
 what it does to it. Cells may differ in spread: each cell's variance is shrunk towards that of all,
 by as much as the variances themselves suggest (Smyth, Statistical Applications in Genetics and
-Molecular Biology 3, 2004). And the degrees of freedom are those of that estimate, not more than the
-design has.
+Molecular Biology 3, 2004). The degrees of freedom are those of that estimate, not more than the
+design has. And where single rounds were off, they hardly count (``stats.off_rounds``).
 """
 
 from __future__ import annotations
 
-import functools
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from greenbench.stats.block_design import BlockDesign, weighted_fit
+from greenbench.stats.off_rounds import OffRounds, find_off_rounds
 from greenbench.stats.shrinkage import Array, shrunk
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
 WARM_UP_LEVEL = 0.01
 """Level of the test that leaves out the first block."""
 FEWEST_BLOCKS = 3
 """The fewest blocks of which the first can be left out."""
-TREND_FREEDOM = 10
-"""Degrees of freedom from which on one is spent on the trend in time."""
-CORRELATIONS = np.array([0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95])
-"""Correlations of neighbouring rounds that are tried; between them it is interpolated."""
-LARGEST_DESIGN = 400
-"""Rounds of the design on which the effect of a correlation is computed: more change little."""
+DOUBT = 0.01
+"""Probability that other rounds were off than it seems, over all cells, up to which it is clear."""
+FEWEST_NORMAL = 1.5
+"""The fewest rounds of a cell, by their probabilities, that were not off."""
+
+TINY = np.finfo(float).tiny
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,10 @@ class CellDifference:
     """Degrees of freedom of ``standard``."""
     spread: float
     """Standard deviation of the difference within one block."""
+    shared: float
+    """Part of the variance of ``value`` that is the reference's: all cells share it."""
+    off: int = 0
+    """Rounds of the design that were off, if the difference is a robust one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +67,9 @@ class BlockComparison:
     """In the order of the cells; that of the reference itself is 0."""
     blocks: int
     """Blocks that were used."""
-    without_first: bool
+    without_first: bool = False
     """Whether the first block was left out as warm-up."""
-    correlation: float
+    correlation: float = 0.0
     """Of the errors of neighbouring rounds."""
 
 
@@ -79,23 +86,111 @@ def compare_in_blocks(
     without_first = _first_differs(table)
     if without_first:
         table, order = table[1:], order[1:]
-    design = _Design(order)
+    design = BlockDesign(order)
+    comparison = _by_all_rounds(design, table, reference)
+    found = find_off_rounds(design, table)
+    if found is not None:
+        comparison = _without_off_rounds(design, found, reference, comparison)
+    return replace(comparison, without_first=without_first)
+
+
+def _by_all_rounds(design: BlockDesign, table: Array, reference: int) -> BlockComparison:
+    """Compare by least squares over all rounds alike."""
     residuals = design.residuals(table)
-    correlation = design.correlation(residuals)
     variances, freedom = _moderated(residuals, design.freedom)
-    if len(table) < FEWEST_BLOCKS:  # no test leaves out a warm-up: the larger variance counts
-        variances = np.maximum(variances, _variances(residuals, design.freedom))
-    effects = design.effects(table)
-    inflation = design.inflation(reference, correlation)
-    differences = []
-    for cell in range(table.shape[1]):
-        spread = float(np.sqrt((variances[cell] + variances[reference]) * inflation[cell]))
-        if cell == reference:
-            spread = 0.0
-        value = float(effects[cell] - effects[reference])
-        standard = spread * float(np.sqrt(design.leverage(cell, reference) / 2))
-        differences.append(CellDifference(value, standard, freedom, spread))
-    return BlockComparison(tuple(differences), len(table), without_first, correlation)
+    if design.blocks < FEWEST_BLOCKS:  # no test leaves out a warm-up: the larger variance counts
+        own = _variances(residuals, design.freedom)
+        variances = np.maximum(variances, own)
+    correlation = design.correlation(residuals)
+    errors = _CellErrors(
+        variances=variances,
+        freedom=freedom,
+        parts=np.full(design.cells, 1 / design.blocks),
+        leverages=design.leverages(reference),
+        inflation=design.inflation(reference, correlation),
+    )
+    differences = errors.differences(design.effects(table), reference)
+    return BlockComparison(tuple(differences), design.blocks, correlation=correlation)
+
+
+def _without_off_rounds(
+    design: BlockDesign, found: OffRounds, reference: int, plain: BlockComparison
+) -> BlockComparison:
+    """Return ``plain`` with robust differences, but for cells whose off rounds are not clear."""
+    doubts = found.doubts()
+    counts = found.normal.sum(axis=0)
+    of_cell = DOUBT / (design.cells - 1)
+    clear = doubts <= of_cell
+    clear &= counts >= FEWEST_NORMAL
+    clear[reference] = doubts[reference] <= DOUBT
+    variances, freedom = _moderated_normal(found, clear)
+    if not clear[reference] or not freedom:
+        return plain
+    residuals = found.fit.residuals
+    informed = weighted_fit(design, residuals, found.informative)
+    correlation = design.correlation(found.normal * residuals)
+    errors = _CellErrors(
+        variances=variances,
+        freedom=freedom,
+        parts=1 / counts,
+        leverages=informed.leverages(reference),
+        inflation=design.inflation(reference, correlation),
+    )
+    differences = list(plain.differences)
+    for cell, robust in enumerate(errors.differences(found.fit.effects, reference)):
+        if clear[cell]:
+            differences[cell] = replace(robust, off=found.count)
+    return replace(plain, differences=tuple(differences), correlation=correlation)
+
+
+@dataclass(frozen=True, slots=True)
+class _CellErrors:
+    """How certain the effects of cells are; each array has an entry for each cell."""
+
+    variances: Array
+    """Of a round."""
+    freedom: float
+    """Degrees of freedom of ``variances``."""
+    parts: Array
+    """Variance of the mean of the cell's rounds, if that of a round is 1."""
+    leverages: Array
+    """Variance of the difference from the reference, likewise."""
+    inflation: Array
+    """By how much the correlation of rounds widens it."""
+
+    def differences(self, effects: Array, reference: int) -> list[CellDifference]:
+        """Return how each cell differs from the reference."""
+        of_mean = self.variances * self.parts
+        whole = of_mean + of_mean[reference]
+        of_round = whole / (self.parts + self.parts[reference])
+        spreads = np.sqrt(2 * self.inflation * of_round)
+        spreads[reference] = 0.0
+        standards = spreads * np.sqrt(self.leverages / 2)
+        shared = of_mean[reference] / np.maximum(whole, TINY)
+        values = effects - effects[reference]
+        columns = np.column_stack([values, standards, spreads, shared])
+        differences = []
+        for value, standard, spread, part in columns.tolist():
+            one = CellDifference(value, standard, self.freedom, spread, part)
+            differences.append(one)
+        return differences
+
+
+def _moderated_normal(found: OffRounds, clear: NDArray[np.bool_]) -> tuple[Array, float]:
+    """Return the error variance of each cell's rounds that were not off, with its freedom.
+
+    That is 0 if some cell has no variance: identical rounds tell nothing of the others.
+    """
+    counts = found.normal.sum(axis=0)
+    freedoms = counts * found.freedom / counts.sum()
+    squares = found.normal * found.fit.residuals**2
+    variances = squares.sum(axis=0) / freedoms
+    of_clear, freedoms = variances[clear], freedoms[clear]
+    if len(of_clear) <= 1 or not of_clear.all():
+        return variances, 0.0
+    variances[clear], prior = shrunk(of_clear, freedoms)
+    own = float(freedoms.mean())
+    return variances, min(prior + own, found.freedom)
 
 
 def _first_differs(table: Array) -> bool:
@@ -108,145 +203,27 @@ def _first_differs(table: Array) -> bool:
         return False
     from scipy.special import fdtrc
 
-    rest = table[1:]
-    shape = rest.mean(axis=0) - rest.mean()
-    first = table[0] - table[0].mean() - shape
-    later = rest - rest.mean(axis=1, keepdims=True) - shape
-    freedom = (blocks - 2) * (cells - 1)
-    noise = float((later**2).sum()) / freedom
-    if not noise:
+    within = table - table.mean(axis=1, keepdims=True)
+    shape = within[1:].mean(axis=0)
+    squares = ((within - shape) ** 2).sum(axis=1)
+    of_rest = float(squares[1:].sum())
+    if not of_rest:
         return False
-    of_first = float((first**2).sum()) / (cells - 1) / (1 + 1 / (blocks - 1))
-    return bool(fdtrc(cells - 1, freedom, of_first / noise) < WARM_UP_LEVEL)
-
-
-class _Design:
-    """The linear model of a table of blocks and cells, whose rounds have places in time."""
-
-    def __init__(self, order: Array) -> None:
-        self.blocks, self.cells = order.shape
-        self.order = order
-        self._time = (order - order.mean()) / order.size
-        self._bent = _doubly_centred(self._time)
-        self.freedom = float((self.blocks - 1) * (self.cells - 1))
-        self.has_trend = self.freedom > TREND_FREEDOM and float((self._bent**2).sum()) > 1e-9  # noqa: PLR2004
-        if self.has_trend:
-            self.freedom -= 1
-
-    def effects(self, table: Array) -> Array:
-        """Return each cell's effect, the trend taken out."""
-        effects: Array = (table - self._trend(table) * self._time).mean(axis=0)
-        return effects
-
-    def residuals(self, table: Array) -> Array:
-        """Return what the model does not explain."""
-        return _doubly_centred(table) - self._trend(table) * self._bent
-
-    def _trend(self, table: Array) -> float:
-        if not self.has_trend:
-            return 0.0
-        return float((table * self._bent).sum() / (self._bent**2).sum())
-
-    def leverage(self, cell: int, reference: int) -> float:
-        """Return the variance of the difference of two cells, if a round's variance is 1."""
-        return float((self.contrast(cell, reference) ** 2).sum())
-
-    def contrast(self, cell: int, reference: int) -> Array:
-        """Return the weights with which rounds enter the difference of two cells."""
-        weights = np.zeros_like(self.order)
-        weights[:, cell] += 1 / self.blocks
-        weights[:, reference] -= 1 / self.blocks
-        if self.has_trend:
-            slope = float((weights * self._time).sum()) / float((self._bent**2).sum())
-            weights = weights - slope * self._bent
-        return weights
-
-    def correlation(self, residuals: Array) -> float:
-        """Return the correlation of neighbouring rounds' errors whose residuals look like these.
-
-        Residuals are correlated even if errors are not; so the observed correlation is compared
-        with the one that residuals of this design have at each true correlation.
-        """
-        squares = float((residuals**2).sum())
-        if not squares or self.freedom < TREND_FREEDOM:
-            return 0.0
-        in_time = residuals.ravel()[np.argsort(self.order, axis=None)]
-        observed = float(in_time[1:] @ in_time[:-1]) / squares
-        return float(np.interp(observed, self._part().expected.neighbours, CORRELATIONS))
-
-    def inflation(self, reference: int, rho: float) -> Array:
-        """Return by how much a correlation widens the variance of each cell's difference.
-
-        It is relative to the variance that the residuals show, and at least 1.
-        """
-        if not rho:
-            return np.ones(self.cells)
-        part = self._part()
-        weights = np.array([part.contrast(c, reference).ravel() for c in range(self.cells)])
-        correlated = ((weights @ part.correlations(rho)) * weights).sum(axis=1)
-        plain = (weights**2).sum(axis=1)
-        plain[reference] = 1.0  # it differs from itself by nothing
-        seen = float(np.interp(rho, CORRELATIONS, part.expected.variances))
-        widened: Array = np.maximum(1.0, correlated / plain / seen)
-        return widened
-
-    def _part(self) -> _Design:
-        """Return the design of the first blocks, as many as can be computed with quickly."""
-        blocks = max(2, LARGEST_DESIGN // self.cells)
-        return self if blocks >= self.blocks else _Design(self.order[:blocks])
-
-    @property
-    def expected(self) -> _Expectation:
-        """What residuals show at each correlation; one computation serves alike designs."""
-        return _expected(self.order.tobytes(), self.blocks, self.cells)
-
-    def correlations(self, rho: float) -> Array:
-        """Return the correlation of each two rounds' errors."""
-        places = self.order.ravel()
-        result: Array = rho ** np.abs(places[:, None] - places[None, :])
-        return result
-
-
-class _Expectation(NamedTuple):
-    """What the residuals of a design show at each of ``CORRELATIONS``."""
-
-    neighbours: Array
-    """The correlation of neighbouring residuals, never falling."""
-    variances: Array
-    """The estimated variance of a round, if the true one is 1."""
-
-
-@functools.lru_cache(maxsize=16)
-def _expected(order: bytes, blocks: int, cells: int) -> _Expectation:
-    design = _Design(np.frombuffer(order).reshape(blocks, cells))
-    size = blocks * cells
-    columns = np.eye(size).reshape(size, blocks, cells)
-    projector = np.array([design.residuals(column).ravel() for column in columns])
-    in_time = np.argsort(design.order, axis=None)
-    neighbours, variances = [], []
-    for rho in CORRELATIONS:
-        covariance = projector @ design.correlations(rho) @ projector.T
-        trace = float(np.trace(covariance))
-        neighbours.append(float(covariance[in_time[1:], in_time[:-1]].sum()) / trace)
-        variances.append(trace / design.freedom)
-    return _Expectation(np.maximum.accumulate(neighbours), np.array(variances))
-
-
-def _doubly_centred(table: Array) -> Array:
-    """Take the means of rows and columns out."""
-    rows = table.mean(axis=1, keepdims=True)
-    columns = table.mean(axis=0, keepdims=True)
-    result: Array = table - rows - columns + table.mean()
-    return result
+    freedom = cells - 1
+    of_first = float(squares[0]) * (1 - 1 / blocks)
+    ratio = of_first / of_rest * (blocks - 2)
+    chance = fdtrc(freedom, freedom * (blocks - 2), ratio)
+    return bool(chance < WARM_UP_LEVEL)
 
 
 def _moderated(residuals: Array, freedom: float) -> tuple[Array, float]:
     """Return each cell's error variance, shrunk towards their common one, with its freedom."""
-    of_cell = freedom / residuals.shape[1]
+    cells = residuals.shape[1]
+    of_cell = freedom / cells
     variances = _variances(residuals, freedom)
     if not variances.all():
         return variances, freedom  # identical rounds: nothing to take logarithms of
-    moderated, prior = shrunk(variances, np.full(len(variances), of_cell))
+    moderated, prior = shrunk(variances, np.full(cells, of_cell))
     return moderated, min(prior + of_cell, freedom)
 
 

@@ -70,6 +70,20 @@ def test_a_change_of_a_tenth_is_found_in_eight_blocks() -> None:
     assert {v.outcome for name, v in verdicts.items() if name != NAMES[3]} == {"PASS"}
 
 
+def test_a_change_is_found_among_rounds_that_were_off_and_the_verdict_says_how() -> None:
+    """Every seventh round took half as much again; with 1 % of noise 10 % more is REGRESSED."""
+    noise = noisy(10)
+
+    def joules(name: str, place: int) -> float:
+        off = 1.5 if place % 7 == 3 else 1.0
+        return (110 if name == NAMES[3] else 100) * off * noise()
+
+    verdicts = judged("energy <= 1.05*V0", session(joules))
+    assert verdicts[NAMES[3]].outcome == "REGRESSED"
+    assert "5 blocks of 8 cells, robust: 6 rounds off" in verdicts[NAMES[3]].how
+    assert all(v.outcome != "REGRESSED" for name, v in verdicts.items() if name != NAMES[3])
+
+
 def test_v0_is_the_control_of_an_earlier_run() -> None:
     """In this session everything took 15 % more, V0 too: the variants have not changed."""
     noise = noisy(3)

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from scipy.stats import t as student
 from scipy.stats import ttest_rel
 
-from greenbench.stats.blocks import CORRELATIONS, Array, compare_in_blocks
+from greenbench.stats.block_design import CORRELATIONS
+from greenbench.stats.blocks import Array, BlockComparison, compare_in_blocks
 
 CELLS, BLOCKS = 8, 5
 
@@ -80,21 +81,28 @@ def test_two_blocks_of_which_the_first_was_warming_up_prove_nothing() -> None:
         assert difference.value + factor * difference.standard > 0
 
 
-def test_a_first_block_like_the_others_is_kept() -> None:
+@pytest.fixture(scope="module")
+def independent() -> list[BlockComparison]:
+    """Return 300 sessions of independent noise."""
+    order = places(BLOCKS, CELLS)
+    return [compare_in_blocks(white(BLOCKS, CELLS, seed), order, 0) for seed in range(300)]
+
+
+def test_a_first_block_like_the_others_is_kept(independent: list[BlockComparison]) -> None:
     """Of 300 sessions of independent noise the test at 1 % leaves out the first block in few."""
-    order = places(BLOCKS, CELLS)
-    dropped = 0
-    for seed in range(300):
-        dropped += compare_in_blocks(white(BLOCKS, CELLS, seed), order, 0).without_first
-    assert dropped <= 10
+    assert sum(compared.without_first for compared in independent) <= 10
 
 
-def test_intervals_contain_the_truth() -> None:
+def test_normal_rounds_are_hardly_ever_called_off(independent: list[BlockComparison]) -> None:
+    """Of 300 sessions of independent noise fewer than six are judged robustly."""
+    assert sum(compared.differences[-1].off > 0 for compared in independent) < 6
+
+
+def test_intervals_contain_the_truth(independent: list[BlockComparison]) -> None:
     """With independent noise 95 % intervals contain no change in 93 to 98 % of differences."""
-    order = places(BLOCKS, CELLS)
     inside = total = 0
-    for seed in range(300):
-        for difference in compare_in_blocks(white(BLOCKS, CELLS, seed), order, 0).differences[1:]:
+    for compared in independent:
+        for difference in compared.differences[1:]:
             factor = float(student.ppf(0.975, difference.freedom))
             inside += abs(difference.value) <= factor * difference.standard
             total += 1
@@ -116,11 +124,9 @@ def test_lasting_states_are_seen_and_widen_differences() -> None:
     assert far.spread > residual * 0.99
 
 
-def test_independent_noise_shows_hardly_any_correlation() -> None:
+def test_independent_noise_shows_hardly_any_correlation(independent: list[BlockComparison]) -> None:
     """The bias of residuals is taken out: over many sessions the median is nearly 0."""
-    order = places(BLOCKS, CELLS)
-    seen = [compare_in_blocks(white(BLOCKS, CELLS, n), order, 0).correlation for n in range(100)]
-    assert np.median(seen) <= CORRELATIONS[2]
+    assert np.median([compared.correlation for compared in independent]) <= CORRELATIONS[2]
 
 
 def test_a_cell_that_varies_more_has_a_wider_interval() -> None:
