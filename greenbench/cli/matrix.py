@@ -91,6 +91,9 @@ def add_new(commands: Commands) -> None:
         metavar="STAGE.KNOB=VALUE",
         help="a knob to set; repeatable",
     )
+    parser.add_argument(
+        "--allow", choices=["same"], help="same: it may equal another variant, as an A/A control"
+    )
     parser.add_argument("--title", help="its name in the table (default: from the folder's name)")
     parser.set_defaults(execute=new)
 
@@ -102,6 +105,7 @@ def new(options: argparse.Namespace) -> int:
     """
     from greenbench.experiment import new_variant
     from greenbench.experiment.knobs import changes, in_words
+    from greenbench.report.variants import CONTROL
 
     made = new_variant.make(
         options.folder,
@@ -109,6 +113,7 @@ def new(options: argparse.Namespace) -> int:
         origin=options.origin,
         settings=options.knobs,
         title=options.title,
+        may_be_copy=options.allow is not None,
     )
     variant = made.variant
     lines = [
@@ -117,6 +122,8 @@ def new(options: argparse.Namespace) -> int:
     for difference in changes(variant):
         before, here = in_words(difference.baseline), in_words(difference.here)
         lines.append(f"  {difference.knob}: {before} -> {here}")
+    if not changes(variant):
+        lines.append(f"  {CONTROL}")
     experiment = options.folder / "experiment.md"
     lines.append(f"{experiment} has its row, a line in the checklist and one in the changelog")
     lines.append(

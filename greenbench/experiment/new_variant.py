@@ -50,12 +50,19 @@ class NewVariant:
 
 
 def make(
-    root: Path, name: str, *, origin: str, settings: Sequence[str], title: str | None
+    root: Path,
+    name: str,
+    *,
+    origin: str,
+    settings: Sequence[str],
+    title: str | None,
+    may_be_copy: bool = False,
 ) -> NewVariant:
     """Make the variant ``name`` in the experiment at ``root`` from the variant ``origin``.
 
-    ``settings`` are texts ``stage.knob=value``. Raises UsageError, and Disagreements if the
-    experiment is inconsistent already; then nothing has changed.
+    ``settings`` are texts ``stage.knob=value``; ``may_be_copy`` lets it equal another variant.
+    Raises UsageError, and Disagreements if the experiment is inconsistent already; then nothing has
+    changed.
     """
     known = matrix.load(root / "experiment.md", root / "variants").variants
     _check_name(name, known)
@@ -67,7 +74,8 @@ def make(
     start = _find(origin, known)
     knobs = _knobs_off_baseline(start, _parse_settings(settings))
     variant = _variant(folder, title, knobs)
-    _check_new(variant, known)
+    if not may_be_copy:
+        _refuse_copy(variant, known)
     _write(root, variant, start, knobs)
     return NewVariant(variant=variant, origin=start)
 
@@ -158,12 +166,13 @@ def _as_yaml(knobs: Knobs) -> str:
     return yaml.safe_dump(stages, sort_keys=False) if stages else ""
 
 
-def _check_new(made: Variant, known: Sequence[Variant]) -> None:
+def _refuse_copy(made: Variant, known: Sequence[Variant]) -> None:
     for variant in known:
         if variant.options == made.options and dict(variant.sweep) == dict(made.sweep):
             raise UsageError(
                 f"greenbench new: {made.name} would be a copy of {variant.name}; set what differs, "
-                "like --set system.cpu_threads=1 (greenbench list shows what the others change)"
+                "like --set system.cpu_threads=1 (greenbench list shows what the others change), "
+                "or make an A/A control by --allow same"
             )
 
 
@@ -283,7 +292,7 @@ def _readme(made: Variant, origin: Variant) -> str:
     for difference in changes(made):
         baseline, here = in_words(difference.baseline), in_words(difference.here)
         rows.append(f"| `{difference.knob}` | {baseline} | {here} |")
-    table = "\n".join(rows)
+    table = "\n".join(rows) or "| nothing | | |"
     return f"""# {made.name.partition("_")[0]}: {made.title}
 
 Made from `{origin.name}`. What differs from the baseline:

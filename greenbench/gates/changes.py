@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from greenbench.gates import score_margins
+from greenbench.gates.comparability import SAME
 from greenbench.gates.expression import METRICS, Gate
 from greenbench.gates.judging import judge
 from greenbench.gates.references import References
@@ -82,14 +83,15 @@ def changes(
 
     V0 is found among ``cells``; ``baseline`` is one of an earlier session for runs without it.
     ``allow`` names differences to compare in spite of, as ``--green-allow`` does, and ``sessions``
-    holds the cells of earlier sessions by id, which show how sessions differ.
+    holds the cells of earlier sessions by id, which show how sessions differ. An A/A control is
+    compared too: it shows how much V0 differs from itself.
     """
     of_task = {cell.id: cell for cell in cells if cell.record.task == task}
     known = sessions or {}
     against = References(
         earlier=lambda _name, _cell: baseline,
         sessions=lambda name: known.get(name, ()),
-        allow=allow,
+        allow=(*allow, SAME),
     )
     upper = judge(_gate(metric, task, "<="), of_task, against)
     lower: list[Verdict] = []

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from greenbench.results.reading import CellRecord
     from greenbench.types import Facts
 
-*_DIFFERENCES, NEW = ALLOWED
+*_DIFFERENCES, SAME, NEW = ALLOWED
 
 
 def differences(

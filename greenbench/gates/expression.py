@@ -36,6 +36,7 @@ ALLOWED = (
     "scope",
     "tools",
     "variables",
+    "same",
     "new",
 )
 """Differences that keep two cells from being compared; ``new`` is a cell the compared run lacks.

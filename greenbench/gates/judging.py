@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from greenbench.gates import decisions, margins, score_margins
 from greenbench.gates.between_sessions import gap
-from greenbench.gates.comparability import refusal
+from greenbench.gates.comparability import SAME, refusal
 from greenbench.gates.decisions import OpenCell
 from greenbench.gates.expression import SAVED
 from greenbench.gates.interleaved import CellPair, Side, block_estimates, why_no_control
 from greenbench.gates.metrics import Readings, observed
 from greenbench.gates.references import display_name, is_named, reference_of
 from greenbench.gates.verdict import Verdict, judged
+from greenbench.results.reading import is_baseline, is_control
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
     from greenbench.gates.references import References
     from greenbench.gates.verdict import Estimate, Measured, Outcome
 
+COPY = (
+    "it sets nothing, so it is V0 again, and no difference is its own (--green-allow same judges "
+    "it all the same, as an A/A control)"
+)
 KERNELS = {"operations": "reference kernel", "bytes": "memory kernel"}
 """The kernels by what they count."""
 UNKNOWN_DRIFT = 0.02
@@ -121,11 +126,18 @@ def _examine(
     other = reference_of(gate, cell, cells, references)
     if isinstance(other, Verdict):
         return other
+    if _is_copy(cell, other) and SAME not in references.allow:
+        return judged(gate, cell.id, "NO-EFFECT", COPY)
     flaw = other.record.flaw
     if flaw:
         reason = f"{other.id} of {other.origin}: {flaw.reason}"
         return judged(gate, cell.id, cast("Outcome", flaw.verdict), reason)
     return _compare(gate, cell, other, references.allow)
+
+
+def _is_copy(cell: Measured, other: Measured) -> bool:
+    """Whether a cell is an A/A control that is compared with V0 itself."""
+    return is_control(cell.record) and is_baseline(other.record.variant)
 
 
 def _compare(

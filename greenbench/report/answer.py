@@ -31,8 +31,12 @@ WORTH_A_WORD = 1.2
 def sentences(comparison: TaskComparison, names: ShortNames) -> str:
     """Return the answer for one task."""
     known = comparable(comparison)
+    controls = {}
+    for cell_id in list(known):
+        if comparison.is_control(cell_id):
+            controls[cell_id] = known.pop(cell_id)
     if not known:
-        return _nothing_compared(comparison)
+        return _nothing_compared(comparison) + _controls(controls, names)
     drifting = [cell_id for cell_id in known if comparison.is_drift(cell_id)]
     savers = []
     for cell_id, change in known.items():
@@ -45,7 +49,8 @@ def sentences(comparison: TaskComparison, names: ShortNames) -> str:
     else:
         text = f"On {comparison.task} no variant is shown to save {energy} ({_rounds(known)})."
     steady = {cell_id: known[cell_id] for cell_id in known if cell_id not in drifting}
-    return text + _costs(steady, names) + _uncorrected(known, names) + _drift(comparison, names)
+    text += _costs(steady, names) + _uncorrected(known, names)
+    return text + _drift(comparison, names) + _controls(controls, names)
 
 
 def comparable(comparison: TaskComparison) -> dict[str, Change]:
@@ -81,6 +86,8 @@ def _nothing_compared(comparison: TaskComparison) -> str:
     for change in comparison.energy.values():
         if not isinstance(change, Change):
             refusals[f"{change.word}: {change.reason}"] = None
+    if not refusals:
+        return f"On {task} V0 was measured again, and no variant."
     first, *others = refusals
     more = f"; and {len(others)} other reasons" if others else ""
     return f"On {task} no variant can be compared with V0 ({first}{more})."
@@ -194,6 +201,18 @@ def _drift(comparison: TaskComparison, names: ShortNames) -> str:
         verb = "differs" if len(drifting) == 1 else "differ"
         text += f", and {listed(drifting, most=4)} {verb} from V0 by less"
     return f"{text}."
+
+
+def _controls(controls: Mapping[str, Change], names: ShortNames) -> str:
+    """Say how much V0, measured again under other names, differs from itself."""
+    text = ""
+    for cell_id, change in controls.items():
+        text += f" The A/A control {names.variant(cell_id)} took {_times(change)}: "
+        if change.significant:
+            text += "V0 differs from itself by as much, so trust no smaller change."
+        else:
+            text += "no difference from V0 is shown, and none is there."
+    return text
 
 
 def _times(change: Change, *, confidence: bool = False) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from greenbench.gates.changes import Change, NoChange, changes
-from greenbench.results.reading import is_baseline
+from greenbench.results.reading import is_baseline, is_control
 from greenbench.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -50,6 +50,10 @@ class TaskComparison:
     quality: Mapping[str, Change | NoChange]
     baseline: CellRecord | None
     """V0's cell, of this session or an earlier one; None if there is none."""
+
+    def is_control(self, cell_id: str) -> bool:
+        """Whether a cell is V0 again, an A/A control."""
+        return any(cell.id == cell_id and is_control(cell) for cell in self.cells)
 
     def machine_change(self, cell_id: str) -> MachineChange:
         """Return how much the machine changed around a cell and V0.

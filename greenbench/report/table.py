@@ -14,7 +14,7 @@ from greenbench.gates.changes import NO_INTERVAL, Change, NoChange
 from greenbench.report import numbers
 from greenbench.report.caption import common_sources, only_estimated, score_text
 from greenbench.report.layout import Column
-from greenbench.results.reading import source_label
+from greenbench.results.reading import is_control, source_label
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 TIME_RATIO, SOURCE, SCORE, TIME, TOTAL, SCORE_CHANGE = range(1, 7)
 """The order in which columns are dropped."""
 CANNOT_TELL = "can't tell"
-STATUS_STYLES = {"ok": "", "partial": "yellow"}
+CONTROL = "A/A"
+"""A variant that sets nothing: its difference from V0 is the machine's."""
+STATUS_STYLES = {"ok": "", CONTROL: "", "partial": "yellow"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,10 +127,12 @@ def _row(record: CellRecord, comparisons: Sequence[TaskComparison], names: Short
 
 
 def status(record: CellRecord) -> str:
-    """Return ``failed``, ``DEGENERATE``, ``NO-EFFECT``, ``partial`` or ``ok``."""
+    """Return ``failed``, ``DEGENERATE``, ``NO-EFFECT``, ``partial``, ``A/A`` or ``ok``."""
     if record.failed:
         return "failed"
-    return record.void or record.status
+    if record.void or record.status != "ok":
+        return record.void or record.status
+    return CONTROL if is_control(record) else "ok"
 
 
 def ratio_text(record: CellRecord, change: Change | NoChange | None, *, drift: bool = False) -> str:

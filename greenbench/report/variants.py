@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from greenbench.experiment.knobs import changes, in_words
 from greenbench.report.texts import plain
+from greenbench.results.reading import is_baseline
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from greenbench.types import Variant
 
 NOTHING = "nothing: it is the baseline"
+CONTROL = "nothing: it is V0 again, an A/A control"
 
 
 def record(variant: Variant) -> dict[str, object]:
@@ -52,4 +54,4 @@ def _lines(variant: Variant) -> list[str]:
     for change in changes(variant):
         before, here = in_words(change.baseline), in_words(change.here)
         lines.append(f"{change.knob}: {before} -> {here}")
-    return lines or [NOTHING]
+    return lines or [NOTHING if is_baseline(variant.name) else CONTROL]

@@ -55,6 +55,8 @@ class CellRecord:
     kernel: Mapping[str, Mapping[str, float]]
     """Rates of both reference kernels ``before`` and ``after`` the cell."""
     degenerate: tuple[str, ...]
+    changes: tuple[str, ...] | None
+    """The knobs that its variant sets; None in records that do not say."""
     effect: str
     without_effect: tuple[str, ...]
     doubts: tuple[str, ...]
@@ -150,11 +152,7 @@ class CellRecord:
     def paired_rounds(self, other: CellRecord) -> list[tuple[Round, Round]]:
         """Return the rounds of the same seed, in this cell's order."""
         others = {one_round.seed: one_round for one_round in other.rounds}
-        pairs = []
-        for one_round in self.rounds:
-            if one_round.seed in others:
-                pairs.append((one_round, others[one_round.seed]))
-        return pairs
+        return [(ours, others[ours.seed]) for ours in self.rounds if ours.seed in others]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,6 +209,16 @@ def is_baseline(variant: str) -> bool:
     return variant.partition("_")[0] == BASELINE
 
 
+def is_control(cell: CellRecord) -> bool:
+    """Whether a cell is V0 again, in a folder of another name: an A/A control.
+
+    A point of a sweep that happens to be the baseline's is none.
+    """
+    if cell.changes != () or not cell.variant or is_baseline(cell.variant):
+        return False
+    return cell.id == f"{cell.task}-{cell.variant}"
+
+
 def baseline_of(cell: CellRecord, cells: Iterable[CellRecord]) -> CellRecord | None:
     """Return V0's cell of the same task that did not fail; None if there is none."""
     for other in cells:
@@ -265,6 +273,7 @@ def _cell(record: object, origin: str) -> CellRecord:
         checkpoint=fields.mapping("checkpoint"),
         kernel=_kernel(fields.fields("yardstick")),
         degenerate=fields.texts("degenerate"),
+        changes=_changed_knobs(fields),
         effect=fields.text("effect", ""),
         without_effect=fields.texts("without_effect"),
         doubts=fields.texts("doubts"),
@@ -287,6 +296,12 @@ def _status(fields: Fields) -> Status:
     if status not in STATUSES:
         fields.refuse(f"status {status!r}", f"one of {', '.join(STATUSES)}")
     return cast("Status", status)
+
+
+def _changed_knobs(fields: Fields) -> tuple[str, ...] | None:
+    if "differs_from_baseline" not in fields:
+        return None
+    return fields.each("differs_from_baseline", lambda difference: difference.text("knob"))
 
 
 def _kernel(fields: Fields) -> dict[str, Mapping[str, float]]:

@@ -25,6 +25,18 @@ def here(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_new_makes_an_a_a_control_if_asked_for(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A folder that sets nothing passes check, and the list says what it is."""
+    assert new(here, "V8_again", "--allow", "same") == 0
+    assert "nothing: it is V0 again, an A/A control" in capsys.readouterr().out
+    assert main(["check", str(here)]) == 0
+    assert main(["list", str(here)]) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "V8_again" in line]
+    assert line.split(maxsplit=1)[1].strip() == "nothing: it is V0 again, an A/A control"
+
+
 def state(root: Path) -> dict[str, bytes]:
     """Return every file below ``root``."""
     return {

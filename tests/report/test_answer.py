@@ -118,6 +118,24 @@ def test_v0_alone_that_failed_is_not_called_measured() -> None:
     assert said(failed) == "On T2 only V0 ran, and its test failed after it was measured."
 
 
+@pytest.mark.parametrize(
+    ("factor", "ending"),
+    [
+        (1.0, "no difference from V0 is shown, and none is there."),
+        (0.8, "V0 differs from itself by as much, so trust no smaller change."),
+    ],
+)
+def test_an_a_a_control_saves_nothing_and_shows_the_noise(factor: float, ending: str) -> None:
+    """V0 under another name is no variant, whatever its difference is."""
+    control = variant("V8_again", factor, differs_from_baseline=[])
+    text = said(V0, variant("V7_all", 0.62), control)
+    assert text.startswith("On T2 V7 is shown to save energy")
+    assert " The A/A control V8 took " in text
+    assert text.endswith(ending)
+    alone = "On T2 V0 was measured again, and no variant. The A/A control V8 took"
+    assert said(V0, control).startswith(alone)
+
+
 def test_without_any_comparison_the_reason_is_given() -> None:
     """V0 alone, V0 absent, V0 failed."""
     assert said(V0) == "On T2 only V0 was measured: there is no variant to compare with it."
