@@ -26,7 +26,7 @@ from greenbench.data.models.checkpoints import Checkpoint
 from greenbench.data.synthetic.c_functions import generate
 from greenbench.experiment.profiles import PROFILES
 from greenbench.machine import gpus as devices
-from greenbench.machine.energy import open_meter
+from greenbench.machine.energy import open_meter, rapl_sensors
 from greenbench.options import Options
 from greenbench.stages.toggles import Toggles
 from greenbench.stats.student import coverage
@@ -67,13 +67,11 @@ def run(meter: Meter | None, train: Any, test: Any) -> float:
 
 def simulated(stack: ExitStack) -> None:
     """Simulate a CPU package with its memory, and with --gpu a GPU."""
-    from zeus.device.cpu import rapl
-
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
     tree = Powercap(folder / "intel-rapl")
     tree.zone(0, "package-0").use(1)
     tree.subzone(0, 0, "dram").use(1)
-    rapl.RAPL_DIR = str(tree.root)
+    rapl_sensors.FOLDERS = (tree.root,)
     library = nvml.build(folder) if "--gpu" in sys.argv else None
     if library is not None:
         (gpu,) = nvml.SimulatedNvml(library, folder / "state").plug()

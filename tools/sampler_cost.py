@@ -18,9 +18,8 @@ os.environ["OMP_NUM_THREADS"] = str(os.cpu_count())  # torch reads it when impor
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import torch
-from zeus.device.cpu import rapl
 
-from greenbench.machine.energy import open_meter
+from greenbench.machine.energy import open_meter, rapl_sensors
 from tests.simulators.powercap import Powercap
 
 SIZE = 600
@@ -35,7 +34,7 @@ def main() -> None:
         tree = Powercap(Path(folder) / "intel-rapl")
         tree.zone(0, "package-0")
         tree.subzone(0, 0, "dram")
-        rapl.RAPL_DIR = str(tree.root)
+        rapl_sensors.FOLDERS = (tree.root,)
         with open_meter((), calibrate_s=0) as meter:
             sampler = meter.sampler
             if sampler is None:

@@ -27,7 +27,7 @@ import zeus.device.gpu
 from zeus.device.cpu import rapl
 
 from greenbench.machine import gpus as devices
-from greenbench.machine.energy import open_meter
+from greenbench.machine.energy import open_meter, rapl_sensors
 from greenbench.report.numbers import plus_minus
 from greenbench.stats.uncertainty import energies
 from tests.simulators import nvml
@@ -139,6 +139,7 @@ def row(fault: Fault, driver: nvml.SimulatedNvml, folder: Path) -> str:
     gpu.power_w = 300.0
     tree = Powercap(folder / f"{fault.channel} {fault.name}"[:60].replace(":", ""))
     zone = tree.zone(0, "package-0", fault.start_j, fault.range_j)
+    rapl_sensors.FOLDERS = (tree.root,)
     monitor = zeus_monitor(tree.root)
     tracker = codecarbon_tracker(tree.root)
     true_j = (lambda: gpu.true_j) if fault.channel == "gpu" else (lambda: zone.true_j)

@@ -214,11 +214,11 @@ def test_a_broken_zone_says_so(package: Zone) -> None:
 
 LIFE = """
 import os, signal, sys, time
-from zeus.device.cpu import rapl
-from greenbench.machine.energy import open_meter
+from pathlib import Path
+from greenbench.machine.energy import open_meter, rapl_sensors
 
 if __name__ == "__main__":
-    rapl.RAPL_DIR = sys.argv[1]
+    rapl_sensors.FOLDERS = (Path(sys.argv[1]),)
     meter = open_meter((), calibrate_s=0)
     child = os.fork()
     if child == 0:

@@ -132,17 +132,19 @@ def test_without_powercap_the_reason_fits_the_machine(
     assert missing.remedy == remedy
 
 
+def test_rapl_is_looked_for_where_zeus_finds_it() -> None:
+    """On the machine, and then where a container has it."""
+    assert list(map(str, sensors_module.FOLDERS)) == [rapl.RAPL_DIR, rapl.CONTAINER_RAPL_DIR]
+
+
 def test_a_link_that_leads_nowhere_is_a_container_s_mask(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Containers mask the devices that /sys/class links to: the remedy is a mount."""
     link = tmp_path / "intel-rapl"
     link.symlink_to(tmp_path / "masked")
-    monkeypatch.setattr(rapl, "RAPL_DIR", str(link))
-    monkeypatch.setattr(rapl, "CONTAINER_RAPL_DIR", str(tmp_path / "none"))
-    rapl.rapl_is_available.cache_clear()
+    monkeypatch.setattr(sensors_module, "FOLDERS", (link, tmp_path / "none"))
     missing = rapl_sensors().missing["cpu"]
-    rapl.rapl_is_available.cache_clear()
     assert "a container hides what" in missing.reason
     assert missing.remedy == MOUNT
 
