@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,11 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # Programs that tests start are not workers, though a worker may start them.
 for name in [name for name in os.environ if name.startswith("PYTEST_XDIST_")]:
     del os.environ[name]
+
+# Images of containers often forbid to write bytecode. Then each of the processes that tests start,
+# more than a hundred, would compile greenbench anew, which takes longer than many of them run.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # The tests' models are too small to gain from threads, and threads of two workers that wait for
 # cores take three times the CPU time. torch reads it when imported; processes of tests inherit it.

@@ -40,9 +40,16 @@ LIBRARIES = (
     "numpy",
     "scipy.special",
     "zeus.device",
+    "greenbench.machine.control.context",
+    "greenbench.machine.energy",
     "greenbench.plugin.suite",
+    "greenbench.report.junit",
     "greenbench.report.summary",
+    "greenbench.run.measure",
     "greenbench.run.session",
+    "greenbench.stats.packing",
+    "greenbench.stats.paired",
+    "greenbench.stats.translation_answers",
 )
 """Imports of a session that take long, or that a process cannot make twice."""
 
