@@ -47,7 +47,7 @@ def test_copying_the_source_passes_no_test() -> None:
     assert (copied["pass_at_1"], copied["compile_rate"]) == (0.0, 0.0)
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 2))])
 def test_without_fine_tuning_hardly_any_translation_passes(seed: int) -> None:
     """The start as it is shipped passes at most one test program in ten."""
     splits = translation.load(SIZE.data, columns={}, sizes=(32, 8, 32), seed=seed)
