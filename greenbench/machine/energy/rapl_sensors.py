@@ -66,7 +66,7 @@ class _Zone:
 
 def rapl_sensors() -> SensorGroup:
     """Open the package zones and their memory; a channel counts if all packages show it."""
-    root = next((folder for folder in FOLDERS if folder.exists()), None)
+    root = _folder()
     if root is None:
         return _none(rapl_absence.no_folder(str(FOLDERS[0])))
     daemon = _daemon()
@@ -95,6 +95,13 @@ def rapl_sensors() -> SensorGroup:
         else:
             sensors.extend(counted)
     return SensorGroup(sensors=tuple(sensors), missing=missing)
+
+
+def _folder() -> Path | None:
+    for folder in FOLDERS:
+        if folder.exists():
+            return folder
+    return None
 
 
 def _none(missing: Missing) -> SensorGroup:
