@@ -55,9 +55,11 @@ def add_check(commands: Commands) -> None:
 
 def check(options: argparse.Namespace) -> int:
     """Print one line that says what agrees; raises Disagreements."""
+    from greenbench.report.cost import plural
+
     experiment = load_experiment(options.folder)
     tasks = ", ".join(task.name for task in experiment.tasks)
-    folders = f"{len(experiment.variants)} folders of variants/"
+    folders = f"{plural(len(experiment.variants), 'folder')} of variants/"
     print_lines([f"{options.folder / 'experiment.md'} and {folders} agree; tasks: {tasks}"])
     return 0
 

@@ -201,6 +201,8 @@ def _sum(values: Iterable[float | None]) -> float | None:
 
 def _reason(gate: Gate, rounds: Sequence[Round], unknown: int) -> str:
     """Say in how many rounds the metric is unknown, and the first reason that is stated."""
+    if not rounds:
+        return f"{gate.metric} is unknown: the cell has no round"
     count = f"{gate.metric} is unknown in {unknown} of {len(rounds)} rounds"
     stages = {window.stage for one_round in rounds for window in one_round.windows}
     if gate.stage and gate.stage not in stages:

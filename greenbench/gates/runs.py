@@ -202,8 +202,7 @@ def saved(fields: Fields) -> Run:
             tests[record.id] = test
     if not records:
         raise UsageError(
-            f"{fields.place}: none of its {len(benchmarks)} benchmarks was measured by greenbench; "
-            "give another"
+            f"{fields.place}: none of its benchmarks was measured by greenbench; give another"
         )
     _refuse_repeated([record.id for record in records], fields.place)
     check_positions({record.id: record.rounds for record in records}, fields.place)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from greenbench.gates.changes import Change
 from greenbench.report import numbers
 from greenbench.report.comparison import MachineChange
+from greenbench.report.cost import plural
 from greenbench.report.texts import listed
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def _nothing_compared(comparison: TaskComparison) -> str:
     if not refusals:
         return f"On {task} V0 was measured again, and no variant."
     first, *others = refusals
-    more = f"; and {len(others)} other reasons" if others else ""
+    more = f"; and {plural(len(others), 'other reason')}" if others else ""
     return f"On {task} no variant can be compared with V0 ({first}{more})."
 
 
@@ -181,7 +182,7 @@ def _uncorrected(known: Mapping[str, Change], names: ShortNames) -> str:
     verb = "differs" if len(alone) == 1 else "differ"
     return (
         f" {listed(alone, most=4)} {verb} from V0 by the interval alone, not after Holm's "
-        f"correction over {len(known)} variants."
+        f"correction over {plural(len(known), 'variant')}."
     )
 
 
@@ -225,8 +226,9 @@ def _rounds(known: Mapping[str, Change], *, advise: bool = True) -> str:
     """Return ``n = 1 round`` with what would help if there are few."""
     counts = [change.rounds for change in known.values()]
     least, most = min(counts), max(counts)
-    text = f"n = {least}" if least == most else f"n = {least} to {most}"
-    text += " round" if most == 1 else " rounds"
+    text = f"n = {plural(most, 'round')}"
+    if least != most:
+        text = f"n = {least} to {plural(most, 'round')}"
     if advise and least < FEW_ROUNDS:
         text += f"; --green-rounds {FEW_ROUNDS} would narrow the intervals"
     return text

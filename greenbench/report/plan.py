@@ -141,7 +141,7 @@ def _total_line(
     cells: Sequence[Cell], runs: Sequence[RunRecord], keys: Mapping[str, ForecastKey]
 ) -> str:
     prediction = forecast(cells, runs, keys)
-    count = f"all {len(cells)} cells"
+    count = "1 cell" if len(cells) == 1 else f"all {len(cells)} cells"
     if prediction is None:
         return f"{count}: time and joules unknown, no earlier result of this host, profile and data"
     missing = prediction.asked - prediction.known

@@ -39,7 +39,7 @@ def show(console: Console, verdicts: Sequence[Verdict]) -> None:
         console.print(plain(gate, style="bold"), soft_wrap=True)
         print_table(console, columns(shown))
         if len(of_gate) > MOST_ROWS:
-            console.print(f"and {len(of_gate) - MOST_ROWS} more, better ones")
+            console.print(f"and {len(of_gate) - MOST_ROWS} more with better verdicts")
         console.print()
 
 
@@ -72,7 +72,7 @@ def print_comparison(console: Console, verdicts: Sequence[Verdict], title: str) 
     print_lines(console, sentences[:MOST_ROWS], bullet="- ")
     if len(sentences) > MOST_ROWS:
         more = len(sentences) - MOST_ROWS
-        print_lines(console, [f"and {more} more such sentences, which --json has"], bullet="- ")
+        print_lines(console, [f"and {more} more of such sentences: --json has all"], bullet="- ")
 
 
 def print_lines(console: Console, texts: Iterable[str], bullet: str = "") -> None:

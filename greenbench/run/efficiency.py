@@ -94,7 +94,7 @@ def _per(
     lacking = len(rounds) - len(joules)
     if lacking or not joules:
         reason = f"{lacking} of {len(rounds)} rounds have no joules or no {what}"
-        return RoundValues(reason=reason)
+        return RoundValues(reason=reason if rounds else "no round ended")
     if len(scopes) > 1:
         return RoundValues(reason=OTHER_CHANNELS)
     return RoundValues(values=tuple(joules), causes=tuple(causes))

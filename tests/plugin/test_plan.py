@@ -62,7 +62,7 @@ def test_a_plan_is_printed_and_nothing_runs(suite: pytest.Pytester, more: tuple[
 def test_a_plan_is_of_the_cells_that_are_selected(suite: pytest.Pytester) -> None:
     """``-k`` and ``--green-rounds`` apply."""
     output = run_here(suite, "--green-plan", "-k", "V1_", "--green-rounds=3")
-    output.stdout.fnmatch_lines(["    T2-V1_fast: 3 rounds of * steps;*", "all 1 cells:*"])
+    output.stdout.fnmatch_lines(["    T2-V1_fast: 3 rounds of * steps;*", "1 cell:*"])
     output.stdout.no_fnmatch_line("    T2-V0_baseline*")
 
 

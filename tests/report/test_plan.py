@@ -243,7 +243,7 @@ def test_without_earlier_results_nothing_is_estimated() -> None:
     here = result("V0_baseline", 10.0, 50.0)
     elsewhere = replace(here, header=replace(here.header, profile="full"))
     assert planned(task_plan(), runs=[elsewhere]).endswith(
-        "all 1 cells: time and joules unknown, no earlier result of this host, profile and data"
+        "1 cell: time and joules unknown, no earlier result of this host, profile and data"
     )
 
 

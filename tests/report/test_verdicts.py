@@ -66,7 +66,7 @@ def test_the_worst_cells_are_listed_where_there_are_too_many() -> None:
     many = [verdict(f"c{n}") for n in range(report.MOST_ROWS + 50)] + [verdict("bad", "REGRESSED")]
     text = shown(many)
     assert "bad" in text
-    assert "and 51 more, better ones" in text
+    assert "and 51 more with better verdicts" in text
     assert "250 PASS, 1 REGRESSED" in text
 
 
