@@ -168,7 +168,7 @@ def _measured_whole(
     rounds: Sequence[Round] = ()
     progress.schedule.begin(pipeline.cell)
     try:
-        with stop.deferred(progress.announce), progress.repeated():
+        with stop.deferred(progress.announce), progress.repeated(), one_sentence():
             outcome = measure_cell(pipeline, benchmark, session, progress.say)
         rounds = _latest(pipeline.cell, outcome.result.rounds)
         return outcome

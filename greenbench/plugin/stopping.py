@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from greenbench.errors import UnavailableError
 from greenbench.run.stopping import REASON
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from greenbench.plugin.suite import Suite
     from greenbench.run.meeting import MeetingFolder, Membership
+    from greenbench.run.memory import SessionMemory
 
 
 class StopRelay:
@@ -38,16 +40,27 @@ class StopRelay:
 
 
 class StopGate:
-    """Lets a worker begin no further test once its session is to stop."""
+    """Lets a worker begin no further test once its session is to stop, or has no memory left."""
 
-    def __init__(self, membership: Membership) -> None:
-        """Ask ``membership`` before each test."""
+    def __init__(self, membership: Membership, memory: SessionMemory) -> None:
+        """Ask ``membership`` before each test, and catch up with other workers' ``memory``."""
         self._membership = membership
+        self._memory = memory
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
         """Pass over the test, and end the worker's session, if it is to stop."""
-        if not self._membership.is_to_stop:
+        reason = self._reason()
+        if not reason:
             return None
-        item.session.shouldstop = REASON
+        item.session.shouldstop = reason
         return True
+
+    def _reason(self) -> str:
+        if self._membership.is_to_stop:
+            return REASON
+        try:
+            self._memory.catch_up()
+        except UnavailableError as error:
+            return str(error)
+        return ""

@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from greenbench.report.progress import Progress
     from greenbench.types import Cell
 
+CUT_SHORT = (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR)
+"""How a session ends that can be continued."""
+
 
 class Suite:
     """One pytest session that measures."""
@@ -132,7 +135,7 @@ class Suite:
             self.attempts.write_means()
         with end_written(self.summary):
             # A worker that stops after a test, as requested, ends as if it had done all.
-            hurry = session.exitstatus == pytest.ExitCode.INTERRUPTED or bool(session.shouldstop)
+            hurry = session.exitstatus in CUT_SHORT or bool(session.shouldstop)
             self.summary.notes += self.session.release(hurry=hurry)
         if is_worker(session.config):
             return

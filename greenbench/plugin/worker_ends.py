@@ -8,6 +8,7 @@ import pytest
 
 from greenbench.plugin.distribution import INPUT
 from greenbench.plugin.judgement import end_written
+from greenbench.plugin.suite import CUT_SHORT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +44,7 @@ class WorkerEnds:
         for end in self._ends.values():
             summary.notes = tuple(dict.fromkeys([*summary.notes, *end["notes"]]))
             summary.problems += end["problems"]
-        hurry = exitstatus == pytest.ExitCode.INTERRUPTED
+        hurry = exitstatus in CUT_SHORT
         conclusions = [end["conclusion"] for end in self._ends.values() if end["conclusion"]]
         if conclusions or hurry:
             with end_written(summary):

@@ -60,7 +60,9 @@ class MeasuringWorker:
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Let pytest-benchmark select as it does without workers; look for a stop before tests."""
         restore_only(session.config)
-        session.config.pluginmanager.register(StopGate(self._membership), "greenbench-stop-gate")
+        session.config.pluginmanager.register(
+            StopGate(self._membership, self._session.memory), "greenbench-stop-gate"
+        )
 
     # --- its end before the last test -------------------------------------------------------------
 
@@ -83,7 +85,6 @@ class MeasuringWorker:
         Of the tests that wait, the one that comes first in the session's order is next.
         """
         with self._turn().taken(item.session.items.index(item)):
-            self._session.memory.catch_up()
             return (yield)
 
     @pytest.hookimpl(wrapper=True)

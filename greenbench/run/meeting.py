@@ -16,6 +16,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from greenbench.errors import UsageError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -34,11 +36,17 @@ class MeetingFolder:
     """The folder, as the process that starts workers has it."""
 
     def __init__(self) -> None:
-        """Make it, for this user alone; raises OSError."""
-        self.path = Path(tempfile.mkdtemp(prefix=PREFIX))
-        unlocked = self.path / "new"
-        self._lock: int | None = _locked(unlocked, fcntl.LOCK_EX)
-        unlocked.rename(self.path / OWNER)
+        """Make it, for this user alone; raises UsageError if that fails."""
+        try:
+            self.path = Path(tempfile.mkdtemp(prefix=PREFIX))
+            unlocked = self.path / "new"
+            self._lock: int | None = _locked(unlocked, fcntl.LOCK_EX)
+            unlocked.rename(self.path / OWNER)
+        except OSError as error:
+            raise UsageError(
+                f"-n: workers meet in a folder for temporary files, and none can be made "
+                f"({error.strerror or error}); set TMPDIR to a folder that takes files"
+            ) from error
 
     def request_stop(self) -> None:
         """Let workers begin no further test."""

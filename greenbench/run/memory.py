@@ -10,6 +10,7 @@ import pickle
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from greenbench.errors import UnavailableError
 from greenbench.run.blocks import CellRuns
 from greenbench.run.effects import Outputs
 from greenbench.run.reference_kernel import ReferenceKernel
@@ -44,15 +45,26 @@ class MemoryFile:
     def opened(self) -> Iterator[SharedMemory]:
         """Give what is remembered, for changes; they are kept unless the block raises.
 
-        The file is replaced as a whole: a process that is killed leaves the old one.
+        The file is replaced as a whole: a process that is killed leaves the old one. Raises
+        UnavailableError if it cannot be written.
         """
         with self._turn.taken():
             memory = SharedMemory()
             if self._file.exists():
                 memory = pickle.loads(self._file.read_bytes())  # noqa: S301  our own workers wrote it
             yield memory
+            self._keep(memory)
+
+    def _keep(self, memory: SharedMemory) -> None:
+        try:
             self._fresh.write_bytes(pickle.dumps(memory))
             self._fresh.replace(self._file)
+        except OSError as error:
+            raise UnavailableError(
+                f"{self._file.parent}: what workers share could not be written "
+                f"({error.strerror or error}); free space, or set TMPDIR to another folder, and "
+                "continue with --green-resume"
+            ) from error
 
 
 @dataclass(slots=True)

@@ -28,6 +28,22 @@ def pytest_configure(config):
 """
 
 
+FILLS_UP = """
+
+write_bytes = Path.write_bytes
+
+
+def write_until_full(self, data):
+    if self.name == "memory.fresh" and len(list(HERE.glob("results/*"))) >= 2:
+        raise OSError(28, "No space left on device")
+    return write_bytes(self, data)
+
+
+Path.write_bytes = write_until_full
+"""
+"""A disk for temporary files that takes no more once two cells have results."""
+
+
 class Ended(NamedTuple):
     """A session that has ended."""
 
@@ -192,6 +208,20 @@ def test_any_number_of_workers_gives_the_same_cells(tmp_path: Path, workers: str
     assert len(list(ended.folder.glob("results/*"))) == 3
     positions = sorted(r["position"] for c in ended.cells().values() for r in c["rounds"])
     assert positions == list(range(9))
+
+
+@pytest.mark.slow
+def test_a_full_disk_for_temporary_files_ends_the_session_in_a_sentence(tmp_path: Path) -> None:
+    """Workers cannot tell each other any more; files and table stay, and can be continued."""
+    stub_suite.write(tmp_path)
+    with (tmp_path / "conftest.py").open("a") as conftest:
+        conftest.write(FILLS_UP)
+    output = stub_suite.run(tmp_path, "-n2", "--green-rounds=2", COLUMNS="200")
+    assert output.ret == pytest.ExitCode.INTERRUPTED
+    assert "INTERNALERROR" not in output.stdout.str()
+    output.stdout.fnmatch_lines(["T2 V0 *", "!*Interrupted: *could not be written (No space left*"])
+    for path in tmp_path.glob("results/*.json"):
+        assert json.loads(path.read_text())["conclusion"]["in_a_hurry"]
 
 
 @pytest.mark.slow

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import resource
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from greenbench.errors import UnavailableError
 from greenbench.options import Options
 from greenbench.run.memory import MemoryFile, SessionMemory
 from greenbench.run.reference_kernel import KernelRuns
@@ -87,3 +89,18 @@ def test_workers_in_turn_share_the_reference_kernel(tmp_path: Path) -> None:
         memory.catch_up()
     assert second.kernel._first == {"operations_per_second": 5.0}
     assert third.kernel._first == {}
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_the_memory_before(tmp_path: Path) -> None:
+    """A test that cannot keep its round fails; what was kept is whole."""
+    add(worker(tmp_path), 0)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    try:
+        with pytest.raises(
+            UnavailableError, match=r"could not be written \(File too large\); free"
+        ):
+            add(worker(tmp_path), 1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert [seed for seed, _, _ in add(worker(tmp_path), 2)] == [0, 2]
