@@ -132,8 +132,12 @@ class Ranks:
         for failure in failures:
             if not failure.is_of_others:
                 return failure
-        if failures or TIMED_OUT.search(str(error)):
-            for other in self._others:
-                if other.failure() is None:
-                    return other.silence()
-        return None
+        silent = [other for other in self._others if other.failure() is None]
+        if silent and any(map(_is_timeout, (error, *failures))):
+            return silent[0].silence()
+        return failures[0] if failures else None
+
+
+def _is_timeout(error: Exception) -> bool:
+    """Whether a collective operation, or another rank that waited in one, has given up."""
+    return isinstance(error, RuntimeError | RankFailure) and bool(TIMED_OUT.search(str(error)))
