@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,9 @@ from torch import nn
 from greenbench.errors import UnavailableError
 from greenbench.options import TrainingOptions
 from greenbench.stages import isolation, precision, training, training_log
+from greenbench.stages.ranks import merging
 from greenbench.stages.ranks.pool import Ranks
+from greenbench.stages.ranks.report import RankReport, TrainingJob
 from greenbench.stages.training_log import TrainingLog
 
 if TYPE_CHECKING:
@@ -170,6 +173,32 @@ def test_every_step_is_compared_not_their_mean() -> None:
         ("accumulation_steps", 2, "requested 2, read back 1 in 1 of 4 steps, 3 in 1 of 4 steps")
     ]
     assert logged(2, 1, 3, 2).batch_sizes.counts == {8: 2, 4: 1, 12: 1}
+
+
+def test_what_several_ranks_did_is_proved_as_one_training() -> None:
+    """Their examples and readings are added up; a rank with other weights fails the proof."""
+    seen = logged(2, 2)
+    seen.norms_before, seen.norms_after = {"w": torch.tensor(1.0)}, {"w": torch.tensor(2.0)}
+    report = RankReport(
+        rank=1,
+        examples=16,
+        step_examples=(8, 8),
+        tokens=(8,) * 4,
+        shapes=((4, 2),) * 4,
+        losses=(0.5, 0.4),
+        precisions=Counter({"fp32": 4}),
+        norms=(2.0,),
+        threads=1,
+        peak_memory_bytes=1,
+        peak_gpu_memory_bytes=None,
+    )
+    job = TrainingJob(None, None, BF16, SIZE, 1)
+    merging.add(seen, [report], ("cpu", "cpu"), job)
+    assert (seen.batch_sizes.counts, seen.examples, len(seen.shapes)) == ({16: 2}, 32, 8)
+    assert seen.losses == pytest.approx([0.6, 0.5])
+    assert [knob for knob, _, _ in unproved(seen)] == ["precision"]
+    seen.others = (replace(report, norms=(2.1,)),)
+    assert unproved(seen)[0] == ("finetune", True, "rank 1 ended with other weights than rank 0")
 
 
 def test_training_that_ends_early_is_reported() -> None:
