@@ -188,7 +188,6 @@ def test_what_several_ranks_did_is_proved_as_one_training() -> None:
         losses=(0.5, 0.4),
         precisions=Counter({"fp32": 4}),
         norms=(2.0,),
-        threads=1,
         peak_memory_bytes=1,
         peak_gpu_memory_bytes=None,
     )

@@ -80,7 +80,7 @@ class OtherRank:
         if net is None:
             raise RuntimeError("no model was loaded")
         log = training.train(net, job, self.rank)
-        report = self._report(log, job)
+        report = self._report(log)
         del net
         gc.collect()
         return report
@@ -92,24 +92,30 @@ class OtherRank:
             raise RuntimeError("the rank has not joined the others")
         return self._rank
 
-    def _report(self, log: TrainingLog, job: TrainingJob) -> RankReport:
+    def _report(self, log: TrainingLog) -> RankReport:
         import torch
 
         from greenbench.stages.ranks.report import RankReport
 
-        on_gpu = self.rank.device.type == "cuda"
+        tokens = [int(count) for count in log.tokens]
+        losses = [float(loss) for loss in log.losses]
+        norms = [float(norm) for norm in log.norms_after.values()]
+        peak, gpu_peak = None, None
+        if self._peak_is_ours:
+            peak = peak_memory_bytes()
+        if self.rank.device.type == "cuda":
+            gpu_peak = torch.cuda.max_memory_allocated()
         return RankReport(
             rank=self.rank.number,
             examples=log.examples,
             step_examples=tuple(log.step_examples),
-            tokens=tuple(map(int, log.tokens)),
+            tokens=tuple(tokens),
             shapes=tuple(log.shapes),
-            losses=tuple(map(float, log.losses)),
+            losses=tuple(losses),
             precisions=log.precisions.counts,
-            norms=tuple(map(float, log.norms_after.values())),
-            threads=job.threads or torch.get_num_threads(),
-            peak_memory_bytes=peak_memory_bytes() if self._peak_is_ours else None,
-            peak_gpu_memory_bytes=torch.cuda.max_memory_allocated() if on_gpu else None,
+            norms=tuple(norms),
+            peak_memory_bytes=peak,
+            peak_gpu_memory_bytes=gpu_peak,
         )
 
 

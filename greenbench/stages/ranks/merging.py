@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import torch
+
     from greenbench.stages.ranks.report import RankReport, TrainingJob
     from greenbench.stages.training_log import TrainingLog
 
@@ -25,8 +27,28 @@ def add(
         log.tokens.extend(other.tokens)
         log.shapes.extend(other.shapes)
         log.precisions.counts.update(other.precisions)
-    losses = [log.losses, *(other.losses for other in others)]
-    log.losses = [sum(map(float, parts)) / len(losses) for parts in zip(*losses, strict=True)]
-    steps = [log.step_examples, *(other.step_examples for other in others)]
-    log.step_examples = [sum(parts) for parts in zip(*steps, strict=True)]
+    log.losses = _losses(log, others)
+    log.step_examples = _step_examples(log, others)
     log.batch_sizes.counts = Counter(log.step_examples)
+
+
+def _losses(log: TrainingLog, others: Sequence[RankReport]) -> list[torch.Tensor | float]:
+    """Return the loss of each micro-batch: the mean of those of its parts."""
+    means: list[torch.Tensor | float] = []
+    for index, own in enumerate(log.losses):
+        total = float(own)
+        for other in others:
+            total += other.losses[index]
+        means.append(total / (1 + len(others)))
+    return means
+
+
+def _step_examples(log: TrainingLog, others: Sequence[RankReport]) -> list[int]:
+    """Return the examples of each step: the sum of those of all ranks."""
+    sums = []
+    for index, own in enumerate(log.step_examples):
+        total = own
+        for other in others:
+            total += other.step_examples[index]
+        sums.append(total)
+    return sums

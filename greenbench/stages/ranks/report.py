@@ -42,6 +42,5 @@ class RankReport:
     precisions: Counter[str]
     norms: tuple[float, ...]
     """Of each trainable tensor at the end."""
-    threads: int
     peak_memory_bytes: int | None
     peak_gpu_memory_bytes: int | None
