@@ -242,6 +242,13 @@ class Cell:
     """``-b16`` for a swept batch size."""
     block: int | None = None
     """The block whose round is to be measured, from 0; None measures all rounds in a row."""
+    most_rounds: int | None = None
+    """With ``--green-until-sure`` it may have up to so many ``rounds``, if they settle nothing."""
+
+    @property
+    def last_round(self) -> str:
+        """The number of its last round, in words: ``5``, or ``at most 8``."""
+        return str(self.rounds) if self.most_rounds is None else f"at most {self.most_rounds}"
 
     @property
     def id(self) -> str:

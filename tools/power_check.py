@@ -4,6 +4,7 @@
     python tools/power_check.py --order off                      # all rounds of a cell in a row
     python tools/power_check.py --layout 20x2 40x3 --noise states drift --sessions 1000
     python tools/power_check.py --against saved                  # compared with an earlier run
+    python tools/power_check.py --layout 8x3 --until-sure 8      # until settled, at most 8 blocks
     python tools/power_check.py --against saved --without-v0 --between 0.05 --earlier 3
 
 Joules of a round are lognormal around those of its cell; what the machine does is in the names of
@@ -14,6 +15,10 @@ code, by which greenbench may estimate it. Three things are counted over the ses
 - false alarms: nothing changed, and with ``energy <= 1.0*REFERENCE`` some cell is REGRESSED;
 - wrong PASS: one cell takes 10 % more, and passes ``energy <= 1.05*REFERENCE``;
 - found: that cell is REGRESSED, by a gate of 1.0 and by one of 1.05.
+
+With ``--until-sure`` a session goes on with the cells that are open, and V0, as the plugin does. It
+also prints the rounds that were measured, as a share of those of a session that does all blocks. A
+drift or a switch is spread over the most rounds that the session may have.
 """
 
 from __future__ import annotations
@@ -26,14 +31,18 @@ import numpy as np
 from greenbench.gates.expression import parse
 from greenbench.gates.judging import judge
 from greenbench.gates.references import References
+from greenbench.gates.sequential import Standing
 from greenbench.gates.verdict import Measured, Verdict
 from greenbench.results.reading import CellRecord, RunHeader
 from greenbench.run.blocks import interleaved
+from greenbench.stats.looks import Looks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
+
+    from greenbench.gates.expression import Gate
 
     Array = NDArray[np.float64]
 
@@ -46,12 +55,16 @@ def main() -> None:
     """Simulate and print."""
     options = arguments()
     print(f"{options.sessions} sessions each, order {options.order}, seed {options.seed}")
-    print("| noise | cells x blocks | false alarms | wrong PASS | found, 1.0 | found, 1.05 |")
-    print("|---|---|---|---|---|---|")
+    heading = "| noise | cells x blocks | false alarms | wrong PASS | found, 1.0 | found, 1.05 |"
+    if options.until_sure:
+        heading += " measured: unchanged, 1.0 | changed, 1.0 | changed, 1.05 |"
+    print(heading)
+    print("|---" * (heading.count("|") - 1) + "|")
     for name in options.noise:
         for layout in options.layout:
             cells, blocks = map(int, layout.split("x"))
-            world = World(name, cells, blocks, options.order, options.seed)
+            looks = Looks(blocks, options.until_sure) if options.until_sure else None
+            world = World(name, cells, blocks, options.order, options.seed, looks)
             world.between, world.earlier = options.between, options.earlier
             world.with_v0 = not options.without_v0
             print(line(world, options.sessions, options.against), flush=True)
@@ -71,6 +84,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--without-v0", action="store_true")
     parser.add_argument("--between", type=float, default=0.0)
     parser.add_argument("--earlier", type=int, default=0)
+    parser.add_argument(
+        "--until-sure",
+        type=int,
+        metavar="MAX",
+        help="after the blocks of the layout, measure further ones of open cells, up to MAX",
+    )
     return parser.parse_args()
 
 
@@ -86,7 +105,9 @@ def line(world: World, sessions: int, against: str) -> str:
         found += strict.outcome == "REGRESSED"
         found_beyond += lax.outcome == "REGRESSED"
     shares = [f"{count / sessions:.1%}" for count in (alarms, passed, found, found_beyond)]
-    return f"| {world.noise} | {world.cells}x{world.blocks} | {' | '.join(shares)} |"
+    for measured in world.measured.values():
+        shares.append(f"{np.mean(measured):.0%}")
+    return f"| {world.noise} | {world.cells}x{world.size} | {' | '.join(shares)} |"
 
 
 def white(random: np.random.Generator, count: int) -> Array:
@@ -170,16 +191,30 @@ NOISES: dict[str, Callable[[np.random.Generator, int], Array]] = {
 class World:
     """Draws sessions of one kind of noise, and judges them."""
 
-    def __init__(self, noise: str, cells: int, blocks: int, order: str, seed: int) -> None:
-        """Keep what a session looks like."""
-        self.noise, self.cells, self.blocks = noise, cells, blocks
+    def __init__(
+        self,
+        noise: str,
+        cells: int,
+        blocks: int,
+        order: str,
+        seed: int,
+        looks: Looks | None = None,
+    ) -> None:
+        """Keep what a session looks like; with ``looks`` it ends with what is settled."""
+        self.noise, self.cells = noise, cells
+        self.size = f"{blocks} to {looks.most}" if looks else str(blocks)
         self.between, self.earlier, self.with_v0 = 0.0, 0, True
+        self.measured: dict[tuple[float, str], list[float]] = {}
+        """With ``looks``, the share of the most rounds that each session had, by true change and
+        gate."""
+        self._looks = looks
         self._earlier_sessions: list[dict[str, Measured]] = []
         self._names = [f"T2-V{number}_cell" for number in range(cells)]
         self._changed = self._names[cells // 2]
         self._in_blocks = order != "off"
         if self._in_blocks:
-            self._order = interleaved(self._names, [blocks] * cells, order, seed)
+            most = looks.most if looks else blocks
+            self._order = interleaved(self._names, [most] * cells, order, seed)
         else:
             self._order = [(name, block) for name in self._names for block in range(blocks)]
         self._random = np.random.default_rng(seed)
@@ -202,29 +237,80 @@ class World:
             saved_name="simulated",
             sessions=lambda name: [session[name] for session in earlier],
         )
+        if self._looks is not None:
+            return self._until_sure(gate, references, change, self._looks)
         cells = self._session(change)
         if not self.with_v0:
             cells.pop(self._names[0])
         return judge(gate, cells, references)
 
     def _session(self, change: float, code: str = "head") -> dict[str, Measured]:
+        session = Session(self._names, code)
+        drawn = self._draws(change)
+        for name, block in self._order:
+            session.measure(name, block if self._in_blocks else None, drawn)
+        return session.cells(None)
+
+    def _until_sure(
+        self, gate: Gate, references: References, change: float, looks: Looks
+    ) -> list[Verdict]:
+        """Judge a session at each look, and measure on what is open, beside V0."""
+        session, drawn = Session(self._names, "head"), self._draws(change)
+        standing = Standing()
+        running, verdicts = set(self._names), []
+        for block in range(looks.most):
+            for name, of_block in self._order:
+                if of_block == block and name in running:
+                    session.measure(name, block, drawn)
+            if block + 1 < looks.first:
+                continue
+            verdicts = judge(gate, session.cells(looks), references, standing)
+            running = {verdict.cell for verdict in verdicts if verdict.is_open}
+            if not running:
+                break
+            running.add(self._names[0])
+        share = session.count / len(self._order)
+        self.measured.setdefault((change, gate.text), []).append(share)
+        return verdicts
+
+    def _draws(self, change: float) -> Callable[[str, int], float]:
+        """Return what gives the joules of a cell's round at a place in one session."""
         noise = NOISES[self.noise](self._random, len(self._order))
         whole = self.between * self._random.normal() if self.between else 0.0
         scales = dict.fromkeys(self._names, 1.0)
         if self.noise == "unequal":
             scales = {name: self._random.lognormal(0, 0.6) for name in self._names}
-        rounds: dict[str, list[dict[str, Any]]] = {name: [] for name in self._names}
-        for position, (name, block) in enumerate(self._order):
+
+        def joules(name: str, position: int) -> float:
             factor = change if name == self._changed else 1.0
-            joules = 100 * factor * float(np.exp(whole + scales[name] * noise[position]))
-            place = {"block": block, "position": position} if self._in_blocks else {}
-            rounds[name].append({**one_round(block, joules), **place})
-        # one header object a session: cells of different objects are of different sessions
-        environment = {"device": "cpu", "git": {"commit": code}}
-        header = RunHeader(profile="simulated", environment=environment)
+            return 100 * factor * float(np.exp(whole + scales[name] * noise[position]))
+
+        return joules
+
+
+class Session:
+    """The rounds of one simulated session."""
+
+    def __init__(self, names: list[str], code: str) -> None:
+        """Measure nothing yet; ``code`` is the commit."""
+        self.count = 0
+        self._code = code
+        self._rounds: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
+
+    def measure(self, name: str, block: int | None, joules: Callable[[str, int], float]) -> None:
+        """Measure one round of a cell; ``block`` is None if its rounds follow one another."""
+        place = {} if block is None else {"block": block, "position": self.count}
+        rounds = self._rounds[name]
+        rounds.append({**one_round(len(rounds), joules(name, self.count)), **place})
+        self.count += 1
+
+    def cells(self, looks: Looks | None) -> dict[str, Measured]:
+        """Return the cells as they are now, of one session: its header is an object of its own."""
+        environment = {"device": "cpu", "git": {"commit": self._code}}
+        header = RunHeader(profile="simulated", environment=environment, looks=looks)
         cells = {}
-        for name in self._names:
-            record = CellRecord.of(cell_record(name, rounds[name]))
+        for name, rounds in self._rounds.items():
+            record = CellRecord.of(cell_record(name, rounds))
             cells[name] = Measured(record=record, header=header)
         return cells
 

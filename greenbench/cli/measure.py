@@ -20,7 +20,16 @@ if TYPE_CHECKING:
 
 PLAN = ("--collect-only", "--green-plan", "-qq")
 VERSION = {"--version", "-V"}
-NOT_FOR_SWEEPS = ("allow", "block", "gate", "plan", "require", "resume", "strict")
+NOT_FOR_SWEEPS = (
+    "allow",
+    "block",
+    "gate",
+    "plan",
+    "require",
+    "resume",
+    "strict",
+    "until-sure",
+)
 """Options that a power sweep has no use for."""
 
 
@@ -118,7 +127,8 @@ def sweep_power(options: argparse.Namespace) -> int:
     from greenbench.run.session import Session
     from greenbench.stats import curve
 
-    session = Session(vars(options).get, Path(), Path("experiment.md"), Path("variants"))
+    given = {**vars(options), "--green-until-sure": "off"}  # nothing is compared
+    session = Session(given.get, Path(), Path("experiment.md"), Path("variants"))
     cell = sweep.chosen(session, options.cell)
     knobs = sweep.knobs(session, options.knobs)
     tried = curve.settings(knobs, options.fractions or sweep.FRACTIONS)

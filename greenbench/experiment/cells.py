@@ -12,17 +12,26 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from greenbench.options import Options
+    from greenbench.stats.looks import Looks
     from greenbench.types import Profile, Variant
 
 
 def cells_of(
-    task: str, variants: Sequence[Variant], profile: Profile, *, seed: int, rounds: int | None
+    task: str,
+    variants: Sequence[Variant],
+    profile: Profile,
+    *,
+    seed: int,
+    rounds: int | None,
+    looks: Looks | None = None,
 ) -> tuple[Cell, ...]:
     """Return the cells of ``task``, in the matrix's order.
 
     A variant makes one cell, or one for each combination of the values that it sweeps. ``rounds``
-    is the profile's if it is None.
+    is the profile's if it is None; with ``looks`` there may be more.
     """
+    if looks is not None:
+        rounds = looks.first
     cells = []
     for variant in variants:
         for options, suffix in _combinations(variant):
@@ -34,6 +43,7 @@ def cells_of(
                 seed=seed,
                 rounds=rounds or profile.rounds,
                 suffix=suffix,
+                most_rounds=looks.most if looks else None,
             )
             cells.append(cell)
     return tuple(cells)

@@ -15,6 +15,7 @@ from greenbench.data.places import local_path
 from greenbench.errors import UsageError
 from greenbench.gates.expression import parse as parse_gate
 from greenbench.machine.devices import ALLOWED, is_well_formed
+from greenbench.stats.looks import FEWEST_BLOCKS, MOST_BLOCKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -93,6 +94,16 @@ def whole_number(least: int) -> Parser[int]:
 def number(least: float) -> Parser[float]:
     """Return a parser of numbers from ``least`` to ``LARGEST``."""
     return lambda raw: _number(raw, float, least)
+
+
+def most_blocks(raw: RawOption) -> int | None:
+    """Return the most blocks of a session that ends with what is settled; None for ``off``."""
+    if raw.value is None or raw.value == "off":
+        return None
+    found = _converted(raw.value, int)
+    if found is None or not FEWEST_BLOCKS <= found <= MOST_BLOCKS:
+        raise raw.error(f"give a whole number from {FEWEST_BLOCKS} to {MOST_BLOCKS}, or off")
+    return found
 
 
 N = TypeVar("N", int, float)

@@ -17,6 +17,7 @@ from greenbench.experiment.option_parsers import (
     devices,
     gates,
     matching,
+    most_blocks,
     number,
     one_of,
     optional,
@@ -123,6 +124,13 @@ class Settings:
         optional(whole_number(1)),
         "measure this block of the rounds alone, from 1: `greenbench ci` runs a session a block "
         "(default: all)",
+    )
+    until_sure: int | None = option(
+        "MAXROUNDS",
+        most_blocks,
+        "go on after --green-rounds blocks (at least 3), up to so many rounds a cell, with the "
+        "cells whose gates are open, or without gates whose energy is not shown to differ from "
+        "V0's; each look at the results is paid for; off is none (default: off)",
     )
     resume: bool = option(
         "",

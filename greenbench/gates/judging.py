@@ -21,6 +21,7 @@ from greenbench.gates.expression import SAVED
 from greenbench.gates.interleaved import CellPair, Side, block_estimates, why_no_control
 from greenbench.gates.metrics import Readings, observed
 from greenbench.gates.references import display_name, is_named, reference_of
+from greenbench.gates.sequential import Standing, look_at
 from greenbench.gates.verdict import Verdict, judged
 from greenbench.results.reading import is_baseline, is_control
 
@@ -44,21 +45,33 @@ UNKNOWN_DRIFT = 0.02
 A machine with a reference kernel changed by that much from hour to hour."""
 
 
-def judge(gate: Gate, cells: Mapping[str, Measured], references: References) -> list[Verdict]:
+def judge(
+    gate: Gate,
+    cells: Mapping[str, Measured],
+    references: References,
+    standing: Standing | None = None,
+) -> list[Verdict]:
     """Return a verdict for each cell that ``gate`` is about, and for each that is missing.
 
-    There is at least one: a gate that is about no cell at all is MISSING.
+    There is at least one: a gate that is about no cell at all is MISSING. ``standing`` is what
+    earlier looks at the same session said; it takes in what further ones say.
     """
-    examined = []
-    for cell in cells.values():
+    names = []
+    for name, cell in cells.items():
         if gate.applies(cell.record.task) and not is_named(cell, gate.reference):
-            examined.append(_examine(gate, cell, cells, references))
-    open_cells = [result for result in examined if isinstance(result, OpenCell)]
-    open_cells = _in_blocks(gate, open_cells, cells, references)
-    decided = iter(decisions.decide(gate, open_cells, same_cells=references.same_cells))
-    verdicts = []
-    for result in examined:
-        verdicts.append(result if isinstance(result, Verdict) else next(decided))
+            names.append(name)
+
+    def examine(some: Sequence[str], among: Mapping[str, Measured]) -> list[Verdict | OpenCell]:
+        examined = [_examine(gate, among[name], among, references) for name in some]
+        return _in_blocks(gate, examined, among, references)
+
+    def decide(open_cells: Sequence[OpenCell], settled: Sequence[float]) -> list[Verdict]:
+        same = references.same_cells
+        return decisions.decide(gate, open_cells, same_cells=same, settled=settled)
+
+    standing = Standing() if standing is None else standing
+    standing.look(names, cells, examine, decide)
+    verdicts = [standing.verdicts[name] for name in names]
     verdicts += _missing(gate, cells, references)
     if not verdicts:
         task = f" in {gate.task}" if gate.task else ""
@@ -69,16 +82,21 @@ def judge(gate: Gate, cells: Mapping[str, Measured], references: References) -> 
 
 def _in_blocks(
     gate: Gate,
-    open_cells: Sequence[OpenCell],
+    examined: Sequence[Verdict | OpenCell],
     cells: Mapping[str, Measured],
     references: References,
-) -> list[OpenCell]:
-    """Return ``open_cells``, with what their blocks show where they ran in blocks."""
-    pairs = [cell.pair for cell in open_cells if cell.pair is not None]
+) -> list[Verdict | OpenCell]:
+    """Return ``examined`` cells, with what their blocks show where they ran in blocks."""
+    pairs = []
+    for cell in examined:
+        if isinstance(cell, OpenCell) and cell.pair is not None:
+            pairs.append(cell.pair)
     estimates = block_estimates(gate, pairs, cells, references.saved)
-    in_blocks = []
-    for cell in open_cells:
-        if cell.verdict.cell in estimates:
+    in_blocks: list[Verdict | OpenCell] = []
+    for cell in examined:
+        if isinstance(cell, Verdict):
+            in_blocks.append(cell)
+        elif cell.verdict.cell in estimates:
             in_blocks.append(replace(cell, estimate=estimates[cell.verdict.cell]))
         else:
             in_blocks.append(replace(cell, gap=_gap(gate, cell.pair, cells, references)))
@@ -148,8 +166,9 @@ def _compare(
     if isinstance(here, str):
         return judged(gate, cell.id, "UNMEASURED", here)
     verdict = judged(gate, cell.id, "INCONCLUSIVE", here=_mean(here))
+    look = look_at(cell)
     if other is None:
-        return OpenCell(verdict, _estimate(gate, cell, here))
+        return OpenCell(verdict, _estimate(gate, cell, here), look=look)
     there = observed(gate, other.record)
     if isinstance(there, str):
         return judged(gate, cell.id, "UNMEASURED", f"{display_name(other)}: {there}")
@@ -161,7 +180,9 @@ def _compare(
         estimate = _estimate(gate, cell, here, other, there)
     except ValueError as error:
         return replace(verdict, outcome="NOT-COMPARABLE", reason=str(error))
-    return OpenCell(verdict, estimate, _pair(cell, here, other, there))
+    of_other = None if _same_session(cell, other) else look_at(other)
+    pair = _pair(cell, here, other, there)
+    return OpenCell(verdict, estimate, pair, look=look, look_there=of_other)
 
 
 def _pair(

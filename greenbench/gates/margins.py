@@ -276,8 +276,8 @@ def chance(estimate: Estimate) -> float:
 
 
 def bounds(estimate: Estimate) -> tuple[float, float]:
-    """Return the 95 % confidence interval of the margin."""
-    factor = quantile(estimate.freedom)
+    """Return the 95 % confidence interval of the margin, a repeated one if looks are repeated."""
+    factor = -quantile(estimate.freedom, estimate.left_out)
     return (
         estimate.margin - factor * estimate.below - estimate.unknown,
         estimate.margin + factor * estimate.above + estimate.unknown,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal
 
 from greenbench.gates.expression import SAVED, parse
+from greenbench.stats.student import ALPHA
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -75,6 +76,8 @@ class Estimate:
     """By how much the margin may be off at most for a cause whose distribution is unknown."""
     open_because: str = ""
     """Why it is unknown, and what would help."""
+    left_out: float = ALPHA
+    """What the interval leaves out on each side: less where it pays for repeated looks."""
     how: str = ""
     """The method, in a few words."""
 
@@ -102,7 +105,14 @@ class Verdict:
     threshold: float | None = None
     """What the gate requires of the change."""
     p: float | None = None
-    """One-sided p-value of the margin, after Holm's correction over the gate's cells."""
+    """One-sided p-value of the margin, after Holm's correction over the gate's cells.
+
+    With repeated looks it is a repeated p-value, which counts them all."""
+    blocks: int | None = None
+    """With repeated looks, the blocks that its last look had; then the interval is a repeated one,
+    which counts all looks."""
+    most_blocks: int | None = None
+    """The most blocks that such a session would have measured."""
     rounds_needed: int | None = None
     """About how many rounds would settle an inconclusive verdict; None if none would."""
     how: str = ""
@@ -117,6 +127,11 @@ class Verdict:
         if self.outcome == "REGRESSED" and parse(self.gate).reference != SAVED:
             return "FAIL"
         return self.outcome
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is inconclusive, and more rounds may settle it."""
+        return self.outcome == "INCONCLUSIVE" and self.rounds_needed is not None
 
     def fails(self, *, strict: bool = False) -> bool:
         """Whether it fails its session; an inconclusive one does if ``strict``."""

@@ -83,6 +83,11 @@ def refuse_unfit(config: pytest.Config, settings: Settings) -> None:
             f"--green-device {settings.device}: the processes of a cell on several devices belong "
             "to one session, not to each of several workers; run without -n, or name one device"
         )
+    if settings.until_sure is not None:
+        raise UsageError(
+            "--green-until-sure: workers begin the next block before this one is judged; run "
+            "without -n"
+        )
     if config.getoption("benchmark_cprofile", None):
         raise UsageError("--benchmark-cprofile: profiles stay in the workers; run without -n")
 

@@ -186,6 +186,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Before the first cell runs, find every reason why the run could not succeed."""
     from greenbench.plugin.interleaving import interleave
     from greenbench.plugin.resuming import take_over
+    from greenbench.plugin.until_sure import look_at_blocks
     from greenbench.run.meeting import remove_leftovers
 
     config = session.config
@@ -206,6 +207,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             suite.check(cells, sources_of(session))
             remove_leftovers(suite.session.messages.show)
         interleave(session, suite.session.settings)
+        look_at_blocks(config, suite, cells)
         resumes = suite.session.settings.resume and not distribution.is_worker(config)
         if cells and resumes and benchmark_rows.measures(config):
             parts = suite.session, suite.attempts, suite.summary

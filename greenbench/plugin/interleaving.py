@@ -42,7 +42,7 @@ def interleave(session: pytest.Session, settings: Settings) -> None:
         if cell is not None:
             items.append(item)
             cells.append(cell)
-    rounds = [cell.rounds for cell in cells]
+    rounds = [cell.most_rounds or cell.rounds for cell in cells]
     if settings.block is not None:
         _check_block(settings.block, rounds, settings)
     in_a_row = settings.interleave == "off" or max(rounds, default=1) == 1

@@ -6,7 +6,9 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from greenbench.errors import GreenbenchError
+from greenbench.report import until_sure
 from greenbench.results.record import Json, builtin
+from greenbench.run.until_sure import OpenCells, planned_looks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +38,30 @@ class Judgement:
         self._session = session
         self._summary = summary
         self._gatekeeper = gatekeeper
+        self._open_cells = OpenCells(gatekeeper.gates, session.settings.allow)
         self._baseline_unreadable = False
+
+    def going_on(self) -> set[str]:
+        """Return the cells that need another block: those that are open, and their references.
+
+        There is none if the baseline cannot be read, which is a problem of the session.
+        """
+        going_on = set()
+        for name, compared_with in self._look().items():
+            going_on |= {name, *compared_with}
+        return going_on
+
+    def _look(self) -> dict[str, set[str]]:
+        """Look at the cells of the matrix; plain functions have no blocks."""
+        cells = {}
+        for cell in self._gatekeeper.measured(self._summary.records):
+            if cell.record.variant:
+                cells[cell.id] = cell
+        try:
+            return self._open_cells.look(cells, self._gatekeeper.references())
+        except GreenbenchError as error:
+            self._note_unreadable(error)
+            return {}
 
     def write(self) -> None:
         """Judge, and put the verdicts into the report and the results files."""
@@ -44,8 +69,11 @@ class Judgement:
         self._summary.verdicts = self.verdicts()
         self._summary.earlier = self._gatekeeper.baselines(records)
         if self._summary.earlier:
-            self._summary.sessions = self._gatekeeper.sessions
+            self._summary.sessions = self._gatekeeper.earlier.by_id
         self._summary.notes += tuple(self._gatekeeper.notes)
+        looks = planned_looks(self._session.settings)
+        if looks is not None:
+            self._summary.notes += (until_sure.sentence(records, self._look(), looks),)
         if not self._gatekeeper.gates:
             return
         try:
@@ -61,10 +89,13 @@ class Judgement:
         try:
             return self._gatekeeper.judge(self._summary.records)
         except GreenbenchError as error:
-            if not self._baseline_unreadable:
-                self._summary.problems.append(str(error))
-            self._baseline_unreadable = True
+            self._note_unreadable(error)
             return []
+
+    def _note_unreadable(self, error: GreenbenchError) -> None:
+        if not self._baseline_unreadable:
+            self._summary.problems.append(str(error))
+        self._baseline_unreadable = True
 
     def record(self) -> Json:
         """Return the verdicts as builtins, and whether they fail the session."""

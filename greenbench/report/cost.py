@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from greenbench.report.numbers import unit
@@ -22,14 +23,34 @@ def lines(results: Path, cells: Sequence[Cell], keys: Mapping[str, ForecastKey])
         return []
     runs, problems = loading.load_folder(results)
     prediction = forecast(cells, runs, keys)
-    count = f"{plural(len(cells), 'cell')}, {plural(sum(c.rounds for c in cells), 'round')}"
+    count = f"{plural(len(cells), 'cell')}, {rounds_of(cells)}"
     if prediction is None:
         cost = "no earlier results here to estimate the time from"
     else:
         cost = f"by earlier results about {predicted(prediction)} measured"
+        at_most = forecast(with_most_rounds(cells), runs, keys)
+        if at_most is not None and at_most.seconds > prediction.seconds:
+            cost += f", at most {predicted(at_most)}"
         if prediction.known != prediction.asked:
             cost += f" for the {prediction.known} seen before"
     return [f"greenbench: {count}; {cost}", *problems]
+
+
+def with_most_rounds(cells: Sequence[Cell]) -> list[Cell]:
+    """Return cells with all the rounds that they may have until they are settled."""
+    return [replace(cell, rounds=cell.most_rounds or cell.rounds) for cell in cells]
+
+
+def rounds_of(cells: Sequence[Cell]) -> str:
+    """Return ``5 rounds``, or ``3 to 8 rounds`` if they end with what is settled."""
+    fewest = most = 0
+    for cell in cells:
+        fewest += cell.rounds
+        most += cell.most_rounds or cell.rounds
+    rounds = plural(most, "round")
+    if most == fewest:
+        return rounds
+    return f"{fewest} to {rounds}"
 
 
 def predicted(prediction: Forecast) -> str:

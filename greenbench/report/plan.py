@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from greenbench.report import weights
-from greenbench.report.cost import plural, predicted
+from greenbench.report.cost import plural, predicted, rounds_of, with_most_rounds
 from greenbench.results.forecast import forecast
 from greenbench.tasks import TASKS
 
@@ -120,11 +120,10 @@ def _cell_line(cell: Cell, plan: TaskPlan, prediction: Forecast | None) -> str:
     batch = cell.options.data.batch_size
     if train is not None and train < batch:
         return f"{cell.id}: cannot run: {train} training examples do not fill one batch of {batch}"
-    rounds = plural(cell.rounds, "round")
     cost = "no earlier result"
     if prediction is not None:
         cost = f"by earlier results {predicted(prediction)}"
-    return f"{cell.id}: {rounds} of {_steps(cell, plan)} steps; {cost}"
+    return f"{cell.id}: {rounds_of([cell])} of {_steps(cell, plan)} steps; {cost}"
 
 
 def _steps(cell: Cell, plan: TaskPlan) -> str:
@@ -147,6 +146,9 @@ def _total_line(
     missing = prediction.asked - prediction.known
     rest = f"; {missing} of them never ran here" if missing else ""
     cost = predicted(prediction)
+    at_most = forecast(with_most_rounds(cells), runs, keys)
+    if at_most is not None and at_most.seconds > prediction.seconds:
+        cost += f", at most {predicted(at_most)}"
     return f"{count}: by earlier results {cost}, set-up and scoring not included{rest}"
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from greenbench.report.numbers import unit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from greenbench.types import Cell, Round
 
@@ -44,6 +44,10 @@ class Schedule:
         self._planned = len(cells)
         self._started = self.clock()
 
+    def leave_out(self, going_on: Collection[str]) -> None:
+        """Take no more rounds of other cells than those ``going_on``, named by their ids."""
+        self._waiting = [cell for cell in self._waiting if cell.id in going_on]
+
     def begin(self, cell: Cell) -> None:
         """Note that a round of ``cell`` begins; whatever stood before it will not run."""
         if cell in self._waiting:
@@ -72,7 +76,8 @@ class Schedule:
         parts = [self._place(cell)]
         left = self._seconds_left()
         if left is not None:
-            parts.append(f"about {duration(left)} left")
+            about = "about" if cell.most_rounds is None else "at most about"
+            parts.append(f"{about} {duration(left)} left")
         parts.append(f"{duration(self.clock() - self._started)} elapsed")
         if self._seconds:
             parts.append(self._joules_so_far())
@@ -82,7 +87,7 @@ class Schedule:
     def _place(self, cell: Cell) -> str:
         if cell.block is None:
             return f"cell {self._planned - len(self._waiting)} of {self._planned}"
-        return f"block {cell.block + 1} of {cell.rounds}"
+        return f"block {cell.block + 1} of {cell.last_round}"
 
     def _joules_so_far(self) -> str:
         if self._lacks_joules:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from greenbench.results import consistency, parsing
 from greenbench.results.fields import Fields
+from greenbench.stats.looks import MOST_BLOCKS, Looks
 from greenbench.stats.over_seeds import DEGENERATE, known_in_all
 
 if TYPE_CHECKING:
@@ -165,6 +166,9 @@ class RunHeader:
     session_id: str | None = None
     started: str = ""
     """When the session started, in ISO 8601."""
+    looks: Looks | None = None
+    """When it looked at its blocks to end with those that are settled; None if their number was
+    fixed."""
 
     @classmethod
     def of(cls, fields: Fields) -> RunHeader:
@@ -176,6 +180,7 @@ class RunHeader:
             environment=_environment(fields.fields("environment")),
             session_id=session.optional_text("id"),
             started=session.text("started", ""),
+            looks=_looks(session) if "until_sure" in session else None,
         )
 
 
@@ -321,6 +326,17 @@ def _data(fields: Fields) -> Facts:
     """Check what comparisons read of the data, and return all of it."""
     fields.fields("split_sizes")
     return fields.whole()
+
+
+def _looks(session: Fields) -> Looks:
+    """Read when a session looked at its blocks; raises UsageError for numbers of no session."""
+    fields = session.fields("until_sure")
+    looks = Looks(first=fields.integer("first"), most=fields.integer("most"))
+    if not 1 <= looks.first <= looks.most <= MOST_BLOCKS:
+        fields.refuse(
+            f"looks after {looks.first} to {looks.most} blocks", f"1 to {MOST_BLOCKS}, rising"
+        )
+    return looks
 
 
 def _changes(fields: Fields) -> Facts:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 # 3: metrics have low, high, constant and decides; rounds have outcomes and degenerate; cells have
 #    degenerate; files have profile_changes and, if there were gates, gates.
 # 4: rounds have block and position; yardstick has runs, and each run the memory kernel's in memory.
-SCHEMA = 4
+# 5: sessions have until_sure; verdicts have blocks and most_blocks.
+SCHEMA = 5
 
 Json = dict[str, Any]
 """A JSON object of plain builtins."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -23,6 +24,7 @@ from greenbench.tasks import TASKS
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
+    from greenbench.experiment.settings import Settings
     from greenbench.gates.expression import Gate
     from greenbench.gates.runs import Run
     from greenbench.gates.verdict import Verdict
@@ -39,6 +41,40 @@ class ChosenTests(Protocol):
 
     def leaves_out(self, cell: str, test: str | None) -> bool:
         """Whether a person left out a cell of the compared run, which ``test`` measured there."""
+
+
+class EarlierRuns:
+    """The other sessions of a results folder, in which cells may find a reference."""
+
+    def __init__(self, settings: Settings, own: Callable[[], str | None], notes: list[str]) -> None:
+        """Read nothing yet; files that cannot be read will be said in ``notes``.
+
+        ``own`` returns the id of the session whose runs are none of these.
+        """
+        self._settings = settings
+        self._own = own
+        self._notes = notes
+
+    def newest(self, reference: str, cell: Measured) -> Measured | None:
+        """Return the newest comparable cell that ``reference`` names."""
+        folder = self._settings.results.name
+        return runs.newest(self._runs, folder, reference, cell, allow=self._settings.allow)
+
+    def of_cell(self, name: str) -> Sequence[Measured]:
+        """Return the cell called ``name`` in all of these sessions."""
+        return self.by_id.get(name, ())
+
+    @functools.cached_property
+    def by_id(self) -> dict[str, list[Measured]]:
+        """All cells of these sessions."""
+        return runs.cells_by_id(self._runs, self._settings.results.name)
+
+    @functools.cached_property
+    def _runs(self) -> list[RunRecord]:
+        found, problems = loading.load_folder(self._settings.results)
+        self._notes += problems + runs.future_notes(found)
+        own = self._own()
+        return [run for run in found if run.header.session_id != own]
 
 
 class Gatekeeper:
@@ -61,6 +97,7 @@ class Gatekeeper:
         self._selection = selection
         self.gates = session.settings.gate
         self.notes: list[str] = []
+        self.earlier = EarlierRuns(session.settings, self._own_id, self.notes)
         self._verdicts: list[Verdict] | None = None
 
     # --- before the first cell --------------------------------------------------------------------
@@ -106,44 +143,37 @@ class Gatekeeper:
         """Return records with the circumstances of this session."""
         return [Measured(record=record, header=self._header) for record in records]
 
+    def _own_id(self) -> str | None:
+        return self._header.session_id
+
     @functools.cached_property
     def _header(self) -> RunHeader:
         return RunHeader.of(Fields(self._session.results.header, "this session"))
 
     def _references(self, measured: Mapping[str, Measured]) -> References:
-        saved = self.saved if any(gate.reference == SAVED for gate in self.gates) else None
+        references = self.references()
+        selected = [cell.id for cell in self._session.selected]
+        gone = {} if references.saved is None else self._gone(self.saved, measured)
+        return replace(references, expected=[*selected, *self._selection.functions], gone=gone)
+
+    def references(self) -> References:
+        """Return what cells may be compared with, whether or not all of them are measured yet."""
+        allow = self._session.settings.allow
+        if not any(gate.reference == SAVED for gate in self.gates):
+            earlier, sessions = self.earlier.newest, self.earlier.of_cell
+            return References(earlier=earlier, sessions=sessions, allow=allow)
         return References(
-            saved=saved.cells if saved else None,
-            saved_name=Path(saved.name).name if saved else "",
-            earlier=self.earlier,
-            sessions=lambda name: self.sessions.get(name, ()),
-            expected=[*(cell.id for cell in self._session.selected), *self._selection.functions],
-            gone=self._gone(saved, measured) if saved else {},
-            allow=self._session.settings.allow,
+            saved=self.saved.cells,
+            saved_name=Path(self.saved.name).name,
+            earlier=self.earlier.newest,
+            sessions=self.earlier.of_cell,
+            allow=allow,
         )
-
-    def earlier(self, reference: str, cell: Measured) -> Measured | None:
-        """Return the newest comparable cell that ``reference`` names in the results folder."""
-        settings = self._session.settings
-        folder = settings.results.name
-        return runs.newest(self._earlier_runs, folder, reference, cell, allow=settings.allow)
-
-    @functools.cached_property
-    def _earlier_runs(self) -> list[RunRecord]:
-        """The runs of the results folder but this one; files that cannot be read are noted."""
-        found, problems = loading.load_folder(self._session.settings.results)
-        self.notes += problems + runs.future_notes(found)
-        own = self._header.session_id
-        return [run for run in found if run.header.session_id != own]
-
-    @functools.cached_property
-    def sessions(self) -> dict[str, list[Measured]]:
-        """The cells of the results folder's sessions but this one, by id."""
-        return runs.cells_by_id(self._earlier_runs, self._session.settings.results.name)
 
     def baselines(self, records: Sequence[CellRecord]) -> list[Measured]:
         """Return V0 of an earlier session for each task of this one that ran without it."""
-        found = [self.earlier(BASELINE, cell) for cell in self.measured(without_v0(records))]
+        cells = self.measured(without_v0(records))
+        found = [self.earlier.newest(BASELINE, cell) for cell in cells]
         return [cell for cell in found if cell is not None]
 
     def _gone(self, saved: Run, measured: Mapping[str, Measured]) -> dict[str, str]:

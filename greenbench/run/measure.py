@@ -71,7 +71,7 @@ def measure_cell(
         pipeline.energy,
         first_seed=cell.seed,
         numbers=range(cell.rounds) if cell.block is None else (cell.block,),
-        count=cell.rounds,
+        count=cell.last_round,
         say=pipeline.progress,
         heed=session.memory.stop.heed,
     )

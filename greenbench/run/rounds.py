@@ -82,7 +82,7 @@ class Rounds:
         *,
         first_seed: int,
         numbers: Sequence[int],
-        count: int,
+        count: int | str,
         say: Callable[[str], None],
         heed: Callable[[], None] = lambda: None,
     ) -> None:

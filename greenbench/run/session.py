@@ -20,6 +20,7 @@ from greenbench.run.leftovers import restore_leftovers
 from greenbench.run.memory import SessionMemory
 from greenbench.run.messages import Messages
 from greenbench.run.session_results import SessionResults
+from greenbench.run.until_sure import planned_looks
 from greenbench.run.warm_up import WarmUp
 from greenbench.tasks import TASKS
 
@@ -70,8 +71,9 @@ class Session:
     def cells(self, task: str) -> tuple[Cell, ...]:
         """Return the cells of ``task``; raises UsageError if the matrix has no such task."""
         _check_task(task, self.matrix)
-        seed, rounds = self.settings.seed, self.settings.rounds
-        cells = cells_of(task, self.matrix.variants, self.profile, seed=seed, rounds=rounds)
+        seed, rounds, looks = self.settings.seed, self.settings.rounds, planned_looks(self.settings)
+        variants = self.matrix.variants
+        cells = cells_of(task, variants, self.profile, seed=seed, rounds=rounds, looks=looks)
         self.offered += [cell.id for cell in cells]
         return cells
 
@@ -142,8 +144,7 @@ class Session:
     def release(self, *, hurry: bool = False) -> tuple[str, ...]:
         """Measure the idle power again, unless in a ``hurry``, and close what was opened.
 
-        Returns warnings, which go into the results files too; raises OSError if these cannot be
-        written.
+        Returns warnings, which go into the results files too; raises OSError if these do not.
         """
         if not (self.instruments.opened or self.results.continues):
             return ()

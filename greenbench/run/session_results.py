@@ -17,6 +17,7 @@ from greenbench.machine.processes import since_boot_s
 from greenbench.results import files
 from greenbench.results.record import Json, builtin
 from greenbench.run.conditions import conditions
+from greenbench.run.until_sure import planned_looks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -119,10 +120,9 @@ class SessionResults:
     @functools.cached_property
     def header(self) -> Json:
         """The circumstances of the session, as its files state them."""
-        changes = {task: dict(sizes) for task, sizes in self._settings.size.items()}
         return {
             "profile": self._settings.profile,
-            "profile_changes": changes,
+            "profile_changes": builtin(self._settings.size),
             "session": self._continued or self.new_session(),
             "environment": self._environment or self.describe_machine(),
         }
@@ -142,6 +142,7 @@ class SessionResults:
             "started": stated_time(self._started),
             "process": _own_process(),
             "conditions": self.conditions,
+            "until_sure": builtin(planned_looks(self._settings)),
         }
 
     def _opened(self) -> files.Recorder:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 LEVEL = 0.95
 """Level of the interval that is printed after ``+-``."""
+ALPHA = 0.025
+"""What such an interval leaves out on each side: the level of the one-sided p-value at its end."""
 
 
 def deviation(values: Sequence[float]) -> float:

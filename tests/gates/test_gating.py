@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import stub_suite
 
+from greenbench.results.record import SCHEMA
+
 if TYPE_CHECKING:
     from pathlib import Path
 
 # What pytest-benchmark warns of is expected: baselines that are missing, truncated or empty.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest_benchmark.logger.PytestBenchmarkWarning")
 
+NEWER = '"schema": 99'
 ENERGY, SCORE = "energy <= 1.5*saved", "T2.mcc >= V0-0.02"
 RIGHT = "T2-V0_baseline=0.95,T2-V1_fast=0.95,T2-V10_capped=0.95"
 
@@ -176,7 +179,7 @@ def test_a_cell_is_renamed(suite: pytest.Pytester) -> None:
             "none of its benchmarks was",
         ),
         (
-            lambda file: file.write_text(file.read_text().replace('"schema": 4', '"schema": 99')),
+            lambda file: file.write_text(file.read_text().replace(f'"schema": {SCHEMA}', NEWER)),
             "written with schema 99",
         ),
     ],

@@ -232,6 +232,7 @@ def test_all_problems_of_the_matrix_are_listed_before_anything_runs(suite: pytes
     [
         (["-n2", "--dist=each"], "--dist each would measure every cell in every worker"),
         (["--tx", "ssh=there", "-d"], "--tx ssh=there: workers measure on this machine only"),
+        (["-n2", "--green-until-sure=5"], "--green-until-sure: workers begin the next block"),
         (["-n2", "--benchmark-cprofile=cumtime"], "--benchmark-cprofile: profiles stay in"),
     ],
 )
