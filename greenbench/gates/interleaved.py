@@ -117,10 +117,8 @@ def _control(gate: Gate, task: str, cells: Mapping[str, Measured]) -> Side | Non
     return None
 
 
-def why_no_control(
-    gate: Gate, pair: CellPair, cells: Mapping[str, Measured], saved: Mapping[str, Measured]
-) -> str:
-    """Say why V0 is no control of a cell and its reference, which lie in two sessions."""
+def why_without_control(gate: Gate, pair: CellPair) -> str:
+    """Say why a cell and its reference of another session have no control; empty if V0 may be."""
     record = pair.here.cell.record
     if pair.there.cell.id != pair.here.cell.id:
         return "the two were measured in different sessions"
@@ -130,7 +128,14 @@ def why_no_control(
         return "V0 has no control but itself"
     if gate.form != "ratio":
         return "V0 is a control of ratios alone"
-    ours, theirs = _control(gate, record.task, cells), _control(gate, record.task, saved)
+    return ""
+
+
+def why_no_control(
+    gate: Gate, task: str, cells: Mapping[str, Measured], saved: Mapping[str, Measured]
+) -> str:
+    """Say why V0 of two runs is no control of a task's cells that are not compared by way of it."""
+    ours, theirs = _control(gate, task, cells), _control(gate, task, saved)
     if ours is None or theirs is None:
         where = "the compared run" if ours else "this run"
         return f"without V0 in {where if ours or theirs else 'either run'}"

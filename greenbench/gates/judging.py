@@ -9,6 +9,7 @@ INCONCLUSIVE.
 
 from __future__ import annotations
 
+import functools
 import statistics
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, cast
@@ -18,7 +19,13 @@ from greenbench.gates.between_sessions import gap
 from greenbench.gates.comparability import SAME, refusal
 from greenbench.gates.decisions import OpenCell
 from greenbench.gates.expression import SAVED
-from greenbench.gates.interleaved import CellPair, Side, block_estimates, why_no_control
+from greenbench.gates.interleaved import (
+    CellPair,
+    Side,
+    block_estimates,
+    why_no_control,
+    why_without_control,
+)
 from greenbench.gates.metrics import Readings, observed
 from greenbench.gates.references import display_name, is_named, reference_of
 from greenbench.gates.sequential import Standing, look_at
@@ -26,7 +33,7 @@ from greenbench.gates.verdict import Verdict, judged
 from greenbench.results.reading import is_baseline, is_control
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from greenbench.gates.between_sessions import SessionGap
     from greenbench.gates.expression import Gate
@@ -92,6 +99,11 @@ def _in_blocks(
         if isinstance(cell, OpenCell) and cell.pair is not None:
             pairs.append(cell.pair)
     estimates = block_estimates(gate, pairs, cells, references.saved)
+
+    @functools.cache
+    def why_not(task: str) -> str:
+        return why_no_control(gate, task, cells, references.saved or {})
+
     in_blocks: list[Verdict | OpenCell] = []
     for cell in examined:
         if isinstance(cell, Verdict):
@@ -99,20 +111,24 @@ def _in_blocks(
         elif cell.verdict.cell in estimates:
             in_blocks.append(replace(cell, estimate=estimates[cell.verdict.cell]))
         else:
-            in_blocks.append(replace(cell, gap=_gap(gate, cell.pair, cells, references)))
+            in_blocks.append(replace(cell, gap=_gap(gate, cell.pair, why_not, references)))
     return in_blocks
 
 
 def _gap(
-    gate: Gate, pair: CellPair | None, cells: Mapping[str, Measured], references: References
+    gate: Gate, pair: CellPair | None, why_not: Callable[[str], str], references: References
 ) -> SessionGap | None:
-    """Return what lies between two sessions; None in one, and for what no machine changes."""
+    """Return what lies between two sessions; None in one, and for what no machine changes.
+
+    ``why_not`` says why V0 is no control of a task.
+    """
     if pair is None or pair.same_session or references.in_turns:
         return None
     if gate.about.kind not in {"energy", "time"}:
         return None
-    why = why_no_control(gate, pair, cells, references.saved or {})
-    return gap(gate, pair, why, references.sessions(pair.here.cell.id), references.allow)
+    record = pair.here.cell.record
+    why = why_without_control(gate, pair) or why_not(record.task)
+    return gap(gate, pair, why, references.sessions(record.id), references.allow)
 
 
 def _missing(gate: Gate, cells: Mapping[str, Measured], references: References) -> list[Verdict]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -94,6 +95,7 @@ def test_v0_is_the_control_of_an_earlier_run() -> None:
     assert {verdict.outcome for verdict in variants} == {"PASS"}
     assert all("by way of V0" in verdict.how for verdict in variants)
     assert verdicts[NAMES[0]].change == pytest.approx(1.15, rel=0.03)
+    assert verdicts[NAMES[0]].outcome == "INCONCLUSIVE"  # the machine, or V0 itself
 
 
 def test_a_variant_that_lost_ground_on_v0_has_regressed() -> None:
@@ -111,6 +113,9 @@ def test_a_v0_that_changed_itself_is_no_control() -> None:
     cells = session(lambda _name, _place: 200 * noise())
     verdicts = judged("energy <= 1.05*saved", cells, saved)
     assert {verdict.outcome for verdict in verdicts.values()} == {"REGRESSED"}
+    open_ones = judged("energy <= 2*saved", cells, saved)
+    reason = r"V0 itself is (1\.99|2\.0\d) times what it was, and so no control"
+    assert all(re.match(reason, open_ones[name].reason) for name in NAMES[1:])
 
 
 def test_a_v0_whose_net_joules_are_not_all_above_zero_is_no_control() -> None:
@@ -143,6 +148,8 @@ def test_a_v0_of_another_counter_is_no_control() -> None:
     verdicts = judged("energy <= 1.5*saved", cells, saved)
     assert verdicts[NAMES[0]].outcome == "NOT-COMPARABLE"
     assert all(verdicts[name].change == pytest.approx(1, abs=0.03) for name in NAMES[1:])
+    (reason,) = {judged("energy <= saved", cells, saved)[name].reason for name in NAMES[1:]}
+    assert reason.startswith("V0's joules are of other channels or sources in the compared run")
 
 
 def test_a_session_that_ended_within_a_block_is_judged_by_the_whole_ones() -> None:
