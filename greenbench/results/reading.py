@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from greenbench.results import consistency, parsing
-from greenbench.results.fields import Fields
+from greenbench.results.fields import Fields, amount
 from greenbench.stats.looks import MOST_BLOCKS, Looks
 from greenbench.stats.over_seeds import DEGENERATE, known_in_all
 
@@ -313,11 +313,11 @@ def _kernel(fields: Fields) -> dict[str, Mapping[str, float]]:
     runs: dict[str, Mapping[str, float]] = {}
     for when in ("before", "after"):
         run = fields.fields(when)
-        rates = {rate: run.number(rate) or 0.0 for rate in KERNEL_RATES if rate in run}
+        rates = {rate: amount(run, rate) or 0.0 for rate in KERNEL_RATES if rate in run}
         of_memory = run.fields("memory")
         for rate in MEMORY_RATES:
             if rate in of_memory:
-                rates[rate] = of_memory.number(rate) or 0.0
+                rates[rate] = amount(of_memory, rate) or 0.0
         runs[when] = rates
     return runs
 

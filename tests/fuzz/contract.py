@@ -35,6 +35,8 @@ class Reader:
     inputs: SearchStrategy[Any]
     open: Callable[[Path], AbstractContextManager[Callable[[Any], None]]]
     """Prepares a folder, and gives the function that reads an input in it."""
+    document: Any = None
+    """What ``inputs`` damages, if that is JSON."""
 
     def __str__(self) -> str:
         """Return its name, as a test's id."""

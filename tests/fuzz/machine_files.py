@@ -69,7 +69,9 @@ def open_journals(folder: Path) -> Iterator[Callable[[bytes], None]]:
     yield read
 
 
-JOURNAL = Reader(name="journal", inputs=json_files(journal()), open=open_journals)
+JOURNAL = Reader(
+    name="journal", inputs=json_files(journal()), document=journal(), open=open_journals
+)
 
 
 HOLDER = """

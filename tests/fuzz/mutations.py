@@ -7,6 +7,7 @@ itself would take longer than most readers do.
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -234,6 +235,32 @@ EDITS: tuple[Callable[[Decisions, str], str], ...] = (
     *(_insert, _cut, _insert, _truncate, _insert, _replace_character, _double_line),
     *(_exchange_lines, _remove_line, _other_line_ends),
 )
+
+
+ONCE = (None, -1, 0, 1e308, True, "", [], {})
+"""What each value of a document is replaced by in turn."""
+
+
+def changed_once(document: Tree) -> Iterator[bytes]:
+    """Yield JSON like ``document`` with one value replaced, negated or removed: every such file."""
+    text = json.dumps([document])
+    for number, (holder, key) in enumerate(_places([document])):
+        value = holder[key]
+        others = [*ONCE, -value] if isinstance(value, int | float) else ONCE
+        for other in others:
+            root, parent, place = _place(text, number)
+            parent[place] = other
+            yield json.dumps(root[0]).encode()
+        root, parent, place = _place(text, number)
+        del parent[place]
+        yield json.dumps(*root).encode() if root else b""
+
+
+def _place(text: str, number: int) -> tuple[list[Tree], Tree, Any]:
+    """Read a document in a list, and return it with one of its places."""
+    root = json.loads(text)
+    holder, key = next(itertools.islice(_places(root), number, None))
+    return root, holder, key
 
 
 def json_files(document: Tree) -> SearchStrategy[bytes]:

@@ -89,9 +89,9 @@ GATES = (
 
 @contextlib.contextmanager
 def open_runs(folder: Path, original: Tree) -> Iterator[Callable[[bytes], None]]:
-    """Compare a damaged file with itself and with the original."""
+    """Compare a damaged file with itself, and with the original as another session's."""
     whole, other = folder / "whole.json", folder / "other.json"
-    write_json(whole, original)
+    whole.write_text(json.dumps(original).replace(SESSION["id"], "b" * 32))
 
     def read(raw: bytes) -> None:
         other.write_bytes(raw)
@@ -119,6 +119,7 @@ def reader_of_runs(name: str, original: Tree) -> Reader:
     return Reader(
         name=name,
         inputs=json_files(original),
+        document=original,
         open=lambda folder: open_runs(folder, original),
     )
 
@@ -165,7 +166,7 @@ def open_job(folder: Path) -> Iterator[Callable[[bytes], None]]:
     yield read
 
 
-JOB_FILE = Reader(name="job file", inputs=json_files(job()), open=open_job)
+JOB_FILE = Reader(name="job file", inputs=json_files(job()), document=job(), open=open_job)
 RESULTS_FILE = reader_of_runs("results file", RESULTS)
 SAVED = reader_of_runs("saved run", SAVED_RUN)
 
@@ -202,7 +203,12 @@ def open_analysis(folder: Path) -> Iterator[Callable[[bytes], None]]:
     yield read
 
 
-ANALYSED = Reader(name="analysed run", inputs=json_files(analysed_run()), open=open_analysis)
+ANALYSED = Reader(
+    name="analysed run",
+    inputs=json_files(analysed_run()),
+    document=analysed_run(),
+    open=open_analysis,
+)
 
 
 @contextlib.contextmanager
@@ -236,7 +242,12 @@ UNFINISHED: Tree = {
     },
     "conclusion": {"in_a_hurry": True},
 }
-SESSIONS = Reader(name="unfinished session", inputs=json_files(UNFINISHED), open=open_unfinished)
+SESSIONS = Reader(
+    name="unfinished session",
+    inputs=json_files(UNFINISHED),
+    document=UNFINISHED,
+    open=open_unfinished,
+)
 
 SUBJECTS = ("", "T2.", "training.", "T1.inference.")
 THRESHOLDS = ("0.98*V0", "V0-0.02", "1.1 * saved", "saved", "5", "50%", "V0 + 1", "saved - 1e-3")

@@ -110,6 +110,10 @@ def test_a_stored_mean_of_the_rounds_that_have_a_score_is_unknown() -> None:
             lambda r: r["rounds"][0]["energy"].update(uncertainty_j={"cpu": {"model": -4.0}}),
             "energy.uncertainty_j.cpu.model: found -4.0, expected a number that is not negative",
         ),
+        (
+            lambda r: r.update(yardstick={"before": {"operations_per_second": -1.0}}),
+            "yardstick.before.operations_per_second: found -1.0, expected a number that is not neg",
+        ),
         (lambda r: r["rounds"][0].update(seconds=float("nan")), "seconds: found nan, expected"),
         (lambda r: r["rounds"][0]["energy"].update(cpu_j=True), "energy.cpu_j: found True"),
         (lambda r: r.update(quality={"mcc": 0.8}), "quality.mcc: found 0.8, expected an object"),
