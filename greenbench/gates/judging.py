@@ -44,8 +44,13 @@ COPY = (
     "it sets nothing, so it is V0 again, and no difference is its own (--green-allow same judges "
     "it all the same, as an A/A control)"
 )
-KERNELS = {"operations": "reference kernel", "bytes": "memory kernel"}
-"""The kernels by what they count."""
+TIME_RATES = {"operations_per_second": "reference kernel", "bytes_per_second": "memory kernel"}
+ENERGY_RATES = {"operations_per_joule": "reference kernel", "bytes_per_joule": "memory kernel"}
+ENERGY_RATES_OF_SLOW_COUNTERS = {
+    "operations_per_joule": "reference kernel",
+    "bytes_per_second": "memory kernel",
+}
+"""The memory kernel's windows are too short for NVML's counters: its seconds stand for joules."""
 UNKNOWN_DRIFT = 0.02
 """Standard uncertainty of a ratio by what an unmonitored machine changes between two sessions.
 
@@ -255,11 +260,15 @@ def _drift(gate: Gate, cell: Measured, other: Measured) -> Drift:
     """
     if gate.about.kind not in {"energy", "time"}:
         return Drift(0.0, "")
-    per = "per_joule" if gate.about.kind == "energy" else "per_second"
+    sides = (cell.record, other.record)
+    rates = TIME_RATES
+    if gate.about.kind == "energy":
+        rates = ENERGY_RATES
+        if not all(side.kernel_rates("bytes_per_joule") for side in sides):
+            rates = ENERGY_RATES_OF_SLOW_COUNTERS
     known = []
-    for work, kernel in KERNELS.items():
-        ours = cell.record.kernel_rates(f"{work}_{per}")
-        theirs = other.record.kernel_rates(f"{work}_{per}")
+    for name, kernel in rates.items():
+        ours, theirs = (side.kernel_rates(name) for side in sides)
         if ours and theirs:
             change = abs(statistics.fmean(ours) / statistics.fmean(theirs) - 1)
             known.append(Drift(change, f"by its {kernel}"))

@@ -513,17 +513,25 @@ def test_another_scope_of_joules_matters_to_joules_only() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arithmetic", "bandwidth", "name"),
-    [(3e9, 1e9, "reference kernel"), (4e9, 0.75e9, "memory kernel")],
+    ("arithmetic", "bandwidth", "memory_joules", "name"),
+    [
+        (3e9, 1e9, True, "reference kernel"),
+        (4e9, 0.75e9, True, "memory kernel"),
+        (4e9, 0.75e9, False, "memory kernel"),
+    ],
 )
 def test_the_larger_change_of_the_reference_kernels_counts(
-    arithmetic: float, bandwidth: float, name: str
+    arithmetic: float, bandwidth: float, name: str, *, memory_joules: bool
 ) -> None:
-    """A machine that became a quarter slower in either leaves a change of 70 % inconclusive."""
+    """A machine that became a quarter slower in either leaves a change of 70 % inconclusive.
+
+    Where a counter is too slow for the memory kernel's joules, its seconds count.
+    """
 
     def kernel(speed: float, bandwidth: float) -> dict:
         rates = {"operations_per_second": speed, "operations_per_joule": speed}
-        memory = {"bytes_per_second": bandwidth, "bytes_per_joule": bandwidth}
+        per_joule = bandwidth if memory_joules else None
+        memory = {"bytes_per_second": bandwidth, "bytes_per_joule": per_joule}
         return {"before": {**rates, "memory": memory}, "after": {**rates, "memory": memory}}
 
     ours = cell(joules=times(1.7), yardstick=kernel(arithmetic, bandwidth), header=dict(HEADER))

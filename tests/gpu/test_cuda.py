@@ -21,7 +21,7 @@ from stages.small_runs import SIZE, START, functions
 from greenbench.machine import gpus as devices
 from greenbench.machine.energy import open_meter
 from greenbench.options import ArchitectureOptions, InferenceOptions, Options, TrainingOptions
-from greenbench.stages import yardstick
+from greenbench.stages import bandwidth, yardstick
 from greenbench.stages.ranks.pool import Ranks
 from greenbench.stages.toggles import Toggles
 from greenbench.stats.uncertainty import energies
@@ -74,6 +74,19 @@ def test_work_costs_more_than_idleness(meter: Meter) -> None:
     assert net.uncertainty is not None
     assert net.value > net.uncertainty
     assert "cross_sensor" in net.causes
+
+
+def test_the_memory_kernel_runs_in_the_card_s_memory_and_gives_it_back() -> None:
+    """Its rate is that of no bus and no cache: 50 GB/s to 20 TB/s; nothing stays allocated."""
+    device = torch.device("cuda:0")
+    before = torch.cuda.memory_allocated(device)
+    kernel = bandwidth.kernel(device)
+    started = time.perf_counter()
+    moved = kernel(0.2)
+    rate = moved / (time.perf_counter() - started)
+    del kernel
+    assert 50e9 < rate < 20e12
+    assert torch.cuda.memory_allocated(device) == before
 
 
 def test_the_state_of_the_card_is_seen(meter: Meter) -> None:
