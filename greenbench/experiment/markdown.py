@@ -85,12 +85,10 @@ def _section(tokens: Sequence[Token], lines: Sequence[str]) -> Section:
     for paragraph in _blocks(tokens, "paragraph", level=0):
         if paragraph[1].content.startswith("|"):
             broken.append(_line(paragraph[0]))
-    return Section(
-        line=_line(tokens[0]),
-        heading=_plain_text(tokens[1]) if has_heading else "",
-        tables=tuple(_table(block, lines) for block in _blocks(tokens, "table", level=0)),
-        broken=tuple(broken),
-    )
+    tables = [_table(block, lines) for block in _blocks(tokens, "table", level=0)]
+    heading = _plain_text(tokens[1]) if has_heading else ""
+    line = _line(tokens[0])
+    return Section(line=line, heading=heading, tables=tuple(tables), broken=tuple(broken))
 
 
 def _table(tokens: Sequence[Token], lines: Sequence[str]) -> MarkdownTable:

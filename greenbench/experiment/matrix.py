@@ -96,11 +96,10 @@ def load(experiment: Path, variants_dir: Path) -> Experiment:
         problems += config.problems
     if problems:
         raise Disagreements(problems)
-    return Experiment(
-        tasks=tuple(_task(row, tables) for row in tables.rows("Tasks")),
-        models=tuple(map(_model, tables.rows("Models"))),
-        variants=tuple(_variant(row, folders, configs) for row in tables.rows("Variants")),
-    )
+    tasks = [_task(row, tables) for row in tables.rows("Tasks")]
+    models = [_model(row) for row in tables.rows("Models")]
+    variants = [_variant(row, folders, configs) for row in tables.rows("Variants")]
+    return Experiment(tasks=tuple(tasks), models=tuple(models), variants=tuple(variants))
 
 
 def _is_missing(path: Path) -> bool:

@@ -105,13 +105,11 @@ def _task_lines(plan: TaskPlan) -> list[str]:
     parameters = plan.parameters
     count = "unknown" if parameters is None else f"{parameters:,}"
     epochs = plural(plan.size.epochs, "epoch")
-    return [
-        f"{plan.task}: model {plan.model.model} = {_model(plan)}, {count} parameters",
-        f"    data {_data(plan)}",
-        *(f"    {text}" for text in _split(plan)),
-        f"    {epochs}, learning rate {plan.size.learning_rate:g}, {_tokens(plan)}",
-        f"    {_memory(plan, parameters)}",
-    ]
+    texts = [f"data {_data(plan)}", *_split(plan)]
+    texts.append(f"{epochs}, learning rate {plan.size.learning_rate:g}, {_tokens(plan)}")
+    texts.append(_memory(plan, parameters))
+    title = f"{plan.task}: model {plan.model.model} = {_model(plan)}, {count} parameters"
+    return [title, *(f"    {text}" for text in texts)]
 
 
 def _cell_line(cell: Cell, plan: TaskPlan, prediction: Forecast | None) -> str:

@@ -58,10 +58,15 @@ def forecast(
             costs.append((cell, cost))
     if not costs:
         return None
-    joules = [cost.joules * cell.rounds for cell, cost in costs if cost.joules is not None]
-    sources = {source for _, cost in costs for source in cost.sources}
+    seconds, joules = 0.0, []
+    sources: set[str] = set()
+    for cell, cost in costs:
+        seconds += cost.seconds * cell.rounds
+        sources.update(cost.sources)
+        if cost.joules is not None:
+            joules.append(cost.joules * cell.rounds)
     return Forecast(
-        seconds=sum(cost.seconds * cell.rounds for cell, cost in costs),
+        seconds=seconds,
         joules=sum(joules) if joules else None,
         sources=tuple(sorted(sources)),
         known=len(costs),
@@ -72,16 +77,19 @@ def forecast(
 def _median_cost(rounds: Sequence[Round]) -> Cost | None:
     if not rounds:
         return None
-    totals = [r.whole.energy.total_j for r in rounds]
-    joules = [total for total in totals if total is not None]
-    labels = []
+    seconds, joules, labels = [], [], []
     for one_round in rounds:
-        sources = set(one_round.whole.energy.sources.values()) - {"none"}
-        labels.append("+".join(sorted(sources)))
+        energy = one_round.whole.energy
+        seconds.append(one_round.whole.seconds)
+        if energy.total_j is not None:
+            joules.append(energy.total_j)
+        sources = set(energy.sources.values()) - {"none"}
+        if sources:
+            labels.append("+".join(sorted(sources)))
     return Cost(
-        seconds=statistics.median(r.whole.seconds for r in rounds),
+        seconds=statistics.median(seconds),
         joules=statistics.median(joules) if joules else None,
-        sources=tuple(label for label in labels if label),
+        sources=tuple(labels),
     )
 
 

@@ -57,6 +57,7 @@ def summarise(
     for kernel in kernels:
         warnings += _kernel_warnings(kernel, memory, in_blocks=cell.block is not None)
     doubts = [f"{DEGENERATE}: {reason}" for reason in void] + warnings
+    efficiency = means(efficiency_values(rounds)) if rounds else {}
     return CellResult(
         id=cell.id,
         task=cell.task,
@@ -64,7 +65,7 @@ def summarise(
         model=inputs.model,
         data=inputs.data,
         checkpoint=inputs.checkpoint,
-        efficiency=means(efficiency_values(rounds)) if rounds else {},
+        efficiency=efficiency,
         quality=mean_quality(rounds),
         effect=effect,
         without_effect=without_effect,
@@ -115,12 +116,16 @@ class CommonParts(TypedDict):
 
 def _common(rounds: Sequence[Round], error: Exception | None) -> CommonParts:
     windows = [one_round.whole.energy for one_round in rounds]
+    seeds = [one_round.seed for one_round in rounds]
+    stages = {}
+    for stage, values in stage_values(rounds).items():
+        stages[stage] = means(values)
     return {
-        "seeds": tuple(one_round.seed for one_round in rounds),
+        "seeds": tuple(seeds),
         "status": status_of(rounds, error),
         "rounds": tuple(rounds),
         "energy": energies(windows) if windows else {},
-        "stages": {stage: means(values) for stage, values in stage_values(rounds).items()},
+        "stages": stages,
         "error": None if error is None else sentence(error),
     }
 
