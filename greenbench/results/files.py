@@ -11,6 +11,7 @@ import errno
 import json
 import os
 import tempfile
+import time
 import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -38,6 +39,8 @@ WITHOUT_LINKS = frozenset(
 )
 """How file systems say that they have no hard links: exFAT, FAT, 9p, SMB and those on FUSE."""
 WITHOUT_SYNC = frozenset({errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS})
+FUTURE_S = 60.0
+"""The clocks of a file server and of this machine differ by less."""
 MEMORY = Path("/dev/shm")  # noqa: S108  files are made in a folder of their own
 
 
@@ -90,10 +93,12 @@ def now_stamp() -> datetime:
 def remove_half_written(folder: Path, before: float) -> None:
     """Remove what killed sessions left half-written in ``folder`` before a time, in epoch seconds.
 
-    Others' files are half-written for milliseconds. Raises OSError.
+    Others' files are half-written for milliseconds; one that is dated in the future is from before
+    the clock was set back. Raises OSError.
     """
+    future = time.time() + FUTURE_S
     for path in folder.glob(f"{PREFIX}*{SUFFIX}"):
-        if path.stat().st_mtime < before:
+        if not before <= path.stat().st_mtime <= future:
             path.unlink(missing_ok=True)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import re
 import shutil
 import subprocess
 import time
@@ -18,7 +17,7 @@ from stub_suite import run_here
 from greenbench.results.loading import load
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
 ROUNDS = ("--green-rounds=3",)
@@ -244,11 +243,12 @@ def test_a_session_survives_sigkill_at_random_moments(
     rounds = f"--green-rounds={2 * kills + 1}"
     stub_suite.write(tmp_path)
     whole = 0
-    for moment in _moments(kills):
-        _killed(tmp_path, [rounds, *workers], moment)
+    for _ in range(kills):
+        _killed(tmp_path, [rounds, *workers])
         now = _whole_blocks(tmp_path)
         assert now >= whole
         whole = now
+    assert whole or kills == 2
     assert stub_suite.run(tmp_path, rounds, *workers, "--green-resume").ret == 0
     assert not list((tmp_path / "results").glob(".*"))
     assert not list(meeting.glob("greenbench-*"))
@@ -277,27 +277,23 @@ def _whole_blocks(folder: Path) -> int:
     return whole
 
 
-def _moments(kills: int) -> Iterator[float]:
-    """Yield how many seconds a session may live once it measures."""
-    for _ in range(kills):
-        yield random.uniform(0, 1.2)
+def _killed(folder: Path, options: Sequence[str]) -> None:
+    """Continue the session, and kill it some rounds later, in the midst of one.
 
-
-def _killed(folder: Path, options: Sequence[str], moment: float) -> None:
-    """Continue the session, and kill it after so many seconds of measuring.
-
-    Scoring takes so long that a block of three cells takes half of the longest of them.
+    Scoring takes so long that few further rounds end meanwhile.
     """
-    command = [*stub_suite.PYTEST, "bench", *options, "--green-resume"]
+    command = [*stub_suite.PYTEST, "bench", "-v", *options, "--green-resume"]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", "STUB_SCORING": "0.2"}
+    rounds = random.randint(0, 4)
     with subprocess.Popen(
         command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
         for line in process.stdout:
-            if re.search(r" workers \[" if "-n2" in options else "^greenbench: .*session", line):
+            rounds -= "PASSED" in line
+            if rounds <= 0 and "::test_" in line:
                 break
-        time.sleep(moment)
+        time.sleep(random.uniform(0, 0.3))
         process.kill()
 
 

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import random
 import shutil
+import subprocess
+import time
 from typing import TYPE_CHECKING, NamedTuple
 
+import psutil
 import pytest
 import stub_suite
 from stub_suite import run_here
@@ -208,6 +213,37 @@ def test_any_number_of_workers_gives_the_same_cells(tmp_path: Path, workers: str
     assert len(list(ended.folder.glob("results/*"))) == 3
     positions = sorted(r["position"] for c in ended.cells().values() for r in c["rounds"])
     assert positions == list(range(9))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("passed", [0, 3, 7])
+def test_any_worker_may_be_killed_at_any_moment(tmp_path: Path, passed: int) -> None:
+    """One cell is lost at most; the others have each of their rounds once."""
+    stub_suite.write(tmp_path)
+    command = [*stub_suite.PYTEST, "bench", "-n2", "-v", "--green-rounds=4"]
+    environment = {**os.environ, "STUB_SCORING": "0.2", "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            passed -= "PASSED" in line
+            if passed <= 0 and "::test_" in line:
+                break
+        time.sleep(random.uniform(0, 0.3))
+        workers = []
+        for child in psutil.Process(process.pid).children():
+            if "exec(eval(" in " ".join(child.cmdline()):  # as execnet starts them
+                workers.append(child)
+        random.choice(workers).kill()
+        process.stdout.read()
+    cells = Ended(tmp_path, pytest.RunResult(process.returncode, [], [], duration=0)).cells()
+    whole = [cell for cell in cells.values() if cell["status"] != "failed"]
+    assert len(whole) >= len(CELLS) - 1
+    assert process.returncode == (len(whole) < len(CELLS))
+    assert all([r["block"] for r in cell["rounds"]] == [0, 1, 2, 3] for cell in whole)
+    positions = [r["position"] for cell in cells.values() for r in cell["rounds"]]
+    assert len(set(positions)) == len(positions)
 
 
 @pytest.mark.slow

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -247,3 +249,14 @@ def test_a_cell_that_ends_in_an_error_after_some_blocks_is_no_further_attempt() 
     assert store.continues({"rounds": [second], "error": "its worker was killed"}, earlier)
     assert not store.continues({"rounds": [{"seed": 1, "block": 1}], "error": None}, earlier)
     assert not store.continues({"rounds": [second], "error": None}, earlier)
+
+
+def test_what_killed_sessions_left_half_written_is_removed(tmp_path: Path) -> None:
+    """Also what the clock, which was set back since, dates in the future; others' files stay."""
+    now = time.time()
+    for name, modified in {"old": now - 500, "fresh": now - 5, "future": now + 500}.items():
+        path = tmp_path / f"{store.PREFIX}{name}{store.SUFFIX}"
+        path.touch()
+        os.utime(path, (modified, modified))
+    store.remove_half_written(tmp_path, now - 100)
+    assert [path.name for path in tmp_path.iterdir()] == [f"{store.PREFIX}fresh{store.SUFFIX}"]
