@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from greenbench.gates.verdict import Measured, Verdict
 
 PROVEN = "REGRESSED"
-"""The outcome of a gate whose opposite is shown, after Holm's correction."""
+"""The outcome of a gate whose opposite is shown, after correction over cells."""
 NO_INTERVAL = "NO-INTERVAL"
 
 
@@ -43,7 +43,7 @@ class Change:
     how: str
     """The method, in a few words."""
     significant: bool
-    """Whether a change is shown after Holm's correction over the task's cells (for scores: whether
+    """Whether a change is shown after correction over the task's cells (for scores: whether
     the interval excludes 0)."""
 
     @property

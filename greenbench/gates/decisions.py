@@ -11,8 +11,8 @@ from greenbench.gates.between_sessions import widened
 from greenbench.gates.expression import SAVED
 from greenbench.gates.margins import WORTH, bounds, chance
 from greenbench.gates.rounds_needed import MOST, POWER, machine_decides, rounds_needed, rounds_worth
-from greenbench.stats import student
 from greenbench.stats.looks import MOST_BLOCKS
+from greenbench.stats.many_tests import OneTest, stepped_down
 from greenbench.stats.student import ALPHA
 
 if TYPE_CHECKING:
@@ -85,12 +85,21 @@ def decide(
     # Only ratios to the saved run: margins in joules would be as large as their cells.
     unchanged = same_cells and gate.reference == SAVED and gate.form == "ratio"
     open_cells = _corrected(open_cells, unchanged=unchanged)
-    chances = student.holm([*settled, *(cell.p for cell in open_cells)])
+    tests = [*map(OneTest, settled), *map(_test, open_cells)]
+    chances = stepped_down(tests)
     verdicts = []
     for cell, p in zip(open_cells, chances[len(settled) :], strict=True):
         verdict = replace(_with_change(cell.verdict, cell.estimate), p=p)
         verdicts.append(_decide(gate, _with_look(verdict, cell), cell, len(chances)))
     return verdicts
+
+
+def _test(cell: OpenCell) -> OneTest:
+    """Return the test of a cell; what cells share counts where each is looked at once."""
+    if cell.repeated:
+        return OneTest(cell.p)
+    estimate = cell.estimate
+    return OneTest(cell.p, estimate.control, estimate.part, estimate.freedom)
 
 
 def _corrected(open_cells: Sequence[OpenCell], *, unchanged: bool) -> list[OpenCell]:
@@ -144,7 +153,7 @@ def _decide(gate: Gate, verdict: Verdict, cell: OpenCell, cells: int) -> Verdict
     sure = math.copysign(abs(estimate.margin) - estimate.unknown, estimate.margin)
     estimate = replace(estimate, margin=sure, unknown=0.0)
     if high < 0:
-        reason = f"significant by itself, but not after Holm's correction over {cells} cells"
+        reason = f"significant by itself, but not after the correction over {cells} cells"
     else:
         repeated = "repeated " if cell.repeated else ""
         reason = f"the {repeated}95 % confidence interval contains the threshold"

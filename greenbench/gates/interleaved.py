@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 FEWEST = 2
 """The fewest blocks that show by how much cells vary."""
+MANY = 8
+"""Blocks from which on cells are corrected for by what they share: means of as many are normal."""
 STATES = 0.25
 """The largest change of V0 between two runs that a machine's states are held responsible for.
 
@@ -249,6 +251,7 @@ def _estimate(
     blocks = min(design.compared.blocks for design in designs)
     parts = {str(number): one.standard for number, one in enumerate(differences)}
     freedoms = {str(number): one.freedom for number, one in enumerate(differences)}
+    enough = len(designs) == 1 and blocks >= MANY
     stated = []
     for side in (pair.here, pair.there):
         stated.append(margins.sample(gate, side.readings).stated)
@@ -262,6 +265,8 @@ def _estimate(
             series=(),  # what neighbouring rounds share is in the spread already
             freedom=effective_freedom(parts, freedoms),
             how=how if len(designs) == 1 else f"{how}, by way of V0",
+            control=pair.there.cell.id if enough else "",
+            part=differences[0].shared,
         ),
         random=math.hypot(*parts.values()),
         stated=math.hypot(*stated) / math.sqrt(blocks),

@@ -1,10 +1,10 @@
 """Judges a gate over the cells of a run: one verdict each.
 
 What cannot be judged is refused, and a refusal fails. PASS and REGRESSED need proof. For REGRESSED
-the 95 % confidence interval lies beyond the threshold, and the one-sided p-value is significant
-after Holm's correction over the gate's cells, so that a gate on many cells raises a false alarm in
-at most 2.5 of 100 sessions. For PASS the interval lies on the right side. Everything between is
-INCONCLUSIVE.
+the 95 % confidence interval lies beyond the threshold, and the one-sided p-value is significant,
+corrected over the gate's cells (``stats.many_tests``), so that a gate on many cells raises a false
+alarm in at most 2.5 of 100 sessions. For PASS the interval lies on the right side. Everything
+between is INCONCLUSIVE.
 """
 
 from __future__ import annotations

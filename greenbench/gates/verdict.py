@@ -80,6 +80,11 @@ class Estimate:
     """What the interval leaves out on each side: less where it pays for repeated looks."""
     how: str = ""
     """The method, in a few words."""
+    control: str = ""
+    """The cell that others of the gate were compared with in the same blocks, if these are enough
+    to correct for many cells by its ``part``."""
+    part: float = 0.0
+    """Part of the variance that is the control's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +110,7 @@ class Verdict:
     threshold: float | None = None
     """What the gate requires of the change."""
     p: float | None = None
-    """One-sided p-value of the margin, after Holm's correction over the gate's cells.
+    """One-sided p-value of the margin, corrected over the gate's cells.
 
     With repeated looks it is a repeated p-value, which counts them all."""
     blocks: int | None = None

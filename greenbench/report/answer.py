@@ -1,9 +1,9 @@
 """The answer of a session in one to three sentences a task: what saves energy, and at what cost.
 
-A variant is said to save energy, or to cost more, only if that is significant after Holm's
-correction over the task's variants, and differs by more than the machine's own speed changed
-meanwhile. No ratio stands without its 95 % interval, no conclusion
-without the number of rounds. Failed, degenerate, ineffective and unmeasured cells are not named.
+A variant is said to save energy, or to cost more, only if that is significant after correction over
+the task's variants, and differs by more than the machine's own speed changed meanwhile. No ratio
+stands without its 95 % interval, no conclusion without the number of rounds. Failed, degenerate,
+ineffective and unmeasured cells are not named.
 """
 
 from __future__ import annotations
@@ -181,8 +181,8 @@ def _uncorrected(known: Mapping[str, Change], names: ShortNames) -> str:
         return ""
     verb = "differs" if len(alone) == 1 else "differ"
     return (
-        f" {listed(alone, most=4)} {verb} from V0 by the interval alone, not after Holm's "
-        f"correction over {plural(len(known), 'variant')}."
+        f" {listed(alone, most=4)} {verb} from V0 by the interval alone, not after correction "
+        f"over {plural(len(known), 'variant')}."
     )
 
 

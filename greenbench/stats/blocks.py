@@ -102,14 +102,12 @@ def _by_all_rounds(design: BlockDesign, table: Array, reference: int) -> BlockCo
         own = _variances(residuals, design.freedom)
         variances = np.maximum(variances, own)
     correlation = design.correlation(residuals)
-    errors = _CellErrors(
-        variances=variances,
-        freedom=freedom,
-        parts=np.full(design.cells, 1 / design.blocks),
-        leverages=design.leverages(reference),
-        inflation=design.inflation(reference, correlation),
-    )
-    differences = errors.differences(design.effects(table), reference)
+    inflation = design.inflation(reference, correlation)
+    leverages = design.leverages(reference)
+    parts = np.full(design.cells, 1 / design.blocks)
+    errors = _CellErrors(variances, freedom, parts, leverages, inflation)
+    effects = design.effects(table)
+    differences = errors.differences(effects, reference)
     return BlockComparison(tuple(differences), design.blocks, correlation=correlation)
 
 
@@ -129,15 +127,12 @@ def _without_off_rounds(
     residuals = found.fit.residuals
     informed = weighted_fit(design, residuals, found.informative)
     correlation = design.correlation(found.normal * residuals)
-    errors = _CellErrors(
-        variances=variances,
-        freedom=freedom,
-        parts=1 / counts,
-        leverages=informed.leverages(reference),
-        inflation=design.inflation(reference, correlation),
-    )
+    inflation = design.inflation(reference, correlation)
+    leverages = informed.leverages(reference)
+    errors = _CellErrors(variances, freedom, 1 / counts, leverages, inflation)
+    robust_ones = errors.differences(found.fit.effects, reference)
     differences = list(plain.differences)
-    for cell, robust in enumerate(errors.differences(found.fit.effects, reference)):
+    for cell, robust in enumerate(robust_ones):
         if clear[cell]:
             differences[cell] = replace(robust, off=found.count)
     return replace(plain, differences=tuple(differences), correlation=correlation)

@@ -131,12 +131,13 @@ class OffRounds:
         rounds says, or further by ``place``; these places are tried, with flat prior weights.
         """
         residuals = self.fit.residuals
+        columns = residuals.shape[1]
         further = residuals - self.mixture.place
         means = further.mean(axis=0, keepdims=True)
         places = np.concatenate([means, residuals, further])
         step = max(1, len(places) // MOST_PLACES)
         places = places[::step]
-        here, near = self._integrated(np.zeros_like(means))
+        here, near = self._integrated(np.zeros((1, columns)))
         there, _ = self._integrated(places)
         odds = np.exp(np.minimum(there - here, 0.0))
         odds[np.abs(places) < FAR_EFFECT * near] = 0.0
@@ -157,13 +158,15 @@ class OffRounds:
 
 def find_off_rounds(design: BlockDesign, table: Array) -> OffRounds | None:
     """Return the rounds that were off; None if errors are normal, or nothing tells them apart."""
-    distances = np.abs(_median_polish(table))
+    polished = _median_polish(table)
+    distances = np.abs(polished)
     scale = NORMAL_SCALE * float(np.median(distances))
     if design.cells < FEWEST_CELLS or distances.max() <= FAR * scale:
         return None
     best = None
     for share in SHARES:
-        usual = distances < np.quantile(distances, 1 - share)
+        nearest = np.quantile(distances, 1 - share)
+        usual = distances < nearest
         found = _expectation_maximisation(design, table, usual)
         if best is None or (found and found.likelihood > best.likelihood):
             best = found

@@ -1,4 +1,4 @@
-"""Student's t: quantiles, the interval of a combined uncertainty, and several p-values at once.
+"""Student's t: quantiles, and the interval of a combined uncertainty.
 
 The degrees of freedom of a combined uncertainty are effective ones by the Welch-Satterthwaite
 formula (Guide to the Expression of Uncertainty in Measurement, JCGM 100:2008, annex G.4).
@@ -62,19 +62,3 @@ def effective_freedom(parts: Mapping[str, float], freedom: Mapping[str, float]) 
     for name, degrees in freedom.items():
         weighted += (parts[name] / whole) ** 4 / degrees
     return 1 / weighted if weighted else math.inf
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Return p-values corrected for their number, in their order.
-
-    By Holm's step-down procedure (Scandinavian Journal of Statistics 1979).
-    """
-    count = len(p_values)
-    order = sorted(range(count), key=p_values.__getitem__)
-    corrected = [0.0] * count
-    largest = 0.0
-    for rank, index in enumerate(order):
-        scaled = min(1.0, p_values[index] * (count - rank))
-        largest = max(largest, scaled)
-        corrected[index] = largest
-    return corrected

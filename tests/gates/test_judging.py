@@ -270,7 +270,7 @@ def test_holms_correction_is_over_the_cells_of_a_gate() -> None:
     )
     assert first.outcome == "INCONCLUSIVE"
     assert first.p == pytest.approx(20 * alone.p)
-    assert "not after Holm's correction over 20 cells" in first.reason
+    assert "not after the correction over 20 cells" in first.reason
 
 
 @pytest.mark.parametrize(

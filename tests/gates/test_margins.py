@@ -15,7 +15,6 @@ from greenbench.gates.expression import parse
 from greenbench.gates.margins import SINGLE, Z, bounds, chance, estimate
 from greenbench.gates.metrics import Readings
 from greenbench.gates.verdict import judged
-from greenbench.stats.student import holm
 
 JOULES = st.floats(1.0, 1e6)
 SEVERAL = st.lists(JOULES, min_size=2, max_size=8)
@@ -180,19 +179,3 @@ def test_a_ratio_beyond_all_numbers_is_refused() -> None:
     """It is no infinite change, which JSON could not hold."""
     with pytest.raises(ValueError, match="the ratio of energy is too large for any number"):
         estimate(parse("energy <= saved"), of([1e300]), of([1e-300]))
-
-
-@given(st.lists(st.floats(0, 1), max_size=12))
-def test_holm_is_between_nothing_and_bonferroni(chances) -> None:
-    """Corrected p-values keep the order, between the plain ones and Bonferroni's."""
-    corrected = holm(chances)
-    assert all(
-        p <= q <= min(1, p * len(chances)) + 1e-12 for p, q in zip(chances, corrected, strict=True)
-    )
-    order = sorted(range(len(chances)), key=chances.__getitem__)
-    assert [corrected[i] for i in order] == sorted(corrected)
-
-
-def test_holm_on_a_textbook_case() -> None:
-    """The p-values 0.01, 0.04 and 0.03 become 0.03, 0.06 and 0.06."""
-    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])

@@ -178,8 +178,7 @@ def test_what_only_the_single_interval_shows_is_said_to_be_so() -> None:
     text = said(*cells)
     assert "On T2 V1 is shown to save energy" in text
     assert text.endswith(
-        "V2, V5 and V6 differ from V0 by the interval alone, not after Holm's correction over "
-        "20 variants."
+        "V2, V5 and V6 differ from V0 by the interval alone, not after correction over 20 variants."
     )
 
 
