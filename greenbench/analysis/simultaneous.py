@@ -8,6 +8,7 @@ the effect is small, where a large p-value would prove nothing.
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -17,7 +18,7 @@ import numpy as np
 from greenbench.stats.student import quantile
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from greenbench.analysis.block_model import BlockModel, Contrasts
     from greenbench.stats.shrinkage import Array
@@ -37,14 +38,22 @@ def factors(contrasts: Contrasts, level: float = 0.95) -> Array:
     count = len(alone)
     if count < 2:  # noqa: PLR2004  one interval holds with itself
         return alone
-    random = np.random.default_rng(SEED)
     freedom = float(min(contrasts.freedom.min(), LARGEST_FREEDOM))
-    normal = random.standard_normal((DRAWS, count)) @ _root(contrasts.correlation).T
+    random = np.random.default_rng(SEED)
+    independent, random.bit_generator.state = _normal_draws(count)
+    normal = independent @ _root(contrasts.correlation).T
     spread = np.sqrt(random.chisquare(freedom, DRAWS) / freedom)
     largest = float(np.quantile(np.abs(normal).max(axis=1) / spread, level))
     bonferroni = quantile(freedom, 1 - (1 - level) / 2 / count)
     together: Array = np.clip(largest, alone, bonferroni)
     return together
+
+
+@functools.lru_cache(maxsize=8)
+def _normal_draws(count: int) -> tuple[Array, Mapping[str, object]]:
+    """Return ``DRAWS`` of so many independent normal values, and the generator's state after."""
+    random = np.random.default_rng(SEED)
+    return random.standard_normal((DRAWS, count)), random.bit_generator.state
 
 
 @dataclass(frozen=True, slots=True)
