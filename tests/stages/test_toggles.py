@@ -26,6 +26,7 @@ from greenbench.options import (
 )
 from greenbench.stages import encoders
 from greenbench.stages.objectives import objective
+from greenbench.stages.ranks.pool import Ranks
 from greenbench.stages.system import System
 from greenbench.stages.toggles import Toggles, resolve_device
 
@@ -102,6 +103,12 @@ def test_baseline_leaves_a_proof_of_every_knob_that_holds() -> None:
     assert all(a.holds for a in applied)
     assert (toggles.finetunes, toggles.converts) == (True, False)
     assert (work["samples_trained"], work["samples_scored"], work["optimizer_steps"]) == (32, 8, 1)
+
+
+def test_several_devices_without_training_are_a_warning() -> None:
+    """Only training uses them all."""
+    toggles = Toggles(Options(training=TrainingOptions(finetune=False)), SIZE, Ranks("cpu:2"))
+    assert "nothing was trained: of cpu:2 only the first worked" in toggles.doubts()
 
 
 def test_picking_layers_by_their_influence_is_work_too() -> None:
