@@ -57,7 +57,9 @@ def test_a_drift_of_the_machine_is_no_change_of_a_cell() -> None:
     """It makes 10 % over the session; each interval still contains 1, and the method is named."""
     noise = noisy(1)
     cells = session(lambda _name, place: 100 * (1 + 0.10 * place / 40) * noise())
-    for verdict in judged("energy <= V0", cells).values():
+    verdicts = judged("energy <= V0", cells)
+    assert verdicts.keys() == set(NAMES[1:])
+    for verdict in verdicts.values():
         assert verdict.outcome != "REGRESSED"
         assert abs(verdict.change - 1) < 0.02
         assert "5 blocks of 8 cells" in verdict.how
@@ -171,8 +173,9 @@ def test_a_session_that_ended_within_a_block_is_judged_by_the_whole_ones() -> No
     for name in NAMES[:4]:  # the last block runs backwards
         rounds = [one_round(b, 100 * noise(), block=b, position=8 * b) for b in range(3)]
         cells[name] = cell(name, rounds=rounds)
-    for verdict in judged("energy <= 1.5*V0", cells).values():
-        assert "3 blocks of 8 cells" in verdict.how
+    verdicts = judged("energy <= 1.5*V0", cells)
+    assert verdicts.keys() == set(NAMES[1:])
+    assert all("3 blocks of 8 cells" in verdict.how for verdict in verdicts.values())
 
 
 def test_a_single_block_counts_as_one_round() -> None:

@@ -81,7 +81,9 @@ def test_rounds_know_their_block_and_their_place(measured: Measured) -> None:
 
 def test_results_files_hold_each_cell_once(measured: Measured) -> None:
     """A block adds a round to the cell's record, and is no repeated attempt at it."""
-    for file in measured.results.glob("*.json"):
+    files = list(measured.results.glob("*.json"))
+    assert len(files) == 3
+    for file in files:
         (cell,) = json.loads(file.read_text())["cells"]
         assert len(cell["rounds"]) == ROUNDS
         assert not any("several times" in doubt for doubt in cell["doubts"])
@@ -116,9 +118,8 @@ def test_the_session_s_end_restates_the_means_by_all_rounds_together(
 
 def test_rounds_that_are_too_few_keep_the_interval_of_their_own(measured: Measured) -> None:
     """Three cells of three rounds show no noise that lasts; the record says what it lacks."""
-    for benchmark in measured.benchmarks:
-        total = benchmark["extra_info"]["greenbench"]["energy"]["total_j"]
-        assert total["lacks"] == [NO_DEPENDENCE]
+    energies = [b["extra_info"]["greenbench"]["energy"] for b in measured.benchmarks]
+    assert [energy["total_j"]["lacks"] for energy in energies] == [[NO_DEPENDENCE]] * 3
 
 
 def test_off_measures_all_rounds_of_a_cell_in_a_row(suite: pytest.Pytester) -> None:

@@ -474,9 +474,9 @@ def test_a_setting_that_is_undone_before_the_end_of_the_round_is_noted(root: Mac
         "cpu_power_fraction": "was set to 100000000 and reads 180000000 at the end",
         "cpu_governor": "was set to powersave and reads schedutil at the end",
     }
-    for proof in device_settings.proofs({}):
-        if proof.asked is not None:
-            assert proof.note.endswith(ends[proof.knob])
+    notes = {p.knob: p.note for p in device_settings.proofs({}) if p.asked is not None}
+    assert notes.keys() == ends.keys()
+    assert all(note.endswith(ends[knob]) for knob, note in notes.items())
 
 
 def test_files_outside_the_kernels_trees_are_never_written(
