@@ -7,24 +7,21 @@ rounds of two cells pair up, and why a cell is no evidence. Tables, gates and fo
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple
 
-from greenbench.results import consistency, parsing
-from greenbench.results.fields import Fields, amount
-from greenbench.stats.looks import MOST_BLOCKS, Looks
+from greenbench.results import consistency, facts, parsing
+from greenbench.results.fields import Fields
 from greenbench.stats.over_seeds import DEGENERATE, known_in_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from greenbench.stats.looks import Looks
     from greenbench.types import Energy, Facts, Metric, Quantity, Round, Status
 
 BASELINE = "V0"
 """The number of the variant that the others are compared with; its folder is ``V0_ANYTHING``."""
-STATUSES = ("ok", "partial", "failed")
 NO_JOULES = "no joules"
-KERNEL_RATES = ("operations_per_second", "operations_per_joule")
-MEMORY_RATES = ("bytes_per_second", "bytes_per_joule")
 
 
 class Flaw(NamedTuple):
@@ -176,11 +173,11 @@ class RunHeader:
         session = fields.fields("session")
         return cls(
             profile=fields.optional_text("profile"),
-            profile_changes=_changes(fields.fields("profile_changes")),
-            environment=_environment(fields.fields("environment")),
+            profile_changes=facts.profile_changes(fields.fields("profile_changes")),
+            environment=facts.environment(fields.fields("environment")),
             session_id=session.optional_text("id"),
             started=session.text("started", ""),
-            looks=_looks(session) if "until_sure" in session else None,
+            looks=facts.looks(session) if "until_sure" in session else None,
         )
 
 
@@ -268,86 +265,20 @@ def _cell(record: object, origin: str) -> CellRecord:
         task=fields.text("task"),
         variant=fields.text("variant"),
         model=fields.text("model", ""),
-        status=_status(fields),
+        status=facts.status(fields),
         outcome=fields.optional_text("outcome"),
         rounds=rounds,
         quality=known_in_all(quality, rounds),
         energy=parsing.quantities(fields.fields("energy")),
         efficiency=parsing.quantities(fields.fields("efficiency")),
-        data=_data(fields.fields("data")),
+        data=facts.data(fields.fields("data")),
         checkpoint=fields.mapping("checkpoint"),
-        kernel=_kernel(fields.fields("yardstick")),
+        kernel=facts.kernel_rates(fields.fields("yardstick")),
         degenerate=fields.texts("degenerate"),
-        changes=_changed_knobs(fields),
+        changes=facts.changed_knobs(fields),
         effect=fields.text("effect", ""),
         without_effect=fields.texts("without_effect"),
         doubts=fields.texts("doubts"),
         error=fields.optional_text("error"),
-        knobs=_knobs(fields.fields("options")),
+        knobs=facts.knobs(fields.fields("options")),
     )
-
-
-def _knobs(options: Fields) -> dict[str, object]:
-    """Return the value of each knob by its full name."""
-    knobs = {}
-    for stage in options.whole():
-        for name, value in options.mapping(stage).items():
-            knobs[f"{stage}.{name}"] = value
-    return knobs
-
-
-def _status(fields: Fields) -> Status:
-    status = fields.text("status")
-    if status not in STATUSES:
-        fields.refuse(f"status {status!r}", f"one of {', '.join(STATUSES)}")
-    return cast("Status", status)
-
-
-def _changed_knobs(fields: Fields) -> tuple[str, ...] | None:
-    if "differs_from_baseline" not in fields:
-        return None
-    return fields.each("differs_from_baseline", lambda difference: difference.text("knob"))
-
-
-def _kernel(fields: Fields) -> dict[str, Mapping[str, float]]:
-    runs: dict[str, Mapping[str, float]] = {}
-    for when in ("before", "after"):
-        run = fields.fields(when)
-        rates = {rate: amount(run, rate) or 0.0 for rate in KERNEL_RATES if rate in run}
-        of_memory = run.fields("memory")
-        for rate in MEMORY_RATES:
-            if rate in of_memory:
-                rates[rate] = amount(of_memory, rate) or 0.0
-        runs[when] = rates
-    return runs
-
-
-def _data(fields: Fields) -> Facts:
-    """Check what comparisons read of the data, and return all of it."""
-    fields.fields("split_sizes")
-    return fields.whole()
-
-
-def _looks(session: Fields) -> Looks:
-    """Read when a session looked at its blocks; raises UsageError for numbers of no session."""
-    fields = session.fields("until_sure")
-    looks = Looks(first=fields.integer("first"), most=fields.integer("most"))
-    if not 1 <= looks.first <= looks.most <= MOST_BLOCKS:
-        fields.refuse(
-            f"looks after {looks.first} to {looks.most} blocks", f"1 to {MOST_BLOCKS}, rising"
-        )
-    return looks
-
-
-def _changes(fields: Fields) -> Facts:
-    """Check that the changes of a profile are objects, one a task, and return them."""
-    for task in fields.whole():
-        fields.fields(task)
-    return fields.whole()
-
-
-def _environment(fields: Fields) -> Mapping[str, Any]:
-    """Check what comparisons read of the environment, and return all of it."""
-    fields.fields("cpu")
-    fields.each("gpus", Fields.whole)
-    return fields.whole()
