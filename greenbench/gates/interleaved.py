@@ -264,6 +264,7 @@ def _estimate(
             rounds=blocks,
             series=(),  # what neighbouring rounds share is in the spread already
             freedom=effective_freedom(parts, freedoms),
+            pooled=min(freedoms.values()) / (blocks - 1),
             how=how if len(designs) == 1 else f"{how}, by way of V0",
             control=pair.there.cell.id if enough else "",
             part=differences[0].shared,

@@ -46,7 +46,7 @@ def rounds_worth(estimate: Estimate, cells: int) -> int | None:
 def _enough(estimate: Estimate, change: float, cells: int) -> int | None:
     if estimate.spread is None or not change:
         return None
-    spread = _upper_bound(estimate.spread, freedom(estimate.rounds, estimate.correlation))
+    spread = _upper_bound(estimate.spread, _freedom(estimate.rounds, estimate))
 
     def detects(rounds: int) -> bool:
         return _least_change(rounds, spread, estimate, cells) <= change
@@ -62,6 +62,11 @@ def machine_decides(estimate: Estimate) -> bool:
     return factor * estimate.fixed >= abs(estimate.margin)
 
 
+def _freedom(rounds: int, estimate: Estimate) -> float:
+    """Return the degrees of freedom of the spread of so many rounds."""
+    return estimate.pooled * freedom(rounds, estimate.correlation)
+
+
 def _upper_bound(spread: float, known: float) -> float:
     """Return the upper bound of a standard deviation with ``known`` degrees of freedom."""
     if known <= 0:  # of one round: an assumption that is wide already
@@ -73,7 +78,7 @@ def _upper_bound(spread: float, known: float) -> float:
 
 def _least_change(rounds: int, spread: float, estimate: Estimate, cells: int) -> float:
     """Return the smallest change that so many rounds detect with the power ``POWER``."""
-    known = freedom(rounds, estimate.correlation)
+    known = _freedom(rounds, estimate)
     variance = spread**2 / rounds * _dependence(estimate, rounds)
     level = 1 - (1 - LEVEL) / max(1, cells)
     factor = quantile(known, level) + quantile(known, POWER)

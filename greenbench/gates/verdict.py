@@ -80,6 +80,8 @@ class Estimate:
     """What the interval leaves out on each side: less where it pays for repeated looks."""
     how: str = ""
     """The method, in a few words."""
+    pooled: float = 1.0
+    """How many degrees of freedom each further round adds: in blocks those of other cells too."""
     control: str = ""
     """The cell that others of the gate were compared with in the same blocks, if these are enough
     to correct for many cells by its ``part``."""
