@@ -28,7 +28,7 @@ from greenbench.gates.interleaved import (
 )
 from greenbench.gates.metrics import Readings, observed
 from greenbench.gates.references import display_name, is_named, reference_of
-from greenbench.gates.sequential import Standing, look_at
+from greenbench.gates.sequential import Standing
 from greenbench.gates.verdict import Verdict, judged
 from greenbench.results.reading import is_baseline, is_control
 
@@ -187,7 +187,7 @@ def _compare(
     if isinstance(here, str):
         return judged(gate, cell.id, "UNMEASURED", here)
     verdict = judged(gate, cell.id, "INCONCLUSIVE", here=_mean(here))
-    look = look_at(cell)
+    look = cell.look
     if other is None:
         return OpenCell(verdict, _estimate(gate, cell, here), look=look)
     there = observed(gate, other.record)
@@ -201,7 +201,7 @@ def _compare(
         estimate = _estimate(gate, cell, here, other, there)
     except ValueError as error:
         return replace(verdict, outcome="NOT-COMPARABLE", reason=str(error))
-    of_other = None if _same_session(cell, other) else look_at(other)
+    of_other = None if _same_session(cell, other) else other.look
     pair = _pair(cell, here, other, there)
     return OpenCell(verdict, estimate, pair, look=look, look_there=of_other)
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from greenbench.gates.verdict import Verdict
-from greenbench.stats.looks import Look
 from greenbench.stats.over_seeds import known_in_all, mean_quality
 
 if TYPE_CHECKING:
@@ -25,19 +24,6 @@ if TYPE_CHECKING:
     from greenbench.stats.looks import Looks
 
 
-def blocks_of(cell: CellRecord) -> int:
-    """Return how many blocks a cell was measured in; 0 if its rounds follow one another."""
-    numbers = [one_round.block for one_round in cell.rounds]
-    return 0 if None in numbers else len(numbers)
-
-
-def look_at(cell: Measured) -> Look | None:
-    """Return the look at a cell by the blocks that it has; None if its session took none."""
-    blocks = blocks_of(cell.record)
-    looks = cell.header.looks
-    return Look(looks, blocks) if looks is not None and blocks else None
-
-
 def _looks_of(cells: Mapping[str, Measured]) -> Looks | None:
     """Return when the one session of these cells looked at its blocks; None if it never did.
 
@@ -47,7 +33,7 @@ def _looks_of(cells: Mapping[str, Measured]) -> Looks | None:
     if len(sessions) > 1:
         return None
     for cell in cells.values():
-        if look_at(cell) is not None:
+        if cell.look is not None:
             return cell.header.looks
     return None
 
@@ -116,9 +102,9 @@ def _up_to(blocks: int, cells: Mapping[str, Measured], *, is_first: bool) -> dic
     """
     present = {}
     for name, cell in cells.items():
-        if look_at(cell) is None:
+        if cell.look is None:
             present[name] = cell
-        elif is_first or blocks_of(cell.record) >= blocks:
+        elif is_first or cell.look.blocks >= blocks:
             present[name] = replace(cell, record=_first_rounds(cell.record, blocks))
     return present
 

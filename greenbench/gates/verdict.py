@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal
 
 from greenbench.gates.expression import SAVED, parse
+from greenbench.stats.looks import Look
 from greenbench.stats.student import ALPHA
 
 if TYPE_CHECKING:
@@ -42,6 +43,14 @@ class Measured:
     def id(self) -> str:
         """The pytest id."""
         return self.record.id
+
+    @property
+    def look(self) -> Look | None:
+        """The look at it by the blocks that it has; None if its session took none."""
+        numbers = [one_round.block for one_round in self.record.rounds]
+        if self.header.looks is None or None in numbers or not numbers:
+            return None
+        return Look(self.header.looks, len(numbers))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,12 +74,17 @@ class BlockComparison:
 
 
 def compare_in_blocks(
-    values: Sequence[Sequence[float]], positions: Sequence[Sequence[int]], reference: int
+    values: Sequence[Sequence[float]],
+    positions: Sequence[Sequence[int]],
+    reference: int,
+    *,
+    robust: bool = True,
 ) -> BlockComparison:
     """Compare every cell with the cell number ``reference``.
 
     ``values`` has a row for each block (two at least) and a column for each cell (two at least);
-    ``positions`` are the places of these rounds in the session's order.
+    ``positions`` are the places of these rounds in the session's order. Rounds that were off are
+    looked for if ``robust``.
     """
     table = np.asarray(values, dtype=float)
     order = np.asarray(positions, dtype=float)
@@ -88,7 +93,7 @@ def compare_in_blocks(
         table, order = table[1:], order[1:]
     design = BlockDesign(order)
     comparison = _by_all_rounds(design, table, reference)
-    found = find_off_rounds(design, table)
+    found = find_off_rounds(design, table) if robust else None
     if found is not None:
         comparison = _without_off_rounds(design, found, reference, comparison)
     return replace(comparison, without_first=without_first)

@@ -29,6 +29,8 @@ HIGHEST = 9.0
 """Standard deviations above which it never is."""
 FARTHEST = 37.0
 """Standard deviations beyond which no probability is left that a float can hold."""
+NEGLIGIBLE = 1e-13
+"""A probability of having ended that changes nothing for later looks."""
 ROOT = math.sqrt(2 * math.pi)
 NODES = 32
 """Of the integration: a multiple of it, for each step between looks at least two."""
@@ -65,7 +67,8 @@ def ends_of_looks(fractions: Sequence[float], spending: Sequence[float]) -> list
     ends, before = [], 0.0
     for fraction, total in zip(fractions, spending, strict=True):
         end = walk.end(fraction, total - before)
-        walk.go_on(fraction, end)
+        if total > NEGLIGIBLE:
+            walk.go_on(fraction, end)
         ends.append(end / math.sqrt(fraction))
         before = total
     return ends
