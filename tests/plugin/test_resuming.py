@@ -224,9 +224,9 @@ def test_sessions_at_once_leave_each_other_alone(suite: pytest.Pytester) -> None
 @pytest.mark.parametrize(
     ("kills", "workers"),
     [
-        (2, ()),
-        pytest.param(20, (), marks=pytest.mark.slow),
-        pytest.param(20, ("-n2",), marks=pytest.mark.slow),
+        pytest.param(2, (), id="twice"),
+        pytest.param(20, (), marks=pytest.mark.slow, id="20 times"),
+        pytest.param(20, ("-n2",), marks=pytest.mark.slow, id="20 times, two workers"),
     ],
 )
 def test_a_session_survives_sigkill_at_random_moments(
