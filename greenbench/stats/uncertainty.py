@@ -29,6 +29,7 @@ All others are the same in every round of a session and do not average out.
 """
 NO_IDLE = "the idle power is not known for every channel"
 NO_SPREAD = "the spread between rounds (1 round)"
+SAME_READINGS = "the spread between rounds (all read the same, as coarse readings may)"
 NO_DEPENDENCE = "what successive rounds share: these rounds alone are too few to tell"
 NO_LONGER_STATES = "states of the machine that outlast the session"
 NO_CHANNEL = "no channel is known"
@@ -68,33 +69,41 @@ def over_rounds(
     the session leave uncertain in this mean; without it rounds count as independent, and ``lacks``
     says so. The spread between rounds already holds what a counter's resolution does to each: the
     wider interval of the two counts, so that a small spread of few rounds, which happens, does not
-    make them look certain.
+    make them look certain. Where neither is known (a single round, or several that read the same,
+    without causes) the uncertainty is None.
     """
     count = len(values)
     parts = _parts_of_mean(causes)
     half = _expanded(parts)
     if count > 1:
         observed = {name: u for name, u in parts.items() if name not in RANDOM}
-        own = statistics.stdev(values) / math.sqrt(count)
-        observed["spread"] = own if spread is None else spread.standard
-        freedom = count - 1 if spread is None else spread.freedom
-        wide = _expanded(observed, {"spread": freedom})
+        if spread is None:
+            spread_of_mean, freedom = statistics.stdev(values) / math.sqrt(count), count - 1.0
+        else:
+            spread_of_mean, freedom = spread.standard, spread.freedom
+        freedoms = {}
+        if spread_of_mean:  # readings that are all the same show none
+            observed["spread"] = spread_of_mean
+            freedoms["spread"] = freedom
+        wide = _expanded(observed, freedoms)
         if wide >= half:
             half, parts = wide, observed
     return Quantity(
         value=statistics.fmean(values),
         n=count,
-        uncertainty=half if parts else None,  # of a single round without causes nothing is known
+        uncertainty=half if parts else None,
         standard=math.hypot(*parts.values()) if parts else None,
         causes=parts,
-        lacks=(_lacking(count, spread),),
+        lacks=(_lacking(values, spread),),
     )
 
 
-def _lacking(count: int, spread: Spread | None) -> str:
-    """Return what the uncertainty of a mean of so many rounds cannot take into account."""
-    if count == 1:
+def _lacking(values: Sequence[float], spread: Spread | None) -> str:
+    """Return what the uncertainty of the mean of these rounds cannot take into account."""
+    if len(values) == 1:
         return NO_SPREAD
+    if spread is None and len(set(values)) == 1:
+        return SAME_READINGS
     return NO_DEPENDENCE if spread is None else NO_LONGER_STATES
 
 

@@ -19,14 +19,16 @@ addopts = "{stub_suite.LEAN}"
 markers = ["smoke: quick ones"]
 """
 QUICK = """
+import time
+
 import pytest
 
 @pytest.mark.smoke
 def test_step(measure):
-    measure(lambda: None, rounds=2)
+    measure(lambda: time.sleep(0.002), rounds=2)  # two rounds of microseconds can tell nothing
 
 def test_other(measure):
-    measure(lambda: None, rounds=2)
+    measure(lambda: time.sleep(0.002), rounds=2)
 """
 SLOW = """
 import time

@@ -16,6 +16,7 @@ from greenbench.stats.uncertainty import (
     NO_DEPENDENCE,
     NO_LONGER_STATES,
     NO_SPREAD,
+    SAME_READINGS,
     added,
     energies,
     energy_values,
@@ -192,3 +193,12 @@ def test_a_single_round_without_known_causes_has_no_uncertainty() -> None:
     single = over_rounds([2.0], [{}])
     assert (single.value, single.uncertainty, single.standard) == (2.0, None, None)
     assert over_rounds([2.0, 2.2], [{}, {}]).uncertainty is not None
+
+
+def test_rounds_that_read_the_same_do_not_count_as_exact() -> None:
+    """Two rounds of a microsecond may take the same nanoseconds: that shows no spread of 0."""
+    quantity = over_rounds([1e-6, 1e-6], [{}, {}])
+    assert quantity.uncertainty is None
+    assert quantity.standard is None
+    assert quantity.causes == {}
+    assert quantity.lacks == (SAME_READINGS,)
