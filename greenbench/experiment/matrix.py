@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
     from greenbench.experiment.markdown import Row
     from greenbench.experiment.tables import Tables
+    from greenbench.options import Options
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +74,11 @@ class Experiment:
     tasks: tuple[TaskRow, ...]
     models: tuple[ModelRow, ...]
     variants: tuple[Variant, ...]
+
+    @property
+    def options(self) -> dict[str, Options]:
+        """The options of each variant, by its name."""
+        return {variant.name: variant.options for variant in self.variants}
 
 
 def load(experiment: Path, variants_dir: Path) -> Experiment:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
+from greenbench.experiment.factorial import stage_choice
 from greenbench.experiment.option_parsers import (
     SIZES,
     by_model,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from greenbench.experiment.factorial import StageChoice
     from greenbench.experiment.option_parsers import Parser
     from greenbench.gates.expression import Gate
 
@@ -131,6 +133,13 @@ class Settings:
         "go on after --green-rounds blocks (at least 3), up to so many rounds a cell, with the "
         "cells whose gates are open, or without gates whose energy is not shown to differ from "
         "V0's; each look at the results is paid for; off is none (default: off)",
+    )
+    factorial: StageChoice | None = option(  # noqa: RUF009  a field
+        "[VARIANT:]STAGE,STAGE,...",
+        stage_choice,
+        "run V0 and the combinations of these stages of V7, or of another variant, each turned on "
+        "or off, in place of the matrix's variants, e.g. data,training or V7:data,training; of "
+        "five stages half the combinations; off is none (default: off)",
     )
     resume: bool = option(
         "",

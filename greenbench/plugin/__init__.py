@@ -18,6 +18,7 @@ from greenbench.plugin.fixtures import (
 from greenbench.plugin.hooks import (
     pytest_addoption,
     pytest_collection_finish,
+    pytest_collection_modifyitems,
     pytest_configure,
     pytest_deselected,
     pytest_generate_tests,
@@ -38,6 +39,7 @@ __all__ = [
     "power",
     "pytest_addoption",
     "pytest_collection_finish",
+    "pytest_collection_modifyitems",
     "pytest_configure",
     "pytest_deselected",
     "pytest_generate_tests",

@@ -16,6 +16,7 @@ from greenbench.plugin.early_exit import EarlyExit
 from greenbench.plugin.errors import one_sentence, usage_errors
 from greenbench.plugin.selection import (
     cell_of,
+    leave_out_others,
     refuse_missing_file,
     runs_tests,
     selected_cells,
@@ -173,6 +174,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     with usage_errors():
         cells = suite_of(metafunc.config).session.cells(task)
     metafunc.parametrize("cell", cells, ids=[cell.id for cell in cells])
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the variants that are no combination of ``--green-factorial``."""
+    if SUITE in config.stash:
+        leave_out_others(config, items, config.stash[SUITE].session.factorial)
 
 
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from greenbench.plugin.errors import usage_errors
-from greenbench.report import cost
+from greenbench.report import cost, factorial
 from greenbench.report.texts import printable
 from greenbench.run.plan import forecast_keys, plan_lines
 
@@ -26,12 +26,16 @@ def outlook(session: Session, cells: Sequence[Cell], *, collect_only: bool) -> l
 
 
 def _lines(session: Session, cells: Sequence[Cell], *, collect_only: bool) -> list[str]:
-    planned = session.settings.plan
-    if collect_only and not planned:
+    if collect_only and not session.settings.plan:
         return []
+    combinations = [] if session.factorial is None else factorial.lines(session.factorial)
+    return [*combinations, *_cost_lines(session, cells)]
+
+
+def _cost_lines(session: Session, cells: Sequence[Cell]) -> list[str]:
     if not cells and session.offered:
         return [f"greenbench: no cell is selected; there are {', '.join(session.offered)}"]
-    if planned:
+    if session.settings.plan:
         session.selected = tuple(cells)
         with usage_errors():
             return plan_lines(session)

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from greenbench.experiment.factorial import takes_part
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from greenbench.experiment.factorial import Factorial
     from greenbench.types import Cell
 
 SELECTION: pytest.StashKey[Selection] = pytest.StashKey()
@@ -100,6 +103,24 @@ def selected_cells(items: Sequence[pytest.Item]) -> list[Cell]:
         if cell is not None and not cell.block:
             cells.append(cell)
     return cells
+
+
+def leave_out_others(
+    config: pytest.Config, items: list[pytest.Item], factorial: Factorial | None
+) -> None:
+    """Deselect the cells that take no part in a factorial experiment.
+
+    They stay in the matrix, so that gates and compared runs treat them as if ``-k`` left them out.
+    """
+    kept: list[pytest.Item] = []
+    others: list[pytest.Item] = []
+    for item in items:
+        cell = cell_of(item)
+        stays = cell is None or takes_part(cell, factorial)
+        (kept if stays else others).append(item)
+    if others:
+        items[:] = kept
+        config.hook.pytest_deselected(items=others)
 
 
 def cell_of(item: pytest.Item) -> Cell | None:

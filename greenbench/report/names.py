@@ -14,16 +14,21 @@ from greenbench.report.texts import printable
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-CELL_ID = re.compile(r"(?P<task>[^-\s]+)-(?P<variant>V\d+_\w+)(?P<suffix>(?:-.+)?)", re.ASCII)
+CELL_ID = re.compile(r"(?P<task>[^-\s]+)-(?P<variant>[VF]\d+_\w+)(?P<suffix>(?:-.+)?)", re.ASCII)
+"""A variant's number begins with F if ``--green-factorial`` made it."""
 
 
 LONGEST_VARIANT = 22
 """Characters of a variant's name that are shown whole; longer ones lose their middle."""
 HEAD, TAIL = 9, 11
+SHORT_STAGES = {"architecture": "arch", "training": "train", "inference": "infer"}
 
 
 class ShortNames:
-    """Names cells by task, number and swept values; by the variant's name if that is ambiguous."""
+    """Names cells by task, number and swept values; by the variant's name if that is ambiguous.
+
+    A variant of ``--green-factorial`` is named by the stages that are on: ``T2 F7 data+train``.
+    """
 
     def __init__(self, ids: Iterable[str]) -> None:
         """Name the cells ``ids``, and tests of plain functions; every other one keeps its id."""
@@ -80,7 +85,12 @@ def _variant_names(variants: Collection[str]) -> dict[str, str]:
 
 
 def _number(variant: str) -> str:
-    return variant.partition("_")[0]
+    """Return a variant's number; with the stages that are on, where these are all its name."""
+    number, _, stages = variant.partition("_")
+    if not number.startswith("F"):
+        return number
+    words = [SHORT_STAGES.get(stage, stage) for stage in stages.split("_")]
+    return f"{number} {'+'.join(words)}"
 
 
 def _elided(variant: str) -> str:

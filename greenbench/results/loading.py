@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from greenbench.errors import UsageError
 from greenbench.results.fields import Fields
+from greenbench.results.files import RESULTS_FILES
 from greenbench.results.json_files import read_json
 from greenbench.results.reading import RunRecord, run_record
 from greenbench.results.record import SCHEMA
@@ -65,7 +66,7 @@ def load_folder(folder: Path) -> tuple[list[RunRecord], list[str]]:
     """
     runs, problems = [], []
     try:
-        paths = sorted(path for path in folder.iterdir() if path.match("V*_*Z.json"))
+        paths = sorted(path for path in folder.iterdir() if path.match(RESULTS_FILES))
     except (FileNotFoundError, NotADirectoryError):
         return [], []
     except OSError as error:

@@ -15,6 +15,7 @@ from greenbench.errors import UsageError
 from greenbench.machine.control.journal import boot_id
 from greenbench.machine.processes import since_boot_s
 from greenbench.results.fields import Fields
+from greenbench.results.files import RESULTS_FILES
 from greenbench.results.json_files import read_json
 from greenbench.results.loading import parsed
 
@@ -100,7 +101,7 @@ def saved_sessions(folder: Path) -> list[SavedSession]:
     Raises UsageError if the folder cannot be listed.
     """
     try:
-        paths = sorted(path for path in folder.iterdir() if path.match("V*_*Z.json"))
+        paths = sorted(path for path in folder.iterdir() if path.match(RESULTS_FILES))
     except FileNotFoundError:
         return []
     except OSError as error:

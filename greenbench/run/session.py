@@ -7,11 +7,13 @@ stays instant.
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from greenbench.errors import UsageError
 from greenbench.experiment import matrix, profiles
 from greenbench.experiment.cells import cells_of
+from greenbench.experiment.factorial import Factorial, factorial, takes_part
 from greenbench.experiment.resolving import resolve_settings
 from greenbench.machine import devices, launchers
 from greenbench.run.inputs import TaskInputs, task_inputs
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from greenbench.experiment.factorial import StageChoice
     from greenbench.stages.system import System
     from greenbench.stages.toggles import Toggles
     from greenbench.types import Cell
@@ -55,10 +58,10 @@ class Session:
         tasks = [task.name for task in self.matrix.tasks]
         models = [model.name for model in self.matrix.models]
         self.settings = resolve_settings(option, root, tasks=tasks, models=models, places=places)
+        self.matrix, self.factorial = _combined(self.matrix, self.settings.factorial)
         self.profile = profiles.profile(self.settings.profile)
         self.instruments = Instruments(self.settings, knows_devices=bool(tasks))
-        options = {variant.name: variant.options for variant in self.matrix.variants}
-        self.results = SessionResults(root, self.settings, self.instruments, options)
+        self.results = SessionResults(root, self.settings, self.instruments, self.matrix.options)
         self.memory = SessionMemory()
         self.offered: list[str] = []
         """Ids of all cells that the collected tests can measure."""
@@ -74,7 +77,7 @@ class Session:
         seed, rounds, looks = self.settings.seed, self.settings.rounds, planned_looks(self.settings)
         variants = self.matrix.variants
         cells = cells_of(task, variants, self.profile, seed=seed, rounds=rounds, looks=looks)
-        self.offered += [cell.id for cell in cells]
+        self.offered += [cell.id for cell in cells if takes_part(cell, self.factorial)]
         return cells
 
     def check(self, selected: Sequence[Cell], sources: Sequence[Path] = ()) -> None:
@@ -155,6 +158,20 @@ class Session:
             sampler = {"sampler_cpu_seconds": self.instruments.sampler_seconds}
         self.results.conclude(conclusion={"doubts": list(warnings), "in_a_hurry": hurry, **sampler})
         return warnings
+
+
+def _combined(
+    experiment: matrix.Experiment, choice: StageChoice | None
+) -> tuple[matrix.Experiment, Factorial | None]:
+    """Return the matrix with the combinations that no folder has, and what these are.
+
+    Raises UsageError for a choice of stages that makes no experiment.
+    """
+    if choice is None:
+        return experiment, None
+    combinations = factorial(choice, experiment.variants)
+    joined = combinations.joined(experiment.variants)
+    return replace(experiment, variants=joined), combinations
 
 
 def _check_task(task: str, experiment: matrix.Experiment) -> None:

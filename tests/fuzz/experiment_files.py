@@ -163,6 +163,7 @@ VALID: Mapping[str, tuple[Any, ...]] = {
     "allow": ("host,device", "new"),
     "profile": ("tiny", "full"),
     "rounds": ("3", 3),
+    "factorial": ("V7:data,training", "off"),
     "seed": ("0", 7),
     "direction": ("java:python",),
     "device": ("cpu", "cuda:1"),
