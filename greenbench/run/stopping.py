@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 NOTICE = "Ctrl-C: this round ends, then the session; Ctrl-C once more ends it at once"
-TERMINATED = "SIGTERM: stopped within a round; --green-resume continues the session"
-REASON = "Ctrl-C: stopped after a whole round; --green-resume continues the session"
+REMEDY = "--green-resume continues the session (not with --green-until-sure)"
+TERMINATED = f"SIGTERM: stopped within a round; {REMEDY}"
+REASON = f"Ctrl-C: stopped after a whole round; {REMEDY}"
 
 
 class StopRequest:
