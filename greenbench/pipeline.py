@@ -32,6 +32,8 @@ REPEATABLE = ("data", "inference")
 Progress: TypeAlias = Callable[[str], None]
 Kernel: TypeAlias = Callable[[float], int]
 """Works for about so many seconds and returns the floating-point operations that it did."""
+WindowOf: TypeAlias = "Callable[[str], AbstractContextManager[None]]"
+"""Opens the window of a stage."""
 Opaque: TypeAlias = Any
 """What stages hand to each other and to the task; the pipeline only passes it on."""
 
@@ -120,6 +122,39 @@ class Stages(Protocol):
     def memory_yardstick(self) -> Kernel: ...  # noqa: D102
 
 
+class TrainingStage(Protocol):
+    """How the pipeline gets its trained model: it trains, or takes one that was trained before."""
+
+    def prepare(self, seed: int) -> None:
+        """Get ready for a round, before the timer."""
+
+    def run(self, net: Opaque, batches: Opaque, window: WindowOf) -> Opaque:
+        """Return the trained model; what is measured stands in ``window("training")``."""
+
+    def finish(self, one_round: Round) -> Round:
+        """Return the round with what is known of its training, after the timer."""
+
+
+class TrainAnew:
+    """Trains in each round."""
+
+    def __init__(self, stages: Stages) -> None:
+        """Train as ``stages`` do."""
+        self._stages = stages
+
+    def prepare(self, seed: int) -> None:
+        """Do nothing: the stages are reset."""
+
+    def run(self, net: Opaque, batches: Opaque, window: WindowOf) -> Opaque:
+        """Train in a window."""
+        with window("training"):
+            return self._stages.training(net, batches)
+
+    def finish(self, one_round: Round) -> Round:
+        """Return the round as it is."""
+        return one_round
+
+
 class Pipeline:
     """Runs one cell; all its rounds share one: ``prepare``, ``run`` (timed), ``finish``."""
 
@@ -136,6 +171,7 @@ class Pipeline:
         self.cell, self.dataset, self.model = cell, dataset, model
         self.toggles, self.energy, self.power = toggles, energy, power
         self.progress: Progress = lambda _stage: None
+        self.training: TrainingStage = TrainAnew(toggles)
         self.seed = cell.seed
         self._batches = self._net = self._outputs = None
         self._peak_is_ours, self._observation = False, MachineObservation()
@@ -148,6 +184,7 @@ class Pipeline:
             _ = self.dataset.facts, self.model.folder
             self.toggles.check()
             self.toggles.reset(seed)
+            self.training.prepare(seed)
         self.power.reserve()
         self.energy.take()
         self._peak_is_ours = reset_peak_memory()
@@ -160,8 +197,7 @@ class Pipeline:
         kernel = warmed_up()
         with self.energy.window("yardstick", synchronize=self.toggles.synchronize):
             amount = kernel(seconds)
-        (window,) = self.energy.take()
-        return amount, window
+        return amount, self.energy.take()[0]
 
     def run(self) -> None:
         """Run the five stages, each in its window; the system stage is a context around them."""
@@ -173,8 +209,7 @@ class Pipeline:
             with self._window("architecture"):
                 net = stages.architecture(self.model)
             if stages.finetunes:
-                with self._window("training"):
-                    net = stages.training(net, batches)
+                net = self.training.run(net, batches, self._window)
             if stages.shortens:
                 with self._window("architecture"):
                     net = stages.shortening(net, batches)
@@ -196,7 +231,7 @@ class Pipeline:
         repeats, failures = self._repeat(windows)
         applied = _in_repeats_too(applied, read_proofs()) if repeats else applied
         judged = self._judge()
-        return Round(
+        one_round = Round(
             seed=self.seed,
             whole=whole,
             windows=windows,
@@ -208,14 +243,14 @@ class Pipeline:
             applied=applied,
             doubts=(*doubts, *self.power.doubts, *failures, *judged.doubts),
         )
+        return self.training.finish(one_round)
 
     def _judge(self) -> Judged:
         """Score the outputs; those for the deciding examples are made here, outside of the work."""
         self.progress("scoring")
         with self.toggles.quiet():
-            deciding: Opaque = ()
-            if examples := self.dataset.deciding:
-                deciding = self.toggles.answers(self._net, self._batches, examples)
+            examples, stages = self.dataset.deciding, self.toggles
+            deciding = stages.answers(self._net, self._batches, examples) if examples else ()
             return self.dataset.judge(self._outputs, deciding)
 
     def _repeat(self, windows: Sequence[Window]) -> tuple[tuple[Window, ...], tuple[str, ...]]:

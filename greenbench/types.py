@@ -263,7 +263,8 @@ class Round:
     seed: int
     whole: Window
     """Around the pipeline alone: no set-up, no scoring. Its joules are read by themselves, not
-    summed over the stages: a stage too short for a counter does not make the round unknown."""
+    summed over the stages: a stage too short for a counter does not make the round unknown. Those
+    of a training that was not repeated are added to it."""
     windows: tuple[Window, ...]
     """One for each stage, in the order they closed."""
     judged: Judged = Judged()
@@ -277,6 +278,8 @@ class Round:
     """Of the model's outputs: equal if and only if every output is, to the last bit."""
     machine: Facts = field(default_factory=dict)
     """The state of the machine while the round ran."""
+    training: Facts = field(default_factory=dict)
+    """With ``--green-reuse``: in which block of which session its training was measured."""
     applied: tuple[Applied, ...] = ()
     doubts: tuple[str, ...] = ()
     """Warnings about this round, those of ``judged`` among them."""
@@ -285,6 +288,11 @@ class Round:
     follow one another."""
     position: int | None = None
     """Its place in the order of all rounds of the session's blocks."""
+
+    @property
+    def reused(self) -> tuple[Window, ...]:
+        """The windows that were not measured in this round, but in an earlier one."""
+        return tuple(window for window in self.windows if window.state == "reused")
 
     def stage_windows(self, stage: str) -> tuple[Window, ...]:
         """Return the windows whose joules count for ``stage``: its repeats if there are any."""

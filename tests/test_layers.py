@@ -21,7 +21,7 @@ LAYERS = (
     ("types", "data", "sandbox"),
     ("machine", "stats"),
     ("pipeline", "stages", "tasks", "results"),
-    ("gates",),
+    ("gates", "reuse"),
     ("experiment",),
     ("analysis",),
     ("report",),

@@ -1,7 +1,8 @@
 """The command line around the suite: measure, list, check and compare variants; see the machine.
 
-Exit codes: 0 fine, 1 ``compare`` or ``ci`` found a failure or ``restore`` could not restore
-everything, 2 the call or a file is wrong; ``run`` passes pytest's own on.
+Exit codes: 0 fine, 1 ``compare`` or ``ci`` found a failure, ``cache verify`` a damaged training, or
+``restore`` could not restore everything, 2 the call or a file is wrong; ``run`` passes pytest's own
+on.
 
 A command imports what it needs itself, so that ``--help``, ``list`` and ``check`` start at once.
 """
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from greenbench.cli.analyse import add_analyse
 from greenbench.cli.arguments import CommandParser
+from greenbench.cli.cache import add_cache
 from greenbench.cli.ci import add_ci
 from greenbench.cli.compare import add_compare
 from greenbench.cli.machine import add_doctor, add_restore
@@ -69,6 +71,7 @@ COMMANDS: tuple[Callable[[Commands], None], ...] = (
     add_compare,
     add_analyse,
     add_ci,
+    add_cache,
     add_restore,
     add_check,
 )

@@ -27,6 +27,7 @@ NOT_FOR_SWEEPS = (
     "plan",
     "require",
     "resume",
+    "reuse",
     "strict",
     "until-sure",
 )

@@ -148,6 +148,13 @@ class Settings:
         "rounds are taken over, if options, code, data and machine are the same",
         default=False,
     )
+    reuse: bool = option(
+        "",
+        switch,
+        "take over the training of a cell whose options, data, seed, code, packages and machine "
+        "are those of one that was measured before, with its recorded joules and seconds",
+        default=False,
+    )
     data: Mapping[str, str] = option(
         "TASK=PATH",
         by_task(text),

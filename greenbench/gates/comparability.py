@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from greenbench.gates.expression import ALLOWED, RUN_METRICS
-from greenbench.gates.metrics import scope
+from greenbench.gates.metrics import PER_OUTPUT, scope
 from greenbench.machine import variables
 
 if TYPE_CHECKING:
@@ -48,6 +48,9 @@ def differences(
 
 def refusal(cell: Measured, other: Measured, gate: Gate, allow: Collection[str]) -> str:
     """Say why two cells are not comparable, with both values; empty if they are, or if allowed."""
+    apart = trainings_apart(cell, other) if _has_training(gate) else ""
+    if apart:
+        return f"{apart}; leave out --green-reuse"
     reasons = []
     names = []
     for name, (here, there) in differences(cell, other, gate).items():
@@ -57,6 +60,34 @@ def refusal(cell: Measured, other: Measured, gate: Gate, allow: Collection[str])
     if not names:
         return ""
     return f"{'; '.join(reasons)} (--green-allow {','.join(names)} compares all the same)"
+
+
+def _has_training(gate: Gate) -> bool:
+    """Whether the gate's joules or seconds contain those of training."""
+    if gate.about.kind not in {"energy", "time"} or gate.metric in PER_OUTPUT:
+        return False
+    return gate.stage in {None, "training"}
+
+
+def trainings_apart(cell: Measured, other: Measured) -> str:
+    """Say why the trainings of two cells do not pair; empty if they do.
+
+    Rounds of a block pair if their trainings were measured in one block, be it this one or an
+    earlier one; and a training that was measured in another session is no measurement of this one.
+    Cells that train nothing, and sessions without ``--green-reuse``, state no training.
+    """
+    session = cell.header.session_id
+    if cell.header is other.header or (session and session == other.header.session_id):
+        for ours, theirs in cell.record.paired_rounds(other.record):
+            here, there = (r.training.get("measured_in") for r in (ours, theirs))
+            if here and there and here != there:
+                return f"the trainings of round {ours.seed} were measured in different blocks"
+        return ""
+    for side in (cell, other):
+        for one_round in side.record.rounds:
+            if one_round.training.get("elsewhere"):
+                return f"a training of {side.id} was measured in an earlier session"
+    return ""
 
 
 def _facts(cell: Measured) -> dict[str, str]:

@@ -44,6 +44,11 @@ class Side(NamedTuple):
         """Whether all of its rounds ran in blocks."""
         return all(one_round.block is not None for one_round in self.cell.record.rounds)
 
+    @property
+    def reuses(self) -> bool:
+        """Whether a training of it was not repeated, but taken over from another cell."""
+        return any(one_round.reused for one_round in self.cell.record.rounds)
+
 
 class Place(NamedTuple):
     """A round's value on the gate's scale, and its place in the order of the session."""
@@ -102,12 +107,27 @@ def block_estimates(
             between.setdefault(pair.here.cell.record.task, []).append(pair)
     estimates: dict[str, Estimate] = {}
     for of_reference in within.values():
-        estimates |= _within(gate, of_reference)
+        for together in _pooled(of_reference):
+            estimates |= _within(gate, together)
     for task, of_task in between.items():
         ours, theirs = _control(gate, task, cells), _control(gate, task, saved or {})
         if ours and theirs and not _fault(gate, ours, theirs):
-            estimates |= _between(gate, of_task, ours, theirs)
+            for together in _pooled(of_task):
+                estimates |= _between(gate, together, ours, theirs)
     return estimates
+
+
+def _pooled(pairs: Sequence[CellPair]) -> list[Sequence[CellPair]]:
+    """Return the pairs whose noise is estimated together: all, or each alone.
+
+    A cell that shares the trainings of its reference varies less beside it than one that trained
+    itself: the spread of both together would be too small for the second.
+    """
+    for pair in pairs:
+        for side in (pair.here, pair.there):
+            if side.reuses:
+                return [[one] for one in pairs]
+    return [pairs]
 
 
 def _control(gate: Gate, task: str, cells: Mapping[str, Measured]) -> Side | None:
@@ -253,11 +273,13 @@ def _estimate(
     blocks = min(design.compared.blocks for design in designs)
     parts = {str(number): one.standard for number, one in enumerate(differences)}
     freedoms = {str(number): one.freedom for number, one in enumerate(differences)}
-    enough = len(designs) == 1 and blocks >= MANY
+    shares = pair.here.reuses or pair.there.reuses
+    enough = len(designs) == 1 and blocks >= MANY and not shares
     stated = []
     for side in (pair.here, pair.there):
         stated.append(margins.sample(gate, side.readings).stated)
     how = " and ".join(d.method(one) for d, one in zip(designs, differences, strict=True))
+    how += ", trainings reused" if shares else ""
     return margins.combined(
         replace(
             plain,

@@ -88,6 +88,11 @@ def refuse_unfit(config: pytest.Config, settings: Settings) -> None:
             "--green-until-sure: workers begin the next block before this one is judged; run "
             "without -n"
         )
+    if settings.reuse:
+        raise UsageError(
+            "--green-reuse: only the process that collects a session knows what its trainings "
+            "share; run without -n"
+        )
     if config.getoption("benchmark_cprofile", None):
         raise UsageError("--benchmark-cprofile: profiles stay in the workers; run without -n")
 

@@ -44,6 +44,7 @@ def interleave(session: pytest.Session, settings: Settings) -> None:
             cells.append(cell)
     rounds = [cell.most_rounds or cell.rounds for cell in cells]
     if settings.block is not None:
+        _refuse_reuse(settings)
         _check_block(settings.block, rounds, settings)
     in_a_row = settings.interleave == "off" or max(rounds, default=1) == 1
     if in_a_row or not measures(session.config):
@@ -56,6 +57,15 @@ def interleave(session: pytest.Session, settings: Settings) -> None:
         if settings.block in {None, block + 1}:
             of_rounds.append(_item_of_round(item, replace(cell, block=block)))
     session.items[:] = _in_place(session.items, of_rounds, len(items))
+
+
+def _refuse_reuse(settings: Settings) -> None:
+    """Raise UsageError if trainings are to be taken over into a session of one block."""
+    if settings.reuse:
+        raise UsageError(
+            "--green-reuse: with --green-block each block is a session of its own, whose trainings "
+            "are to be measured in it; leave out one of the two"
+        )
 
 
 def _check_block(block: int, rounds: Sequence[int], settings: Settings) -> None:

@@ -18,6 +18,7 @@ from greenbench.report import (
     energy_table,
     hints,
     paired,
+    reuse,
     table,
     verdicts,
     warnings,
@@ -89,7 +90,7 @@ class Summary:
         notes = hints.missing(self.records, selected)
         notes += hints.keyword_hints(keyword, experiment)
         notes += hints.baseline_hints(self.records, self.earlier)
-        notes += self.notes
+        notes += [*reuse.notes(self.records), *self.notes]
         self._show_warnings(console, comparisons, names, notes)
         verdicts.print_lines(console, self.problems, bullet="! ")
         for path in paths:

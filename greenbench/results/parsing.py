@@ -179,6 +179,7 @@ def one_round(fields: Fields) -> Round:
         work=optional_counts(fields.fields("work")),
         outputs_sha256=fields.optional_text("outputs_sha256"),
         machine=fields.mapping("machine"),
+        training=fields.mapping("training"),
         applied=fields.each("applied", applied),
         doubts=fields.texts("doubts"),
         block=optional_count(fields, "block"),

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 #    degenerate; files have profile_changes and, if there were gates, gates.
 # 4: rounds have block and position; yardstick has runs, and each run the memory kernel's in memory.
 # 5: sessions have until_sure; verdicts have blocks and most_blocks.
-SCHEMA = 5
+# 6: rounds have training: with --green-reuse, where it was measured.
+SCHEMA = 6
 
 Json = dict[str, Any]
 """A JSON object of plain builtins."""

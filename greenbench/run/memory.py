@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import pickle
+import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -77,6 +78,8 @@ class SessionMemory:
     stop: StopRequest = field(default_factory=StopRequest)
     file: MemoryFile | None = None
     """Of a session with several processes."""
+    process: str = field(default_factory=lambda: uuid.uuid4().hex)
+    """Tells the session from its own continuation by ``--green-resume``."""
     region: str = ""
     """What this process's reference kernel measures: the machine, or one GPU; empty for none."""
 

@@ -20,6 +20,7 @@ from greenbench.stages import (
     yardstick,
 )
 from greenbench.stages.cell_stages import CellStages
+from greenbench.stages.kept_training import KeptTraining
 from greenbench.stages.ranks.pool import Ranks
 from greenbench.stages.round_record import RoundRecord
 
@@ -113,6 +114,10 @@ class Toggles(CellStages):
         self.record = RoundRecord(self.options, self.device)
         self.ranks.reset(seed)
         isolation.reset(seed, self.device)  # last: it frees what the round before has held
+
+    def kept_training(self) -> KeptTraining:
+        """Return what keeps this cell's trainings for others; raises UnavailableError."""
+        return KeptTraining(self)
 
     def yardstick(self) -> Callable[[float], int]:
         """Return the reference kernel on this cell's device, warmed up."""

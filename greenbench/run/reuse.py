@@ -1,0 +1,99 @@
+"""Which trainings of a session are the same: what its options, code, data and machine decide."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from greenbench.errors import UsageError
+from greenbench.reuse import fingerprints
+from greenbench.reuse.store import TrainingCache
+from greenbench.reuse.training import KeepsTrainings, ReusedTraining, TrainingBlock
+
+if TYPE_CHECKING:
+    from greenbench.pipeline import Pipeline
+    from greenbench.results.record import Json
+    from greenbench.run.session import Session
+    from greenbench.types import Cell
+
+MACHINE = ("host", "device", "cpu", "kernel", "virtual_machine", "container")
+CARD = ("uuid", "name", "driver", "power_limit_w", "power_default_w")
+
+
+def reuse_trainings(pipeline: Pipeline, session: Session) -> None:
+    """Let the pipeline take over what identical trainings left, and keep its own for others.
+
+    Raises UsageError for a suite's own switches that cannot.
+    """
+    stages = pipeline.toggles
+    if not isinstance(stages, KeepsTrainings):
+        raise UsageError(
+            f"--green-reuse: {type(stages).__name__}, the suite's own toggles, has no method "
+            "kept_training; add it, or leave out --green-reuse"
+        )
+    block = functools.partial(_block, pipeline.cell, session)
+    pipeline.training = ReusedTraining(
+        stages,
+        stages.kept_training(),
+        TrainingCache(),
+        key=CellKey(pipeline, session).of,
+        block=block,
+    )
+
+
+def _block(cell: Cell, session: Session, seed: int) -> TrainingBlock:
+    return TrainingBlock(
+        session=str(session.results.header["session"]["id"]),
+        process=session.memory.process,
+        cell=cell.id,
+        number=seed - cell.seed,
+    )
+
+
+class CellKey:
+    """All that decides a training of one cell and what it takes, as plain values."""
+
+    def __init__(self, pipeline: Pipeline, session: Session) -> None:
+        """Compute nothing yet: data and model are loaded when the first round is prepared."""
+        self._pipeline = pipeline
+        self._session = session
+
+    def of(self, seed: int) -> Json:
+        """Return it for the round of this seed."""
+        return {"seed": seed, **self._common}
+
+    @functools.cached_property
+    def _common(self) -> Json:
+        """What the rounds of the cell share.
+
+        Architecture and inference options act after training, and are left out. What is requested
+        of the device counts: it changes joules.
+        """
+        pipeline, session = self._pipeline, self._session
+        options, data, model = pipeline.cell.options, pipeline.dataset, pipeline.model
+        used = (pipeline.toggles, data, model, pipeline.power)
+        code = fingerprints.of_sources(used)
+        return {
+            "task": pipeline.cell.task,
+            "data_options": asdict(options.data),
+            "training_options": asdict(options.training),
+            "system_options": asdict(options.system),
+            "control": session.settings.control,
+            "examples": fingerprints.of_examples(data.train, data.valid, data.test),
+            "model": [model.source, fingerprints.of_folder(Path(str(model.folder)))],
+            "code": [code, session.results.conditions.get("code", {}).get("files_sha256")],
+            "packages": fingerprints.of_packages(),
+            "machine": _machine(session.results.header["environment"]),
+            "energy_sources": dict(pipeline.energy.sources),
+            "cpu_watts": session.settings.cpu_watts,
+        }
+
+
+def _machine(environment: Json) -> Json:
+    """Return what may change a training, or what it takes, of a described machine."""
+    cards = []
+    for card in environment.get("gpus") or []:
+        cards.append({name: card.get(name) for name in CARD})
+    return {**{name: environment.get(name) for name in MACHINE}, "gpus": cards}
