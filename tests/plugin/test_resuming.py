@@ -198,15 +198,12 @@ def test_cells_of_one_round_are_taken_over_one_by_one(pytester: pytest.Pytester)
 @pytest.mark.slow
 def test_sessions_at_once_leave_each_other_alone(suite: pytest.Pytester) -> None:
     """One of two continues what died; a third and a fourth one write files of their own."""
-    option = (*ROUNDS, "--green-resume")
-    commands = [option, option, (*ROUNDS, "-n2"), ("--green-rounds=2", "--green-resume")]
-    environment = {**os.environ, "STUB_SCORING": "2"}
-    processes = []
-    for arguments in commands:
-        command = [*stub_suite.PYTEST, "bench", *arguments]
-        processes.append(
-            subprocess.Popen(command, cwd=suite.path, env=environment, stderr=subprocess.PIPE)
-        )
+    resuming = (*ROUNDS, "--green-resume")
+    processes = [_beside(suite, resuming), _beside(suite, resuming)]
+    while all(process.poll() is None for process in processes):
+        time.sleep(0.05)  # until one is refused: a dead session of other rounds would be, too
+    processes.append(_beside(suite, (*ROUNDS, "-n2")))
+    processes.append(_beside(suite, ("--green-rounds=2", "--green-resume")))
     errors = [process.communicate()[1] for process in processes]
     codes = [process.returncode for process in processes]
     assert (sorted(codes[:2]), codes[2:]) == ([0, 4], [0, 0])
@@ -216,6 +213,16 @@ def test_sessions_at_once_leave_each_other_alone(suite: pytest.Pytester) -> None
         counts = rounds.setdefault(file["session"]["id"], [])
         counts += [len(cell["rounds"]) for cell in file["cells"]]
     assert sorted(rounds.values()) == [[2, 2, 2], [3, 3, 3], [3, 3, 3]]
+
+
+def _beside(suite: pytest.Pytester, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
+    """Start a session that takes some seconds beside others."""
+    return subprocess.Popen(
+        [*stub_suite.PYTEST, "bench", *arguments],
+        cwd=suite.path,
+        env={**os.environ, "STUB_SCORING": "2"},
+        stderr=subprocess.PIPE,
+    )
 
 
 # --- SIGKILL at random moments --------------------------------------------------------------------
