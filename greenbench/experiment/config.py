@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from greenbench.errors import UsageError
-from greenbench.experiment.knob_rules import micro_batch_problems, unused_knob_problems
+from greenbench.experiment.knob_rules import RULES
 from greenbench.experiment.knobs import as_yaml, knob_type, value_of, with_knob
 from greenbench.experiment.texts import did_you_mean, read_text
 from greenbench.experiment.yaml_nodes import compose, entries, line_of, scalar
@@ -119,8 +119,8 @@ class ConfigReader:
                 self._read_stage(line, stage, node)
             else:
                 self.report(line, _unknown_stage(stage))
-        for check in (micro_batch_problems, unused_knob_problems):
-            for line, sentence in check(self.lines, self._values_of):
+        for rule in RULES:
+            for line, sentence in rule(self.lines, self._values_of):
                 self.report(line, sentence)
 
     def _unique_entries(

@@ -14,8 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from greenbench.errors import UsageError
-from greenbench.experiment.knob_rules import micro_batch_problems
-from greenbench.experiment.knobs import value_of
+from greenbench.experiment.knob_rules import contradiction
 from greenbench.experiment.texts import did_you_mean
 from greenbench.options import STAGES, Options
 from greenbench.types import Variant
@@ -177,6 +176,6 @@ def _variant(on: tuple[str, ...], origin: Variant, known: Sequence[Variant]) -> 
 
 def _check(variant: Variant) -> None:
     """Raise UsageError if the knobs of ``variant`` contradict each other."""
-    lines = {"training.accumulation_steps": 1}
-    for _, problem in micro_batch_problems(lines, lambda knob: (value_of(variant.options, knob),)):
+    problem = contradiction(variant.options)
+    if problem:
         raise UsageError(f"{FLAG}: {variant.name} cannot run: {problem}")

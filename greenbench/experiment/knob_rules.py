@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from greenbench.experiment.knobs import value_of
+from greenbench.options import Options, differences
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    Rule: TypeAlias = Callable[[Mapping[str, int], "Values"], Iterator[tuple[int, str]]]
+    """Yields lines and what is wrong there, from the lines of the knobs that are set."""
     Values: TypeAlias = Callable[[str], tuple[Any, ...]]
     """Knob to the values that it takes in the cells of the variant."""
 
@@ -50,4 +55,17 @@ def _layer_choice_problem(values: Values) -> str:
         return "inference.layer_choice picks nothing while skip_layers is 0; set the fraction there"
     if layers and any(fractions):
         return f"inference.layer_choice names the layers {layers[0]} itself; remove skip_layers"
+    return ""
+
+
+RULES: tuple[Rule, ...] = (micro_batch_problems, unused_knob_problems)
+"""What a config, and every variant without a folder, is checked against."""
+
+
+def contradiction(options: Options) -> str:
+    """Say which knobs of ``options`` cannot stand together, and what would work; else nothing."""
+    lines = {difference.knob: 1 for difference in differences(options)}
+    for rule in RULES:
+        for _, problem in rule(lines, lambda knob: (value_of(options, knob),)):
+            return problem
     return ""
