@@ -113,6 +113,7 @@ class TrainingOptions:
     finetune: bool = True
     """Whether the stage runs; without it the pretrained checkpoint is scored as it is."""
     optimizer: Literal["adamw", "sgd"] = "adamw"
+    """Rule that updates the weights."""
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     """Autocast's type; ``fp16`` adds a gradient scaler if the device has one."""
     accumulation_steps: Count = 1

@@ -17,6 +17,7 @@ from greenbench.cli.arguments import CommandParser
 from greenbench.cli.cache import add_cache
 from greenbench.cli.ci import add_ci
 from greenbench.cli.compare import add_compare
+from greenbench.cli.knobs import add_knobs
 from greenbench.cli.machine import add_doctor, add_restore
 from greenbench.cli.matrix import add_check, add_list, add_new
 from greenbench.cli.measure import add_run, add_sweep_power
@@ -67,6 +68,7 @@ COMMANDS: tuple[Callable[[Commands], None], ...] = (
     add_list,
     add_doctor,
     add_new,
+    add_knobs,
     add_sweep_power,
     add_compare,
     add_analyse,

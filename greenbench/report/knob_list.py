@@ -1,0 +1,43 @@
+"""What ``greenbench knobs`` shows: every knob with its values, its baseline and what it does."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from greenbench.experiment.knobs import as_yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from greenbench.experiment.knob_list import KnobDescription
+
+WIDTH = 80
+INDENT = "    "
+
+
+def record(description: KnobDescription) -> dict[str, object]:
+    """Return a knob as plain builtins."""
+    return asdict(description)
+
+
+def lines(knobs: Sequence[KnobDescription]) -> Iterator[str]:
+    """Yield the knobs by stage: name, baseline and values, and what each does below."""
+    stage = ""
+    for knob in knobs:
+        if knob.stage != stage:
+            stage = knob.stage
+            yield stage
+        values = f"  {knob.name} = {_baseline(knob)}; takes {knob.values}"
+        yield from textwrap.wrap(values, WIDTH, subsequent_indent=INDENT)
+        if knob.meaning:
+            yield from textwrap.wrap(
+                knob.meaning, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT
+            )
+
+
+def _baseline(knob: KnobDescription) -> str:
+    if knob.baseline is None and knob.stage == "system":
+        return "the machine's own"
+    return as_yaml(knob.baseline).strip("'")
