@@ -5,6 +5,7 @@ A message is one sentence: the option, what was found, and what is allowed.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -84,6 +85,15 @@ def path(raw: RawOption) -> Path:
     if not isinstance(raw.value, str) or not raw.value or "\0" in raw.value:
         raise raw.error("give a path")
     return raw.root / local_path(raw.value)
+
+
+def matrix_file(raw: RawOption) -> Path:
+    """Return the path of an ``experiment.md`` that is there."""
+    file = path(raw)
+    if not os.path.isfile(file):  # noqa: PTH113  a name that is too long is none either
+        variants = "with the folders of its variants in variants/ beside it"
+        raise raw.error(f"there is no such file; name an experiment.md, {variants}")
+    return file
 
 
 def whole_number(least: int) -> Parser[int]:

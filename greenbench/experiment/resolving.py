@@ -6,6 +6,7 @@ A wrong value is a sentence that names the option, what was found and what is al
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from greenbench.errors import Disagreements, UsageError
@@ -15,7 +16,6 @@ from greenbench.experiment.settings import OPTIONS, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
     from greenbench.experiment.settings import Option
 
@@ -38,8 +38,7 @@ def resolve_settings(
     pyproject.toml is the nearest one with settings, upwards from ``places``, then from ``root``.
     Raises Disagreements, with a sentence for each option that is wrong.
     """
-    folder = nearest_settings([*places, root])
-    table = read_pyproject(folder) if folder is not None else {}
+    table = _table(root, places)
     values: dict[str, Any] = {}
     problems = []
     for known in OPTIONS:
@@ -56,6 +55,26 @@ def resolve_settings(
     if problems:
         raise Disagreements(problems)
     return Settings(**values)
+
+
+def other_matrix(
+    command_line: Callable[[str], object], root: Path, places: Sequence[Path] = ()
+) -> Path | None:
+    """Return the experiment.md that ``--green-matrix`` names; None without that option.
+
+    It is found before the other options, whose values may name tasks of that matrix. Arguments are
+    those of ``resolve_settings``. Raises UsageError if there is no such file.
+    """
+    (known,) = [option for option in OPTIONS if option.field == "matrix"]
+    value = _value(known, command_line(known.flag), _table(root, places))
+    file: Any = known.parse(RawOption(known.flag, value, root=root))
+    return None if file is None else Path(file)
+
+
+def _table(root: Path, places: Sequence[Path]) -> Mapping[str, object]:
+    """Return the settings of the nearest pyproject.toml; empty if none has any."""
+    folder = nearest_settings([*places, root])
+    return {} if folder is None else read_pyproject(folder)
 
 
 def _value(option: Option, typed: object, table: Mapping[str, object]) -> object:

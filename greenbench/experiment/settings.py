@@ -18,6 +18,7 @@ from greenbench.experiment.option_parsers import (
     devices,
     gates,
     matching,
+    matrix_file,
     most_blocks,
     number,
     one_of,
@@ -140,6 +141,12 @@ class Settings:
         "run V0 and the combinations of these stages of V7, or of another variant, each turned on "
         "or off, in place of the matrix's variants, e.g. data,training or V7:data,training; of "
         "five stages half the combinations; off is none (default: off)",
+    )
+    matrix: Path | None = option(  # noqa: RUF009  a field
+        "FILE",
+        optional(matrix_file),
+        "measure another experiment.md than the suite's; its variants lie in variants/ beside it, "
+        "e.g. docs/study/experiment.md",
     )
     resume: bool = option(
         "",

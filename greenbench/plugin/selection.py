@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from greenbench.experiment.factorial import takes_part
+from greenbench.types import Cell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from greenbench.experiment.factorial import Factorial
-    from greenbench.types import Cell
 
 SELECTION: pytest.StashKey[Selection] = pytest.StashKey()
 LISTING_OPTIONS = ("collectonly", "showfixtures", "show_fixtures_per_test")
@@ -108,19 +108,28 @@ def selected_cells(items: Sequence[pytest.Item]) -> list[Cell]:
 def leave_out_others(
     config: pytest.Config, items: list[pytest.Item], factorial: Factorial | None
 ) -> None:
-    """Deselect the cells that take no part in a factorial experiment.
+    """Deselect the cells that take no part in a factorial experiment, and tests without any cell.
 
-    They stay in the matrix, so that gates and compared runs treat them as if ``-k`` left them out.
+    The cells stay in the matrix, so that gates and compared runs treat them as if ``-k`` left them
+    out. A test has no cell if the matrix of ``--green-matrix`` lacks its task.
     """
     kept: list[pytest.Item] = []
     others: list[pytest.Item] = []
     for item in items:
         cell = cell_of(item)
-        stays = cell is None or takes_part(cell, factorial)
+        stays = not _lacks_cells(item) and (cell is None or takes_part(cell, factorial))
         (kept if stays else others).append(item)
     if others:
         items[:] = kept
         config.hook.pytest_deselected(items=others)
+
+
+def _lacks_cells(item: pytest.Item) -> bool:
+    """Whether a benchmark of cells has none: pytest then gives it a placeholder."""
+    call = getattr(item, "callspec", None)
+    if call is None or not item.get_closest_marker("greenbench"):
+        return False
+    return "cell" in call.params and cell_of(item) is None
 
 
 def cell_of(item: pytest.Item) -> Cell | None:
@@ -129,8 +138,8 @@ def cell_of(item: pytest.Item) -> Cell | None:
     # Another test's argument of that name is its own business.
     if call is None or not item.get_closest_marker("greenbench"):
         return None
-    cell: Cell | None = call.params.get("cell")
-    return cell
+    cell = call.params.get("cell")
+    return cell if isinstance(cell, Cell) else None
 
 
 def sources_of(session: pytest.Session) -> list[Path]:

@@ -14,7 +14,7 @@ from greenbench.errors import UsageError
 from greenbench.experiment import matrix, profiles
 from greenbench.experiment.cells import cells_of
 from greenbench.experiment.factorial import Factorial, factorial, takes_part
-from greenbench.experiment.resolving import resolve_settings
+from greenbench.experiment.resolving import other_matrix, resolve_settings
 from greenbench.machine import devices, launchers
 from greenbench.run.inputs import TaskInputs, task_inputs
 from greenbench.run.instruments import Instruments
@@ -54,7 +54,7 @@ class Session:
         ``option(flag)`` is what the command line gives for a flag. pyproject.toml is looked for
         upwards from ``places``, then ``root``. Raises Disagreements or another UsageError.
         """
-        self.matrix = matrix.load(experiment, variants) if experiment and variants else NO_MATRIX
+        self.matrix = _loaded(other_matrix(option, root, places), experiment, variants)
         tasks = [task.name for task in self.matrix.tasks]
         models = [model.name for model in self.matrix.models]
         self.settings = resolve_settings(option, root, tasks=tasks, models=models, places=places)
@@ -73,9 +73,9 @@ class Session:
 
     def cells(self, task: str) -> tuple[Cell, ...]:
         """Return the cells of ``task``; raises UsageError if the matrix has no such task."""
-        _check_task(task, self.matrix)
+        has_cells = _has_task(task, self.matrix, other=self.settings.matrix is not None)
         seed, rounds, looks = self.settings.seed, self.settings.rounds, planned_looks(self.settings)
-        variants = self.matrix.variants
+        variants = self.matrix.variants if has_cells else ()
         cells = cells_of(task, variants, self.profile, seed=seed, rounds=rounds, looks=looks)
         self.offered += [cell.id for cell in cells if takes_part(cell, self.factorial)]
         return cells
@@ -160,6 +160,25 @@ class Session:
         return warnings
 
 
+def _loaded(
+    other: Path | None, experiment: Path | None, variants: Path | None
+) -> matrix.Experiment:
+    """Return the matrix of ``--green-matrix``, which is the ``other`` one, or the suite's own.
+
+    Raises UsageError for an option that nothing would read.
+    """
+    if experiment is None or variants is None:
+        if other is not None:
+            raise UsageError(
+                f"--green-matrix: found {str(other)!r}; it replaces the matrix of a suite, and no "
+                "conftest.py here calls use_matrix: leave it out"
+            )
+        return NO_MATRIX
+    if other is not None:
+        return matrix.load(other, other.parent / "variants")
+    return matrix.load(experiment, variants)
+
+
 def _combined(
     experiment: matrix.Experiment, choice: StageChoice | None
 ) -> tuple[matrix.Experiment, Factorial | None]:
@@ -174,9 +193,15 @@ def _combined(
     return replace(experiment, variants=joined), combinations
 
 
-def _check_task(task: str, experiment: matrix.Experiment) -> None:
-    """Raise UsageError if the matrix or greenbench has no such task."""
+def _has_task(task: str, experiment: matrix.Experiment, *, other: bool) -> bool:
+    """Whether the matrix has ``task``; an ``other`` one than the suite's may lack one of its tasks.
+
+    Raises UsageError for a task that the suite's matrix or greenbench lacks.
+    """
     known = [row.name for row in experiment.tasks if row.name in TASKS]
-    if task not in known:
-        names = ", ".join(known) or "none"
-        raise UsageError(f"there is no task {task!r}; experiment.md and greenbench have: {names}")
+    if task in known:
+        return True
+    if other and known and task in TASKS:
+        return False
+    names = ", ".join(known) or "none"
+    raise UsageError(f"there is no task {task!r}; experiment.md and greenbench have: {names}")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import stub_suite
 import torch
 
 from greenbench.errors import UnavailableError, UsageError
@@ -41,6 +42,26 @@ def test_an_unknown_task_lists_the_known(tmp_path: Path) -> None:
         UsageError, match=r"no task 'T9'; experiment.md and greenbench have: T1, T2"
     ):
         session(tmp_path).cells("T9")
+
+
+def test_another_matrix_replaces_the_suite_s(tmp_path: Path) -> None:
+    """Its variants lie beside it; a task that it lacks has no cells, a wrong one is an error."""
+    stub_suite.write(tmp_path)
+    one = session(tmp_path, matrix="experiment.md")
+    assert [cell.variant for cell in one.cells("T2")] == ["V0_baseline", "V1_fast", "V10_capped"]
+    assert one.cells("T1") == ()
+    with pytest.raises(UsageError, match=r"no task 'T9'; experiment.md and greenbench have: T2"):
+        one.cells("T9")
+
+
+def test_a_matrix_that_nothing_would_read_is_refused(tmp_path: Path) -> None:
+    """A file that is not there, and a suite of plain functions, end in one sentence."""
+    with pytest.raises(UsageError, match=r"--green-matrix: found 'no.md'; there is no such file;"):
+        session(tmp_path, matrix="no.md")
+    stub_suite.write(tmp_path)
+    given = {"--green-matrix": "experiment.md"}
+    with pytest.raises(UsageError, match=r"--green-matrix: .* calls use_matrix: leave it out"):
+        Session(given.get, tmp_path, None, None)
 
 
 def test_handles_are_shared_by_the_cells_of_a_task(tmp_path: Path) -> None:
