@@ -294,6 +294,14 @@ class Round:
         """The windows that were not measured in this round, but in an earlier one."""
         return tuple(window for window in self.windows if window.state == "reused")
 
+    @property
+    def own_j(self) -> float | None:
+        """Joules of the round without a training that it took over; None if they are unknown."""
+        if not self.reused:
+            return self.whole.energy.total_j
+        joules: float | None = self.training.get("measured_j")
+        return joules
+
     def stage_windows(self, stage: str) -> tuple[Window, ...]:
         """Return the windows whose joules count for ``stage``: its repeats if there are any."""
         repeated = tuple(w for w in self.repeats if w.stage == stage)

@@ -4,10 +4,11 @@
     python -m tools.additivity_check --noise states drift --sessions 200
     python -m tools.additivity_check --layout matrix --blocks 3 5 10
 
-The layouts: ``factorial``, all 16 combinations of four knob sets; ``matrix``, V0 to V4 and the
-combinations V5 and V6. Each round has four stages. Noises are those of ``tools.power_check``, which
-strike the stages of a round alike, with 2 % in each stage alone; in ``blocks`` each block is up to
-10 % and each of its stages up to 3 % off besides.
+The layouts: ``factorial``, all 16 combinations of four knob sets; ``reuse``, the same with one
+training for each setting of data and training in a block, which the other cells take over;
+``matrix``, V0 to V4 and the combinations V5 and V6. Each round has four stages. Noises are those of
+``tools.power_check``, which strike the stages of a round alike, with 2 % in each stage alone; in
+``blocks`` each block is up to 10 % and each of its stages up to 3 % off besides.
 
 Counted over sessions, for the default null: how often an interval contains the true ratio of
 observed to expected (each, and all of a session at once), how often some combination that is
@@ -21,7 +22,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -54,10 +55,13 @@ ALONE = np.log(
     ]
 )
 """What each knob set multiplies the joules of each stage by."""
+LAYOUTS = ("factorial", "reuse", "matrix")
 EFFECTS = ("none", "sub", "super", "planted")
 """Nothing; all combinations take 8 % more or less a further part; training and inference meet."""
 MATRIX = ((), (0,), (1,), (2,), (3,), (0, 1), (0, 1, 2))
 STAGE_NOISE = 0.02
+TRAINING = STAGES.index("training")
+DECIDE_TRAINING = (0, 1)
 
 
 @dataclass(slots=True)
@@ -110,14 +114,25 @@ class KnownSession:
     def __post_init__(self) -> None:
         """Compute the true means."""
         self.cells = MATRIX
-        if self.layout == "factorial":
+        if self.layout != "matrix":
             sizes = range(len(KNOBS) + 1)
             self.cells = tuple(c for n in sizes for c in itertools.combinations(range(4), n))
         rows = []
         for cell in self.cells:
-            row = JOULES + ALONE[list(cell)].sum(axis=0)
-            rows.append(row + self._interaction(cell))
+            row = self._mean(cell)
+            if self.layout == "reuse":
+                row[TRAINING] = self._mean(trained_as(cell))[TRAINING]
+            rows.append(row)
         self.means = np.array(rows)
+
+    def _mean(self, cell: tuple[int, ...]) -> Array:
+        mean: Array = JOULES + ALONE[list(cell)].sum(axis=0) + self._interaction(cell)
+        return mean
+
+    @property
+    def meeting(self) -> int:
+        """The stage in which training and inference meet, if they do; never one that is shared."""
+        return STAGES.index("inference") if self.layout == "reuse" else TRAINING
 
     def _interaction(self, cell: tuple[int, ...]) -> Array:
         extra = np.zeros(len(STAGES))
@@ -125,7 +140,7 @@ class KnownSession:
         if self.effect in {"sub", "super"}:
             extra += np.log(1.08 if self.effect == "sub" else 0.92) * further
         if self.effect == "planted" and {1, 2} <= set(cell):
-            extra[2] = np.log(1.25)
+            extra[self.meeting] = np.log(1.25)
         return extra
 
     def evidence(self) -> TaskEvidence:
@@ -144,17 +159,36 @@ class KnownSession:
         for number, on in enumerate(self.cells):
             known = frozenset((KNOBS[knob], "on") for knob in on)
             cells[f"T2-V{number}"] = AnalysedCell(id=f"T2-V{number}", on=known)
+        trainings: dict[tuple[object, ...], tuple[float, str]] = {}
         for position, (number, block) in enumerate(order):
             own = noise[position] + self.random.normal(0, STAGE_NOISE, len(STAGES))
             joules = np.exp(self.means[number] + by_block[block] + scales[number] * own)
             one_round = made_round(block, position, joules)
+            if self.layout == "reuse":
+                one_round = self._taken_over(one_round, number, trainings)
             cells[f"T2-V{number}"].rounds[BlockKey(0, block)] = one_round
         return TaskEvidence(task="T2", baseline=cells["T2-V0"], cells=cells, newest={}, left_out=())
+
+    def _taken_over(
+        self, one_round: Round, number: int, trainings: dict[tuple[object, ...], tuple[float, str]]
+    ) -> Round:
+        """Return the round with the training of the first cell of the block that trains alike."""
+        name = f"T2-V{number}"
+        joules = [window.energy.cpu_j or 0.0 for window in one_round.windows]
+        key = (one_round.block, *trained_as(self.cells[number]))
+        joules[TRAINING], origin = trainings.setdefault(key, (joules[TRAINING], name))
+        shared = made_round(one_round.block or 0, one_round.position or 0, np.array(joules))
+        return replace(shared, training={"cell": origin})
 
     def _noise(self, count: int) -> Array:
         if self.noise == "blocks":
             return white(self.random, count)
         return NOISES[self.noise](self.random, count)
+
+
+def trained_as(cell: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the knob sets that decide a cell's training: data's and its own."""
+    return tuple(knob for knob in cell if knob in DECIDE_TRAINING)
 
 
 def made_round(block: int, position: int, joules: Array) -> Round:
@@ -212,7 +246,8 @@ def count_pairs(
     for one in pair_effects(fitted, evidence):
         called = one.verdict in WORDS
         stages = (one.first.stage, one.second.stage, one.stage)
-        if session.effect == "planted" and stages == ("inference", "training", "training"):
+        meeting = ("inference", "training", STAGES[session.meeting])
+        if session.effect == "planted" and stages == meeting:
             tally.planted += 1
             tally.pairs_found += called
         else:
@@ -253,9 +288,7 @@ def main() -> None:
     noises = ["white", "blocks", *(name for name in NOISES if name != "white")]
     parser.add_argument("--noise", nargs="+", choices=noises, default=["white", "blocks"])
     parser.add_argument("--effect", nargs="+", choices=EFFECTS, default=list(EFFECTS))
-    parser.add_argument(
-        "--layout", nargs="+", choices=("factorial", "matrix"), default=["factorial", "matrix"]
-    )
+    parser.add_argument("--layout", nargs="+", choices=LAYOUTS, default=list(LAYOUTS))
     parser.add_argument("--blocks", nargs="+", type=int, default=[5])
     parser.add_argument("--sessions", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)

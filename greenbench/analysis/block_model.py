@@ -4,9 +4,10 @@
 
 for each stage at once: the errors of a round's stages are correlated, as all stages of a round ran
 on one state of the machine, so the errors' covariance between stages is estimated too. Cells may
-lack blocks, and blocks may be of several sessions. This is the two-way model of Jain (The Art of
-Computer Systems Performance Analysis, 1991, ch. 21) and the levels of Kalibera and Jones (Rigorous
-Benchmarking in Reasonable Time, 2013), a round within a block.
+lack blocks, and blocks may be of several sessions. A value that several rounds of a block share, as
+a training that was taken over, has one error in all of them. This is the two-way model of Jain (The
+Art of Computer Systems Performance Analysis, 1991, ch. 21) and the levels of Kalibera and Jones
+(Rigorous Benchmarking in Reasonable Time, 2013), a round within a block.
 
 What is asked of it are contrasts: weighted sums of the cells' means over cells and stages.
 """
@@ -18,30 +19,19 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from greenbench.stats.block_design import TREND_FREEDOM
+from greenbench.analysis.origins import Origins
+from greenbench.analysis.regression import LeastSquares
+from greenbench.analysis.round_errors import RoundErrors
 from greenbench.stats.blocks import compare_in_blocks
-from greenbench.stats.shrinkage import Array, shrunk
 from greenbench.stats.student import effective_freedom
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    from greenbench.analysis.regression import RoundPlace
+    from greenbench.stats.shrinkage import Array
 
 
-class RoundPlace(NamedTuple):
-    """Which cell a round is of, by number, and where in time it ran."""
-
-    cell: int
-    session: int
-    block: int
-    position: int
-
-    @property
-    def in_session(self) -> tuple[int, int]:
-        """The session and the block."""
-        return self.session, self.block
-
-
-LEAST_SEEN = 1e-9
 NEGLIGIBLE = 1e-12
 """A standard uncertainty below it is rounding."""
 FEWEST = 2
@@ -62,12 +52,17 @@ class Contrasts:
 class BlockModel:
     """The fitted model of rounds of several cells and stages."""
 
-    def __init__(self, values: Array, places: Sequence[RoundPlace]) -> None:
+    def __init__(
+        self, values: Array, places: Sequence[RoundPlace], origins: Origins | None = None
+    ) -> None:
         """Fit ``values``, a row a round and a column a stage, logarithms for ratios.
 
         Every cell has a round, and rounds of cells that share blocks connect all of them.
+        ``origins`` are of values that rounds of a block share.
         """
-        course = _course(values, places)
+        origins = origins or Origins.own(*values.shape)
+        own = ~np.array(origins.shared)
+        course = _course(values[:, own] if own.any() else values, places)
         kept = []
         for row, place in enumerate(places):
             if place.in_session not in course.warm_up:
@@ -76,24 +71,34 @@ class BlockModel:
         self.without_first = bool(course.warm_up)
         self.correlation = course.correlation
         values = values[kept]
-        cells = max(place.cell for place in self.places) + 1
-        design = _design(self.places, cells)
-        solve = np.asarray(np.linalg.pinv(design), dtype=np.float64)
-        coefficients = solve @ values
-        residuals = values - design @ coefficients
+        self._origins = origins.of(kept)
+        fits = self._fits()
+        columns = list(enumerate(fits))
+        coefficients = np.column_stack([fit.solve @ values[:, at] for at, fit in columns])
+        residuals = np.column_stack([fit.unexplained @ values[:, at] for at, fit in columns])
+        self._weights = np.stack([fit.of_cells.T for fit in fits], axis=2)
+        """By round, cell and stage: what a value adds to the mean of the cell."""
+        cells = self._weights.shape[1]
         self.means: Array = coefficients[:cells]
         """The mean of each cell (row) in each stage (column), over the blocks."""
-        rank = int(np.linalg.matrix_rank(design))
-        self.freedom = max(1, len(values) - rank)
-        self._weights: Array = solve[:cells]
+        self.freedom = fits[0].freedom
         self._blocks = _block_effects(coefficients[cells:], self.places)
-        self._errors = self._correlations()
-        # Residuals of correlated errors vary by less than the errors do
-        unexplained = np.eye(len(values)) - design @ solve
-        seen = float((unexplained * self._errors).sum()) / self.freedom
-        covariance = residuals.T @ residuals
-        self._root = _square_root(covariance / self.freedom / max(seen, LEAST_SEEN))
-        self._scales, self._error_freedom = _scales(residuals, self.places, self.freedom)
+        self._errors = RoundErrors(residuals, fits, self.places, self._origins, course.correlation)
+
+    def _fits(self) -> list[LeastSquares]:
+        """Return the fit of each column: a shared value has the place in time of its origin."""
+        own = LeastSquares(self.places)
+        fits = []
+        for column, shared in enumerate(self._origins.shared):
+            fits.append(LeastSquares(self._measured_at(column)) if shared else own)
+        return fits
+
+    def _measured_at(self, column: int) -> list[RoundPlace]:
+        """Return the rounds' places, each with the position at which its value was measured."""
+        measured = []
+        for place, origin in zip(self.places, self._origins.rows[:, column].tolist(), strict=True):
+            measured.append(place._replace(position=self.places[origin].position))
+        return measured
 
     @property
     def blocks(self) -> int:
@@ -106,40 +111,33 @@ class BlockModel:
         ``further`` is a covariance of the contrasts that rounds do not show, known exactly.
         """
         # By contrast, round and stage: what a unit of independent error moves the contrast by
-        moved = self._weights.T @ weights @ self._root
-        moved *= self._scales[:, None]
-        count = len(weights)
-        correlated = (self._errors @ moved).reshape(count, -1)
-        within = moved.reshape(count, -1) @ correlated.T
+        moved = np.einsum("rcs,kcs->krs", self._weights, weights, optimize=True)
+        errors = self._errors.variance(moved)
         # A state of the machine that strikes stages unequally does not cancel within a block
         by_block = self._blocks @ weights.sum(axis=1).T
-        between = np.atleast_2d(np.cov(by_block, rowvar=False)) / self.blocks
-        known = np.zeros_like(within) if further is None else further
-        variances = within + between + known
+        states = np.atleast_2d(np.cov(by_block, rowvar=False)) / self.blocks
+        known = np.zeros_like(states) if further is None else further
+        variances = errors.covariance + states + known
         standard = np.sqrt(np.maximum(np.diag(variances), 0.0))
         standard[standard < NEGLIGIBLE] = 0.0
-        diagonals = [np.diag(part) for part in (within, between, known)]
-        of_parts = {"errors": self._error_freedom, "states": self.blocks - 1}
-        freedom = []
-        for errors, states, others in np.sqrt(np.maximum(diagonals, 0.0)).T:
-            parts = {"errors": errors, "states": states, "others": others}
-            freedom.append(effective_freedom(parts, of_parts))
+        parts = {**errors.parts, "states": np.diag(states), "others": np.diag(known)}
+        freedoms = {**self._errors.freedoms, "states": self.blocks - 1.0}
         scale = np.where(standard > 0, standard, 1.0)
-        correlation = variances / scale[:, None] / scale[None, :]
+        correlation = np.clip(variances / np.outer(scale, scale), -1.0, 1.0)
         np.fill_diagonal(correlation, 1.0)
-        return Contrasts(standard, np.array(freedom), np.clip(correlation, -1.0, 1.0))
+        return Contrasts(standard, _freedom(parts, freedoms), correlation)
 
-    def _correlations(self) -> Array:
-        """Return the correlation of each two rounds' errors, by a first-order autoregression."""
-        sessions = np.array([place.session for place in self.places])
-        positions = np.array([place.position for place in self.places], dtype=float)
-        if not self.correlation:
-            return np.eye(len(positions))
-        apart = np.abs(positions[:, None] - positions[None, :])
-        same = sessions[:, None] == sessions[None, :]
-        errors: Array = np.where(same, self.correlation**apart, 0.0)
-        np.fill_diagonal(errors, 1.0)
-        return errors
+
+def _freedom(parts: Mapping[str, Array], freedoms: Mapping[str, float]) -> Array:
+    """Return the degrees of freedom of contrasts whose variances have these parts."""
+    standards = {}
+    for name, variances in parts.items():
+        standards[name] = np.sqrt(np.maximum(variances, 0.0))
+    found = []
+    for place in range(len(standards["errors"])):
+        own = {name: float(of_part[place]) for name, of_part in standards.items()}
+        found.append(effective_freedom(own, freedoms))
+    return np.array(found)
 
 
 class _Course(NamedTuple):
@@ -184,66 +182,8 @@ def _complete_blocks(session: int, places: Sequence[RoundPlace]) -> dict[int, di
     return complete
 
 
-def _design(places: Sequence[RoundPlace], cells: int) -> Array:
-    """Return the columns of the model: cells, blocks that sum to zero, a trend in each session."""
-    blocks = sorted({place.in_session for place in places})
-    design = np.zeros((len(places), cells + len(blocks) - 1))
-    for row, place in enumerate(places):
-        design[row, place.cell] = 1.0
-        block = blocks.index(place.in_session)
-        if block == len(blocks) - 1:
-            design[row, cells:] = -1.0
-        else:
-            design[row, cells + block] = 1.0
-    trends = _trends(places)
-    rows, columns = design.shape
-    if rows - columns - trends.shape[1] < TREND_FREEDOM:
-        return design
-    return np.hstack([design, trends])
-
-
-def _trends(places: Sequence[RoundPlace]) -> Array:
-    """Return a column for each session: the places of its rounds in time, centred."""
-    sessions = np.array([place.session for place in places])
-    positions = np.array([place.position for place in places], dtype=float)
-    columns = []
-    for session in np.unique(sessions):
-        own = sessions == session
-        centred = positions - positions[own].mean()
-        columns.append(np.where(own, centred, 0.0) / own.sum())
-    trends: Array = np.column_stack(columns)
-    return trends
-
-
 def _block_effects(coefficients: Array, places: Sequence[RoundPlace]) -> Array:
     """Return what each block adds, a row a block and a column a stage."""
     free = coefficients[: len({place.in_session for place in places}) - 1]
     effects: Array = np.vstack([free, -free.sum(axis=0, keepdims=True)])
     return effects
-
-
-def _square_root(covariance: Array) -> Array:
-    """Return the symmetric square root of a covariance."""
-    values, vectors = np.linalg.eigh(covariance)
-    root: Array = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
-    return root
-
-
-def _scales(residuals: Array, places: Sequence[RoundPlace], freedom: float) -> tuple[Array, float]:
-    """Return how much wider each round errs than all on average, by its cell, with freedom.
-
-    The variance of a cell, averaged over stages, is shrunk towards the common one.
-    """
-    spread = residuals.std(axis=0)
-    standardised = residuals / np.where(spread > 0, spread, 1.0)
-    cells = np.array([place.cell for place in places])
-    squares = (standardised**2).mean(axis=1)
-    variances = np.bincount(cells, squares) / np.bincount(cells)
-    count = len(variances)
-    if count <= FEWEST or not variances.all():  # too few to say how they differ
-        return np.ones(len(places)), freedom
-    own = freedom / count
-    moderated, prior = shrunk(variances, np.full(count, own))
-    relative = np.sqrt(moderated / moderated.mean())
-    scales: Array = relative[cells]
-    return scales, min(prior + own, freedom)

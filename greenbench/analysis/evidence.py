@@ -209,8 +209,8 @@ def _unsound(measured: Measured) -> str:
     if record.status == "partial":
         idle = ", ".join(record.without_effect) or _unapplied(measured) or "a knob"
         return f"partial: {idle} did not act as requested"
-    if any(one_round.reused for one_round in record.rounds):
-        return "its training was taken over from another cell's (--green-reuse)"
+    if any(one_round.training.get("elsewhere") for one_round in record.rounds):
+        return "its training was measured in another session, in no block of this one"
     if not record.rounds or not record.knobs:
         return "its record has no rounds or states no options"
     if len(record.rounds) > 1 and any(r.block is None for r in record.rounds):

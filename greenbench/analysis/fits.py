@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
-from greenbench.analysis.block_model import BlockModel, RoundPlace
+from greenbench.analysis.block_model import BlockModel
 from greenbench.analysis.evidence import Exclusion
 from greenbench.analysis.measures import STAGE_MEASURES, stage_value, whole_value
+from greenbench.analysis.origins import Origins
+from greenbench.analysis.regression import RoundPlace
 from greenbench.analysis.resampling import resampled_scores
 from greenbench.options import STAGES
 
@@ -25,7 +27,11 @@ if TYPE_CHECKING:
 
 Rows: TypeAlias = "list[list[float]]"
 """A row for each round of a cell, by its blocks in order, with a value for each stage."""
+CellInBlock: TypeAlias = "tuple[int, int, str]"
+"""A session, a block of it, and a cell."""
 ALONE = "V0 alone is known"
+TRAINING = "training"
+"""The stage whose values rounds may share."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +90,7 @@ def fit_stages(evidence: TaskEvidence, measure: str) -> StageFit | str:
     return StageFit(
         measure=measure,
         unit=STAGE_MEASURES[measure],
-        model=_model(evidence, known.rows),
+        model=_model(evidence, known.rows, stages),
         cells=tuple(known.rows),
         left_out=tuple(known.left_out),
         stages=stages,
@@ -128,15 +134,37 @@ def _known(evidence: TaskEvidence, read: Callable[[AnalysedCell], Rows | str]) -
     return known if len(known.rows) > 1 else ALONE
 
 
-def _model(evidence: TaskEvidence, known: Mapping[str, Rows]) -> BlockModel:
-    places = []
+def _model(
+    evidence: TaskEvidence, known: Mapping[str, Rows], stages: Sequence[str] = ()
+) -> BlockModel:
+    """Fit a measure; columns are ``stages``, or one that no rounds share."""
+    places, ran, trained_in = [], [], []
     values: Rows = []
     for number, (name, rows) in enumerate(known.items()):
         values += rows
         for block, one_round in evidence.cells[name].rounds.items():
             position = one_round.position or 0
             places.append(RoundPlace(number, *block, position))
-    return BlockModel(np.array(values), places)
+            ran.append((*block, name))
+            trained_in.append((*block, one_round.training.get("cell", name)))
+    table = np.array(values)
+    origins = Origins.own(*table.shape)
+    if TRAINING in stages:
+        origins.rows[:, stages.index(TRAINING)] = _origins(trained_in, ran)
+    return BlockModel(table, places, origins)
+
+
+def _origins(trained_in: Sequence[CellInBlock], ran: Sequence[CellInBlock]) -> list[int]:
+    """Return the number of the round that each round's training was measured in.
+
+    If that round is left out, the first of those that took it over stands for it.
+    """
+    number: dict[CellInBlock, int] = {}
+    for row, origin in enumerate(trained_in):
+        number.setdefault(origin, row)
+        if ran[row] == origin:
+            number[origin] = row
+    return [number[origin] for origin in trained_in]
 
 
 def _stages_of(evidence: TaskEvidence) -> tuple[str, ...]:

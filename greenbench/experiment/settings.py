@@ -162,6 +162,12 @@ class Settings:
         "are those of one that was measured before, with its recorded joules and seconds",
         default=False,
     )
+    fresh: bool = option(
+        "",
+        switch,
+        "with --green-factorial train every cell, rather than once in a block what is the same",
+        default=False,
+    )
     data: Mapping[str, str] = option(
         "TASK=PATH",
         by_task(text),

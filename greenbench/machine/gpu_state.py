@@ -108,12 +108,15 @@ def summary(
     known = [state for state in states if state.known]
     limits = _power_limits(known)
     counts, samples = _throttling(known)
+    temperatures = [state.temperature_c for state in known]
+    sm_clocks = [state.sm_clock_mhz for state in known]
+    memory_clocks = [state.memory_clock_mhz for state in known]
     record: dict[str, object] = {
         "uuid": gpu.uuid,
         "samples": len(known),
-        "temperature_c": _range([state.temperature_c for state in known]),
-        "sm_clock_mhz": _range([state.sm_clock_mhz for state in known]),
-        "memory_clock_mhz": _range([state.memory_clock_mhz for state in known]),
+        "temperature_c": _range(temperatures),
+        "sm_clock_mhz": _range(sm_clocks),
+        "memory_clock_mhz": _range(memory_clocks),
         "max_sm_clock_mhz": gpu.max_sm_clock_mhz,
         "max_memory_clock_mhz": gpu.max_memory_clock_mhz,
         "throttle": _shares(counts, samples),

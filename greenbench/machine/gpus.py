@@ -211,6 +211,8 @@ def _card(position: int, number: int, handle: object, driver: str) -> Gpu:
     thermometer = pynvml.NVML_TEMPERATURE_GPU
     has_counter = _has_counter(handle)
     counter_error = _counter_error(handle) if has_counter else ""
+    clock, highest_clock = pynvml.nvmlDeviceGetClockInfo, pynvml.nvmlDeviceGetMaxClockInfo
+    temperature = query(pynvml.nvmlDeviceGetTemperatureV, handle, thermometer)
     return Gpu(
         index=position,
         nvml_index=number,
@@ -225,11 +227,11 @@ def _card(position: int, number: int, handle: object, driver: str) -> Gpu:
         default_power_limit_w=watts(default_limit),
         min_power_limit_w=watts(lowest),
         max_power_limit_w=watts(highest),
-        sm_clock_mhz=query(pynvml.nvmlDeviceGetClockInfo, handle, sm),
-        max_sm_clock_mhz=query(pynvml.nvmlDeviceGetMaxClockInfo, handle, sm),
-        memory_clock_mhz=query(pynvml.nvmlDeviceGetClockInfo, handle, memory),
-        max_memory_clock_mhz=query(pynvml.nvmlDeviceGetMaxClockInfo, handle, memory),
-        temperature_c=query(pynvml.nvmlDeviceGetTemperatureV, handle, thermometer),
+        sm_clock_mhz=query(clock, handle, sm),
+        max_sm_clock_mhz=query(highest_clock, handle, sm),
+        memory_clock_mhz=query(clock, handle, memory),
+        max_memory_clock_mhz=query(highest_clock, handle, memory),
+        temperature_c=temperature,
         persistence=_persistence(handle),
     )
 

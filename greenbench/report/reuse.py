@@ -26,7 +26,7 @@ def notes(records: Sequence[CellRecord]) -> tuple[str, ...]:
     if not recorded:
         return ()
     measured = _amount([one_round.whole for one_round in rounds], recorded)
-    taken_over = f"{plural(len(recorded), 'training')} taken over by --green-reuse"
+    taken_over = f"{plural(len(recorded), 'training')} taken over from cells that train alike"
     text = f"measured {measured}; recorded before {_amount(recorded)}: {taken_over}"
     return (f"{text}, which pytest-benchmark's seconds lack",)
 

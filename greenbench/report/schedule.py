@@ -62,10 +62,10 @@ class Schedule:
         self._seconds.setdefault(self._current.id, []).append(seconds)
         self._current = None
         for one_round in rounds:
-            energy = one_round.whole.energy
-            self._joules += energy.total_j or 0.0
-            self._lacks_joules |= energy.total_j is None
-            sources = energy.sources.values()
+            joules = one_round.own_j
+            self._joules += joules or 0.0
+            self._lacks_joules |= joules is None
+            sources = one_round.whole.energy.sources.values()
             self._is_estimate |= any(source.startswith("estimated:") for source in sources)
 
     def parts(self) -> list[str]:

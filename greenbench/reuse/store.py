@@ -99,21 +99,25 @@ class TrainingCache:
             os.utime(folder)
         return found
 
-    def keep(self, key: str, facts: Json, write: Callable[[Path], None]) -> None:
+    def keep(
+        self, key: str, facts: Json, write: Callable[[Path], None], *, replace: bool = False
+    ) -> None:
         """Keep a training; ``write`` writes its weights into the file that it is given.
 
-        The least recently used ones are removed until all fit. One that is there stays. Raises
-        OSError if it cannot be written or is too large; nothing of it is left then.
+        The least recently used ones are removed until all fit. One that is there stays, unless it
+        is to be replaced. Raises OSError if it cannot be written or is too large; nothing of it is
+        left then.
         """
         with self._turn():
             self._remove_unfinished()
-            if (self.folder / key).exists():
+            if (self.folder / key).exists() and not replace:
                 return
             unfinished = self.folder / f"{UNFINISHED}{os.getpid()}"
             try:
                 unfinished.mkdir(mode=0o700)
                 write(unfinished / WEIGHTS)
                 _complete(unfinished, facts, self.limit)
+                self._remove(self.folder / key)
                 unfinished.rename(self.folder / key)
             finally:
                 shutil.rmtree(unfinished, ignore_errors=True)
@@ -169,7 +173,7 @@ class TrainingCache:
 
     def _remove(self, folder: Path) -> None:
         """Remove a folder: out of the way of readers first; needs the turn."""
-        unfinished = self.folder / f"{UNFINISHED}{os.getpid()}"
+        unfinished = self.folder / f"{UNFINISHED}{os.getpid()}-removed"
         with contextlib.suppress(FileNotFoundError):
             folder.rename(unfinished)
             shutil.rmtree(unfinished)

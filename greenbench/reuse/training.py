@@ -84,16 +84,20 @@ class ReusedTraining:
         store: TrainingCache,
         key: Callable[[int], Json],
         block: Callable[[int], TrainingBlock],
+        *,
+        within_block: bool = False,
     ) -> None:
         """Look for nothing yet.
 
         ``key`` returns all that decides the training of a seed, ``block`` where it is measured.
+        ``within_block`` takes over none that was measured elsewhere.
         """
         self._stages = stages
         self._keeper = keeper
         self._store = store
         self._key_of = key
         self._block_of = block
+        self._within_block = within_block
         self._key: Json = {}
         self._found: Json | None = None
         self._weights: Opaque = None
@@ -112,9 +116,10 @@ class ReusedTraining:
         except OSError as error:
             raise UnavailableError(
                 f"{self._store.folder}: the kept trainings cannot be read "
-                f"({error.strerror or error}); mend the folder, or leave out --green-reuse"
+                f"({error.strerror or error}); mend the folder, or train every cell: without "
+                "--green-reuse, in a factorial experiment with --green-fresh"
             ) from error
-        if found is not None:
+        if found is not None and self._fits(found[0]["origin"]):
             self._found, contents = found
             self._weights = self._keeper.read(contents)
 
@@ -128,6 +133,11 @@ class ReusedTraining:
             net = self._stages.training(net, batches)
         self._keeper.snapshot(net)
         return net
+
+    def _fits(self, origin: Json) -> bool:
+        """Whether a training that was measured there may be taken over."""
+        here = self._block_of(self._seed).record()
+        return not self._within_block or bool(origin["measured_in"] == here["measured_in"])
 
     def finish(self, one_round: Round) -> Round:
         """Add the recorded training to the round, or keep the one that was measured."""
@@ -160,10 +170,12 @@ class ReusedTraining:
             **self._keeper.facts(),
         }
         try:
-            self._store.keep(digest(self._key), facts, self._keeper.write)
+            self._store.keep(
+                digest(self._key), facts, self._keeper.write, replace=self._within_block
+            )
         except (OSError, UnavailableError) as error:
             reason = getattr(error, "strerror", None) or error
-            return (f"its training could not be kept for --green-reuse: {reason}",)
+            return (f"its training could not be kept for other cells: {reason}",)
         finally:
             self._keeper.forget()
         return ()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from greenbench.errors import UsageError
+from greenbench.machine.devices import parts
 from greenbench.reuse import fingerprints
 from greenbench.reuse.store import TrainingCache
 from greenbench.reuse.training import KeepsTrainings, ReusedTraining, TrainingBlock
@@ -22,13 +23,20 @@ MACHINE = ("host", "device", "cpu", "kernel", "virtual_machine", "container")
 CARD = ("uuid", "name", "driver", "power_limit_w", "power_default_w")
 
 
-def reuse_trainings(pipeline: Pipeline, session: Session) -> None:
-    """Let the pipeline take over what identical trainings left, and keep its own for others.
+def share_trainings(pipeline: Pipeline, session: Session) -> None:
+    """Let the pipeline take over what identical trainings left, if the session does.
 
-    Raises UsageError for a suite's own switches that cannot.
+    With ``--green-reuse`` they may be of any session. A factorial experiment, half of whose stages
+    act after training, trains once in a block what is the same, where it can. Raises UsageError for
+    a suite's own switches that cannot.
     """
     stages = pipeline.toggles
+    asked = session.settings.reuse
+    if not asked and not _trains_once(session):
+        return
     if not isinstance(stages, KeepsTrainings):
+        if not asked:
+            return
         raise UsageError(
             f"--green-reuse: {type(stages).__name__}, the suite's own toggles, has no method "
             "kept_training; add it, or leave out --green-reuse"
@@ -40,7 +48,18 @@ def reuse_trainings(pipeline: Pipeline, session: Session) -> None:
         TrainingCache(),
         key=CellKey(pipeline, session).of,
         block=block,
+        within_block=not asked,
     )
+
+
+def _trains_once(session: Session) -> bool:
+    """Whether a factorial experiment's cells share the trainings of their block."""
+    settings = session.settings
+    if session.factorial is None or settings.fresh:
+        return False
+    in_blocks = settings.interleave != "off" and settings.block is None
+    alone = session.memory.file is None and len(parts(settings.device)) == 1
+    return in_blocks and alone
 
 
 def _block(cell: Cell, session: Session, seed: int) -> TrainingBlock:
@@ -75,17 +94,21 @@ class CellKey:
         options, data, model = pipeline.cell.options, pipeline.dataset, pipeline.model
         used = (pipeline.toggles, data, model, pipeline.power)
         code = fingerprints.of_sources(used)
+        suite = session.results.conditions.get("code", {})
+        folder = Path(str(model.folder))
+        environment = session.results.header["environment"]
+        examples = fingerprints.of_examples(data.train, data.valid, data.test)
         return {
             "task": pipeline.cell.task,
             "data_options": asdict(options.data),
             "training_options": asdict(options.training),
             "system_options": asdict(options.system),
             "control": session.settings.control,
-            "examples": fingerprints.of_examples(data.train, data.valid, data.test),
-            "model": [model.source, fingerprints.of_folder(Path(str(model.folder)))],
-            "code": [code, session.results.conditions.get("code", {}).get("files_sha256")],
+            "examples": examples,
+            "model": [model.source, fingerprints.of_folder(folder)],
+            "code": [code, suite.get("files_sha256")],
             "packages": fingerprints.of_packages(),
-            "machine": _machine(session.results.header["environment"]),
+            "machine": _machine(environment),
             "energy_sources": dict(pipeline.energy.sources),
             "cpu_watts": session.settings.cpu_watts,
         }
@@ -93,7 +116,9 @@ class CellKey:
 
 def _machine(environment: Json) -> Json:
     """Return what may change a training, or what it takes, of a described machine."""
-    cards = []
+    machine: Json = {name: environment.get(name) for name in MACHINE}
+    cards = machine["gpus"] = []
     for card in environment.get("gpus") or []:
-        cards.append({name: card.get(name) for name in CARD})
-    return {**{name: environment.get(name) for name in MACHINE}, "gpus": cards}
+        known = {name: card.get(name) for name in CARD}
+        cards.append(known)
+    return machine

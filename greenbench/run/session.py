@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from greenbench.experiment.factorial import StageChoice
+    from greenbench.experiment.settings import Settings
     from greenbench.stages.system import System
     from greenbench.stages.toggles import Toggles
     from greenbench.types import Cell
@@ -58,7 +58,7 @@ class Session:
         tasks = [task.name for task in self.matrix.tasks]
         models = [model.name for model in self.matrix.models]
         self.settings = resolve_settings(option, root, tasks=tasks, models=models, places=places)
-        self.matrix, self.factorial = _combined(self.matrix, self.settings.factorial)
+        self.matrix, self.factorial = _combined(self.matrix, self.settings)
         self.profile = profiles.profile(self.settings.profile)
         self.instruments = Instruments(self.settings, knows_devices=bool(tasks))
         self.results = SessionResults(root, self.settings, self.instruments, self.matrix.options)
@@ -180,14 +180,23 @@ def _loaded(
 
 
 def _combined(
-    experiment: matrix.Experiment, choice: StageChoice | None
+    experiment: matrix.Experiment, settings: Settings
 ) -> tuple[matrix.Experiment, Factorial | None]:
     """Return the matrix with the combinations that no folder has, and what these are.
 
-    Raises UsageError for a choice of stages that makes no experiment.
+    Raises UsageError for a choice of stages that makes no experiment, and for options that ask for
+    one where there is none.
     """
+    choice = settings.factorial
     if choice is None:
+        if settings.fresh:
+            raise UsageError(
+                "--green-fresh: without --green-factorial every cell trains anyway, unless "
+                "--green-reuse is given; leave it out"
+            )
         return experiment, None
+    if settings.fresh and settings.reuse:
+        raise UsageError("--green-fresh and --green-reuse contradict each other; leave out one")
     combinations = factorial(choice, experiment.variants)
     joined = combinations.joined(experiment.variants)
     return replace(experiment, variants=joined), combinations

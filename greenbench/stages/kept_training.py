@@ -62,18 +62,21 @@ class KeptTraining:
 
     def circumstances(self) -> dict[str, Any]:
         """Return what decides a training beside the cell's options, as builtins."""
-        backends = torch.backends
+        cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
+        processor = torch.backends.cpu
+        threads = [torch.get_num_threads(), torch.get_num_interop_threads()]
+        deterministic = torch.are_deterministic_algorithms_enabled()
         return {
             "size": asdict(self._stages.size),
             "device": str(self._stages.device),
-            "threads": [torch.get_num_threads(), torch.get_num_interop_threads()],
+            "threads": threads,
             "variables": variables.recorded(),
             "float32_matmul": torch.get_float32_matmul_precision(),
-            "deterministic": torch.are_deterministic_algorithms_enabled(),
-            "cudnn": [backends.cudnn.deterministic, backends.cudnn.benchmark],
-            "tf32": [backends.cudnn.allow_tf32, backends.cuda.matmul.allow_tf32],
-            "mkldnn": bool(backends.mkldnn.enabled),
-            "capability": torch.backends.cpu.get_cpu_capability(),
+            "deterministic": deterministic,
+            "cudnn": [cudnn.deterministic, cudnn.benchmark],
+            "tf32": [cudnn.allow_tf32, matmul.allow_tf32],
+            "mkldnn": bool(torch.backends.mkldnn.enabled),
+            "capability": processor.get_cpu_capability(),
         }
 
     def snapshot(self, net: nn.Module) -> None:

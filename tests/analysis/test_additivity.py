@@ -11,7 +11,8 @@ from analysis import made
 
 import greenbench
 from greenbench.analysis import simultaneous
-from greenbench.analysis.block_model import BlockModel, RoundPlace
+from greenbench.analysis.block_model import BlockModel
+from greenbench.analysis.regression import RoundPlace
 from greenbench.cli import main
 from greenbench.errors import UsageError
 from tools import additivity_check

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from stub_suite import run_here
+from stub_suite import ALL_APPLY, run_here
 
 import greenbench
 
@@ -21,21 +21,6 @@ architecture: {weight_format: int8}
 training: {precision: bf16}
 system: {gpu_power_fraction: 0.7}
 inference: {skip_layers: 0.25}
-"""
-PROOFS = """
-
-def all_applied(self):
-    from greenbench.options import differences
-    proofs = []
-    for change in differences(self.cell.options):
-        stage, knob = change.knob.split(".")
-        if stage != "system":
-            value = change.here
-            proofs.append(Applied(stage=stage, knob=knob, asked=value, got=value, how="stub"))
-    return tuple(proofs)
-
-
-StubToggles.applied = all_applied
 """
 TWO = "--green-factorial=data,training"
 FOUR_CELLS = ["T2-F7_data", "T2-F7_data_training", "T2-V0_baseline", "T2-V1_fast"]
@@ -54,7 +39,7 @@ def with_v7(suite: pytest.Pytester) -> pytest.Pytester:
         copy.chmod(0o755)
     (folder / "config.yaml").write_text(CONFIG)
     with (suite.path / "conftest.py").open("a") as conftest:
-        conftest.write(PROOFS)
+        conftest.write(ALL_APPLY)
     return suite
 
 

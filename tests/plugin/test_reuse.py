@@ -6,8 +6,9 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from stub_suite import run_here
+from stub_suite import ALL_APPLY, run_here
 
+import greenbench
 from greenbench.cli import main
 from greenbench.reuse.store import WEIGHTS, TrainingCache, digest
 
@@ -58,16 +59,21 @@ def reusing(suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.P
     monkeypatch.setenv("XDG_CACHE_HOME", str(suite.path / "cache"))
     with (suite.path / "conftest.py").open("a") as file:
         file.write(CONFTEST)
+    add_variant(suite, "V3_skip", "- | -", "inference:\n  skip_layers: 0.5\n")
+    return suite
+
+
+def add_variant(suite: pytest.Pytester, name: str, training: str, config: str) -> None:
+    """Add a variant that skips layers, with its row; ``training`` are two of the row's columns."""
     matrix = suite.path / "experiment.md"
-    row = "| Skipping | `V3_skip` | - | - | - | - | layer skipping |\n"
+    row = f"| Skipping | `{name}` | - | - | {training} | layer skipping |\n"
     matrix.write_text(matrix.read_text().replace(ROW, row + ROW))
-    folder = suite.path / "variants" / "V3_skip"
+    folder = suite.path / "variants" / name
     folder.mkdir()
-    (folder / "config.yaml").write_text("inference:\n  skip_layers: 0.5\n")
-    (folder / "README.md").write_text("# V3_skip\n")
+    (folder / "config.yaml").write_text(config)
+    (folder / "README.md").write_text(f"# {name}\n")
     (folder / "run.sh").write_text("#!/bin/sh\n")
     (folder / "run.sh").chmod(0o755)
-    return suite
 
 
 def cells(suite: pytest.Pytester, name: str = "run.json") -> dict[str, list[dict[str, Any]]]:
@@ -100,7 +106,7 @@ def test_a_block_trains_once_what_is_the_same(reusing: pytest.Pytester) -> None:
         added = windows[0]["total_j"] + taken["training"]["measured_j"]
         assert taken["energy"]["total_j"] == pytest.approx(added)
     output.stdout.fnmatch_lines(
-        ["- measured * recorded before *: 3 trainings taken over by --green-reuse, which*"]
+        ["- measured * recorded before *: 3 trainings taken over from cells that train alike, *"]
     )
     assert "NOT-COMPARABLE" not in output.stdout.str()
 
@@ -131,9 +137,43 @@ def test_trainings_of_an_earlier_session_pair_by_their_blocks(reusing: pytest.Py
     assert output.ret == 1
 
 
+def test_a_factorial_experiment_trains_once_in_a_block(
+    reusing: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cells that train alike share the trainings of their block, not those of another session.
+
+    All are analysed; ``--green-fresh`` trains every cell.
+    """
+    monkeypatch.setenv("STUB_RIGHT", f"{V3}=0.8,T2-V7_both=0.7")
+    config = "training:\n  precision: bf16\ninference:\n  skip_layers: 0.5\n"
+    add_variant(reusing, "V7_both", "bf16 | -", config)
+    with (reusing.path / "conftest.py").open("a") as file:
+        file.write(ALL_APPLY)
+    asked = ("--green-factorial=training,inference", "--green-rounds=2", *REUSE[2:])
+    for _ in range(2):  # the second session finds trainings of the first, and takes none
+        run_here(reusing, *asked, "--benchmark-json=run.json").assert_outcomes(passed=8)
+        rounds = cells(reusing)
+        assert_shared(rounds[V0], rounds[V3])
+        assert_shared(rounds[V1], rounds["T2-V7_both"])
+    (task,) = greenbench.analyse(reusing.path / "results").tasks
+    assert (task.blocks, task.left_out) == (4, ())
+    run_here(reusing, *asked, "--green-fresh", "--benchmark-json=run.json")
+    states = {training(one)["state"] for rounds in cells(reusing).values() for one in rounds}
+    assert states == {"cold"}
+
+
+def assert_shared(rounds: list[dict[str, Any]], others: list[dict[str, Any]]) -> None:
+    """Check that of each block's two rounds one has trained, and the other has its training."""
+    for ours, theirs in zip(rounds, others, strict=True):
+        assert sorted([training(ours)["state"], training(theirs)["state"]]) == ["cold", "reused"]
+        assert ours["training"]["measured_in"] == theirs["training"]["measured_in"]
+        assert training(ours)["total_j"] == training(theirs)["total_j"]
+
+
 @pytest.mark.parametrize(
     ("option", "sentence"),
     [
+        ("--green-fresh", "*--green-fresh: without --green-factorial every cell trains anyway*"),
         ("-n2", "*--green-reuse: only the process*"),
         ("--green-block=1", "*with --green-block each*"),
     ],

@@ -47,6 +47,22 @@ def test_a_training_is_found_as_it_was_kept(cache: TrainingCache) -> None:
     assert cache.find(digest({"number": 1})) is None
 
 
+def test_a_training_is_replaced_if_asked(cache: TrainingCache) -> None:
+    """A newer one takes the place of the one that was kept, and nothing else stays."""
+    key = {"number": 1}
+    for contents in (b"first", b"second"):
+        cache.keep(
+            digest(key),
+            {"key": key},
+            lambda file, contents=contents: file.write_bytes(contents) and None,
+            replace=contents == b"second",
+        )
+    found = cache.find(digest(key))
+    assert found is not None
+    assert found[1] == b"second"
+    assert len(list(cache.folder.iterdir())) == 2  # and the lock
+
+
 @pytest.mark.parametrize("damage", ["weights", "facts", "cut", "lost", "no facts", "renamed"])
 def test_a_damaged_training_is_removed_and_kept_anew(cache: TrainingCache, damage: str) -> None:
     """One changed byte, a cut or lost file, or another name makes it none."""

@@ -1,0 +1,84 @@
+"""Values that several rounds share: a training that was measured in one of them, once.
+
+What was off while it was measured is off in all rounds that took it over, so their errors are one
+error. It cancels in a comparison of two such cells, and does not average out over them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from greenbench.stats.shrinkage import Array
+
+
+@dataclass(frozen=True, slots=True)
+class Origins:
+    """In which round each value was measured."""
+
+    rows: NDArray[np.intp]
+    """By round and column: the number of that round, its own where nothing is shared."""
+
+    @classmethod
+    def own(cls, rounds: int, columns: int) -> Origins:
+        """Return those of values each measured in its own round."""
+        return cls(np.tile(np.arange(rounds)[:, None], (1, columns)))
+
+    @property
+    def shared(self) -> list[bool]:
+        """Of each column whether rounds share its values."""
+        own = np.arange(len(self.rows))
+        elsewhere = self.rows != own[:, None]
+        found: list[bool] = elsewhere.any(axis=0).tolist()
+        return found
+
+    def of(self, kept: Sequence[int]) -> Origins:
+        """Return those of some rounds, with which all that they share values with are kept."""
+        number = np.full(len(self.rows), -1)
+        number[kept] = np.arange(len(kept))
+        rows = self.rows[kept]
+        return Origins(number[rows])
+
+    def gathered(self, moved: Array) -> Array:
+        """Add up, in the round where each value was measured, what it moves contrasts by.
+
+        ``moved`` is by contrast, round and column.
+        """
+        sums = moved.copy()
+        for column in np.flatnonzero(self.shared).tolist():
+            sums[:, :, column] = 0.0
+            for row, origin in enumerate(self.rows[:, column].tolist()):
+                sums[:, origin, column] += moved[:, row, column]
+        return sums
+
+    def seen(self, unexplained: Sequence[Array], errors: Array) -> Array:
+        """Return how much of the errors' covariances residuals show, summed over rounds.
+
+        By column and column. ``unexplained`` makes residuals of a column's values, and ``errors``
+        are the correlations of the rounds' own errors.
+        """
+        columns = len(unexplained)
+        shown = np.empty((columns, columns))
+        shown[:] = (unexplained[0] * errors).sum()
+        if not any(self.shared):
+            return shown
+        for first, second in np.ndindex(columns, columns):
+            between = errors[np.ix_(self.rows[:, first], self.rows[:, second])]
+            both = unexplained[first].T @ unexplained[second]
+            shown[first, second] = (both * between).sum()
+        return shown
+
+    def freedom(self, column: int, unexplained: Array) -> float:
+        """Return the degrees of freedom of the residuals in a column (Satterthwaite 1946)."""
+        same = self.rows[:, [column]] == self.rows[:, column]
+        left = unexplained @ same
+        trace = float(np.trace(left))
+        squares = float((left * left.T).sum())
+        return trace**2 / squares
