@@ -145,6 +145,12 @@ class SystemOptions:
     """Threads that torch may use within one operation."""
     cpu_affinity: CpuList | None = None
     """Processors that the process may run on, as a list like ``0-3,8``."""
+    processes: Count | None = None
+    """Processes that train together on the processors, each on its part of every micro-batch;
+    ``None`` is as many as ``--green-device`` names, one by default."""
+    numa_node: Annotated[int, Range(least=0)] | None = None
+    """NUMA node on whose processors all threads run and from which new memory is taken, on machines
+    that have several."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from greenbench.experiment.knobs import value_of
+from greenbench.machine.devices import ONE_PROCESS_KNOBS
 from greenbench.options import Options, differences
 
 if TYPE_CHECKING:
@@ -58,7 +59,37 @@ def _layer_choice_problem(values: Values) -> str:
     return ""
 
 
-RULES: tuple[Rule, ...] = (micro_batch_problems, unused_knob_problems)
+def process_problems(lines: Mapping[str, int], values: Values) -> Iterator[tuple[int, str]]:
+    """Yield a problem if processes cannot share the training, or a node contradicts processors."""
+    line = lines.get("system.numa_node")
+    if line and "system.cpu_affinity" in lines:
+        conflict = "system.numa_node and cpu_affinity both say which processors are used"
+        yield line, f"{conflict}; keep one of the two"
+    line = lines.get("system.processes")
+    most = max((count for count in values("system.processes") if count), default=1)
+    if not line or most == 1:
+        return
+    for knob in ONE_PROCESS_KNOBS:
+        if f"system.{knob}" in lines:
+            conflict = f"system.processes {most} and {knob}, which is of one process"
+            yield line, f"{conflict}, contradict each other; keep one of the two"
+    if False in values("training.finetune"):
+        yield line, "system.processes trains together, and finetune is false; remove the one"
+    yield from _unshared_batches(line, values)
+
+
+def _unshared_batches(line: int, values: Values) -> Iterator[tuple[int, str]]:
+    for size in values("data.batch_size"):
+        for steps in values("training.accumulation_steps"):
+            micro = size // steps
+            for count in values("system.processes"):
+                if count and micro % count:
+                    problem = f"system.processes {count} cannot share micro-batches of {micro}"
+                    yield line, f"{problem} examples evenly; choose a divisor of {micro}"
+                    return
+
+
+RULES: tuple[Rule, ...] = (micro_batch_problems, unused_knob_problems, process_problems)
 """What a config, and every variant without a folder, is checked against."""
 
 

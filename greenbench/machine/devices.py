@@ -22,6 +22,9 @@ ALLOWED = (
     "or cuda:N,M,..."
 )
 
+ONE_PROCESS_KNOBS = ("cpu_threads", "cpu_affinity", "numa_node")
+"""Knobs of the system stage that set what one process uses of the processors."""
+
 
 def parts(devices: str) -> tuple[str, ...]:
     """Return the device of each process that trains: of ``cpu:2`` ``cpu`` twice, of ``cpu`` one."""
@@ -83,7 +86,7 @@ def _check_batch(devices: str, count: int, cell: Cell) -> None:
 
 def _check_process_knobs(devices: str, cell: Cell) -> None:
     """Refuse knobs that set what one process uses of the processors."""
-    for knob in ("cpu_threads", "cpu_affinity"):
+    for knob in ONE_PROCESS_KNOBS:
         if getattr(cell.options.system, knob) is not None:
             raise UsageError(
                 f"--green-device {devices}: {cell.id} sets system.{knob}, which is of one process, "

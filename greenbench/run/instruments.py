@@ -10,6 +10,8 @@ import sys
 from typing import TYPE_CHECKING, Self
 
 from greenbench.machine.devices import parts
+from greenbench.machine.training_processes import devices_of
+from greenbench.stages.ranks.pools import RankPools
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +33,7 @@ class Instruments:
         self._settings = settings
         self._knows_devices = knows_devices
         self._meter: Meter | None = None
-        self._ranks: Ranks | None = None
+        self._pools = RankPools()
         self.no_host = ""
         """Why joules of CPUs and memory do not count; set before the meter opens."""
 
@@ -74,14 +76,9 @@ class Instruments:
         on_cpu = requested == "auto" and not self.survey.gpus
         return "cpu" if on_cpu else _resolved(requested)
 
-    @property
-    def ranks(self) -> Ranks:
-        """The processes that train on the devices of the session; this one is the first."""
-        if self._ranks is None:
-            from greenbench.stages.ranks.pool import Ranks
-
-            self._ranks = Ranks(self.device)
-        return self._ranks
+    def ranks(self, processes: int | None = None) -> Ranks:
+        """Return the processes that train a cell; None are as many as the session has devices."""
+        return self._pools.of(devices_of(processes, self.device))
 
     @functools.cached_property
     def gpus(self) -> tuple[Gpu, ...]:
@@ -132,8 +129,7 @@ class Instruments:
 
     def close(self) -> None:
         """Close what was opened; does nothing the second time."""
-        if self._ranks is not None:
-            self._ranks.close()
+        self._pools.close()
         if self._meter is None:
             return
         from greenbench.machine.control.transaction import GUARD

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from greenbench.errors import UsageError
 from greenbench.machine.devices import parts
+from greenbench.machine.training_processes import devices_of
 from greenbench.reuse import fingerprints
 from greenbench.reuse.store import TrainingCache
 from greenbench.reuse.training import KeepsTrainings, ReusedTraining, TrainingBlock
@@ -32,7 +33,7 @@ def share_trainings(pipeline: Pipeline, session: Session) -> None:
     """
     stages = pipeline.toggles
     asked = session.settings.reuse
-    if not asked and not _trains_once(session):
+    if not asked and not _trains_once(session, pipeline.cell):
         return
     if not isinstance(stages, KeepsTrainings):
         if not asked:
@@ -52,13 +53,14 @@ def share_trainings(pipeline: Pipeline, session: Session) -> None:
     )
 
 
-def _trains_once(session: Session) -> bool:
-    """Whether a factorial experiment's cells share the trainings of their block."""
+def _trains_once(session: Session, cell: Cell) -> bool:
+    """Whether a factorial experiment's cell shares the trainings of its block."""
     settings = session.settings
     if session.factorial is None or settings.fresh:
         return False
     in_blocks = settings.interleave != "off" and settings.block is None
-    alone = session.memory.file is None and len(parts(settings.device)) == 1
+    devices = devices_of(cell.options.system.processes, settings.device)
+    alone = session.memory.file is None and len(parts(devices)) == 1
     return in_blocks and alone
 
 

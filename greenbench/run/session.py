@@ -15,7 +15,7 @@ from greenbench.experiment import matrix, profiles
 from greenbench.experiment.cells import cells_of
 from greenbench.experiment.factorial import Factorial, factorial, takes_part
 from greenbench.experiment.resolving import other_matrix, resolve_settings
-from greenbench.machine import devices, launchers
+from greenbench.machine import devices, launchers, numa, training_processes
 from greenbench.run.inputs import TaskInputs, task_inputs
 from greenbench.run.instruments import Instruments
 from greenbench.run.leftovers import restore_leftovers
@@ -81,12 +81,11 @@ class Session:
         return cells
 
     def check(self, selected: Sequence[Cell], sources: Sequence[Path] = ()) -> None:
-        """Find contradicting options and an unfit results folder; raises UsageError."""
+        """Find contradicting options and an unfit results folder; raises GreenbenchError."""
         self.selected = tuple(selected)
         if not selected:  # plain functions leave no results file
             return
-        launchers.check()
-        devices.check(self.settings.device, selected)
+        _check_machine(selected, self.settings, self.instruments)
         for task in self.tasks:
             self.inputs(task)
         self.results.check_folder({cell.variant for cell in selected})
@@ -131,9 +130,10 @@ class Session:
         """Return the cell's switches; raises UsageError for options that contradict each other."""
         from greenbench.stages.toggles import Toggles
 
-        size, ranks = self.inputs(cell.task).size, self.instruments.ranks
+        options, size = cell.options, self.inputs(cell.task).size
+        ranks = self.instruments.ranks(options.system.processes)
         broken = self._warm_up.failure(cell) if self._warm_up else None
-        return Toggles(cell.options, size, ranks, broken=broken)
+        return Toggles(options, size, ranks, broken=broken)
 
     def power(self, cell: Cell) -> System:
         """Return the cell's system stage."""
@@ -200,6 +200,14 @@ def _combined(
     combinations = factorial(choice, experiment.variants)
     joined = combinations.joined(experiment.variants)
     return replace(experiment, variants=joined), combinations
+
+
+def _check_machine(cells: Sequence[Cell], settings: Settings, instruments: Instruments) -> None:
+    """Raise UsageError or UnavailableError for what a cell cannot have here."""
+    launchers.check()
+    devices.check(settings.device, cells)
+    training_processes.check(cells, lambda: instruments.device, reuse=settings.reuse)
+    numa.check(cells)
 
 
 def _has_task(task: str, experiment: matrix.Experiment, *, other: bool) -> bool:

@@ -30,6 +30,7 @@ class CellKind(NamedTuple):
     training: TrainingOptions
     architecture: ArchitectureOptions
     inference: InferenceOptions
+    processes: int | None
 
 
 class WarmUp:
@@ -93,8 +94,13 @@ def _judge_baselines(datasets: Sequence[TaskDataset]) -> None:
 
 
 def kind_of(cell: Cell) -> CellKind:
-    """Return the kind of ``cell``; device settings make no difference."""
+    """Return the kind of ``cell``; of the system stage, its processes alone make a difference."""
     options = cell.options
     return CellKind(
-        cell.task, options.data, options.training, options.architecture, options.inference
+        cell.task,
+        options.data,
+        options.training,
+        options.architecture,
+        options.inference,
+        options.system.processes,
     )

@@ -15,6 +15,7 @@ from greenbench.stages import (
     training_log,
     weights,
 )
+from greenbench.stages.ranks.proof import processes_proof
 
 if TYPE_CHECKING:
     import torch
@@ -84,9 +85,10 @@ class RoundRecord:
         return self.batches.objective
 
     def applied(self) -> tuple[Applied, ...]:
-        """Return all proofs of the round but those of the system stage; reads the live model."""
+        """Return the proofs that stages and live model give; the system stage has its own."""
         trained = training_log.proofs(self.log, self.options.training)
-        return (*self._data_proofs(), *trained, *self._inference_proofs())
+        several = processes_proof(self.log, self.options.system.processes)
+        return (*self._data_proofs(), *trained, several, *self._inference_proofs())
 
     def _data_proofs(self) -> tuple[Applied, ...]:
         if self.batches is None:

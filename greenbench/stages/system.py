@@ -1,8 +1,8 @@
 """The system stage: settings of the process and of the devices around the other stages.
 
-It opens no window of its own; its cost shows in theirs. Threads and affinity are the process's own
-and are set here. Limits, clocks and governors are the machine's, shared with other programs:
-``greenbench.machine.control`` sets those, and restores them however the context exits.
+It opens no window of its own; its cost shows in theirs. Threads, affinity and NUMA node are the
+process's own and are set here. Limits, clocks and governors are the machine's, shared with other
+programs: ``greenbench.machine.control`` sets those, and restores them however the context exits.
 """
 
 from __future__ import annotations
@@ -10,13 +10,15 @@ from __future__ import annotations
 import contextlib
 import os
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import torch
 
 from greenbench.errors import UsageError
 from greenbench.machine.control.context import DeviceSettings
+from greenbench.machine.processor_lists import listed, parsed
+from greenbench.stages.numa_binding import NumaBinding
+from greenbench.stages.thread_pinning import ThreadPinning, processors_in_use, strays
 from greenbench.types import Applied
 
 if TYPE_CHECKING:
@@ -45,7 +47,7 @@ class System:
         self._options = options
         self._devices = DeviceSettings(options, gpus, control=control, say=say)
         self._context = contextlib.ExitStack()
-        self._process_settings: tuple[_Threads | _Affinity, ...] = ()
+        self._process_settings: tuple[_Threads | _Affinity | NumaBinding, ...] = ()
 
     def reserve(self) -> None:
         """Wait for the devices, outside of what is timed; raises UsageError for invalid values."""
@@ -63,7 +65,8 @@ class System:
             stack.enter_context(self._devices)
             threads = stack.enter_context(_Threads(self._options.cpu_threads))
             affinity = stack.enter_context(_Affinity(self._options.cpu_affinity))
-            self._process_settings = (threads, affinity)
+            node = stack.enter_context(NumaBinding(self._options.numa_node))
+            self._process_settings = (threads, affinity, node)
             self._context = stack.pop_all()
         return self
 
@@ -77,7 +80,10 @@ class System:
         return self._devices.doubts
 
     def proofs(self, machine: MachineRecord) -> tuple[Applied, ...]:
-        """Return a proof of each knob; ``machine`` was sampled while the round ran."""
+        """Return a proof of each knob but ``processes``, which training proves.
+
+        ``machine`` was sampled while the round ran.
+        """
         process_proofs = [setting.proof for setting in self._process_settings]
         return (*process_proofs, *self._devices.proofs(machine))
 
@@ -127,98 +133,41 @@ class _Affinity:
 
     def __init__(self, requested: str | None) -> None:
         self._requested = requested
-        self._before: dict[int, set[int]] = {}
-        self._pinned: set[int] = set()
+        self._pinning: ThreadPinning | None = None
 
     def __enter__(self) -> Self:
         before = os.sched_getaffinity(0)
         actual = None
         if self._requested is not None:
-            self._pin_all(_processors(self._requested))
-            actual = _listed(os.sched_getaffinity(0))
+            self._pinning = ThreadPinning(_processors(self._requested)).__enter__()
+            actual = listed(os.sched_getaffinity(0))
         self.proof = Applied(
             stage="system",
             knob="cpu_affinity",
             asked=self._requested,
             got=actual,
             how="sched_getaffinity",
-            before=_listed(before),
+            before=listed(before),
         )
         return self
 
-    def _read_again(self, in_use: Sequence[set[int]]) -> None:
-        """Note in the proof what the threads may run on at the end; fewer processors are allowed.
-
-        OpenMP binds a thread to one of the processors that it is given, for one.
-        """
-        outside = [processors for processors in in_use if not processors <= self._pinned]
-        if outside:
-            actual = _listed(set.union(*in_use))
-            threads = f"{len(outside)} of {len(in_use)} threads"
-            note = f"at the end {threads} might also run on other processors than {self._requested}"
-            self.proof = replace(self.proof, got=actual, note=note)
-
-    def _pin_all(self, processors: set[int]) -> None:
-        self._pinned = processors
-        for thread in _threads():
-            self._before[thread] = os.sched_getaffinity(thread)
-        for thread in self._before:
-            _pin(thread, processors)
-
     def __exit__(self, *_: object) -> None:
-        main = self._before.get(os.getpid())
-        if main is None:
+        if self._pinning is None:
             return
-        self._read_again(_processors_of(_threads()))
-        for thread in _threads():
-            # Threads that began within the context get the processors of the first one.
-            _pin(thread, self._before.get(thread, main))
-
-
-def _threads() -> list[int]:
-    return [int(path.name) for path in Path("/proc/self/task").iterdir()]
-
-
-def _processors_of(threads: Sequence[int]) -> list[set[int]]:
-    """Return the processors that each of ``threads`` may run on; one that has ended has none."""
-    processors = []
-    for thread in threads:
-        with contextlib.suppress(ProcessLookupError):
-            processors.append(os.sched_getaffinity(thread))
-    return processors
-
-
-def _pin(thread: int, processors: set[int]) -> None:
-    with contextlib.suppress(ProcessLookupError):  # the thread has ended
-        os.sched_setaffinity(thread, processors)
+        in_use = processors_in_use()
+        if outside := strays(self._pinning.processors, in_use):
+            actual = listed(set.union(*in_use))
+            note = f"at the end {outside} might also run on other processors than {self._requested}"
+            self.proof = replace(self.proof, got=actual, note=note)
+        self._pinning.__exit__()
 
 
 def _processors(text: str) -> set[int]:
     """Return the processors of a list; raises UsageError if this process may not use one."""
-    processors: set[int] = set()
-    for part in text.split(","):
-        first, _, last = part.partition("-")
-        processors.update(range(int(first), int(last or first) + 1))
+    processors = parsed(text)
     usable = os.sched_getaffinity(0)
     if not processors or not processors <= usable:
         raise UsageError(
-            f"system.cpu_affinity: {text} was requested, and this process may use {_listed(usable)}"
+            f"system.cpu_affinity: {text} was requested, and this process may use {listed(usable)}"
         )
     return processors
-
-
-def _listed(processors: set[int]) -> str:
-    """Write processors as the kernel does: ``0-3,8``."""
-    runs: list[list[int]] = []
-    for number in sorted(processors):
-        if runs and number == runs[-1][-1] + 1:
-            runs[-1].append(number)
-        else:
-            runs.append([number])
-    return ",".join(map(_run, runs))
-
-
-def _run(numbers: list[int]) -> str:
-    if len(numbers) == 1:
-        return str(numbers[0])
-    return f"{numbers[0]}-{numbers[-1]}"

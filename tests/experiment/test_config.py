@@ -306,6 +306,26 @@ ONE_PROBLEM = {
         2,
         "training.accumulation_steps 4 does not divide data.batch_size 30",
     ),
+    "processes with a knob of one": (
+        "system:\n  processes: 2\n  cpu_threads: 1\n",
+        2,
+        "system.processes 2 and cpu_threads, which is of one process, contradict each other",
+    ),
+    "processes that train nothing": (
+        "training: {finetune: false}\nsystem: {processes: 2}\n",
+        2,
+        "system.processes trains together, and finetune is false",
+    ),
+    "batches that processes cannot share": (
+        "data: {batch_size: [16, 12]}\nsystem: {processes: 8}\n",
+        2,
+        "system.processes 8 cannot share micro-batches of 12 examples evenly",
+    ),
+    "a node and processors": (
+        "system:\n  numa_node: 1\n  cpu_affinity: '0'\n",
+        2,
+        "system.numa_node and cpu_affinity both say which processors are used",
+    ),
 }
 
 
@@ -364,6 +384,8 @@ VALUES = {
     "system.cpu_governor": st.sampled_from(["powersave", "performance"]),
     "system.cpu_threads": st.integers(1, 1024),
     "system.cpu_affinity": st.sampled_from(["0", "0-3", "1,3-5"]),
+    "system.processes": st.just(1),
+    "system.numa_node": st.integers(0, 7),
     "inference.skip_layers": st.floats(0, 1, exclude_min=True, exclude_max=True),
     "inference.layer_choice": st.sampled_from(["deepest", "top", "bottom", "alternate"]),
     "inference.precision": st.sampled_from(["bf16", "fp16"]),
@@ -389,6 +411,8 @@ def test_what_is_written_is_what_differs(
     chosen = {k: v for k, v in chosen.items() if BESIDE.get(k, k) in chosen}
     if "system.gpu_power_fraction" in chosen:
         chosen.pop("system.gpu_power_w", None)
+    if "system.numa_node" in chosen:
+        chosen.pop("system.cpu_affinity", None)
     tree: dict[str, dict[str, object]] = {}
     for knob, value in chosen.items():
         stage, name = knob.split(".")

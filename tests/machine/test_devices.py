@@ -60,7 +60,7 @@ def test_batches_have_to_be_shared_evenly(monkeypatch: pytest.MonkeyPatch) -> No
     assert refusal("cuda:0,1", monkeypatch, options) == ""
 
 
-@pytest.mark.parametrize("knob", [{"cpu_threads": 2}, {"cpu_affinity": "0-1"}])
+@pytest.mark.parametrize("knob", [{"cpu_threads": 2}, {"cpu_affinity": "0-1"}, {"numa_node": 0}])
 def test_knobs_of_one_process_are_refused(
     knob: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:

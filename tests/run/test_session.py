@@ -15,12 +15,14 @@ import torch
 
 from greenbench.errors import UnavailableError, UsageError
 from greenbench.experiment import profiles
-from greenbench.options import InferenceOptions
+from greenbench.options import InferenceOptions, SystemOptions
 from greenbench.run.instruments import wait_for_cuda
 from greenbench.run.session import Session
+from greenbench.run.warm_up import kind_of
 from greenbench.stages.toggles import Toggles
 
 if TYPE_CHECKING:
+    from greenbench.types import Cell
     from tests.simulators.nvml import SimulatedNvml
 
 ROOT = Path(__file__).parents[2]
@@ -148,6 +150,36 @@ def test_a_cell_that_only_infers_otherwise_fails_alone(
     with pytest.raises(UnavailableError, match=r"inference.precision: fp16 needs a CUDA device"):
         one.toggles(fp16).check()
     one.release()
+
+
+def with_system(cell: Cell, **knobs: object) -> Cell:
+    """Return the cell with other knobs of the system stage."""
+    return replace(cell, options=replace(cell.options, system=SystemOptions(**knobs)))
+
+
+def test_processes_and_nodes_that_a_cell_cannot_have_are_refused_before_anything_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The check of the session finds them; it opens nothing."""
+    monkeypatch.setenv("GREENBENCH_SYSFS", str(tmp_path))
+    one = session(tmp_path, results=str(tmp_path), device="cpu")
+    baseline = one.cells("T2")[0]
+    with pytest.raises(UsageError, match=r"^system.processes: T2-V0_baseline requests 9999"):
+        one.check([baseline, with_system(baseline, processes=9999)])
+    with pytest.raises(UnavailableError, match=r"^system.numa_node: node 0 was requested"):
+        one.check([baseline, with_system(baseline, numa_node=0)])
+    assert not one.instruments.opened
+
+
+def test_each_cell_trains_in_its_own_number_of_processes(tmp_path: Path) -> None:
+    """Cells of one number share their processes, and a warm-up of one number is none of another."""
+    one = session(tmp_path, device="cpu")
+    baseline = one.cells("T2")[0]
+    two = with_system(baseline, processes=2)
+    devices = [one.toggles(cell).ranks.devices for cell in (baseline, two)]
+    assert devices == ["cpu", "cpu:2"]
+    assert one.toggles(two).ranks is one.toggles(two).ranks
+    assert kind_of(two) != kind_of(baseline) == kind_of(with_system(baseline, cpu_threads=1))
 
 
 def test_nothing_is_taken_for_known_of_a_model_of_the_user_s(tmp_path: Path) -> None:

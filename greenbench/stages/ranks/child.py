@@ -15,6 +15,7 @@ import pickle
 import re
 import signal
 import sys
+import time
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
@@ -79,8 +80,9 @@ class OtherRank:
         net, self._net = self._net, None
         if net is None:
             raise RuntimeError("no model was loaded")
+        before = time.process_time()
         log = training.train(net, job, self.rank)
-        report = self._report(log)
+        report = self._report(log, time.process_time() - before)
         del net
         gc.collect()
         return report
@@ -92,7 +94,7 @@ class OtherRank:
             raise RuntimeError("the rank has not joined the others")
         return self._rank
 
-    def _report(self, log: TrainingLog) -> RankReport:
+    def _report(self, log: TrainingLog, cpu_seconds: float) -> RankReport:
         import torch
 
         from greenbench.stages.ranks.report import RankReport
@@ -107,6 +109,8 @@ class OtherRank:
             gpu_peak = torch.cuda.max_memory_allocated()
         return RankReport(
             rank=self.rank.number,
+            pid=os.getpid(),
+            cpu_seconds=cpu_seconds,
             examples=log.examples,
             step_examples=tuple(log.step_examples),
             tokens=tuple(tokens),

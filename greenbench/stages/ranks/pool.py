@@ -33,15 +33,21 @@ T = TypeVar("T")
 class Ranks:
     """Trains on all devices of a session; of a single one it starts nothing."""
 
-    def __init__(self, devices: str, limit_s: float = LIMIT_S) -> None:
+    def __init__(
+        self,
+        devices: str,
+        limit_s: float = LIMIT_S,
+        before_start: Callable[[], None] = lambda: None,
+    ) -> None:
         """Start nothing yet.
 
-        ``devices`` is what ``--green-device`` names, resolved; a rank that is silent for
-        ``limit_s`` is given up.
+        ``devices`` is a name as ``--green-device`` takes it, resolved; a rank that is silent for
+        ``limit_s`` is given up. ``before_start`` ends other ranks of this process.
         """
         self.devices = devices
         self.rank = Rank(0, parts(devices))
         self._limit_s = limit_s
+        self._before_start = before_start
         self._others: list[RankProcess] = []
 
     @property
@@ -89,11 +95,12 @@ class Ranks:
     def _start(self) -> None:
         from torch import distributed
 
+        self._before_start()
         if not distributed.is_available() or distributed.is_initialized():
             state = "in use elsewhere in this session" if distributed.is_available() else "missing"
             raise UnavailableError(
-                f"--green-device {self.devices}: torch.distributed is {state}, and training on "
-                "several devices needs it; name one device"
+                f"{self.devices}: torch.distributed is {state}, and training on several devices "
+                "needs it; name one device"
             )
         ranks = [Rank(number, self.rank.devices) for number in range(1, self.rank.count)]
         with self._failing_together():

@@ -30,6 +30,9 @@ class RankReport:
     """What another rank did in training, as plain numbers."""
 
     rank: int
+    pid: int
+    cpu_seconds: float
+    """Of its process, during training."""
     examples: int
     step_examples: tuple[int, ...]
     """Of each optimizer step."""

@@ -22,7 +22,7 @@ from stages.small_runs import SHORT, START, functions, run_stages
 from greenbench.data.models.checkpoints import Checkpoint
 from greenbench.errors import UnavailableError
 from greenbench.machine.energy.estimate import CpuEstimate
-from greenbench.options import DataOptions, Options, TrainingOptions
+from greenbench.options import DataOptions, Options, SystemOptions, TrainingOptions
 from greenbench.stages import training
 from greenbench.stages.ranks.pool import Ranks
 from greenbench.stages.toggles import Toggles
@@ -57,6 +57,11 @@ def options(**training_options: object) -> Options:
     )
 
 
+def proofs(toggles: Toggles) -> dict[str, tuple[object, str]]:
+    """Return what was read back of each knob, and the note of its proof."""
+    return {f"{p.stage}.{p.knob}": (p.got, p.note) for p in toggles.applied()}
+
+
 def way(start: Checkpoint, toggles: Toggles, train: tuple[object, ...]) -> torch.Tensor:
     """Train, and return by how much each weight has moved."""
     net, batches, _ = run_stages(toggles, train, train[:2], start=start)
@@ -84,12 +89,32 @@ def test_two_processes_train_the_weights_of_one(
     same = ("samples_trained", "tokens_training", "optimizer_steps")
     assert {k: together.counts[k] for k in same} == {k: alone.counts[k] for k in same}
     assert together.counts["peak_memory_other_ranks_bytes"] > 50e6
-    assert [(p.knob, p.got, p.note) for p in together.applied()] == [
-        (p.knob, p.got, p.note) for p in alone.applied()
-    ]
+    readings, expected_readings = proofs(together), proofs(alone)
+    several = tuple(of.pop("system.processes") for of in (readings, expected_readings))
+    assert several == ((2, ""), (1, ""))
+    assert readings == expected_readings
     (proof,) = (p for p in together.applied() if p.knob == "finetune")
     assert proof.evidence["devices"] == ("cpu", "cpu")
     assert proof.evidence["threads_per_process"] == max(1, torch.get_num_threads() // 2)
+
+
+def test_processes_are_proved_by_who_trained(two: Ranks) -> None:
+    """Of a cell that requests two, two have examples and CPU seconds.
+
+    One that trains alone beside them, whatever was requested, says so.
+    """
+    requested = replace(options(), system=SystemOptions(processes=2))
+    toggles = Toggles(requested, SHORT, two)
+    run_stages(toggles, functions(16), functions(2))
+    (proof,) = (p for p in toggles.applied() if p.knob == "processes")
+    assert (proof.got, proof.before, proof.note) == (2, 1, "")
+    assert proof.evidence["pids"] == [os.getpid(), *two.pids]
+    assert proof.evidence["examples"] == [8, 8]
+    assert min(proof.evidence["cpu_seconds_of_others"]) > 0
+    alone = Toggles(requested, SHORT, "cpu")
+    run_stages(alone, functions(16), functions(2))
+    assert proofs(alone)["system.processes"] == (1, "requested 2 processes, 1 trained")
+    assert torch.distributed.is_initialized()
 
 
 def test_mixed_precision_acts_in_every_process(two: Ranks) -> None:
@@ -144,8 +169,7 @@ def failure_of(ranks: Ranks, action: signal.Signals) -> str:
 
 def test_a_rank_that_dies_or_hangs_fails_the_cell_and_no_other(two: Ranks) -> None:
     """The sentence names the rank and what became of it; the next cell trains with new ranks."""
-    two.close()  # a process belongs to one group at a time
-    ranks = Ranks("cpu:2", limit_s=8)
+    ranks = Ranks("cpu:2", limit_s=8, before_start=two.close)  # one group at a time
     try:
         assert failure_of(ranks, signal.SIGKILL) == (
             "rank 1 of cpu:2 (process PID) was killed by SIGKILL in training; see whether memory "
