@@ -96,7 +96,7 @@ class DataOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchitectureOptions:
-    """The format in which the weights are held."""
+    """The layers that are trained, and the format in which the weights are held."""
 
     weight_format: Literal["fp32", "int8", "fp8", "auto"] = "fp32"
     """Format of the linear layers during inference; ``auto`` is FP8 if the chip supports it, else
@@ -104,6 +104,11 @@ class ArchitectureOptions:
     quantizer: Literal["auto", "bitsandbytes", "torchao"] = "auto"
     """Library that converts and multiplies; ``auto`` is bitsandbytes for INT8 if it is installed,
     and torchao for FP8."""
+    prune_layers: Annotated[float, Range(least=0, below=1)] = 0.0
+    """Fraction of the transformer's layers taken out of the pretrained model, before training."""
+    prune_choice: LayerChoice = "top"
+    """Rule that picks those layers (see ``stages.layer_rules``), or the layers themselves, counted
+    from 0; then ``prune_layers`` stays 0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,13 +117,19 @@ class TrainingOptions:
 
     finetune: bool = True
     """Whether the stage runs; without it the pretrained checkpoint is scored as it is."""
-    optimizer: Literal["adamw", "sgd"] = "adamw"
-    """Rule that updates the weights."""
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
-    """Autocast's type; ``fp16`` adds a gradient scaler if the device has one."""
+    optimizer: Literal["adamw", "adamw_fused", "adamw_8bit", "sgd"] = "adamw"
+    """Rule that updates the weights; ``adamw_fused`` is AdamW in one kernel, ``adamw_8bit`` AdamW
+    with states in 8 bit (bitsandbytes)."""
+    precision: Literal["fp32", "bf16", "fp16", "auto"] = "fp32"
+    """Autocast's type; ``fp16`` adds a gradient scaler if the device has one, ``auto`` is the
+    fastest type that the chip computes in natively."""
     accumulation_steps: Count = 1
     """Micro-batches per optimizer step. They divide ``batch_size``, which stays the effective batch
     size."""
+    gradient_checkpointing: bool = False
+    """Whether the backward pass computes the layers again, which spares memory and costs time."""
+    frozen_layers: Annotated[float, Range(least=0, most=1)] = 0.0
+    """Fraction of the layers, from below and with the embeddings, that keeps its weights."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

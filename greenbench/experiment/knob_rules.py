@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     Values: TypeAlias = Callable[[str], tuple[Any, ...]]
     """Knob to the values that it takes in the cells of the variant."""
 
+LAYER_KNOBS = (
+    ("inference.skip_layers", "inference.layer_choice"),
+    ("architecture.prune_layers", "architecture.prune_choice"),
+)
+"""How many layers are left out, and which ones."""
+
 
 def micro_batch_problems(lines: Mapping[str, int], values: Values) -> Iterator[tuple[int, str]]:
     """Yield a problem if a batch cannot be cut into equal micro-batches.
@@ -41,21 +47,22 @@ def unused_knob_problems(lines: Mapping[str, int], values: Values) -> Iterator[t
     if line and "system.gpu_power_fraction" in lines:
         conflict = "system.gpu_power_w and gpu_power_fraction set the same limit"
         yield line, f"{conflict}; keep one of the two"
-    line = lines.get("inference.layer_choice")
-    if line:
-        problem = _layer_choice_problem(values)
-        if problem:
+    for fraction, choice in LAYER_KNOBS:
+        line = lines.get(choice)
+        problem = _layer_choice_problem(values, fraction, choice) if line else ""
+        if line and problem:
             yield line, problem
 
 
-def _layer_choice_problem(values: Values) -> str:
-    choices = values("inference.layer_choice")
-    fractions = values("inference.skip_layers")
-    layers = [choice for choice in choices if choice[0].isdigit()]
+def _layer_choice_problem(values: Values, fraction: str, choice: str) -> str:
+    choices = values(choice)
+    fractions = values(fraction)
+    name = fraction.rpartition(".")[2]
+    layers = [rule for rule in choices if rule[0].isdigit()]
     if len(layers) < len(choices) and 0 in fractions:
-        return "inference.layer_choice picks nothing while skip_layers is 0; set the fraction there"
+        return f"{choice} picks nothing while {name} is 0; set the fraction there"
     if layers and any(fractions):
-        return f"inference.layer_choice names the layers {layers[0]} itself; remove skip_layers"
+        return f"{choice} names the layers {layers[0]} itself; remove {name}"
     return ""
 
 

@@ -20,9 +20,17 @@ if TYPE_CHECKING:
 
 NO_EFFECT = "NO-EFFECT"
 """What such a cell is called wherever it shows."""
-SILENT = ("data.tokenizer", "training.accumulation_steps", "system.")
+SILENT = (
+    "data.tokenizer",
+    "training.accumulation_steps",
+    "training.gradient_checkpointing",
+    "system.",
+)
 """Knobs, or beginnings of their names, that may leave every output as it is: both tokenizers give
-the same ids, accumulation adds up to the same step, and device settings compute nothing."""
+the same ids, accumulation adds up to the same step, layers that are computed again give the same
+gradients, and device settings compute nothing."""
+SAME_OUTPUTS = {("training.optimizer", "adamw_fused"): "adamw"}
+"""From a knob and a reading to another reading that may give the same outputs: one arithmetic."""
 
 
 ROUNDING = 2.0**-18
@@ -152,4 +160,11 @@ def _likeness(here: Answered, there: Answered) -> str:
 
 
 def _readings(applied: Sequence[Applied]) -> dict[str, object]:
-    return {f"{proof.stage}.{proof.knob}": proof.got for proof in applied}
+    readings: dict[str, object] = {}
+    for proof in applied:
+        knob = f"{proof.stage}.{proof.knob}"
+        got = proof.got
+        if isinstance(got, str):
+            got = SAME_OUTPUTS.get((knob, got), got)
+        readings[knob] = got
+    return readings

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from greenbench.types import Cell
 
 MACHINE = ("host", "device", "cpu", "kernel", "virtual_machine", "container")
+TRAINED_ARCHITECTURE = ("prune_layers", "prune_choice")
+"""Knobs of the architecture that change what is trained; the others act after training."""
 CARD = ("uuid", "name", "driver", "power_limit_w", "power_default_w")
 
 
@@ -89,8 +91,8 @@ class CellKey:
     def _common(self) -> Json:
         """What the rounds of the cell share.
 
-        Architecture and inference options act after training, and are left out. What is requested
-        of the device counts: it changes joules.
+        Inference options act after training, and so do most of architecture: they are left out.
+        What is requested of the device counts: it changes joules.
         """
         pipeline, session = self._pipeline, self._session
         options, data, model = pipeline.cell.options, pipeline.dataset, pipeline.model
@@ -103,6 +105,9 @@ class CellKey:
         return {
             "task": pipeline.cell.task,
             "data_options": asdict(options.data),
+            "architecture_options": [
+                getattr(options.architecture, knob) for knob in TRAINED_ARCHITECTURE
+            ],
             "training_options": asdict(options.training),
             "system_options": asdict(options.system),
             "control": session.settings.control,

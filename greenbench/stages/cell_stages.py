@@ -9,7 +9,16 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING
 
-from greenbench.stages import architecture, data, encoders, layers, precision, training
+from greenbench.stages import (
+    architecture,
+    data,
+    encoders,
+    layers,
+    precision,
+    pruning,
+    training,
+    training_watch,
+)
 from greenbench.stages.objectives import objective
 from greenbench.stages.round_record import InferenceProbe, RoundRecord
 
@@ -72,7 +81,7 @@ class CellStages:
         file, longest = model.tokenizer_file, self.size.max_tokens
         tokenizer = encoders.encoder(options.tokenizer, file, longest)
         goal = objective(tokenizer, model, self.size)
-        calibration = layers.calibration(self.options.inference, valid)
+        calibration = pruning.calibration(self.options, valid)
         batches = data.prepare(
             train,
             test,
@@ -87,20 +96,29 @@ class CellStages:
         return batches
 
     def architecture(self, model: Checkpoint) -> nn.Module:
-        """Load the model in FP32 on the device, and in every other rank on its own."""
+        """Load the model in FP32 on the device, and in every other rank on its own.
+
+        Layers are taken out if the options say so.
+        """
         net, _ = self.ranks.together("load", model, lambda: model.load().to(self.device))
+        chosen = self.options.architecture
+        self.record.pruned = pruning.prune(net, chosen, self.record.batches, self.ranks)
         self.record.config = copy.deepcopy(getattr(net, "config", None))
         return net
 
     def training(self, net: nn.Module, batches: Batches) -> nn.Module:
         """Fine-tune."""
         options = self.options.training
-        log = training.finetune(net, batches, options, self.size, self.ranks)
+        watch = training_watch.of_knobs(net, self.record.pruned, self.options)
+        with watch:
+            log = training.finetune(net, batches, options, self.size, self.ranks)
+        watch.report(log)
         self.record.log = log
         return net
 
     def shortening(self, net: nn.Module, batches: Batches) -> nn.Module:
         """Leave layers out of the trained model."""
+        pruning.note_layers(self.record.pruned, net)
         calibration = data.calibration_batches(batches)
         options = self.options.inference
         depth = layers.shorten(net, options, calibration, self.device)
@@ -114,6 +132,8 @@ class CellStages:
     def inference(self, net: nn.Module, batches: Batches) -> Answers:
         """Return the model's answer to each test example."""
         if self.record.probe is None:  # a repetition goes on with the probe of the round
+            if self.record.depth is None:
+                pruning.note_layers(self.record.pruned, net)
             depth = self.record.depth or layers.depth_of(net)
             self.record.probe = InferenceProbe(net, depth)
         self.record.answering = batches.objective

@@ -170,7 +170,7 @@ def calibration_batches(batches: Batches) -> Iterator[ModelInputs]:
     if not batches.calibration:
         return
     objective, size = batches.objective, batches.batch_size
-    rows = objective.training_rows(batches.calibration).rows
+    rows = objective.validation_rows(batches.calibration).rows
     for start in range(0, len(rows), size):
         yield objective.training_batch(rows[start : start + size])
 

@@ -29,8 +29,15 @@ if TYPE_CHECKING:
 
 Tensors = dict[str, torch.Tensor]
 WEIGHT, BUFFER, GENERATOR = "weight.", "buffer.", "generator."
-TALLIES = ("accumulated", "batch_sizes", "precisions")
-NORMS = ("norms_before", "norms_after")
+TALLIES = (
+    "accumulated",
+    "batch_sizes",
+    "precisions",
+    "layers_ran",
+    "layers_tracked",
+    "layers_recomputed",
+)
+NORMS = ("norms_before", "norms_after", "frozen_before", "frozen_after")
 NUMBERS = ("tokens", "losses")
 REMADE = ("rows", "others")
 """Fields of a log that are read from the loaded weights again, or that one device leaves empty."""

@@ -1,6 +1,6 @@
-"""Rules that pick the transformer layers to leave out at inference.
+"""Rules that pick the transformer layers to leave out, before training or at inference.
 
-Fixed rules look at positions alone; ``influence`` looks at the trained model and validation data.
+Fixed rules look at positions alone; ``influence`` looks at the model and validation data.
 docs/knobs.md shows what each of them costs in quality, as measured. Layers are counted from 0.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
@@ -25,7 +25,18 @@ if TYPE_CHECKING:
 LOCAL, GLOBAL = "sliding_attention", "full_attention"
 
 
-def deepest(kinds: Sequence[str], count: int) -> tuple[int, ...]:
+class LayerKnobs(NamedTuple):
+    """The two knobs that ask for layers to be left out, as errors name them."""
+
+    fraction: str
+    choice: str
+
+
+SKIPPING = LayerKnobs("inference.skip_layers", "inference.layer_choice")
+PRUNING = LayerKnobs("architecture.prune_layers", "architecture.prune_choice")
+
+
+def deepest(kinds: Sequence[str], count: int, knobs: LayerKnobs = SKIPPING) -> tuple[int, ...]:
     """Return the deepest layers that a model can do without best.
 
     An encoder that alternates global and local (sliding-window) layers, as ModernBERT does, loses
@@ -40,40 +51,42 @@ def deepest(kinds: Sequence[str], count: int) -> tuple[int, ...]:
             if kind == LOCAL and number > 0:
                 candidates.append(number)
     why = "the first stays, and so do the global ones, or the last where all are global"
-    return _last(candidates, count, len(kinds), why)
+    return _last(candidates, count, len(kinds), why, knobs)
 
 
-def top(kinds: Sequence[str], count: int) -> tuple[int, ...]:
+def top(kinds: Sequence[str], count: int, knobs: LayerKnobs = SKIPPING) -> tuple[int, ...]:
     """Return the last layers (top dropping, Sajjad et al. 2023, arXiv:2004.03844)."""
-    return _last(range(1, len(kinds)), count, len(kinds), "the first stays")
+    return _last(range(1, len(kinds)), count, len(kinds), "the first stays", knobs)
 
 
-def bottom(kinds: Sequence[str], count: int) -> tuple[int, ...]:
+def bottom(kinds: Sequence[str], count: int, knobs: LayerKnobs = SKIPPING) -> tuple[int, ...]:
     """Return the first layers (bottom dropping, Sajjad et al. 2023); the last stays."""
     downwards = range(len(kinds) - 2, -1, -1)
-    return _last(downwards, count, len(kinds), "the last stays")
+    return _last(downwards, count, len(kinds), "the last stays", knobs)
 
 
-def alternate(kinds: Sequence[str], count: int) -> tuple[int, ...]:
+def alternate(kinds: Sequence[str], count: int, knobs: LayerKnobs = SKIPPING) -> tuple[int, ...]:
     """Return every other layer downwards from the last but one (Sajjad et al. 2023)."""
     downwards = range(len(kinds) - 2, -1, -2)
-    return _last(reversed(downwards), count, len(kinds), "that is every other one")
+    return _last(reversed(downwards), count, len(kinds), "that is every other one", knobs)
 
 
-def _last(candidates: Iterable[int], count: int, total: int, why: str) -> tuple[int, ...]:
+def _last(
+    candidates: Iterable[int], count: int, total: int, why: str, knobs: LayerKnobs
+) -> tuple[int, ...]:
     """Return the last ``count`` candidates, sorted; raises UsageError if there are fewer."""
     layers = list(candidates)
     if count > len(layers):
         raise UsageError(
-            f"inference.skip_layers: {count} of {total} layers are to be left out, and only "
+            f"{knobs.fraction}: {count} of {total} layers are to be left out, and only "
             f"{len(layers)} may be: {why}; choose a smaller fraction, or another "
-            "inference.layer_choice"
+            f"{knobs.choice}"
         )
     last = layers[len(layers) - count :]
     return tuple(sorted(last))
 
 
-RULES: dict[str, Callable[[Sequence[str], int], tuple[int, ...]]] = {
+RULES: dict[str, Callable[[Sequence[str], int, LayerKnobs], tuple[int, ...]]] = {
     "deepest": deepest,
     "top": top,
     "bottom": bottom,
@@ -83,31 +96,35 @@ RULES: dict[str, Callable[[Sequence[str], int], tuple[int, ...]]] = {
 
 
 def chosen(
-    choice: str, kinds: Sequence[str], fraction: float, influence: Callable[[], Sequence[float]]
+    choice: str,
+    kinds: Sequence[str],
+    fraction: float,
+    influence: Callable[[], Sequence[float]],
+    knobs: LayerKnobs = SKIPPING,
 ) -> tuple[int, ...]:
     """Return the layers of a stack that are left out.
 
     ``choice`` is one of ``RULES``, ``influence`` (the layers with the least of it; only then it is
     computed) or the layers themselves, ``3,4``, for which ``fraction`` does not count. Raises
-    UsageError if so many or such layers cannot be left out.
+    UsageError, which names ``knobs``, if so many or such layers cannot be left out.
     """
     if choice[0].isdigit():
-        return _named(choice, len(kinds))
+        return _named(choice, len(kinds), knobs)
     count = round(fraction * len(kinds))
     if count == 0:
         return ()
     if choice in RULES:
-        return RULES[choice](kinds, count)
+        return RULES[choice](kinds, count, knobs)
     weights = influence()
     downwards = sorted(range(len(kinds)), key=lambda layer: -weights[layer])  # stable
-    return _last(downwards[1:], count, len(kinds), "one stays")
+    return _last(downwards[1:], count, len(kinds), "one stays", knobs)
 
 
-def _named(choice: str, total: int) -> tuple[int, ...]:
+def _named(choice: str, total: int, knobs: LayerKnobs) -> tuple[int, ...]:
     layers = sorted({int(number) for number in choice.split(",")})
     if layers[-1] >= total or len(layers) == total:
         raise UsageError(
-            f"inference.layer_choice: {choice} was requested, and the model's layers are 0 to "
+            f"{knobs.choice}: {choice} was requested, and the model's layers are 0 to "
             f"{total - 1}, of which one stays"
         )
     return tuple(layers)

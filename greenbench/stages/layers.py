@@ -1,6 +1,7 @@
-"""Leaving transformer layers out at inference, and the proof of which layers ran.
+"""Leaving transformer layers out, and the proof of which layers ran at inference.
 
-``layer_rules`` picks the layers. Layers are counted from 0, by their positions in the whole model.
+``layer_rules`` picks the layers. Layers are counted from 0, by their positions in the model before
+some were left out. ``pruning`` leaves some out before training.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import contextlib
 import re
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
 from weakref import WeakKeyDictionary
 
 from torch import nn
@@ -20,12 +21,13 @@ from greenbench.stages.tally import Tally
 from greenbench.types import Applied
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import torch
     from transformers import PreTrainedModel
 
     from greenbench.options import InferenceOptions
+    from greenbench.stages.layer_rules import LayerKnobs
     from greenbench.stages.objectives.interface import ModelInputs, TaskExample
 
 ValueT = TypeVar("ValueT")
@@ -59,12 +61,12 @@ class Depth:
     @property
     def kept(self) -> list[int]:
         """Layers that were not left out."""
-        return _without(self.gone, self.total)
+        return without(self.gone, self.total)
 
     @property
     def ran(self) -> list[int]:
         """Layers that ran in most passes."""
-        return _without(self.missing, self.total)
+        return without(self.missing, self.total)
 
     @property
     def missing(self) -> tuple[int, ...]:
@@ -76,26 +78,51 @@ class Depth:
         return tuple(number for number in range(self.total) if not ran >> number & 1)
 
 
-def _without(some: Sequence[int], total: int) -> list[int]:
+def without(some: Sequence[int], total: int) -> list[int]:
     """Return the numbers below ``total`` but ``some``."""
     return [number for number in range(total) if number not in some]
 
 
+class LayerRequest(NamedTuple):
+    """Which layers are to be left out."""
+
+    fraction: float
+    choice: str
+    knobs: LayerKnobs
+    """The knobs that say so, for errors."""
+
+    @property
+    def leaves_out(self) -> bool:
+        """Whether any layers are to be left out."""
+        return bool(self.fraction) or self.choice[0].isdigit()
+
+    def layers(
+        self, kinds: Sequence[str], influence: Callable[[], Sequence[float]]
+    ) -> tuple[int, ...]:
+        """Return the layers of a stack that are to go; raises UsageError if they cannot."""
+        return layer_rules.chosen(self.choice, kinds, self.fraction, influence, self.knobs)
+
+
+def skipping(options: InferenceOptions) -> LayerRequest:
+    """Return what is to be left out at inference."""
+    return LayerRequest(options.skip_layers, options.layer_choice, layer_rules.SKIPPING)
+
+
 def shortens(options: InferenceOptions) -> bool:
     """Whether ``options`` leave layers out."""
-    return bool(options.skip_layers) or options.layer_choice[0].isdigit()
+    return skipping(options).leaves_out
 
 
-def calibration(options: InferenceOptions, valid: Sequence[TaskExample]) -> Sequence[TaskExample]:
+def calibration(request: LayerRequest, valid: Sequence[TaskExample]) -> Sequence[TaskExample]:
     """Return the validation examples that the rule needs.
 
     Raises UsageError if it needs some and there are none.
     """
-    if not options.skip_layers or options.layer_choice != "influence":
+    if not request.fraction or request.choice != "influence":
         return ()
     if not valid:
         raise UsageError(
-            "inference.layer_choice: influence is measured on validation examples, and the data "
+            f"{request.knobs.choice}: influence is measured on validation examples, and the data "
             "have none"
         )
     return valid[:CALIBRATION]
@@ -122,7 +149,17 @@ def shorten(
     batches: Iterable[ModelInputs],
     device: torch.device,
 ) -> Depth:
-    """Leave layers out of ``model`` as ``options`` say.
+    """Leave layers out of the trained ``model`` as ``options`` say; raises what ``picked`` does."""
+    depth = picked(model, skipping(options), batches, device)
+    if depth.gone:
+        leave_out(model, depth.gone)
+    return depth
+
+
+def picked(
+    model: nn.Module, request: LayerRequest, batches: Iterable[ModelInputs], device: torch.device
+) -> Depth:
+    """Return the depth of ``model`` with the layers that are to be left out, which are still there.
 
     ``batches`` of validation examples are read if the rule needs them. Raises UsageError if so many
     or such layers cannot be left out, UnavailableError if none can be picked.
@@ -137,10 +174,7 @@ def shorten(
             depth.calibration.append((rows, tokens))
         return depth.influence
 
-    choice, fraction = options.layer_choice, options.skip_layers
-    depth.gone = layer_rules.chosen(choice, depth.kinds, fraction, influence)
-    if depth.gone:
-        leave_out(model, depth.gone)
+    depth.gone = request.layers(depth.kinds, influence)
     return depth
 
 
@@ -148,7 +182,7 @@ def leave_out(model: PreTrainedModel, gone: Sequence[int]) -> None:
     """Leave the layers ``gone`` out of ``model``, in place; the others keep their attention."""
     stack = model.base_model
     layer_types = kinds(model)
-    kept = _without(gone, len(layer_types))
+    kept = without(gone, len(layer_types))
     stack.layers = nn.ModuleList([stack.layers[i] for i in kept])
     for number, layer in enumerate(stack.layers):
         _renumber(layer, number)
@@ -226,7 +260,7 @@ def proofs(depth: Depth, options: InferenceOptions) -> tuple[Applied, Applied]:
     """Compare the layers that ran in every forward pass with those that were to run."""
     influence = depth.influence or (0.0,) * depth.total
     choice, fraction = options.layer_choice, options.skip_layers
-    expected = layer_rules.chosen(choice, depth.kinds, fraction, lambda: influence)
+    expected = skipping(options).layers(depth.kinds, lambda: influence)
     note = _difference(depth, expected)
     choice_proof = _choice_proof(depth, choice, note)
     if fraction and not expected:
@@ -254,7 +288,7 @@ def _fraction_proof(depth: Depth, asked: float, note: str) -> Applied:
 def _choice_proof(depth: Depth, asked: str, note: str) -> Applied:
     got = None
     if depth.passes.total and depth.missing:
-        got = _listed(depth.missing)
+        got = listed(depth.missing)
     evidence = {}
     if depth.influence:
         evidence["block_influence"] = list(depth.influence)
@@ -277,13 +311,14 @@ def _difference(depth: Depth, expected: tuple[int, ...]) -> str:
     for ran in depth.passes.counts:
         missing = depth.missing_of(ran)
         if missing != expected:
-            found.append(f"layers left out{depth.passes.share(ran)}: {_listed(missing)}")
+            found.append(f"layers left out{depth.passes.share(ran)}: {listed(missing)}")
     if found:
-        return f"{'; '.join(found)}; requested: {_listed(expected)}"
+        return f"{'; '.join(found)}; requested: {listed(expected)}"
     if len(set(depth.influence)) == 1:
         return "block influence is the same for all layers: it picked none"
     return ""
 
 
-def _listed(layers: Sequence[int]) -> str:
+def listed(layers: Sequence[int]) -> str:
+    """Return numbers of layers as text: ``3,4``."""
     return ",".join(map(str, layers)) or "none"

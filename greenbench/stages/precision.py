@@ -22,6 +22,25 @@ EMULATED = (
 )
 
 
+BF16_CAPABILITY, FP16_CAPABILITY = (8, 0), (7, 0)
+"""First CUDA compute capabilities whose tensor cores multiply these types."""
+
+
+def resolve(precision: str, device: torch.device) -> str:
+    """Return the precision; ``auto`` is the fastest that ``device`` computes in natively.
+
+    On a processor that torch cannot ask for bf16 units that is FP32.
+    """
+    if precision != "auto":
+        return precision
+    if device.type != "cuda":
+        return "bf16" if torch.cpu._is_avx512_bf16_supported() else "fp32"  # noqa: SLF001
+    capability = torch.cuda.get_device_capability(device)
+    if capability >= BF16_CAPABILITY:
+        return "bf16"
+    return "fp16" if capability >= FP16_CAPABILITY else "fp32"
+
+
 def check(stage: str, precision: str, device: torch.device) -> None:
     """Raise UnavailableError if ``device`` cannot compute in ``precision``."""
     if precision == "fp16" and device.type != "cuda":

@@ -12,6 +12,7 @@ from greenbench.stages import (
     inference,
     layers,
     precision,
+    pruning,
     training_log,
     weights,
 )
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from greenbench.stages.data import Batches
     from greenbench.stages.layers import Depth
     from greenbench.stages.objectives.interface import Objective
+    from greenbench.stages.pruning import PrunedModel
     from greenbench.stages.training_log import TrainingLog
     from greenbench.types import Applied
 
@@ -65,7 +67,9 @@ class RoundRecord:
     options: Options
     device: torch.device
     config: PreTrainedConfig | None = None
-    """The model's configuration before layers were left out."""
+    """The configuration of the model that is trained."""
+    pruned: PrunedModel | None = None
+    """The layers of the loaded model, and those that were taken out before training."""
     batches: Batches | None = None
     log: TrainingLog | None = None
     """None if nothing was trained."""
@@ -112,7 +116,14 @@ class RoundRecord:
         which_layers = layers.proofs(depth, options.inference)
         seen, evidence = self.probe.precision.seen, self.probe.attention.evidence
         computed = inference.precision_proof(options.inference.precision, seen, evidence)
-        return (*formats, *which_layers, computed)
+        return (*formats, *self._pruning_proofs(depth), *which_layers, computed)
+
+    def _pruning_proofs(self, depth: Depth) -> tuple[Applied, ...]:
+        if self.pruned is None:
+            return ()
+        if self.log is not None:
+            self.pruned.trained = self.log.layers_ran
+        return pruning.proofs(self.pruned, self.options.architecture, depth)
 
     def warnings(self) -> tuple[str, ...]:
         """Return what a reader should know of device, options and round, each sentence once."""

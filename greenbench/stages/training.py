@@ -13,17 +13,19 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from greenbench.stages import precision
+from greenbench.errors import UsageError
+from greenbench.stages import freezing, optimizers, precision
 from greenbench.stages.ranks import merging
 from greenbench.stages.ranks.report import TrainingJob
 from greenbench.stages.training_log import TrainingLog
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from accelerate import Accelerator
     from accelerate.optimizer import AcceleratedOptimizer
     from torch import nn
+    from transformers import PreTrainedModel
 
     from greenbench.options import TrainingOptions
     from greenbench.stages.data import Batches
@@ -41,6 +43,7 @@ ROWS = 8
 def check(options: TrainingOptions, device: torch.device) -> None:
     """Raise UnavailableError if ``device`` cannot train as ``options`` say."""
     precision.check("training", options.precision, device)
+    optimizers.check(options.optimizer, device)
 
 
 def finetune(
@@ -71,14 +74,15 @@ def _train(model: nn.Module, job: TrainingJob, rank: Rank) -> TrainingLog:
     options, size = job.options, job.size
     with rank.announced():
         accelerator = _accelerator(options, rank)
-    optimizer = _optimizer(model, options.optimizer, size)
+    freezing.freeze(model, options.frozen_layers)
+    optimizer = optimizers.build(model, options.optimizer, size)
     steps = len(job.loader) // options.accumulation_steps * size.epochs
     schedule = _schedule(optimizer, steps, size.warmup)
+    if options.gradient_checkpointing:
+        _checkpoint(model)
     prepared, tuned, loader = accelerator.prepare(model.train(), optimizer, job.loader)
-    log = TrainingLog(optimizer=type(optimizer).__name__.lower(), planned=steps)
-    log.trainable = _trainable(model)
-    log.dtypes = _trainable_dtypes(model)
-    log.norms_before = _norms(model)
+    log = _begun(model, options, rank.device)
+    log.planned = steps
     counter = optimizer.register_step_post_hook(log.count_step)
     probe = precision.PrecisionProbe(model)
     trainer = _Trainer(accelerator, prepared, tuned, schedule, job.objective, log, rank)
@@ -90,10 +94,53 @@ def _train(model: nn.Module, job: TrainingJob, rank: Rank) -> TrainingLog:
     accelerator.unwrap_model(prepared, keep_fp32_wrapper=False)
     accelerator.free_memory()
     counter.remove()
-    log.norms_after = _norms(model)
-    log.rows = sample_rows(model)
+    log.optimizer = optimizers.name_of(optimizer)
+    log.state_bytes = optimizers.state_bytes(optimizer)
     log.precisions = probe.seen
+    _finish(model, log)
     return log
+
+
+def _begun(model: PreTrainedModel, options: TrainingOptions, device: torch.device) -> TrainingLog:
+    """Return the log of a training that is about to begin."""
+    log = TrainingLog(chosen_precision=precision.resolve(options.precision, device))
+    log.trainable = _trainable(model)
+    log.dtypes = _trainable_dtypes(model)
+    log.norms_before = _norms(_trainable_tensors(model))
+    log.frozen_before = _norms(_frozen_tensors(model))
+    log.layers = len(model.base_model.layers)
+    log.frozen = freezing.frozen_layers(model)
+    log.checkpointing = _checkpoints(model)
+    return log
+
+
+def _finish(model: PreTrainedModel, log: TrainingLog) -> None:
+    """Note what the weights have become, and give the model back as it was before training."""
+    log.norms_after = _norms(_trainable_tensors(model))
+    log.frozen_after = _norms(_frozen_tensors(model))
+    if log.checkpointing:
+        model.gradient_checkpointing_disable()
+    if log.frozen_before:
+        model.requires_grad_(requires_grad=True)
+    log.rows = sample_rows(model)
+
+
+def _checkpoints(model: nn.Module) -> bool:
+    """Whether a module says that its backward pass will compute it again."""
+    return any(getattr(module, "gradient_checkpointing", False) for module in model.modules())
+
+
+def _checkpoint(model: PreTrainedModel) -> None:
+    """Let the backward pass compute each layer again; raises UsageError if the model cannot."""
+    if not model.supports_gradient_checkpointing:
+        raise UsageError(
+            f"training.gradient_checkpointing: {type(model).__name__} does not support it; set "
+            "false"
+        )
+    model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    # It lets the embeddings' outputs require gradients, which this kind of checkpoint needs not:
+    # the backward pass would go through layers that are frozen.
+    model.disable_input_require_grads()
 
 
 def _grouped(loader: Iterable[ModelInputs], size: int) -> Iterator[list[ModelInputs]]:
@@ -154,7 +201,7 @@ def _accelerator(options: TrainingOptions, rank: Rank) -> Accelerator:
         num_steps=options.accumulation_steps, sync_with_dataloader=False
     )
     return Accelerator(
-        mixed_precision=MIXED_PRECISION[options.precision],
+        mixed_precision=MIXED_PRECISION[precision.resolve(options.precision, rank.device)],
         gradient_accumulation_plugin=accumulation,
         # Of several ranks, each takes its part of a micro-batch: the order of examples stays.
         dataloader_config=DataLoaderConfiguration(use_seedable_sampler=False, split_batches=True),
@@ -162,13 +209,6 @@ def _accelerator(options: TrainingOptions, rank: Rank) -> Accelerator:
         kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
         cpu=rank.device.type == "cpu",
     )
-
-
-def _optimizer(model: nn.Module, name: str, size: TaskSize) -> torch.optim.Optimizer:
-    rate, decay = size.learning_rate, size.weight_decay
-    if name == "sgd":
-        return torch.optim.SGD(model.parameters(), lr=rate, momentum=0.9, weight_decay=decay)
-    return torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=decay)
 
 
 def _schedule(
@@ -199,9 +239,14 @@ def _trainable_dtypes(model: nn.Module) -> tuple[str, ...]:
     return tuple(sorted(dtypes))
 
 
-def _norms(model: nn.Module) -> dict[str, torch.Tensor]:
-    """Return the norm of each trainable tensor: one pass over the weights, a cheap one."""
-    tensors = _trainable_tensors(model)
+def _frozen_tensors(model: nn.Module) -> dict[str, nn.Parameter]:
+    return {name: p for name, p in model.named_parameters() if not p.requires_grad}
+
+
+def _norms(tensors: Mapping[str, nn.Parameter]) -> dict[str, torch.Tensor]:
+    """Return the norm of each tensor: one pass over the weights, a cheap one."""
+    if not tensors:
+        return {}
     with torch.no_grad():
         norms = torch._foreach_norm(list(tensors.values()))  # noqa: SLF001
     return dict(zip(tensors, norms, strict=True))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING
 
 from greenbench.options import TrainingOptions
-from greenbench.stages import precision
+from greenbench.stages import freezing, precision
+from greenbench.stages.freezing import FrozenPart
 from greenbench.stages.tally import Tally, ValueT
 from greenbench.types import Applied
 
@@ -61,8 +62,27 @@ class TrainingLog:
     norms_after: dict[str, torch.Tensor] = field(default_factory=dict)
     precisions: Tally[str] = field(default_factory=lambda: Tally("readings"))
     """Precisions that linear layers computed in."""
+    chosen_precision: str = ""
+    """What the requested precision was resolved to."""
+    layers: int = 0
+    """Layers of the trained model."""
+    frozen: list[int] = field(default_factory=list)
+    """Those without a trainable weight, by their positions."""
+    frozen_before: dict[str, torch.Tensor] = field(default_factory=dict)
+    """Norm of each frozen tensor by name."""
+    frozen_after: dict[str, torch.Tensor] = field(default_factory=dict)
+    checkpointing: bool = False
+    """Whether the model said that it would compute layers again."""
+    layers_ran: Tally[int] = field(default_factory=lambda: Tally("passes"))
+    """For every pass the layers of the loaded model that ran, as bits; read if a knob needs it."""
+    layers_tracked: Tally[int] = field(default_factory=lambda: Tally("passes"))
+    """Those whose outputs gradients reach, likewise."""
+    layers_recomputed: Tally[int] = field(default_factory=lambda: Tally("passes"))
+    """Those that ran once more in the backward pass, likewise."""
     optimizer: str = ""
-    """Class of the optimizer, in lower case."""
+    """Class of the optimizer, in lower case, with its kernel and the format of its states."""
+    state_bytes: dict[str, int] = field(default_factory=dict)
+    """Bytes of its states by dtype."""
     rows: dict[str, torch.Tensor] = field(default_factory=dict)
     """Some rows of each trained matrix by name, as training left them."""
     others: tuple[RankReport, ...] = ()
@@ -131,13 +151,50 @@ def proofs(log: TrainingLog | None, options: TrainingOptions) -> tuple[Applied, 
         finetune = _proof("finetune", options.finetune, False, "whether the stage ran")  # noqa: FBT003
         return (finetune, *_idle_proofs(options))
     finetune = _finetune_proof(log, options)
-    how = "class of the live optimizer"
+    how = "class of the live optimizer, its kernel, and dtypes of its states"
     optimizer = _proof("optimizer", options.optimizer, log.optimizer, how)
+    optimizer = replace(optimizer, evidence={"state_bytes": log.state_bytes})
     how = "dtypes of a first and a last linear layer's outputs in every pass of training"
-    computed = _tallied("precision", options.precision, log.precisions, how)
+    chosen = log.chosen_precision or options.precision
+    computed = _tallied("precision", chosen, log.precisions, how)
+    computed = replace(computed, asked=options.precision)
     how = "micro-batches of every optimizer step, counted"
     accumulation = _tallied("accumulation_steps", options.accumulation_steps, log.accumulated, how)
-    return (finetune, optimizer, computed, accumulation)
+    checkpointing = _checkpointing_proof(log, asked=options.gradient_checkpointing)
+    frozen = freezing.proof(_frozen_part(log), options.frozen_layers)
+    return (finetune, optimizer, computed, accumulation, checkpointing, frozen)
+
+
+def _frozen_part(log: TrainingLog) -> FrozenPart:
+    return FrozenPart(
+        layers=log.layers,
+        frozen=log.frozen,
+        ran=log.layers_ran,
+        tracked=log.layers_tracked,
+        before=log.frozen_before,
+        after=log.frozen_after,
+    )
+
+
+def _checkpointing_proof(log: TrainingLog, *, asked: bool) -> Applied:
+    """Compare the layers that ran again in backward passes with those that gradients reach."""
+    got, how = log.checkpointing, "whether the live model says that it computes layers again"
+    recomputed, reached = log.layers_recomputed, log.layers_tracked.usual
+    if recomputed.total:
+        got = bool(reached) and recomputed.usual == reached
+        how = "layers that ran again in each backward pass, by hooks"
+    note = "" if got == asked else f"requested {asked}, read back {got}"
+    if asked and got and recomputed.exceptions(reached):
+        again = recomputed.counts.total() - recomputed.counts[recomputed.usual or 0]
+        note = f"other layers ran again in {again} of {recomputed.total} passes"
+    return Applied(
+        stage="training",
+        knob="gradient_checkpointing",
+        asked=asked,
+        got=got,
+        how=how,
+        note=note,
+    )
 
 
 def _tallied(knob: str, asked: ValueT, tally: Tally[ValueT], how: str) -> Applied:

@@ -57,11 +57,17 @@ def _operations(record: RoundRecord, net: PreTrainedModel, batches: Batches) -> 
         return flops.of_training(net, record.config, shapes)
 
     def picking() -> int:
-        """Count passes through the whole stack, without a head."""
-        if record.depth is None or not record.depth.calibration:
-            return 0
-        shapes = [AnsweredBatch(*shape) for shape in record.depth.calibration]
-        return flops.of_inference(net.base_model, record.config, shapes)
+        """Count passes through whole stacks, without a head: before training, and after it."""
+        total = 0
+        pruned = record.pruned
+        picked = [(record.depth, record.config)]
+        if pruned is not None:
+            picked.append((pruned.loaded, pruned.config))
+        for depth, config in picked:
+            if depth is not None and depth.calibration:
+                shapes = [AnsweredBatch(*shape) for shape in depth.calibration]
+                total += flops.of_inference(net.base_model, config, shapes)
+        return total
 
     def inference() -> int:
         return flops.of_inference(net, net.config, batches.objective.answered)

@@ -100,7 +100,7 @@ ONE_PROBLEM = {
         2,
         (
             "training has no 'precison'; it has: finetune, optimizer, precision, "
-            "accumulation_steps; did you mean 'precision'?"
+            "accumulation_steps, gradient_checkpointing, frozen_layers; did you mean 'precision'?"
         ),
     ),
     "knob of another stage": (
@@ -111,7 +111,10 @@ ONE_PROBLEM = {
     "wrong value": (
         "training:\n  precision: bf17\n",
         2,
-        "training.precision cannot be 'bf17'; allowed: fp32, bf16, fp16; did you mean 'bf16'?",
+        (
+            "training.precision cannot be 'bf17'; allowed: fp32, bf16, fp16, auto; "
+            "did you mean 'bf16'?"
+        ),
     ),
     "text for a number": (
         "data:\n\n  batch_size: '16'\n",
@@ -371,9 +374,13 @@ VALUES = {
     .filter(lambda n: n != Options().data.batch_size),
     "architecture.weight_format": st.sampled_from(["int8", "fp8", "auto"]),
     "architecture.quantizer": st.sampled_from(["bitsandbytes", "torchao"]),
+    "architecture.prune_layers": st.floats(0, 1, exclude_min=True, exclude_max=True),
+    "architecture.prune_choice": st.sampled_from(["deepest", "bottom", "influence"]),
     "training.finetune": st.just(value=False),
-    "training.optimizer": st.just("sgd"),
-    "training.precision": st.sampled_from(["bf16", "fp16"]),
+    "training.optimizer": st.sampled_from(["sgd", "adamw_fused", "adamw_8bit"]),
+    "training.precision": st.sampled_from(["bf16", "fp16", "auto"]),
+    "training.gradient_checkpointing": st.just(value=True),
+    "training.frozen_layers": st.floats(0, 1, exclude_min=True),
     "training.accumulation_steps": st.sampled_from([2, 4, 8]),
     "system.gpu_power_fraction": st.floats(0, 1, exclude_min=True),
     "system.gpu_clock_fraction": st.floats(0, 1, exclude_min=True),
@@ -393,6 +400,7 @@ VALUES = {
 BESIDE = {
     "architecture.quantizer": "architecture.weight_format",
     "inference.layer_choice": "inference.skip_layers",
+    "architecture.prune_choice": "architecture.prune_layers",
 }
 """Knobs that act only beside another one."""
 

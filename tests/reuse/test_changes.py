@@ -106,6 +106,8 @@ ANOTHER: dict[str, Callable[[Made], None]] = {
     "optimizer": with_options(training=TrainingOptions(optimizer="sgd")),
     "precision": with_options(training=TrainingOptions(precision="bf16")),
     "accumulation": with_options(training=TrainingOptions(accumulation_steps=2)),
+    "pruned layers": with_options(architecture=ArchitectureOptions(prune_layers=0.5)),
+    "choice of pruned layers": with_options(architecture=ArchitectureOptions(prune_choice="1")),
     "power cap": with_options(system=SystemOptions(gpu_power_fraction=0.7)),
     "threads": with_options(system=SystemOptions(cpu_threads=2)),
     "no control": lambda made: setattr(made.settings, "control", "off"),

@@ -97,6 +97,7 @@ def test_the_baseline_is_never_without_effect() -> None:
         ("data.batch_size", True),
         ("data.tokenizer", False),
         ("training.accumulation_steps", False),
+        ("training.gradient_checkpointing", False),
         ("system.cpu_threads", False),
     ],
 )
@@ -105,6 +106,13 @@ def test_which_variants_should_answer_differently(knob: str, differ: bool) -> No
     one, other = [proof(knob, "a")], [proof(knob, "b")]
     assert should_differ(one, other) == differ == should_differ(other, one)
     assert not should_differ(one, one)
+
+
+def test_a_fused_kernel_need_not_change_outputs() -> None:
+    """It is the same AdamW; another optimizer is not."""
+    plain, fused, sgd = ([proof("training.optimizer", n)] for n in ("adamw", "adamw_fused", "sgd"))
+    assert not should_differ(plain, fused)
+    assert should_differ(fused, sgd)
 
 
 @pytest.mark.parametrize(("trained", "differ"), [(True, True), (False, False)])

@@ -33,6 +33,7 @@ OTHERS = {
     "layers": Options(data=DATA, inference=InferenceOptions(skip_layers=0.5)),
     "int8": Options(data=DATA, architecture=ArchitectureOptions(weight_format="int8")),
 }
+PRUNED = Options(data=DATA, architecture=ArchitectureOptions(prune_layers=0.34))
 FILE = "weights.safetensors"
 
 
@@ -90,6 +91,14 @@ def test_a_cell_predicts_the_same_by_the_baselines_training(
     assert (taken.proofs, taken.doubts, taken.work) == (own.proofs, own.doubts, own.work)
     assert (tmp_path / FILE).read_bytes() == file.read_bytes()
     assert own.facts["log"] == first.facts["log"]
+
+
+def test_a_pruned_model_is_kept_with_the_layers_that_ran(tmp_path: Path) -> None:
+    """The proof of a training that is taken over reads the passes of that training."""
+    own = OneRound(PRUNED, tmp_path / FILE)
+    taken = OneRound(PRUNED, tmp_path / FILE, own.facts)
+    assert (taken.answers, taken.proofs, taken.work) == (own.answers, own.proofs, own.work)
+    assert own.facts["log"]["layers_ran"] == ["passes", [[15, 2]]]
 
 
 def test_weights_that_a_later_stage_changed_are_not_kept(

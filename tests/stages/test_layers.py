@@ -331,13 +331,14 @@ def test_a_fraction_that_rounds_to_no_layer_is_reported(
 def test_without_validation_data_there_is_no_influence() -> None:
     """Influence without validation examples is refused; rules that need none get none."""
     asked = InferenceOptions(skip_layers=0.17, layer_choice="influence")
+    top = InferenceOptions(skip_layers=0.17, layer_choice="top")
     with pytest.raises(
         UsageError, match="influence is measured on validation examples, and the data have none"
     ):
-        layers.calibration(asked, ())
-    assert layers.calibration(InferenceOptions(skip_layers=0.17, layer_choice="top"), ()) == ()
-    assert layers.calibration(InferenceOptions(layer_choice="influence"), ()) == ()
-    assert len(layers.calibration(asked, range(1000))) == layers.CALIBRATION
+        layers.calibration(layers.skipping(asked), ())
+    assert layers.calibration(layers.skipping(top), ()) == ()
+    assert layers.calibration(layers.skipping(InferenceOptions()), ()) == ()
+    assert len(layers.calibration(layers.skipping(asked), range(1000))) == layers.CALIBRATION
 
 
 @pytest.fixture(params=["llama", "qwen2"])

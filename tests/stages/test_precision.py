@@ -191,3 +191,23 @@ def test_a_warning_about_inference_is_given_once(monkeypatch: pytest.MonkeyPatch
     ):
         options = Options(training=TrainingOptions(precision=training), inference=inference)
         assert Toggles(options, SIZE, "cpu").doubts().count(precision.EMULATED) == times
+
+
+@pytest.mark.parametrize(
+    ("device", "units", "expected"),
+    [
+        ("cpu", True, "bf16"),
+        ("cpu", False, "fp32"),
+        ("cuda", (9, 0), "bf16"),
+        ("cuda", (7, 5), "fp16"),
+        ("cuda", (6, 1), "fp32"),
+    ],
+)
+def test_auto_is_the_fastest_type_that_the_chip_has(
+    device: str, units: object, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It never picks a type that would be emulated; a named one stays as it is."""
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: units)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _device: units)
+    assert precision.resolve("auto", torch.device(device)) == expected
+    assert precision.resolve("fp32", torch.device(device)) == "fp32"

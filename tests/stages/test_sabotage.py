@@ -31,8 +31,10 @@ from greenbench.stages import (
     architecture,
     data,
     encoders,
+    freezing,
     isolation,
     layers,
+    optimizers,
     precision,
     training,
 )
@@ -115,16 +117,26 @@ def no_accumulation(patch: pytest.MonkeyPatch) -> None:
 
 def no_other_optimizer(patch: pytest.MonkeyPatch) -> None:
     """AdamW steps, whatever is asked."""
-    optimizer = training._optimizer
-    patch.setattr(
-        training, "_optimizer", lambda model, _name, size: optimizer(model, "adamw", size)
-    )
+    build = optimizers.build
+    patch.setattr(optimizers, "build", lambda model, _name, size: build(model, "adamw", size))
 
 
 def no_conversion(patch: pytest.MonkeyPatch) -> None:
     """Weights stay as they are."""
     for key in architecture.CONVERSIONS:
         patch.setitem(architecture.CONVERSIONS, key, lambda model, _device: model)
+
+
+def no_checkpointing(patch: pytest.MonkeyPatch) -> None:
+    """Let the model say that it computes layers again, and keep what they computed."""
+    enable = training._checkpoint
+
+    def pretend(model: Any) -> None:
+        enable(model)
+        for layer in model.base_model.layers:
+            layer._gradient_checkpointing_func = lambda compute, *given: compute(*given)
+
+    patch.setattr(training, "_checkpoint", pretend)
 
 
 RUST = DataOptions(tokenizer="rust")
@@ -140,6 +152,14 @@ SABOTAGE: dict[str, tuple[Options, Callable[[pytest.MonkeyPatch], None]]] = {
         Options(architecture=ArchitectureOptions(weight_format="int8", quantizer="torchao")),
         no_conversion,
     ),
+    "architecture.prune_layers": (
+        Options(architecture=ArchitectureOptions(prune_layers=0.34)),
+        lambda patch: patch.setattr(layers, "leave_out", lambda _model, _gone: None),
+    ),
+    "architecture.prune_choice": (
+        Options(architecture=ArchitectureOptions(prune_choice="1,3")),
+        lambda patch: patch.setattr(layers, "leave_out", lambda _model, _gone: None),
+    ),
     "training.finetune": (
         Options(training=TrainingOptions(finetune=False)),
         lambda patch: patch.setattr(Toggles, "finetunes", property(lambda _: True)),
@@ -152,6 +172,14 @@ SABOTAGE: dict[str, tuple[Options, Callable[[pytest.MonkeyPatch], None]]] = {
     "training.accumulation_steps": (
         Options(training=TrainingOptions(accumulation_steps=4)),
         no_accumulation,
+    ),
+    "training.gradient_checkpointing": (
+        Options(training=TrainingOptions(gradient_checkpointing=True)),
+        no_checkpointing,
+    ),
+    "training.frozen_layers": (
+        Options(training=TrainingOptions(frozen_layers=0.5)),
+        lambda patch: patch.setattr(freezing, "freeze", lambda _model, _fraction: None),
     ),
     "system.cpu_threads": (
         Options(system=SystemOptions(cpu_threads=isolation.THREADS + 1)),

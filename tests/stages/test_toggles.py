@@ -47,8 +47,16 @@ def nothing_to_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 CHANGED = Options(
     data=DataOptions(tokenizer="rust", batch_size=16),
-    architecture=ArchitectureOptions(weight_format="int8", quantizer="bitsandbytes"),
-    training=TrainingOptions(optimizer="sgd", precision="bf16", accumulation_steps=2),
+    architecture=ArchitectureOptions(
+        weight_format="int8", quantizer="bitsandbytes", prune_layers=0.34, prune_choice="bottom"
+    ),
+    training=TrainingOptions(
+        optimizer="sgd",
+        precision="bf16",
+        accumulation_steps=2,
+        gradient_checkpointing=True,
+        frozen_layers=0.25,
+    ),
     system=SystemOptions(
         gpu_power_fraction=0.7,
         gpu_power_w=300.0,

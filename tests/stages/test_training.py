@@ -95,6 +95,8 @@ def test_baseline_trains_in_fp32_with_adamw(baseline: tuple[nn.Module, TrainingL
         "optimizer": "adamw",
         "precision": "fp32",
         "accumulation_steps": 1,
+        "gradient_checkpointing": False,
+        "frozen_layers": 0.0,
     }
     assert all(p.holds for p in proofs)
 
@@ -278,6 +280,8 @@ def test_knobs_of_a_stage_that_is_off_did_not_act() -> None:
         "optimizer": True,
         "precision": False,
         "accumulation_steps": True,
+        "gradient_checkpointing": True,
+        "frozen_layers": True,
     }
 
 

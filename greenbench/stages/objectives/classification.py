@@ -68,6 +68,10 @@ class Classification:
             self._weights = len(examples) / (2 * counts)
         return self._rows(examples)
 
+    def validation_rows(self, examples: Sequence[LabelledText]) -> Encoded:
+        """Tokenise a split with its labels; the weights of the classes stay."""
+        return self._rows(examples)
+
     def inference_rows(self, examples: Sequence[LabelledText]) -> Encoded:
         """Tokenise a split to be answered, and count the texts that are cut."""
         encoded = self._rows(examples)

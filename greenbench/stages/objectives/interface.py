@@ -67,6 +67,9 @@ class Objective(Protocol):
     def training_rows(self, examples: Sequence[TaskExample]) -> Encoded:
         """Tokenise examples to train on."""
 
+    def validation_rows(self, examples: Sequence[TaskExample]) -> Encoded:
+        """Tokenise examples in the form of those to train on; training is not changed by it."""
+
     def inference_rows(self, examples: Sequence[TaskExample]) -> Encoded:
         """Tokenise examples to be answered."""
 

@@ -64,6 +64,10 @@ class Translation:
         tokens = sum(map(len, prompts)) + sum(map(len, targets))
         return Encoded(rows=rows, tokens=tokens)
 
+    def validation_rows(self, examples: Sequence[TextPair]) -> Encoded:
+        """Tokenise prompts and targets."""
+        return self.training_rows(examples)
+
     def inference_rows(self, examples: Sequence[TextPair]) -> Encoded:
         """Tokenise prompts alone: the model does not see what it is to write."""
         prompts = self._texts.prompts(examples)

@@ -73,6 +73,12 @@ class OtherRank:
         """Load the model; training takes over the first rank's weights."""
         self._net = model.load().to(self.rank.device)
 
+    def leave_out(self, gone: tuple[int, ...]) -> None:
+        """Take layers out of the loaded model, as the first rank does."""
+        from greenbench.stages import layers
+
+        layers.leave_out(self._net, gone)
+
     def train(self, job: TrainingJob) -> RankReport:
         """Train its part, and say what that was."""
         from greenbench.stages import training
