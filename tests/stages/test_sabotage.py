@@ -189,6 +189,10 @@ SABOTAGE: dict[str, tuple[Options, Callable[[pytest.MonkeyPatch], None]]] = {
         Options(system=SystemOptions(cpu_affinity="0")),
         lambda patch: patch.setattr(os, "sched_setaffinity", lambda _thread, _processors: None),
     ),
+    "system.processes": (
+        Options(system=SystemOptions(processes=2)),
+        lambda _patch: None,  # what ``run`` does: one process trains, whatever is asked
+    ),
     "inference.skip_layers": (
         Options(inference=InferenceOptions(skip_layers=0.34)),
         lambda patch: patch.setattr(layers, "leave_out", lambda _model, _gone: None),
@@ -206,10 +210,18 @@ SABOTAGE: dict[str, tuple[Options, Callable[[pytest.MonkeyPatch], None]]] = {
 }
 
 
+ALONE = {"system.cpu_affinity", "system.processes"}
+"""Knobs that need more than one processor, or a process, to have an effect."""
+
+
 def test_every_knob_is_sabotaged_below() -> None:
-    """A new knob joins, or those of the machine, which ``tests/machine/control`` sabotages."""
+    """A new knob joins, or those of the machine, which ``tests/machine/control`` sabotages.
+
+    So does ``test_numa_binding`` with ``system.numa_node``, for which it simulates several nodes.
+    """
     every = {f"{stage}.{knob}" for stage in STAGES for knob in knobs(stage)}
-    assert SABOTAGE.keys() == every - {f"system.{knob}" for knob in requests.KNOBS}
+    elsewhere = {f"system.{knob}" for knob in (*requests.KNOBS, "numa_node")}
+    assert SABOTAGE.keys() == every - elsewhere
 
 
 @pytest.mark.parametrize("knob", SABOTAGE)
@@ -224,9 +236,9 @@ def test_a_knob_whose_implementation_does_nothing_has_no_effect(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("knob", [k for k in SABOTAGE if k != "system.cpu_affinity"])
+@pytest.mark.parametrize("knob", sorted(SABOTAGE.keys() - ALONE))
 def test_a_knob_that_acts_has_an_effect(knob: str) -> None:
-    """The same run without the sabotage does not come out so."""
+    """The same run without the sabotage does not come out so; ``test_ranks`` starts processes."""
     assert verdict(SABOTAGE[knob][0]) == ""
 
 
@@ -551,7 +563,10 @@ def recording(part: Any, stage: str, read: set[str]) -> Any:
     [Options(), SABOTAGE["architecture.quantizer"][0], SABOTAGE["inference.skip_layers"][0]],
 )
 def test_every_knob_is_read_by_a_stage(options: Options) -> None:
-    """Every knob is read before the proofs are made, whatever its value."""
+    """Every knob is read before the proofs are made, whatever its value.
+
+    The session reads ``system.processes``, to choose the processes that it gives to the stages.
+    """
     read: set[str] = set()
     every = {f"{stage}.{knob}" for stage in STAGES for knob in knobs(stage)}
     recorders = Options(
@@ -559,5 +574,7 @@ def test_every_knob_is_read_by_a_stage(options: Options) -> None:
     )
     missed: list[set[str]] = []
     run(recorders, before_proofs=lambda: missed.append(every - read))
-    needless = {"architecture.quantizer"} if options.architecture.weight_format == "fp32" else set()
+    needless = {"system.processes"}
+    if options.architecture.weight_format == "fp32":
+        needless.add("architecture.quantizer")
     assert missed[0] <= needless
