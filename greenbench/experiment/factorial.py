@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
     from greenbench.experiment.option_parsers import RawOption
-    from greenbench.types import Cell
 
 FLAG = "--green-factorial"
 BASELINE = "V0"
@@ -115,11 +114,6 @@ def factorial(choice: StageChoice, known: Sequence[Variant]) -> Factorial:
         _check(variant)
         combinations.append(Combination(on=on, variant=variant))
     return Factorial(stages=choice.stages, origin=origin, combinations=tuple(combinations))
-
-
-def takes_part(cell: Cell, factorial: Factorial | None) -> bool:
-    """Whether ``cell`` may run: of a factorial experiment only the combinations do."""
-    return factorial is None or cell.variant in factorial.names
 
 
 def _in_order(stages: Collection[str]) -> tuple[str, ...]:

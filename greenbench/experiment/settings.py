@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from greenbench.experiment.factorial import stage_choice
+from greenbench.experiment.knob_trials import KnobTrial, knob_trials
 from greenbench.experiment.option_parsers import (
     SIZES,
     by_model,
@@ -147,6 +148,13 @@ class Settings:
         optional(matrix_file),
         "measure another experiment.md than the suite's; its variants lie in variants/ beside it, "
         "e.g. docs/study/experiment.md",
+    )
+    knob: tuple[KnobTrial, ...] = option(
+        "STAGE.KNOB=VALUE",
+        knob_trials,
+        "run V0 and a variant that sets this knob alone, in place of the matrix's variants, e.g. "
+        "data.batch_size=64; a blank joins knobs of one variant",
+        repeatable=True,
     )
     resume: bool = option(
         "",

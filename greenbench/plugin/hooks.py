@@ -177,9 +177,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the variants that are no combination of ``--green-factorial``."""
+    """Leave out what takes no part if ``--green-factorial`` or ``--green-knob`` is given."""
     if SUITE in config.stash:
-        leave_out_others(config, items, config.stash[SUITE].session.factorial)
+        leave_out_others(config, items, config.stash[SUITE].session.takes_part)
 
 
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:

@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from greenbench.experiment.factorial import takes_part
 from greenbench.types import Cell
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from greenbench.experiment.factorial import Factorial
 
 SELECTION: pytest.StashKey[Selection] = pytest.StashKey()
 LISTING_OPTIONS = ("collectonly", "showfixtures", "show_fixtures_per_test")
@@ -106,9 +104,9 @@ def selected_cells(items: Sequence[pytest.Item]) -> list[Cell]:
 
 
 def leave_out_others(
-    config: pytest.Config, items: list[pytest.Item], factorial: Factorial | None
+    config: pytest.Config, items: list[pytest.Item], takes_part: Callable[[Cell], bool]
 ) -> None:
-    """Deselect the cells that take no part in a factorial experiment, and tests without any cell.
+    """Deselect cells that take no part where the session makes up variants, and tests without any.
 
     The cells stay in the matrix, so that gates and compared runs treat them as if ``-k`` left them
     out. A test has no cell if the matrix of ``--green-matrix`` lacks its task.
@@ -117,7 +115,7 @@ def leave_out_others(
     others: list[pytest.Item] = []
     for item in items:
         cell = cell_of(item)
-        stays = not _lacks_cells(item) and (cell is None or takes_part(cell, factorial))
+        stays = not _lacks_cells(item) and (cell is None or takes_part(cell))
         (kept if stays else others).append(item)
     if others:
         items[:] = kept

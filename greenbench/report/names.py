@@ -14,8 +14,8 @@ from greenbench.report.texts import printable
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-CELL_ID = re.compile(r"(?P<task>[^-\s]+)-(?P<variant>[VF]\d+_\w+)(?P<suffix>(?:-.+)?)", re.ASCII)
-"""A variant's number begins with F if ``--green-factorial`` made it."""
+CELL_ID = re.compile(r"(?P<task>[^-\s]+)-(?P<variant>[VFK]\d+_\w+)(?P<suffix>(?:-.+)?)", re.ASCII)
+"""A variant's number begins with F if ``--green-factorial`` made it, with K if ``--green-knob``."""
 
 
 LONGEST_VARIANT = 22
@@ -27,7 +27,8 @@ SHORT_STAGES = {"architecture": "arch", "training": "train", "inference": "infer
 class ShortNames:
     """Names cells by task, number and swept values; by the variant's name if that is ambiguous.
 
-    A variant of ``--green-factorial`` is named by the stages that are on: ``T2 F7 data+train``.
+    A variant of ``--green-factorial`` is named by the stages that are on: ``T2 F7 data+train``; one
+    of ``--green-knob`` by what it sets: ``T2 K0 batch_size_64``.
     """
 
     def __init__(self, ids: Iterable[str]) -> None:
@@ -85,8 +86,10 @@ def _variant_names(variants: Collection[str]) -> dict[str, str]:
 
 
 def _number(variant: str) -> str:
-    """Return a variant's number; with the stages that are on, where these are all its name."""
+    """Return a variant's number; with what is on or set, where that is all its name."""
     number, _, stages = variant.partition("_")
+    if number.startswith("K"):
+        return f"{number} {stages.partition('_')[2]}"
     if not number.startswith("F"):
         return number
     words = [SHORT_STAGES.get(stage, stage) for stage in stages.split("_")]

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 
 STAMP = "%Y%m%dT%H%M%SZ"
-RESULTS_FILES = "[VF]*_*Z.json"
-"""Of the names of results files: of a folder's variant, or of a combination of stages."""
+RESULTS_FILES = "[VFK]*_*Z.json"
+"""Of the names of results files: of a folder's variant, a combination of stages, or a knob."""
 AGAIN = "measured several times in this session; this is the last attempt"
 PREFIX, SUFFIX = ".greenbench-", ".tmp"
 """Of files that replace others once they are finished."""

@@ -13,6 +13,7 @@ from greenbench.machine.training_processes import devices_of
 from greenbench.reuse import fingerprints
 from greenbench.reuse.store import TrainingCache
 from greenbench.reuse.training import KeepsTrainings, ReusedTraining, TrainingBlock
+from greenbench.run.made_up import shares_trainings
 
 if TYPE_CHECKING:
     from greenbench.pipeline import Pipeline
@@ -29,9 +30,9 @@ CARD = ("uuid", "name", "driver", "power_limit_w", "power_default_w")
 def share_trainings(pipeline: Pipeline, session: Session) -> None:
     """Let the pipeline take over what identical trainings left, if the session does.
 
-    With ``--green-reuse`` they may be of any session. A factorial experiment, half of whose stages
-    act after training, trains once in a block what is the same, where it can. Raises UsageError for
-    a suite's own switches that cannot.
+    With ``--green-reuse`` they may be of any session. A session of combinations or single knobs,
+    many of which act after training, trains once in a block what is the same, where it can. Raises
+    UsageError for a suite's own switches that cannot.
     """
     stages = pipeline.toggles
     asked = session.settings.reuse
@@ -56,9 +57,9 @@ def share_trainings(pipeline: Pipeline, session: Session) -> None:
 
 
 def _trains_once(session: Session, cell: Cell) -> bool:
-    """Whether a factorial experiment's cell shares the trainings of its block."""
+    """Whether a cell whose variant the session may have made up shares its block's trainings."""
     settings = session.settings
-    if session.factorial is None or settings.fresh:
+    if settings.fresh or not shares_trainings(settings):
         return False
     in_blocks = settings.interleave != "off" and settings.block is None
     devices = devices_of(cell.options.system.processes, settings.device)

@@ -7,18 +7,17 @@ stays instant.
 from __future__ import annotations
 
 import functools
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from greenbench.errors import UsageError
 from greenbench.experiment import matrix, profiles
 from greenbench.experiment.cells import cells_of
-from greenbench.experiment.factorial import Factorial, factorial, takes_part
 from greenbench.experiment.resolving import other_matrix, resolve_settings
 from greenbench.machine import devices, launchers, numa, training_processes
 from greenbench.run.inputs import TaskInputs, task_inputs
 from greenbench.run.instruments import Instruments
 from greenbench.run.leftovers import restore_leftovers
+from greenbench.run.made_up import made_up
 from greenbench.run.memory import SessionMemory
 from greenbench.run.messages import Messages
 from greenbench.run.session_results import SessionResults
@@ -58,7 +57,7 @@ class Session:
         tasks = [task.name for task in self.matrix.tasks]
         models = [model.name for model in self.matrix.models]
         self.settings = resolve_settings(option, root, tasks=tasks, models=models, places=places)
-        self.matrix, self.factorial = _combined(self.matrix, self.settings)
+        self.matrix, self.factorial, self.takes_part = made_up(self.matrix, self.settings)
         self.profile = profiles.profile(self.settings.profile)
         self.instruments = Instruments(self.settings, knows_devices=bool(tasks))
         self.results = SessionResults(root, self.settings, self.instruments, self.matrix.options)
@@ -77,7 +76,7 @@ class Session:
         seed, rounds, looks = self.settings.seed, self.settings.rounds, planned_looks(self.settings)
         variants = self.matrix.variants if has_cells else ()
         cells = cells_of(task, variants, self.profile, seed=seed, rounds=rounds, looks=looks)
-        self.offered += [cell.id for cell in cells if takes_part(cell, self.factorial)]
+        self.offered += [cell.id for cell in cells if self.takes_part(cell)]
         return cells
 
     def check(self, selected: Sequence[Cell], sources: Sequence[Path] = ()) -> None:
@@ -177,29 +176,6 @@ def _loaded(
     if other is not None:
         return matrix.load(other, other.parent / "variants")
     return matrix.load(experiment, variants)
-
-
-def _combined(
-    experiment: matrix.Experiment, settings: Settings
-) -> tuple[matrix.Experiment, Factorial | None]:
-    """Return the matrix with the combinations that no folder has, and what these are.
-
-    Raises UsageError for a choice of stages that makes no experiment, and for options that ask for
-    one where there is none.
-    """
-    choice = settings.factorial
-    if choice is None:
-        if settings.fresh:
-            raise UsageError(
-                "--green-fresh: without --green-factorial every cell trains anyway, unless "
-                "--green-reuse is given; leave it out"
-            )
-        return experiment, None
-    if settings.fresh and settings.reuse:
-        raise UsageError("--green-fresh and --green-reuse contradict each other; leave out one")
-    combinations = factorial(choice, experiment.variants)
-    joined = combinations.joined(experiment.variants)
-    return replace(experiment, variants=joined), combinations
 
 
 def _check_machine(cells: Sequence[Cell], settings: Settings, instruments: Instruments) -> None:

@@ -173,7 +173,7 @@ def assert_shared(rounds: list[dict[str, Any]], others: list[dict[str, Any]]) ->
 @pytest.mark.parametrize(
     ("option", "sentence"),
     [
-        ("--green-fresh", "*--green-fresh: without --green-factorial every cell trains anyway*"),
+        ("--green-fresh", "*--green-fresh: without --green-factorial or --green-knob every*"),
         ("-n2", "*--green-reuse: only the process*"),
         ("--green-block=1", "*with --green-block each*"),
     ],

@@ -1,0 +1,113 @@
+"""The values at which ``greenbench knobs --measure`` tries each knob, one table for all.
+
+A knob that the table does not name is tried at each other choice that it takes; one whose values
+are numbers or texts needs an entry.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from greenbench.errors import UsageError
+from greenbench.experiment.knob_list import described_knobs
+from greenbench.experiment.knob_rules import contradiction
+from greenbench.experiment.knob_trials import KnobTrial, knob_trial
+from greenbench.experiment.knobs import knob_type, value_of
+from greenbench.experiment.texts import did_you_mean
+from greenbench.options import STAGES, Options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from greenbench.experiment.knob_list import KnobDescription
+
+VALUES: Mapping[str, tuple[str, ...]] = {
+    "data.batch_size": ("8", "16", "64", "128"),
+    "architecture.weight_format": ("int8", "fp8"),
+    "architecture.quantizer": ("torchao",),
+    "training.accumulation_steps": ("4",),
+    "system.gpu_power_fraction": ("0.7",),
+    "system.gpu_clock_fraction": ("0.8",),
+    "system.gpu_memory_clock_fraction": ("0.8",),
+    "system.cpu_power_fraction": ("0.7",),
+    "system.cpu_clock_fraction": ("0.7",),
+    "system.cpu_governor": ("powersave",),
+    "system.cpu_threads": ("1",),
+    "system.cpu_affinity": ("0",),
+    "system.processes": ("2",),
+    "system.numa_node": ("0",),
+    "inference.skip_layers": ("0.17",),
+    "inference.layer_choice": ("deepest",),
+}
+"""By knob; values as ``--set`` takes them."""
+BESIDE: Mapping[str, str] = {
+    "architecture.quantizer": "architecture.weight_format=int8",
+    "inference.layer_choice": "inference.skip_layers=0.17",
+}
+"""What a knob needs beside it to do anything."""
+NOT_TRIED: Mapping[str, str] = {
+    "training.finetune": "false leaves out what the other cells train for",
+    "system.gpu_power_w": "gpu_power_fraction sets the same limit",
+}
+"""Knobs that are left out everywhere, and why."""
+BLOCKS = 3
+"""How often each is measured, unless somebody says otherwise."""
+NO_VALUE = "no value to try is declared for it"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Untried:
+    """A knob, at a value or at all, that is not measured, and why."""
+
+    knob: str
+    """``stage.name``, with a value if others are tried."""
+    reason: str
+
+
+def candidates(only: Sequence[str] = ()) -> tuple[list[KnobTrial], list[Untried]]:
+    """Return what is tried of each knob, and what is not.
+
+    ``only`` names stages, and knobs with or without their stage. Raises UsageError for an unknown
+    one.
+    """
+    trials: list[KnobTrial] = []
+    untried: list[Untried] = []
+    for knob in [description.knob for description in chosen(only)]:
+        if knob in NOT_TRIED:
+            untried.append(Untried(knob=knob, reason=NOT_TRIED[knob]))
+            continue
+        values = VALUES.get(knob) or _other_choices(knob)
+        if not values:
+            untried.append(Untried(knob=knob, reason=NO_VALUE))
+        for value in values:
+            trial = knob_trial(f"{BESIDE.get(knob, '')} {knob}={value}".strip())
+            problem = contradiction(trial.options)
+            if problem:
+                untried.append(Untried(knob=trial.text, reason=problem))
+            else:
+                trials.append(trial)
+    return trials, untried
+
+
+def chosen(only: Sequence[str]) -> Iterator[KnobDescription]:
+    """Yield the knobs that ``only`` names, all if it names none. Raises UsageError."""
+    known = described_knobs()
+    names = {*STAGES}
+    for knob in known:
+        names |= {knob.name, knob.knob}
+    for name in only:
+        if name not in names:
+            hint = did_you_mean(name, sorted(names))
+            raise UsageError(f"--only: {name!r} is neither a stage nor a knob{hint}")
+    for knob in known:
+        if not only or not {knob.stage, knob.name, knob.knob}.isdisjoint(only):
+            yield knob
+
+
+def _other_choices(knob: str) -> tuple[str, ...]:
+    """Return the choices of a knob that are not the baseline's; none if it takes no choices."""
+    kind, baseline = knob_type(knob), value_of(Options(), knob)
+    if kind.kind is bool:
+        return ("false",) if baseline else ("true",)
+    return tuple(choice for choice in kind.choices if choice != baseline)

@@ -1,0 +1,121 @@
+"""Single knobs beside V0: ``--green-knob data.batch_size=64`` makes a variant that sets only that.
+
+Knobs that do nothing without another one are set together: ``"architecture.weight_format=int8
+architecture.quantizer=torchao"`` is one variant. It has no folder and is named after what it sets,
+``K0_data_batch_size_64``.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from greenbench.errors import UsageError
+from greenbench.experiment.knob_rules import contradiction
+from greenbench.experiment.knobs import with_knob
+from greenbench.options import KnobValue, Options
+from greenbench.types import Variant
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from greenbench.experiment.option_parsers import RawOption
+
+FLAG = "--green-knob"
+NUMBER = "K0"
+"""Begins the names; the 0 is that of V0, from which each variant differs."""
+FORM = "write STAGE.KNOB=VALUE, e.g. data.batch_size=64, with a blank between knobs of one variant"
+
+
+@dataclass(frozen=True, slots=True)
+class KnobTrial:
+    """Knobs that one variant sets, with their values."""
+
+    settings: tuple[tuple[str, KnobValue], ...]
+    text: str
+    """As it was written."""
+
+    @property
+    def options(self) -> Options:
+        """The baseline with these knobs set."""
+        options = Options()
+        for knob, value in self.settings:
+            options = with_knob(options, knob, value)
+        return options
+
+    @property
+    def name(self) -> str:
+        """The variant's name."""
+        words = [NUMBER]
+        latest = ""
+        for knob, value in self.settings:
+            stage, _, name = knob.partition(".")
+            written = f"{name}_{value}" if stage == latest else f"{knob}_{value}"
+            words.append(re.sub(r"\W+", "_", written, flags=re.ASCII))
+            latest = stage
+        return "_".join(words)
+
+
+def knob_trials(raw: RawOption) -> tuple[KnobTrial, ...]:
+    """Return what a repeated option, or a list in pyproject.toml, requests; nothing for None."""
+    if raw.value is None:
+        return ()
+    entries = [raw.value] if isinstance(raw.value, str) else raw.value
+    if not isinstance(entries, list) or not all(isinstance(entry, str) for entry in entries):
+        raise raw.error(FORM)
+    trials: dict[Options, KnobTrial] = {}
+    for entry in entries:
+        trial = knob_trial(entry)
+        trials.setdefault(trial.options, trial)
+    return tuple(trials.values())
+
+
+def knob_trial(text: str) -> KnobTrial:
+    """Return the knobs of one variant; raises UsageError for what no variant can set."""
+    from greenbench.experiment.config import parse_value
+
+    settings = {}
+    for word in text.split():
+        knob, equals, value = word.partition("=")
+        where = f"{FLAG}: found {word!r}"
+        if not equals or "." not in knob:
+            raise UsageError(f"{where}; {FORM}")
+        parsed = parse_value(knob, value, where)
+        if isinstance(parsed, list):
+            raise UsageError(f"{where}; give one value, and repeat {FLAG} for another")
+        settings[knob] = parsed
+    trial = KnobTrial(tuple(settings.items()), text)
+    if trial.options == Options():
+        raise UsageError(f"{FLAG}: found {text!r}, which is V0 itself; give another value")
+    return trial
+
+
+def trial_variants(trials: Sequence[KnobTrial], known: Sequence[Variant]) -> tuple[Variant, ...]:
+    """Return V0 and the variants of ``trials``.
+
+    Where one of the ``known`` variants has the options of a trial, it stands for it: one set of
+    options has one name. Raises UsageError if there is no V0, and for knobs that contradict each
+    other.
+    """
+    baseline = _same_options(Options(), known)
+    if baseline is None:
+        raise UsageError(f"{FLAG}: experiment.md has no baseline; add V0_baseline to it")
+    variants = [baseline]
+    for trial in trials:
+        problem = contradiction(trial.options)
+        if problem:
+            raise UsageError(f"{FLAG}: {trial.text} cannot run: {problem}")
+        variants.append(_same_options(trial.options, known) or _variant(trial, baseline))
+    return tuple(variants)
+
+
+def _same_options(options: Options, known: Sequence[Variant]) -> Variant | None:
+    for variant in known:
+        if variant.options == options and not variant.sweep:
+            return variant
+    return None
+
+
+def _variant(trial: KnobTrial, baseline: Variant) -> Variant:
+    return Variant(name=trial.name, title=trial.text, options=trial.options, folder=baseline.folder)
