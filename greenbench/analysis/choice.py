@@ -142,7 +142,7 @@ def _compared(energy: StageFit, scores: ScoreFit) -> _Compared:
     compared = _Compared((base, *others), [Bounded(1.0, 1.0, 1.0)], [Bounded(0.0, 0.0, 0.0)], [1.0])
     if not others:
         return compared
-    logarithms, gradients = _totals(energy, others)
+    logarithms, gradients = totals(energy, others)
     differences, weights = _differences(scores, others)
     of_energy = energy.model.contrasts(gradients)
     of_rows = scores.covariance(weights)
@@ -155,7 +155,7 @@ def _compared(energy: StageFit, scores: ScoreFit) -> _Compared:
     return compared._replace(on_front=shares)
 
 
-def _totals(fitted: StageFit, cells: Sequence[str]) -> tuple[list[float], Array]:
+def totals(fitted: StageFit, cells: Sequence[str]) -> tuple[list[float], Array]:
     """Return the logarithm of each total over V0's, and its gradient."""
     means = fitted.model.means
     base = nulls.observed(means, 0)

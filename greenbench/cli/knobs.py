@@ -3,31 +3,115 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from greenbench.cli.arguments import add_json, print_lines
+from greenbench.cli.arguments import add_json, listed, print_lines, print_to_stderr
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from greenbench.cli.arguments import Commands
+    from greenbench.experiment.knob_pairs import RefusedPair
+
+NOT_FOR_KNOBS = (
+    *("allow", "block", "factorial", "gate", "interleave", "knob"),
+    *("plan", "resume", "reuse", "strict", "until-sure"),
+)
+"""Options of a session that the command sets itself, or has no use for."""
+SHORT = ("profile", "rounds")
+"""Options of a session that may be written without ``green-``."""
+NEW = "found"
+"""What the name of the variant to paste ends with."""
 
 
 def add_knobs(commands: Commands) -> None:
-    """Add ``greenbench knobs``."""
-    parser = commands.add_parser("knobs", help="every knob: what it takes, and what it does")
+    """Add ``greenbench knobs``, with the options of the session that it may start."""
+    from greenbench.experiment.knob_candidates import BLOCKS
+    from greenbench.experiment.settings import OPTIONS
+
+    parser = commands.add_parser(
+        "knobs",
+        help="every knob: what it takes and does; with --measure, which save energy here",
+        epilog="e.g. greenbench knobs, greenbench knobs --measure T2 --only data,inference",
+        allow_abbrev=False,
+    )
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument(
+        "--pairs", action="store_true", help="print which two knobs cannot be set together"
+    )
+    form.add_argument(
+        "--measure",
+        nargs="*",
+        metavar="TASK",
+        help="measure every knob alone beside V0 on these tasks (default: all), in "
+        f"{BLOCKS} blocks unless --rounds says otherwise",
+    )
+    parser.add_argument(
+        "--only", type=listed, default=(), metavar="STAGE|KNOB,...", help="these stages or knobs"
+    )
     add_json(parser)
+    session_options = parser.add_argument_group("options of the session, as for pytest")
+    for option in OPTIONS:
+        if option.name not in NOT_FOR_KNOBS:
+            flags = [f"--{option.name}"] if option.name in SHORT else []
+            session_options.add_argument(*flags, option.flag, dest=option.flag, **option.keywords())
     parser.set_defaults(execute=knobs)
 
 
 def knobs(options: argparse.Namespace) -> int:
-    """Print every knob."""
-    from greenbench.experiment.knob_list import described_knobs
+    """Print every knob, or measure each alone and print which pay. Raises UsageError."""
+    if options.measure is not None:
+        return _measure(options)
+    from greenbench.experiment.knob_candidates import chosen
     from greenbench.report import knob_list
 
-    known = described_knobs()
+    if options.pairs:
+        pairs = _refused_pairs(options.only)
+        if options.json:
+            print(json.dumps([asdict(pair) for pair in pairs], indent=1))  # noqa: T201
+        else:
+            print_lines(knob_list.pair_lines(pairs))
+        return 0
+
+    known = list(chosen(options.only))
     if options.json:
         print(json.dumps([knob_list.record(knob) for knob in known], indent=1))  # noqa: T201
     else:
         print_lines(knob_list.lines(known))
+    return 0
+
+
+def _refused_pairs(only: Sequence[str]) -> list[RefusedPair]:
+    """Return the pairs of settings that no machine can run."""
+    from greenbench.experiment.knob_candidates import candidates
+    from greenbench.experiment.knob_pairs import refused_pairs
+    from greenbench.experiment.knob_rules import contradiction
+
+    return refused_pairs(candidates(only)[0], contradiction)
+
+
+def _measure(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from greenbench.analysis.knob_ranking import rank
+    from greenbench.experiment import matrix
+    from greenbench.experiment.new_variant import free_name
+    from greenbench.report import knob_ranking as report
+    from greenbench.results.record import builtin
+    from greenbench.run.knob_session import KnobSession
+
+    session = KnobSession(vars(options), options.measure, options.only)
+    print_to_stderr(session.plan)
+    measured = session.measure()
+    rankings = [rank(task, measured) for task in session.tasks]
+    name = free_name(NEW, matrix.load(Path("experiment.md"), Path("variants")).variants)
+    if options.json:
+        commands = {one.task: report.to_paste(one, name) for one in rankings}
+        found = {"tasks": rankings, "to_paste": commands, "not_measured": session.untried}
+        print(json.dumps(builtin(found)))  # noqa: T201
+    else:
+        report.show(Console(highlight=False), rankings, session.untried, name)
     return 0

@@ -82,7 +82,7 @@ def make(
 
 def _check_name(name: str, known: Sequence[Variant]) -> None:
     names = [variant.name for variant in known]
-    free = f"V{max(map(_number, names), default=-1) + 1}"
+    free = free_name("", known).rstrip("_")
     if not FOLDER_NAME.fullmatch(name) or len(name) > LONGEST_NAME:
         form = f"V<number>_<name>, like {free}_{_stem(name)[:20]}"
         raise UsageError(f"greenbench new: '{name}' is not a variant's name; it is {form}")
@@ -92,6 +92,11 @@ def _check_name(name: str, known: Sequence[Variant]) -> None:
                 f"greenbench new: V{_number(name)} is {taken} already; "
                 f"take the next free number, {free}_{_stem(name)}"
             )
+
+
+def free_name(stem: str, known: Sequence[Variant]) -> str:
+    """Return a name with the next free number, ``V8_stem``."""
+    return f"V{max([_number(variant.name) for variant in known], default=-1) + 1}_{stem}"
 
 
 def _number(name: str) -> int:

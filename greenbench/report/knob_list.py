@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from greenbench.experiment.knob_list import KnobDescription
+    from greenbench.experiment.knob_pairs import RefusedPair
 
 WIDTH = 80
 INDENT = "    "
@@ -41,3 +42,16 @@ def _baseline(knob: KnobDescription) -> str:
     if knob.baseline is None and knob.stage == "system":
         return "the machine's own"
     return as_yaml(knob.baseline).strip("'")
+
+
+def pair_lines(pairs: Sequence[RefusedPair]) -> Iterator[str]:
+    """Yield which settings cannot stand together, and why."""
+    for pair in pairs:
+        text = f"{pair.first} with {pair.second}: {pair.reason}"
+        yield from textwrap.wrap(text, WIDTH, subsequent_indent=INDENT, break_on_hyphens=False)
+
+
+def pair_rows(pairs: Sequence[RefusedPair]) -> Iterator[str]:
+    """Yield the same as rows of a table in Markdown."""
+    for pair in pairs:
+        yield f"| `{pair.first}` | `{pair.second}` | {pair.reason} |"

@@ -1,0 +1,175 @@
+"""Ranks knobs that were measured one at a time beside V0: which are worth turning on here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from greenbench.analysis.analyse import primary_score
+from greenbench.analysis.choice import choose, totals
+from greenbench.analysis.evidence import Exclusion, evidence
+from greenbench.analysis.fits import fit_score, fit_stages
+from greenbench.analysis.simultaneous import Bounded, bounded
+from greenbench.experiment.knob_list import described_knobs
+from greenbench.experiment.knob_rules import contradiction
+from greenbench.experiment.knob_trials import knob_trial
+from greenbench.results.reading import source_label
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+
+    from greenbench.analysis.choice import Candidate, Choice
+    from greenbench.analysis.evidence import KnobSet, TaskEvidence
+    from greenbench.analysis.fits import StageFit
+    from greenbench.analysis.sessions import AnalysedSession
+
+SAVES = "saves"
+LOSES = "saves, score not kept"
+OPEN = "no saving shown"
+COSTS = "costs"
+VERDICTS = (SAVES, LOSES, OPEN, COSTS)
+"""In the order in which they are of use."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RankedKnob:
+    """What a knob does alone; each interval holds for all knobs of its measure at once."""
+
+    cell: str
+    settings: tuple[str, ...]
+    """``stage.knob=value``, more than one where a knob needs another."""
+    energy: Bounded
+    """Relative to V0's."""
+    time: Bounded | None
+    """Relative to V0's; None if seconds are unknown."""
+    change: Bounded
+    """Of the score, from V0's."""
+    blocks: int
+    verdict: str
+    against: str
+    """Why it is not worth turning on; empty if it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnobRanking:
+    """What a session of single knobs says of one task."""
+
+    task: str
+    refusal: str = ""
+    """Why nothing is ranked; empty if something is."""
+    score: str = ""
+    keep: float = 0.0
+    """How much lower than V0's the score may be."""
+    blocks: int = 0
+    source: str = ""
+    """Where the joules come from, by channel."""
+    knobs: tuple[RankedKnob, ...] = ()
+    """Those that save and keep the score first; least joules first."""
+    left_out: tuple[Exclusion, ...] = ()
+    """Cells that are no evidence."""
+    together: tuple[str, ...] = ()
+    """Settings of all knobs that save and keep the score, each at its best value; they were not
+    measured together."""
+
+
+def rank(task: str, sessions: Sequence[AnalysedSession], keep: float | None = None) -> KnobRanking:
+    """Rank the cells of ``task``; ``keep`` is as in ``analyse``."""
+    known = evidence(task, sessions)
+    if isinstance(known, str):
+        return KnobRanking(task=task, refusal=known)
+    energy = fit_stages(known, "energy")
+    scores = fit_score(known, primary_score(task, known))
+    for fitted in (energy, scores):
+        if isinstance(fitted, str):
+            return KnobRanking(task=task, refusal=fitted, left_out=known.left_out)
+    chosen = choose(energy, scores, keep)  # type: ignore[arg-type]  # no sentences any more
+    knobs = _ranked(known, chosen)
+    return KnobRanking(
+        task=task,
+        score=chosen.score,
+        keep=chosen.keep,
+        blocks=len(known.blocks),
+        source=source_label(known.newest[known.baseline.id].record),
+        knobs=knobs,
+        left_out=(*known.left_out, *energy.left_out, *scores.left_out),  # type: ignore[union-attr]
+        together=_together(knobs),
+    )
+
+
+def _ranked(known: TaskEvidence, choice: Choice) -> tuple[RankedKnob, ...]:
+    times = _times(known)
+    knobs = []
+    for candidate in choice.candidates:
+        cell = known.cells[candidate.cell]
+        if not cell.on:
+            continue
+        knobs.append(
+            RankedKnob(
+                cell=cell.id,
+                settings=_settings(cell.on),
+                energy=candidate.energy,
+                time=times.get(cell.id),
+                change=candidate.change,
+                blocks=len(cell.rounds),
+                verdict=_verdict(candidate),
+                against=candidate.excluded,
+            )
+        )
+    return tuple(sorted(knobs, key=_order))
+
+
+def _order(knob: RankedKnob) -> tuple[int, float]:
+    return VERDICTS.index(knob.verdict), knob.energy.value
+
+
+def _verdict(candidate: Candidate) -> str:
+    if candidate.energy.low > 1:
+        return COSTS
+    if candidate.energy.high >= 1:
+        return OPEN
+    return LOSES if candidate.excluded else SAVES
+
+
+def _times(known: TaskEvidence) -> dict[str, Bounded]:
+    """Return the seconds of each cell relative to V0's, as far as they are known."""
+    fitted = fit_stages(known, "time")
+    if isinstance(fitted, str):
+        return {}
+    others = [name for name in fitted.cells if name != known.baseline.id]
+    return dict(zip(others, _relative(fitted, others), strict=True))
+
+
+def _relative(fitted: StageFit, cells: Sequence[str]) -> list[Bounded]:
+    gradients: np.ndarray
+    logarithms, gradients = totals(fitted, cells)
+    return [one.as_ratio for one in bounded(logarithms, fitted.model.contrasts(gradients))]
+
+
+def _settings(on: KnobSet) -> tuple[str, ...]:
+    """Return what is set, in the order in which knobs are declared."""
+    values = dict(on)
+    found = []
+    for description in described_knobs():
+        if description.knob in values:
+            value = values[description.knob]
+            written = value.lower() if value in {"True", "False"} else value
+            found.append(f"{description.knob}={written}")
+    return tuple(found)
+
+
+def _together(knobs: Sequence[RankedKnob]) -> tuple[str, ...]:
+    """Return the settings of the knobs that save, without those that contradict better ones."""
+    chosen: dict[str, str] = {}
+    for knob in knobs:
+        if knob.verdict != SAVES:
+            continue
+        own = dict(setting.split("=", 1) for setting in knob.settings)
+        if any(chosen.get(name, value) != value for name, value in own.items()):
+            continue  # a better value of it, or of what it needs, is chosen
+        tried = {**chosen, **own}
+        text = " ".join(f"{name}={value}" for name, value in tried.items())
+        if not contradiction(knob_trial(text).options):
+            chosen = tried
+    return tuple(f"{name}={value}" for name, value in chosen.items())

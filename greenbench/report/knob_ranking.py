@@ -1,0 +1,143 @@
+"""What people see of knobs measured one at a time: the answer, tables, and what to paste."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from greenbench.analysis.knob_ranking import COSTS, LOSES, OPEN, SAVES, VERDICTS
+from greenbench.report import numbers
+from greenbench.report.additivity import difference, ratio
+from greenbench.report.cost import plural
+from greenbench.report.layout import Column, print_table
+from greenbench.report.texts import listed
+from greenbench.report.verdicts import print_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from greenbench.analysis.knob_ranking import KnobRanking, RankedKnob
+    from greenbench.analysis.simultaneous import Bounded
+    from greenbench.experiment.knob_candidates import Untried
+
+TITLES = {
+    SAVES: "save energy and keep {score} within {keep:g} of V0's",
+    LOSES: "save energy; that {score} is kept within {keep:g} is not shown",
+    OPEN: "are not shown to save energy",
+    COSTS: "take more energy",
+}
+
+
+def show(
+    console: Console, rankings: Sequence[KnobRanking], untried: Sequence[Untried], name: str
+) -> None:
+    """Print all tasks; ``name`` is free for a new variant."""
+    for ranking in rankings:
+        print_lines(console, [answer(ranking)])
+        if not ranking.refusal:
+            print_lines(console, [_design(ranking)])
+        console.print()
+        for verdict in VERDICTS:
+            of_verdict = [knob for knob in ranking.knobs if knob.verdict == verdict]
+            if of_verdict:
+                _show_table(console, ranking, of_verdict, verdict)
+        print_lines(console, _left_out(ranking), bullet="- ")
+        command = to_paste(ranking, name)
+        if command:
+            console.print()
+            print_lines(console, ["The variant that sets all of them, not measured together yet:"])
+            console.print(f"    {command}", soft_wrap=True, highlight=False, markup=False)
+        console.print()
+    print_lines(console, _not_tried(untried), bullet="- ")
+
+
+def answer(ranking: KnobRanking) -> str:
+    """Return which knobs save energy on a task, in a sentence."""
+    if ranking.refusal:
+        return f"On {ranking.task} nothing is ranked: {ranking.refusal}."
+    names = {_knob(knob) for knob in ranking.knobs}
+    saving = [knob for knob in ranking.knobs if knob.verdict == SAVES]
+    counted = f"{len({_knob(knob) for knob in saving})} of {plural(len(names), 'knob')}"
+    kept = f"keep {ranking.score} within {ranking.keep:g} of V0's"
+    if not saving:
+        return f"On {ranking.task} 0 of {plural(len(names), 'knob')} save energy here and {kept}."
+    found = [f"{_name(knob, ranking)}, {ratio(knob.energy)} times V0's energy" for knob in saving]
+    return f"On {ranking.task} {counted} save energy here and {kept}: {listed(found, most=4)}."
+
+
+def to_paste(ranking: KnobRanking, name: str) -> str:
+    """Return the command that makes the variant of all knobs that pay; empty if none does."""
+    if not ranking.together:
+        return ""
+    words = ["greenbench", "new", name, "--from", "V0"]
+    for setting in ranking.together:
+        words += ["--set", setting]
+    return shlex.join(words)
+
+
+def _design(ranking: KnobRanking) -> str:
+    return (
+        f"Energy and time as multiples of V0's, {ranking.score} as its difference from V0's; n = "
+        f"{plural(ranking.blocks, 'block')}; 95 % intervals that hold for all "
+        f"{plural(len(ranking.knobs), 'line')} of a column at once; joules: {ranking.source}"
+    )
+
+
+def _show_table(
+    console: Console, ranking: KnobRanking, knobs: Sequence[RankedKnob], verdict: str
+) -> None:
+    names, energies, times, shorts, changes = [], [], [], [], []
+    for knob in knobs:
+        names.append(_name(knob, ranking))
+        energies.append(_interval(knob.energy))
+        times.append(numbers.UNKNOWN if knob.time is None else _interval(knob.time))
+        shorts.append(numbers.UNKNOWN if knob.time is None else f"{knob.time.value:.2f}")
+        changes.append(difference(knob.change))
+    columns = [
+        Column(heading="knob", texts=names),
+        Column(heading="energy", texts=energies),
+        Column(heading="time", texts=times, short=shorts, dropped=1),
+        Column(heading=ranking.score, texts=changes),
+    ]
+    title = TITLES[verdict].format(score=ranking.score, keep=ranking.keep)
+    print_lines(console, [f"{len(knobs)} {title}"])
+    print_table(console, columns)
+    console.print()
+
+
+def _interval(value: Bounded) -> str:
+    return numbers.ratio(value.value, value.low, value.high, separator="-")
+
+
+def _knob(knob: RankedKnob) -> str:
+    """Return the knob that was tried: the last one that is set."""
+    return knob.settings[-1].partition("=")[0]
+
+
+def _name(knob: RankedKnob, ranking: KnobRanking) -> str:
+    """Return what was set, without the stage where the knob's name tells it."""
+    stages = Counter({_knob(one).rpartition(".")[2]: 0 for one in ranking.knobs})
+    for name in {_knob(one) for one in ranking.knobs}:
+        stages[name.rpartition(".")[2]] += 1
+    words = []
+    for setting in knob.settings:
+        name, _, value = setting.partition("=")
+        short = name.rpartition(".")[2]
+        words.append(f"{name if stages[short] > 1 else short} {value}")
+    return ", ".join(words)
+
+
+def _left_out(ranking: KnobRanking) -> list[str]:
+    return [f"{one.cell} is not ranked: {one.reason}" for one in ranking.left_out]
+
+
+def _not_tried(untried: Sequence[Untried]) -> list[str]:
+    """Return what was not measured, the same reason once."""
+    by_reason: dict[str, list[str]] = {}
+    for one in untried:
+        name = one.knob.partition("=")[0]
+        by_reason.setdefault(one.reason.removeprefix(f"{name}: "), []).append(one.knob)
+    return [f"not measured: {', '.join(names)}: {why}" for why, names in by_reason.items()]

@@ -1,0 +1,87 @@
+"""Knobs that were measured one at a time: which pay, which do not, and what to paste."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from analysis import made
+from rich.console import Console
+
+from greenbench.analysis.knob_ranking import COSTS, LOSES, OPEN, SAVES, KnobRanking, rank
+from greenbench.analysis.sessions import read_sessions
+from greenbench.experiment.knob_candidates import Untried
+from greenbench.report import knob_ranking as report
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MEANS: dict[str, Any] = {
+    "V0_baseline": ((), made.BASE),
+    "K0_data_tokenizer_rust": (("data",), (4.0, 2.0, 50.0, 30.0)),
+    "K0_training": (("training",), (8.0, 2.0, 36.0, 30.0)),
+    "K0_inference_skip_layers_0_25": (("inference",), (8.0, 2.0, 60.0, 24.0)),
+    "K0_architecture_weight_format_int8": (("architecture",), (8.0, 2.0, 60.0, 60.0)),
+    "K0_system": (("capped",), made.BASE),
+}
+RIGHT = dict.fromkeys(MEANS, 90) | {"K0_training": 60}
+
+
+@pytest.fixture(scope="module")
+def ranking(tmp_path_factory: pytest.TempPathFactory) -> KnobRanking:
+    """Rank a session of five knobs, one of which did nothing."""
+    cells = made.session(MEANS, noise=0.01, right=RIGHT, blocks=4)
+    idle = made.cell("K0_idle", ("data",), cells[0]["rounds"], status="partial")
+    folder = made.write(tmp_path_factory.mktemp("knobs"), [*cells, idle])
+    return rank("T2", read_sessions([folder]))
+
+
+def test_knobs_are_ranked_by_what_is_shown(ranking: KnobRanking) -> None:
+    """Those that save and keep the score first, then those that lose it, open ones, and losses."""
+    verdicts = {knob.cell: knob.verdict for knob in ranking.knobs}
+    assert verdicts == {
+        "T2-K0_data_tokenizer_rust": SAVES,
+        "T2-K0_inference_skip_layers_0_25": SAVES,
+        "T2-K0_training": LOSES,
+        "T2-K0_system": OPEN,
+        "T2-K0_architecture_weight_format_int8": COSTS,
+    }
+    assert list(verdicts.values()) == [SAVES, SAVES, LOSES, OPEN, COSTS]
+    best = ranking.knobs[0]
+    assert best.energy.low < 0.86 < best.energy.high < 1
+    assert best.time is not None
+    assert best.time.low < 0.86 < best.time.high
+    assert (best.blocks, ranking.blocks) == (4, 4)
+    assert [one.cell for one in ranking.left_out] == ["T2-K0_idle"]
+
+
+def test_the_variant_to_paste_sets_all_that_pay(ranking: KnobRanking) -> None:
+    """What loses the score, costs or is not shown to save is not in it."""
+    assert report.to_paste(ranking, "V9_found") == (
+        "greenbench new V9_found --from V0 --set data.tokenizer=rust "
+        "--set inference.skip_layers=0.25"
+    )
+
+
+def test_the_answer_comes_first_and_fits_80_columns(
+    ranking: KnobRanking, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Then a table for each verdict, what is not ranked and why, and the command."""
+    untried = [Untried(knob="training.precision=fp16", reason="fp16 needs a CUDA device")]
+    report.show(Console(width=80, highlight=False), [ranking], untried, "V9_found")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("On T2 2 of 5 knobs save energy here and keep mcc within 0.02 of")
+    text = "\n".join(lines)
+    for heading in ("2 save energy and keep", "1 save energy; that mcc", "1 take more energy"):
+        assert heading in text
+    assert "- T2-K0_idle is not ranked: partial" in text
+    assert "- not measured: training.precision=fp16: fp16 needs a CUDA device" in text
+    assert all(len(line) <= 80 for line in lines if "greenbench new" not in line)
+
+
+def test_a_session_without_a_baseline_is_no_ranking(tmp_path: Path) -> None:
+    """The refusal says why, and stands in the answer."""
+    cells = made.session({"K0_data_tokenizer_rust": MEANS["K0_data_tokenizer_rust"]})
+    ranking = rank("T2", read_sessions([made.write(tmp_path / "results", cells)]))
+    assert report.answer(ranking).startswith("On T2 nothing is ranked: ")
+    assert report.to_paste(ranking, "V9_found") == ""
