@@ -108,7 +108,11 @@ class KeptTraining:
         return {"log": _written(log), "peaks": self._snapshot.peaks}
 
     def write(self, file: Path) -> None:
-        """Write the snapshot's tensors; raises UnavailableError if a later stage changed one."""
+        """Write the snapshot's tensors.
+
+        Raises UnavailableError if a later stage changed one, or if the file cannot be written.
+        """
+        from safetensors import SafetensorError
         from safetensors.torch import save_file
 
         if self._snapshot is None:
@@ -119,7 +123,10 @@ class KeptTraining:
         copies = {}
         for name, tensor in self._snapshot.tensors.items():
             copies[name] = tensor.detach().cpu().clone().contiguous()
-        save_file(copies, file)
+        try:
+            save_file(copies, file)
+        except SafetensorError as error:
+            raise UnavailableError(str(error)) from error
 
     def read(self, contents: bytes) -> Tensors:
         """Return the tensors that were written."""

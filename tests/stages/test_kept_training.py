@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import resource
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -119,3 +120,16 @@ def test_trainings_on_several_devices_are_refused() -> None:
     toggles = Toggles(BASELINE, SHORT, Ranks("cpu:2"))
     with pytest.raises(UnavailableError, match=r"--green-reuse: trainings on several.*cpu:2"):
         toggles.kept_training()
+
+
+def test_weights_that_find_no_space_are_said_in_words_of_ours(tmp_path: Path) -> None:
+    """A file that cannot grow raises what the session turns into a warning."""
+    keeper = Toggles(BASELINE, SHORT, "cpu").kept_training()
+    keeper.snapshot(torch.nn.Linear(2, 2))
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64, usual[1]))
+    try:
+        with pytest.raises(UnavailableError, match="File too large"):
+            keeper.write(tmp_path / FILE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
