@@ -1,0 +1,95 @@
+"""Every pair of knobs runs together in a miniature, each proved, or is refused beforehand."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+import pytest
+from stages import small_decoders
+from stages.small_runs import SHORT, START, functions, run_stages
+
+from greenbench.experiment.knob_candidates import candidates
+from greenbench.experiment.knob_pairs import covering_variants
+from greenbench.machine.training_processes import devices_of
+from greenbench.run import refusals
+from greenbench.stages.ranks.pools import RankPools
+from greenbench.stages.system import System
+from greenbench.stages.toggles import Toggles
+from greenbench.types import Cell
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from greenbench.data.models.checkpoints import Checkpoint
+    from greenbench.experiment.knob_trials import KnobTrial
+    from greenbench.options import Options
+
+SIZES = {"T1": small_decoders.SIZE, "T2": SHORT}
+MOST = 32
+"""Examples of a batch, so that a miniature is one."""
+
+
+@functools.cache
+def refusal(options: Options, task: str) -> str:
+    """Return why these options cannot run here."""
+    cell = Cell(task=task, variant="K0", options=options, profile="tiny", seed=0, rounds=1)
+    return refusals.refusal(cell, SIZES[task], "cpu")
+
+
+def small(trial: KnobTrial) -> bool:
+    """Whether a miniature has enough examples for a trial."""
+    return trial.options.data.batch_size <= MOST
+
+
+def runnable(refuse: Callable[[Options], str]) -> list[KnobTrial]:
+    """Return the trials that can run alone here."""
+    return [one for one in candidates()[0] if small(one) and not refuse(one.options)]
+
+
+@pytest.fixture(scope="module")
+def pools() -> Iterator[RankPools]:
+    """Give the processes that cells train in, and end them."""
+    pools = RankPools()
+    yield pools
+    pools.close()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("as_new")
+@pytest.mark.parametrize("task", ["T1", "T2"])
+def test_every_pair_of_knobs_runs_and_is_proved_or_is_refused(
+    task: str, llama: Checkpoint, pools: RankPools
+) -> None:
+    """Few variants hold all pairs that are not refused; each knob of each has a proof that holds.
+
+    A pair that is refused is refused before anything runs, by one sentence.
+    """
+    refuse = functools.partial(refusal, task=task)
+    failed = []
+    for variant in covering_variants(runnable(refuse), refuse):
+        try:
+            failed += [
+                f"{variant.text}: {problem}" for problem in problems(variant, task, llama, pools)
+            ]
+        except Exception as error:  # noqa: BLE001  all are told at once
+            failed.append(f"{variant.text}: {type(error).__name__}: {error}")
+    assert failed == []
+
+
+def problems(variant: KnobTrial, task: str, llama: Checkpoint, pools: RankPools) -> list[str]:
+    """Run a variant in miniature; return the notes of its proofs that do not hold."""
+    options = variant.options
+    ranks = pools.of(devices_of(options.system.processes, "cpu"))
+    toggles, system = Toggles(options, SIZES[task], ranks), System(options.system, ())
+    if task == "T2":
+        rows = functions(MOST), functions(8, seed=1), functions(8, seed=2)
+    else:
+        rows = small_decoders.pairs(MOST), small_decoders.pairs(8, 40), small_decoders.pairs(8, 60)
+    toggles.check()
+    system.reserve()
+    train, test, valid = rows
+    start = START if task == "T2" else llama
+    run_stages(toggles, train, test, valid, start, system)
+    proofs = (*toggles.applied(), *system.proofs({}))
+    return [f"{proof.stage}.{proof.knob}: {proof.note}" for proof in proofs if proof.note]
