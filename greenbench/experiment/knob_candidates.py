@@ -1,7 +1,7 @@
 """The values at which ``greenbench knobs --measure`` tries each knob, one table for all.
 
-A knob that the table does not name is tried at each other choice that it takes; one whose values
-are numbers or texts needs an entry.
+A knob that the table does not name is tried at each other choice that it takes, but for ``auto``,
+which is one of the others; one whose values are numbers or texts needs an entry.
 """
 
 from __future__ import annotations
@@ -24,8 +24,15 @@ if TYPE_CHECKING:
 
 VALUES: Mapping[str, tuple[str, ...]] = {
     "data.batch_size": ("8", "16", "64", "128"),
-    "architecture.weight_format": ("int8", "fp8"),
+    "data.max_length": ("64",),
+    "data.workers": ("1",),
     "architecture.quantizer": ("torchao",),
+    "architecture.int8_threshold": ("0",),
+    "architecture.prune_layers": ("0.17", "0.33", "0.5"),
+    "architecture.prune_choice": ("influence",),
+    "training.frozen_layers": ("0.5",),
+    "training.target_score": ("0.5",),
+    "training.score_every": ("5",),
     "training.accumulation_steps": ("4",),
     "system.gpu_power_fraction": ("0.7",),
     "system.gpu_clock_fraction": ("0.8",),
@@ -39,11 +46,20 @@ VALUES: Mapping[str, tuple[str, ...]] = {
     "system.numa_node": ("0",),
     "inference.skip_layers": ("0.17",),
     "inference.layer_choice": ("deepest",),
+    "inference.healing": ("0.2",),
+    "inference.batch_size": ("8", "128"),
+    "inference.exit_confidence": ("0.9",),
+    "inference.exit_layers": ("2",),
 }
 """By knob; values as ``--set`` takes them."""
 BESIDE: Mapping[str, str] = {
     "architecture.quantizer": "architecture.weight_format=int8",
+    "architecture.int8_threshold": "architecture.weight_format=int8",
+    "architecture.prune_choice": "architecture.prune_layers=0.33",
+    "training.score_every": "training.target_score=0.5",
     "inference.layer_choice": "inference.skip_layers=0.17",
+    "inference.healing": "inference.skip_layers=0.17",
+    "inference.exit_layers": "inference.exit_confidence=0.9",
 }
 """What a knob needs beside it to do anything."""
 NOT_TRIED: Mapping[str, str] = {
@@ -106,8 +122,8 @@ def chosen(only: Sequence[str]) -> Iterator[KnobDescription]:
 
 
 def _other_choices(knob: str) -> tuple[str, ...]:
-    """Return the choices of a knob that are not the baseline's; none if it takes no choices."""
+    """Return the choices of a knob but the baseline's and ``auto``; none if it takes no choices."""
     kind, baseline = knob_type(knob), value_of(Options(), knob)
     if kind.kind is bool:
         return ("false",) if baseline else ("true",)
-    return tuple(choice for choice in kind.choices if choice != baseline)
+    return tuple(choice for choice in kind.choices if choice not in {baseline, "auto"})
