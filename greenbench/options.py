@@ -98,7 +98,7 @@ class DataOptions:
 class ArchitectureOptions:
     """The layers that are trained, and the format in which the weights are held."""
 
-    weight_format: Literal["fp32", "int8", "fp8", "auto"] = "fp32"
+    weight_format: Literal["fp32", "bf16", "fp16", "int8", "fp8", "nf4", "auto"] = "fp32"
     """Format of the linear layers during inference; ``auto`` is FP8 if the chip supports it, else
     INT8."""
     quantizer: Literal["auto", "bitsandbytes", "torchao"] = "auto"
@@ -109,6 +109,12 @@ class ArchitectureOptions:
     prune_choice: LayerChoice = "top"
     """Rule that picks those layers (see ``stages.layer_rules``), or the layers themselves, counted
     from 0; then ``prune_layers`` stays 0."""
+    int8_threshold: Annotated[float, Range(least=0)] = 6.0
+    """Size from which bitsandbytes multiplies a column of activations in floating point instead of
+    INT8; 0 multiplies all of them in INT8."""
+    attention: Literal["sdpa", "eager", "flash"] = "sdpa"
+    """Implementation of attention in training and inference: torch's fused one, matrix products one
+    by one, or the package flash_attn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,8 @@ LAYER_KNOBS = (
     ("architecture.prune_layers", "architecture.prune_choice"),
 )
 """How many layers are left out, and which ones."""
+CAST_FORMATS = ("fp32", "bf16", "fp16")
+"""Formats of weights that torch itself holds: no library converts to them."""
 
 
 def micro_batch_problems(lines: Mapping[str, int], values: Values) -> Iterator[tuple[int, str]]:
@@ -39,10 +41,7 @@ def micro_batch_problems(lines: Mapping[str, int], values: Values) -> Iterator[t
 
 def unused_knob_problems(lines: Mapping[str, int], values: Values) -> Iterator[tuple[int, str]]:
     """Yield a problem for each knob that would do nothing, or would override another one."""
-    line = lines.get("architecture.quantizer")
-    if line and "fp32" in values("architecture.weight_format"):
-        unused = "architecture.quantizer does nothing while weight_format is fp32"
-        yield line, f"{unused}; set int8, fp8 or auto there"
+    yield from _weight_problems(lines, values)
     line = lines.get("system.gpu_power_w")
     if line and "system.gpu_power_fraction" in lines:
         conflict = "system.gpu_power_w and gpu_power_fraction set the same limit"
@@ -52,6 +51,28 @@ def unused_knob_problems(lines: Mapping[str, int], values: Values) -> Iterator[t
         problem = _layer_choice_problem(values, fraction, choice) if line else ""
         if line and problem:
             yield line, problem
+
+
+def _weight_problems(lines: Mapping[str, int], values: Values) -> Iterator[tuple[int, str]]:
+    formats = values("architecture.weight_format")
+    line = lines.get("architecture.quantizer")
+    cast = next((name for name in CAST_FORMATS if name in formats), None)
+    if line and cast:
+        unused = f"architecture.quantizer does nothing while weight_format is {cast}"
+        yield line, f"{unused}; set int8, fp8 or auto there"
+    line = lines.get("architecture.int8_threshold")
+    other = next((name for name in formats if name not in {"int8", "auto"}), None)
+    if line and other:
+        unused = f"architecture.int8_threshold does nothing while weight_format is {other}"
+        yield line, f"{unused}; set int8 there"
+    if line and "torchao" in values("architecture.quantizer"):
+        foreign = "architecture.int8_threshold is of bitsandbytes, and quantizer is torchao"
+        yield line, f"{foreign}; remove one of the two"
+    line = lines.get("architecture.attention")
+    if line and "flash" in values("architecture.attention"):
+        for knob in ("training.precision", "inference.precision"):
+            if "fp32" in values(knob):
+                yield line, f"architecture.attention: flash needs bf16 or fp16, set {knob}"
 
 
 def _layer_choice_problem(values: Values, fraction: str, choice: str) -> str:

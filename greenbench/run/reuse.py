@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from greenbench.types import Cell
 
 MACHINE = ("host", "device", "cpu", "kernel", "virtual_machine", "container")
-TRAINED_ARCHITECTURE = ("prune_layers", "prune_choice")
+TRAINED_ARCHITECTURE = ("prune_layers", "prune_choice", "attention")
 """Knobs of the architecture that change what is trained; the others act after training."""
 CARD = ("uuid", "name", "driver", "power_limit_w", "power_default_w")
 

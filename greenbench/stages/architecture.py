@@ -14,19 +14,21 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
 
 from greenbench.errors import UnavailableError, UsageError
+from greenbench.options import ArchitectureOptions
 from greenbench.stages import weights
+from greenbench.stages.conversions import CONVERSIONS
 from greenbench.types import Applied
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Mapping
 
-    from torchao.core.config import AOBaseConfig
+    from torch import nn
 
-    from greenbench.options import ArchitectureOptions
 
+THRESHOLD = ArchitectureOptions().int8_threshold
+LLM_INT8 = ("int8", "bitsandbytes")
 ROUNDED = 0.75
 """Steps that rounding may move a weight: half a one, and what passing through FP16 adds."""
 NO_FP8_PACKAGE = (
@@ -37,20 +39,13 @@ FP8_CAPABILITY = (8, 9)
 """First CUDA compute capability with FP8 matrix units (Ada; Hopper is 9.0)."""
 
 
-def linears(model: nn.Module) -> Iterator[tuple[nn.Module, str, nn.Linear]]:
-    """Yield parent, attribute name and module of every linear layer that may be converted."""
-    for parent in list(model.modules()):
-        for name, child in list(parent.named_children()):
-            if type(child) is nn.Linear and name not in weights.KEPT:
-                yield parent, name, child
-
-
 def check(options: ArchitectureOptions, device: torch.device) -> None:
     """Raise an error if weights cannot be held as ``options`` say.
 
     UnavailableError if ``device`` or the installed packages cannot do it, UsageError if no package
     can.
     """
+    _check_attention(options, device)
     weight_format = resolve(options, device)
     library = quantizer(options, device)
     if weight_format == "fp8" and not has_fp8(device):
@@ -58,6 +53,12 @@ def check(options: ArchitectureOptions, device: torch.device) -> None:
         raise UnavailableError(
             f"architecture.weight_format: fp8 needs a CUDA device of capability {capability} or "
             f"newer, and the cell runs on {device}; int8 or auto would work"
+        )
+    if options.int8_threshold != THRESHOLD and (weight_format, library) != LLM_INT8:
+        held = weight_format if library == "none" else f"{weight_format} by {library}"
+        raise UsageError(
+            f"architecture.int8_threshold: it acts on int8 weights of bitsandbytes alone, found "
+            f"{held}; set weight_format: int8 and quantizer: bitsandbytes, or remove it"
         )
     if library == "none":
         return
@@ -67,11 +68,31 @@ def check(options: ArchitectureOptions, device: torch.device) -> None:
             f"architecture.quantizer: {library} does not convert to {weight_format}; {able} would "
             "work"
         )
+    if weight_format == "fp16" and device.type == "cpu" and not has_fp16():
+        raise UnavailableError(
+            "architecture.weight_format: this CPU does not multiply in fp16, and the cell runs on "
+            "it; bf16, int8 or fp32 would work"
+        )
     if not _installed(library):
         extra = " (extra fp8)" if library == "torchao" else ""
         raise UnavailableError(
             f"architecture.weight_format: {weight_format} needs the package {library}{extra}; "
             f"install it, or set {_alternative(weight_format)}"
+        )
+
+
+def _check_attention(options: ArchitectureOptions, device: torch.device) -> None:
+    if options.attention != "flash":
+        return
+    if device.type != "cuda":
+        raise UnavailableError(
+            f"architecture.attention: flash needs a CUDA device, and the cell runs on {device}; "
+            "sdpa, which is fused too, or eager would work"
+        )
+    if not _installed("flash_attn"):
+        raise UnavailableError(
+            "architecture.attention: flash needs the package flash_attn, which is not installed; "
+            "pip install flash-attn, or set sdpa"
         )
 
 
@@ -88,66 +109,14 @@ def _alternative(weight_format: str) -> str:
     return "weight_format: int8" if weight_format == "fp8" else "weight_format: fp32"
 
 
-def to_int8_bitsandbytes(model: nn.Module, device: torch.device) -> nn.Module:
-    """Hold linear weights as INT8 and multiply in INT8 with bitsandbytes.
-
-    The method is LLM.int8() (Dettmers et al. 2022, arXiv:2208.07339).
-    """
-    import bitsandbytes as bnb
-
-    for parent, name, linear in linears(model):
-        quantised = bnb.nn.Linear8bitLt(
-            linear.in_features,
-            linear.out_features,
-            bias=linear.bias is not None,
-            has_fp16_weights=False,
-            threshold=6.0,
-        )
-        # Only a move away from the CPU makes bitsandbytes quantise, so they go there first.
-        weight = linear.weight.data.cpu()
-        quantised.weight = bnb.nn.Int8Params(weight, requires_grad=False, has_fp16_weights=False)
-        if linear.bias is not None:
-            quantised.bias = linear.bias
-        setattr(parent, name, quantised.to(device))
-    return model
-
-
-def to_int8_torchao(model: nn.Module, _device: torch.device) -> nn.Module:
-    """Hold linear weights as INT8, one scale a row, with torchao.
-
-    They are multiplied in the dtype of their input.
-    """
-    from torchao.quantization import Int8WeightOnlyConfig
-
-    return _torchao(model, Int8WeightOnlyConfig())
-
-
-def to_fp8(model: nn.Module, _device: torch.device) -> nn.Module:
-    """Hold linear weights as FP8 and multiply in FP8 with torchao."""
-    from torchao.quantization import Float8DynamicActivationFloat8WeightConfig
-
-    return _torchao(model, Float8DynamicActivationFloat8WeightConfig())
-
-
-def _torchao(model: nn.Module, config: AOBaseConfig) -> nn.Module:
-    from torchao.quantization import quantize_
-
-    identities = {id(linear) for _, _, linear in linears(model)}
-    quantize_(model, config, filter_fn=lambda module, _: id(module) in identities)
-    return model
+def has_fp16() -> bool:
+    """Whether torch has FP16 kernels for this CPU; without them it multiplies one by one."""
+    return bool(torch.ops.mkldnn._is_mkldnn_fp16_supported())  # noqa: SLF001
 
 
 def has_fp8(device: torch.device) -> bool:
     """Whether ``device`` has FP8 matrix units."""
     return device.type == "cuda" and torch.cuda.get_device_capability(device) >= FP8_CAPABILITY
-
-
-CONVERSIONS: dict[tuple[str, str], Callable[[nn.Module, torch.device], nn.Module]] = {
-    ("int8", "bitsandbytes"): to_int8_bitsandbytes,
-    ("int8", "torchao"): to_int8_torchao,
-    ("fp8", "torchao"): to_fp8,
-}
-"""From format and library to the conversion."""
 
 
 def resolve(options: ArchitectureOptions, device: torch.device) -> str:
@@ -193,7 +162,7 @@ def convert(model: nn.Module, options: ArchitectureOptions, device: torch.device
     conversion = CONVERSIONS[resolve(options, device), quantizer(options, device)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return conversion(model.eval(), device)
+        return conversion(model.eval(), options, device)
 
 
 def proofs(
@@ -202,8 +171,8 @@ def proofs(
     device: torch.device,
     trained: Mapping[str, torch.Tensor],
     before: Mapping[str, tuple[str, str]] = MappingProxyType({}),
-) -> tuple[Applied, Applied]:
-    """Read format and library back from the live weights, as they are after inference.
+) -> tuple[Applied, ...]:
+    """Read format, library and threshold back from the live weights, as they are after inference.
 
     ``trained`` holds rows of the weights at the end of training, by their present names, ``before``
     format and library of each layer's weights at the beginning of inference.
@@ -212,7 +181,8 @@ def proofs(
     formats = "+".join(sorted({weight_format for weight_format, _ in held}))
     libraries = "+".join(sorted({library for _, library in held}))
     format_proof = _format_proof(model, options, device, trained, formats)
-    return format_proof, _library_proof(options, device, libraries)
+    library_proof = _library_proof(options, device, libraries)
+    return format_proof, library_proof, _threshold_proof(model, options, device)
 
 
 def _format_proof(
@@ -254,7 +224,33 @@ def _library_proof(options: ArchitectureOptions, device: torch.device, libraries
         stage="architecture",
         knob="quantizer",
         asked=options.quantizer,
-        got=None if libraries == "none" else libraries,
+        got=None if libraries in {"none", "torch"} else libraries,
         how="package of the live weights' class, before and after inference",
         note=note,
+    )
+
+
+def _threshold_proof(
+    model: nn.Module, options: ArchitectureOptions, device: torch.device
+) -> Applied:
+    """Read the threshold from the layers that have one, and the columns that were above it."""
+    asked = options.int8_threshold
+    found, outliers = weights.thresholds(model)
+    other = sorted(found - {asked})
+    got = asked if found else None
+    if other:
+        got = other[0]
+    note = ""
+    expected = (resolve(options, device), quantizer(options, device)) == LLM_INT8
+    if expected and got != asked:
+        values = ", ".join(map(str, other)) or "none"
+        note = f"requested {asked}, the layers have {values}"
+    return Applied(
+        stage="architecture",
+        knob="int8_threshold",
+        asked=asked,
+        got=got,
+        how="threshold of the live layers of bitsandbytes",
+        note=note,
+        evidence={"columns_above_it": outliers} if found else {},
     )

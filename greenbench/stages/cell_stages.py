@@ -13,6 +13,7 @@ from greenbench.stages import (
     architecture,
     data,
     encoders,
+    inference,
     layers,
     precision,
     pruning,
@@ -103,6 +104,7 @@ class CellStages:
         net, _ = self.ranks.together("load", model, lambda: model.load().to(self.device))
         chosen = self.options.architecture
         self.record.pruned = pruning.prune(net, chosen, self.record.batches, self.ranks)
+        inference.choose_attention(net, chosen.attention, self.ranks)
         self.record.config = copy.deepcopy(getattr(net, "config", None))
         return net
 
@@ -110,9 +112,10 @@ class CellStages:
         """Fine-tune."""
         options = self.options.training
         watch = training_watch.of_knobs(net, self.record.pruned, self.options)
-        with watch:
+        with watch, inference.AttentionProbe(net) as attention:
             log = training.finetune(net, batches, options, self.size, self.ranks)
         watch.report(log)
+        log.attention = attention.evidence
         self.record.log = log
         return net
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from torch.nn.functional import scaled_dot_product_attention
 from torch.overrides import TorchFunctionMode
@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
     from transformers import PreTrainedModel
 
+    from greenbench.stages.ranks.pool import Ranks
     from greenbench.stages.tally import Tally
+
+
+ATTENTION = {"sdpa": "sdpa", "eager": "eager", "flash": "flash_attention_2"}
+"""What transformers calls the values of the knob."""
 
 
 class _FusedAttentionCounter(TorchFunctionMode):
@@ -66,8 +71,65 @@ class AttentionProbe:
     def _finish(self, *_: object) -> None:
         self._context.close()
         self._passed = True
+        self.__exit__()
+
+    def __enter__(self) -> Self:
+        """Do nothing: the hooks are there already."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Remove the hooks; without a pass there is nothing to tell."""
         for hook in self._hooks:
             hook.remove()
+
+
+def choose_attention(net: PreTrainedModel, chosen: str, ranks: Ranks) -> None:
+    """Set another attention than torch's fused one, which is the model's own, in every rank."""
+    if chosen != "sdpa":
+        name = ATTENTION[chosen]
+        ranks.together("attend", name, lambda: net.set_attn_implementation(name))
+
+
+def attention_proof(asked: str, probed: Mapping[str, Mapping[str, object]]) -> Applied:
+    """Prove which attention ran, from the evidence of each stage that had a pass.
+
+    Calls of the fused one are counted, and not believed: only without any the configured name
+    stands for itself.
+    """
+    seen = {}
+    for stage, evidence in probed.items():
+        if evidence.get("fused_attention_calls") is not None:
+            seen[stage] = _attention_of(evidence)
+    got = asked if seen else None
+    other = []
+    for stage, name in seen.items():
+        if name != asked:
+            got = name
+            other.append(f"{name} in {stage}")
+    note = ""
+    if not seen:
+        note = f"requested {asked}, and no pass was seen"
+    elif other:
+        note = f"requested {asked}, seen {' and '.join(other)}"
+    return Applied(
+        stage="architecture",
+        knob="attention",
+        asked=asked,
+        got=got,
+        how="calls of torch's fused attention in the first pass of a stage, else the model's name",
+        note=note,
+        evidence=dict(probed),
+    )
+
+
+def _attention_of(evidence: Mapping[str, object]) -> str:
+    if evidence["fused_attention_calls"]:
+        return "sdpa"
+    configured = evidence["attention"]
+    for name, theirs in ATTENTION.items():
+        if theirs == configured and name != "sdpa":
+            return name
+    return f"unfused {configured}"
 
 
 def precision_proof(asked: str, seen: Tally[str], evidence: Mapping[str, object]) -> Applied:

@@ -116,7 +116,8 @@ class RoundRecord:
         which_layers = layers.proofs(depth, options.inference)
         seen, evidence = self.probe.precision.seen, self.probe.attention.evidence
         computed = inference.precision_proof(options.inference.precision, seen, evidence)
-        return (*formats, *self._pruning_proofs(depth), *which_layers, computed)
+        pruned = self._pruning_proofs(depth)
+        return (*formats, self._attention_proof(), *pruned, *which_layers, computed)
 
     def _pruning_proofs(self, depth: Depth) -> tuple[Applied, ...]:
         if self.pruned is None:
@@ -124,6 +125,14 @@ class RoundRecord:
         if self.log is not None:
             self.pruned.trained = self.log.layers_ran
         return pruning.proofs(self.pruned, self.options.architecture, depth)
+
+    def _attention_proof(self) -> Applied:
+        probed = {}
+        if self.log is not None:
+            probed["training"] = self.log.attention
+        if self.probe is not None:
+            probed["inference"] = self.probe.attention.evidence
+        return inference.attention_proof(self.options.architecture.attention, probed)
 
     def warnings(self) -> tuple[str, ...]:
         """Return what a reader should know of device, options and round, each sentence once."""

@@ -83,6 +83,8 @@ class TrainingLog:
     """Class of the optimizer, in lower case, with its kernel and the format of its states."""
     state_bytes: dict[str, int] = field(default_factory=dict)
     """Bytes of its states by dtype."""
+    attention: dict[str, object] = field(default_factory=dict)
+    """The attention of the first pass: its name, and calls of the fused one."""
     rows: dict[str, torch.Tensor] = field(default_factory=dict)
     """Some rows of each trained matrix by name, as training left them."""
     others: tuple[RankReport, ...] = ()

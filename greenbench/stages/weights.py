@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from torch import nn
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bitsandbytes.nn import Linear8bitLt
+    from bitsandbytes.nn import Linear4bit, Linear8bitLt
 
 KEPT = ("classifier", "lm_head", "score")
 """Modules whose weights stay in FP32, by the last part of their name."""
@@ -21,7 +22,13 @@ NAMES = {
     torch.int8: "int8",
     torch.float8_e4m3fn: "fp8",
     torch.bfloat16: "bf16",
+    torch.float16: "fp16",
+    torch.uint8: "nf4",
 }
+DIGITS = {"fp8": 3, "bf16": 7, "fp16": 10}
+"""Binary digits behind the point of each floating-point format: a step is so small a part."""
+SHARES = {"int8": 1 / 127, "nf4": 0.3038}
+"""Widest step of the other formats, as a share of the row's largest weight."""
 TINY = 1e-12
 """Keeps the step of a row of zeros from being zero."""
 
@@ -74,15 +81,15 @@ def format_of(module: nn.Linear) -> str:
 
 
 def library_of(module: nn.Linear) -> str:
-    """Return the library that holds the weights, or ``none``.
+    """Return the library that holds the weights, or ``none`` for those of FP32.
 
-    The modules are of a class of bitsandbytes, the tensors of one of torchao.
+    The modules are of a class of bitsandbytes, the tensors of one of torchao; all else is torch.
     """
     for kind in (type(module), type(module.weight)):
         package = kind.__module__.partition(".")[0]
         if package in {"bitsandbytes", "torchao"}:
             return package
-    return "none"
+    return "none" if format_of(module) == "fp32" else "torch"
 
 
 def held(model: nn.Module) -> dict[str, tuple[str, str]]:
@@ -96,11 +103,40 @@ def values(module: nn.Linear) -> torch.Tensor:
     if library == "torchao":
         return torch.as_tensor(module.weight.dequantize())
     weight = module.weight.detach()
+    if library == "bitsandbytes" and format_of(module) == "nf4":
+        return _values_of_nf4(module)
     if library == "bitsandbytes":
         # Rows of -127 to 127 with a scale each.
         scales = _row_scales(module).float()
         return weight.float() * scales[:, None] / 127
     return weight
+
+
+def _values_of_nf4(module: Linear4bit) -> torch.Tensor:
+    """Return what 4-bit weights stand for; a pass on a CPU has put them into another order."""
+    from bitsandbytes import functional
+
+    packed, state = module.weight.data, copy.copy(module.weight.quant_state)
+    if getattr(state, "packing_format_for_cpu", False):
+        packed, state = functional._convert_weight_packed_for_cpu_inverse(packed, state)  # noqa: SLF001
+        state.absmax = state.absmax.T.float().reshape(-1)  # the inverse forgets them
+    return torch.as_tensor(functional.dequantize_4bit(packed, state))
+
+
+def thresholds(model: nn.Module) -> tuple[set[float], int]:
+    """Return the thresholds of the live layers of LLM.int8(), and how many columns were above.
+
+    The columns are those of the latest pass, of all layers together.
+    """
+    found: set[float] = set()
+    outliers = 0
+    for module in convertible(model).values():
+        state = getattr(module, "state", None)
+        if library_of(module) == "bitsandbytes" and state is not None:
+            found.add(float(state.threshold))
+            columns = getattr(state, "idx", None)
+            outliers += 0 if columns is None else len(columns)
+    return found, outliers
 
 
 def _row_scales(module: Linear8bitLt) -> torch.Tensor:
@@ -116,8 +152,9 @@ def deviation(model: nn.Module, trained: Mapping[str, torch.Tensor]) -> float | 
     """Return the largest distance of a converted weight from its trained value, in steps.
 
     ``trained`` holds rows of trained matrices by name. Rounding moves a weight by half a step. A
-    step of INT8 is a 127th of the row's largest weight, one of FP8 (e4m3) an eighth of the weight
-    itself; FP32 has none: any other weight is infinitely far. None if nothing was trained.
+    step of INT8 is a 127th of the row's largest weight, one of NF4 0.3 of it, its widest; one of
+    FP8 (e4m3), BF16 and FP16 a part of the weight itself; FP32 has none: any other weight is
+    infinitely far. None if nothing was trained.
     """
     distances = []
     for name, module in convertible(model).items():
@@ -135,11 +172,11 @@ def steps_apart(rows: torch.Tensor, module: nn.Linear) -> float:
     distance = (weights - rows).abs()
     largest = rows.abs().amax(dim=1, keepdim=True)
     held = format_of(module)
-    if held == "int8":
-        step = (largest / 127).clamp_min(TINY)
+    if held in SHARES:
+        step = (largest * SHARES[held]).clamp_min(TINY)
         return float((distance / step).max())
-    if held == "fp8":
-        step = (rows.abs() / 8).clamp_min(TINY)
+    if held in DIGITS:
+        step = (rows.abs() / 2 ** DIGITS[held]).clamp_min(TINY)
         # Weights far below the row's largest are subnormal in FP8 and have other steps.
         normal = rows.abs() > largest / 64
         return float((distance / step)[normal].max())

@@ -194,6 +194,16 @@ ONE_PROBLEM = {
         1,
         "does nothing while weight_format is fp32",
     ),
+    "a threshold without INT8": (
+        "architecture: {weight_format: [int8, nf4], int8_threshold: 0}\n",
+        1,
+        "int8_threshold does nothing while weight_format is nf4; set int8 there",
+    ),
+    "flash attention in FP32": (
+        "architecture: {attention: flash}\ntraining: {precision: bf16}\n",
+        1,
+        "flash needs bf16 or fp16, set inference.precision",
+    ),
     "a rule of a fraction swept from 0": (
         "inference:\n  skip_layers: [0.0, 0.5]\n  layer_choice: top\n",
         3,
@@ -376,6 +386,8 @@ VALUES = {
     "architecture.quantizer": st.sampled_from(["bitsandbytes", "torchao"]),
     "architecture.prune_layers": st.floats(0, 1, exclude_min=True, exclude_max=True),
     "architecture.prune_choice": st.sampled_from(["deepest", "bottom", "influence"]),
+    "architecture.int8_threshold": st.floats(0, 5),
+    "architecture.attention": st.just("eager"),
     "training.finetune": st.just(value=False),
     "training.optimizer": st.sampled_from(["sgd", "adamw_fused", "adamw_8bit"]),
     "training.precision": st.sampled_from(["bf16", "fp16", "auto"]),
@@ -399,6 +411,7 @@ VALUES = {
 }
 BESIDE = {
     "architecture.quantizer": "architecture.weight_format",
+    "architecture.int8_threshold": "architecture.weight_format",
     "inference.layer_choice": "inference.skip_layers",
     "architecture.prune_choice": "architecture.prune_layers",
 }
@@ -421,6 +434,9 @@ def test_what_is_written_is_what_differs(
         chosen.pop("system.gpu_power_w", None)
     if "system.numa_node" in chosen:
         chosen.pop("system.cpu_affinity", None)
+    foreign = {chosen.get("architecture.weight_format"), chosen.get("architecture.quantizer")}
+    if foreign & {"fp8", "torchao"}:
+        chosen.pop("architecture.int8_threshold", None)
     tree: dict[str, dict[str, object]] = {}
     for knob, value in chosen.items():
         stage, name = knob.split(".")

@@ -108,6 +108,7 @@ ANOTHER: dict[str, Callable[[Made], None]] = {
     "accumulation": with_options(training=TrainingOptions(accumulation_steps=2)),
     "pruned layers": with_options(architecture=ArchitectureOptions(prune_layers=0.5)),
     "choice of pruned layers": with_options(architecture=ArchitectureOptions(prune_choice="1")),
+    "attention": with_options(architecture=ArchitectureOptions(attention="eager")),
     "power cap": with_options(system=SystemOptions(gpu_power_fraction=0.7)),
     "threads": with_options(system=SystemOptions(cpu_threads=2)),
     "no control": lambda made: setattr(made.settings, "control", "off"),

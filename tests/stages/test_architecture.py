@@ -149,7 +149,7 @@ def test_conversion_is_proved_by_the_live_weights(
     No weight is further from the trained one than rounding moves it.
     """
     converted = architecture.convert(trained, options, CPU)
-    held, by = architecture.proofs(converted, options, CPU, baseline[1].rows)
+    held, by, _ = architecture.proofs(converted, options, CPU, baseline[1].rows)
     assert (held.asked, held.got, held.holds) == (options.weight_format, "int8", True)
     assert (by.asked, by.got, by.holds) == (options.quantizer, library, True)
     assert held.evidence["bytes"] == weights.held_formats(converted)
@@ -159,7 +159,7 @@ def test_conversion_is_proved_by_the_live_weights(
 
 def test_baseline_is_proved_to_be_fp32(baseline: tuple[nn.Module, TrainingLog]) -> None:
     """Nothing converts the baseline: its weights are the trained ones to the bit."""
-    held, by = architecture.proofs(baseline[0], FP32, CPU, baseline[1].rows)
+    held, by, _ = architecture.proofs(baseline[0], FP32, CPU, baseline[1].rows)
     assert (held.got, held.holds, by.got, by.holds) == ("fp32", True, None, True)
     assert held.evidence["steps_from_trained"] == 0
 
@@ -192,6 +192,74 @@ def test_converting_other_weights_than_the_trained_ones_is_reported(
     assert proof(net, options, baseline[1].rows).note.startswith(
         "the converted weights are not the trained ones: one is "
     )
+
+
+@pytest.mark.parametrize("held", ["bf16", "fp16", "nf4"])
+def test_smaller_formats_are_proved_by_the_live_weights(
+    held: str, trained: nn.Module, baseline: tuple[nn.Module, TrainingLog], batches: Batches
+) -> None:
+    """Weights of bf16, fp16 and nf4 take fewer bytes and stay within a step of the trained ones.
+
+    Probabilities move, and none by much; a head stays in FP32.
+    """
+    options = ArchitectureOptions(weight_format=held)
+    whole = torch.tensor(classify(baseline[0], batches))
+    before = weights.held_formats(trained)["model.layers.*.mlp.Wi"]["fp32"]
+    converted = architecture.convert(trained, options, CPU)
+    moved = (whole - torch.tensor(classify(converted, batches))).abs()
+    assert 0 < float(moved.max()) < (0.3 if held == "nf4" else 0.05)
+    proved, by, _ = architecture.proofs(converted, options, CPU, baseline[1].rows)
+    assert (proved.got, proved.holds, by.holds) == (held, True, True)
+    assert by.got == ("bitsandbytes" if held == "nf4" else None)
+    bits = {"bf16": 16, "fp16": 16, "nf4": 4}[held]
+    assert proved.evidence["bytes"]["model.layers.*.mlp.Wi"] == {held: before * bits // 32}
+    assert type(converted.classifier) is nn.Linear
+    with torch.no_grad():
+        for linear in weights.convertible(trained).values():
+            linear.weight.data.copy_(linear.weight.data.flip(0))
+    assert not proof(converted, options, baseline[1].rows).holds
+
+
+def test_matrices_that_nf4_cannot_divide_are_refused() -> None:
+    """The sentence names the layer, its sides and what would work."""
+    model = nn.Sequential(OrderedDict(odd=nn.Linear(48, 64)))
+    with pytest.raises(UnavailableError, match="multiples of 32, and odd has 64 x 48; int8 or"):
+        architecture.convert(model, ArchitectureOptions(weight_format="nf4"), CPU)
+
+
+def test_threshold_is_read_from_the_live_layers(trained: nn.Module, batches: Batches) -> None:
+    """A lower threshold sends more columns to floating point, and 0 none at all."""
+    columns = []
+    for threshold in (0.0, 6.0, 1.0):
+        options = ArchitectureOptions(weight_format="int8", int8_threshold=threshold)
+        converted = architecture.convert(copy.deepcopy(trained), options, CPU)
+        classify(converted, batches)
+        found = architecture.proofs(converted, options, CPU, {})[2]
+        assert (found.got, found.holds) == (threshold, True)
+        columns.append(found.evidence["columns_above_it"])
+    assert columns[0] == 0
+    assert columns[1] < columns[2]
+    converted.base_model.layers[2].attn.Wo.state.threshold = 3.0
+    assert "3.0" in architecture.proofs(converted, options, CPU, {})[2].note
+
+
+@pytest.mark.parametrize(("held", "library"), [("int8", "torchao"), ("fp32", "auto")])
+def test_a_threshold_for_others_than_bitsandbytes_is_refused(held: str, library: str) -> None:
+    """The sentence names what was found and what would work."""
+    options = ArchitectureOptions(weight_format=held, quantizer=library, int8_threshold=0.0)
+    with pytest.raises(UsageError, match=f"int8_threshold: .* found {held}.*; set weight_format"):
+        architecture.check(options, CPU)
+
+
+def test_what_a_cpu_lacks_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """FlashAttention is for GPUs, and FP16 for CPUs with kernels of it."""
+    with pytest.raises(UnavailableError, match=r"attention: flash needs a CUDA device, .* sdpa"):
+        architecture.check(ArchitectureOptions(attention="flash"), CPU)
+    with pytest.raises(UnavailableError, match=r"flash needs the package flash_attn, .* set sdpa"):
+        architecture.check(ArchitectureOptions(attention="flash"), torch.device("cuda"))
+    monkeypatch.setattr(architecture, "has_fp16", lambda: False)
+    with pytest.raises(UnavailableError, match=r"does not multiply in fp16, .* bf16, int8 or fp32"):
+        architecture.check(ArchitectureOptions(weight_format="fp16"), CPU)
 
 
 def test_fp8_is_compared_with_its_own_steps() -> None:
@@ -267,10 +335,10 @@ def test_conversion_that_does_nothing_is_reported(
     trained: nn.Module, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the weights stay FP32 although INT8 was asked for, neither proof holds."""
-    monkeypatch.setitem(
-        architecture.CONVERSIONS, ("int8", "bitsandbytes"), lambda model, _device: model
-    )
-    held, by = architecture.proofs(architecture.convert(trained, INT8, CPU), INT8, CPU, {})
+    monkeypatch.setitem(architecture.CONVERSIONS, ("int8", "bitsandbytes"), lambda model, *_: model)
+    net = architecture.convert(trained, INT8, CPU)
+    held, by, threshold = architecture.proofs(net, INT8, CPU, {})
+    assert not threshold.holds
     assert (held.got, held.note) == ("fp32", "the linear layers' weights are held as fp32")
     assert (by.got, by.note) == (None, "requested bitsandbytes, the weights are held by none")
 

@@ -13,6 +13,7 @@ import pytest
 import torch
 from stages import small_decoders
 from stages.small_runs import SHORT, functions, run_stages
+from transformers import ModernBertForSequenceClassification
 
 from greenbench.machine.control import requests
 from greenbench.options import (
@@ -121,10 +122,15 @@ def no_other_optimizer(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(optimizers, "build", lambda model, _name, size: build(model, "adamw", size))
 
 
+def no_attention(patch: pytest.MonkeyPatch) -> None:
+    """Keep the model's own attention, whatever is asked."""
+    patch.setattr(ModernBertForSequenceClassification, "set_attn_implementation", lambda *_: None)
+
+
 def no_conversion(patch: pytest.MonkeyPatch) -> None:
     """Weights stay as they are."""
     for key in architecture.CONVERSIONS:
-        patch.setitem(architecture.CONVERSIONS, key, lambda model, _device: model)
+        patch.setitem(architecture.CONVERSIONS, key, lambda model, *_: model)
 
 
 def no_checkpointing(patch: pytest.MonkeyPatch) -> None:
@@ -159,6 +165,14 @@ SABOTAGE: dict[str, tuple[Options, Callable[[pytest.MonkeyPatch], None]]] = {
     "architecture.prune_choice": (
         Options(architecture=ArchitectureOptions(prune_choice="1,3")),
         lambda patch: patch.setattr(layers, "leave_out", lambda _model, _gone: None),
+    ),
+    "architecture.int8_threshold": (
+        Options(architecture=ArchitectureOptions(weight_format="int8", int8_threshold=0.0)),
+        no_conversion,
+    ),
+    "architecture.attention": (
+        Options(architecture=ArchitectureOptions(attention="eager")),
+        no_attention,
     ),
     "training.finetune": (
         Options(training=TrainingOptions(finetune=False)),
@@ -574,7 +588,7 @@ def test_every_knob_is_read_by_a_stage(options: Options) -> None:
     )
     missed: list[set[str]] = []
     run(recorders, before_proofs=lambda: missed.append(every - read))
-    needless = {"system.processes"}
+    needless = {"system.processes", "architecture.int8_threshold"}  # the latter for LLM.int8()
     if options.architecture.weight_format == "fp32":
         needless.add("architecture.quantizer")
     assert missed[0] <= needless

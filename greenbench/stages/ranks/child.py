@@ -17,7 +17,7 @@ import signal
 import sys
 import time
 from multiprocessing.connection import Connection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from greenbench.machine.memory import peak_memory_bytes, reset_peak_memory
 from greenbench.stages.ranks.messages import DONE, FAILED, LOST, send
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from torch import nn
+    from transformers import PreTrainedModel
 
     from greenbench.data.models.checkpoints import Checkpoint
     from greenbench.stages.ranks.rank import Rank
@@ -78,6 +79,10 @@ class OtherRank:
         from greenbench.stages import layers
 
         layers.leave_out(self._net, gone)
+
+    def attend(self, name: str) -> None:
+        """Set the loaded model's attention."""
+        cast("PreTrainedModel", self._net).set_attn_implementation(name)
 
     def train(self, job: TrainingJob) -> RankReport:
         """Train its part, and say what that was."""
