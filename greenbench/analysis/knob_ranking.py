@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from greenbench.analysis.analyse import primary_score
+from greenbench.analysis.break_even import break_even
 from greenbench.analysis.choice import choose, totals
 from greenbench.analysis.evidence import Exclusion, evidence
 from greenbench.analysis.fits import fit_score, fit_stages
@@ -16,10 +17,11 @@ from greenbench.experiment.knob_trials import knob_trial
 from greenbench.results.reading import source_label
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
 
+    from greenbench.analysis.break_even import BreakEven
     from greenbench.analysis.choice import Candidate, Choice
     from greenbench.analysis.evidence import KnobSet, TaskEvidence
     from greenbench.analysis.fits import StageFit
@@ -50,6 +52,8 @@ class RankedKnob:
     verdict: str
     against: str
     """Why it is not worth turning on; empty if it is."""
+    crossover: BreakEven | None = None
+    """The number of inferences from which, or up to which, it takes less; None if none is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +89,11 @@ def rank(task: str, sessions: Sequence[AnalysedSession], keep: float | None = No
         if isinstance(fitted, str):
             return KnobRanking(task=task, refusal=fitted, left_out=known.left_out)
     chosen = choose(energy, scores, keep)  # type: ignore[arg-type]  # no sentences any more
-    knobs = _ranked(known, chosen)
+    crossovers = {}
+    for point in break_even(energy, known):  # type: ignore[arg-type]
+        if point.high is not None:
+            crossovers[point.cell] = point
+    knobs = _ranked(known, chosen, crossovers)
     return KnobRanking(
         task=task,
         score=chosen.score,
@@ -98,7 +106,9 @@ def rank(task: str, sessions: Sequence[AnalysedSession], keep: float | None = No
     )
 
 
-def _ranked(known: TaskEvidence, choice: Choice) -> tuple[RankedKnob, ...]:
+def _ranked(
+    known: TaskEvidence, choice: Choice, crossovers: Mapping[str, BreakEven]
+) -> tuple[RankedKnob, ...]:
     times = _times(known)
     knobs = []
     for candidate in choice.candidates:
@@ -115,6 +125,7 @@ def _ranked(known: TaskEvidence, choice: Choice) -> tuple[RankedKnob, ...]:
                 blocks=len(cell.rounds),
                 verdict=_verdict(candidate),
                 against=candidate.excluded,
+                crossover=crossovers.get(cell.id),
             )
         )
     return tuple(sorted(knobs, key=_order))

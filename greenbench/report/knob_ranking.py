@@ -44,7 +44,7 @@ def show(
             of_verdict = [knob for knob in ranking.knobs if knob.verdict == verdict]
             if of_verdict:
                 _show_table(console, ranking, of_verdict, verdict)
-        print_lines(console, _left_out(ranking), bullet="- ")
+        print_lines(console, [*_crossovers(ranking), *_left_out(ranking)], bullet="- ")
         command = to_paste(ranking, name)
         if command:
             console.print()
@@ -128,6 +128,19 @@ def _name(knob: RankedKnob, ranking: KnobRanking) -> str:
         short = name.rpartition(".")[2]
         words.append(f"{name if stages[short] > 1 else short} {value}")
     return ", ".join(words)
+
+
+def _crossovers(ranking: KnobRanking) -> list[str]:
+    """Return from or up to how many inferences a knob takes less than V0, with its own interval."""
+    lines = []
+    for knob in ranking.knobs:
+        point = knob.crossover
+        if point is not None and point.high is not None:
+            way = "from {} inferences on" if point.pays == "after" else "up to {} inferences"
+            when = way.format(f"{point.inferences:,.0f}")
+            bounds = f"95 %, of it alone: {point.low:,.0f} to {point.high:,.0f}"
+            lines.append(f"{_name(knob, ranking)} takes less than V0 {when} ({bounds})")
+    return lines
 
 
 def _left_out(ranking: KnobRanking) -> list[str]:

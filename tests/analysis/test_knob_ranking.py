@@ -55,6 +55,22 @@ def test_knobs_are_ranked_by_what_is_shown(ranking: KnobRanking) -> None:
     assert [one.cell for one in ranking.left_out] == ["T2-K0_idle"]
 
 
+def test_a_dearer_preparation_pays_from_some_inferences_on(tmp_path: Path) -> None:
+    """The crossover is stated where it has an end, and no other knob has one."""
+    means = {
+        "V0_baseline": ((), made.BASE),
+        "K0_data": (("data",), (8.0, 6.0, 60.0, 10.0)),
+        "K0_training": (("training",), (8.0, 2.0, 36.0, 30.0)),
+    }
+    cells = made.session(means, noise=0.01, right=dict.fromkeys(means, 90))
+    ranking = rank("T2", read_sessions([made.write(tmp_path / "results", cells)]))
+    points = {knob.cell: knob.crossover for knob in ranking.knobs}
+    assert points["T2-K0_training"] is None
+    point = points["T2-K0_data"]
+    assert point is not None
+    assert point.low < 20 < (point.high or 0)
+
+
 def test_the_variant_to_paste_sets_all_that_pay(ranking: KnobRanking) -> None:
     """What loses the score, costs or is not shown to save is not in it."""
     assert report.to_paste(ranking, "V9_found") == (
