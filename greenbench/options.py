@@ -136,6 +136,11 @@ class TrainingOptions:
     """Whether the backward pass computes the layers again, which spares memory and costs time."""
     frozen_layers: Annotated[float, Range(least=0, most=1)] = 0.0
     """Fraction of the layers, from below and with the embeddings, that keeps its weights."""
+    target_score: Fraction | None = None
+    """Score on validation examples at which training ends (``stages.early_stopping``); None trains
+    for as long as the profile says."""
+    score_every: Count = 10
+    """Optimizer steps from one reading of that score to the next."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

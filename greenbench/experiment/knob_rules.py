@@ -42,6 +42,10 @@ def micro_batch_problems(lines: Mapping[str, int], values: Values) -> Iterator[t
 def unused_knob_problems(lines: Mapping[str, int], values: Values) -> Iterator[tuple[int, str]]:
     """Yield a problem for each knob that would do nothing, or would override another one."""
     yield from _weight_problems(lines, values)
+    line = lines.get("training.score_every")
+    if line and None in values("training.target_score"):
+        unused = "training.score_every does nothing without target_score"
+        yield line, f"{unused}; set the score at which training ends there"
     line = lines.get("system.gpu_power_w")
     if line and "system.gpu_power_fraction" in lines:
         conflict = "system.gpu_power_w and gpu_power_fraction set the same limit"

@@ -7,11 +7,13 @@ before. A record collects what is read back from the live objects.
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from greenbench.stages import (
     architecture,
     data,
+    early_stopping,
     encoders,
     inference,
     layers,
@@ -93,6 +95,8 @@ class CellStages:
             seed=seed,
             calibration=calibration,
         )
+        scored = early_stopping.examples(self.options.training, valid)
+        batches = replace(batches, validation=scored)
         self.record.batches = batches
         return batches
 

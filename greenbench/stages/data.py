@@ -82,6 +82,8 @@ class Batches:
     objective: Objective
     calibration: Sequence[TaskExample] = ()
     """Validation examples for a rule that picks layers by them, not tokenised yet."""
+    validation: Sequence[TaskExample] = ()
+    """Validation examples that training is scored on, likewise."""
     batch_size: int
     tokens_train: int
     tokens_test: int

@@ -89,6 +89,17 @@ def of_training(
     return total
 
 
+def of_reading(
+    model: nn.Module, config: PreTrainedConfig, shapes: Iterable[tuple[int, int]]
+) -> int:
+    """Return the operations of forward passes that score every token, as in training."""
+    kind = _ModelKind(type(model), config)
+    total = 0
+    for (rows, tokens), times in Counter(shapes).items():
+        total += times * _pass(kind, "reading", rows, tokens)
+    return total
+
+
 def of_inference(
     model: nn.Module, config: PreTrainedConfig, batches: Iterable[AnsweredBatch]
 ) -> int:
@@ -204,7 +215,7 @@ def _count(skeleton: PreTrainedModel, use: str, rows: int, tokens: int) -> int:
         if use == "training":
             labels = ids if generates else ids[:, 0]
             skeleton(input_ids=ids, labels=labels).loss.backward()
-        elif generates:
+        elif generates and use == "inference":
             # generate() computes the scores of the vocabulary for the last token alone.
             skeleton(input_ids=ids, logits_to_keep=1)
         else:

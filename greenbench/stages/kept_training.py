@@ -15,6 +15,7 @@ import torch
 from greenbench.errors import UnavailableError
 from greenbench.machine import variables
 from greenbench.machine.memory import peak_memory_bytes
+from greenbench.stages.early_stopping import ScoreLog
 from greenbench.stages.tally import Tally
 from greenbench.stages.training import sample_rows
 from greenbench.stages.training_log import TrainingLog
@@ -205,6 +206,8 @@ def _written(log: TrainingLog) -> dict[str, Any]:
             written[field.name] = {name: float(norm) for name, norm in value.items()}
         elif field.name in NUMBERS:
             written[field.name] = list(map(float, value))
+        elif field.name == "scored":
+            written[field.name] = asdict(value)
         elif field.name not in REMADE:
             written[field.name] = value
     return written
@@ -222,4 +225,6 @@ def _read(written: Mapping[str, Any]) -> TrainingLog:
     values["shapes"] = list(map(tuple, values["shapes"]))
     values["before_step"] = tuple(values["before_step"])
     values["dtypes"] = tuple(values["dtypes"])
+    values["scored"] = ScoreLog(**values["scored"])
+    values["scored"].shapes = list(map(tuple, values["scored"].shapes))
     return TrainingLog(**values)

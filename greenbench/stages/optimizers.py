@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from greenbench.types import TaskSize
 
 EIGHT_BIT = "adamw_8bit"
-EIGHT_BIT_DEVICES = ("cuda",)
+EIGHT_BIT_DEVICES = ("cuda", "cpu")
 """Where bitsandbytes has kernels for 8-bit states (Dettmers et al. 2022, arXiv:2110.02861)."""
 
 
@@ -26,8 +26,8 @@ def check(name: str, device: torch.device) -> None:
         return
     if device.type not in EIGHT_BIT_DEVICES:
         raise UnavailableError(
-            f"training.optimizer: {EIGHT_BIT} needs a CUDA device, for which bitsandbytes has "
-            f"kernels, and the cell runs on {device}; adamw_fused or adamw would work"
+            f"training.optimizer: {EIGHT_BIT} needs a CPU or a CUDA device, for which "
+            f"bitsandbytes has kernels, and the cell runs on {device}; adamw would work"
         )
     if find_spec("bitsandbytes") is None:
         raise UnavailableError(

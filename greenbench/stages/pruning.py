@@ -111,34 +111,40 @@ def proofs(
     """
     loaded = model.loaded
     influence = loaded.influence or (0.0,) * loaded.total
-    expected = request(options).layers(loaded.kinds, lambda: influence)
+    asked = request(options)
+    expected = asked.layers(loaded.kinds, lambda: influence)
     note = _difference(model, expected, depth)
-    choice_proof = _choice_proof(model, options.prune_choice, note)
-    if options.prune_layers and not expected:
-        rounded = f"{options.prune_layers} of {loaded.total} layers rounds to none"
+    choice_proof = _choice_proof(model, asked.choice, note)
+    if asked.fraction and not expected:
+        rounded = f"{asked.fraction} of {loaded.total} layers rounds to none"
         note = f"{rounded}: nothing was taken out"
-    passes = f"{model.trained.total} of training and {depth.passes.total} of inference"
+    trained, answered = model.trained.total, depth.passes.total
+    share = len(model.absent) / loaded.total
+    kept = layers.without(model.absent, loaded.total)
     fraction_proof = Applied(
         stage="architecture",
         knob="prune_layers",
-        asked=options.prune_layers,
-        got=round(len(model.absent) / loaded.total, 3),
-        how=f"hooks on the loaded model's layers in passes: {passes}",
+        asked=asked.fraction,
+        got=round(share, 3),
+        how=f"hooks on the loaded layers: {trained} passes of training, {answered} of inference",
         note=note,
-        evidence={"layers": loaded.total, "kept": layers.without(model.absent, loaded.total)},
+        evidence={"layers": loaded.total, "kept": kept},
     )
     return fraction_proof, choice_proof
 
 
 def _choice_proof(model: PrunedModel, asked: str, note: str) -> Applied:
+    got = None
     evidence = {}
+    if model.absent:
+        got = layers.listed(model.absent)
     if model.loaded.influence:
         evidence["block_influence"] = list(model.loaded.influence)
     return Applied(
         stage="architecture",
         knob="prune_choice",
         asked=asked,
-        got=layers.listed(model.absent) if model.absent else None,
+        got=got,
         how="numbers of the loaded model's layers that ran in no pass, counted from 0",
         note=note,
         evidence=evidence,
@@ -147,19 +153,21 @@ def _choice_proof(model: PrunedModel, asked: str, note: str) -> Applied:
 
 def _difference(model: PrunedModel, expected: tuple[int, ...], depth: Depth) -> str:
     """Say in which passes other layers ran than were to stay; empty if in none."""
-    found = []
+    differences = []
     for bits in model.trained.counts:
         missing = model.loaded.missing_of(bits)
         if missing != expected:
-            where = f"in training{model.trained.share(bits)}"
-            found.append(f"layers taken out {where}: {layers.listed(missing)}")
-    back = sorted(model.answered(depth) & set(expected))
+            share = model.trained.share(bits)
+            differences.append(f"layers taken out in training{share}: {layers.listed(missing)}")
+    back = model.answered(depth) & set(expected)
     if back:
-        found.append(f"layers that ran at inference nevertheless: {layers.listed(back)}")
-    if not found and model.absent != expected:
-        found.append(f"layers taken out: {layers.listed(model.absent)}")
-    if found:
-        return f"{'; '.join(found)}; requested: {layers.listed(expected)}"
+        listed = layers.listed(sorted(back))
+        differences.append(f"layers that ran at inference nevertheless: {listed}")
+    if not differences and model.absent != expected:
+        differences.append(f"layers taken out: {layers.listed(model.absent)}")
+    if differences:
+        text = "; ".join(differences)
+        return f"{text}; requested: {layers.listed(expected)}"
     if len(set(model.loaded.influence)) == 1:
         return "block influence is the same for all layers: it picked none"
     return ""

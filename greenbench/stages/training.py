@@ -8,13 +8,13 @@ to 0. The profile sets the length of the training.
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
 
 from greenbench.errors import UsageError
-from greenbench.stages import freezing, optimizers, precision
+from greenbench.stages import early_stopping, freezing, optimizers, precision
 from greenbench.stages.ranks import merging
 from greenbench.stages.ranks.report import TrainingJob
 from greenbench.stages.training_log import TrainingLog
@@ -59,7 +59,10 @@ def finetune(
     """
     rank = ranks.rank
     job = TrainingJob(batches.train, batches.objective, options, size, rank.own_threads)
-    log, others = ranks.together("train", job, lambda: train(model, job, rank))
+    own = job
+    if options.target_score is not None:
+        own = replace(job, scorer=early_stopping.ValidationScorer(options, batches))
+    log, others = ranks.together("train", job, lambda: train(model, own, rank))
     merging.add(log, others, rank.devices, job)
     return log
 
@@ -87,9 +90,7 @@ def _train(model: nn.Module, job: TrainingJob, rank: Rank) -> TrainingLog:
     probe = precision.PrecisionProbe(model)
     trainer = _Trainer(accelerator, prepared, tuned, schedule, job.objective, log, rank)
     with probe:
-        for _ in range(size.epochs):
-            for step in _grouped(loader, options.accumulation_steps):
-                trainer.take_step(step)
+        _take_steps(trainer, loader, job)
     # Else autocast would stay on at inference: a knob of one stage would act in another.
     accelerator.unwrap_model(prepared, keep_fp32_wrapper=False)
     accelerator.free_memory()
@@ -97,8 +98,23 @@ def _train(model: nn.Module, job: TrainingJob, rank: Rank) -> TrainingLog:
     log.optimizer = optimizers.name_of(optimizer)
     log.state_bytes = optimizers.state_bytes(optimizer)
     log.precisions = probe.seen
+    if job.scorer is not None:
+        log.scored = job.scorer.log
     _finish(model, log)
     return log
+
+
+def _take_steps(trainer: _Trainer, loader: Iterable[ModelInputs], job: TrainingJob) -> None:
+    """Take the steps of all epochs, or those until a score is reached."""
+    options = job.options
+    # DistributedDataParallel would wait for ranks that do not score.
+    model = getattr(trainer.model, "module", trainer.model)
+    for _ in range(job.size.epochs):
+        for step in _grouped(loader, options.accumulation_steps):
+            trainer.take_step(step)
+            done = trainer.log.attempts
+            if early_stopping.ends(job.scorer, options, model, done, trainer.rank):
+                return
 
 
 def _begun(model: PreTrainedModel, options: TrainingOptions, device: torch.device) -> TrainingLog:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING
 
 from greenbench.options import TrainingOptions
-from greenbench.stages import freezing, precision
+from greenbench.stages import early_stopping, freezing, precision
+from greenbench.stages.early_stopping import ScoreLog
 from greenbench.stages.freezing import FrozenPart
 from greenbench.stages.tally import Tally, ValueT
 from greenbench.types import Applied
@@ -79,6 +80,8 @@ class TrainingLog:
     """Those whose outputs gradients reach, likewise."""
     layers_recomputed: Tally[int] = field(default_factory=lambda: Tally("passes"))
     """Those that ran once more in the backward pass, likewise."""
+    scored: ScoreLog = field(default_factory=ScoreLog)
+    """Scores on validation examples, if training ends at one."""
     optimizer: str = ""
     """Class of the optimizer, in lower case, with its kernel and the format of its states."""
     state_bytes: dict[str, int] = field(default_factory=dict)
@@ -164,7 +167,8 @@ def proofs(log: TrainingLog | None, options: TrainingOptions) -> tuple[Applied, 
     accumulation = _tallied("accumulation_steps", options.accumulation_steps, log.accumulated, how)
     checkpointing = _checkpointing_proof(log, asked=options.gradient_checkpointing)
     frozen = freezing.proof(_frozen_part(log), options.frozen_layers)
-    return (finetune, optimizer, computed, accumulation, checkpointing, frozen)
+    stopped = early_stopping.proofs(log.scored, options, log.attempts)
+    return (finetune, optimizer, computed, accumulation, checkpointing, frozen, *stopped)
 
 
 def _frozen_part(log: TrainingLog) -> FrozenPart:
@@ -223,7 +227,7 @@ def _finetune_proof(log: TrainingLog, options: TrainingOptions) -> Applied:
     note = ""
     if acted != options.finetune:
         note = f"the stage ran, and {'a' if acted else 'no'} weight changed"
-    elif log.planned not in {None, log.attempts}:
+    elif log.planned not in {None, log.attempts} and not _ended_early(log, options):
         note = f"{log.attempts} of {log.planned} optimizer steps were made"
     elif strayed := _strayed(log):
         note = f"rank {', '.join(map(str, strayed))} ended with other weights than rank 0"
@@ -247,6 +251,14 @@ def _finetune_proof(log: TrainingLog, options: TrainingOptions) -> Applied:
             **log.several,
         },
     )
+
+
+def _ended_early(log: TrainingLog, options: TrainingOptions) -> bool:
+    """Whether training ended at the step after which the target score was reached."""
+    target, scored = options.target_score, log.scored
+    if target is None or scored.reached(target) is None:
+        return False
+    return scored.steps[-1] == log.attempts
 
 
 def _strayed(log: TrainingLog) -> tuple[int, ...]:

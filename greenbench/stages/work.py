@@ -54,7 +54,9 @@ def _operations(record: RoundRecord, net: PreTrainedModel, batches: Batches) -> 
 
     def training() -> int:
         shapes = record.log.shapes if record.log else []
-        return flops.of_training(net, record.config, shapes)
+        trained = flops.of_training(net, record.config, shapes)
+        scored = record.log.scored.shapes if record.log else []
+        return trained + flops.of_reading(net, record.config, scored)
 
     def picking() -> int:
         """Count passes through whole stacks, without a head: before training, and after it."""

@@ -198,6 +198,15 @@ def best_threshold(
     return _between(float(descending[cut + 1]), float(descending[cut]))
 
 
+def best_mcc(labels: Array, probabilities: Array) -> float:
+    """Return the MCC at ``best_threshold``; 0 where no threshold has one above 0."""
+    threshold = best_threshold(labels, probabilities)
+    if threshold is None:
+        return 0.0
+    scorer = BinaryScorer(labels, probabilities, threshold, areas=())
+    return float(scorer(np.ones((1, len(labels))))["mcc"][0])
+
+
 def _mcc_of_cuts(tp: Array, called: Array, positives: float, total: float) -> Array:
     """Return the MCC of calling the rows above each cut, by their weights."""
     fn = positives - tp

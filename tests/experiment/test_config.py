@@ -100,7 +100,8 @@ ONE_PROBLEM = {
         2,
         (
             "training has no 'precison'; it has: finetune, optimizer, precision, "
-            "accumulation_steps, gradient_checkpointing, frozen_layers; did you mean 'precision'?"
+            "accumulation_steps, gradient_checkpointing, frozen_layers, target_score, "
+            "score_every; did you mean 'precision'?"
         ),
     ),
     "knob of another stage": (
@@ -392,6 +393,8 @@ VALUES = {
     "training.optimizer": st.sampled_from(["sgd", "adamw_fused", "adamw_8bit"]),
     "training.precision": st.sampled_from(["bf16", "fp16", "auto"]),
     "training.gradient_checkpointing": st.just(value=True),
+    "training.target_score": st.floats(0, 1, exclude_min=True),
+    "training.score_every": st.sampled_from([1, 5, 100]),
     "training.frozen_layers": st.floats(0, 1, exclude_min=True),
     "training.accumulation_steps": st.sampled_from([2, 4, 8]),
     "system.gpu_power_fraction": st.floats(0, 1, exclude_min=True),
@@ -414,6 +417,7 @@ BESIDE = {
     "architecture.int8_threshold": "architecture.weight_format",
     "inference.layer_choice": "inference.skip_layers",
     "architecture.prune_choice": "architecture.prune_layers",
+    "training.score_every": "training.target_score",
 }
 """Knobs that act only beside another one."""
 

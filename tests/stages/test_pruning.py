@@ -47,7 +47,7 @@ def test_pruned_layers_run_neither_in_training_nor_at_inference() -> None:
     fraction, choice = proofs["prune_layers"], proofs["prune_choice"]
     assert (fraction.got, choice.got, proofs["layer_choice"].got) == (0.333, "4,5", "0")
     assert all(proof.holds for proof in proofs.values())
-    assert fraction.how.endswith("1 of training and 1 of inference")
+    assert fraction.how.endswith("1 passes of training, 1 of inference")
     assert fraction.evidence == {"layers": 6, "kept": [0, 1, 2, 3]}
     assert len(net.base_model.layers) == 3
     assert work["flops_training"] < 0.7 * whole["flops_training"]

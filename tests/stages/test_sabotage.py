@@ -31,6 +31,7 @@ from greenbench.run.effects import NO_EFFECT, Outputs, effect_of
 from greenbench.stages import (
     architecture,
     data,
+    early_stopping,
     encoders,
     freezing,
     isolation,
@@ -145,6 +146,12 @@ def no_checkpointing(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(training, "_checkpoint", pretend)
 
 
+def no_early_stop(patch: pytest.MonkeyPatch) -> None:
+    """Training goes on to its end, and nothing is scored."""
+    patch.setattr(early_stopping, "ends", lambda *_: False)
+
+
+STOPPED = TrainingOptions(target_score=0.01, score_every=1)
 RUST = DataOptions(tokenizer="rust")
 UNTRAINED = TrainingOptions(finetune=False)
 SABOTAGE: dict[str, tuple[Options, Callable[[pytest.MonkeyPatch], None]]] = {
@@ -195,6 +202,8 @@ SABOTAGE: dict[str, tuple[Options, Callable[[pytest.MonkeyPatch], None]]] = {
         Options(training=TrainingOptions(frozen_layers=0.5)),
         lambda patch: patch.setattr(freezing, "freeze", lambda _model, _fraction: None),
     ),
+    "training.target_score": (Options(training=STOPPED), no_early_stop),
+    "training.score_every": (Options(training=STOPPED), no_early_stop),
     "system.cpu_threads": (
         Options(system=SystemOptions(cpu_threads=isolation.THREADS + 1)),
         lambda patch: patch.setattr(torch, "set_num_threads", lambda _count: None),

@@ -97,6 +97,8 @@ def test_baseline_trains_in_fp32_with_adamw(baseline: tuple[nn.Module, TrainingL
         "accumulation_steps": 1,
         "gradient_checkpointing": False,
         "frozen_layers": 0.0,
+        "target_score": None,
+        "score_every": None,
     }
     assert all(p.holds for p in proofs)
 
@@ -192,6 +194,8 @@ def test_what_several_ranks_did_is_proved_as_one_training() -> None:
         norms=(2.0,),
         peak_memory_bytes=1,
         peak_gpu_memory_bytes=None,
+        pid=1,
+        cpu_seconds=1.0,
     )
     job = TrainingJob(None, None, BF16, SIZE, 1)
     merging.add(seen, [report], ("cpu", "cpu"), job)
@@ -282,6 +286,8 @@ def test_knobs_of_a_stage_that_is_off_did_not_act() -> None:
         "accumulation_steps": True,
         "gradient_checkpointing": True,
         "frozen_layers": True,
+        "target_score": True,
+        "score_every": True,
     }
 
 

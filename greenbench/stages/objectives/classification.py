@@ -8,6 +8,7 @@ import torch
 from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
 
+from greenbench.stages.objectives import validation_scores
 from greenbench.stages.objectives.interface import AnsweredBatch, Encoded, on_device
 from greenbench.stages.ranks.rank import ALONE, Rank
 
@@ -40,6 +41,8 @@ class Classification:
     """Binary classification with a sequence classifier."""
 
     training_texts = 1
+    score_name = "mcc"
+    validation_score = staticmethod(validation_scores.mcc)
     tokens_generated = 0
     answered: tuple[AnsweredBatch, ...] = ()
 

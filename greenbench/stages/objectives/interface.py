@@ -88,6 +88,14 @@ class Objective(Protocol):
         them, it is the loss of the step's examples together.
         """
 
+    score_name: str
+    """What ``validation_score`` is called."""
+
+    def validation_score(
+        self, net: nn.Module, batches: Sequence[ModelInputs], device: torch.device
+    ) -> float:
+        """Return the score of a model in training on collated validation rows; more is better."""
+
     def answer(self, net: nn.Module, loader: Loader, device: torch.device) -> Answers:
         """Return the model's answer to each example, in the loader's order."""
 

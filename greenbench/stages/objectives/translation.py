@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
+from greenbench.stages.objectives import validation_scores
 from greenbench.stages.objectives.interface import AnsweredBatch, Encoded, on_device
 from greenbench.stages.objectives.translation_texts import TextEncoder
+from greenbench.stages.objectives.validation_scores import IGNORED
 from greenbench.stages.ranks.rank import ALONE, Rank
 
 if TYPE_CHECKING:
@@ -25,9 +27,6 @@ if TYPE_CHECKING:
     from greenbench.stages.objectives.interface import Loader, ModelInputs
     from greenbench.stages.objectives.translation_texts import TextPair
 
-IGNORED = -100
-"""Label of a token that does not count in the loss."""
-
 Row = tuple[list[int], list[int]]
 """Token ids of prompt and target."""
 
@@ -36,6 +35,8 @@ class Translation:
     """Sequence-to-sequence translation with a causal language model."""
 
     training_texts = 2
+    score_name = "token_accuracy"
+    validation_score = staticmethod(validation_scores.token_accuracy)
 
     def __init__(self, tokenizer: Encoder, pad_id: int, eos_id: int, max_new_tokens: int) -> None:
         """Make an objective whose prompts are cut at the tokenizer's ``max_tokens``.

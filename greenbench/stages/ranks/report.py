@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections import Counter
 
     from greenbench.options import TrainingOptions
+    from greenbench.stages.early_stopping import ValidationScorer
     from greenbench.stages.objectives.interface import Loader, Objective
     from greenbench.types import TaskSize
 
@@ -23,6 +24,8 @@ class TrainingJob:
     size: TaskSize
     threads: int | None
     """Threads of torch in each rank; None leaves them as they are."""
+    scorer: ValidationScorer | None = None
+    """Scores the model in training; the first rank alone has one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
