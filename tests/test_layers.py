@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -57,24 +58,54 @@ def module_name(path: Path) -> str:
 MODULES = {module_name(path): path for path in FILES}
 
 
+@dataclass(frozen=True)
+class Source:
+    """What the tests below ask of a file: one pass over its syntax tree serves them all."""
+
+    lines: int
+    documented: bool
+    imports: frozenset[str]
+    """Every module and name that it imports, inside functions and for type checking too."""
+    classes: tuple[str, ...]
+    too_long: tuple[str, ...]
+    """Classes and functions, with their lines."""
+    uses_of_any: int
+
+
 @cache
-def imported_names(path: Path) -> frozenset[str]:
-    """Every module and name that a file imports, inside functions and for type checking too."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+def source(path: Path) -> Source:
+    """Return what is in a file."""
+    text = path.read_text("utf-8")
+    tree = ast.parse(text)
+    imports: set[str] = set()
+    classes, too_long, uses_of_any = [], [], 0
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names)
+            imports.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
-            names.add(str(node.module))
-            names.update(f"{node.module}.{alias.name}" for alias in node.names)
-    return frozenset(names)
+            imports.add(str(node.module))
+            imports.update(f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Name):
+            uses_of_any += node.id == "Any"
+        elif isinstance(node, ast.ClassDef):
+            classes.append(node.name)
+        if is_too_long(node):
+            too_long.append(f"{path.relative_to(ROOT)}:{node.lineno} {node.name}")
+    return Source(
+        lines=len(text.splitlines()),
+        documented=bool(ast.get_docstring(tree)),
+        imports=frozenset(imports),
+        classes=tuple(classes),
+        too_long=tuple(too_long),
+        uses_of_any=uses_of_any,
+    )
 
 
 def imported_modules(path: Path) -> set[str]:
     """Return the modules of greenbench that a file imports; a package only if it gives a name."""
     modules = set()
-    for name in imported_names(path):
+    for name in source(path).imports:
         if name in MODULES:
             modules.add(name)
     # `from greenbench.a import b` names the package a too: no dependency if b is a module
@@ -84,7 +115,7 @@ def imported_modules(path: Path) -> set[str]:
 
 
 def _takes_a_name(path: Path, package: str) -> bool:
-    names = (n for n in imported_names(path) if n.rpartition(".")[0] == package)
+    names = (n for n in source(path).imports if n.rpartition(".")[0] == package)
     return any(name not in MODULES for name in names)
 
 
@@ -136,7 +167,7 @@ def test_torch_is_imported_by_stages_tasks_and_models_only() -> None:
     """No other entry imports torch or what stands on it, even inside functions."""
     wrong = []
     for path in FILES:
-        packages = {name.split(".")[0] for name in imported_names(path)} & TORCH_PACKAGES
+        packages = {name.split(".")[0] for name in source(path).imports} & TORCH_PACKAGES
         if packages and entry_of(module_name(path)) not in TORCH_ENTRIES:
             wrong.append(f"{path.relative_to(ROOT)} imports {sorted(packages)}")
     assert wrong == []
@@ -167,10 +198,7 @@ def test_the_guard_imports_neither_zeus_nor_the_driver() -> None:
 
 def test_every_module_says_what_it_is_for() -> None:
     """Each module has a docstring."""
-    silent = []
-    for path in FILES:
-        if not ast.get_docstring(ast.parse(path.read_text("utf-8"))):
-            silent.append(str(path.relative_to(ROOT)))
+    silent = [str(path.relative_to(ROOT)) for path in FILES if not source(path).documented]
     assert silent == []
 
 
@@ -179,7 +207,7 @@ def test_no_entry_outgrows_the_others() -> None:
     lines: Counter[str] = Counter()
     for path in FILES:
         name = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-        lines[name] += len(path.read_text("utf-8").splitlines())
+        lines[name] += source(path).lines
     total = sum(lines.values())
     assert {name: n for name, n in lines.items() if n > LARGEST_SHARE * total} == {}
 
@@ -188,8 +216,7 @@ def test_a_class_name_means_one_thing() -> None:
     """No two classes of the package share a name."""
     names: Counter[str] = Counter()
     for path in FILES:
-        tree = ast.parse(path.read_text("utf-8"))
-        names.update(node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+        names.update(source(path).classes)
     assert {name: count for name, count in names.items() if count > 1} == {}
 
 
@@ -197,12 +224,9 @@ def test_files_classes_and_functions_fit_a_reader() -> None:
     """No file passes 400 lines, no class with methods 120, no function 45 without docstring."""
     long = []
     for path in FILES:
-        text = path.read_text("utf-8")
-        if len(text.splitlines()) > density.TOO_LONG_FILE:
+        if source(path).lines > density.TOO_LONG_FILE:
             long.append(str(path.relative_to(ROOT)))
-        for node in ast.walk(ast.parse(text)):
-            if is_too_long(node):
-                long.append(f"{path.relative_to(ROOT)}:{node.lineno} {node.name}")
+        long += source(path).too_long
     assert long == []
 
 
@@ -232,10 +256,5 @@ def test_lines_are_light() -> None:
 
 def test_any_is_rare() -> None:
     """Types say what a value is: ``Any`` stands at most 150 times in the package."""
-    count = 0
-    for path in FILES:
-        tree = ast.parse(path.read_text("utf-8"))
-        count += sum(
-            1 for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == "Any"
-        )
+    count = sum(source(path).uses_of_any for path in FILES)
     assert count <= 150
