@@ -186,6 +186,9 @@ class InferenceOptions:
     from 0; then ``skip_layers`` stays 0."""
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     """Autocast's type, independent of the one in training."""
+    engine: Literal["torch", "onnx", "vllm"] = "torch"
+    """What runs the trained model: torch, operation by operation; ONNX Runtime (classifiers, on the
+    CPU); or vLLM."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,13 @@ LAYER_KNOBS = (
     ("architecture.prune_layers", "architecture.prune_choice"),
 )
 """How many layers are left out, and which ones."""
+ABLE_OF_ONNX: Mapping[str, tuple[object, ...]] = {
+    "architecture.weight_format": ("fp32", "int8"),
+    "architecture.quantizer": ("auto",),
+    "architecture.int8_threshold": (6.0,),
+    "inference.precision": ("fp32",),
+}
+"""By knob: ONNX Runtime converts and multiplies without the libraries of the others."""
 CAST_FORMATS = ("fp32", "bf16", "fp16")
 """Formats of weights that torch itself holds: no library converts to them."""
 
@@ -121,7 +128,24 @@ def _unshared_batches(line: int, values: Values) -> Iterator[tuple[int, str]]:
                     return
 
 
-RULES: tuple[Rule, ...] = (micro_batch_problems, unused_knob_problems, process_problems)
+def engine_problems(lines: Mapping[str, int], values: Values) -> Iterator[tuple[int, str]]:
+    """Yield a problem for each knob that ONNX Runtime cannot obey: it computes by itself."""
+    line = lines.get("inference.engine")
+    if not line or "onnx" not in values("inference.engine"):
+        return
+    for knob, able in ABLE_OF_ONNX.items():
+        other = [value for value in values(knob) if value not in able]
+        if other:
+            allowed = " or ".join(map(str, able))
+            yield line, f"inference.engine onnx takes {allowed} for {knob}, found {other[0]}"
+
+
+RULES: tuple[Rule, ...] = (
+    micro_batch_problems,
+    unused_knob_problems,
+    engine_problems,
+    process_problems,
+)
 """What a config, and every variant without a folder, is checked against."""
 
 

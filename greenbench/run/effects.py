@@ -22,13 +22,16 @@ NO_EFFECT = "NO-EFFECT"
 """What such a cell is called wherever it shows."""
 SILENT = (
     "data.tokenizer",
+    "architecture.attention",
     "training.accumulation_steps",
     "training.gradient_checkpointing",
     "system.",
+    "inference.engine",
 )
 """Knobs, or beginnings of their names, that may leave every output as it is: both tokenizers give
-the same ids, accumulation adds up to the same step, layers that are computed again give the same
-gradients, and device settings compute nothing."""
+the same ids, all implementations of attention and all engines the same up to rounding, accumulation
+adds up to the same step, layers that are computed again give the same gradients, and device
+settings compute nothing."""
 SAME_OUTPUTS = {("training.optimizer", "adamw_fused"): "adamw"}
 """From a knob and a reading to another reading that may give the same outputs: one arithmetic."""
 

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 THRESHOLD = ArchitectureOptions().int8_threshold
 LLM_INT8 = ("int8", "bitsandbytes")
-ROUNDED = 0.75
-"""Steps that rounding may move a weight: half a one, and what passing through FP16 adds."""
 NO_FP8_PACKAGE = (
     "this GPU computes in FP8, and auto chose INT8 because torchao is not installed; the extra fp8 "
     "installs it"
@@ -39,13 +37,20 @@ FP8_CAPABILITY = (8, 9)
 """First CUDA compute capability with FP8 matrix units (Ada; Hopper is 9.0)."""
 
 
-def check(options: ArchitectureOptions, device: torch.device) -> None:
-    """Raise an error if weights cannot be held as ``options`` say.
+def check(options: ArchitectureOptions, device: torch.device, *, converts: bool = True) -> None:
+    """Raise an error if weights cannot be held as ``options`` say, or attention cannot run so.
+
+    Weights that something else ``converts`` are not looked at.
 
     UnavailableError if ``device`` or the installed packages cannot do it, UsageError if no package
     can.
     """
     _check_attention(options, device)
+    if converts:
+        _check_weights(options, device)
+
+
+def _check_weights(options: ArchitectureOptions, device: torch.device) -> None:
     weight_format = resolve(options, device)
     library = quantizer(options, device)
     if weight_format == "fp8" and not has_fp8(device):
@@ -159,6 +164,8 @@ def doubts(options: ArchitectureOptions, device: torch.device) -> tuple[str, ...
 
 def convert(model: nn.Module, options: ArchitectureOptions, device: torch.device) -> nn.Module:
     """Return ``model``, its linear layers held as ``options`` say; ``check`` them first."""
+    if options.weight_format == "fp32":
+        return model
     conversion = CONVERSIONS[resolve(options, device), quantizer(options, device)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -196,7 +203,7 @@ def _format_proof(
     note = ""
     if formats != resolve(options, device):
         note = f"the linear layers' weights are held as {formats}"
-    elif steps is not None and steps > ROUNDED:
+    elif steps is not None and steps > weights.ROUNDED:
         distance = f"{steps:.3g} steps of {formats}"
         note = f"the converted weights are not the trained ones: one is {distance} away"
     count = len(weights.convertible(model))

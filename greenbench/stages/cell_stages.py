@@ -11,10 +11,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from greenbench.stages import (
-    architecture,
     data,
     early_stopping,
     encoders,
+    engines,
     inference,
     layers,
     precision,
@@ -68,7 +68,7 @@ class CellStages:
     @property
     def converts(self) -> bool:
         """Whether weights are converted after training."""
-        return self.options.architecture.weight_format != "fp32"
+        return engines.converts(self.options)
 
     def data(
         self,
@@ -133,8 +133,9 @@ class CellStages:
         return net
 
     def conversion(self, net: nn.Module) -> nn.Module:
-        """Convert the weights of the trained model."""
-        return architecture.convert(net, self.options.architecture, self.device)
+        """Convert the weights of the trained model, and make the engine that runs it."""
+        net, self.record.engine = engines.converted(net, self.options, self.device)
+        return net
 
     def inference(self, net: nn.Module, batches: Batches) -> Answers:
         """Return the model's answer to each test example."""
@@ -142,14 +143,14 @@ class CellStages:
             if self.record.depth is None:
                 pruning.note_layers(self.record.pruned, net)
             depth = self.record.depth or layers.depth_of(net)
-            self.record.probe = InferenceProbe(net, depth)
+            self.record.probe = InferenceProbe(net, depth, self.record.engine)
         self.record.answering = batches.objective
         chosen = precision.autocast(self.options.inference.precision, self.device)
         with self.record.probe, chosen:
-            return batches.objective.answer(net, batches.test, self.device)
+            return batches.objective.answer(self.record.answerer(net), batches.test, self.device)
 
     def answers(self, net: nn.Module, batches: Batches, examples: Sequence[TaskExample]) -> Answers:
         """Return the answers to other examples, as ``inference`` would, for the judging."""
         loader = data.in_order(batches.objective, examples, batches.batch_size)
         with precision.autocast(self.options.inference.precision, self.device):
-            return batches.objective.answer(net, loader, self.device)
+            return batches.objective.answer(self.record.answerer(net), loader, self.device)

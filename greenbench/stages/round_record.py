@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, cast
 
 from greenbench.stages import (
     architecture,
     data,
+    engines,
     inference,
     layers,
     precision,
@@ -19,14 +20,19 @@ from greenbench.stages import (
 from greenbench.stages.ranks.proof import processes_proof
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import torch
+    from torch import nn
     from transformers import PreTrainedConfig, PreTrainedModel
 
     from greenbench.options import Options
     from greenbench.stages.data import Batches
+    from greenbench.stages.engines import Engine
     from greenbench.stages.layers import Depth
     from greenbench.stages.objectives.interface import Objective
     from greenbench.stages.pruning import PrunedModel
+    from greenbench.stages.tally import Tally
     from greenbench.stages.training_log import TrainingLog
     from greenbench.types import Applied
 
@@ -38,9 +44,12 @@ class InferenceProbe:
     calls costs time.
     """
 
-    def __init__(self, net: PreTrainedModel, depth: Depth) -> None:
-        """Probe ``net``, whose layers are those of ``depth``."""
+    def __init__(self, net: PreTrainedModel, depth: Depth, engine: Engine | None = None) -> None:
+        """Probe ``net``, whose layers are those of ``depth``, and the engine in its place."""
         self.net = net
+        self.engine = engine
+        if engine is not None:
+            engine.watch(depth)
         self.depth = depth
         self.held = weights.held(net)
         """What held the weights of each linear layer before the first pass."""
@@ -48,6 +57,12 @@ class InferenceProbe:
         self.attention = inference.AttentionProbe(net)
         self._layers = layers.LayerWatch(net, depth)
         self._hooks = contextlib.ExitStack()
+
+    @property
+    def precisions(self) -> Tally[str]:
+        """The precisions of linear layers, wherever they ran."""
+        engine = self.engine
+        return engine.precisions if engine and engine.passes else self.precision.seen
 
     def __enter__(self) -> Self:
         """Set the hooks."""
@@ -75,6 +90,8 @@ class RoundRecord:
     """None if nothing was trained."""
     depth: Depth | None = None
     """None if no layers were left out."""
+    engine: Engine | None = None
+    """What answers in place of the model; None if nothing does."""
     probe: InferenceProbe | None = None
     answering: Objective | None = None
     """The objective that answered; a data stage that is repeated makes another one."""
@@ -87,6 +104,10 @@ class RoundRecord:
         if self.batches is None:
             return None
         return self.batches.objective
+
+    def answerer(self, net: nn.Module) -> nn.Module:
+        """Return what answers: an engine, or the model itself."""
+        return net if self.engine is None else cast("nn.Module", self.engine)
 
     def applied(self) -> tuple[Applied, ...]:
         """Return the proofs that stages and live model give; the system stage has its own."""
@@ -108,16 +129,26 @@ class RoundRecord:
         if self.probe is None:
             return ()
         options = self.options
-        net, depth = self.probe.net, self.probe.depth
+        depth = self.probe.depth
         rows = {}
         if self.log is not None:
             rows = layers.renumbered(self.log.rows, depth)
-        formats = architecture.proofs(net, options.architecture, self.device, rows, self.probe.held)
+        formats = self._weight_proofs(self.probe, rows)
         which_layers = layers.proofs(depth, options.inference)
-        seen, evidence = self.probe.precision.seen, self.probe.attention.evidence
+        seen, evidence = self.probe.precisions, self.probe.attention.evidence
         computed = inference.precision_proof(options.inference.precision, seen, evidence)
         pruned = self._pruning_proofs(depth)
-        return (*formats, self._attention_proof(), *pruned, *which_layers, computed)
+        ran = engines.proof(options.inference.engine, self.engine, depth.passes.total)
+        return (*formats, self._attention_proof(), *pruned, *which_layers, computed, ran)
+
+    def _weight_proofs(
+        self, probe: InferenceProbe, rows: Mapping[str, torch.Tensor]
+    ) -> tuple[Applied, ...]:
+        """Return the proofs of the weights of what answered; ``rows`` are trained ones."""
+        options = self.options.architecture
+        if self.engine is not None and self.engine.passes:
+            return self.engine.weight_proofs(options, rows)
+        return architecture.proofs(probe.net, options, self.device, rows, probe.held)
 
     def _pruning_proofs(self, depth: Depth) -> tuple[Applied, ...]:
         if self.pruned is None:

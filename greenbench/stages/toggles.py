@@ -11,8 +11,8 @@ import torch
 from greenbench.errors import UnavailableError
 from greenbench.machine import launchers
 from greenbench.stages import (
-    architecture,
     bandwidth,
+    engines,
     isolation,
     precision,
     training,
@@ -92,7 +92,7 @@ class Toggles(CellStages):
             raise self._broken
         training.check(self.options.training, self.device)
         precision.check("inference", self.options.inference.precision, self.device)
-        architecture.check(self.options.architecture, self.device)
+        engines.check(self.options, self.device, generates=self.size.max_new_tokens > 0)
 
     def warm_up(self, examples: Sequence[TaskExample], model: Checkpoint) -> None:
         """Run a miniature of the cell: it pays for imports, first uses and buffers."""

@@ -29,6 +29,8 @@ DIGITS = {"fp8": 3, "bf16": 7, "fp16": 10}
 """Binary digits behind the point of each floating-point format: a step is so small a part."""
 SHARES = {"int8": 1 / 127, "nf4": 0.3038}
 """Widest step of the other formats, as a share of the row's largest weight."""
+ROUNDED = 0.75
+"""Steps that rounding may move a weight: half a one, and what passing through FP16 adds."""
 TINY = 1e-12
 """Keeps the step of a row of zeros from being zero."""
 
@@ -166,12 +168,15 @@ def deviation(model: nn.Module, trained: Mapping[str, torch.Tensor]) -> float | 
 
 def steps_apart(rows: torch.Tensor, module: nn.Linear) -> float:
     """Return the largest distance of the weights of ``module`` from ``rows``, in steps."""
-    weights = values(module).float()
+    return apart(rows, values(module).float(), format_of(module))
+
+
+def apart(rows: torch.Tensor, weights: torch.Tensor, held: str) -> float:
+    """Return the largest distance of ``weights``, held so, from some of their trained rows."""
     every = max(1, len(weights) // len(rows))
     weights = weights[::every][: len(rows)].to(rows.device)
     distance = (weights - rows).abs()
     largest = rows.abs().amax(dim=1, keepdim=True)
-    held = format_of(module)
     if held in SHARES:
         step = (largest * SHARES[held]).clamp_min(TINY)
         return float((distance / step).max())

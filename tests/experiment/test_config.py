@@ -205,6 +205,11 @@ ONE_PROBLEM = {
         1,
         "flash needs bf16 or fp16, set inference.precision",
     ),
+    "an engine that has no autocast": (
+        "inference: {engine: onnx, precision: bf16}\n",
+        1,
+        "inference.engine onnx takes fp32 for inference.precision, found bf16",
+    ),
     "a rule of a fraction swept from 0": (
         "inference:\n  skip_layers: [0.0, 0.5]\n  layer_choice: top\n",
         3,
@@ -410,6 +415,7 @@ VALUES = {
     "system.numa_node": st.integers(0, 7),
     "inference.skip_layers": st.floats(0, 1, exclude_min=True, exclude_max=True),
     "inference.layer_choice": st.sampled_from(["deepest", "top", "bottom", "alternate"]),
+    "inference.engine": st.sampled_from(["onnx", "vllm"]),
     "inference.precision": st.sampled_from(["bf16", "fp16"]),
 }
 BESIDE = {
@@ -439,6 +445,10 @@ def test_what_is_written_is_what_differs(
     if "system.numa_node" in chosen:
         chosen.pop("system.cpu_affinity", None)
     foreign = {chosen.get("architecture.weight_format"), chosen.get("architecture.quantizer")}
+    if chosen.get("inference.engine") == "onnx":
+        for knob in ("weight_format", "quantizer", "int8_threshold"):
+            chosen.pop(f"architecture.{knob}", None)
+        chosen.pop("inference.precision", None)
     if foreign & {"fp8", "torchao"}:
         chosen.pop("architecture.int8_threshold", None)
     tree: dict[str, dict[str, object]] = {}

@@ -97,6 +97,8 @@ def test_the_baseline_is_never_without_effect() -> None:
         ("data.batch_size", True),
         ("data.tokenizer", False),
         ("training.accumulation_steps", False),
+        ("architecture.attention", False),
+        ("inference.engine", False),
         ("training.gradient_checkpointing", False),
         ("system.cpu_threads", False),
     ],

@@ -36,6 +36,7 @@ from greenbench.stages import (
     freezing,
     isolation,
     layers,
+    onnx_engine,
     optimizers,
     precision,
     training,
@@ -215,6 +216,10 @@ SABOTAGE: dict[str, tuple[Options, Callable[[pytest.MonkeyPatch], None]]] = {
     "system.processes": (
         Options(system=SystemOptions(processes=2)),
         lambda _patch: None,  # what ``run`` does: one process trains, whatever is asked
+    ),
+    "inference.engine": (
+        Options(inference=InferenceOptions(engine="onnx")),
+        lambda patch: patch.setattr(onnx_engine, "converted", lambda *_, **__: None),
     ),
     "inference.skip_layers": (
         Options(inference=InferenceOptions(skip_layers=0.34)),

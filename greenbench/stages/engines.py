@@ -1,0 +1,129 @@
+"""What runs the trained model at inference: torch itself, or an engine that it is converted for.
+
+An engine is made after training, in a window of the architecture stage, like any conversion. It
+answers in place of the model and reads back what it did; the model stays, for what is counted.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Protocol
+
+from greenbench.errors import UnavailableError, UsageError
+from greenbench.stages import architecture, onnx_engine
+from greenbench.types import Applied
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import torch
+    from torch import nn
+
+    from greenbench.options import ArchitectureOptions, Options
+    from greenbench.stages.layers import Depth
+    from greenbench.stages.tally import Tally
+
+NEEDED = {"onnx": ("onnx", "onnxruntime"), "vllm": ("vllm",)}
+"""Packages of each engine that is no part of torch."""
+INSTALL = {"onnx": "pip install 'greenbench[onnx]'", "vllm": "pip install vllm"}
+
+
+class Engine(Protocol):
+    """What answers in place of the model, and is called like it."""
+
+    name: str
+    """Value of the knob."""
+    passes: int
+    """Batches that it has answered."""
+
+    def watch(self, depth: Depth) -> None:
+        """Note in ``depth`` the layers that run in every pass from now on."""
+
+    @property
+    def precisions(self) -> Tally[str]:
+        """Precisions that linear layers computed in, in every pass."""
+
+    @property
+    def evidence(self) -> Mapping[str, object]:
+        """Further readings for programs, as builtins."""
+
+    def weight_proofs(
+        self, options: ArchitectureOptions, trained: Mapping[str, torch.Tensor]
+    ) -> tuple[Applied, ...]:
+        """Return the proofs of the weights that it computes with; see ``architecture.proofs``."""
+
+
+def converts(options: Options) -> bool:
+    """Whether the trained model is converted before it answers."""
+    return options.architecture.weight_format != "fp32" or options.inference.engine != "torch"
+
+
+def converted(
+    net: nn.Module, options: Options, device: torch.device
+) -> tuple[nn.Module, Engine | None]:
+    """Return the trained model, its weights converted, and the engine that is to run it."""
+    if options.inference.engine == "onnx":
+        in_int8 = options.architecture.weight_format == "int8"
+        return net, onnx_engine.converted(net, in_int8=in_int8)
+    return architecture.convert(net, options.architecture, device), None
+
+
+def check(options: Options, device: torch.device, *, generates: bool) -> None:
+    """Raise an error if the model cannot run as ``options`` say; ``generates`` if it writes texts.
+
+    UnavailableError for what this machine lacks, UsageError for what no machine can do.
+    """
+    engine = options.inference.engine
+    _refuse_other_tasks(engine, generates=generates)
+    for package in NEEDED.get(engine, ()):
+        if find_spec(package) is None:
+            raise UnavailableError(
+                f"inference.engine: {engine} needs the package {package}, which is not installed; "
+                f"{INSTALL[engine]} would install it, and torch works without"
+            )
+    if engine == "vllm":
+        raise UnavailableError(
+            "inference.engine: vllm is installed, and nothing here hands a trained model to it "
+            "yet; torch would work"
+        )
+    if engine == "onnx" and device.type != "cpu":
+        raise UnavailableError(
+            f"inference.engine: onnx runs on the CPU, and the cell runs on {device}; torch or "
+            "--green-device cpu would work"
+        )
+    architecture.check(options.architecture, device, converts=engine != "onnx")
+
+
+def _refuse_other_tasks(engine: str, *, generates: bool) -> None:
+    if engine == "onnx" and generates:
+        raise UsageError(
+            "inference.engine: onnx runs classifiers alone (T2), and this model writes texts; "
+            "torch would work"
+        )
+    if engine == "vllm" and not generates:
+        raise UsageError(
+            "inference.engine: vllm runs models that write texts alone (T1), and this one "
+            "classifies; torch or onnx would work"
+        )
+
+
+def proof(asked: str, engine: Engine | None, passes: int) -> Applied:
+    """Prove what answered the batches; ``passes`` are all forward passes that were seen."""
+    own = 0 if engine is None else engine.passes
+    answered = {"torch": passes - own}
+    if engine is not None:
+        answered[engine.name] = own
+    got = max(answered, key=lambda name: answered[name]) if passes else None
+    note = ""
+    if answered.get(asked) != passes or not passes:
+        times = [f"{count} of {passes} by {name}" for name, count in answered.items()]
+        note = f"requested {asked}, and passes were answered {' and '.join(times)}"
+    return Applied(
+        stage="inference",
+        knob="engine",
+        asked=asked,
+        got=got,
+        how="forward passes, counted by the engine and by hooks on the model",
+        note=note,
+        evidence={} if engine is None else engine.evidence,
+    )
