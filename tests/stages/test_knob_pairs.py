@@ -57,8 +57,9 @@ def pools() -> Iterator[RankPools]:
 
 @pytest.fixture(scope="module")
 def deep(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
-    """Give a decoder with so many layers that two knobs can each leave some out."""
-    return small_decoders.saved(tmp_path_factory.mktemp("deep"), num_hidden_layers=8)
+    """Give a decoder so deep that two knobs can each leave layers out, its sides fit for NF4."""
+    shape = {"num_hidden_layers": 8, "hidden_size": 64, "intermediate_size": 128}
+    return small_decoders.saved(tmp_path_factory.mktemp("deep"), **shape)
 
 
 @pytest.mark.slow
