@@ -73,6 +73,9 @@ Count = Annotated[int, Range(least=1)]
 Positive = Annotated[float, Range(above=0)]
 Governor = Annotated[str, TextForm(r"[a-z_]+", "a governor that the kernel has, like powersave")]
 CpuList = Annotated[str, TextForm(r"\d+(-\d+)?(,\d+(-\d+)?)*", "processors like 0-3,8")]
+LayerNames = Annotated[
+    str, TextForm(r"[A-Za-z_]\w*(,[A-Za-z_]\w*)*", "all, or names of linear layers like Wqkv,Wo")
+]
 LayerChoice = Annotated[
     str,
     TextForm(
@@ -109,6 +112,16 @@ class ArchitectureOptions:
     prune_choice: LayerChoice = "top"
     """Rule that picks those layers (see ``stages.layer_rules``), or the layers themselves, counted
     from 0; then ``prune_layers`` stays 0."""
+    adapter: Literal["none", "lora", "qlora"] = "none"
+    """Small matrices that are trained in place of the layers' weights (PEFT), which are held in NF4
+    for ``qlora``; they are added to the weights before inference."""
+    lora_rank: Count = 8
+    """Rank of the adapters: the inner side of their two matrices."""
+    lora_alpha: Positive = 16.0
+    """Numerator of their scaling, ``lora_alpha / lora_rank``."""
+    lora_targets: LayerNames = "all"
+    """Linear layers that get an adapter, by the last part of their name: ``Wqkv,Wo``; ``all`` of
+    the transformer's layers."""
     int8_threshold: Annotated[float, Range(least=0)] = 6.0
     """Size from which bitsandbytes multiplies a column of activations in floating point instead of
     INT8; 0 multiplies all of them in INT8."""

@@ -46,6 +46,18 @@ def micro_batch_problems(lines: Mapping[str, int], values: Values) -> Iterator[t
                 return
 
 
+def adapter_problems(lines: Mapping[str, int], values: Values) -> Iterator[tuple[int, str]]:
+    """Yield a problem for adapters that are not trained, and for settings of none."""
+    for knob in ("lora_rank", "lora_alpha", "lora_targets"):
+        line = lines.get(f"architecture.{knob}")
+        if line and "none" in values("architecture.adapter"):
+            yield line, f"architecture.{knob} does nothing while adapter is none; set lora there"
+    line = lines.get("architecture.adapter")
+    if line and False in values("training.finetune"):
+        conflict = "architecture.adapter is trained, and training.finetune is false"
+        yield line, f"{conflict}; keep one of the two"
+
+
 def unused_knob_problems(lines: Mapping[str, int], values: Values) -> Iterator[tuple[int, str]]:
     """Yield a problem for each knob that would do nothing, or would override another one."""
     yield from _weight_problems(lines, values)
@@ -141,6 +153,7 @@ def engine_problems(lines: Mapping[str, int], values: Values) -> Iterator[tuple[
 
 
 RULES: tuple[Rule, ...] = (
+    adapter_problems,
     micro_batch_problems,
     unused_knob_problems,
     engine_problems,

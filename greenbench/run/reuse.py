@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from greenbench.types import Cell
 
 MACHINE = ("host", "device", "cpu", "kernel", "virtual_machine", "container")
-TRAINED_ARCHITECTURE = ("prune_layers", "prune_choice", "attention")
+ADAPTER_KNOBS = ("adapter", "lora_rank", "lora_alpha", "lora_targets")
+TRAINED_ARCHITECTURE = ("prune_layers", "prune_choice", *ADAPTER_KNOBS, "attention")
 """Knobs of the architecture that change what is trained; the others act after training."""
 CARD = ("uuid", "name", "driver", "power_limit_w", "power_default_w")
 

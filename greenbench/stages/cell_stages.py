@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from greenbench.stages import (
+    adapters,
     data,
     early_stopping,
     encoders,
@@ -110,6 +111,9 @@ class CellStages:
         self.record.pruned = pruning.prune(net, chosen, self.record.batches, self.ranks)
         inference.choose_attention(net, chosen.attention, self.ranks)
         self.record.config = copy.deepcopy(getattr(net, "config", None))
+        if chosen.adapter != "none":
+            order = (chosen, self.device)
+            self.ranks.together("adapt", chosen, lambda: adapters.inject(net, *order))
         return net
 
     def training(self, net: nn.Module, batches: Batches) -> nn.Module:
@@ -119,6 +123,7 @@ class CellStages:
         with watch, inference.AttentionProbe(net) as attention:
             log = training.finetune(net, batches, options, self.size, self.ranks)
         watch.report(log)
+        training.merge_adapters(net, log)
         log.attention = attention.evidence
         self.record.log = log
         return net

@@ -27,6 +27,7 @@ import torch
 
 from greenbench.stages import layers
 from greenbench.stages.layer_rules import LOCAL
+from greenbench.stages.trained_parts import BASELINE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel
 
     from greenbench.stages.objectives.interface import AnsweredBatch
+    from greenbench.stages.trained_parts import TrainedParts
 
 LENGTHS = (8, 16, 24)
 """Tokens of three texts, equally far apart: they determine a polynomial of the second degree."""
@@ -76,13 +78,16 @@ class TextCost:
 
 
 def of_training(
-    model: nn.Module, config: PreTrainedConfig, shapes: Iterable[tuple[int, int]]
+    model: nn.Module,
+    config: PreTrainedConfig,
+    shapes: Iterable[tuple[int, int]],
+    parts: TrainedParts = BASELINE,
 ) -> int:
     """Return the operations of forward and backward passes over micro-batches.
 
-    ``shapes`` are their rows and tokens.
+    ``shapes`` are their rows and tokens, ``parts`` what is trained of the model.
     """
-    kind = _ModelKind(type(model), config)
+    kind = _ModelKind(type(model), config, parts)
     total = 0
     for (rows, tokens), times in Counter(shapes).items():
         total += times * _pass(kind, "training", rows, tokens)
@@ -132,10 +137,13 @@ def _further_tokens(kind: _ModelKind, batch: AnsweredBatch) -> int:
 class _ModelKind:
     """A class of models with its config; two are equal if their configs say the same."""
 
-    def __init__(self, model: type[nn.Module], config: PreTrainedConfig) -> None:
+    def __init__(
+        self, model: type[nn.Module], config: PreTrainedConfig, parts: TrainedParts = BASELINE
+    ) -> None:
         self._model = model
         self._config = config
-        self._key = model, config.to_json_string(use_diff=False)
+        self.parts = parts
+        self._key = model, config.to_json_string(use_diff=False), parts
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _ModelKind) and self._key == other._key
@@ -148,7 +156,9 @@ class _ModelKind:
         config = copy.deepcopy(self._config)
         config.quantization_config = None
         with torch.device("meta"):
-            return self._model(config)
+            model = self._model(config)
+            self.parts.prepare(model)
+        return model
 
 
 def _pass(kind: _ModelKind, use: str, rows: int, tokens: int) -> int:
@@ -169,7 +179,8 @@ def _counted_pass(kind: _ModelKind, use: str, rows: int, tokens: int) -> int:
 def _text_cost(kind: _ModelKind, use: str) -> TextCost | None:
     """Return the cost of a text, or None if a count of the whole model contradicts it."""
     skeleton = kind.skeleton()
-    cost = _polynomial(*(_by_depth(skeleton, use, tokens) for tokens in LENGTHS))
+    count = _by_depth if kind.parts.whole else _of_one_text
+    cost = _polynomial(*(count(skeleton, use, tokens) for tokens in LENGTHS))
     rows, tokens = CHECKED
     if _count(skeleton, use, rows, tokens) != rows * cost.text(tokens):
         return None
@@ -187,6 +198,11 @@ def _polynomial(first: int, second: int, third: int) -> TextCost:
     linear = (second - first) // apart - square * (shortest + middle)
     constant = first - linear * shortest - square * shortest**2
     return TextCost(constant, linear, square)
+
+
+def _of_one_text(skeleton: PreTrainedModel, use: str, tokens: int) -> int:
+    """Return the operations of one text, counted through all layers: frozen ones cost less."""
+    return _count(skeleton, use, 1, tokens)
 
 
 def _by_depth(skeleton: PreTrainedModel, use: str, tokens: int) -> int:

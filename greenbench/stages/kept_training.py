@@ -15,6 +15,8 @@ import torch
 from greenbench.errors import UnavailableError
 from greenbench.machine import variables
 from greenbench.machine.memory import peak_memory_bytes
+from greenbench.stages import adapters
+from greenbench.stages.adapters import AdapterLog
 from greenbench.stages.early_stopping import ScoreLog
 from greenbench.stages.tally import Tally
 from greenbench.stages.training import sample_rows
@@ -40,6 +42,7 @@ TALLIES = (
 )
 NORMS = ("norms_before", "norms_after", "frozen_before", "frozen_after")
 NUMBERS = ("tokens", "losses")
+LOGS = ("scored", "adapters")
 REMADE = ("rows", "others")
 """Fields of a log that are read from the loaded weights again, or that one device leaves empty."""
 
@@ -141,6 +144,7 @@ class KeptTraining:
 
         The generators go on from where they were after training.
         """
+        adapters.merge(net)  # untrained ones, of which a kept training has none
         tensors = dict(read)
         with torch.no_grad():
             for name, tensor in _state(net):
@@ -206,7 +210,7 @@ def _written(log: TrainingLog) -> dict[str, Any]:
             written[field.name] = {name: float(norm) for name, norm in value.items()}
         elif field.name in NUMBERS:
             written[field.name] = list(map(float, value))
-        elif field.name == "scored":
+        elif field.name in LOGS:
             written[field.name] = asdict(value)
         elif field.name not in REMADE:
             written[field.name] = value
@@ -225,6 +229,7 @@ def _read(written: Mapping[str, Any]) -> TrainingLog:
     values["shapes"] = list(map(tuple, values["shapes"]))
     values["before_step"] = tuple(values["before_step"])
     values["dtypes"] = tuple(values["dtypes"])
+    values["adapters"] = AdapterLog(**values["adapters"])
     values["scored"] = ScoreLog(**values["scored"])
     values["scored"].shapes = list(map(tuple, values["scored"].shapes))
     return TrainingLog(**values)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, cast
 
 from greenbench.stages import (
+    adapters,
     architecture,
     data,
     engines,
@@ -137,7 +138,7 @@ class RoundRecord:
         which_layers = layers.proofs(depth, options.inference)
         seen, evidence = self.probe.precisions, self.probe.attention.evidence
         computed = inference.precision_proof(options.inference.precision, seen, evidence)
-        pruned = self._pruning_proofs(depth)
+        pruned = (*self._adapter_proofs(self.probe.net), *self._pruning_proofs(depth))
         ran = engines.proof(options.inference.engine, self.engine, depth.passes.total)
         return (*formats, self._attention_proof(), *pruned, *which_layers, computed, ran)
 
@@ -149,6 +150,11 @@ class RoundRecord:
         if self.engine is not None and self.engine.passes:
             return self.engine.weight_proofs(options, rows)
         return architecture.proofs(probe.net, options, self.device, rows, probe.held)
+
+    def _adapter_proofs(self, net: PreTrainedModel) -> tuple[Applied, ...]:
+        log = self.log
+        found, moved = (None, {}) if log is None else (log.adapters, log.moved)
+        return adapters.proofs(found, self.options.architecture, moved, net)
 
     def _pruning_proofs(self, depth: Depth) -> tuple[Applied, ...]:
         if self.pruned is None:

@@ -11,6 +11,7 @@ import torch
 from greenbench.errors import UnavailableError
 from greenbench.machine import launchers
 from greenbench.stages import (
+    adapters,
     bandwidth,
     engines,
     isolation,
@@ -93,6 +94,7 @@ class Toggles(CellStages):
         training.check(self.options.training, self.device)
         precision.check("inference", self.options.inference.precision, self.device)
         engines.check(self.options, self.device, generates=self.size.max_new_tokens > 0)
+        adapters.check(self.options.architecture)
 
     def warm_up(self, examples: Sequence[TaskExample], model: Checkpoint) -> None:
         """Run a miniature of the cell: it pays for imports, first uses and buffers."""

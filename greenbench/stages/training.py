@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from greenbench.errors import UsageError
-from greenbench.stages import early_stopping, freezing, optimizers, precision
+from greenbench.stages import adapters, early_stopping, freezing, optimizers, precision
 from greenbench.stages.ranks import merging
 from greenbench.stages.ranks.report import TrainingJob
 from greenbench.stages.training_log import TrainingLog
@@ -127,6 +127,7 @@ def _begun(model: PreTrainedModel, options: TrainingOptions, device: torch.devic
     log.layers = len(model.base_model.layers)
     log.frozen = freezing.frozen_layers(model)
     log.checkpointing = _checkpoints(model)
+    log.adapters = adapters.read(model)
     return log
 
 
@@ -137,7 +138,22 @@ def _finish(model: PreTrainedModel, log: TrainingLog) -> None:
     if log.checkpointing:
         model.gradient_checkpointing_disable()
     if log.frozen_before:
-        model.requires_grad_(requires_grad=True)
+        _unfreeze(model)
+    log.rows = sample_rows(model)
+
+
+def _unfreeze(model: nn.Module) -> None:
+    for weight in model.parameters():
+        if weight.is_floating_point():
+            weight.requires_grad = True
+
+
+def merge_adapters(model: PreTrainedModel, log: TrainingLog) -> None:
+    """Add trained adapters to the weights, of which the log keeps rows; does nothing for none."""
+    if log.adapters.kind == "none":
+        return
+    adapters.merge(model)
+    _unfreeze(model)
     log.rows = sample_rows(model)
 
 
@@ -256,7 +272,11 @@ def _trainable_dtypes(model: nn.Module) -> tuple[str, ...]:
 
 
 def _frozen_tensors(model: nn.Module) -> dict[str, nn.Parameter]:
-    return {name: p for name, p in model.named_parameters() if not p.requires_grad}
+    frozen = {}
+    for name, weight in model.named_parameters():
+        if not weight.requires_grad and weight.is_floating_point():
+            frozen[name] = weight
+    return frozen
 
 
 def _norms(tensors: Mapping[str, nn.Parameter]) -> dict[str, torch.Tensor]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from greenbench.options import TrainingOptions
 from greenbench.stages import early_stopping, freezing, precision
+from greenbench.stages.adapters import AdapterLog
 from greenbench.stages.early_stopping import ScoreLog
 from greenbench.stages.freezing import FrozenPart
 from greenbench.stages.tally import Tally, ValueT
@@ -80,6 +81,8 @@ class TrainingLog:
     """Those whose outputs gradients reach, likewise."""
     layers_recomputed: Tally[int] = field(default_factory=lambda: Tally("passes"))
     """Those that ran once more in the backward pass, likewise."""
+    adapters: AdapterLog = field(default_factory=AdapterLog)
+    """The adapters that were trained in place of the layers' weights."""
     scored: ScoreLog = field(default_factory=ScoreLog)
     """Scores on validation examples, if training ends at one."""
     optimizer: str = ""
@@ -133,17 +136,22 @@ class TrainingLog:
     @property
     def changed_tensors(self) -> int:
         """Trainable tensors that have another norm than before."""
-        changed = 0
-        for name, before in self.norms_before.items():
-            if bool(before != self.norms_after[name]):
-                changed += 1
-        return changed
+        return sum(self.moved.values())
 
-    def loss_rise(self) -> float:
-        """Return the mean loss of the last half minus that of the first."""
-        half = len(self.losses) // 2
-        first_half, last_half = self.losses[:half], self.losses[-half:]
-        return _mean(last_half) - _mean(first_half)
+    @property
+    def moved(self) -> dict[str, bool]:
+        """Whether each trainable tensor has another norm than before, by name."""
+        moved = {}
+        for name, before in self.norms_before.items():
+            moved[name] = bool(before != self.norms_after[name])
+        return moved
+
+
+def _loss_rise(log: TrainingLog) -> float:
+    """Return the mean loss of the last half minus that of the first."""
+    half = len(log.losses) // 2
+    first_half, last_half = log.losses[:half], log.losses[-half:]
+    return _mean(last_half) - _mean(first_half)
 
 
 def _mean(losses: Sequence[torch.Tensor | float]) -> float:
@@ -310,8 +318,8 @@ def _loss_warnings(log: TrainingLog) -> list[str]:
     last = float(log.losses[-1])
     if not math.isfinite(last):
         warnings.append(f"the training loss ended at {last}: the model diverged")
-    elif len(log.losses) > 1 and log.loss_rise() >= 0:
-        rise = f"its last half is {log.loss_rise():.3g} above its first"
+    elif len(log.losses) > 1 and _loss_rise(log) >= 0:
+        rise = f"its last half is {_loss_rise(log):.3g} above its first"
         warnings.append(f"the training loss did not fall: {rise}")
     if log.skipped:
         skipped = f"{log.skipped} of {log.steps} optimizer steps were skipped"

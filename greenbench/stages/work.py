@@ -8,6 +8,7 @@ import torch
 
 from greenbench.stages import flops, isolation
 from greenbench.stages.objectives.interface import AnsweredBatch
+from greenbench.stages.trained_parts import TrainedParts
 from greenbench.stages.training_log import TrainingLog
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ def _operations(record: RoundRecord, net: PreTrainedModel, batches: Batches) -> 
 
     def training() -> int:
         shapes = record.log.shapes if record.log else []
-        trained = flops.of_training(net, record.config, shapes)
+        parts = TrainedParts.of(record.options)
+        trained = flops.of_training(net, record.config, shapes, parts)
         scored = record.log.scored.shapes if record.log else []
         return trained + flops.of_reading(net, record.config, scored)
 

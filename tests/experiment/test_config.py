@@ -390,6 +390,10 @@ VALUES = {
     .filter(lambda n: n != Options().data.batch_size),
     "architecture.weight_format": st.sampled_from(["int8", "fp8", "auto"]),
     "architecture.quantizer": st.sampled_from(["bitsandbytes", "torchao"]),
+    "architecture.adapter": st.sampled_from(["lora", "qlora"]),
+    "architecture.lora_rank": st.sampled_from([1, 4, 64]),
+    "architecture.lora_alpha": st.floats(0.5, 8),
+    "architecture.lora_targets": st.sampled_from(["Wqkv", "q_proj,v_proj"]),
     "architecture.prune_layers": st.floats(0, 1, exclude_min=True, exclude_max=True),
     "architecture.prune_choice": st.sampled_from(["deepest", "bottom", "influence"]),
     "architecture.int8_threshold": st.floats(0, 5),
@@ -423,6 +427,9 @@ BESIDE = {
     "architecture.int8_threshold": "architecture.weight_format",
     "inference.layer_choice": "inference.skip_layers",
     "architecture.prune_choice": "architecture.prune_layers",
+    "architecture.lora_rank": "architecture.adapter",
+    "architecture.lora_alpha": "architecture.adapter",
+    "architecture.lora_targets": "architecture.adapter",
     "training.score_every": "training.target_score",
 }
 """Knobs that act only beside another one."""
@@ -440,6 +447,8 @@ def test_what_is_written_is_what_differs(
 ) -> None:
     """For any set of knobs off the baseline, the options' differences are the file's content."""
     chosen = {k: v for k, v in chosen.items() if BESIDE.get(k, k) in chosen}
+    if "training.finetune" in chosen:
+        chosen = {k: v for k, v in chosen.items() if "lora" not in k and "adapter" not in k}
     if "system.gpu_power_fraction" in chosen:
         chosen.pop("system.gpu_power_w", None)
     if "system.numa_node" in chosen:

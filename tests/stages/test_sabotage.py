@@ -29,6 +29,7 @@ from greenbench.options import (
 )
 from greenbench.run.effects import NO_EFFECT, Outputs, effect_of
 from greenbench.stages import (
+    adapters,
     architecture,
     data,
     early_stopping,
@@ -153,6 +154,19 @@ def no_early_stop(patch: pytest.MonkeyPatch) -> None:
 
 
 STOPPED = TrainingOptions(target_score=0.01, score_every=1)
+
+
+def no_adapters(patch: pytest.MonkeyPatch) -> None:
+    """Add nothing to the layers, whose own weights are trained then."""
+    patch.setattr(adapters, "inject", lambda *_: None)
+
+
+LORA = {
+    "adapter": ArchitectureOptions(adapter="lora"),
+    "lora_rank": ArchitectureOptions(adapter="lora", lora_rank=4),
+    "lora_alpha": ArchitectureOptions(adapter="lora", lora_alpha=8.0),
+    "lora_targets": ArchitectureOptions(adapter="lora", lora_targets="Wqkv"),
+}
 RUST = DataOptions(tokenizer="rust")
 UNTRAINED = TrainingOptions(finetune=False)
 SABOTAGE: dict[str, tuple[Options, Callable[[pytest.MonkeyPatch], None]]] = {
@@ -166,6 +180,10 @@ SABOTAGE: dict[str, tuple[Options, Callable[[pytest.MonkeyPatch], None]]] = {
         Options(architecture=ArchitectureOptions(weight_format="int8", quantizer="torchao")),
         no_conversion,
     ),
+    **{
+        f"architecture.{knob}": (Options(architecture=options), no_adapters)
+        for knob, options in LORA.items()
+    },
     "architecture.prune_layers": (
         Options(architecture=ArchitectureOptions(prune_layers=0.34)),
         lambda patch: patch.setattr(layers, "leave_out", lambda _model, _gone: None),

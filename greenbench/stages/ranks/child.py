@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from greenbench.data.models.checkpoints import Checkpoint
+    from greenbench.options import ArchitectureOptions
     from greenbench.stages.ranks.rank import Rank
     from greenbench.stages.ranks.report import RankReport, TrainingJob
     from greenbench.stages.training_log import TrainingLog
@@ -83,6 +84,12 @@ class OtherRank:
     def attend(self, name: str) -> None:
         """Set the loaded model's attention."""
         cast("PreTrainedModel", self._net).set_attn_implementation(name)
+
+    def adapt(self, options: ArchitectureOptions) -> None:
+        """Add adapters to the loaded model; training takes over the first rank's numbers."""
+        from greenbench.stages import adapters
+
+        adapters.inject(self._net, options, self.rank.device)
 
     def train(self, job: TrainingJob) -> RankReport:
         """Train its part, and say what that was."""
