@@ -52,6 +52,9 @@ def add_knobs(commands: Commands) -> None:
     parser.add_argument(
         "--only", type=listed, default=(), metavar="STAGE|KNOB,...", help="these stages or knobs"
     )
+    parser.add_argument(
+        "--markdown", action="store_true", help="print --pairs as rows of docs/knobs.md"
+    )
     add_json(parser)
     session_options = parser.add_argument_group("options of the session, as for pytest")
     for option in OPTIONS:
@@ -73,7 +76,8 @@ def knobs(options: argparse.Namespace) -> int:
         if options.json:
             print(json.dumps([asdict(pair) for pair in pairs], indent=1))  # noqa: T201
         else:
-            print_lines(knob_list.pair_lines(pairs))
+            lines = knob_list.pair_rows if options.markdown else knob_list.pair_lines
+            print_lines(lines(pairs))
         return 0
 
     known = list(chosen(options.only))

@@ -30,6 +30,7 @@ VALUES: Mapping[str, tuple[str, ...]] = {
     "architecture.int8_threshold": ("0",),
     "architecture.prune_layers": ("0.33", "0.5"),
     "architecture.prune_choice": ("influence",),
+    "architecture.lora_rank": ("4",),
     "training.frozen_layers": ("0.5",),
     "training.target_score": ("0.7",),
     "training.score_every": ("5",),
@@ -46,15 +47,17 @@ VALUES: Mapping[str, tuple[str, ...]] = {
     "inference.skip_layers": ("0.17",),
     "inference.layer_choice": ("deepest",),
     "inference.healing": ("0.2",),
+    "inference.engine": ("onnx", "onnx architecture.weight_format=int8", "vllm"),
     "inference.batch_size": ("8", "128"),
     "inference.exit_confidence": ("0.9",),
     "inference.exit_layers": ("2",),
 }
-"""By knob; values as ``--set`` takes them."""
+"""By knob; values as ``--set`` takes them, with what else is set beside one."""
 BESIDE: Mapping[str, str] = {
     "architecture.quantizer": "architecture.weight_format=int8",
     "architecture.int8_threshold": "architecture.weight_format=int8",
     "architecture.prune_choice": "architecture.prune_layers=0.33",
+    "architecture.lora_rank": "architecture.adapter=lora",
     "training.score_every": "training.target_score=0.7",
     "inference.layer_choice": "inference.skip_layers=0.17",
     "inference.healing": "inference.skip_layers=0.17",
@@ -64,6 +67,8 @@ BESIDE: Mapping[str, str] = {
 NOT_TRIED: Mapping[str, str] = {
     "training.finetune": "false leaves out what the other cells train for",
     "data.padding": "fixed rows are at least as wide as the baseline's",
+    "architecture.lora_alpha": "it changes what is learnt, and no operation",
+    "architecture.lora_targets": "its values are names of one model's layers",
     "system.gpu_power_w": "gpu_power_fraction sets the same limit",
     "system.cpu_affinity": "cpu_threads is tried at one processor",
 }

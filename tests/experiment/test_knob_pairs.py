@@ -38,7 +38,7 @@ def test_few_variants_hold_every_pair_that_is_not_refused() -> None:
 
 
 def test_the_docs_name_every_pair_that_no_machine_runs() -> None:
-    """The table of docs/knobs.md is what ``greenbench knobs --pairs`` lists."""
+    """The table of docs/knobs.md is what ``greenbench knobs --pairs --markdown`` prints."""
     rows = list(pair_rows(refused_pairs(candidates()[0], contradiction)))
     lines = DOCS.read_text("utf-8").splitlines()
     start = lines.index("| knob | with | why not |") + 2
