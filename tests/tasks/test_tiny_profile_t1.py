@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from itertools import islice
-from pathlib import Path
 
 import pytest
 
@@ -21,7 +17,6 @@ from greenbench.tasks.translation import dummies as translation_references
 from greenbench.tasks.translation import load as translation
 from greenbench.tasks.translation import scores as translation_scores
 
-ROOT = Path(__file__).parents[2]
 SIZE = PROFILES["tiny"].tasks["T1"]
 START = Checkpoint("M1", SIZE.model)
 
@@ -63,13 +58,18 @@ def test_without_fine_tuning_hardly_any_translation_passes(seed: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, 1, 2])
-def test_v0_learns_to_translate_with_every_seed(seed: int, tmp_path: Path) -> None:
-    """With every seed, other programs and another order of training, at least half pass."""
-    options = [f"--green-seed={seed}", f"--green-results={tmp_path}"]
-    command = [sys.executable, "-m", "pytest", "bench", "-q", "-k", "T1 and V0", *options]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
-    assert done.returncode == 0, done.stdout
-    (file,) = tmp_path.glob("V0_baseline_*.json")
-    (one,) = json.loads(file.read_text())["cells"][0]["rounds"]
-    assert one["quality"]["pass_at_1"]["value"] >= 0.5
+@pytest.mark.parametrize("seed", [0, 2])
+def test_v0_learns_to_translate_with_every_seed(seed: int) -> None:
+    """With every seed, other programs and another order of training, at least half pass.
+
+    ``test_both_tasks_are_learnt_in_one_session`` runs the session of a third seed.
+    """
+    splits = translation.load(SIZE.data, columns={}, sizes=SIZE.sizes, seed=seed)
+    stages = Toggles(Options(data=DataOptions(tokenizer="rust")), SIZE, "cpu")
+    stages.reset(seed)
+    batches = stages.data(splits.train, splits.test, START, seed)
+    net = stages.training(stages.architecture(START), batches)
+    outputs = stages.inference(net, batches)
+    passed = translation_scores.scored(splits, outputs).quality["pass_at_1"].value
+    assert passed is not None
+    assert passed >= 0.5

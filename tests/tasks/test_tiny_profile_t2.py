@@ -14,7 +14,7 @@ import torch
 from greenbench.data.models.checkpoints import Checkpoint
 from greenbench.data.splits import Wanted
 from greenbench.experiment.profiles import PROFILES
-from greenbench.options import Options, TrainingOptions
+from greenbench.options import DataOptions, Options, TrainingOptions
 from greenbench.stages.toggles import Toggles
 from greenbench.stats import bootstrap
 from greenbench.tasks.vulnerability import dummies as references
@@ -63,14 +63,39 @@ def test_without_fine_tuning_nothing_is_known() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, 1, 2])
-def test_v0_learns_the_task_with_every_seed(seed: int, tmp_path: Path) -> None:
-    """With every seed, other data and another order of training, MCC is at least 0.6."""
-    options = [f"--green-seed={seed}", f"--green-results={tmp_path}"]
-    command = [sys.executable, "-m", "pytest", "bench", "-q", "-k", "T2 and V0", *options]
+@pytest.mark.parametrize("seed", [0, 2])
+def test_v0_learns_the_task_with_every_seed(seed: int) -> None:
+    """With every seed, other data and another order of training, MCC is at least 0.6.
+
+    A session with seed 1, ``test_both_tasks_are_learnt_in_one_session``, reaches it too.
+    """
+    splits = vulnerability.load(SIZE.data, columns={}, wanted=Wanted(seed=seed, sizes=SIZE.sizes))
+    stages = Toggles(Options(data=DataOptions(tokenizer="rust")), SIZE, "cpu")
+    stages.reset(seed)
+    model = Checkpoint("M2", SIZE.model)
+    batches = stages.data(splits.train, splits.test, model, seed)
+    net = stages.training(stages.architecture(model), batches)
+    deciding = stages.answers(net, batches, splits.valid)
+    answered = vulnerability_scores.answered(
+        splits,
+        stages.inference(net, batches),
+        vulnerability_scores.choose_scoring(splits, deciding),
+    )
+    assert bootstrap.point(answered)["mcc"] >= 0.6
+
+
+@pytest.mark.slow
+def test_both_tasks_are_learnt_in_one_session(tmp_path: Path) -> None:
+    """The command of the README, with another seed: half of T1's programs pass, T2's MCC is 0.6."""
+    options = ["--green-seed=1", f"--green-results={tmp_path}"]
+    command = [sys.executable, "-m", "pytest", "bench", "-q", "-k", "V0", *options]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stdout
     (file,) = tmp_path.glob("V0_baseline_*.json")
-    (one,) = json.loads(file.read_text())["cells"][0]["rounds"]
-    assert one["seed"] == seed
-    assert one["quality"]["mcc"]["value"] >= 0.6
+    quality = {}
+    for cell in json.loads(file.read_text())["cells"]:
+        (one,) = cell["rounds"]
+        assert one["seed"] == 1
+        quality[cell["task"]] = one["quality"]
+    assert quality["T1"]["pass_at_1"]["value"] >= 0.5
+    assert quality["T2"]["mcc"]["value"] >= 0.6
