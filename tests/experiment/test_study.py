@@ -7,9 +7,14 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import torch
 
+from greenbench.errors import GreenbenchError
+from greenbench.experiment.cells import cells_of
 from greenbench.experiment.knobs import changes
 from greenbench.experiment.matrix import load
+from greenbench.experiment.profiles import profile
+from greenbench.stages import engines
 
 STUDY = Path(__file__).resolve().parents[2] / "docs" / "study"
 LAYERS = 22
@@ -88,6 +93,22 @@ def test_every_variant_of_the_study_is_there_or_said_to_be_missing() -> None:
     readme = (STUDY / "README.md").read_text("utf-8")
     missing = {int(number) for number in re.findall(r"^- V(\d+) is missing", readme, re.MULTILINE)}
     assert numbers == sorted(set(range(31)) - missing)
+
+
+def test_an_engine_that_is_absent_is_refused_with_what_would_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """V9 resolves on every machine; of its engines one is to be installed, one is for texts."""
+    monkeypatch.setattr(engines, "find_spec", lambda _package: None)
+    (variant,) = [one for one in MATRIX.variants if one.name == "V9_inference_engine"]
+    sentences = []
+    for cell in cells_of("T2", [variant], profile("tiny"), seed=0, rounds=1):
+        with pytest.raises(GreenbenchError) as caught:
+            engines.check(cell.options, torch.device("cpu"), generates=False)
+        sentences.append(str(caught.value))
+    vllm, onnx = sentences
+    assert "torch or onnx would work" in vllm
+    assert "pip install 'greenbench[onnx]' would install it" in onnx
 
 
 def test_a_variant_s_script_runs_it_in_the_study_s_matrix(tmp_path: Path) -> None:
