@@ -76,6 +76,7 @@ CpuList = Annotated[str, TextForm(r"\d+(-\d+)?(,\d+(-\d+)?)*", "processors like 
 LayerNames = Annotated[
     str, TextForm(r"[A-Za-z_]\w*(,[A-Za-z_]\w*)*", "all, or names of linear layers like Wqkv,Wo")
 ]
+LayerList = Annotated[str, TextForm(r"\d+(,\d+)*", "layers like 3,4")]
 LayerChoice = Annotated[
     str,
     TextForm(
@@ -93,8 +94,8 @@ class DataOptions:
     """Implementation of the byte-level BPE: greenbench's own in pure Python, or the Rust library
     ``tokenizers``. Both give the same ids."""
     batch_size: Count = 32
-    """Examples per batch, in inference and in training (there per optimizer step, see
-    ``accumulation_steps``)."""
+    """Examples per batch, in inference (unless ``inference.batch_size`` says otherwise) and in
+    training (there per optimizer step, see ``accumulation_steps``)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,11 +198,23 @@ class InferenceOptions:
     layer_choice: LayerChoice = "influence"
     """Rule that picks those layers (see ``stages.layer_rules``), or the layers themselves, counted
     from 0; then ``skip_layers`` stays 0."""
+    healing: Annotated[float, Range(least=0)] = 0.0
+    """Optimizer steps that train the model again once layers were left out, as a share of those of
+    training, at least one; measured as training. 0 trains none."""
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     """Autocast's type, independent of the one in training."""
     engine: Literal["torch", "onnx", "vllm"] = "torch"
     """What runs the trained model: torch, operation by operation; ONNX Runtime (classifiers, on the
     CPU); or vLLM."""
+    batch_size: Count | None = None
+    """Examples per batch at inference; ``None`` is ``data.batch_size``."""
+    exit_confidence: Annotated[float, Range(above=0.5, most=1)] | None = None
+    """Probability of a class from which on a row leaves a classifier's stack of layers early (see
+    ``stages.early_exit``); ``None`` lets every row through all layers."""
+    exit_layers: LayerList | None = None
+    """Layers after which the head is asked, counted from 0; ``None`` is the upper half's."""
+    cache: Literal["dynamic", "static"] = "dynamic"
+    """Kind of the key/value cache of a model that writes (see ``stages.key_value_cache``)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

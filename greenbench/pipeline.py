@@ -101,6 +101,8 @@ class Stages(Protocol):
     @property
     def shortens(self) -> bool: ...  # noqa: D102
     @property
+    def heals(self) -> bool: ...  # noqa: D102
+    @property
     def converts(self) -> bool: ...  # noqa: D102
     def check(self) -> None: ...  # noqa: D102
     def quiet(self) -> AbstractContextManager[None]: ...  # noqa: D102
@@ -112,6 +114,7 @@ class Stages(Protocol):
     def architecture(self, model: Opaque) -> Opaque: ...  # noqa: D102
     def training(self, net: Opaque, batches: Opaque) -> Opaque: ...  # noqa: D102
     def shortening(self, net: Opaque, batches: Opaque) -> Opaque: ...  # noqa: D102
+    def healing(self, net: Opaque, batches: Opaque) -> Opaque: ...  # noqa: D102
     def conversion(self, net: Opaque) -> Opaque: ...  # noqa: D102
     def inference(self, net: Opaque, batches: Opaque) -> Opaque: ...  # noqa: D102
     def answers(self, net: Opaque, batches: Opaque, examples: Opaque) -> Opaque: ...  # noqa: D102
@@ -210,12 +213,7 @@ class Pipeline:
                 net = stages.architecture(self.model)
             if stages.finetunes:
                 net = self.training.run(net, batches, self._window)
-            if stages.shortens:
-                with self._window("architecture"):
-                    net = stages.shortening(net, batches)
-            if stages.converts:
-                with self._window("architecture"):
-                    net = stages.conversion(net)
+            net = _adapted(stages, net, batches, self._window)
             with self._window("inference"):
                 outputs = stages.inference(net, batches)
             self._observation = self.energy.watch.end()
@@ -275,6 +273,20 @@ class Pipeline:
     def _window(self, stage: str) -> AbstractContextManager[None]:
         self.progress(stage)
         return self.energy.window(stage, synchronize=self.toggles.synchronize)
+
+
+def _adapted(stages: Stages, net: Opaque, batches: Opaque, window: WindowOf) -> Opaque:
+    """Return the trained model as inference runs it: shortened, trained further and converted."""
+    if stages.shortens:
+        with window("architecture"):
+            net = stages.shortening(net, batches)
+    if stages.heals:
+        with window("training"):
+            net = stages.healing(net, batches)
+    if stages.converts:
+        with window("architecture"):
+            net = stages.conversion(net)
+    return net
 
 
 def _peak(work: dict[str, int | None]) -> int | None:

@@ -134,7 +134,7 @@ def named(variable):
 
 
 class StubToggles:
-    converts = shortens = False
+    converts = shortens = heals = False
 
     def __init__(self, cell):
         self.cell, self.finetunes = cell, cell.options.training.finetune

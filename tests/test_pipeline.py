@@ -33,9 +33,11 @@ class Stages:
         finetunes: bool = True,
         converts: bool = True,
         shortens: bool = False,
+        heals: bool = False,
     ) -> None:
         self.calls = calls
-        self.finetunes, self.converts, self.shortens = finetunes, converts, shortens
+        self.finetunes, self.converts = finetunes, converts
+        self.shortens, self.heals = shortens, heals
 
     def check(self) -> None:
         self.calls.append("check")
@@ -69,6 +71,11 @@ class Stages:
         assert batches == "batches"
         self.calls.append("shortening")
         return f"short {net}"
+
+    def healing(self, net: Any, batches: Any) -> str:
+        assert batches == "batches"
+        self.calls.append("healing")
+        return f"healed {net}"
 
     def conversion(self, net: Any) -> str:
         self.calls.append("conversion")
@@ -213,6 +220,17 @@ def test_a_model_is_shortened_after_training_and_before_its_conversion() -> None
     cell.run()
     cell.finish(WHOLE, ())
     assert "judge outputs of converted short trained net by ()" in parts.calls
+
+
+def test_healing_is_measured_as_training_between_shortening_and_conversion() -> None:
+    """A shortened model is trained further in a second window of training."""
+    parts = Parts(shortens=True, heals=True)
+    parts.pipeline().run()
+    opened = [call for call in parts.calls if call.startswith("open")]
+    assert opened[3:6] == ["open architecture", "open training", "open architecture"]
+    start = parts.calls.index("healing")
+    assert parts.calls[start - 1 : start + 2] == ["open training", "healing", "close training"]
+    assert parts.calls.index("shortening") < start < parts.calls.index("conversion")
 
 
 def test_the_deciding_examples_are_answered_outside_every_window() -> None:

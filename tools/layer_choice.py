@@ -1,11 +1,13 @@
 """Measures what skipping layers costs in quality, by rule: the tables of docs/knobs.md.
 
     python tools/layer_choice.py T2 [--green-data T2=FILE] [--green-profile NAME] [--seeds N]
-                                    [--metric NAME ...]
+                                    [--metric NAME ...] [--healing SHARE ...]
 
 Fine-tunes the baseline once per seed, as the profile says, and scores that same model with layers
 skipped: every rule at 15, 25 and 50 % of the layers. Prints block influence by layer, and a row
-per rule with the mean, the lowest and the highest score of the seeds.
+per rule with the mean, the lowest and the highest score of the seeds. With `--healing` there is a
+column for each share of training's steps in place of a fraction, at V3's fraction of the layers,
+and a row with the mean seconds of training and of healing.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import copy
 import statistics
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,18 +27,22 @@ from greenbench.data.models.checkpoints import Checkpoint
 from greenbench.errors import UsageError
 from greenbench.experiment.profiles import profile
 from greenbench.experiment.resolving import resolve_settings
-from greenbench.options import DataOptions, Options
+from greenbench.options import DataOptions, InferenceOptions, Options
 from greenbench.run.inputs import dataset
-from greenbench.stages import layer_rules, layers
+from greenbench.stages import healing, layer_rules, layers
 from greenbench.stages.toggles import Toggles
 from greenbench.tasks import TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from transformers import PreTrainedModel
+
     from greenbench.types import Metric
 
 FRACTIONS = (0.15, 0.25, 0.5)
+V3 = 0.17
+"""Fraction of the layers at which healing is tried."""
 CHOICES = (*layer_rules.RULES, "influence")
 
 
@@ -60,9 +67,14 @@ class TrainedModel:
         with self.toggles.quiet():
             self.toggles.reset(seed)
             self.batches = self.toggles.data(self.data.train, self.data.test, checkpoint, seed)
-            self.net = self.toggles.training(self.toggles.architecture(checkpoint), self.batches)
+            net = self.toggles.architecture(checkpoint)
+            started = time.monotonic()
+            self.net = self.toggles.training(net, self.batches)
+            self.seconds = time.monotonic() - started
             self.influence = self._block_influence()
-        self._scores: dict[tuple[int, ...], Mapping[str, Metric]] = {}
+        self._scores: dict[tuple[tuple[int, ...], float], Mapping[str, Metric]] = {}
+        self.healing_seconds: dict[float, list[float]] = {}
+        """By the share of training's steps."""
 
     def _block_influence(self) -> Sequence[float]:
         objective = self.batches.objective
@@ -78,15 +90,19 @@ class TrainedModel:
         except UsageError:
             return None
 
-    def score(self, skipped: tuple[int, ...], metric: str) -> float | None:
-        """Return a score of the model without the layers ``skipped``."""
-        if skipped not in self._scores:
-            self._scores[skipped] = self._quality(skipped)
-        return self._scores[skipped][metric].value
+    def score(self, skipped: tuple[int, ...], metric: str, share: float = 0.0) -> float | None:
+        """Return a score of the model without the layers ``skipped``, healed with ``share``."""
+        if (skipped, share) not in self._scores:
+            self._scores[skipped, share] = self._quality(skipped, share)
+        return self._scores[skipped, share][metric].value
 
-    def _quality(self, skipped: tuple[int, ...]) -> Mapping[str, Metric]:
+    def _quality(self, skipped: tuple[int, ...], share: float) -> Mapping[str, Metric]:
         short = copy.deepcopy(self.net)
+        depth = layers.depth_of(short)
+        depth.gone = skipped
         layers.leave_out(short, skipped)
+        if share:
+            self._heal(short, depth, share)
         objective = self.batches.objective
         deciding = ()
         with self.toggles.quiet():
@@ -95,14 +111,26 @@ class TrainedModel:
                 deciding = self.toggles.answers(short, self.batches, self.data.deciding)
         return self.data.judge(answers, deciding).quality
 
+    def _heal(self, short: PreTrainedModel, depth: layers.Depth, share: float) -> None:
+        toggles = self.toggles
+        options = replace(toggles.options, inference=InferenceOptions(healing=share))
+        started = time.monotonic()
+        with toggles.quiet():
+            job = healing.job(self.batches, options, toggles.size, toggles.record.steps)
+            healing.heal(short, job, depth, toggles.ranks.rank)
+        seconds = time.monotonic() - started
+        self.healing_seconds.setdefault(share, []).append(seconds)
 
-def cell(models: Sequence[TrainedModel], choice: str, fraction: float, metric: str) -> str:
+
+def cell(
+    models: Sequence[TrainedModel], choice: str, fraction: float, metric: str, share: float = 0.0
+) -> str:
     """Return mean, lowest and highest score of the seeds, and the skipped layers."""
     scores = []
     choices: dict[str, None] = {}
     for model in models:
         skipped = model.skipped(choice, fraction)
-        score = None if skipped is None else model.score(skipped, metric)
+        score = None if skipped is None else model.score(skipped, metric, share)
         if skipped is None or score is None:
             return "-"
         scores.append(score)
@@ -121,6 +149,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--green-profile", dest="profile", default="tiny")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--metric", nargs="+", help="default: the task's first")
+    parser.add_argument("--healing", nargs="+", type=float, default=())
     return parser.parse_args()
 
 
@@ -141,12 +170,28 @@ def main() -> None:
     options = arguments()
     metrics = options.metric or TASKS[options.task].primary[:1]
     models = [train(options, seed, metrics) for seed in range(options.seeds)]
-    for metric in metrics:
+    for metric in metrics if options.healing else ():
+        print_healing(models, options.healing, metric)
+    for metric in () if options.healing else metrics:
         print_row([f"{metric} by rule", *(f"{fraction:.0%}" for fraction in FRACTIONS)])
         print_row(["---"] * (len(FRACTIONS) + 1))
         for choice in CHOICES:
             cells = [cell(models, choice, fraction, metric) for fraction in FRACTIONS]
             print_row([choice, *cells])
+
+
+def print_healing(models: Sequence[TrainedModel], shares: Sequence[float], metric: str) -> None:
+    """Print a row for each rule, and one with seconds, with a column for each share."""
+    print_row([f"{metric} by rule", *(f"healing {share:g}" for share in shares)])
+    print_row(["---"] * (len(shares) + 1))
+    for choice in CHOICES:
+        print_row([choice, *(cell(models, choice, V3, metric, share) for share in shares)])
+    times = []
+    for share in shares:
+        seconds = [s for model in models for s in model.healing_seconds.get(share, ())]
+        times.append(f"{statistics.mean(seconds):.2f} s" if seconds else "0 s")
+    trained = statistics.mean(model.seconds for model in models)
+    print_row([f"training {trained:.2f} s, healing", *times])
 
 
 def print_row(cells: Sequence[str]) -> None:

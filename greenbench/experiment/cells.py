@@ -63,4 +63,4 @@ def _combinations(variant: Variant) -> Iterator[tuple[Options, str]]:
 def _label(knob: str) -> str:
     """Return ``b`` for ``data.batch_size``, a promise to saved baselines; else the knob's name."""
     name = knob.partition(".")[2]
-    return "b" if name == "batch_size" else f"{name}="
+    return "b" if knob == "data.batch_size" else f"{name}="

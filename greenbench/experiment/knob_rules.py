@@ -26,6 +26,7 @@ ABLE_OF_ONNX: Mapping[str, tuple[object, ...]] = {
     "architecture.quantizer": ("auto",),
     "architecture.int8_threshold": (6.0,),
     "inference.precision": ("fp32",),
+    "inference.exit_confidence": (None,),
 }
 """By knob: ONNX Runtime converts and multiplies without the libraries of the others."""
 CAST_FORMATS = ("fp32", "bf16", "fp16")
@@ -110,6 +111,34 @@ def _layer_choice_problem(values: Values, fraction: str, choice: str) -> str:
     return ""
 
 
+def inference_problems(lines: Mapping[str, int], values: Values) -> Iterator[tuple[int, str]]:
+    """Yield a problem for each knob of inference that would do nothing."""
+    line = lines.get("inference.batch_size")
+    sizes = {*values("inference.batch_size"), *values("data.batch_size")}
+    if line and len(sizes) == 1:
+        yield line, f"inference.batch_size is data.batch_size, {sizes.pop()}, already; remove it"
+    line = lines.get("inference.exit_layers")
+    if line and None in values("inference.exit_confidence"):
+        unused = "inference.exit_layers does nothing while exit_confidence is null"
+        yield line, f"{unused}; set the confidence there"
+    line = lines.get("inference.healing")
+    problem = _healing_problem(values) if line else ""
+    if line and problem:
+        yield line, problem
+
+
+def _healing_problem(values: Values) -> str:
+    if False in values("training.finetune"):
+        return "inference.healing trains on after training, and training.finetune is false"
+    if max((count for count in values("system.processes") if count), default=1) > 1:
+        return "inference.healing trains in one process; remove system.processes, or healing"
+    choices = values("inference.layer_choice")
+    named = all(choice[0].isdigit() for choice in choices)
+    if not named and 0 in values("inference.skip_layers"):
+        return "inference.healing has nothing to heal while skip_layers is 0; set the fraction"
+    return ""
+
+
 def process_problems(lines: Mapping[str, int], values: Values) -> Iterator[tuple[int, str]]:
     """Yield a problem if processes cannot share the training, or a node contradicts processors."""
     line = lines.get("system.numa_node")
@@ -156,6 +185,7 @@ RULES: tuple[Rule, ...] = (
     adapter_problems,
     micro_batch_problems,
     unused_knob_problems,
+    inference_problems,
     engine_problems,
     process_problems,
 )

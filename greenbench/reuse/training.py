@@ -161,7 +161,8 @@ class ReusedTraining:
         """Keep the training that was measured; return why it could not be, as a warning."""
         if not all(proof.holds for proof in one_round.applied if proof.stage in {STAGE, "system"}):
             return ()  # what is requested did not act: nothing to take over
-        (window,) = [window for window in one_round.windows if window.stage == STAGE]
+        # The first one: after it, a shortened model may be trained further.
+        window = next(window for window in one_round.windows if window.stage == STAGE)
         origin = {**block, "seed": self._seed, "at": datetime.now(UTC).isoformat("T", "seconds")}
         facts = {
             "key": self._key,

@@ -27,11 +27,13 @@ SILENT = (
     "training.gradient_checkpointing",
     "system.",
     "inference.engine",
+    "inference.batch_size",
+    "inference.cache",
 )
 """Knobs, or beginnings of their names, that may leave every output as it is: both tokenizers give
 the same ids, all implementations of attention and all engines the same up to rounding, accumulation
-adds up to the same step, layers that are computed again give the same gradients, and device
-settings compute nothing."""
+adds up to the same step, layers that are computed again give the same gradients, device settings
+compute nothing, and a model answers a row the same in any batch and with any cache."""
 SAME_OUTPUTS = {("training.optimizer", "adamw_fused"): "adamw"}
 """From a knob and a reading to another reading that may give the same outputs: one arithmetic."""
 

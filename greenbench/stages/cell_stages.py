@@ -12,19 +12,22 @@ from typing import TYPE_CHECKING
 
 from greenbench.stages import (
     adapters,
+    answering,
     data,
+    early_exit,
     early_stopping,
     encoders,
     engines,
+    healing,
     inference,
     layers,
-    precision,
     pruning,
     training,
     training_watch,
 )
+from greenbench.stages.cell_switches import CellSwitches
 from greenbench.stages.objectives import objective
-from greenbench.stages.round_record import InferenceProbe, RoundRecord
+from greenbench.stages.round_record import InferenceProbe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,44 +35,12 @@ if TYPE_CHECKING:
     from torch import nn
 
     from greenbench.data.models.checkpoints import Checkpoint
-    from greenbench.options import Options
     from greenbench.stages.data import Batches
     from greenbench.stages.objectives.interface import Answers, TaskExample
-    from greenbench.stages.ranks.pool import Ranks
-    from greenbench.types import TaskSize
 
 
-class CellStages:
+class CellStages(CellSwitches):
     """The stages of a cell, in the order in which the pipeline calls them."""
-
-    def __init__(self, options: Options, size: TaskSize, ranks: Ranks) -> None:
-        """Make the stages; raises UsageError for options that contradict each other.
-
-        All but training run on the first device of ``ranks`` alone.
-        """
-        self.options = options
-        self.size = size
-        self.ranks = ranks
-        self.device = ranks.rank.device
-        steps = options.training.accumulation_steps
-        self.micro = data.micro_batch(options.data.batch_size, steps)
-        self.record = RoundRecord(options, self.device)
-        """What the stages of the present round have left behind."""
-
-    @property
-    def finetunes(self) -> bool:
-        """Whether the training stage runs."""
-        return self.options.training.finetune
-
-    @property
-    def shortens(self) -> bool:
-        """Whether layers are left out after training."""
-        return layers.shortens(self.options.inference)
-
-    @property
-    def converts(self) -> bool:
-        """Whether weights are converted after training."""
-        return engines.converts(self.options)
 
     def data(
         self,
@@ -94,6 +65,7 @@ class CellStages:
             options,
             micro=self.micro,
             seed=seed,
+            answered=self.options.inference.batch_size,
             calibration=calibration,
         )
         scored = early_stopping.examples(self.options.training, valid)
@@ -137,6 +109,14 @@ class CellStages:
         self.record.depth = depth
         return net
 
+    def healing(self, net: nn.Module, batches: Batches) -> nn.Module:
+        """Train the shortened model, if there were layers to leave out."""
+        record = self.record
+        if record.depth is not None and record.depth.gone:
+            job = healing.job(batches, self.options, self.size, record.steps)
+            record.healing = healing.heal(net, job, record.depth, self.ranks.rank)
+        return net
+
     def conversion(self, net: nn.Module) -> nn.Module:
         """Convert the weights of the trained model, and make the engine that runs it."""
         net, self.record.engine = engines.converted(net, self.options, self.device)
@@ -144,18 +124,22 @@ class CellStages:
 
     def inference(self, net: nn.Module, batches: Batches) -> Answers:
         """Return the model's answer to each test example."""
-        if self.record.probe is None:  # a repetition goes on with the probe of the round
-            if self.record.depth is None:
-                pruning.note_layers(self.record.pruned, net)
-            depth = self.record.depth or layers.depth_of(net)
-            self.record.probe = InferenceProbe(net, depth, self.record.engine)
-        self.record.answering = batches.objective
-        chosen = precision.autocast(self.options.inference.precision, self.device)
-        with self.record.probe, chosen:
-            return batches.objective.answer(self.record.answerer(net), batches.test, self.device)
+        record, options = self.record, self.options.inference
+        if record.probe is None:  # a repetition goes on with the probe of the round
+            if record.depth is None:
+                pruning.note_layers(record.pruned, net)
+            depth = record.depth or layers.depth_of(net)
+            record.probe = InferenceProbe(net, depth, record.engine)
+            record.exits = early_exit.row_exits(net, depth, options)
+        record.answering = batches.objective
+        with record.probe, answering.ways(net, options, self.device, record.exits):
+            return batches.objective.answer(record.answerer(net), batches.test, self.device)
 
     def answers(self, net: nn.Module, batches: Batches, examples: Sequence[TaskExample]) -> Answers:
         """Return the answers to other examples, as ``inference`` would, for the judging."""
+        options = self.options.inference
         loader = data.in_order(batches.objective, examples, batches.batch_size)
-        with precision.autocast(self.options.inference.precision, self.device):
+        depth = self.record.depth or layers.depth_of(net)
+        exits = early_exit.row_exits(net, depth, options)
+        with answering.ways(net, options, self.device, exits):
             return batches.objective.answer(self.record.answerer(net), loader, self.device)

@@ -13,7 +13,6 @@ import torch
 from torch.utils.data import DataLoader
 
 from greenbench.errors import UsageError
-from greenbench.stages.tally import Tally
 from greenbench.types import Applied
 
 if TYPE_CHECKING:
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from greenbench.options import DataOptions
     from greenbench.stages.encoders import Encoder
     from greenbench.stages.objectives.interface import (
-        AnsweredBatch,
         Encoded,
         EncodedRow,
         Loader,
@@ -32,6 +30,10 @@ if TYPE_CHECKING:
         Objective,
         TaskExample,
     )
+
+
+FURTHER = 2**31
+"""What is added to a seed for further permutations."""
 
 
 class ShuffledBatches:
@@ -52,10 +54,15 @@ class ShuffledBatches:
         self.count = count
         self.effective = effective
         self.micro = micro
+        self._seed = seed
         self._generator = torch.Generator().manual_seed(seed)
         # Accelerate reads these two of a batch sampler.
         self.batch_size = micro
         self.drop_last = True
+
+    def further(self) -> ShuffledBatches:
+        """Return the same with other permutations, which no round of a session has."""
+        return ShuffledBatches(self.count, self.effective, self.micro, self._seed + FURTHER)
 
     @property
     def _used(self) -> int:
@@ -85,6 +92,7 @@ class Batches:
     validation: Sequence[TaskExample] = ()
     """Validation examples that training is scored on, likewise."""
     batch_size: int
+    """Examples of a batch at inference."""
     tokens_train: int
     tokens_test: int
     tokenizer_proof: Applied
@@ -109,12 +117,15 @@ def prepare(
     *,
     micro: int,
     seed: int,
+    answered: int | None = None,
     calibration: Sequence[TaskExample] = (),
 ) -> Batches:
     """Tokenise the splits and batch them: shuffled for training, in order for inference.
 
+    Batches of inference have ``answered`` examples, None for as many as those of training.
     ``calibration`` is passed on. Raises UsageError if ``train`` does not fill one batch.
     """
+    answered = answered or options.batch_size
     texts = objective.training_texts
     rows, cached_in_training = encoded(tokenizer, objective.training_rows, train, texts)
     questions, cached_at_inference = encoded(tokenizer, objective.inference_rows, test, 1)
@@ -127,10 +138,10 @@ def prepare(
     )
     return Batches(
         train=train_loader,
-        test=_ordered(questions, objective, options.batch_size),
+        test=_ordered(questions, objective, answered),
         objective=objective,
         calibration=calibration,
-        batch_size=options.batch_size,
+        batch_size=answered,
         tokens_train=rows.tokens,
         tokens_test=questions.tokens,
         tokenizer_proof=_tokenizer_proof(tokenizer, options.tokenizer, cached),
@@ -175,51 +186,6 @@ def calibration_batches(batches: Batches) -> Iterator[ModelInputs]:
     rows = objective.validation_rows(batches.calibration).rows
     for start in range(0, len(rows), size):
         yield objective.training_batch(rows[start : start + size])
-
-
-def batch_proof(
-    asked: int, trained: Tally[int] | None, answered: Sequence[AnsweredBatch]
-) -> Applied:
-    """Compare the examples of every optimizer step and of every answered batch with ``asked``.
-
-    The last answered batch may be smaller. ``trained`` is None if nothing was trained.
-    """
-    per_batch = _answered_sizes(asked, answered)
-    tallies = [tally for tally in (trained, per_batch) if tally is not None and tally.total]
-    got: int | None = None
-    other = []
-    for tally in tallies:
-        if got in {None, asked}:
-            got = tally.usual
-        exceptions = tally.exceptions(asked)
-        if exceptions:
-            other.append(exceptions)
-    note = ""
-    if other:
-        note = f"requested {asked}, read back {' and '.join(dict.fromkeys(other))}"
-    largest = max((batch.rows for batch in answered), default=None)
-    per_step = None if trained is None else trained.usual
-    return Applied(
-        stage="data",
-        knob="batch_size",
-        asked=asked,
-        got=got,
-        how="examples of every optimizer step, and of every batch at inference, counted",
-        note=note,
-        evidence={"examples_per_step": per_step, "largest_batch_inference": largest},
-    )
-
-
-def _answered_sizes(asked: int, answered: Sequence[AnsweredBatch]) -> Tally[int]:
-    """Count the sizes of answered batches; a smaller last one holds what is left over."""
-    sizes = [batch.rows for batch in answered]
-    if sizes and sizes[-1] < asked:
-        sizes.pop()
-        if not sizes:  # fewer examples than a batch holds
-            sizes = [asked]
-    tally: Tally[int] = Tally("batches")
-    tally.counts.update(sizes)
-    return tally
 
 
 def _tokenizer_proof(tokenizer: Encoder, asked: str, cached: int) -> Applied:

@@ -12,7 +12,7 @@ with ModernBERT's sliding-window layers, which differ from the global ones by th
 eager attention and SDPA (transformers 5, ``modeling_modernbert.py``); FlashAttention, which skips
 what lies outside the window, is no dependency here. A decoder's key/value cache does drop what has
 left a sliding window (``cache_utils.py``, ``DynamicSlidingWindowLayer``): a further token attends
-to the window alone there.
+to the window alone there. With a static cache it attends to the cache's whole length.
 """
 
 from __future__ import annotations
@@ -121,6 +121,18 @@ def of_inference(
     return total
 
 
+def of_layers(model: nn.Module, config: PreTrainedConfig, tokens: int, runs: int) -> int:
+    """Return the operations of single layers at inference, that ran so often over one text."""
+    return runs * _layer(_ModelKind(type(model), config), tokens)
+
+
+@functools.lru_cache(maxsize=4096)
+def _layer(kind: _ModelKind, tokens: int) -> int:
+    """Return the operations of one layer over one text."""
+    without_layers, with_one = _depths(kind.skeleton(), "inference", tokens)
+    return with_one - without_layers
+
+
 def _further_tokens(kind: _ModelKind, batch: AnsweredBatch) -> int:
     """Return the operations of the tokens of one row that follow the first one."""
     if batch.written <= 1:
@@ -130,6 +142,8 @@ def _further_tokens(kind: _ModelKind, batch: AnsweredBatch) -> int:
         raise ValueError(
             "its passes follow no polynomial, from which the cost of a further token could be read"
         )
+    if batch.cached:
+        return (batch.written - 1) * cost.token(batch.cached)
     first, end = batch.tokens + 1, batch.tokens + batch.written
     return sum(cost.token(keys) for keys in range(first, end))
 
@@ -210,15 +224,20 @@ def _by_depth(skeleton: PreTrainedModel, use: str, tokens: int) -> int:
 
     Every layer costs the same.
     """
+    without_layers, with_one = _depths(skeleton, use, tokens)
+    return without_layers + len(skeleton.base_model.layers) * (with_one - without_layers)
+
+
+def _depths(skeleton: PreTrainedModel, use: str, tokens: int) -> tuple[int, int]:
+    """Return the operations of one text without layers and with a single one."""
     stack = skeleton.base_model
     all_layers = stack.layers
-    counts = []
-    for depth in (0, 1):
-        stack.layers = all_layers[:depth]
-        counts.append(_count(skeleton, use, 1, tokens))
+    stack.layers = all_layers[:0]
+    without_layers = _count(skeleton, use, 1, tokens)
+    stack.layers = all_layers[:1]
+    with_one = _count(skeleton, use, 1, tokens)
     stack.layers = all_layers
-    without_layers, with_one = counts
-    return without_layers + len(all_layers) * (with_one - without_layers)
+    return without_layers, with_one
 
 
 def _count(skeleton: PreTrainedModel, use: str, rows: int, tokens: int) -> int:

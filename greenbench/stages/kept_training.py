@@ -49,7 +49,7 @@ REMADE = ("rows", "others")
 
 @dataclass(slots=True)
 class TrainedState:
-    """The state right after training; the weights themselves, which no later stage changes."""
+    """The state right after training; the weights themselves if no later stage changes them."""
 
     tensors: Tensors
     versions: dict[str, int]
@@ -91,8 +91,13 @@ class KeptTraining:
         }
 
     def snapshot(self, net: nn.Module) -> None:
-        """Note the state right after training; nothing is copied but the generators' states."""
+        """Note the state right after training.
+
+        Copied are the generators' states, and weights that healing will train further.
+        """
         tensors = dict(_state(net))
+        if self._stages.heals:
+            tensors = {name: tensor.clone() for name, tensor in tensors.items()}
         versions = {name: tensor._version for name, tensor in tensors.items()}  # noqa: SLF001
         tensors |= _generators(self._stages.device)
         peaks = {"peak_memory_bytes": peak_memory_bytes(), "peak_gpu_memory_bytes": None}

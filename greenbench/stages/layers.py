@@ -320,5 +320,5 @@ def _difference(depth: Depth, expected: tuple[int, ...]) -> str:
 
 
 def listed(layers: Sequence[int]) -> str:
-    """Return numbers of layers as text: ``3,4``."""
+    """Return numbers of layers as text: ``3,4``, or ``none``."""
     return ",".join(map(str, layers)) or "none"

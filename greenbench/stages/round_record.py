@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Self, cast
 from greenbench.stages import (
     adapters,
     architecture,
-    data,
+    batch_sizes,
     engines,
+    exit_log,
+    healing,
     inference,
+    key_value_cache,
     layers,
     precision,
     pruning,
@@ -29,7 +32,9 @@ if TYPE_CHECKING:
 
     from greenbench.options import Options
     from greenbench.stages.data import Batches
+    from greenbench.stages.early_exit import RowExits
     from greenbench.stages.engines import Engine
+    from greenbench.stages.healing import Healing
     from greenbench.stages.layers import Depth
     from greenbench.stages.objectives.interface import Objective
     from greenbench.stages.pruning import PrunedModel
@@ -56,6 +61,7 @@ class InferenceProbe:
         """What held the weights of each linear layer before the first pass."""
         self.precision = precision.PrecisionProbe(net)
         self.attention = inference.AttentionProbe(net)
+        self.cache = key_value_cache.CacheWatch(net)
         self._layers = layers.LayerWatch(net, depth)
         self._hooks = contextlib.ExitStack()
 
@@ -69,6 +75,7 @@ class InferenceProbe:
         """Set the hooks."""
         self._hooks.enter_context(self._layers)
         self._hooks.enter_context(self.precision)
+        self._hooks.enter_context(self.cache)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -93,7 +100,11 @@ class RoundRecord:
     """None if no layers were left out."""
     engine: Engine | None = None
     """What answers in place of the model; None if nothing does."""
+    healing: Healing | None = None
+    """None if the model was not trained again."""
     probe: InferenceProbe | None = None
+    exits: RowExits | None = None
+    """None if every row went through all layers."""
     answering: Objective | None = None
     """The objective that answered; a data stage that is repeated makes another one."""
     uncounted: str = ""
@@ -110,6 +121,11 @@ class RoundRecord:
         """Return what answers: an engine, or the model itself."""
         return net if self.engine is None else cast("nn.Module", self.engine)
 
+    @property
+    def steps(self) -> int:
+        """Optimizer steps of training, made or skipped."""
+        return 0 if self.log is None else self.log.attempts
+
     def applied(self) -> tuple[Applied, ...]:
         """Return the proofs that stages and live model give; the system stage has its own."""
         trained = training_log.proofs(self.log, self.options.training)
@@ -121,9 +137,8 @@ class RoundRecord:
             return ()
         per_step = None if self.log is None else self.log.batch_sizes
         answered = () if self.answering is None else self.answering.answered
-        batch_size = self.options.data.batch_size
-        batch_proof = data.batch_proof(batch_size, per_step, answered)
-        return (self.batches.tokenizer_proof, batch_proof)
+        sizes = batch_sizes.proofs(self.options, per_step, answered)
+        return (self.batches.tokenizer_proof, *sizes)
 
     def _inference_proofs(self) -> tuple[Applied, ...]:
         """Return the proofs that the answering model gives; none before it answered."""
@@ -131,16 +146,14 @@ class RoundRecord:
             return ()
         options = self.options
         depth = self.probe.depth
-        rows = {}
-        if self.log is not None:
-            rows = layers.renumbered(self.log.rows, depth)
-        formats = self._weight_proofs(self.probe, rows)
+        formats = self._weight_proofs(self.probe, _trained_rows(self, depth))
         which_layers = layers.proofs(depth, options.inference)
         seen, evidence = self.probe.precisions, self.probe.attention.evidence
         computed = inference.precision_proof(options.inference.precision, seen, evidence)
         pruned = (*self._adapter_proofs(self.probe.net), *self._pruning_proofs(depth))
         ran = engines.proof(options.inference.engine, self.engine, depth.passes.total)
-        return (*formats, self._attention_proof(), *pruned, *which_layers, computed, ran)
+        own = _own_proofs(self, self.probe)
+        return (*formats, self._attention_proof(), *pruned, *which_layers, computed, ran, *own)
 
     def _weight_proofs(
         self, probe: InferenceProbe, rows: Mapping[str, torch.Tensor]
@@ -176,6 +189,7 @@ class RoundRecord:
         options = self.options
         warnings: list[str] = []
         warnings += training_log.doubts(options.training, self.device, self.log)
+        warnings += healing.doubts(self.healing)
         warnings += precision.doubts(options.inference.precision, self.device)
         warnings += architecture.doubts(options.architecture, self.device)
         if self.objective is not None:
@@ -183,3 +197,18 @@ class RoundRecord:
         if self.uncounted:
             warnings.append(self.uncounted)
         return tuple(dict.fromkeys(warnings))
+
+
+def _own_proofs(record: RoundRecord, probe: InferenceProbe) -> tuple[Applied, ...]:
+    """Return the proofs of healing, of rows that left early, and of the cache."""
+    options = record.options.inference
+    healed = healing.proof(record.healing, options.healing, record.steps)
+    left = None if record.exits is None else record.exits.log
+    return (healed, *exit_log.proofs(left, options), probe.cache.proof(options.cache))
+
+
+def _trained_rows(record: RoundRecord, depth: Depth) -> dict[str, torch.Tensor]:
+    """Return rows of the matrices as the latest training left them, by their present names."""
+    if record.healing is not None:
+        return record.healing.log.rows
+    return {} if record.log is None else layers.renumbered(record.log.rows, depth)

@@ -14,6 +14,7 @@ from greenbench.stages import (
     adapters,
     bandwidth,
     engines,
+    healing,
     isolation,
     precision,
     training,
@@ -95,6 +96,7 @@ class Toggles(CellStages):
         precision.check("inference", self.options.inference.precision, self.device)
         engines.check(self.options, self.device, generates=self.size.max_new_tokens > 0)
         adapters.check(self.options.architecture)
+        healing.check(self.options, self.ranks)
 
     def warm_up(self, examples: Sequence[TaskExample], model: Checkpoint) -> None:
         """Run a miniature of the cell: it pays for imports, first uses and buffers."""
@@ -177,6 +179,8 @@ def _run_once(toggles: Toggles, batch: Sequence[TaskExample], model: Checkpoint)
         net = toggles.training(net, batches)
     if toggles.shortens:
         net = toggles.shortening(net, batches)
+    if toggles.heals:
+        net = toggles.healing(net, batches)
     if toggles.converts:
         net = toggles.conversion(net)
     toggles.inference(net, batches)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 import torch
 
-from greenbench.stages import flops, isolation
+from greenbench.stages import early_exit, flops, isolation
 from greenbench.stages.objectives.interface import AnsweredBatch
 from greenbench.stages.trained_parts import TrainedParts
 from greenbench.stages.training_log import TrainingLog
@@ -28,14 +29,15 @@ def counted(record: RoundRecord, net: PreTrainedModel, batches: Batches) -> Coun
     ``record.uncounted`` then says why.
     """
     log = record.log or TrainingLog()
+    healed = record.healing.log if record.healing else TrainingLog()
     counts: Counts = {}
     counts["parameters"] = sum(p.numel() for p in net.parameters())
-    counts["samples_trained"] = log.examples
+    counts["samples_trained"] = log.examples + healed.examples
     counts["samples_scored"] = len(cast("Sized", batches.test.dataset))
-    counts["tokens_training"] = sum(map(int, log.tokens))
+    counts["tokens_training"] = sum(map(int, [*log.tokens, *healed.tokens]))
     counts["tokens_inference"] = batches.tokens_test
     counts["tokens_generated"] = batches.objective.tokens_generated
-    counts["optimizer_steps"] = log.steps
+    counts["optimizer_steps"] = log.steps + healed.steps
     counts.update(_operations(record, net, batches))
     gpu_peaks = [_peak_gpu_memory(record.device), *(o.peak_gpu_memory_bytes for o in log.others)]
     counts["peak_gpu_memory_bytes"] = _sum(gpu_peaks)
@@ -51,14 +53,22 @@ def _sum(numbers: Sequence[int | None]) -> int | None:
 
 
 def _operations(record: RoundRecord, net: PreTrainedModel, batches: Batches) -> Counts:
-    """Count the floating-point operations of training, of picking layers and of inference."""
+    """Count the floating-point operations of training, of picking layers and of inference.
+
+    Healing is training of a model with fewer layers.
+    """
 
     def training() -> int:
         shapes = record.log.shapes if record.log else []
         parts = TrainedParts.of(record.options)
-        trained = flops.of_training(net, record.config, shapes, parts)
+        operations = flops.of_training(net, record.config, shapes, parts)
         scored = record.log.scored.shapes if record.log else []
-        return trained + flops.of_reading(net, record.config, scored)
+        operations += flops.of_reading(net, record.config, scored)
+        if record.healing is not None:
+            # What adapters have learnt is part of the weights by then.
+            parts = TrainedParts(frozen_layers=record.options.training.frozen_layers)
+            operations += flops.of_training(net, net.config, record.healing.log.shapes, parts)
+        return operations
 
     def picking() -> int:
         """Count passes through whole stacks, without a head: before training, and after it."""
@@ -74,7 +84,7 @@ def _operations(record: RoundRecord, net: PreTrainedModel, batches: Batches) -> 
         return total
 
     def inference() -> int:
-        return flops.of_inference(net, net.config, batches.objective.answered)
+        return _answering(record, net, batches.objective.answered)
 
     with isolation.quiet():
         return {
@@ -82,6 +92,20 @@ def _operations(record: RoundRecord, net: PreTrainedModel, batches: Batches) -> 
             "flops_architecture": _count(picking, record),
             "flops_inference": _count(inference, record),
         }
+
+
+def _answering(record: RoundRecord, net: PreTrainedModel, answered: Sequence[AnsweredBatch]) -> int:
+    """Count the operations of inference, with a static cache's length, less what exits spared."""
+    lengths = [] if record.probe is None else record.probe.cache.lengths[-len(answered) :]
+    if len(lengths) == len(answered):
+        pairs = zip(answered, lengths, strict=True)
+        answered = [replace(batch, cached=length) for batch, length in pairs]
+    operations = flops.of_inference(net, net.config, answered)
+    if record.exits is not None:
+        for tokens, spared, questions in record.exits.log.passes[-len(answered) :]:
+            operations -= flops.of_layers(net, net.config, tokens, spared)
+            operations += questions * early_exit.head_flops(net)
+    return operations
 
 
 def _count(operations: Callable[[], int], record: RoundRecord) -> int | None:

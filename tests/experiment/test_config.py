@@ -190,6 +190,26 @@ ONE_PROBLEM = {
         1,
         "names the layers 1,2 itself; remove",
     ),
+    "healing of a whole model": (
+        "inference: {healing: 0.5}\n",
+        1,
+        "has nothing to heal while skip_layers is 0; set the fraction",
+    ),
+    "healing without training": (
+        "training: {finetune: false}\ninference: {skip_layers: 0.2, healing: 0.5}\n",
+        2,
+        "healing trains on after training, and training.finetune is false",
+    ),
+    "exits without a confidence": (
+        "inference: {exit_layers: '3'}\n",
+        1,
+        "does nothing while exit_confidence is null",
+    ),
+    "a batch size of its own that is the other": (
+        "data: {batch_size: 16}\ninference: {batch_size: 16}\n",
+        2,
+        "inference.batch_size is data.batch_size, 16, already; remove it",
+    ),
     "a library without a format": (
         "architecture: {quantizer: torchao}\n",
         1,
@@ -421,6 +441,11 @@ VALUES = {
     "inference.layer_choice": st.sampled_from(["deepest", "top", "bottom", "alternate"]),
     "inference.engine": st.sampled_from(["onnx", "vllm"]),
     "inference.precision": st.sampled_from(["bf16", "fp16"]),
+    "inference.healing": st.floats(0, 2, exclude_min=True),
+    "inference.batch_size": st.integers(1, 1024).filter(lambda size: size not in {16, 32, 64}),
+    "inference.exit_confidence": st.floats(0.5, 1, exclude_min=True),
+    "inference.exit_layers": st.sampled_from(["3", "1,3"]),
+    "inference.cache": st.just("static"),
 }
 BESIDE = {
     "architecture.quantizer": "architecture.weight_format",
@@ -431,6 +456,8 @@ BESIDE = {
     "architecture.lora_alpha": "architecture.adapter",
     "architecture.lora_targets": "architecture.adapter",
     "training.score_every": "training.target_score",
+    "inference.healing": "inference.skip_layers",
+    "inference.exit_layers": "inference.exit_confidence",
 }
 """Knobs that act only beside another one."""
 
@@ -460,6 +487,8 @@ def test_what_is_written_is_what_differs(
         chosen.pop("inference.precision", None)
     if foreign & {"fp8", "torchao"}:
         chosen.pop("architecture.int8_threshold", None)
+    if {"training.finetune", "system.processes"} & chosen.keys():
+        chosen.pop("inference.healing", None)
     tree: dict[str, dict[str, object]] = {}
     for knob, value in chosen.items():
         stage, name = knob.split(".")

@@ -137,6 +137,8 @@ ANOTHER: dict[str, Callable[[Made], None]] = {
 SAME: dict[str, Callable[[Made], None]] = {
     "nothing": lambda _made: None,
     "skipped layers": with_options(inference=InferenceOptions(skip_layers=0.5)),
+    "healing": with_options(inference=InferenceOptions(skip_layers=0.5, healing=0.5)),
+    "batches of answers": with_options(inference=InferenceOptions(batch_size=8)),
     "precision of answers": with_options(inference=InferenceOptions(precision="bf16")),
     "weight format": with_options(architecture=ArchitectureOptions(weight_format="int8")),
     "a clock of now": with_card(sm_clock=2),

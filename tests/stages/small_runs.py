@@ -98,6 +98,8 @@ def run_stages(
             net = toggles.training(net, batches)
         if toggles.shortens:
             net = toggles.shortening(net, batches)
+        if toggles.heals:
+            net = toggles.healing(net, batches)
         if toggles.converts:
             net = toggles.conversion(net)
         answers = toggles.inference(net, batches)

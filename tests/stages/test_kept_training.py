@@ -32,6 +32,7 @@ BASELINE = Options(data=DATA)
 OTHERS = {
     "baseline": BASELINE,
     "layers": Options(data=DATA, inference=InferenceOptions(skip_layers=0.5)),
+    "healed": Options(data=DATA, inference=InferenceOptions(layer_choice="5", healing=0.5)),
     "int8": Options(data=DATA, architecture=ArchitectureOptions(weight_format="int8")),
 }
 PRUNED = Options(data=DATA, architecture=ArchitectureOptions(prune_layers=0.34))
@@ -58,6 +59,8 @@ class OneRound:
             self.draws = [random.random(), float(np.random.random()), float(torch.rand(()))]  # noqa: NPY002
             if toggles.shortens:
                 net = toggles.shortening(net, batches)
+            if toggles.heals:
+                net = toggles.healing(net, batches)
             if toggles.converts:
                 net = toggles.conversion(net)
             self.answers = toggles.inference(net, batches)

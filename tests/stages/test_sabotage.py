@@ -42,6 +42,7 @@ from greenbench.stages import (
     precision,
     training,
 )
+from greenbench.stages.early_exit import RowExits
 from greenbench.stages.objectives import objective
 from greenbench.stages.system import System
 from greenbench.stages.toggles import Toggles
@@ -100,7 +101,12 @@ def no_batch_size_at_inference(patch: pytest.MonkeyPatch) -> None:
         train: Any, test: Any, tokenizer: Any, goal: Any, _options: Any, **others: Any
     ) -> Any:
         return prepare(
-            train, test, tokenizer, goal, DataOptions(tokenizer="rust"), **{**others, "micro": 32}
+            train,
+            test,
+            tokenizer,
+            goal,
+            DataOptions(tokenizer="rust"),
+            **{**others, "micro": 32, "answered": None},
         )
 
     patch.setattr(data, "prepare", ignorant)
@@ -146,6 +152,17 @@ def no_checkpointing(patch: pytest.MonkeyPatch) -> None:
             layer._gradient_checkpointing_func = lambda compute, *given: compute(*given)
 
     patch.setattr(training, "_checkpoint", pretend)
+
+
+def no_healing(patch: pytest.MonkeyPatch) -> None:
+    """Neither are layers left out nor is anything trained again."""
+    patch.setattr(layers, "leave_out", lambda _model, _gone: None)
+    patch.setattr(Toggles, "heals", property(lambda _: False))
+
+
+def no_exit(patch: pytest.MonkeyPatch) -> None:
+    """Every row goes on, however sure the head is."""
+    patch.setattr(RowExits, "_without_sure_rows", lambda _self, _number, hidden: hidden)
 
 
 def no_early_stop(patch: pytest.MonkeyPatch) -> None:
@@ -247,6 +264,22 @@ SABOTAGE: dict[str, tuple[Options, Callable[[pytest.MonkeyPatch], None]]] = {
         Options(inference=InferenceOptions(layer_choice="1,3")),
         lambda patch: patch.setattr(layers, "leave_out", lambda _model, _gone: None),
     ),
+    "inference.healing": (
+        Options(inference=InferenceOptions(layer_choice="5", healing=1.0)),
+        no_healing,
+    ),
+    "inference.batch_size": (
+        Options(inference=InferenceOptions(batch_size=16)),
+        no_batch_size_at_inference,
+    ),
+    "inference.exit_confidence": (
+        Options(inference=InferenceOptions(exit_confidence=0.5001)),
+        no_exit,
+    ),
+    "inference.exit_layers": (
+        Options(inference=InferenceOptions(exit_confidence=0.5001, exit_layers="1")),
+        no_exit,
+    ),
     "inference.precision": (
         Options(inference=InferenceOptions(precision="bf16")),
         lambda patch: patch.setattr(
@@ -267,6 +300,7 @@ def test_every_knob_is_sabotaged_below() -> None:
     """
     every = {f"{stage}.{knob}" for stage in STAGES for knob in knobs(stage)}
     elsewhere = {f"system.{knob}" for knob in (*requests.KNOBS, "numa_node")}
+    elsewhere.add("inference.cache")  # of models that write: test_key_value_cache
     assert SABOTAGE.keys() == every - elsewhere
 
 
@@ -319,8 +353,10 @@ def test_steps_are_counted_at_the_optimizer(monkeypatch: pytest.MonkeyPatch) -> 
     from accelerate.optimizer import AcceleratedOptimizer
 
     monkeypatch.setattr(AcceleratedOptimizer, "step", lambda self, *_: self.optimizer.step())
-    found = {a.knob: a for a in run(Options(training=TrainingOptions(accumulation_steps=4)))}
-    assert (found["accumulation_steps"].got, found["batch_size"].got) == (1, 8)
+    proofs = run(Options(training=TrainingOptions(accumulation_steps=4)))
+    found = {(a.stage, a.knob): a.got for a in proofs}
+    assert found["training", "accumulation_steps"] == 1
+    assert found["data", "batch_size"] == 8
 
 
 def outputs_of(net: torch.nn.Module, batches: Batches, options: InferenceOptions) -> list[float]:
@@ -621,6 +657,7 @@ def test_every_knob_is_read_by_a_stage(options: Options) -> None:
     missed: list[set[str]] = []
     run(recorders, before_proofs=lambda: missed.append(every - read))
     needless = {"system.processes", "architecture.int8_threshold"}  # the latter for LLM.int8()
+    needless.add("inference.exit_layers")  # for exit_confidence
     if options.architecture.weight_format == "fp32":
         needless.add("architecture.quantizer")
     assert missed[0] <= needless

@@ -81,7 +81,16 @@ CHANGED = Options(
         cpu_affinity=",".join(map(str, sorted(os.sched_getaffinity(0)))),
         processes=1,
     ),
-    inference=InferenceOptions(skip_layers=0.34, layer_choice="bottom", precision="bf16"),
+    inference=InferenceOptions(
+        skip_layers=0.34,
+        layer_choice="bottom",
+        precision="bf16",
+        healing=1.0,
+        batch_size=4,
+        exit_confidence=0.5001,
+        exit_layers="1",
+        cache="static",
+    ),
 )
 
 
@@ -97,7 +106,10 @@ def run(options: Options) -> tuple[Toggles, tuple[Applied, ...], dict[str, int |
 
 
 def test_every_knob_leaves_a_proof() -> None:
-    """Every knob that is turned has one proof of its value, and all but the machine's hold."""
+    """Every knob that is turned has one proof of its value.
+
+    All hold but the machine's and those of a model that writes.
+    """
     _, applied, _ = run(CHANGED)
     asked = {
         (stage, f.name): getattr(getattr(CHANGED, stage), f.name)
@@ -109,7 +121,7 @@ def test_every_knob_leaves_a_proof() -> None:
     assert {d.knob for d in differences(CHANGED)} == {".".join(k) for k in asked} - unchanged
     assert {(a.stage, a.knob): a.asked for a in applied} == asked
     assert len(applied) == len(asked)
-    assert {a.knob for a in applied if not a.holds} == set(requests.KNOBS)
+    assert {a.knob for a in applied if not a.holds} == {*requests.KNOBS, "cache"}
 
 
 def test_baseline_leaves_a_proof_of_every_knob_that_holds() -> None:
@@ -169,7 +181,10 @@ def translated(
 def test_every_knob_of_a_translation_leaves_a_proof(
     kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A decoder is proved like a classifier: each knob once, and all but the machine's hold."""
+    """A decoder is proved like a classifier: each knob once.
+
+    All hold but the machine's, and those of a classifier.
+    """
     scores = iter([0.0, 1.0])
     monkeypatch.setattr(Translation, "validation_score", lambda *_: next(scores))
     applied, work, answers = translated(request.getfixturevalue(kind), CHANGED)
@@ -180,9 +195,10 @@ def test_every_knob_of_a_translation_leaves_a_proof(
     }
     assert {(a.stage, a.knob): a.asked for a in applied} == asked
     assert len(applied) == len(asked)
-    assert {a.knob for a in applied if not a.holds} == set(requests.KNOBS)
+    of_classifiers = {"exit_confidence", "exit_layers"}
+    assert {a.knob for a in applied if not a.holds} == {*requests.KNOBS, *of_classifiers}
     assert [type(text) for text in answers] == [str] * 6
-    assert (work["samples_trained"], work["samples_scored"], work["optimizer_steps"]) == (32, 6, 2)
+    assert (work["samples_trained"], work["samples_scored"], work["optimizer_steps"]) == (64, 6, 4)
 
 
 def test_work_of_a_translation_counts_what_is_read_and_written(llama: Checkpoint) -> None:

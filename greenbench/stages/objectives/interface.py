@@ -56,6 +56,8 @@ class AnsweredBatch:
     """In each row, padding included: it is computed like any other token."""
     written: int = 0
     """Tokens that were generated in each row."""
+    cached: int = 0
+    """Tokens that a static cache holds, written or not; 0 for one that grows."""
 
 
 class Objective(Protocol):
