@@ -22,9 +22,8 @@ if TYPE_CHECKING:
     from greenbench.types import Cell
 
 MACHINE = ("host", "device", "cpu", "kernel", "virtual_machine", "container")
-ADAPTER_KNOBS = ("adapter", "lora_rank", "lora_alpha", "lora_targets")
-TRAINED_ARCHITECTURE = ("prune_layers", "prune_choice", *ADAPTER_KNOBS, "attention")
-"""Knobs of the architecture that change what is trained; the others act after training."""
+AFTER_TRAINING = ("weight_format", "quantizer", "int8_threshold")
+"""Knobs of the architecture that act on the trained model alone; all others count."""
 CARD = ("uuid", "name", "driver", "power_limit_w", "power_default_w")
 
 
@@ -93,13 +92,16 @@ class CellKey:
     def _common(self) -> Json:
         """What the rounds of the cell share.
 
-        Inference options act after training, and so do most of architecture: they are left out.
+        Inference options act after training, and so do some of architecture: they are left out.
         What is requested of the device counts: it changes joules.
         """
         pipeline, session = self._pipeline, self._session
         options, data, model = pipeline.cell.options, pipeline.dataset, pipeline.model
         used = (pipeline.toggles, data, model, pipeline.power)
         code = fingerprints.of_sources(used)
+        architecture = asdict(options.architecture)
+        for knob in AFTER_TRAINING:
+            del architecture[knob]
         suite = session.results.conditions.get("code", {})
         folder = Path(str(model.folder))
         environment = session.results.header["environment"]
@@ -107,9 +109,7 @@ class CellKey:
         return {
             "task": pipeline.cell.task,
             "data_options": asdict(options.data),
-            "architecture_options": [
-                getattr(options.architecture, knob) for knob in TRAINED_ARCHITECTURE
-            ],
+            "architecture_options": architecture,
             "training_options": asdict(options.training),
             "system_options": asdict(options.system),
             "control": session.settings.control,
