@@ -658,6 +658,7 @@ def test_every_knob_is_read_by_a_stage(options: Options) -> None:
     run(recorders, before_proofs=lambda: missed.append(every - read))
     needless = {"system.processes", "architecture.int8_threshold"}  # the latter for LLM.int8()
     needless.add("inference.exit_layers")  # for exit_confidence
+    needless |= {f"architecture.lora_{part}" for part in ("rank", "alpha", "targets")}
     if options.architecture.weight_format == "fp32":
         needless.add("architecture.quantizer")
     assert missed[0] <= needless
