@@ -96,6 +96,19 @@ class DataOptions:
     batch_size: Count = 32
     """Examples per batch, in inference (unless ``inference.batch_size`` says otherwise) and in
     training (there per optimizer step, see ``accumulation_steps``)."""
+    batching: Literal["plain", "bucketed", "packed"] = "plain"
+    """Which examples share a batch, and a row. ``plain`` takes them as they come, one a row.
+    ``bucketed`` groups them by length: all examples at inference, and in training those of one
+    optimizer step into its micro-batches, so that every step keeps its examples. ``packed`` puts
+    several into one row, each attending to itself alone; a decoder answers unpacked."""
+    padding: Literal["longest", "fixed"] = "longest"
+    """Width of a batch: its longest row, or the most tokens that a row may have."""
+    max_length: Count | None = None
+    """Tokens of an input that are kept; None keeps as many as the profile says."""
+    workers: Annotated[int, Range(least=0)] = 0
+    """Processes that make batches beside the one that computes; 0 makes them there."""
+    pin_memory: bool = False
+    """Whether batches lie in page-locked memory, from where a GPU copies them faster."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 VALUES: Mapping[str, tuple[str, ...]] = {
     "data.batch_size": ("8", "16", "64", "128"),
-    "data.max_length": ("64",),
+    "data.max_length": ("96",),
     "data.workers": ("1",),
     "architecture.quantizer": ("torchao",),
     "architecture.int8_threshold": ("0",),

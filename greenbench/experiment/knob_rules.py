@@ -22,6 +22,7 @@ LAYER_KNOBS = (
 )
 """How many layers are left out, and which ones."""
 ABLE_OF_ONNX: Mapping[str, tuple[object, ...]] = {
+    "data.batching": ("plain", "bucketed"),
     "architecture.weight_format": ("fp32", "int8"),
     "architecture.quantizer": ("auto",),
     "architecture.int8_threshold": (6.0,),
@@ -169,6 +170,27 @@ def _unshared_batches(line: int, values: Values) -> Iterator[tuple[int, str]]:
                     return
 
 
+def batch_problems(lines: Mapping[str, int], values: Values) -> Iterator[tuple[int, str]]:
+    """Yield a problem if one knob undoes another, or if several processes would load batches."""
+    line = lines.get("data.padding")
+    saving = [way for way in values("data.batching") if way != "plain"]
+    if line and saving and "fixed" in values("data.padding"):
+        undone = f"data.padding fixed undoes what data.batching {saving[0]} saves"
+        yield line, f"{undone}; keep one of the two"
+    line = lines.get("data.batching")
+    if line and "packed" in values("data.batching") and "flash" in values("architecture.attention"):
+        masked = "data.batching packed needs attention that takes a mask, and flash takes none"
+        yield line, f"{masked}; set architecture.attention to sdpa or eager"
+    if line and "packed" in values("data.batching") and any(values("inference.exit_confidence")):
+        shared = "data.batching packed shares rows, which inference.exit_confidence takes away"
+        yield line, f"{shared}; keep one of the two"
+    line = lines.get("data.workers")
+    most = max((count for count in values("system.processes") if count), default=1)
+    if line and any(values("data.workers")) and most > 1:
+        beside = f"data.workers would make batches beside each of system.processes {most}"
+        yield line, f"{beside}; keep one of the two"
+
+
 def engine_problems(lines: Mapping[str, int], values: Values) -> Iterator[tuple[int, str]]:
     """Yield a problem for each knob that ONNX Runtime cannot obey: it computes by itself."""
     line = lines.get("inference.engine")
@@ -188,6 +210,7 @@ RULES: tuple[Rule, ...] = (
     inference_problems,
     engine_problems,
     process_problems,
+    batch_problems,
 )
 """What a config, and every variant without a folder, is checked against."""
 

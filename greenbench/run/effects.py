@@ -22,6 +22,10 @@ NO_EFFECT = "NO-EFFECT"
 """What such a cell is called wherever it shows."""
 SILENT = (
     "data.tokenizer",
+    "data.batching",
+    "data.padding",
+    "data.workers",
+    "data.pin_memory",
     "architecture.attention",
     "training.accumulation_steps",
     "training.gradient_checkpointing",
@@ -31,9 +35,10 @@ SILENT = (
     "inference.cache",
 )
 """Knobs, or beginnings of their names, that may leave every output as it is: both tokenizers give
-the same ids, all implementations of attention and all engines the same up to rounding, accumulation
-adds up to the same step, layers that are computed again give the same gradients, device settings
-compute nothing, and a model answers a row the same in any batch and with any cache."""
+the same ids, padding and neighbours change no example, all implementations of attention and all
+engines give the same up to rounding, accumulation adds up to the same step, layers that are
+computed again give the same gradients, device settings compute nothing, and a model answers a row
+the same in any batch and with any cache."""
 SAME_OUTPUTS = {("training.optimizer", "adamw_fused"): "adamw"}
 """From a knob and a reading to another reading that may give the same outputs: one arithmetic."""
 

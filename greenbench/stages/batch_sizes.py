@@ -27,7 +27,7 @@ def proofs(
     of_data = [trained] if own else [trained, per_batch]
     tallies = [tally for tally in of_data if tally is not None and tally.total]
     got, note = _compared(asked, tallies)
-    largest = max((batch.rows for batch in answered), default=None)
+    largest = max((batch.examples for batch in answered), default=None)
     per_step = None if trained is None else trained.usual
     how = "examples of every optimizer step, and of every batch at inference, counted"
     shared = Applied(
@@ -76,7 +76,7 @@ def _compared(asked: int, tallies: Sequence[Tally[int]]) -> tuple[int | None, st
 
 def _answered_sizes(asked: int, answered: Sequence[AnsweredBatch]) -> Tally[int]:
     """Count the sizes of answered batches; a smaller last one holds what is left over."""
-    sizes = [batch.rows for batch in answered]
+    sizes = [batch.examples for batch in answered]
     if sizes and sizes[-1] < asked:
         sizes.pop()
         if not sizes:  # fewer examples than a batch holds

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from greenbench.stages import (
     adapters,
     answering,
+    batching,
     data,
     early_exit,
     early_stopping,
@@ -53,10 +54,9 @@ class CellStages(CellSwitches):
     ) -> Batches:
         """Tokenise and batch for the model's objective; of ``valid`` what the options need."""
         options = self.options.data
-        file, longest = model.tokenizer_file, self.size.max_tokens
-        tokenizer = encoders.encoder(options.tokenizer, file, longest)
+        longest = options.max_length or self.size.max_tokens
+        tokenizer = encoders.encoder(options.tokenizer, model.tokenizer_file, longest)
         goal = objective(tokenizer, model, self.size)
-        calibration = pruning.calibration(self.options, valid)
         batches = data.prepare(
             train,
             test,
@@ -66,12 +66,12 @@ class CellStages(CellSwitches):
             micro=self.micro,
             seed=seed,
             answered=self.options.inference.batch_size,
-            calibration=calibration,
+            calibration=pruning.calibration(self.options, valid),
+            usual_length=self.size.max_tokens,
         )
         scored = early_stopping.examples(self.options.training, valid)
-        batches = replace(batches, validation=scored)
-        self.record.batches = batches
-        return batches
+        self.record.batches = replace(batches, validation=scored)
+        return self.record.batches
 
     def architecture(self, model: Checkpoint) -> nn.Module:
         """Load the model in FP32 on the device, and in every other rank on its own.
@@ -90,10 +90,9 @@ class CellStages(CellSwitches):
 
     def training(self, net: nn.Module, batches: Batches) -> nn.Module:
         """Fine-tune."""
-        options = self.options.training
         watch = training_watch.of_knobs(net, self.record.pruned, self.options)
-        with watch, inference.AttentionProbe(net) as attention:
-            log = training.finetune(net, batches, options, self.size, self.ranks)
+        with watch, batches.loading, inference.AttentionProbe(net) as attention:
+            log = training.finetune(net, batches, self.options.training, self.size, self.ranks)
         watch.report(log)
         training.merge_adapters(net, log)
         log.attention = attention.evidence
@@ -105,8 +104,7 @@ class CellStages(CellSwitches):
         pruning.note_layers(self.record.pruned, net)
         calibration = data.calibration_batches(batches)
         options = self.options.inference
-        depth = layers.shorten(net, options, calibration, self.device)
-        self.record.depth = depth
+        self.record.depth = layers.shorten(net, options, calibration, self.device)
         return net
 
     def healing(self, net: nn.Module, batches: Batches) -> nn.Module:
@@ -131,9 +129,11 @@ class CellStages(CellSwitches):
             depth = record.depth or layers.depth_of(net)
             record.probe = InferenceProbe(net, depth, record.engine)
             record.exits = early_exit.row_exits(net, depth, options)
-        record.answering = batches.objective
-        with record.probe, answering.ways(net, options, self.device, record.exits):
-            return batches.objective.answer(record.answerer(net), batches.test, self.device)
+        record.answering, record.loading = batches.objective, batches.loading
+        ways = answering.ways(net, options, self.device, record.exits)
+        with record.probe, ways, batches.loading:
+            answers = batches.objective.answer(record.answerer(net), batches.test, self.device)
+        return batching.in_examples_order(batches.test, answers)
 
     def answers(self, net: nn.Module, batches: Batches, examples: Sequence[TaskExample]) -> Answers:
         """Return the answers to other examples, as ``inference`` would, for the judging."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from greenbench.stages import data, engines, layers
+from greenbench.stages import batching, data, engines, layers
 from greenbench.stages.round_record import RoundRecord
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ class CellSwitches:
         self.size = size
         self.ranks = ranks
         self.device = ranks.rank.device
+        batching.check(options.data, ranks.rank.count)
         steps = options.training.accumulation_steps
         self.micro = data.micro_batch(options.data.batch_size, steps)
         self.record = RoundRecord(options, self.device)

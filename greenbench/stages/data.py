@@ -6,78 +6,30 @@ same for all variants.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-import torch
-from torch.utils.data import DataLoader
+from torch.utils.data import BatchSampler, SequentialSampler
 
 from greenbench.errors import UsageError
+from greenbench.options import DataOptions
+from greenbench.stages import batching
+from greenbench.stages.batching import LengthOrder, ShuffledBatches, SortedSteps
+from greenbench.stages.loading import Loading
+from greenbench.stages.tokenizers.threads import ThreadWatch
 from greenbench.types import Applied
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from torch.utils.data import Dataset, Sampler
-
-    from greenbench.options import DataOptions
     from greenbench.stages.encoders import Encoder
     from greenbench.stages.objectives.interface import (
         Encoded,
-        EncodedRow,
         Loader,
         ModelInputs,
         Objective,
         TaskExample,
     )
-
-
-FURTHER = 2**31
-"""What is added to a seed for further permutations."""
-
-
-class ShuffledBatches:
-    """Batch sampler: each epoch a new permutation, cut to whole effective batches.
-
-    They are handed out in micro-batches. The permutation depends on the seed alone: accumulating 4
-    micro-batches of 8 sees the examples in the order in which batches of 32 see them, and every
-    optimizer step averages over the same examples.
-    """
-
-    def __init__(self, count: int, effective: int, micro: int, seed: int) -> None:
-        """Raise UsageError if ``count`` examples do not fill one effective batch."""
-        if count < effective:
-            raise UsageError(
-                f"training needs at least one batch of {effective} examples, and there are "
-                f"{count}; give more data"
-            )
-        self.count = count
-        self.effective = effective
-        self.micro = micro
-        self._seed = seed
-        self._generator = torch.Generator().manual_seed(seed)
-        # Accelerate reads these two of a batch sampler.
-        self.batch_size = micro
-        self.drop_last = True
-
-    def further(self) -> ShuffledBatches:
-        """Return the same with other permutations, which no round of a session has."""
-        return ShuffledBatches(self.count, self.effective, self.micro, self._seed + FURTHER)
-
-    @property
-    def _used(self) -> int:
-        """Examples of an epoch: those of its whole batches."""
-        return self.count // self.effective * self.effective
-
-    def __len__(self) -> int:
-        """Micro-batches an epoch."""
-        return self._used // self.micro
-
-    def __iter__(self) -> Iterator[list[int]]:
-        """Yield the indices of each micro-batch."""
-        order = torch.randperm(self.count, generator=self._generator).tolist()
-        for start in range(0, self._used, self.micro):
-            yield order[start : start + self.micro]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,8 +46,18 @@ class Batches:
     batch_size: int
     """Examples of a batch at inference."""
     tokens_train: int
-    tokens_test: int
-    tokenizer_proof: Applied
+    questions: Encoded
+    """The rows of the test examples."""
+    widest: int
+    """Most tokens of an input."""
+    loading: Loading
+    """What made the loaders: a context for reading them."""
+    tokenizer_proofs: tuple[Applied, ...]
+
+    @property
+    def tokens_test(self) -> int:
+        """Tokens of the test examples, as they are read."""
+        return self.questions.tokens
 
 
 def micro_batch(batch_size: int, accumulation_steps: int) -> int:
@@ -119,46 +81,63 @@ def prepare(
     seed: int,
     answered: int | None = None,
     calibration: Sequence[TaskExample] = (),
+    usual_length: int | None = None,
 ) -> Batches:
     """Tokenise the splits and batch them: shuffled for training, in order for inference.
 
     Batches of inference have ``answered`` examples, None for as many as those of training.
-    ``calibration`` is passed on. Raises UsageError if ``train`` does not fill one batch.
+    ``calibration`` is passed on; ``usual_length`` is where the profile cuts inputs. Raises
+    UsageError if ``train`` does not fill one batch.
     """
     answered = answered or options.batch_size
+    asked = replace(options, batch_size=answered)
     texts = objective.training_texts
-    rows, cached_in_training = encoded(tokenizer, objective.training_rows, train, texts)
-    questions, cached_at_inference = encoded(tokenizer, objective.inference_rows, test, 1)
+    with ThreadWatch() as threads:
+        rows, cached_in_training = encoded(tokenizer, objective.training_rows, train, texts)
+        questions, cached_at_inference = encoded(tokenizer, objective.inference_rows, test, 1)
     cached = cached_in_training + cached_at_inference
-    sampler = ShuffledBatches(len(train), options.batch_size, micro, seed)
-    train_loader = DataLoader(
-        cast("Dataset[EncodedRow]", rows),
-        batch_sampler=cast("Sampler[list[int]]", sampler),
-        collate_fn=objective.training_batch,
-    )
+    longest = max(rows.longest_input, questions.longest_input)
+    loading, widest = Loading(options), tokenizer.max_tokens
+    steps = ShuffledBatches(len(train), options.batch_size, micro, seed)
+    order: ShuffledBatches | SortedSteps = steps
+    if options.batching == "bucketed":
+        order = SortedSteps(steps, rows.lengths)
+    collate = batching.training_collation(objective, options, widest)
     return Batches(
-        train=train_loader,
-        test=_ordered(questions, objective, answered),
+        train=loading.loader(rows, collate, order),
+        test=_ordered(questions, objective, asked, loading, widest),
         objective=objective,
         calibration=calibration,
         batch_size=answered,
         tokens_train=rows.tokens,
-        tokens_test=questions.tokens,
-        tokenizer_proof=_tokenizer_proof(tokenizer, options.tokenizer, cached),
+        questions=questions,
+        widest=widest,
+        loading=loading,
+        tokenizer_proofs=(
+            _tokenizer_proof(tokenizer, options.tokenizer, cached, threads),
+            _length_proof(tokenizer, options.max_length, usual_length, longest),
+        ),
     )
 
 
 def in_order(objective: Objective, examples: Sequence[TaskExample], batch_size: int) -> Loader:
     """Tokenise examples and return their batches in order."""
-    return _ordered(objective.inference_rows(examples), objective, batch_size)
+    plain = DataOptions(batch_size=batch_size)
+    rows = objective.inference_rows(examples)
+    return _ordered(rows, objective, plain, Loading(plain), rows.longest_input)
 
 
-def _ordered(rows: Encoded, objective: Objective, batch_size: int) -> Loader:
-    return DataLoader(
-        cast("Dataset[EncodedRow]", rows),
-        collate_fn=objective.inference_batch,
-        batch_size=batch_size,
-    )
+def _ordered(
+    rows: Encoded, objective: Objective, options: DataOptions, loading: Loading, widest: int
+) -> Loader:
+    """Return the batches of inference."""
+    size = options.batch_size
+    order: LengthOrder | BatchSampler
+    if options.batching == "bucketed":
+        order = LengthOrder(rows.lengths, size)
+    else:
+        order = BatchSampler(SequentialSampler(rows), size, drop_last=False)
+    return loading.loader(rows, batching.inference_collation(objective, options, widest), order)
 
 
 def encoded(
@@ -188,7 +167,7 @@ def calibration_batches(batches: Batches) -> Iterator[ModelInputs]:
         yield objective.training_batch(rows[start : start + size])
 
 
-def _tokenizer_proof(tokenizer: Encoder, asked: str, cached: int) -> Applied:
+def _tokenizer_proof(tokenizer: Encoder, asked: str, cached: int, threads: ThreadWatch) -> Applied:
     """Name the live tokenizer by its class, and say whether it encoded every text."""
     live = type(getattr(tokenizer, "tokenizer", tokenizer))
     name = f"{live.__module__}.{live.__qualname__}"
@@ -207,5 +186,38 @@ def _tokenizer_proof(tokenizer: Encoder, asked: str, cached: int) -> Applied:
         got=got,
         how=f"class of the live tokenizer: {name}",
         note=note,
-        evidence={"texts_encoded": tokenizer.encoded, "texts_from_cache": cached},
+        evidence={
+            "texts_encoded": tokenizer.encoded,
+            "texts_from_cache": cached,
+            **threads.evidence,
+        },
+    )
+
+
+def _length_proof(
+    tokenizer: Encoder, asked: int | None, usual: int | None, longest: int
+) -> Applied:
+    """Compare the length that the live tokenizer cuts at with the requested one.
+
+    ``usual`` is the profile's, ``longest`` that of the longest input. A cut that no input reaches
+    does nothing.
+    """
+    got: int | None = tokenizer.cut_at
+    note = ""
+    if asked is None:
+        got = None
+    elif got != asked:
+        note = f"requested {asked}, read back {got}"
+        got = None if got == usual else got
+    elif usual is not None and (longest <= usual if asked >= usual else longest < asked):
+        got = None
+        note = f"no input is longer than {longest} tokens: {usual} would keep the same"
+    return Applied(
+        stage="data",
+        knob="max_length",
+        asked=asked,
+        got=got,
+        how="length at which the live tokenizer cuts, and the longest input",
+        note=note,
+        evidence={"cut_at": tokenizer.cut_at, "longest_input": longest},
     )

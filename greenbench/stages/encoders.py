@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -28,6 +29,10 @@ class Encoder(Protocol):
         """Length that texts are cut at."""
 
     @property
+    def cut_at(self) -> int:
+        """The same, as the live tokenizer has it."""
+
+    @property
     def encoded(self) -> int:
         """Texts that the tokenizer itself has encoded so far; answers of a cache do not count."""
 
@@ -38,6 +43,11 @@ class PythonEncoder:
 
     tokenizer: PythonBPE
     max_tokens: int
+
+    @property
+    def cut_at(self) -> int:
+        """It is told with every text."""
+        return self.max_tokens
 
     @property
     def encoded(self) -> int:
@@ -60,6 +70,11 @@ class RustEncoder:
     tokenizer: Tokenizer
     max_tokens: int
     encoded: int = 0
+
+    @property
+    def cut_at(self) -> int:
+        """Read from the library."""
+        return int((self.tokenizer.truncation or {}).get("max_length", sys.maxsize))
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         """See ``Encoder``."""

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from greenbench.options import Options
-    from greenbench.stages.data import Batches, ShuffledBatches
+    from greenbench.stages.batching import ShuffledBatches, SortedSteps
+    from greenbench.stages.data import Batches
     from greenbench.stages.layers import Depth
     from greenbench.stages.ranks.pool import Ranks
     from greenbench.stages.ranks.rank import Rank
@@ -52,7 +53,7 @@ class Healing:
 class FurtherBatches:
     """Batch sampler of further steps: new permutations of the same examples, cut short."""
 
-    def __init__(self, batches: ShuffledBatches, micro_batches: int) -> None:
+    def __init__(self, batches: ShuffledBatches | SortedSteps, micro_batches: int) -> None:
         """Hand out so many micro-batches of the size of those that ``batches`` hands out."""
         self._batches = batches.further()
         self._micro_batches = micro_batches
@@ -92,7 +93,9 @@ def job(batches: Batches, options: Options, size: TaskSize, trained: int) -> Tra
     """
     steps = steps_for(options.inference.healing, trained)
     micro_batches = steps * options.training.accumulation_steps
-    sampler = FurtherBatches(cast("ShuffledBatches", batches.train.batch_sampler), micro_batches)
+    sampler = FurtherBatches(
+        cast("ShuffledBatches | SortedSteps", batches.train.batch_sampler), micro_batches
+    )
     loader = DataLoader(
         batches.train.dataset,
         batch_sampler=cast("Sampler[list[int]]", sampler),

@@ -21,10 +21,11 @@ from greenbench.stages import (
     training_log,
     weights,
 )
+from greenbench.stages.batching_proofs import BatchShapes
 from greenbench.stages.ranks.proof import processes_proof
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import torch
     from torch import nn
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
     from greenbench.stages.engines import Engine
     from greenbench.stages.healing import Healing
     from greenbench.stages.layers import Depth
-    from greenbench.stages.objectives.interface import Objective
+    from greenbench.stages.loading import Loading
+    from greenbench.stages.objectives.interface import AnsweredBatch, Objective
     from greenbench.stages.pruning import PrunedModel
     from greenbench.stages.tally import Tally
     from greenbench.stages.training_log import TrainingLog
@@ -107,6 +109,8 @@ class RoundRecord:
     """None if every row went through all layers."""
     answering: Objective | None = None
     """The objective that answered; a data stage that is repeated makes another one."""
+    loading: Loading | None = None
+    """What read the answered batches, for the same reason."""
     uncounted: str = ""
     """Why the operations could not be counted."""
 
@@ -138,7 +142,9 @@ class RoundRecord:
         per_step = None if self.log is None else self.log.batch_sizes
         answered = () if self.answering is None else self.answering.answered
         sizes = batch_sizes.proofs(self.options, per_step, answered)
-        return (self.batches.tokenizer_proof, *sizes)
+        shapes = _shapes(self.batches, self.log, answered).proofs(self.options.data)
+        loaded = (self.loading or self.batches.loading).proofs()
+        return (*self.batches.tokenizer_proofs, *sizes, *shapes, *loaded)
 
     def _inference_proofs(self) -> tuple[Applied, ...]:
         """Return the proofs that the answering model gives; none before it answered."""
@@ -212,3 +218,15 @@ def _trained_rows(record: RoundRecord, depth: Depth) -> dict[str, torch.Tensor]:
     if record.healing is not None:
         return record.healing.log.rows
     return {} if record.log is None else layers.renumbered(record.log.rows, depth)
+
+
+def _shapes(
+    batches: Batches, log: TrainingLog | None, answered: Sequence[AnsweredBatch]
+) -> BatchShapes:
+    return BatchShapes(
+        rows=batches.questions,
+        objective=batches.objective,
+        widest=batches.widest,
+        log=log,
+        answered=answered,
+    )

@@ -16,6 +16,7 @@ from greenbench.stages import (
     engines,
     healing,
     isolation,
+    loading,
     precision,
     training,
     work,
@@ -92,6 +93,7 @@ class Toggles(CellStages):
         """Raise what failed in the warm-up, or UnavailableError for what cannot be done here."""
         if self._broken is not None:
             raise self._broken
+        loading.check(self.options.data, self.device)
         training.check(self.options.training, self.device)
         precision.check("inference", self.options.inference.precision, self.device)
         engines.check(self.options, self.device, generates=self.size.max_new_tokens > 0)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING
 
 from greenbench.options import TrainingOptions
-from greenbench.stages import early_stopping, freezing, precision
+from greenbench.stages import early_stopping, freezing, packing, precision
 from greenbench.stages.adapters import AdapterLog
 from greenbench.stages.early_stopping import ScoreLog
 from greenbench.stages.freezing import FrozenPart
@@ -101,8 +101,8 @@ class TrainingLog:
     def begin_micro_batch(self, batch: ModelInputs) -> None:
         """Count a micro-batch, before a step that it completes."""
         self.micro_batches += 1
-        self.examples += len(batch["labels"])
-        self.tokens.append(batch["attention_mask"].sum())
+        self.examples += packing.examples(batch) or len(batch["labels"])
+        self.tokens.append(batch["attention_mask"].count_nonzero())
         rows, tokens = batch["input_ids"].shape
         self.shapes.append((rows, tokens))
 

@@ -408,6 +408,11 @@ VALUES = {
     "data.batch_size": st.integers(1, 512)
     .map(lambda n: 8 * n)
     .filter(lambda n: n != Options().data.batch_size),
+    "data.batching": st.sampled_from(["bucketed", "packed"]),
+    "data.padding": st.just("fixed"),
+    "data.max_length": st.integers(1, 9999),
+    "data.workers": st.integers(1, 9),
+    "data.pin_memory": st.just(value=True),
     "architecture.weight_format": st.sampled_from(["int8", "fp8", "auto"]),
     "architecture.quantizer": st.sampled_from(["bitsandbytes", "torchao"]),
     "architecture.adapter": st.sampled_from(["lora", "qlora"]),
@@ -484,11 +489,18 @@ def test_what_is_written_is_what_differs(
     if chosen.get("inference.engine") == "onnx":
         for knob in ("weight_format", "quantizer", "int8_threshold"):
             chosen.pop(f"architecture.{knob}", None)
-        chosen.pop("inference.precision", None)
+        for knob in ("precision", "exit_confidence", "exit_layers"):
+            chosen.pop(f"inference.{knob}", None)
     if foreign & {"fp8", "torchao"}:
         chosen.pop("architecture.int8_threshold", None)
     if {"training.finetune", "system.processes"} & chosen.keys():
         chosen.pop("inference.healing", None)
+    unpackable = {"data.padding", "inference.exit_confidence", "inference.engine"}
+    unpackable |= {"system.processes", "architecture.attention"}
+    if unpackable & chosen.keys():
+        chosen.pop("data.batching", None)
+    if "system.processes" in chosen:
+        chosen.pop("data.workers", None)
     tree: dict[str, dict[str, object]] = {}
     for knob, value in chosen.items():
         stage, name = knob.split(".")

@@ -106,6 +106,11 @@ class Told:
         return self._encoder.encode_batch(texts)
 
     @property
+    def cut_at(self) -> int:
+        """Cut as the checkpoint's tokenizer does."""
+        return self._encoder.cut_at
+
+    @property
     def encoded(self) -> int:
         """Count as the checkpoint's tokenizer does."""
         return self._encoder.encoded

@@ -14,7 +14,8 @@ from greenbench.data.synthetic.c_functions import twins
 from greenbench.errors import UsageError
 from greenbench.options import DataOptions
 from greenbench.stages import data, encoders
-from greenbench.stages.data import ShuffledBatches, micro_batch
+from greenbench.stages.batching import ShuffledBatches
+from greenbench.stages.data import micro_batch
 from greenbench.stages.objectives.classification import Classification
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ def proof(asked: str, used: str) -> Applied:
         micro=2,
         seed=0,
     )
-    return batches.tokenizer_proof
+    return batches.tokenizer_proofs[0]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from stages.small_runs import SHORT, functions, run_stages
 from greenbench.errors import UnavailableError
 from greenbench.options import DataOptions, InferenceOptions, Options
 from greenbench.stages import healing, layers, training
-from greenbench.stages.data import ShuffledBatches
+from greenbench.stages.batching import ShuffledBatches
 from greenbench.stages.ranks.pool import Ranks
 from greenbench.stages.toggles import Toggles
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +15,7 @@ from greenbench.experiment.knob_pairs import covering_variants
 from greenbench.experiment.knobs import with_knob
 from greenbench.machine.training_processes import devices_of
 from greenbench.run import refusals
+from greenbench.stages.batching_proofs import NOTHING_TO_DO
 from greenbench.stages.ranks.pools import RankPools
 from greenbench.stages.system import System
 from greenbench.stages.toggles import Toggles
@@ -28,7 +30,8 @@ if TYPE_CHECKING:
 
 UNREACHED = "training.target_score: not reached in "
 """What a miniature's proof says that looked at its score: few steps teach it nothing."""
-SIZES = {"T1": small_decoders.SIZE, "T2": SHORT}
+SIZES = {"T1": small_decoders.SIZE, "T2": replace(SHORT, max_tokens=128)}
+"""Some inputs are as long as they may be, others are shorter."""
 MOST = 32
 """Examples of a batch, so that a miniature is one."""
 
@@ -73,6 +76,8 @@ def test_every_pair_of_knobs_runs_and_is_proved_or_is_refused(
 ) -> None:
     """Few variants hold all pairs that are not refused; each knob of each has a proof that holds.
 
+    Or the proof says that one batch leaves nothing to sort.
+
     A pair that is refused is refused before anything runs, by one sentence.
     """
     refuse = functools.partial(refusal, task=task)
@@ -95,9 +100,10 @@ def problems(variant: KnobTrial, task: str, deep: Checkpoint, pools: RankPools) 
     ranks = pools.of(devices_of(options.system.processes, "cpu"))
     toggles, system = Toggles(options, SIZES[task], ranks), System(options.system, ())
     if task == "T2":
-        rows = functions(MOST), functions(8, seed=1), functions(8, seed=2)
+        rows = functions(MOST), functions(MOST + 2, seed=1), functions(8, seed=2)
     else:
-        rows = small_decoders.pairs(MOST), small_decoders.pairs(8, 40), small_decoders.pairs(8, 60)
+        pairs = small_decoders.pairs
+        rows = pairs(MOST), pairs(MOST + 2, 43), pairs(8, 80)
     toggles.check()
     system.reserve()
     train, test, valid = rows
@@ -105,4 +111,5 @@ def problems(variant: KnobTrial, task: str, deep: Checkpoint, pools: RankPools) 
     run_stages(toggles, train, test, valid, start, system)
     proofs = (*toggles.applied(), *system.proofs({}))
     notes = [f"{proof.stage}.{proof.knob}: {proof.note}" for proof in proofs if proof.note]
-    return [note for note in notes if not note.startswith(UNREACHED)]
+    expected = (NOTHING_TO_DO, UNREACHED)
+    return [note for note in notes if not any(text in note for text in expected)]

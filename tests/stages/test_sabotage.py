@@ -31,12 +31,14 @@ from greenbench.run.effects import NO_EFFECT, Outputs, effect_of
 from greenbench.stages import (
     adapters,
     architecture,
+    batching,
     data,
     early_stopping,
     encoders,
     freezing,
     isolation,
     layers,
+    loading,
     onnx_engine,
     optimizers,
     precision,
@@ -55,13 +57,20 @@ if TYPE_CHECKING:
 
     from greenbench.data.models.checkpoints import Checkpoint
     from greenbench.stages.data import Batches
+    from greenbench.types import TaskSize
 
 pytestmark = pytest.mark.usefixtures("as_new")
 
 
-def run(options: Options, before_proofs: Callable[[], None] = lambda: None) -> tuple[Applied, ...]:
+UNEQUAL = {"data.batching", "data.padding"}
+"""Knobs that act on inputs of unequal lengths: those of the other runs are all cut to one."""
+
+
+def run(
+    options: Options, before_proofs: Callable[[], None] = lambda: None, size: TaskSize = SHORT
+) -> tuple[Applied, ...]:
     """Run the five stages of a cell in miniature and return its proofs."""
-    toggles, system = Toggles(options, SHORT, "cpu"), System(options.system, ())
+    toggles, system = Toggles(options, size, "cpu"), System(options.system, ())
     system.reserve()
     rows = functions(32), functions(40, seed=1), functions(8, seed=2)
     run_stages(toggles, *rows, system=system)
@@ -69,10 +78,16 @@ def run(options: Options, before_proofs: Callable[[], None] = lambda: None) -> t
     return (*toggles.applied(), *system.proofs({}))
 
 
-def verdict(options: Options) -> str:
+def verdict(options: Options, size: TaskSize = SHORT) -> str:
     """Return what a cell of one such round is called."""
     whole = Window(stage="whole", seconds=1.0, energy=Energy())
-    return effect_of([Round(seed=0, whole=whole, windows=(), applied=run(options))], options)[0]
+    proofs = run(options, size=size)
+    return effect_of([Round(seed=0, whole=whole, windows=(), applied=proofs)], options)[0]
+
+
+def size_for(knob: str) -> TaskSize:
+    """Return a size in which ``knob`` can act."""
+    return replace(SHORT, max_tokens=128) if knob in UNEQUAL else SHORT
 
 
 def no_tokenizer(patch: pytest.MonkeyPatch) -> None:
@@ -110,6 +125,34 @@ def no_batch_size_at_inference(patch: pytest.MonkeyPatch) -> None:
         )
 
     patch.setattr(data, "prepare", ignorant)
+
+
+def no_batching(patch: pytest.MonkeyPatch) -> None:
+    """Batches are plain and as wide as their longest row, whatever is asked."""
+    for name in ("training_collation", "inference_collation"):
+        collation = getattr(batching, name)
+        patch.setattr(
+            batching, name, lambda goal, _asked, widest, c=collation: c(goal, DataOptions(), widest)
+        )
+
+
+def no_cut(patch: pytest.MonkeyPatch) -> None:
+    """Cut inputs where the profile cuts them, whatever is asked."""
+    encoder = encoders.encoder
+    patch.setattr(
+        encoders, "encoder", lambda kind, file, _longest: encoder(kind, file, SHORT.max_tokens)
+    )
+
+
+def no_workers(patch: pytest.MonkeyPatch) -> None:
+    """Batches are made by the process itself, in ordinary memory, whatever is asked."""
+    loader = loading.DataLoader
+
+    def plain(rows: Any, **others: Any) -> Any:
+        nothing = {"num_workers": 0, "multiprocessing_context": None, "pin_memory": False}
+        return loader(rows, **{**others, **nothing})
+
+    patch.setattr(loading, "DataLoader", plain)
 
 
 def no_accumulation(patch: pytest.MonkeyPatch) -> None:
@@ -189,6 +232,11 @@ UNTRAINED = TrainingOptions(finetune=False)
 SABOTAGE: dict[str, tuple[Options, Callable[[pytest.MonkeyPatch], None]]] = {
     "data.tokenizer": (Options(data=RUST), no_tokenizer),
     "data.batch_size": (Options(data=DataOptions(batch_size=16)), no_batch_size),
+    "data.batching": (Options(data=DataOptions(batching="packed")), no_batching),
+    "data.padding": (Options(data=DataOptions(padding="fixed")), no_batching),
+    "data.max_length": (Options(data=DataOptions(max_length=32)), no_cut),
+    "data.workers": (Options(data=DataOptions(workers=1)), no_workers),
+    "data.pin_memory": (Options(data=DataOptions(pin_memory=True)), no_workers),
     "architecture.weight_format": (
         Options(architecture=ArchitectureOptions(weight_format="int8")),
         no_conversion,
@@ -289,8 +337,8 @@ SABOTAGE: dict[str, tuple[Options, Callable[[pytest.MonkeyPatch], None]]] = {
 }
 
 
-ALONE = {"system.cpu_affinity", "system.processes"}
-"""Knobs that need more than one processor, or a process, to have an effect."""
+ALONE = {"system.cpu_affinity", "system.processes", "data.pin_memory"}
+"""Knobs that need more than one processor, a process or a GPU to have an effect."""
 
 
 def test_every_knob_is_sabotaged_below() -> None:
@@ -312,14 +360,14 @@ def test_a_knob_whose_implementation_does_nothing_has_no_effect(
     options, sabotage = SABOTAGE[knob]
     assert knob in {d.knob for d in differences(options)}
     sabotage(monkeypatch)
-    assert verdict(options) == NO_EFFECT
+    assert verdict(options, size_for(knob)) == NO_EFFECT
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("knob", sorted(SABOTAGE.keys() - ALONE))
 def test_a_knob_that_acts_has_an_effect(knob: str) -> None:
     """The same run without the sabotage does not come out so; ``test_ranks`` starts processes."""
-    assert verdict(SABOTAGE[knob][0]) == ""
+    assert verdict(SABOTAGE[knob][0], size_for(knob)) == ""
 
 
 def test_batch_size_without_training_is_read_at_inference(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -563,8 +611,8 @@ def test_batches_of_which_only_the_first_is_large_are_reported(
     """The largest batch does not speak for the others."""
     ordered = data._ordered
 
-    def uneven(rows: Any, goal: Any, size: int) -> Any:
-        loader = ordered(rows, goal, size)
+    def uneven(rows: Any, goal: Any, options: DataOptions, *others: Any) -> Any:
+        loader, size = ordered(rows, goal, options, *others), options.batch_size
         indices = [list(range(size)), *([i] for i in range(size, len(rows)))]
         return torch.utils.data.DataLoader(
             loader.dataset, batch_sampler=indices, collate_fn=loader.collate_fn
@@ -608,7 +656,7 @@ def test_ids_that_come_from_a_cache_are_reported(
     monkeypatch.setattr(owner, "encode_batch", cached)
     first, second = (next(a for a in run(options) if a.knob == "tokenizer") for _ in range(2))
     assert first.holds
-    assert first.evidence == {"texts_encoded": 72, "texts_from_cache": 0}
+    assert (first.evidence["texts_encoded"], first.evidence["texts_from_cache"]) == (72, 0)
     assert (
         second.note == "the ids of 72 texts came from a cache: their tokenisation was not measured"
     )

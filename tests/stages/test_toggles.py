@@ -51,7 +51,9 @@ ADAPTERS = {
 }
 """Knobs that need a package of an extra: ``test_adapters`` turns them beside others."""
 CHANGED = Options(
-    data=DataOptions(tokenizer="rust", batch_size=16),
+    data=DataOptions(
+        tokenizer="rust", batch_size=16, batching="bucketed", max_length=96, workers=1
+    ),
     architecture=ArchitectureOptions(
         weight_format="int8",
         quantizer="bitsandbytes",
@@ -118,6 +120,7 @@ def test_every_knob_leaves_a_proof() -> None:
     }
     # A machine has to have a NUMA node to choose: ``test_numa_binding`` simulates some.
     unchanged = {"training.finetune", "system.numa_node", "inference.engine", *ADAPTERS}
+    unchanged |= {"data.padding", "data.pin_memory"}
     assert {d.knob for d in differences(CHANGED)} == {".".join(k) for k in asked} - unchanged
     assert {(a.stage, a.knob): a.asked for a in applied} == asked
     assert len(applied) == len(asked)

@@ -8,6 +8,7 @@ import torch
 from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
 
+from greenbench.stages import packing
 from greenbench.stages.objectives import validation_scores
 from greenbench.stages.objectives.interface import AnsweredBatch, Encoded, on_device
 from greenbench.stages.ranks.rank import ALONE, Rank
@@ -44,12 +45,13 @@ class Classification:
     score_name = "mcc"
     validation_score = staticmethod(validation_scores.mcc)
     tokens_generated = 0
+    longest_target = 0
     answered: tuple[AnsweredBatch, ...] = ()
 
     def __init__(self, tokenizer: Encoder, pad_id: int, *, class_weights: bool = False) -> None:
         """Make an objective; with ``class_weights`` both classes weigh the same in the loss."""
         self._tokenizer = tokenizer
-        self._pad_id = pad_id
+        self.pad_id = pad_id
         self._weighted = class_weights
         self._weights: torch.Tensor | None = None
         self._texts = 0
@@ -79,17 +81,16 @@ class Classification:
         """Tokenise a split to be answered, and count the texts that are cut."""
         encoded = self._rows(examples)
         self._texts = len(encoded)
-        self._full_texts = 0
-        for ids, _ in encoded.rows:
-            if len(ids) >= self._tokenizer.max_tokens:
-                self._full_texts += 1
+        full = [length for length in encoded.lengths if length >= self._tokenizer.max_tokens]
+        self._full_texts = len(full)
         return encoded
 
     def _rows(self, examples: Sequence[LabelledText]) -> Encoded:
         ids = self._tokenizer.encode_batch([e.text for e in examples])
         labels = [e.label for e in examples]
         rows = list(zip(ids, labels, strict=True))
-        return Encoded(rows=rows, tokens=sum(map(len, ids)))
+        lengths = list(map(len, ids))
+        return Encoded(rows=rows, lengths=lengths, longest_input=max(lengths, default=0))
 
     def training_batch(self, rows: Sequence[Row]) -> dict[str, torch.Tensor]:
         """Pad on the right.
@@ -104,7 +105,7 @@ class Classification:
     def inference_batch(self, rows: Sequence[Row]) -> dict[str, torch.Tensor]:
         """Pad on the right, without the labels."""
         texts = [torch.tensor(ids) for ids, _ in rows]
-        ids = pad_sequence(texts, batch_first=True, padding_value=self._pad_id)
+        ids = pad_sequence(texts, batch_first=True, padding_value=self.pad_id)
         lengths = torch.tensor([len(text) for text in texts])
         mask = torch.arange(ids.shape[1]) < lengths[:, None]
         return {"input_ids": ids, "attention_mask": mask.long()}
@@ -123,11 +124,11 @@ class Classification:
         Class weights multiply each example's loss; their mean over the training split is 1.
         """
         if self._weights is None:
-            mean: torch.Tensor = model(**batch).loss
+            mean: torch.Tensor = packing.run(model, batch).loss
             return mean
         inputs = dict(batch)
         labels = inputs.pop("labels")
-        logits = model(**inputs).logits
+        logits = packing.run(model, inputs).logits
         losses = cross_entropy(logits.float(), labels, reduction="none")
         weights = self._weights.to(losses.device)[labels]
         return (losses * weights).mean()
@@ -149,8 +150,8 @@ class Classification:
         for batch in loader:
             inputs = on_device(batch, device)
             rows, tokens = inputs["input_ids"].shape
-            shapes.append(AnsweredBatch(rows, tokens))
-            logits = net(**inputs).logits
+            shapes.append(AnsweredBatch(rows, tokens, packed=packing.examples(inputs)))
+            logits = packing.run(net, inputs).logits
             probabilities = logits.float().softmax(-1)
             of_class_1.append(probabilities[:, 1])
         self.answered = tuple(shapes)

@@ -21,7 +21,9 @@ EncodedRow = Any
 Answers = Sequence[float] | Sequence[str]
 """A probability or a text for each example."""
 ModelInputs = Mapping[str, torch.Tensor]
-"""A batch: ``input_ids`` and ``attention_mask``, and in training ``labels``."""
+"""A batch: ``input_ids`` and ``attention_mask``, and in training ``labels``.
+
+Where several examples share a row, also what ``stages.packing`` adds."""
 Loader = DataLoader[EncodedRow]
 
 
@@ -35,8 +37,15 @@ class Encoded:
     """One split as token ids, a row an example, with the number of its tokens."""
 
     rows: Sequence[EncodedRow]
-    tokens: int
-    """Padding not counted."""
+    lengths: Sequence[int]
+    """Tokens of each row; padding is not counted."""
+    longest_input: int
+    """Tokens of the longest input, which is cut where it is too long."""
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of all rows."""
+        return sum(self.lengths)
 
     def __len__(self) -> int:
         """Examples in the split."""
@@ -58,6 +67,13 @@ class AnsweredBatch:
     """Tokens that were generated in each row."""
     cached: int = 0
     """Tokens that a static cache holds, written or not; 0 for one that grows."""
+    packed: int = 0
+    """Examples that share its rows; 0 if each has one of its own."""
+
+    @property
+    def examples(self) -> int:
+        """Examples that it answers."""
+        return self.packed or self.rows
 
 
 class Objective(Protocol):
@@ -65,6 +81,12 @@ class Objective(Protocol):
 
     training_texts: int
     """Texts of an example that are tokenised for training: a source and a target are two."""
+    pad_id: int
+    """Token that rows are padded with."""
+    longest_target: int
+    """Most tokens that follow an input, of a target or of an answer; 0 if nothing is generated.
+
+    Rows that are generated from are padded on the left."""
 
     def training_rows(self, examples: Sequence[TaskExample]) -> Encoded:
         """Tokenise examples to train on."""

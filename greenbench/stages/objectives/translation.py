@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
+from greenbench.stages import packing
 from greenbench.stages.objectives import validation_scores
 from greenbench.stages.objectives.interface import AnsweredBatch, Encoded, on_device
 from greenbench.stages.objectives.translation_texts import TextEncoder
@@ -45,9 +46,9 @@ class Translation:
         """
         self._tokenizer = tokenizer
         self._texts = TextEncoder(tokenizer, eos_id, max_new_tokens)
-        self._pad_id = pad_id
+        self.pad_id = pad_id
         self._eos_id = eos_id
-        self._longest_answer = max_new_tokens
+        self.longest_target = max_new_tokens
         self._answers = 0
         self._unfinished_answers = 0
         self.tokens_generated = 0
@@ -62,8 +63,8 @@ class Translation:
         prompts = self._texts.prompts(examples)
         targets = self._texts.targets(examples)
         rows = list(zip(prompts, targets, strict=True))
-        tokens = sum(map(len, prompts)) + sum(map(len, targets))
-        return Encoded(rows=rows, tokens=tokens)
+        lengths = [len(prompt) + len(target) for prompt, target in rows]
+        return Encoded(rows=rows, lengths=lengths, longest_input=_longest(prompts))
 
     def validation_rows(self, examples: Sequence[TextPair]) -> Encoded:
         """Tokenise prompts and targets."""
@@ -72,7 +73,8 @@ class Translation:
     def inference_rows(self, examples: Sequence[TextPair]) -> Encoded:
         """Tokenise prompts alone: the model does not see what it is to write."""
         prompts = self._texts.prompts(examples)
-        return Encoded(rows=prompts, tokens=sum(map(len, prompts)))
+        lengths = list(map(len, prompts))
+        return Encoded(rows=prompts, lengths=lengths, longest_input=_longest(prompts))
 
     def training_batch(self, rows: Sequence[Row]) -> dict[str, torch.Tensor]:
         """Pad on the right, to shape (batch, tokens); ``labels`` ignore prompt and padding."""
@@ -84,7 +86,7 @@ class Translation:
             ignored = [IGNORED] * len(prompt)
             labels.append(torch.tensor(ignored + target))
         batch = {}
-        batch["input_ids"] = pad_sequence(ids, batch_first=True, padding_value=self._pad_id)
+        batch["input_ids"] = pad_sequence(ids, batch_first=True, padding_value=self.pad_id)
         batch["attention_mask"] = pad_sequence(masks, batch_first=True)
         batch["labels"] = pad_sequence(labels, batch_first=True, padding_value=IGNORED)
         return batch
@@ -94,7 +96,7 @@ class Translation:
         prompts = [torch.tensor(row) for row in rows]
         masks = [torch.ones_like(prompt) for prompt in prompts]
         ids = pad_sequence(
-            prompts, batch_first=True, padding_value=self._pad_id, padding_side="left"
+            prompts, batch_first=True, padding_value=self.pad_id, padding_side="left"
         )
         mask = pad_sequence(masks, batch_first=True, padding_side="left")
         return {"input_ids": ids, "attention_mask": mask}
@@ -109,7 +111,7 @@ class Translation:
         """
         targets = [(part["labels"] != IGNORED).sum() for part in step]
         items = rank.total(torch.stack(targets).sum())
-        loss: torch.Tensor = model(**batch, num_items_in_batch=items).loss
+        loss: torch.Tensor = packing.run(model, batch, num_items_in_batch=items).loss
         return loss * len(step) * rank.count
 
     @torch.inference_mode()
@@ -121,7 +123,7 @@ class Translation:
         for batch in loader:
             inputs = on_device(batch, device)
             rows, prompt_length = inputs["input_ids"].shape
-            texts = _generated(net, inputs, self._longest_answer, self._pad_id, self._eos_id)
+            texts = _generated(net, inputs, self.longest_target, self.pad_id, self._eos_id)
             ids = texts[:, prompt_length:]
             shapes.append(AnsweredBatch(rows, prompt_length, written=ids.shape[1]))
             for row in ids.tolist():
@@ -134,7 +136,7 @@ class Translation:
         warnings = self._texts.warnings()
         if self._unfinished_answers:
             unfinished = f"{self._unfinished_answers} of {self._answers} translations"
-            warnings.append(f"{unfinished} did not end within {self._longest_answer} tokens")
+            warnings.append(f"{unfinished} did not end within {self.longest_target} tokens")
         return tuple(warnings)
 
     def _decoded(self, answers: list[list[int]]) -> list[str]:
@@ -164,6 +166,10 @@ def _generated(
         eos_token_id=eos_id,
     )
     return ids
+
+
+def _longest(texts: Sequence[list[int]]) -> int:
+    return max(map(len, texts), default=0)
 
 
 def _until_end(ids: list[int], eos_id: int) -> list[int]:
