@@ -465,6 +465,17 @@ BESIDE = {
     "inference.exit_layers": "inference.exit_confidence",
 }
 """Knobs that act only beside another one."""
+KEPT_APART = {
+    "inference.healing": {"training.finetune", "system.processes"},
+    "data.workers": {"system.processes"},
+    "data.batching": {
+        "data.padding",
+        "architecture.attention",
+        "inference.engine",
+        "inference.exit_confidence",
+    },
+}
+"""Knobs that some values of others contradict."""
 
 
 def test_the_values_below_cover_every_knob() -> None:
@@ -493,14 +504,9 @@ def test_what_is_written_is_what_differs(
             chosen.pop(f"inference.{knob}", None)
     if foreign & {"fp8", "torchao"}:
         chosen.pop("architecture.int8_threshold", None)
-    if {"training.finetune", "system.processes"} & chosen.keys():
-        chosen.pop("inference.healing", None)
-    unpackable = {"data.padding", "inference.exit_confidence", "inference.engine"}
-    unpackable |= {"system.processes", "architecture.attention"}
-    if unpackable & chosen.keys():
-        chosen.pop("data.batching", None)
-    if "system.processes" in chosen:
-        chosen.pop("data.workers", None)
+    for knob, others in KEPT_APART.items():
+        if others & chosen.keys():
+            chosen.pop(knob, None)
     tree: dict[str, dict[str, object]] = {}
     for knob, value in chosen.items():
         stage, name = knob.split(".")
