@@ -172,8 +172,10 @@ class RoundRecord:
 
     def _adapter_proofs(self, net: PreTrainedModel) -> tuple[Applied, ...]:
         log = self.log
-        found, moved = (None, {}) if log is None else (log.adapters, log.moved)
-        return adapters.proofs(found, self.options.architecture, moved, net)
+        chosen = self.options.architecture
+        if log is None:
+            return adapters.proofs(None, chosen, {}, 0, net)
+        return adapters.proofs(log.adapters, chosen, log.moved, log.steps, net)
 
     def _pruning_proofs(self, depth: Depth) -> tuple[Applied, ...]:
         if self.pruned is None:

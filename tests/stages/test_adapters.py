@@ -104,6 +104,7 @@ def test_weights_in_nf4_are_trained_by_their_adapters_alone() -> None:
     proof = proofs["architecture.adapter"]
     assert (proof.got, proof.note) == ("qlora", "")
     assert proofs["architecture.weight_format"].got == "fp32"
+    assert (proofs["training.precision"].got, proofs["training.precision"].note) == ("fp32", "")
     assert {weight.dtype for weight in net.parameters()} == {torch.float32}
 
 
