@@ -30,6 +30,7 @@ VALUES: Mapping[str, tuple[str, ...]] = {
     "architecture.int8_threshold": ("0",),
     "architecture.prune_layers": ("0.33", "0.5"),
     "architecture.prune_choice": ("influence",),
+    "architecture.adapter": ("lora", "qlora training.precision=bf16"),
     "architecture.lora_rank": ("4",),
     "training.frozen_layers": ("0.5",),
     "training.target_score": ("0.7",),
