@@ -216,9 +216,9 @@ class InferenceOptions:
     training, at least one; measured as training. 0 trains none."""
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     """Autocast's type, independent of the one in training."""
-    engine: Literal["torch", "onnx", "vllm"] = "torch"
-    """What runs the trained model: torch, operation by operation; ONNX Runtime (classifiers, on the
-    CPU); or vLLM."""
+    engine: Literal["torch", "compile", "onnx", "vllm"] = "torch"
+    """What runs the trained model: torch, operation by operation; ``torch.compile`` (classifiers);
+    ONNX Runtime (classifiers, on the CPU); or vLLM."""
     batch_size: Count | None = None
     """Examples per batch at inference; ``None`` is ``data.batch_size``."""
     exit_confidence: Annotated[float, Range(above=0.5, most=1)] | None = None

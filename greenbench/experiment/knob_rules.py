@@ -21,15 +21,22 @@ LAYER_KNOBS = (
     ("architecture.prune_layers", "architecture.prune_choice"),
 )
 """How many layers are left out, and which ones."""
-ABLE_OF_ONNX: Mapping[str, tuple[object, ...]] = {
-    "data.batching": ("plain", "bucketed"),
-    "architecture.weight_format": ("fp32", "int8"),
-    "architecture.quantizer": ("auto",),
-    "architecture.int8_threshold": (6.0,),
-    "inference.precision": ("fp32",),
-    "inference.exit_confidence": (None,),
+ABLE: Mapping[str, Mapping[str, tuple[object, ...]]] = {
+    "compile": {
+        "data.batching": ("plain", "bucketed"),
+        "architecture.weight_format": ("fp32", "bf16", "fp16", "fp8"),
+        "inference.exit_confidence": (None,),
+    },
+    "onnx": {
+        "data.batching": ("plain", "bucketed"),
+        "architecture.weight_format": ("fp32", "int8"),
+        "architecture.quantizer": ("auto",),
+        "architecture.int8_threshold": (6.0,),
+        "inference.precision": ("fp32",),
+        "inference.exit_confidence": (None,),
+    },
 }
-"""By knob: ONNX Runtime converts and multiplies without the libraries of the others."""
+"""By engine and knob: what it can run; ONNX Runtime converts and multiplies by itself."""
 CAST_FORMATS = ("fp32", "bf16", "fp16")
 """Formats of weights that torch itself holds: no library converts to them."""
 
@@ -192,15 +199,17 @@ def batch_problems(lines: Mapping[str, int], values: Values) -> Iterator[tuple[i
 
 
 def engine_problems(lines: Mapping[str, int], values: Values) -> Iterator[tuple[int, str]]:
-    """Yield a problem for each knob that ONNX Runtime cannot obey: it computes by itself."""
+    """Yield a problem for each knob that an engine cannot obey."""
     line = lines.get("inference.engine")
-    if not line or "onnx" not in values("inference.engine"):
+    if not line:
         return
-    for knob, able in ABLE_OF_ONNX.items():
-        other = [value for value in values(knob) if value not in able]
-        if other:
-            allowed = " or ".join(map(str, able))
-            yield line, f"inference.engine onnx takes {allowed} for {knob}, found {other[0]}"
+    for engine in values("inference.engine"):
+        for knob, able in ABLE.get(engine, {}).items():
+            other = [value for value in values(knob) if value not in able]
+            if other:
+                allowed = " or ".join(map(str, able))
+                needed = f"inference.engine {engine} takes {allowed} for {knob}"
+                yield line, f"{needed}, found {other[0]}"
 
 
 RULES: tuple[Rule, ...] = (

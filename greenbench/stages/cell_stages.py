@@ -117,7 +117,9 @@ class CellStages(CellSwitches):
 
     def conversion(self, net: nn.Module) -> nn.Module:
         """Convert the weights of the trained model, and make the engine that runs it."""
-        net, self.record.engine = engines.converted(net, self.options, self.device)
+        net, self.record.engine = engines.converted(
+            net, self.options, self.device, self.record.batches
+        )
         return net
 
     def inference(self, net: nn.Module, batches: Batches) -> Answers:

@@ -9,17 +9,21 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Protocol
 
+import torch
+
 from greenbench.errors import UnavailableError, UsageError
-from greenbench.stages import architecture, onnx_engine
+from greenbench.stages import architecture, onnx_engine, precision
+from greenbench.stages.compiled_engine import CompiledEngine
+from greenbench.stages.objectives.interface import on_device
 from greenbench.types import Applied
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import torch
     from torch import nn
 
     from greenbench.options import ArchitectureOptions, Options
+    from greenbench.stages.data import Batches
     from greenbench.stages.layers import Depth
     from greenbench.stages.tally import Tally
 
@@ -59,13 +63,19 @@ def converts(options: Options) -> bool:
 
 
 def converted(
-    net: nn.Module, options: Options, device: torch.device
+    net: nn.Module, options: Options, device: torch.device, batches: Batches | None
 ) -> tuple[nn.Module, Engine | None]:
     """Return the trained model, its weights converted, and the engine that is to run it."""
     if options.inference.engine == "onnx":
         in_int8 = options.architecture.weight_format == "int8"
         return net, onnx_engine.converted(net, in_int8=in_int8)
-    return architecture.convert(net, options.architecture, device), None
+    net = architecture.convert(net, options.architecture, device)
+    if options.inference.engine == "compile" and batches is not None:
+        # Tensors of another mode than inference's would be compiled for once more there.
+        with torch.inference_mode(), precision.autocast(options.inference.precision, device):
+            batch = on_device(next(iter(batches.test)), device)
+            return net, CompiledEngine(net, batch, device)
+    return net, None
 
 
 def check(options: Options, device: torch.device, *, generates: bool) -> None:
@@ -95,15 +105,15 @@ def check(options: Options, device: torch.device, *, generates: bool) -> None:
 
 
 def _refuse_other_tasks(engine: str, *, generates: bool) -> None:
-    if engine == "onnx" and generates:
+    if engine in {"compile", "onnx"} and generates:
         raise UsageError(
-            "inference.engine: onnx runs classifiers alone (T2), and this model writes texts; "
+            f"inference.engine: {engine} runs classifiers alone (T2), and this model writes texts; "
             "torch would work"
         )
     if engine == "vllm" and not generates:
         raise UsageError(
             "inference.engine: vllm runs models that write texts alone (T1), and this one "
-            "classifies; torch or onnx would work"
+            "classifies; torch, compile or onnx would work"
         )
 
 

@@ -1,8 +1,9 @@
 """Between cells the process is reset: what one cell leaves behind must not reach the next.
 
-Covers random states, Accelerate's process-wide state, torch's threads, autograd and default dtype,
-and CUDA's cache. Does not cover imports and first uses: one warm-up at the start of the session
-pays for those. What launchers leave in the environment is hidden by ``machine.launchers``.
+Covers random states, Accelerate's process-wide state, compiled models, torch's threads, autograd
+and default dtype, and CUDA's cache. Does not cover imports and first uses: one warm-up at the start
+of the session pays for those. What launchers leave in the environment is hidden by
+``machine.launchers``.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import contextlib
 import gc
 import logging
 import random
+import sys
 import warnings
 from typing import TYPE_CHECKING
 
@@ -44,6 +46,7 @@ def reset(seed: int, device: torch.device = CPU) -> None:
     import numpy as np
 
     _reset_accelerate()
+    _forget_compiled()
     torch.set_default_dtype(torch.float32)
     torch.set_num_threads(THREADS)
     torch.set_grad_enabled(True)
@@ -55,6 +58,12 @@ def reset(seed: int, device: torch.device = CPU) -> None:
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002  other libraries draw from the global state
     torch.manual_seed(seed)
+
+
+def _forget_compiled() -> None:
+    """Drop what was compiled in earlier rounds, if anything was."""
+    if "torch._inductor.compile_fx" in sys.modules:
+        torch.compiler.reset()
 
 
 def _reset_accelerate() -> None:

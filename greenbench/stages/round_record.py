@@ -22,6 +22,7 @@ from greenbench.stages import (
     weights,
 )
 from greenbench.stages.batching_proofs import BatchShapes
+from greenbench.stages.compiled_engine import CompiledEngine
 from greenbench.stages.ranks.proof import processes_proof
 
 if TYPE_CHECKING:
@@ -58,14 +59,24 @@ class InferenceProbe:
         self.engine = engine
         if engine is not None:
             engine.watch(depth)
+        self._hooked = engine is None or engine.name != "compile"
         self.depth = depth
         self.held = weights.held(net)
         """What held the weights of each linear layer before the first pass."""
         self.precision = precision.PrecisionProbe(net)
-        self.attention = inference.AttentionProbe(net)
+        self._attention = inference.AttentionProbe(net)
+        if not self._hooked:
+            self._attention.__exit__()
         self.cache = key_value_cache.CacheWatch(net)
         self._layers = layers.LayerWatch(net, depth)
         self._hooks = contextlib.ExitStack()
+
+    @property
+    def attention(self) -> Mapping[str, object]:
+        """The attention of the first pass; see ``inference.AttentionProbe``."""
+        if isinstance(self.engine, CompiledEngine):
+            return self.engine.attention
+        return self._attention.evidence
 
     @property
     def precisions(self) -> Tally[str]:
@@ -74,7 +85,9 @@ class InferenceProbe:
         return engine.precisions if engine and engine.passes else self.precision.seen
 
     def __enter__(self) -> Self:
-        """Set the hooks."""
+        """Set the hooks; a compiled model reads itself, and hooks would break its graphs."""
+        if not self._hooked:
+            return self
         self._hooks.enter_context(self._layers)
         self._hooks.enter_context(self.precision)
         self._hooks.enter_context(self.cache)
@@ -154,7 +167,7 @@ class RoundRecord:
         depth = self.probe.depth
         formats = self._weight_proofs(self.probe, _trained_rows(self, depth))
         which_layers = layers.proofs(depth, options.inference)
-        seen, evidence = self.probe.precisions, self.probe.attention.evidence
+        seen, evidence = self.probe.precisions, self.probe.attention
         computed = inference.precision_proof(options.inference.precision, seen, evidence)
         pruned = (*self._adapter_proofs(self.probe.net), *self._pruning_proofs(depth))
         ran = engines.proof(options.inference.engine, self.engine, depth.passes.total)
@@ -189,7 +202,7 @@ class RoundRecord:
         if self.log is not None:
             probed["training"] = self.log.attention
         if self.probe is not None:
-            probed["inference"] = self.probe.attention.evidence
+            probed["inference"] = dict(self.probe.attention)
         return inference.attention_proof(self.options.architecture.attention, probed)
 
     def warnings(self) -> tuple[str, ...]:

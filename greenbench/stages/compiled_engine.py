@@ -1,0 +1,159 @@
+"""``torch.compile`` as the engine of a classifier, and what its graphs read back.
+
+The model is compiled with its first batch, lengths free, in a window of the architecture stage.
+What the compiler captured names the module of each operation: so the graphs themselves say which
+layers run, in which precision and with which attention, and no hook has to break them.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+
+import torch
+
+from greenbench.stages import architecture, precision
+from greenbench.stages.tally import Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from torch import fx, nn
+
+    from greenbench.options import ArchitectureOptions
+    from greenbench.stages.layers import Depth
+    from greenbench.stages.objectives.interface import ModelInputs
+    from greenbench.types import Applied
+
+LAYER = re.compile(r"\blayers\W+(?:_modules\W+)?(\d+)")
+PATCHES: dict[str, Any] = {"force_disable_caches": True, "compile_threads": 1}
+"""No kernel comes from an earlier round's compilation, and no worker process stays behind."""
+
+
+@dataclass(slots=True)
+class CompiledGraph:
+    """What one captured graph computes."""
+
+    layers: set[int] = field(default_factory=set)
+    """Positions of the layers that it has a part of."""
+    precisions: list[str] = field(default_factory=list)
+    """Precision of each linear layer's output."""
+    fused: int = 0
+    """Calls of torch's fused attention."""
+
+
+def read(captured: fx.GraphModule) -> CompiledGraph:
+    """Read layers, precisions and attention from a captured graph."""
+    names = {dtype: name for name, dtype in precision.DTYPES.items()}
+    graph = CompiledGraph()
+    for node in captured.graph.nodes:
+        for path, _ in node.meta.get("nn_module_stack", {}).values():
+            found = LAYER.search(str(path))
+            if found is not None:
+                graph.layers.add(int(found[1]))
+        target = str(node.target)
+        if "scaled_dot_product_attention" in target:
+            graph.fused += 1
+        value = node.meta.get("example_value")
+        if "linear" in target and isinstance(value, torch.Tensor):
+            graph.precisions.append(names.get(value.dtype, str(value.dtype)))
+    return graph
+
+
+class CompiledEngine:
+    """Answers batches by a compiled model."""
+
+    name = "compile"
+
+    def __init__(self, net: nn.Module, batch: ModelInputs, device: torch.device) -> None:
+        """Compile ``net`` for inference, as ``batch`` and the present autocast have it."""
+        from torch._dynamo.utils import counters
+
+        counters.clear()
+        self._net = net.eval()
+        self._device = device
+        self.passes = 0
+        self.graphs: list[CompiledGraph] = []
+        self._called: list[CompiledGraph] = []
+        self._depth: Depth | None = None
+        self._seen: Tally[str] = Tally("readings")
+        self._run = torch.compile(net._call_impl, backend=self._compiled, dynamic=True)  # noqa: SLF001
+        start = time.perf_counter()
+        with torch.inference_mode():
+            self._run(**batch)
+        self.compile_seconds = time.perf_counter() - start
+        self.graphs_at_first = len(self.graphs)
+        self._fused = sum(graph.fused for graph in self._called)
+
+    def _compiled(
+        self, captured: fx.GraphModule, inputs: Sequence[torch.Tensor]
+    ) -> Callable[..., object]:
+        """Compile a captured graph with torch's default compiler; it notes when it is called."""
+        from torch._inductor.compile_fx import compile_fx
+
+        graph = read(captured)
+        kernels: Any = compile_fx(captured, inputs, config_patches=PATCHES)
+        self.graphs.append(graph)
+
+        def call(*given: object) -> object:
+            self._called.append(graph)
+            return kernels(*given)
+
+        return call
+
+    def eval(self) -> Self:
+        """Do nothing: it is compiled for inference."""
+        return self
+
+    def watch(self, depth: Depth) -> None:
+        """See ``Engine``."""
+        self._depth = depth
+
+    def __call__(self, **inputs: torch.Tensor) -> object:
+        """Return what the model would."""
+        self._called.clear()
+        outputs: object = self._run(**inputs)
+        self.passes += bool(self._called)
+        ran = 0
+        for graph in self._called:
+            self._seen.counts.update(graph.precisions)
+            ran |= self._bits(graph)
+        if self._depth is not None:
+            self._depth.passes.counts[ran] += 1
+        return outputs
+
+    def _bits(self, graph: CompiledGraph) -> int:
+        kept = [] if self._depth is None else self._depth.kept
+        return sum(1 << kept[layer] for layer in graph.layers if layer < len(kept))
+
+    @property
+    def precisions(self) -> Tally[str]:
+        """See ``Engine``."""
+        return self._seen
+
+    @property
+    def attention(self) -> Mapping[str, object]:
+        """The model's configured attention, and calls of the fused one in the first pass."""
+        configured = getattr(self._net.config, "_attn_implementation", None)
+        return {"attention": configured, "fused_attention_calls": self._fused}
+
+    @property
+    def evidence(self) -> Mapping[str, object]:
+        """See ``Engine``."""
+        from torch._dynamo.utils import counters
+
+        return {
+            "graphs": len(self.graphs),
+            "recompiled_at_inference": len(self.graphs) - self.graphs_at_first,
+            "graph_breaks": sum(counters["graph_break"].values()),
+            "compile_seconds": self.compile_seconds,
+            "passes": self.passes,
+        }
+
+    def weight_proofs(
+        self, options: ArchitectureOptions, trained: Mapping[str, torch.Tensor]
+    ) -> tuple[Applied, ...]:
+        """See ``Engine``: the graphs are called with the model's own weights."""
+        return architecture.proofs(self._net, options, self._device, trained)
