@@ -122,8 +122,9 @@ def new(options: argparse.Namespace) -> int:
         f"made {variant.folder} from {made.origin.name}; what it changes against the baseline:"
     ]
     for difference in changes(variant):
-        before, here = in_words(difference.baseline), in_words(difference.here)
-        lines.append(f"  {difference.knob}: {before} -> {here}")
+        knob = difference.knob
+        before, here = in_words(knob, difference.baseline), in_words(knob, difference.here)
+        lines.append(f"  {knob}: {before} -> {here}")
     if not changes(variant):
         lines.append(f"  {CONTROL}")
     experiment = options.folder / "experiment.md"

@@ -126,8 +126,10 @@ def changes(variant: Variant) -> list[Difference]:
     return sorted(found, key=lambda difference: difference.knob)
 
 
-def in_words(value: KnobValue | list[KnobValue]) -> str:
-    """Describe the value, or the swept values, of a knob."""
+def in_words(knob: str, value: KnobValue | list[KnobValue]) -> str:
+    """Describe the value, or the swept values, of ``knob`` (``stage.name``)."""
     if isinstance(value, list):
         return "each of " + ", ".join(map(str, value))
-    return "the machine's own" if value is None else str(value)
+    if value is None:
+        return "the machine's own" if knob.startswith("system.") else "none"
+    return str(value)

@@ -282,7 +282,7 @@ def _changes_in(stage: str, variant: Variant) -> list[Difference]:
 
 def _knob_cell(difference: Difference) -> str:
     name = difference.knob.partition(".")[2]
-    return f"`{name}` {in_words(difference.here)}".replace("|", r"\|")
+    return f"`{name}` {in_words(difference.knob, difference.here)}".replace("|", r"\|")
 
 
 def _fill(folder: Path, made: Variant, origin: Variant, knobs: Knobs) -> None:
@@ -295,8 +295,9 @@ def _fill(folder: Path, made: Variant, origin: Variant, knobs: Knobs) -> None:
 def _readme(made: Variant, origin: Variant) -> str:
     rows = []
     for difference in changes(made):
-        baseline, here = in_words(difference.baseline), in_words(difference.here)
-        rows.append(f"| `{difference.knob}` | {baseline} | {here} |")
+        knob = difference.knob
+        baseline, here = in_words(knob, difference.baseline), in_words(knob, difference.here)
+        rows.append(f"| `{knob}` | {baseline} | {here} |")
     table = "\n".join(rows) or "| nothing | | |"
     return f"""# {made.name.partition("_")[0]}: {made.title}
 

@@ -52,6 +52,6 @@ def _lines(variant: Variant) -> list[str]:
     """Return a line for each knob that a variant changes."""
     lines = []
     for change in changes(variant):
-        before, here = in_words(change.baseline), in_words(change.here)
+        before, here = in_words(change.knob, change.baseline), in_words(change.knob, change.here)
         lines.append(f"{change.knob}: {before} -> {here}")
     return lines or [NOTHING if is_baseline(variant.name) else CONTROL]
