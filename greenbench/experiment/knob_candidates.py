@@ -48,7 +48,7 @@ VALUES: Mapping[str, tuple[str, ...]] = {
     "inference.skip_layers": ("0.17",),
     "inference.layer_choice": ("deepest",),
     "inference.healing": ("0.2",),
-    "inference.engine": ("onnx", "onnx architecture.weight_format=int8", "vllm"),
+    "inference.engine": ("compile", "onnx", "onnx architecture.weight_format=int8", "vllm"),
     "inference.batch_size": ("8", "128"),
     "inference.exit_confidence": ("0.9",),
     "inference.exit_layers": ("2",),
