@@ -37,6 +37,8 @@ SIZES = {
 """So long that rows of a part of a batch can share one, and some inputs of T2 are cut."""
 TOO_SMALL = "training.optimizer: requested adamw_8bit, read back adamw"
 """A note: adapters, and matrices of a miniature, have too few numbers for states in 8 bit."""
+COMPILED = "a linear layer computed in bf16"
+"""A note that makes a cell partial: compiled layers whose weights are BF16 are read as BF16."""
 UNSURE = "the head was never so sure"
 """A note: a classifier that has learnt nothing lets no row leave early."""
 UNCUT = "would keep the same"
@@ -109,8 +111,9 @@ def problems(variant: KnobTrial, task: str, deep: Checkpoint, pools: RankPools) 
     options = variant.options
     if options.training.target_score is not None:  # a miniature has few steps
         options = with_knob(options, "training.score_every", 1)
-    if options.inference.exit_layers is not None:  # few layers are left of it
-        options = with_knob(options, "inference.exit_layers", "0")
+        options = with_knob(options, "training.target_score", 1.0)
+    if options.inference.exit_layers is not None:  # which layers are left is others' to say
+        options = with_knob(options, "inference.exit_layers", None)
     ranks = pools.of(devices_of(options.system.processes, "cpu"))
     toggles, system = Toggles(options, SIZES[task], ranks), System(options.system, ())
     if task == "T2":
@@ -126,4 +129,6 @@ def problems(variant: KnobTrial, task: str, deep: Checkpoint, pools: RankPools) 
     proofs = (*toggles.applied(), *system.proofs({}))
     notes = [f"{proof.stage}.{proof.knob}: {proof.note}" for proof in proofs if proof.note]
     expected = (NOTHING_TO_DO, NO_CLASSES, NO_TEXTS, TOO_SMALL, UNCUT, UNREACHED, UNSURE)
+    if options.inference.engine == "compile":
+        expected = (*expected, COMPILED)
     return [note for note in notes if not any(text in note for text in expected)]
