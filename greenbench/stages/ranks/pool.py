@@ -132,6 +132,8 @@ class Ranks:
 
     def _cause(self, error: Exception) -> RankFailure | None:
         """Return the failure behind ``error``; None if it is none of the others'."""
+        if not self._others:
+            return None
         if not isinstance(error, RankFailure):
             wait([other.orders for other in self._others], timeout=GRACE_S)
         time.sleep(SETTLE_S)
