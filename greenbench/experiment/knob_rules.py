@@ -24,7 +24,7 @@ LAYER_KNOBS = (
 ABLE: Mapping[str, Mapping[str, tuple[object, ...]]] = {
     "compile": {
         "data.batching": ("plain", "bucketed"),
-        "architecture.weight_format": ("fp32", "bf16", "fp16", "fp8"),
+        "architecture.weight_format": ("fp32", "fp8"),
         "inference.exit_confidence": (None,),
     },
     "onnx": {

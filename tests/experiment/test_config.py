@@ -233,7 +233,7 @@ ONE_PROBLEM = {
     "an engine that is no library's": (
         "inference: {engine: compile}\narchitecture: {weight_format: int8}\n",
         1,
-        "inference.engine compile takes fp32 or bf16 or fp16 or fp8 for architecture.weight_format",
+        "inference.engine compile takes fp32 or fp8 for architecture.weight_format",
     ),
     "a rule of a fraction swept from 0": (
         "inference:\n  skip_layers: [0.0, 0.5]\n  layer_choice: top\n",

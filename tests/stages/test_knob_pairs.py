@@ -37,8 +37,6 @@ SIZES = {
 """So long that rows of a part of a batch can share one, and some inputs of T2 are cut."""
 TOO_SMALL = "training.optimizer: requested adamw_8bit, read back adamw"
 """A note: adapters, and matrices of a miniature, have too few numbers for states in 8 bit."""
-COMPILED = "a linear layer computed in bf16"
-"""A note that makes a cell partial: compiled layers whose weights are BF16 are read as BF16."""
 UNSURE = "the head was never so sure"
 """A note: a classifier that has learnt nothing lets no row leave early."""
 UNCUT = "would keep the same"
@@ -58,8 +56,9 @@ def refusal(options: Options, task: str) -> str:
 
 
 def small(trial: KnobTrial) -> bool:
-    """Whether a miniature has enough examples for a trial."""
-    return trial.options.data.batch_size <= MOST
+    """Whether a miniature has enough examples for a trial, and does not compile for minutes."""
+    options = trial.options
+    return options.data.batch_size <= MOST and options.inference.engine != "compile"
 
 
 def runnable(refuse: Callable[[Options], str]) -> list[KnobTrial]:
@@ -129,6 +128,4 @@ def problems(variant: KnobTrial, task: str, deep: Checkpoint, pools: RankPools) 
     proofs = (*toggles.applied(), *system.proofs({}))
     notes = [f"{proof.stage}.{proof.knob}: {proof.note}" for proof in proofs if proof.note]
     expected = (NOTHING_TO_DO, NO_CLASSES, NO_TEXTS, TOO_SMALL, UNCUT, UNREACHED, UNSURE)
-    if options.inference.engine == "compile":
-        expected = (*expected, COMPILED)
     return [note for note in notes if not any(text in note for text in expected)]
