@@ -94,7 +94,7 @@ def test_check_passes_on_the_project_itself(greenbench: Command) -> None:
     """experiment.md and variants/ agree."""
     result = greenbench("check")
     assert (result.returncode, result.stderr) == (0, "")
-    assert "8 folders of variants/ agree; tasks: T1, T2" in result.stdout
+    assert "9 folders of variants/ agree; tasks: T1, T2" in result.stdout
 
 
 def test_check_lists_what_is_wrong_and_exits_with_2(tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ def test_ids_are_a_promise() -> None:
         "T2-V5_data_training",
         "T2-V6_data_inference_training",
         "T2-V7_all_optimised",
+        "T2-V8_lean_cpu",
     ]
 
 

@@ -99,7 +99,7 @@ def add_variant(root: Path, name: str, row: str, config: str | None) -> None:
 def test_the_repository_agrees_with_itself() -> None:
     """The tables and folders of this repository load without problems, in the tables' order."""
     found = loaded(REPO)
-    assert [v.name.split("_")[0] for v in found.variants] == [f"V{i}" for i in range(8)]
+    assert [v.name.split("_")[0] for v in found.variants] == [f"V{i}" for i in range(9)]
     assert found.variants[0].options == Options()
     assert found.variants[1].sweep == {"data.batch_size": (16, 32, 64)}
     assert found.variants[2].options.training == TrainingOptions(

@@ -34,7 +34,7 @@ SLOW = """
 import time
 
 def test_step(measure):
-    measure(lambda: time.sleep(0.05), rounds=2)
+    measure(lambda: time.sleep(0.2), rounds=2)
 """
 RERUN = """
 import pytest
@@ -98,7 +98,7 @@ def run(suite: pytest.Pytester, *arguments: str) -> pytest.RunResult:
 
 def test_functions_of_one_name_are_told_apart_by_their_files(suite: pytest.Pytester) -> None:
     """The slow one of the two is judged too; the other's record took its place before."""
-    done = run(suite, "--green-gate=time <= 0.02")
+    done = run(suite, "--green-gate=time <= 0.1")
     done.stdout.fnmatch_lines_random(["sub/test_b.py::test_step *", "test_a.py::test_step *PASS*"])
     done.stdout.no_fnmatch_line("sub/test_b.py::test_step *PASS*")
     assert not (suite.path / "results").exists()

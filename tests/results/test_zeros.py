@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 TRUE_ZEROS = {
     r"\.seeds\[\]|\.seed|\.block|\.position": "seeds, blocks and places in a block count from 0",
-    r"options\.inference\.skip_layers": "a setting: no layer is left out",
+    r"options\.\w+\.\w+": "a setting: no layer is left out, no process helps",
     r"references\.majority\.mcc": "a constant answer's MCC is 0 by definition",
     r"machine\.cpu\.(\w+_cores|pressure_share)": "the kernel counts time, which may be none",
     r"differs_from_baseline\[\]\.baseline": "a setting of the baseline",

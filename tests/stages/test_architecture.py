@@ -154,7 +154,7 @@ def test_conversion_is_proved_by_the_live_weights(
     assert (by.asked, by.got, by.holds) == (options.quantizer, library, True)
     assert held.evidence["bytes"] == weights.held_formats(converted)
     assert set(held.evidence["bytes"]["model.layers.*.mlp.Wi"]) == {"int8"}
-    assert 0.3 < held.evidence["steps_from_trained"] < architecture.ROUNDED
+    assert 0.3 < held.evidence["steps_from_trained"] < weights.ROUNDED
 
 
 def test_baseline_is_proved_to_be_fp32(baseline: tuple[nn.Module, TrainingLog]) -> None:
@@ -273,7 +273,7 @@ def test_fp8_is_compared_with_its_own_steps() -> None:
         "other": weights.steps_apart(rows * 120, layer),
     }
     assert 0.3 < monkey["held"] <= 0.5 + 1e-6
-    assert monkey["other"] > architecture.ROUNDED
+    assert monkey["other"] > weights.ROUNDED
 
 
 @pytest.mark.parametrize("options", [INT8, TORCHAO], ids=["bitsandbytes", "torchao"])
