@@ -33,6 +33,8 @@ PACKAGES = (
     "gguf",
     "numpy",
     "nvidia-ml-py",
+    "onnx",
+    "onnxruntime",
     "pandas",
     "peft",
     "psutil",
@@ -47,6 +49,7 @@ PACKAGES = (
     "torch",
     "torchao",
     "transformers",
+    "vllm",
     "zeus",
 )
 """The distributions whose version can change a result."""

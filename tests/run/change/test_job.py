@@ -331,9 +331,9 @@ def test_a_base_with_other_dependencies_gets_them(
 ) -> None:
     """Its sessions see another version of a package (one that nothing here imports)."""
     wheel(tmp_path, "here", "1.0", f"import site; site.addsitedir({site_packages()!r})")
-    wheel(tmp_path, "peft", "0.0.1", "")
-    (project / "constraints.txt").write_text("peft==0.0.2\n")
-    install = f"--no-index --find-links {tmp_path} here peft==0.0.1"
+    wheel(tmp_path, "vllm", "0.0.1", "")
+    (project / "constraints.txt").write_text("vllm==0.0.2\n")
+    install = f"--no-index --find-links {tmp_path} here vllm==0.0.1"
     arguments = [f"--base-install={install}", "--blocks=2", "--gate=flops <= saved"]
     ended = ci(*arguments, "--comment=comment.md", "--", "-k", "V0")
     assert ended.status == 0, ended.errors
@@ -343,7 +343,7 @@ def test_a_base_with_other_dependencies_gets_them(
     versions = {"base": set(), "head": set()}
     for session in json.loads(file.read_text())["sessions"]:
         packages = session["saved_run"]["greenbench"]["environment"]["packages"]
-        versions[session["side"]].add(packages.get("peft"))
+        versions[session["side"]].add(packages.get("vllm"))
     assert versions == {"base": {"0.0.1"}, "head": {None}}
 
 
