@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 KEEP = 0.02
 """How much lower than V0's a score may be by default; of scores up to 100 a hundred times that."""
 
+UNCHANGED = Bounded(0.0, 0.0, 0.0)
+"""The change of a score that answers exactly as V0's were."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
@@ -139,7 +142,7 @@ def _no_saving(energy: Bounded) -> str:
 
 def _compared(energy: StageFit, scores: ScoreFit) -> _Compared:
     base, *others = [name for name in energy.cells if name in scores.numbers]
-    compared = _Compared((base, *others), [Bounded(1.0, 1.0, 1.0)], [Bounded(0.0, 0.0, 0.0)], [1.0])
+    compared = _Compared((base, *others), [Bounded(1.0, 1.0, 1.0)], [UNCHANGED], [1.0])
     if not others:
         return compared
     logarithms, gradients = totals(energy, others)
@@ -149,7 +152,8 @@ def _compared(energy: StageFit, scores: ScoreFit) -> _Compared:
     of_scores = scores.model.contrasts(weights[:, :, None], of_rows)
     for logarithm in bounded(logarithms, of_energy):
         compared.energy.append(logarithm.as_ratio)
-    compared.changes.extend(bounded(differences, of_scores))
+    for name, change in zip(others, bounded(differences, of_scores), strict=True):
+        compared.changes.append(UNCHANGED if name in scores.same else change)
     joules = drawn(logarithms, of_energy, 1)
     shares = front_shares(joules, drawn(differences, of_scores, 2))
     return compared._replace(on_front=shares)

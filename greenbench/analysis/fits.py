@@ -71,6 +71,8 @@ class ScoreFit(CellFit):
 
     resampled: Array | None
     """Scores of each cell (row) on resampled test rows; None if the cells' rows do not pair up."""
+    same: frozenset[str]
+    """Cells whose answers score as V0's do in each of its blocks, on every resample too."""
 
     def covariance(self, weights: Array) -> Array | None:
         """Return the covariance of contrasts over test rows; ``weights`` by contrast and cell."""
@@ -104,13 +106,15 @@ def fit_score(evidence: TaskEvidence, score: str) -> ScoreFit | str:
     if isinstance(known, str):
         return known
     cells = [evidence.cells[name] for name in known.rows]
+    resampled = resampled_scores(cells, score)
     return ScoreFit(
         measure=score,
         unit="",
         model=_model(evidence, known.rows),
         cells=tuple(known.rows),
         left_out=tuple(known.left_out),
-        resampled=resampled_scores(cells, score),
+        resampled=resampled,
+        same=_same(cells, known.rows, resampled),
     )
 
 
@@ -204,6 +208,22 @@ def _scores(cell: AnalysedCell, *, score: str) -> Rows | str:
             return f"{score} is unknown"
         rows.append([metric.value])
     return rows
+
+
+def _same(
+    cells: Sequence[AnalysedCell], known: Mapping[str, Rows], resampled: Array | None
+) -> frozenset[str]:
+    """Return the cells that answer as V0, the first, does, as far as the score can tell."""
+    if resampled is None:
+        return frozenset()
+    v0 = cells[0]
+    names = set()
+    for number, cell in enumerate(cells[1:], start=1):
+        in_same_blocks = cell.rounds.keys() == v0.rounds.keys()
+        scores_alike = known[cell.id] == known[v0.id]
+        if in_same_blocks and scores_alike and (resampled[number] == resampled[0]).all():
+            names.add(cell.id)
+    return frozenset(names)
 
 
 def _outside(evidence: TaskEvidence, measure: str, stages: Sequence[str]) -> float:

@@ -54,6 +54,13 @@ class RankedKnob:
     """Why it is not worth turning on; empty if it is."""
     crossover: BreakEven | None = None
     """The number of inferences from which, or up to which, it takes less; None if none is known."""
+    joint: bool = False
+    """Whether it sets several knobs that were also measured alone."""
+
+    @property
+    def saves(self) -> bool:
+        """Whether it is shown to save energy and to keep the score."""
+        return self.verdict == SAVES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +74,9 @@ class KnobRanking:
     keep: float = 0.0
     """How much lower than V0's the score may be."""
     blocks: int = 0
+    """Of the measurement of all knobs."""
+    again: int = 0
+    """Blocks in which those that seemed to pay were measured again; 0 if none were."""
     source: str = ""
     """Where the joules come from, by channel."""
     knobs: tuple[RankedKnob, ...] = ()
@@ -74,8 +84,15 @@ class KnobRanking:
     left_out: tuple[Exclusion, ...] = ()
     """Cells that are no evidence."""
     together: tuple[str, ...] = ()
-    """Settings of all knobs that save and keep the score, each at its best value; they were not
-    measured together."""
+    """Settings of all knobs that save and keep the score, each at its best value."""
+
+    @property
+    def measured_together(self) -> RankedKnob | None:
+        """What ``together`` does as a whole; None if that was not measured."""
+        for knob in self.knobs:
+            if knob.saves and knob.settings == self.together:
+                return knob
+        return None
 
 
 def rank(task: str, sessions: Sequence[AnalysedSession], keep: float | None = None) -> KnobRanking:
@@ -102,7 +119,7 @@ def rank(task: str, sessions: Sequence[AnalysedSession], keep: float | None = No
         source=source_label(known.newest[known.baseline.id].record),
         knobs=knobs,
         left_out=(*known.left_out, *energy.left_out, *scores.left_out),  # type: ignore[union-attr]
-        together=_together(knobs),
+        together=together([knob for knob in knobs if knob.saves]),
     )
 
 
@@ -128,6 +145,11 @@ def _ranked(
                 crossover=crossovers.get(cell.id),
             )
         )
+    return in_order(knobs)
+
+
+def in_order(knobs: Sequence[RankedKnob]) -> tuple[RankedKnob, ...]:
+    """Return those that save and keep the score first; of one verdict, least joules first."""
     return tuple(sorted(knobs, key=_order))
 
 
@@ -170,12 +192,10 @@ def _settings(on: KnobSet) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _together(knobs: Sequence[RankedKnob]) -> tuple[str, ...]:
-    """Return the settings of the knobs that save, without those that contradict better ones."""
+def together(knobs: Sequence[RankedKnob]) -> tuple[str, ...]:
+    """Return the settings of all ``knobs``, without those that contradict earlier ones."""
     chosen: dict[str, str] = {}
     for knob in knobs:
-        if knob.verdict != SAVES:
-            continue
         own = dict(setting.split("=", 1) for setting in knob.settings)
         if any(chosen.get(name, value) != value for name, value in own.items()):
             continue  # a better value of it, or of what it needs, is chosen

@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
+    from greenbench.analysis.knob_ranking import KnobRanking
     from greenbench.cli.arguments import Commands
     from greenbench.experiment.knob_pairs import RefusedPair
+    from greenbench.run.knob_session import KnobSession
 
 NOT_FOR_KNOBS = (
     *("allow", "block", "factorial", "gate", "interleave", "knob"),
@@ -47,7 +49,7 @@ def add_knobs(commands: Commands) -> None:
         nargs="*",
         metavar="TASK",
         help="measure every knob alone beside V0 on these tasks (default: all), in "
-        f"{BLOCKS} blocks unless --rounds says otherwise",
+        f"{BLOCKS} blocks unless --rounds says otherwise, and again what seems to pay",
     )
     parser.add_argument(
         "--only", type=listed, default=(), metavar="STAGE|KNOB,...", help="these stages or knobs"
@@ -100,7 +102,6 @@ def _refused_pairs(only: Sequence[str]) -> list[RefusedPair]:
 def _measure(options: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from greenbench.analysis.knob_ranking import rank
     from greenbench.experiment import matrix
     from greenbench.experiment.new_variant import free_name
     from greenbench.report import knob_ranking as report
@@ -109,8 +110,7 @@ def _measure(options: argparse.Namespace) -> int:
 
     session = KnobSession(vars(options), options.measure, options.only)
     print_to_stderr(session.plan)
-    measured = session.measure()
-    rankings = [rank(task, measured) for task in session.tasks]
+    rankings, problem = _ranked(session)
     name = free_name(NEW, matrix.load(Path("experiment.md"), Path("variants")).variants)
     if options.json:
         commands = {one.task: report.to_paste(one, name) for one in rankings}
@@ -118,4 +118,30 @@ def _measure(options: argparse.Namespace) -> int:
         print(json.dumps(builtin(found)))  # noqa: T201
     else:
         report.show(Console(highlight=False), rankings, session.untried, name)
+    if problem:
+        print_to_stderr(problem)
+        return 2
     return 0
+
+
+def _ranked(session: KnobSession) -> tuple[list[KnobRanking], str]:
+    """Rank all settings, and those that seem to pay by a second measurement.
+
+    Without a second one those of the first stand, and the reason is returned beside them.
+    """
+    from greenbench.analysis.finalists import finalists, judged_again
+    from greenbench.analysis.knob_ranking import rank
+    from greenbench.errors import UsageError
+
+    screened = session.screen()
+    rankings = [rank(task, screened) for task in session.tasks]
+    for place, ranking in enumerate(rankings):
+        trials = finalists(ranking, session.trials)
+        if not trials:
+            continue
+        try:
+            measured = session.confirm(ranking.task, trials)
+        except UsageError as error:
+            return rankings, str(error)
+        rankings[place] = judged_again(ranking, rank(ranking.task, measured))
+    return rankings, ""

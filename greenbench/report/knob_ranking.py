@@ -6,6 +6,7 @@ import shlex
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from greenbench.analysis.choice import UNCHANGED
 from greenbench.analysis.knob_ranking import COSTS, LOSES, OPEN, SAVES, VERDICTS
 from greenbench.report import numbers
 from greenbench.report.additivity import difference, ratio
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from greenbench.analysis.simultaneous import Bounded
     from greenbench.experiment.knob_candidates import Untried
 
+SAME = "0 (same answers)"
 TITLES = {
     SAVES: "save energy and keep {score} within {keep:g} of V0's",
     LOSES: "save energy; that {score} is kept within {keep:g} is not shown",
@@ -48,7 +50,7 @@ def show(
         command = to_paste(ranking, name)
         if command:
             console.print()
-            print_lines(console, ["The variant that sets all of them, not measured together yet:"])
+            print_lines(console, [_variant(ranking)])
             console.print(f"    {command}", soft_wrap=True, highlight=False, markup=False)
         console.print()
     print_lines(console, _not_tried(untried), bullet="- ")
@@ -58,8 +60,8 @@ def answer(ranking: KnobRanking) -> str:
     """Return which knobs save energy on a task, in a sentence."""
     if ranking.refusal:
         return f"On {ranking.task} nothing is ranked: {ranking.refusal}."
-    names = {_knob(knob) for knob in ranking.knobs}
-    saving = [knob for knob in ranking.knobs if knob.verdict == SAVES]
+    names = {_knob(knob) for knob in ranking.knobs if not knob.joint}
+    saving = [knob for knob in ranking.knobs if knob.saves and not knob.joint]
     counted = f"{len({_knob(knob) for knob in saving})} of {plural(len(names), 'knob')}"
     kept = f"keep {ranking.score} within {ranking.keep:g} of V0's"
     if not saving:
@@ -78,26 +80,41 @@ def to_paste(ranking: KnobRanking, name: str) -> str:
     return shlex.join(words)
 
 
+def _variant(ranking: KnobRanking) -> str:
+    """Say what the variant to paste does as a whole, if that was measured."""
+    whole = ranking.measured_together
+    if whole is None:
+        return "The variant that sets all of them, not measured together yet:"
+    taken = f"{ratio(whole.energy)} times V0's energy, n = {plural(whole.blocks, 'block')}"
+    return f"The variant to paste takes {taken}:"
+
+
 def _design(ranking: KnobRanking) -> str:
+    measured = f"n = {plural(ranking.blocks, 'block')}"
+    if ranking.again:
+        again = plural(ranking.again, "block")
+        measured += f"; what seemed to pay was measured again in {again}, and is judged by these"
     return (
-        f"Energy and time as multiples of V0's, {ranking.score} as its difference from V0's; n = "
-        f"{plural(ranking.blocks, 'block')}; 95 % intervals that hold for all "
-        f"{plural(len(ranking.knobs), 'line')} of a column at once; joules: {ranking.source}"
+        f"Energy and time as multiples of V0's, {ranking.score} as its difference from V0's; "
+        f"{measured}; 95 % intervals that hold for all lines with the same n at once; joules: "
+        f"{ranking.source}"
     )
 
 
 def _show_table(
     console: Console, ranking: KnobRanking, knobs: Sequence[RankedKnob], verdict: str
 ) -> None:
-    names, energies, times, shorts, changes = [], [], [], [], []
+    names, blocks, energies, times, shorts, changes = [], [], [], [], [], []
     for knob in knobs:
         names.append(_name(knob, ranking))
+        blocks.append(str(knob.blocks))
         energies.append(_interval(knob.energy))
         times.append(numbers.UNKNOWN if knob.time is None else _interval(knob.time))
         shorts.append(numbers.UNKNOWN if knob.time is None else f"{knob.time.value:.2f}")
-        changes.append(difference(knob.change))
+        changes.append(SAME if knob.change == UNCHANGED else difference(knob.change))
     columns = [
         Column(heading="knob", texts=names),
+        Column(heading="n", texts=blocks),
         Column(heading="energy", texts=energies),
         Column(heading="time", texts=times, short=shorts, dropped=1),
         Column(heading=ranking.score, texts=changes),

@@ -1,10 +1,14 @@
-"""Measures every knob alone beside V0, in one session of pytest: ``greenbench knobs --measure``."""
+"""Measures single knobs beside V0, in sessions of pytest: ``greenbench knobs --measure``.
+
+The first session has all of them; for each task a second one has those that seemed to pay.
+"""
 
 from __future__ import annotations
 
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +31,11 @@ if TYPE_CHECKING:
 
 COMMAND = "greenbench knobs"
 KNOB = "--green-knob"
-ROUNDS = "--green-rounds"
+ROUNDS, SEED = "--green-rounds", "--green-seed"
+MINUTES = 15
+"""What all of it should take; the second measurement has the time that the first one leaves."""
+FEWEST, MOST = 5, 12
+"""Blocks of the second measurement."""
 FIXED = (
     *("--green-gate=none", "--green-interleave=blocks"),
     *("--green-factorial=off", "--green-until-sure=off"),
@@ -39,7 +47,7 @@ STDERR = 2
 
 
 class KnobSession:
-    """A session of all candidates that can run here."""
+    """The sessions that measure single knobs, with the settings that can run here."""
 
     def __init__(
         self, given: Mapping[str, object], tasks: Sequence[str], only: Sequence[str]
@@ -54,7 +62,8 @@ class KnobSession:
                 "experiment.md is"
             )
         trials, untried = knob_candidates.candidates(only)
-        self._given = {**given, ROUNDS: given.get(ROUNDS) or knob_candidates.BLOCKS}
+        self._blocks = int(str(given.get(ROUNDS) or knob_candidates.BLOCKS))
+        self._given = {**given, ROUNDS: self._blocks}
         texts = [trial.text for trial in trials]
         session = Session(
             {**self._given, KNOB: texts}.get, Path(), Path("experiment.md"), Path("variants")
@@ -67,44 +76,73 @@ class KnobSession:
                 f"{COMMAND}: no knob can run here: {self.untried[0].knob}: {self.untried[0].reason}"
             )
         self._results = session.settings.results
+        self._seed = session.settings.seed
+        self._seconds = 0.0
 
     @property
     def plan(self) -> str:
         """What will be measured, in a sentence."""
         count = f"{len(self.trials)} settings of single knobs beside V0"
-        return f"{COMMAND}: {count} on {', '.join(self.tasks)}, {self._given[ROUNDS]} blocks"
+        return f"{COMMAND}: {count} on {', '.join(self.tasks)}, {self._blocks} blocks"
 
-    def measure(self) -> list[AnalysedSession]:
-        """Run the session and return what it measured; raises UsageError if that is nothing."""
+    def screen(self) -> list[AnalysedSession]:
+        """Measure all settings; raises UsageError if nothing is measured."""
+        started = time.monotonic()
+        measured = self._measure(self.tasks, self.trials, self._given)
+        self._seconds = time.monotonic() - started
+        return measured
+
+    def confirm(self, task: str, trials: Sequence[KnobTrial]) -> list[AnalysedSession]:
+        """Measure a few settings again, on other seeds; raises UsageError like ``screen``."""
+        blocks = self._blocks_left(len(trials) + 1)
+        again = f"{len(trials)} settings that seem to pay, with V0 on {task}, {blocks} blocks"
+        print(f"{COMMAND}: {again}", file=sys.stderr)  # noqa: T201  before what pytest prints
+        given = {**self._given, ROUNDS: blocks, SEED: self._seed + self._blocks}
+        return self._measure([task], trials, given)
+
+    def _blocks_left(self, cells: int) -> int:
+        """Return how many blocks of so many cells fit into the time that is left for a task."""
+        rounds = self._blocks * (len(self.trials) + 1) * len(self.tasks)
+        left = (60 * MINUTES - self._seconds) / len(self.tasks)
+        fitting = int(left / (cells * self._seconds / rounds))
+        return max(FEWEST, min(MOST, fitting))
+
+    def _measure(
+        self, tasks: Sequence[str], trials: Sequence[KnobTrial], given: Mapping[str, object]
+    ) -> list[AnalysedSession]:
         before = set(self._results.glob(RESULTS_FILES))
+        command = _command(tasks, trials, given)
         # Ctrl-C reaches pytest too, which ends by itself; a handler is not inherited, SIG_IGN is.
         previous = signal.signal(signal.SIGINT, lambda _number, _frame: None)
         try:
-            done = subprocess.run(self._command(), check=False, stdout=STDERR)  # noqa: S603  ours
+            done = subprocess.run(command, check=False, stdout=STDERR)  # noqa: S603  ours
         finally:
             signal.signal(signal.SIGINT, previous)
         files = sorted(set(self._results.glob(RESULTS_FILES)) - before)
         if done.returncode not in ENDED or not files:
             raise UsageError(
-                f"{COMMAND}: pytest ended with {done.returncode}, and nothing is ranked; its "
+                f"{COMMAND}: pytest ended with {done.returncode}, and nothing is ranked by it; its "
                 f"output above says why, and {self._results} has what was measured"
             )
         return read_sessions(files)
 
-    def _command(self) -> list[str]:
-        keyword = " or ".join(f"[{task}-" for task in self.tasks)
-        command = [sys.executable, "-m", "pytest", "bench", "-q", "-k", keyword, *FIXED]
-        for option in OPTIONS:
-            value = self._given.get(option.flag)
-            if value is None or value is False:
-                continue
-            if value is True:
-                command.append(option.flag)
-                continue
-            entries = value if isinstance(value, list) else [value]
-            command += [f"{option.flag}={entry}" for entry in entries]
-        command += [f"{KNOB}={trial.text}" for trial in self.trials]
-        return command
+
+def _command(
+    tasks: Sequence[str], trials: Sequence[KnobTrial], given: Mapping[str, object]
+) -> list[str]:
+    """Return the command that measures ``trials`` beside V0."""
+    keyword = " or ".join(f"[{task}-" for task in tasks)
+    command = [sys.executable, "-m", "pytest", "bench", "-q", "-k", keyword, *FIXED]
+    for option in OPTIONS:
+        value = given.get(option.flag)
+        if value is None or value is False:
+            continue
+        if value is True:
+            command.append(option.flag)
+            continue
+        entries = value if isinstance(value, list) else [value]
+        command += [f"{option.flag}={entry}" for entry in entries]
+    return command + [f"{KNOB}={trial.text}" for trial in trials]
 
 
 def _tasks(wanted: Sequence[str], session: Session) -> list[str]:
