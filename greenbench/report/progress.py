@@ -134,6 +134,7 @@ def _fitting(text: str, parts: Sequence[str], room: int) -> str:
 
 
 def _line(text: str, parts: Sequence[str]) -> str:
-    """Return how far the session is, after the cell that runs."""
+    """Return how far the session is, after the cell that runs, if one does."""
     cell, _, _ = text.partition(": ")
-    return f"{cell}: {'; '.join(parts)}" if parts else ""
+    so_far = "; ".join(parts)
+    return f"{cell}: {so_far}" if cell and so_far else so_far

@@ -29,6 +29,7 @@ def test_a_log_names_the_cell_that_runs() -> None:
         "T2-V0_a: block 1 of 2; 0:00:30 elapsed"
     )
     assert _line("T2-V0_a: training", []) == ""
+    assert _line("", ["block 1 of 2", "0:00:30 elapsed"]) == "block 1 of 2; 0:00:30 elapsed"
 
 
 def test_a_long_phase_is_not_silent_in_a_log(
