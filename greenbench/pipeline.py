@@ -125,33 +125,33 @@ class Stages(Protocol):
     def memory_yardstick(self) -> Kernel: ...  # noqa: D102
 
 
-class TrainingStage(Protocol):
-    """How the pipeline gets its trained model: it trains, or takes one that was trained before."""
+class ReusableStage(Protocol):
+    """How the pipeline gets what a stage makes: it runs, or what it made before is taken over."""
 
     def prepare(self, seed: int) -> None:
         """Get ready for a round, before the timer."""
 
-    def run(self, net: Opaque, batches: Opaque, window: WindowOf) -> Opaque:
-        """Return the trained model; what is measured stands in ``window("training")``."""
+    def run(self, work: Callable[..., Opaque], window: WindowOf, *inputs: Opaque) -> Opaque:
+        """Return what ``work`` makes of ``inputs``; what is measured is in the stage's window."""
 
     def finish(self, one_round: Round) -> Round:
-        """Return the round with what is known of its training, after the timer."""
+        """Return the round with what is known of the stage, after the timer."""
 
 
-class TrainAnew:
-    """Trains in each round."""
+class FreshStage:
+    """Runs in each round."""
 
-    def __init__(self, stages: Stages) -> None:
-        """Train as ``stages`` do."""
-        self._stages = stages
+    def __init__(self, stage: str) -> None:
+        """Run in the windows of ``stage``."""
+        self._stage = stage
 
     def prepare(self, seed: int) -> None:
         """Do nothing: the stages are reset."""
 
-    def run(self, net: Opaque, batches: Opaque, window: WindowOf) -> Opaque:
-        """Train in a window."""
-        with window("training"):
-            return self._stages.training(net, batches)
+    def run(self, work: Callable[..., Opaque], window: WindowOf, *inputs: Opaque) -> Opaque:
+        """Work in a window."""
+        with window(self._stage):
+            return work(*inputs)
 
     def finish(self, one_round: Round) -> Round:
         """Return the round as it is."""
@@ -174,7 +174,8 @@ class Pipeline:
         self.cell, self.dataset, self.model = cell, dataset, model
         self.toggles, self.energy, self.power = toggles, energy, power
         self.progress: Progress = lambda _stage: None
-        self.training: TrainingStage = TrainAnew(toggles)
+        self.data_stage: ReusableStage = FreshStage("data")
+        self.training: ReusableStage = FreshStage("training")
         self.seed = cell.seed
         self._batches = self._net = self._outputs = None
         self._peak_is_ours, self._observation = False, MachineObservation()
@@ -187,6 +188,7 @@ class Pipeline:
             _ = self.dataset.facts, self.model.folder
             self.toggles.check()
             self.toggles.reset(seed)
+            self.data_stage.prepare(seed)
             self.training.prepare(seed)
         self.power.reserve()
         self.energy.take()
@@ -202,17 +204,21 @@ class Pipeline:
             amount = kernel(seconds)
         return amount, self.energy.take()[0]
 
+    def batches(self) -> Opaque:
+        """Run the data stage for the present round, in no window, and return what it makes."""
+        data = self.dataset
+        return self.toggles.data(data.train, data.test, self.model, self.seed, valid=data.valid)
+
     def run(self) -> None:
         """Run the five stages, each in its window; the system stage is a context around them."""
         stages = self.toggles
         with stages.quiet(), self.power:
             self.energy.watch.begin()  # again: with the device settings of the system stage
-            with self._window("data"):
-                batches = self._data()
+            batches = self.data_stage.run(self.batches, self._window)
             with self._window("architecture"):
                 net = stages.architecture(self.model)
             if stages.finetunes:
-                net = self.training.run(net, batches, self._window)
+                net = self.training.run(stages.training, self._window, net, batches)
             net = _adapted(stages, net, batches, self._window)
             with self._window("inference"):
                 outputs = stages.inference(net, batches)
@@ -241,7 +247,7 @@ class Pipeline:
             applied=applied,
             doubts=(*doubts, *self.power.doubts, *failures, *judged.doubts),
         )
-        return self.training.finish(one_round)
+        return self.training.finish(self.data_stage.finish(one_round))
 
     def _judge(self) -> Judged:
         """Score the outputs; those for the deciding examples are made here, outside of the work."""
@@ -254,7 +260,7 @@ class Pipeline:
     def _repeat(self, windows: Sequence[Window]) -> tuple[tuple[Window, ...], tuple[str, ...]]:
         """Run short stages again; each pass makes its tokenizer and caches anew, as the first."""
         passes: dict[str, Callable[[], Opaque]] = {
-            "data": self._data,
+            "data": self.batches,
             "inference": lambda: self.toggles.inference(self._net, self._batches),
         }
         short = [w.stage for w in windows if w.seconds < self.energy.shortest_s]
@@ -265,10 +271,6 @@ class Pipeline:
         self.progress(f"repeating {stage}")
         with self.toggles.quiet(), self.power:
             return self.energy.repeated(stage, one_pass, self.toggles.synchronize)
-
-    def _data(self) -> Opaque:
-        data = self.dataset
-        return self.toggles.data(data.train, data.test, self.model, self.seed, valid=data.valid)
 
     def _window(self, stage: str) -> AbstractContextManager[None]:
         self.progress(stage)

@@ -19,6 +19,8 @@ CHANNELS = ("gpu", "cpu", "dram")
 
 Facts: TypeAlias = "Mapping[str, Any]"
 """Plain builtins that go into the results file as they are."""
+REUSABLE = {"training": "training", "data": "data stage"}
+"""The stages that may be taken over, and what a sentence calls a run of each."""
 State = Literal["cold", "warm", "reused"]
 Status = Literal["ok", "partial", "failed"]
 
@@ -264,7 +266,7 @@ class Round:
     whole: Window
     """Around the pipeline alone: no set-up, no scoring. Its joules are read by themselves, not
     summed over the stages: a stage too short for a counter does not make the round unknown. Those
-    of a training that was not repeated are added to it."""
+    of a stage that was taken over are added to it."""
     windows: tuple[Window, ...]
     """One for each stage, in the order they closed."""
     judged: Judged = Judged()
@@ -278,8 +280,8 @@ class Round:
     """Of the model's outputs: equal if and only if every output is, to the last bit."""
     machine: Facts = field(default_factory=dict)
     """The state of the machine while the round ran."""
-    training: Facts = field(default_factory=dict)
-    """With ``--green-reuse``: in which block of which session its training was measured."""
+    origins: Mapping[str, Facts] = field(default_factory=dict)
+    """Where stages may be taken over: in which block of which session each was measured."""
     applied: tuple[Applied, ...] = ()
     doubts: tuple[str, ...] = ()
     """Warnings about this round, those of ``judged`` among them."""
@@ -296,11 +298,31 @@ class Round:
 
     @property
     def own_j(self) -> float | None:
-        """Joules of the round without a training that it took over; None if they are unknown."""
-        if not self.reused:
-            return self.whole.energy.total_j
-        joules: float | None = self.training.get("measured_j")
-        return joules
+        """Joules of the round without stages that it took over; None if they are unknown."""
+        for origin in self.origins.values():
+            if origin.get("reused"):
+                joules: float | None = origin.get("measured_j")
+                return joules
+        return self.whole.energy.total_j
+
+    @property
+    def own_seconds(self) -> float:
+        """Seconds of the round without stages that it took over."""
+        for origin in self.origins.values():
+            if origin.get("reused"):
+                seconds: float = origin.get("measured_seconds", self.whole.seconds)
+                return seconds
+        return self.whole.seconds
+
+    def measured_in(self, stage: str) -> object:
+        """Return the block that ``stage`` was measured in; None if the round does not say."""
+        origin = self.origins.get(stage, {})
+        return origin.get("measured_in")
+
+    def is_of_another_block(self, stage: str) -> bool:
+        """Whether ``stage`` was taken over from another block or session."""
+        origin = self.origins.get(stage, {})
+        return bool(origin.get("elsewhere"))
 
     def stage_windows(self, stage: str) -> tuple[Window, ...]:
         """Return the windows whose joules count for ``stage``: its repeats if there are any."""

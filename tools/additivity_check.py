@@ -178,7 +178,7 @@ class KnownSession:
         key = (one_round.block, *trained_as(self.cells[number]))
         joules[TRAINING], origin = trainings.setdefault(key, (joules[TRAINING], name))
         shared = made_round(one_round.block or 0, one_round.position or 0, np.array(joules))
-        return replace(shared, training={"cell": origin})
+        return replace(shared, origins={"training": {"cell": origin}})
 
     def _noise(self, count: int) -> Array:
         if self.noise == "blocks":

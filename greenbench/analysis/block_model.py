@@ -5,7 +5,7 @@
 for each stage at once: the errors of a round's stages are correlated, as all stages of a round ran
 on one state of the machine, so the errors' covariance between stages is estimated too. Cells may
 lack blocks, and blocks may be of several sessions. A value that several rounds of a block share, as
-a training that was taken over, has one error in all of them. This is the two-way model of Jain (The
+a stage that was taken over, has one error in all of them. This is the two-way model of Jain (The
 Art of Computer Systems Performance Analysis, 1991, ch. 21) and the levels of Kalibera and Jones
 (Rigorous Benchmarking in Reasonable Time, 2013), a round within a block.
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from greenbench.analysis.work import unequal_work
 from greenbench.gates.comparability import differences
 from greenbench.results.reading import is_baseline
+from greenbench.types import REUSABLE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -209,8 +210,9 @@ def _unsound(measured: Measured) -> str:
     if record.status == "partial":
         idle = ", ".join(record.without_effect) or _unapplied(measured) or "a knob"
         return f"partial: {idle} did not act as requested"
-    if any(one_round.training.get("elsewhere") for one_round in record.rounds):
-        return "its training was measured in another session, in no block of this one"
+    for stage, name in REUSABLE.items():
+        if any(one_round.is_of_another_block(stage) for one_round in record.rounds):
+            return f"its {name} was measured in another session, in no block of this one"
     if not record.rounds or not record.knobs:
         return "its record has no rounds or states no options"
     if len(record.rounds) > 1 and any(r.block is None for r in record.rounds):

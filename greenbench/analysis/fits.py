@@ -16,6 +16,7 @@ from greenbench.analysis.origins import Origins
 from greenbench.analysis.regression import RoundPlace
 from greenbench.analysis.resampling import resampled_scores
 from greenbench.options import STAGES
+from greenbench.types import REUSABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -30,8 +31,6 @@ Rows: TypeAlias = "list[list[float]]"
 CellInBlock: TypeAlias = "tuple[int, int, str]"
 """A session, a block of it, and a cell."""
 ALONE = "V0 alone is known"
-TRAINING = "training"
-"""The stage whose values rounds may share."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +141,8 @@ def _model(
     evidence: TaskEvidence, known: Mapping[str, Rows], stages: Sequence[str] = ()
 ) -> BlockModel:
     """Fit a measure; columns are ``stages``, or one that no rounds share."""
-    places, ran, trained_in = [], [], []
+    places, ran = [], []
+    measured_in: dict[str, list[CellInBlock]] = {stage: [] for stage in REUSABLE if stage in stages}
     values: Rows = []
     for number, (name, rows) in enumerate(known.items()):
         values += rows
@@ -150,25 +150,27 @@ def _model(
             position = one_round.position or 0
             places.append(RoundPlace(number, *block, position))
             ran.append((*block, name))
-            trained_in.append((*block, one_round.training.get("cell", name)))
+            for stage, cells in measured_in.items():
+                origin = one_round.origins.get(stage, {})
+                cells.append((*block, origin.get("cell", name)))
     table = np.array(values)
     origins = Origins.own(*table.shape)
-    if TRAINING in stages:
-        origins.rows[:, stages.index(TRAINING)] = _origins(trained_in, ran)
+    for stage, cells in measured_in.items():
+        origins.rows[:, stages.index(stage)] = _origins(cells, ran)
     return BlockModel(table, places, origins)
 
 
-def _origins(trained_in: Sequence[CellInBlock], ran: Sequence[CellInBlock]) -> list[int]:
-    """Return the number of the round that each round's training was measured in.
+def _origins(measured_in: Sequence[CellInBlock], ran: Sequence[CellInBlock]) -> list[int]:
+    """Return the number of the round that each round's stage was measured in.
 
     If that round is left out, the first of those that took it over stands for it.
     """
     number: dict[CellInBlock, int] = {}
-    for row, origin in enumerate(trained_in):
+    for row, origin in enumerate(measured_in):
         number.setdefault(origin, row)
         if ran[row] == origin:
             number[origin] = row
-    return [number[origin] for origin in trained_in]
+    return [number[origin] for origin in measured_in]
 
 
 def _stages_of(evidence: TaskEvidence) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Values that several rounds share: a training that was measured in one of them, once.
+"""Values that several rounds share: a stage that was measured in one of them, once.
 
 What was off while it was measured is off in all rounds that took it over, so their errors are one
 error. It cancels in a comparison of two such cells, and does not average out over them.
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from greenbench.stats.shrinkage import Array
+
+LEAST_TRACE = 1e-6
+"""A sum of residuals' weights below it is rounding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +79,15 @@ class Origins:
         return shown
 
     def freedom(self, column: int, unexplained: Array) -> float:
-        """Return the degrees of freedom of the residuals in a column (Satterthwaite 1946)."""
+        """Return the degrees of freedom of the residuals in a column (Satterthwaite 1946).
+
+        Where all cells of each block share the column, residuals show nothing of its errors, which
+        move no difference of cells either.
+        """
         same = self.rows[:, [column]] == self.rows[:, column]
         left = unexplained @ same
         trace = float(np.trace(left))
+        if trace < LEAST_TRACE:
+            return 1.0
         squares = float((left * left.T).sum())
         return trace**2 / squares

@@ -98,7 +98,7 @@ def _between_rounds(places: Sequence[RoundPlace], correlation: float) -> Array:
 def _covariance(residuals: Array, seen: Array, freedom: float) -> Array:
     """Return the errors' covariance between columns, from the share of it that residuals show."""
     covariance = residuals.T @ residuals / np.maximum(seen, LEAST_SEEN * freedom)
-    own = np.diag(seen)
+    own = np.maximum(np.diag(seen), 0.0)
     covariance[seen < LEAST_SHARE * np.sqrt(np.outer(own, own))] = 0.0
     deviations = np.sqrt(np.diag(covariance))
     most = np.outer(deviations, deviations)

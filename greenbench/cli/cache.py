@@ -1,4 +1,4 @@
-"""``greenbench cache``: the trainings that ``--green-reuse`` has kept."""
+"""``greenbench cache``: the stages that ``--green-reuse`` has kept."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ACTIONS = ("list", "verify", "clear")
 
 def add_cache(commands: Commands) -> None:
     """Add ``greenbench cache``."""
-    parser = commands.add_parser("cache", help="list, verify or clear the trainings kept for reuse")
+    parser = commands.add_parser("cache", help="list, verify or clear the stages kept for reuse")
     parser.add_argument(
         "action",
         nargs="?",
@@ -28,14 +28,14 @@ def add_cache(commands: Commands) -> None:
 
 
 def cache(options: argparse.Namespace) -> int:
-    """Do what is asked and print it; return 1 if ``verify`` found a damaged training."""
+    """Do what is asked and print it; return 1 if ``verify`` found a damaged one."""
     from greenbench.report import reuse as report
     from greenbench.report.cost import plural
-    from greenbench.reuse.store import TrainingCache
+    from greenbench.reuse.store import StageCache
 
-    store = TrainingCache()
+    store = StageCache()
     if options.action == "clear":
-        print_lines([f"{plural(store.clear(), 'training')} removed from {store.folder}"])
+        print_lines([f"{plural(store.clear(), 'kept stage')} removed from {store.folder}"])
         return 0
     damaged = []
     if options.action == "verify":
@@ -43,7 +43,7 @@ def cache(options: argparse.Namespace) -> int:
         for entry in damaged:
             store.remove(entry.key)
             print_lines(
-                [f"{entry.key[:12]}  damaged, and removed: it is trained again when needed"]
+                [f"{entry.key[:12]}  damaged, and removed: it is measured again when needed"]
             )
     print_lines(report.listed(store.entries(), store.folder, store.limit))
     return 1 if damaged else 0

@@ -166,14 +166,14 @@ class Settings:
     reuse: bool = option(
         "",
         switch,
-        "take over the training of a cell whose options, data, seed, code, packages and machine "
-        "are those of one that was measured before, with its recorded joules and seconds",
+        "take over tokenising and training where options, data, seed, code, packages and machine "
+        "are those of a run that was measured before, with its recorded joules and seconds",
         default=False,
     )
     fresh: bool = option(
         "",
         switch,
-        "with --green-factorial train every cell, rather than once in a block what is the same",
+        "with --green-factorial repeat every stage, rather than once in a block what is the same",
         default=False,
     )
     data: Mapping[str, str] = option(

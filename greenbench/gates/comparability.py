@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from greenbench.gates.expression import ALLOWED, RUN_METRICS
 from greenbench.gates.metrics import PER_OUTPUT, scope
 from greenbench.machine import variables
+from greenbench.types import REUSABLE
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -48,9 +49,10 @@ def differences(
 
 def refusal(cell: Measured, other: Measured, gate: Gate, allow: Collection[str]) -> str:
     """Say why two cells are not comparable, with both values; empty if they are, or if allowed."""
-    apart = trainings_apart(cell, other) if _has_training(gate) else ""
-    if apart:
-        return f"{apart}; leave out --green-reuse"
+    for stage in _reusable(gate):
+        apart = _apart(cell, other, stage)
+        if apart:
+            return f"{apart}; leave out --green-reuse"
     reasons = []
     names = []
     for name, (here, there) in differences(cell, other, gate).items():
@@ -62,31 +64,31 @@ def refusal(cell: Measured, other: Measured, gate: Gate, allow: Collection[str])
     return f"{'; '.join(reasons)} (--green-allow {','.join(names)} compares all the same)"
 
 
-def _has_training(gate: Gate) -> bool:
-    """Whether the gate's joules or seconds contain those of training."""
+def _reusable(gate: Gate) -> tuple[str, ...]:
+    """Return the stages that may be taken over whose joules or seconds the gate's contain."""
     if gate.about.kind not in {"energy", "time"} or gate.metric in PER_OUTPUT:
-        return False
-    return gate.stage in {None, "training"}
+        return ()
+    return tuple([stage for stage in REUSABLE if gate.stage in {None, stage}])
 
 
-def trainings_apart(cell: Measured, other: Measured) -> str:
-    """Say why the trainings of two cells do not pair; empty if they do.
+def _apart(cell: Measured, other: Measured, stage: str) -> str:
+    """Say why the runs of a stage do not pair in two cells; empty if they do.
 
-    Rounds of a block pair if their trainings were measured in one block, be it this one or an
-    earlier one; and a training that was measured in another session is no measurement of this one.
-    Cells that train nothing, and sessions without ``--green-reuse``, state no training.
+    Rounds of a block pair if their stages were measured in one block, be it this one or an earlier
+    one; and a stage that was measured in another session is no measurement of this one. Sessions
+    that take nothing over state nothing, nor do cells that train nothing state a training.
     """
+    name = REUSABLE[stage]
     session = cell.header.session_id
     if cell.header is other.header or (session and session == other.header.session_id):
         for ours, theirs in cell.record.paired_rounds(other.record):
-            here, there = (r.training.get("measured_in") for r in (ours, theirs))
+            here, there = ours.measured_in(stage), theirs.measured_in(stage)
             if here and there and here != there:
-                return f"the trainings of round {ours.seed} were measured in different blocks"
+                return f"the {name}s of round {ours.seed} were measured in different blocks"
         return ""
     for side in (cell, other):
-        for one_round in side.record.rounds:
-            if one_round.training.get("elsewhere"):
-                return f"a training of {side.id} was measured in an earlier session"
+        if any(one_round.is_of_another_block(stage) for one_round in side.record.rounds):
+            return f"a {name} of {side.id} was measured in an earlier session"
     return ""
 
 

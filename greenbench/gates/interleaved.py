@@ -46,7 +46,7 @@ class Side(NamedTuple):
 
     @property
     def reuses(self) -> bool:
-        """Whether a training of it was not repeated, but taken over from another cell."""
+        """Whether a stage of it was not repeated, but taken over from another cell."""
         return any(one_round.reused for one_round in self.cell.record.rounds)
 
 
@@ -120,7 +120,7 @@ def block_estimates(
 def _pooled(pairs: Sequence[CellPair]) -> list[Sequence[CellPair]]:
     """Return the pairs whose noise is estimated together: all, or each alone.
 
-    A cell that shares the trainings of its reference varies less beside it than one that trained
+    A cell that shares the stages of its reference varies less beside it than one that ran them
     itself: the spread of both together would be too small for the second.
     """
     for pair in pairs:
@@ -279,7 +279,7 @@ def _estimate(
     for side in (pair.here, pair.there):
         stated.append(margins.sample(gate, side.readings).stated)
     how = " and ".join(d.method(one) for d, one in zip(designs, differences, strict=True))
-    how += ", trainings reused" if shares else ""
+    how += ", stages reused" if shares else ""
     return margins.combined(
         replace(
             plain,

@@ -20,6 +20,7 @@ from greenbench.results.fields import (
 )
 from greenbench.types import (
     CHANNELS,
+    REUSABLE,
     Applied,
     Energy,
     Facts,
@@ -179,9 +180,22 @@ def one_round(fields: Fields) -> Round:
         work=optional_counts(fields.fields("work")),
         outputs_sha256=fields.optional_text("outputs_sha256"),
         machine=fields.mapping("machine"),
-        training=fields.mapping("training"),
+        origins=_origins(fields),
         applied=fields.each("applied", applied),
         doubts=fields.texts("doubts"),
         block=optional_count(fields, "block"),
         position=optional_count(fields, "position"),
     )
+
+
+def _origins(fields: Fields) -> dict[str, Facts]:
+    """Read where the stages that may be taken over were measured; nothing of others."""
+    origins = {}
+    for stage in REUSABLE:
+        origin = fields.fields(stage)
+        origin.optional_text("cell")
+        amount(origin, "measured_seconds")
+        amount(origin, "measured_j")
+        if origin.whole():
+            origins[stage] = origin.whole()
+    return origins

@@ -7,7 +7,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from greenbench.options import Options, differences
-from greenbench.types import CHANNELS
+from greenbench.types import CHANNELS, REUSABLE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 # 4: rounds have block and position; yardstick has runs, and each run the memory kernel's in memory.
 # 5: sessions have until_sure; verdicts have blocks and most_blocks.
 # 6: rounds have training: with --green-reuse, where it was measured.
-SCHEMA = 6
+# 7: rounds have data: likewise.
+SCHEMA = 7
 
 Json = dict[str, Any]
 """A JSON object of plain builtins."""
@@ -71,6 +72,9 @@ def round_record(one_round: Round) -> Json:
     judged = record.pop("judged")
     del judged["doubts"]  # the round's own list has them
     record.update(judged)
+    origins = record.pop("origins")
+    for stage in REUSABLE:
+        record[stage] = origins.get(stage, {})
     record["seconds"] = one_round.whole.seconds
     record["energy"] = energy_record(one_round.whole.energy)
     record["windows"] = [window_record(window) for window in one_round.windows]

@@ -1,1 +1,1 @@
-"""Trainings that are not repeated: their weights and their measurement, kept by what they were."""
+"""Stages that are not repeated: what they made and their measurement, kept by what they were."""

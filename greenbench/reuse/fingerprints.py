@@ -1,4 +1,4 @@
-"""What decides a training, as values and checksums: no byte of it may go unnoticed."""
+"""What decides a stage, as values and checksums: no byte of it may go unnoticed."""
 
 from __future__ import annotations
 

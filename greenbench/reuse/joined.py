@@ -1,50 +1,75 @@
-"""A round whose training was not repeated: what was measured, and what was recorded before."""
+"""A round with a stage that was taken over: what was measured, and what was recorded before."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from greenbench.stats.uncertainty import RANDOM
-from greenbench.types import CHANNELS, Applied, Energy, Round, Window
+from greenbench.types import CHANNELS, REUSABLE, Applied, Energy, Round, Window
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-STAGE = "training"
 PEAKS = ("peak_memory_bytes", "peak_gpu_memory_bytes")
+PRECEDING = {"training": "architecture"}
+"""By stage: the one whose first window its own follows; others come first."""
 
 
-def with_training(one_round: Round, recorded: Window, peaks: Mapping[str, int | None]) -> Round:
-    """Return the round with a training that was recorded before.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedRun:
+    """A stage as it was measured before."""
 
-    Its joules and seconds are added to those of the round as a whole, its window takes its place
-    after that of the architecture, and a peak of memory is that of both. Proofs of its knobs say
-    that they are of the recorded one.
+    window: Window
+    repeats: tuple[Window, ...] = ()
+    """What it took by the repeats, if it was too short for the counters."""
+    proofs: tuple[Applied, ...] = ()
+    """Of the knobs that were read while it ran."""
+    peaks: Mapping[str, int | None]
+    """Highest memory until its end, in bytes, by the name of its count of work."""
+
+    @property
+    def energy(self) -> Energy:
+        """Joules of the run; of a repeat where a counter resolved that alone."""
+        energy = self.window.energy
+        for repeat in self.repeats:
+            if len(repeat.energy.scope) > len(energy.scope):
+                energy = repeat.energy
+        return energy
+
+
+def with_run(one_round: Round, recorded: RecordedRun) -> Round:
+    """Return the round with a stage that was recorded before.
+
+    Its joules and seconds are added to those of the round as a whole, its windows take their place
+    among the others, and a peak of memory is that of both. Proofs of its knobs are the recorded
+    ones, and say so.
     """
     whole = one_round.whole
-    applied = [_of_recorded(proof) for proof in one_round.applied]
+    window = replace(recorded.window, state="reused")
+    seconds = whole.seconds + window.seconds
+    name = REUSABLE[window.stage]
+    energy = sum_of(whole.energy, recorded.energy, name)
     work = dict(one_round.work)
     for name in PEAKS:
-        work[name] = _larger(work.get(name), peaks.get(name))
+        work[name] = _larger(work.get(name), recorded.peaks.get(name))
+    repeats = [replace(repeat, state="reused") for repeat in recorded.repeats]
     return replace(
         one_round,
-        whole=replace(
-            whole,
-            seconds=whole.seconds + recorded.seconds,
-            energy=sum_of(whole.energy, recorded.energy),
-        ),
-        windows=_inserted(one_round.windows, replace(recorded, state="reused")),
+        whole=replace(whole, seconds=seconds, energy=energy),
+        windows=_inserted(one_round.windows, window),
+        repeats=(*repeats, *one_round.repeats),
         work=work,
-        applied=tuple(applied),
+        applied=_with_proofs(one_round.applied, recorded.proofs),
     )
 
 
-def sum_of(measured: Energy, recorded: Energy) -> Energy:
+def sum_of(measured: Energy, recorded: Energy, name: str) -> Energy:
     """Return the joules of two windows of one instrument; unknown where either is unknown.
 
     What strikes each window anew is combined in quadrature, all else is common to both: it adds.
+    ``name`` is what reasons call the recorded one.
     """
     joules = {}
     reasons = {**recorded.reasons, **measured.reasons}
@@ -54,7 +79,7 @@ def sum_of(measured: Energy, recorded: Energy) -> Energy:
         joules[f"{channel}_j"] = None if here is None or before is None else here + before
         if here is not None and before is None:
             why = recorded.reasons.get(channel, "no reason was recorded")
-            reasons[channel] = f"unknown in the recorded training: {why}"
+            reasons[channel] = f"unknown in the recorded {name}: {why}"
         if joules[f"{channel}_j"] is not None:
             uncertainty[channel] = _combined(
                 measured.uncertainty_j.get(channel, {}), recorded.uncertainty_j.get(channel, {})
@@ -84,16 +109,25 @@ def _added(here: Mapping[str, float], before: Mapping[str, float]) -> dict[str, 
     return {channel: here[channel] + before[channel] for channel in here if channel in before}
 
 
-def _inserted(windows: tuple[Window, ...], training: Window) -> tuple[Window, ...]:
+def _inserted(windows: tuple[Window, ...], recorded: Window) -> tuple[Window, ...]:
     stages = [window.stage for window in windows]
-    place = stages.index("architecture") + 1 if "architecture" in stages else len(stages)
-    return (*windows[:place], training, *windows[place:])
+    preceding = PRECEDING.get(recorded.stage)
+    place = stages.index(preceding) + 1 if preceding in stages else 0
+    return (*windows[:place], recorded, *windows[place:])
 
 
-def _of_recorded(proof: Applied) -> Applied:
-    if proof.stage != STAGE:
-        return proof
-    return replace(proof, how=f"{proof.how}; of the recorded training, which was not repeated")
+def _with_proofs(live: tuple[Applied, ...], recorded: tuple[Applied, ...]) -> tuple[Applied, ...]:
+    """Return the live proofs, with the recorded ones in the places of their knobs."""
+    of_recorded = {}
+    for proof in recorded:
+        name = REUSABLE[proof.stage]
+        how = f"{proof.how}; of the recorded {name}, which was not repeated"
+        of_recorded[proof.stage, proof.knob] = replace(proof, how=how)
+    proofs = []
+    for proof in live:
+        knob = proof.stage, proof.knob
+        proofs.append(of_recorded.get(knob, proof))
+    return tuple(proofs)
 
 
 def _larger(here: int | None, before: int | None) -> int | None:

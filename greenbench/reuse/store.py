@@ -1,4 +1,4 @@
-"""The cache of trainings on disk: a folder each, named by the SHA-256 of all that decides it.
+"""The cache of stages on disk: a folder for each run, named by the SHA-256 of all that decides it.
 
 An entry is written under another name and renamed once it is whole. What it holds is checked
 against its checksums whenever it is read; a damaged one is removed. Writers take turns by a lock
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
     from greenbench.results.record import Json
 
-FORMAT = 1
+FORMAT = 2
 """Of an entry; those of another one are damaged."""
 LIMIT = "GREENBENCH_REUSE_GIB"
 """The environment variable that bounds the cache."""
 DEFAULT_GIB = 4.0
 GIB = 1 << 30
 MOST_BYTES = 1 << 40
-FACTS, WEIGHTS = "entry.json", "weights.safetensors"
+FACTS, MADE = "entry.json", "made.safetensors"
 UNFINISHED = ".unfinished-"
 NAME_LENGTH = 64
 
@@ -49,6 +49,17 @@ class CacheEntry:
     bytes: int
     used_s: float
     """When it was last used, in seconds since the epoch."""
+
+    @property
+    def stage(self) -> str:
+        """The stage that was kept; empty if the entry does not say so in words."""
+        try:
+            facts = read_json(self.folder / FACTS)
+        except ValueError:
+            return ""
+        key = facts.get("key") if isinstance(facts, dict) else None
+        stage = key.get("stage") if isinstance(key, dict) else None
+        return stage if isinstance(stage, str) else ""
 
 
 def digest(value: object) -> str:
@@ -69,19 +80,19 @@ def limit_bytes() -> int:
     return int(gib * GIB)
 
 
-class TrainingCache:
-    """The kept trainings of a user."""
+class StageCache:
+    """The kept stages of a user."""
 
     def __init__(self, folder: Path | None = None, limit: int | None = None) -> None:
         """Keep them in ``folder``, by default in the user's cache, up to ``limit`` bytes.
 
         Nothing is made before the first is kept.
         """
-        self.folder = cache() / "trainings" if folder is None else folder
+        self.folder = cache() / "stages" if folder is None else folder
         self.limit = limit_bytes() if limit is None else limit
 
     def find(self, key: str) -> tuple[Json, bytes] | None:
-        """Return facts and weights of ``key``, and note its use; None if there is none.
+        """Return facts and contents of ``key``, and note its use; None if there is none.
 
         A damaged entry is removed. Raises OSError for a folder that cannot be read.
         """
@@ -102,7 +113,7 @@ class TrainingCache:
     def keep(
         self, key: str, facts: Json, write: Callable[[Path], None], *, replace: bool = False
     ) -> None:
-        """Keep a training; ``write`` writes its weights into the file that it is given.
+        """Keep a stage; ``write`` writes what it made into the file that it is given.
 
         The least recently used ones are removed until all fit. One that is there stays, unless it
         is to be replaced. Raises OSError if it cannot be written or is too large; nothing of it is
@@ -115,7 +126,7 @@ class TrainingCache:
             unfinished = self.folder / f"{UNFINISHED}{os.getpid()}"
             try:
                 unfinished.mkdir(mode=0o700)
-                write(unfinished / WEIGHTS)
+                write(unfinished / MADE)
                 _complete(unfinished, facts, self.limit)
                 self._remove(self.folder / key)
                 unfinished.rename(self.folder / key)
@@ -135,7 +146,7 @@ class TrainingCache:
         return sorted(kept, key=lambda entry: -entry.used_s)
 
     def facts(self, key: str) -> Json | None:
-        """Return what an entry says of itself, its weights checked too; None if it is damaged."""
+        """Return what an entry says of itself, its contents checked too; None if it is damaged."""
         with contextlib.suppress(FileNotFoundError):
             found = _read(self.folder / key)
             return None if found is None else found[0]
@@ -192,12 +203,12 @@ class TrainingCache:
 
 
 def _complete(unfinished: Path, facts: Json, most: int) -> None:
-    """Write the facts beside the weights, with the checksums of both, and wait for the disk."""
-    weights = unfinished / WEIGHTS
-    with weights.open("rb") as file:
+    """Write the facts beside the contents, with the checksums of both, and wait for the disk."""
+    made = unfinished / MADE
+    with made.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         os.fsync(file.fileno())
-    stated = {**facts, "format": FORMAT, "weights_sha256": sha256}
+    stated = {**facts, "format": FORMAT, "made_sha256": sha256}
     text = json.dumps({**stated, "sha256": digest(stated)}, indent=1)
     with (unfinished / FACTS).open("w", encoding="utf-8") as file:
         file.write(text)
@@ -210,12 +221,12 @@ def _complete(unfinished: Path, facts: Json, most: int) -> None:
 
 
 def _read(folder: Path) -> tuple[Json, bytes] | None:
-    """Return facts and weights; None if they are not what was written.
+    """Return facts and contents; None if they are not what was written.
 
     Raises OSError for files that are not there or cannot be read.
     """
-    file = folder / WEIGHTS
-    weights = read_bytes(file, file.stat().st_size)
+    file = folder / MADE
+    contents = read_bytes(file, file.stat().st_size)
     if not (folder / FACTS).exists():
         return None
     try:
@@ -229,9 +240,9 @@ def _read(folder: Path) -> tuple[Json, bytes] | None:
         stated.get("format") == FORMAT
         and digest(stated) == facts.get("sha256")
         and digest(stated.get("key")) == folder.name
-        and hashlib.sha256(weights).hexdigest() == stated.get("weights_sha256")
+        and hashlib.sha256(contents).hexdigest() == stated.get("made_sha256")
     )
-    return (stated, weights) if sound else None
+    return (stated, contents) if sound else None
 
 
 def _bytes(folder: Path) -> int:

@@ -31,16 +31,16 @@ def made_up(
     return joined, combinations, functools.partial(_takes_part, names)
 
 
-def shares_trainings(settings: Settings) -> bool:
-    """Whether the cells may be ones that train alike, since the session makes up variants."""
+def shares_stages(settings: Settings) -> bool:
+    """Whether the cells may be ones with equal stages, since the session makes up variants."""
     return settings.factorial is not None or bool(settings.knob)
 
 
 def _check_fresh(settings: Settings) -> None:
     """Raise UsageError for ``--green-fresh`` where it has nothing to do."""
-    if settings.fresh and not shares_trainings(settings):
+    if settings.fresh and not shares_stages(settings):
         raise UsageError(
-            "--green-fresh: without --green-factorial or --green-knob every cell trains anyway, "
+            "--green-fresh: without --green-factorial or --green-knob every stage runs anyway, "
             "unless --green-reuse is given; leave it out"
         )
     if settings.fresh and settings.reuse:

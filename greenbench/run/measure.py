@@ -12,7 +12,7 @@ from greenbench.results.record import Json, cell_record
 from greenbench.run.cell_result import inputs_of, sentence, summarise, summarise_function
 from greenbench.run.doubts import lacking
 from greenbench.run.reference_kernel import KernelRuns, Kernels
-from greenbench.run.reuse import share_trainings
+from greenbench.run.reuse import share_stages
 from greenbench.run.rounds import Benchmark, FunctionTarget, Rounds
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def measure_cell(
     try:
         _require_sources(session, pipeline.energy.sources)
         if benchmark.enabled:
-            share_trainings(pipeline, session)
+            share_stages(pipeline, session)
             run_kernel = functools.partial(_run_kernel, pipeline, session)
             kernel = replace(kernel, before=session.memory.kernel.latest_or(run_kernel))
         rounds.run(benchmark)

@@ -1,4 +1,4 @@
-"""Which trainings of a session are the same: what its options, code, data and machine decide."""
+"""Which stages of a session are the same: what options, code, data and machine decide."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from greenbench.errors import UsageError
 from greenbench.machine.devices import parts
 from greenbench.machine.training_processes import devices_of
 from greenbench.reuse import fingerprints
-from greenbench.reuse.store import TrainingCache
-from greenbench.reuse.training import KeepsTrainings, ReusedTraining, TrainingBlock
-from greenbench.run.made_up import shares_trainings
+from greenbench.reuse.stage import KeepsData, KeepsTrainings, MeasuredBlock, ReusedStage
+from greenbench.reuse.store import StageCache
+from greenbench.run.made_up import shares_stages
 
 if TYPE_CHECKING:
     from greenbench.pipeline import Pipeline
     from greenbench.results.record import Json
+    from greenbench.reuse.stage import StageKeeper
     from greenbench.run.session import Session
     from greenbench.types import Cell
 
@@ -27,16 +28,16 @@ AFTER_TRAINING = ("weight_format", "quantizer", "int8_threshold")
 CARD = ("uuid", "name", "driver", "power_limit_w", "power_default_w")
 
 
-def share_trainings(pipeline: Pipeline, session: Session) -> None:
-    """Let the pipeline take over what identical trainings left, if the session does.
+def share_stages(pipeline: Pipeline, session: Session) -> None:
+    """Let the pipeline take over what identical stages made, if the session does.
 
     With ``--green-reuse`` they may be of any session. A session of combinations or single knobs,
-    many of which act after training, trains once in a block what is the same, where it can. Raises
-    UsageError for a suite's own switches that cannot.
+    many of which act later, runs once in a block what is the same, where it can. Raises UsageError
+    for a suite's own switches that cannot; those that keep trainings alone share these.
     """
     stages = pipeline.toggles
     asked = session.settings.reuse
-    if not asked and not _trains_once(session, pipeline.cell):
+    if not asked and not _runs_once(session, pipeline.cell):
         return
     if not isinstance(stages, KeepsTrainings):
         if not asked:
@@ -45,21 +46,28 @@ def share_trainings(pipeline: Pipeline, session: Session) -> None:
             f"--green-reuse: {type(stages).__name__}, the suite's own toggles, has no method "
             "kept_training; add it, or leave out --green-reuse"
         )
-    block = functools.partial(_block, pipeline.cell, session)
-    pipeline.training = ReusedTraining(
-        stages,
-        stages.kept_training(),
-        TrainingCache(),
-        key=CellKey(pipeline, session).of,
-        block=block,
-        within_block=not asked,
+    reused = functools.partial(_reused, CellKey(pipeline, session), session)
+    if isinstance(stages, KeepsData):
+        pipeline.data_stage = reused("data", stages.kept_data(pipeline.batches))
+    if stages.finetunes:
+        pipeline.training = reused("training", stages.kept_training())
+
+
+def _reused(key: CellKey, session: Session, stage: str, keeper: StageKeeper) -> ReusedStage:
+    return ReusedStage(
+        stage,
+        keeper,
+        StageCache(),
+        key=functools.partial(key.of, stage),
+        block=functools.partial(_block, key.cell, session),
+        within_block=not session.settings.reuse,
     )
 
 
-def _trains_once(session: Session, cell: Cell) -> bool:
-    """Whether a cell whose variant the session may have made up shares its block's trainings."""
+def _runs_once(session: Session, cell: Cell) -> bool:
+    """Whether a cell whose variant the session may have made up shares its block's stages."""
     settings = session.settings
-    if settings.fresh or not shares_trainings(settings):
+    if settings.fresh or not shares_stages(settings):
         return False
     in_blocks = settings.interleave != "off" and settings.block is None
     devices = devices_of(cell.options.system.processes, settings.device)
@@ -67,8 +75,8 @@ def _trains_once(session: Session, cell: Cell) -> bool:
     return in_blocks and alone
 
 
-def _block(cell: Cell, session: Session, seed: int) -> TrainingBlock:
-    return TrainingBlock(
+def _block(cell: Cell, session: Session, seed: int) -> MeasuredBlock:
+    return MeasuredBlock(
         session=str(session.results.header["session"]["id"]),
         process=session.memory.process,
         cell=cell.id,
@@ -77,40 +85,46 @@ def _block(cell: Cell, session: Session, seed: int) -> TrainingBlock:
 
 
 class CellKey:
-    """All that decides a training of one cell and what it takes, as plain values."""
+    """All that decides a stage of one cell and what it takes, as plain values."""
 
     def __init__(self, pipeline: Pipeline, session: Session) -> None:
         """Compute nothing yet: data and model are loaded when the first round is prepared."""
         self._pipeline = pipeline
         self._session = session
+        self.cell = pipeline.cell
 
-    def of(self, seed: int) -> Json:
-        """Return it for the round of this seed."""
-        return {"seed": seed, **self._common}
+    def of(self, stage: str, seed: int) -> Json:
+        """Return it for ``data`` or ``training`` in the round of this seed.
+
+        Inference options act after both, and so do some of architecture: they are left out.
+        """
+        key = {"stage": stage, "seed": seed, **self._common}
+        if stage == "training":
+            options = self.cell.options
+            architecture = asdict(options.architecture)
+            for knob in AFTER_TRAINING:
+                del architecture[knob]
+            key["architecture_options"] = architecture
+            key["training_options"] = asdict(options.training)
+        return key
 
     @functools.cached_property
     def _common(self) -> Json:
-        """What the rounds of the cell share.
+        """What both stages and all rounds of the cell share.
 
-        Inference options act after training, and so do some of architecture: they are left out.
         What is requested of the device counts: it changes joules.
         """
         pipeline, session = self._pipeline, self._session
-        options, data, model = pipeline.cell.options, pipeline.dataset, pipeline.model
+        options, data, model = self.cell.options, pipeline.dataset, pipeline.model
         used = (pipeline.toggles, data, model, pipeline.power)
         code = fingerprints.of_sources(used)
-        architecture = asdict(options.architecture)
-        for knob in AFTER_TRAINING:
-            del architecture[knob]
         suite = session.results.conditions.get("code", {})
         folder = Path(str(model.folder))
         environment = session.results.header["environment"]
         examples = fingerprints.of_examples(data.train, data.valid, data.test)
         return {
-            "task": pipeline.cell.task,
+            "task": self.cell.task,
             "data_options": asdict(options.data),
-            "architecture_options": architecture,
-            "training_options": asdict(options.training),
             "system_options": asdict(options.system),
             "control": session.settings.control,
             "examples": examples,
@@ -124,7 +138,7 @@ class CellKey:
 
 
 def _machine(environment: Json) -> Json:
-    """Return what may change a training, or what it takes, of a described machine."""
+    """Return what may change a stage, or what it takes, of a described machine."""
     machine: Json = {name: environment.get(name) for name in MACHINE}
     cards = machine["gpus"] = []
     for card in environment.get("gpus") or []:

@@ -35,7 +35,7 @@ def restate(cells: Sequence[CellRecord], records: Mapping[str, Json]) -> None:
     """Put the means of ``cells`` into their ``records``, which change in place: files hold them.
 
     ``records`` are by the cell's id. Means of one round stay, as do all if the rounds of the
-    session are too few to conclude anything from them, or if some share their trainings: they are
+    session are too few to conclude anything from them, or if some share stages: they are
     no independent readings of the session's noise.
     """
     if any(one_round.reused for cell in cells for one_round in cell.rounds):

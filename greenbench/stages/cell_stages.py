@@ -17,7 +17,6 @@ from greenbench.stages import (
     data,
     early_exit,
     early_stopping,
-    encoders,
     engines,
     healing,
     inference,
@@ -55,7 +54,7 @@ class CellStages(CellSwitches):
         """Tokenise and batch for the model's objective; of ``valid`` what the options need."""
         options = self.options.data
         longest = options.max_length or self.size.max_tokens
-        tokenizer = encoders.encoder(options.tokenizer, model.tokenizer_file, longest)
+        tokenizer = self.encoder(options.tokenizer, model.tokenizer_file, longest)
         goal = objective(tokenizer, model, self.size)
         batches = data.prepare(
             train,

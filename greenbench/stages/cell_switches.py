@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from greenbench.stages import batching, data, engines, layers
+from greenbench.stages import batching, data, encoders, engines, layers
 from greenbench.stages.round_record import RoundRecord
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     from greenbench.options import Options
+    from greenbench.stages.encoders import Encoder
     from greenbench.stages.ranks.pool import Ranks
     from greenbench.types import TaskSize
 
@@ -28,6 +32,8 @@ class CellSwitches:
         batching.check(options.data, ranks.rank.count)
         steps = options.training.accumulation_steps
         self.micro = data.micro_batch(options.data.batch_size, steps)
+        self.encoder: Callable[[str, Path, int], Encoder] = encoders.encoder
+        """Makes the tokenizer; one that notes or repeats its answers, if the stage is shared."""
         self.record = RoundRecord(options, self.device)
         """What the stages of the present round have left behind."""
 

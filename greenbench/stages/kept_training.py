@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from greenbench.errors import UnavailableError
-from greenbench.machine import variables
-from greenbench.machine.memory import peak_memory_bytes
-from greenbench.stages import adapters
+from greenbench.options import TrainingOptions
+from greenbench.stages import adapters, keeping
 from greenbench.stages.adapters import AdapterLog
 from greenbench.stages.early_stopping import ScoreLog
 from greenbench.stages.tally import Tally
@@ -23,7 +22,7 @@ from greenbench.stages.training import sample_rows
 from greenbench.stages.training_log import TrainingLog
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from torch import nn
@@ -61,34 +60,22 @@ class TrainedState:
 class KeptTraining:
     """Takes snapshots of a cell's trainings, writes them, and loads them again."""
 
+    knobs = tuple(field.name for field in fields(TrainingOptions))
+    """Their proofs are read while the model trains."""
+
     def __init__(self, stages: CellStages) -> None:
         """Serve the cell of ``stages``; raises UnavailableError if several devices train."""
-        if stages.ranks.rank.count > 1:
-            raise UnavailableError(
-                f"--green-reuse: trainings on several devices ({stages.ranks.devices}) are not "
-                "kept; name one device, or leave out --green-reuse"
-            )
+        keeping.require_one_device(stages)
         self._stages = stages
         self._snapshot: TrainedState | None = None
 
     def circumstances(self) -> dict[str, Any]:
         """Return what decides a training beside the cell's options, as builtins."""
-        cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
-        processor = torch.backends.cpu
-        threads = [torch.get_num_threads(), torch.get_num_interop_threads()]
-        deterministic = torch.are_deterministic_algorithms_enabled()
-        return {
-            "size": asdict(self._stages.size),
-            "device": str(self._stages.device),
-            "threads": threads,
-            "variables": variables.recorded(),
-            "float32_matmul": torch.get_float32_matmul_precision(),
-            "deterministic": deterministic,
-            "cudnn": [cudnn.deterministic, cudnn.benchmark],
-            "tf32": [cudnn.allow_tf32, matmul.allow_tf32],
-            "mkldnn": bool(torch.backends.mkldnn.enabled),
-            "capability": processor.get_cpu_capability(),
-        }
+        return keeping.circumstances(self._stages)
+
+    def begin(self) -> None:
+        """Drop the snapshot of the round before."""
+        self.forget()
 
     def snapshot(self, net: nn.Module) -> None:
         """Note the state right after training.
@@ -100,9 +87,7 @@ class KeptTraining:
             tensors = {name: tensor.clone() for name, tensor in tensors.items()}
         versions = {name: tensor._version for name, tensor in tensors.items()}  # noqa: SLF001
         tensors |= _generators(self._stages.device)
-        peaks = {"peak_memory_bytes": peak_memory_bytes(), "peak_gpu_memory_bytes": None}
-        if self._stages.device.type == "cuda":
-            peaks["peak_gpu_memory_bytes"] = torch.cuda.max_memory_allocated(self._stages.device)
+        peaks = keeping.memory_peaks(self._stages.device)
         self._snapshot = TrainedState(tensors, versions, peaks)
 
     def forget(self) -> None:
@@ -121,9 +106,6 @@ class KeptTraining:
 
         Raises UnavailableError if a later stage changed one, or if the file cannot be written.
         """
-        from safetensors import SafetensorError
-        from safetensors.torch import save_file
-
         if self._snapshot is None:
             raise RuntimeError("no training was noted")
         for name, version in self._snapshot.versions.items():
@@ -132,10 +114,7 @@ class KeptTraining:
         copies = {}
         for name, tensor in self._snapshot.tensors.items():
             copies[name] = tensor.detach().cpu().clone().contiguous()
-        try:
-            save_file(copies, file)
-        except SafetensorError as error:
-            raise UnavailableError(str(error)) from error
+        keeping.save(copies, file)
 
     def read(self, contents: bytes) -> Tensors:
         """Return the tensors that were written."""
@@ -144,11 +123,13 @@ class KeptTraining:
         tensors: Tensors = load(contents)
         return tensors
 
-    def load(self, net: nn.Module, read: Tensors, facts: Mapping[str, Any]) -> None:
-        """Make ``net`` what training made of it; raises UnavailableError if it has other weights.
+    def load(self, inputs: Sequence[Any], read: Tensors, facts: Mapping[str, Any]) -> nn.Module:
+        """Return the model, the first of ``inputs``, as training left it.
 
-        The generators go on from where they were after training.
+        The generators go on from where they were after training. Raises UnavailableError if the
+        model has other weights.
         """
+        net: nn.Module = inputs[0]
         adapters.merge(net)  # untrained ones, of which a kept training has none
         tensors = dict(read)
         with torch.no_grad():
@@ -162,6 +143,7 @@ class KeptTraining:
         log = _read(facts["log"])
         log.rows = sample_rows(net)
         self._stages.record.log = log
+        return net
 
 
 def _state(net: nn.Module) -> list[tuple[str, torch.Tensor]]:

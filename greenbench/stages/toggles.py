@@ -23,6 +23,7 @@ from greenbench.stages import (
     yardstick,
 )
 from greenbench.stages.cell_stages import CellStages
+from greenbench.stages.kept_data import KeptData
 from greenbench.stages.kept_training import KeptTraining
 from greenbench.stages.ranks.pool import Ranks
 from greenbench.stages.round_record import RoundRecord
@@ -124,6 +125,13 @@ class Toggles(CellStages):
     def kept_training(self) -> KeptTraining:
         """Return what keeps this cell's trainings for others; raises UnavailableError."""
         return KeptTraining(self)
+
+    def kept_data(self, run: Callable[[], Batches]) -> KeptData:
+        """Return what keeps this cell's data stages, which ``run`` runs, for others.
+
+        Raises UnavailableError if several devices train.
+        """
+        return KeptData(self, run)
 
     def yardstick(self) -> Callable[[float], int]:
         """Return the reference kernel on this cell's device, warmed up."""

@@ -1,8 +1,9 @@
-"""Sessions with ``--green-reuse``: what they train, what they take over, what they say of it."""
+"""Sessions with ``--green-reuse``: what they run, what they take over, what they say of it."""
 
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,7 +11,7 @@ from stub_suite import ALL_APPLY, run_here
 
 import greenbench
 from greenbench.cli import main
-from greenbench.reuse.store import WEIGHTS, TrainingCache, digest
+from greenbench.reuse.store import MADE, StageCache, digest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,10 +21,18 @@ ROW = "| Capped |"
 CONFTEST = """
 
 class StubKeeper:
+    knobs = ("precision",)
+
+    def __init__(self, run=None):
+        self.run, self.made = run, b"net" if run is None else b"ids"
+
     def circumstances(self):
         return {}
 
-    def snapshot(self, net):
+    def begin(self):
+        pass
+
+    def snapshot(self, made):
         pass
 
     def forget(self):
@@ -33,16 +42,18 @@ class StubKeeper:
         return {"log": {}, "peaks": {}}
 
     def write(self, file):
-        file.write_bytes(b"net")
+        file.write_bytes(self.made)
 
     def read(self, contents):
-        return contents
+        assert contents == self.made
+        return self.run and self.run()
 
-    def load(self, net, contents, facts):
-        assert contents == b"net"
+    def load(self, inputs, read, facts):
+        return inputs[0] if self.run is None else read
 
 
 StubToggles.kept_training = lambda self: StubKeeper()
+StubToggles.kept_data = lambda self, run: StubKeeper(run)
 
 
 @pytest.fixture
@@ -83,15 +94,22 @@ def cells(suite: pytest.Pytester, name: str = "run.json") -> dict[str, list[dict
     return {record["id"]: record["rounds"] for record in records}
 
 
-def training(one_round: dict[str, Any]) -> dict[str, Any]:
-    """Return the window of a round's training."""
-    (window,) = [w for w in one_round["windows"] if w["stage"] == "training"]
+def window_of(stage: str, one_round: dict[str, Any]) -> dict[str, Any]:
+    """Return a stage's window in a round."""
+    (window,) = [w for w in one_round["windows"] if w["stage"] == stage]
     found: dict[str, Any] = window
     return found
 
 
-def test_a_block_trains_once_what_is_the_same(reusing: pytest.Pytester) -> None:
-    """V0 and V3 share a training a block, with its joules; V1 has its own. All are compared."""
+training = partial(window_of, "training")
+data_stage = partial(window_of, "data")
+
+
+def test_a_block_runs_once_what_is_the_same(reusing: pytest.Pytester) -> None:
+    """V0 and V3 share a training a block, with its joules; V1 has its own. All are compared.
+
+    The data stage of a block is one of all three, with what it took by its repeats.
+    """
     output = run_here(reusing, *REUSE, "-k", "V0 or V1_ or V3", "--benchmark-json=run.json")
     output.assert_outcomes(passed=9)
     rounds = cells(reusing)
@@ -100,15 +118,41 @@ def test_a_block_trains_once_what_is_the_same(reusing: pytest.Pytester) -> None:
         windows = training(ours), training(others)
         assert sorted(w["state"] for w in windows) == ["cold", "reused"]
         assert windows[0]["total_j"] == windows[1]["total_j"]
-        taken = ours if windows[0]["state"] == "reused" else others
-        added = windows[0]["seconds"] + taken["training"]["measured_seconds"]
-        assert taken["seconds"] == pytest.approx(added)
-        added = windows[0]["total_j"] + taken["training"]["measured_j"]
-        assert taken["energy"]["total_j"] == pytest.approx(added)
-    output.stdout.fnmatch_lines(
-        ["- measured * recorded before *: 3 trainings taken over from cells that train alike, *"]
-    )
+    for in_block in zip(rounds[V0], rounds[V1], rounds[V3], strict=True):
+        windows = list(map(data_stage, in_block))
+        assert sorted(w["state"] for w in windows) == ["cold", "reused", "reused"]
+        repeats = [
+            [w["total_j"] for w in one["repeats"] if w["stage"] == "data"] for one in in_block
+        ]
+        assert repeats[0] == repeats[1] == repeats[2]
+        for one_round in in_block:
+            assert_is_sum(one_round)
+    shared = "3 trainings and 6 data stages taken over from cells that share them"
+    output.stdout.fnmatch_lines([f"- measured * recorded before *: {shared}, *"])
     assert "NOT-COMPARABLE" not in output.stdout.str()
+
+
+def assert_is_sum(one_round: dict[str, Any]) -> None:
+    """Check that a round's seconds and joules are its own and those of what it took over."""
+    taken = [w for w in one_round["windows"] if w["state"] == "reused"]
+    for window in taken:
+        origin = one_round[window["stage"]]
+        seconds = origin["measured_seconds"] + sum(w["seconds"] for w in taken)
+        joules = origin["measured_j"] + sum(w["total_j"] for w in taken)
+        assert one_round["seconds"] == pytest.approx(seconds)
+        assert one_round["energy"]["total_j"] == pytest.approx(joules)
+
+
+def test_a_suite_that_keeps_trainings_alone_runs_its_data_stages(
+    reusing: pytest.Pytester,
+) -> None:
+    """Its rounds state no origin of data; trainings are shared."""
+    with (reusing.path / "conftest.py").open("a") as file:
+        file.write("\n\ndel StubToggles.kept_data\n")
+    run_here(reusing, *REUSE, "--green-rounds=1", "-k", "V0 or V3", "--benchmark-json=run.json")
+    rounds = [one for of_cell in cells(reusing).values() for one in of_cell]
+    assert sorted(training(one)["state"] for one in rounds) == ["cold", "reused"]
+    assert [(data_stage(one)["state"], one["data"]) for one in rounds] == [("cold", {})] * 2
 
 
 def test_trainings_of_an_earlier_session_pair_by_their_blocks(reusing: pytest.Pytester) -> None:
@@ -123,7 +167,7 @@ def test_trainings_of_an_earlier_session_pair_by_their_blocks(reusing: pytest.Py
         training(r)["state"] == "reused" for rounds in cells(reusing).values() for r in rounds
     )
     assert "different blocks" not in output.stdout.str()
-    output.stdout.fnmatch_lines(["*trainings reused*"])
+    output.stdout.fnmatch_lines(["*stages reused*"])
     gates = ("--green-gate=energy<=9*saved", "--benchmark-compare=first.json")
     output = run_here(reusing, *REUSE, "-k", "V0 or V1_", *gates)
     sentence = f"a training of {V1} was measured in an earlier session; leave out --green-reuse"
@@ -142,7 +186,7 @@ def test_a_factorial_experiment_trains_once_in_a_block(
 ) -> None:
     """Cells that train alike share the trainings of their block, not those of another session.
 
-    All are analysed; ``--green-fresh`` trains every cell.
+    So do cells that tokenise alike. All are analysed; ``--green-fresh`` repeats every stage.
     """
     monkeypatch.setenv("STUB_RIGHT", f"{V3}=0.8,T2-V7_both=0.7")
     config = "training:\n  precision: bf16\ninference:\n  skip_layers: 0.5\n"
@@ -155,10 +199,14 @@ def test_a_factorial_experiment_trains_once_in_a_block(
         rounds = cells(reusing)
         assert_shared(rounds[V0], rounds[V3])
         assert_shared(rounds[V1], rounds["T2-V7_both"])
+        for in_block in zip(*rounds.values(), strict=True):
+            assert sorted(data_stage(one)["state"] for one in in_block) == ["cold", *["reused"] * 3]
+            assert len({one["data"]["measured_in"] for one in in_block}) == 1
     (task,) = greenbench.analyse(reusing.path / "results").tasks
     assert (task.blocks, task.left_out) == (4, ())
     run_here(reusing, *asked, "--green-fresh", "--benchmark-json=run.json")
-    states = {training(one)["state"] for rounds in cells(reusing).values() for one in rounds}
+    rounds = cells(reusing)
+    states = {w["state"] for of_cell in rounds.values() for one in of_cell for w in one["windows"]}
     assert states == {"cold"}
 
 
@@ -193,16 +241,19 @@ def test_cache_lists_verifies_and_clears(
     """``greenbench cache`` shows what is kept, removes what is damaged with exit code 1, or all."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert main(["cache"]) == 0
-    assert "0 trainings, 0 B of at most 4" in capsys.readouterr().out
-    store = TrainingCache()
-    for number in range(2):
-        key = digest({"number": number})
-        store.keep(key, {"key": {"number": number}}, lambda file: file.write_bytes(b"x") and None)
+    assert "0 kept stages, 0 B of at most 4" in capsys.readouterr().out
+    store = StageCache()
+    for stage in ("training", "data"):
+        key = digest({"stage": stage})
+        store.keep(key, {"key": {"stage": stage}}, lambda file: file.write_bytes(b"x") and None)
     assert main(["cache", "verify"]) == 0
-    (store.folder / key / WEIGHTS).write_bytes(b"y")
+    shown = capsys.readouterr().out
+    assert f"{key[:12]}  data stage  " in shown
+    assert "  training  " in shown
+    (store.folder / key / MADE).write_bytes(b"y")
     assert main(["cache", "verify"]) == 1
     shown = capsys.readouterr().out
     assert f"{key[:12]}  damaged, and removed" in shown
     assert main(["cache", "clear"]) == 0
-    assert "1 training removed" in capsys.readouterr().out
+    assert "1 kept stage removed" in capsys.readouterr().out
     assert store.entries() == []

@@ -1,4 +1,4 @@
-"""What is the same training, and what is another one: no change of it may go unnoticed."""
+"""What is the same stage, and what is another one: no change of it may go unnoticed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ FILES = {"model.safetensors": b"weights", "config.json": b"{}", "tokenizer.json"
 
 
 class Made:
-    """A session and a cell's pipeline, as far as they decide a training."""
+    """A session and a cell's pipeline, as far as they decide a stage."""
 
     def __init__(self, folder: Path) -> None:
         """Make those of the baseline, whose model lies in ``folder``."""
@@ -58,7 +58,11 @@ class Made:
 
     @property
     def key(self) -> str:
-        """The name of the entry."""
+        """The name of the training's entry."""
+        return self.key_of("training")
+
+    def key_of(self, stage: str) -> str:
+        """Return the name of a stage's entry."""
         pipeline: Any = SimpleNamespace(
             cell=SimpleNamespace(task="T2", options=self.options),
             dataset=SimpleNamespace(**self.splits),
@@ -72,7 +76,7 @@ class Made:
             conditions={"code": {"files_sha256": self.code}},
         )
         session: Any = SimpleNamespace(results=results, settings=self.settings)
-        return digest(CellKey(pipeline, session).of(self.seed))
+        return digest(CellKey(pipeline, session).of(stage, self.seed))
 
 
 def with_options(**stages: Any) -> Callable[[Made], None]:
@@ -161,6 +165,23 @@ def test_what_acts_after_training_leaves_the_key(change: str, tmp_path: Path) ->
     before = made.key
     SAME[change](made)
     assert made.key == before
+
+
+LATER = (
+    *("optimizer", "precision", "accumulation", "pruned layers", "choice of pruned layers"),
+    *("attention", "adapter", "rank", "scaling", "targets"),
+)
+"""What makes another training, and acts after the texts were tokenised."""
+
+
+@pytest.mark.parametrize("change", {**ANOTHER, **SAME})
+def test_a_data_stage_is_decided_by_what_comes_before_it(change: str, tmp_path: Path) -> None:
+    """Knobs of architecture, training and inference share it; all else makes another one."""
+    made = Made(tmp_path)
+    before = made.key_of("data")
+    assert before != made.key
+    {**ANOTHER, **SAME}[change](made)
+    assert (made.key_of("data") == before) == (change in SAME or change in LATER)
 
 
 def test_a_source_line_of_greenbench_counts(tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
-"""What a round took, if its training was measured before: both, with both uncertainties."""
+"""What a round took, if a stage of it was measured before: both, with both uncertainties."""
 
 from __future__ import annotations
 
-from greenbench.reuse.joined import sum_of, with_training
+from greenbench.reuse.joined import RecordedRun, sum_of, with_run
 from greenbench.types import Applied, Energy, Round, Window
 
 HERE = Energy(
@@ -24,7 +24,7 @@ BEFORE = Energy(
 
 def test_joules_add_and_so_do_their_uncertainties() -> None:
     """What strikes each window anew adds in quadrature, what is common to both adds plainly."""
-    joined = sum_of(HERE, BEFORE)
+    joined = sum_of(HERE, BEFORE, "training")
     assert (joined.gpu_j, joined.cpu_j, joined.dram_j) == (13.0, 5.0, None)
     assert joined.uncertainty_j["gpu"]["resolution"] == 0.5
     assert joined.uncertainty_j["cpu"]["model"] == 1.0
@@ -33,27 +33,37 @@ def test_joules_add_and_so_do_their_uncertainties() -> None:
 
 def test_a_channel_that_was_unknown_before_is_unknown() -> None:
     """It has no joules, and the reason says where they lack."""
-    joined = sum_of(HERE, Energy(cpu_j=4.0, reasons={"gpu": "the counter stood still"}))
+    joined = sum_of(HERE, Energy(cpu_j=4.0, reasons={"gpu": "the counter stood still"}), "training")
     assert joined.gpu_j is None
     assert joined.reasons["gpu"] == "unknown in the recorded training: the counter stood still"
 
 
-def test_the_recorded_window_stands_in_the_round() -> None:
-    """Its state says so, seconds and peaks count, and its proofs name it as recorded."""
-    stages = ("data", "architecture", "inference")
+def proof(stage: str, knob: str, how: str = "seen") -> Applied:
+    """Return the proof of a knob that holds."""
+    return Applied(stage=stage, knob=knob, asked=1, got=1, how=how)
+
+
+def round_of(*stages: str) -> Round:
+    """Return a round of 3.5 seconds with these stages, of one second each."""
     windows = tuple(Window(stage=stage, seconds=1.0, energy=Energy()) for stage in stages)
-    proofs = [
-        Applied(stage=stage, knob="k", asked=1, got=1, how="seen") for stage in ("data", "training")
-    ]
-    one_round = Round(
+    return Round(
         seed=0,
         whole=Window(stage="whole", seconds=3.5, energy=HERE),
         windows=windows,
+        repeats=(Window(stage="inference", seconds=1.0, energy=Energy()),),
         work={"peak_memory_bytes": 5, "peak_gpu_memory_bytes": None},
-        applied=tuple(proofs),
+        applied=(proof("data", "tokenizer"), proof("data", "batch_size"), proof("training", "k")),
     )
-    recorded = Window(stage="training", seconds=7.0, energy=BEFORE)
-    joined = with_training(one_round, recorded, {"peak_memory_bytes": 9})
+
+
+def test_the_recorded_window_stands_in_the_round() -> None:
+    """Its state says so, seconds and peaks count, and its proofs are named as recorded."""
+    recorded = RecordedRun(
+        window=Window(stage="training", seconds=7.0, energy=BEFORE),
+        proofs=(proof("training", "k", "seen before"),),
+        peaks={"peak_memory_bytes": 9},
+    )
+    joined = with_run(round_of("data", "architecture", "inference"), recorded)
     assert joined.whole.seconds == 10.5
     assert [(w.stage, w.state) for w in joined.windows] == [
         ("data", "cold"),
@@ -62,5 +72,30 @@ def test_the_recorded_window_stands_in_the_round() -> None:
         ("inference", "cold"),
     ]
     assert joined.work == {"peak_memory_bytes": 9, "peak_gpu_memory_bytes": None}
-    hows = [proof.how for proof in joined.applied]
-    assert hows == ["seen", "seen; of the recorded training, which was not repeated"]
+    hows = [applied.how for applied in joined.applied]
+    recorded_how = "seen before; of the recorded training, which was not repeated"
+    assert hows == ["seen", "seen", recorded_how]
+
+
+def test_a_recorded_data_stage_brings_its_repeats() -> None:
+    """It comes first, counts by its repeats, and these give joules that its window lacks."""
+    recorded = RecordedRun(
+        window=Window(stage="data", seconds=0.01, energy=Energy(cpu_j=4.0)),
+        repeats=(Window(stage="data", seconds=0.02, energy=BEFORE, passes=50),),
+        proofs=(proof("data", "tokenizer"),),
+        peaks={"peak_memory_bytes": 4},
+    )
+    joined = with_run(round_of("architecture", "inference"), recorded)
+    assert joined.whole.seconds == 3.51
+    assert joined.whole.energy.gpu_j == 13.0
+    assert [(w.stage, w.state) for w in (joined.windows[0], *joined.repeats)] == [
+        ("data", "reused"),
+        ("data", "reused"),
+        ("inference", "cold"),
+    ]
+    assert joined.stage_windows("data") == joined.repeats[:1]
+    assert [applied.how for applied in joined.applied] == [
+        "seen; of the recorded data stage, which was not repeated",
+        "seen",
+        "seen",
+    ]

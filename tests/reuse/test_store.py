@@ -1,4 +1,4 @@
-"""The cache of trainings: what is damaged, half-written, too large or written twice."""
+"""The cache of stages: what is damaged, half-written, too large or written twice."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from greenbench.errors import UsageError
-from greenbench.reuse.store import FACTS, WEIGHTS, TrainingCache, digest, limit_bytes
+from greenbench.reuse.store import FACTS, MADE, StageCache, digest, limit_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +20,7 @@ CONTENTS = b"weights" * 100
 ROOMY = 1 << 20
 
 
-def kept(cache: TrainingCache, number: int = 0, contents: bytes = CONTENTS) -> str:
+def kept(cache: StageCache, number: int = 0, contents: bytes = CONTENTS) -> str:
     """Keep a training; return its key."""
     key = {"number": number}
     cache.keep(digest(key), {"key": key}, lambda file: file.write_bytes(contents) and None)
@@ -28,17 +28,17 @@ def kept(cache: TrainingCache, number: int = 0, contents: bytes = CONTENTS) -> s
 
 
 @pytest.fixture
-def cache(tmp_path: Path) -> TrainingCache:
+def cache(tmp_path: Path) -> StageCache:
     """Give an empty cache that takes a megabyte."""
-    return TrainingCache(tmp_path / "trainings", ROOMY)
+    return StageCache(tmp_path / "stages", ROOMY)
 
 
-def names(cache: TrainingCache) -> list[str]:
+def names(cache: StageCache) -> list[str]:
     """Return what lies in the folder, but for the lock."""
     return sorted(path.name for path in cache.folder.iterdir() if path.name != ".lock")
 
 
-def test_a_training_is_found_as_it_was_kept(cache: TrainingCache) -> None:
+def test_a_training_is_found_as_it_was_kept(cache: StageCache) -> None:
     """Facts and weights come back, under their own key alone."""
     key = kept(cache)
     found = cache.find(key)
@@ -47,7 +47,7 @@ def test_a_training_is_found_as_it_was_kept(cache: TrainingCache) -> None:
     assert cache.find(digest({"number": 1})) is None
 
 
-def test_a_training_is_replaced_if_asked(cache: TrainingCache) -> None:
+def test_a_training_is_replaced_if_asked(cache: StageCache) -> None:
     """A newer one takes the place of the one that was kept, and nothing else stays."""
     key = {"number": 1}
     for contents in (b"first", b"second"):
@@ -64,10 +64,10 @@ def test_a_training_is_replaced_if_asked(cache: TrainingCache) -> None:
 
 
 @pytest.mark.parametrize("damage", ["weights", "facts", "cut", "lost", "no facts", "renamed"])
-def test_a_damaged_training_is_removed_and_kept_anew(cache: TrainingCache, damage: str) -> None:
+def test_a_damaged_training_is_removed_and_kept_anew(cache: StageCache, damage: str) -> None:
     """One changed byte, a cut or lost file, or another name makes it none."""
     key = kept(cache)
-    weights, facts = cache.folder / key / WEIGHTS, cache.folder / key / FACTS
+    weights, facts = cache.folder / key / MADE, cache.folder / key / FACTS
     if damage == "weights":
         weights.write_bytes(CONTENTS.replace(b"w", b"v", 1))
     elif damage == "facts":
@@ -86,7 +86,7 @@ def test_a_damaged_training_is_removed_and_kept_anew(cache: TrainingCache, damag
     assert cache.find(kept(cache)) is not None
 
 
-def test_the_least_recently_used_is_removed_for_a_new_one(cache: TrainingCache) -> None:
+def test_the_least_recently_used_is_removed_for_a_new_one(cache: StageCache) -> None:
     """What does not fit goes in the order of its last use; what alone is too large is refused."""
     half = b"x" * (ROOMY // 2 - 2000)
     first, second = kept(cache, 1, half), kept(cache, 2, half)
@@ -100,7 +100,7 @@ def test_the_least_recently_used_is_removed_for_a_new_one(cache: TrainingCache) 
     assert names(cache) == sorted([first, third])
 
 
-def test_a_full_disk_leaves_nothing_behind(cache: TrainingCache) -> None:
+def test_a_full_disk_leaves_nothing_behind(cache: StageCache) -> None:
     """An error of writing is raised, and no half of an entry stays."""
 
     def fail(file: Path) -> None:
@@ -123,7 +123,7 @@ def in_child(action: Callable[[], object]) -> int:
     return pid
 
 
-def test_a_writer_that_is_killed_leaves_no_entry(cache: TrainingCache) -> None:
+def test_a_writer_that_is_killed_leaves_no_entry(cache: StageCache) -> None:
     """What it wrote is no entry, the next one gets its turn, and removes it."""
 
     def die(file: Path) -> None:
@@ -138,9 +138,9 @@ def test_a_writer_that_is_killed_leaves_no_entry(cache: TrainingCache) -> None:
     assert names(cache) == [key]
 
 
-def test_two_sessions_at_once_keep_whole_trainings(cache: TrainingCache) -> None:
+def test_two_sessions_at_once_keep_whole_trainings(cache: StageCache) -> None:
     """Two processes that keep, read and remove the same trainings see whole ones or none."""
-    small = TrainingCache(cache.folder, 3 * len(CONTENTS))
+    small = StageCache(cache.folder, 3 * len(CONTENTS))
 
     def work() -> None:
         for number in range(40):

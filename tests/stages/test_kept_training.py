@@ -55,7 +55,7 @@ class OneRound:
                 net = toggles.training(net, batches)
                 self.keeper.snapshot(net)
             else:
-                self.keeper.load(net, self.keeper.read(file.read_bytes()), facts)
+                self.keeper.load((net, batches), self.keeper.read(file.read_bytes()), facts)
             self.draws = [random.random(), float(np.random.random()), float(torch.rand(()))]  # noqa: NPY002
             if toggles.shortens:
                 net = toggles.shortening(net, batches)
