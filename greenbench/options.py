@@ -76,6 +76,7 @@ CpuList = Annotated[str, TextForm(r"\d+(-\d+)?(,\d+(-\d+)?)*", "processors like 
 LayerNames = Annotated[
     str, TextForm(r"[A-Za-z_]\w*(,[A-Za-z_]\w*)*", "all, or names of linear layers like Wqkv,Wo")
 ]
+Draft = Annotated[str, TextForm(r"\S.*", "none, prompt, or a smaller model's folder or hub id")]
 LayerList = Annotated[str, TextForm(r"\d+(,\d+)*", "layers like 3,4")]
 LayerChoice = Annotated[
     str,
@@ -228,6 +229,9 @@ class InferenceOptions:
     """Layers after which the head is asked, counted from 0; ``None`` is the upper half's."""
     cache: Literal["dynamic", "static"] = "dynamic"
     """Kind of the key/value cache of a model that writes (see ``stages.key_value_cache``)."""
+    draft: Draft = "none"
+    """What guesses the next tokens of a model that writes (see ``stages.drafting``): nothing; the
+    text so far (``prompt``); or a smaller model, by folder or hub id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,6 +52,7 @@ VALUES: Mapping[str, tuple[str, ...]] = {
     "inference.batch_size": ("8", "128"),
     "inference.exit_confidence": ("0.9",),
     "inference.exit_layers": ("2",),
+    "inference.draft": ("prompt",),
 }
 """By knob; values as ``--set`` takes them, with what else is set beside one."""
 BESIDE: Mapping[str, str] = {
@@ -63,6 +64,7 @@ BESIDE: Mapping[str, str] = {
     "inference.layer_choice": "inference.skip_layers=0.17",
     "inference.healing": "inference.skip_layers=0.17",
     "inference.exit_layers": "inference.exit_confidence=0.9",
+    "inference.draft": "inference.batch_size=1",
 }
 """What a knob needs beside it to do anything."""
 NOT_TRIED: Mapping[str, str] = {

@@ -129,10 +129,24 @@ def inference_problems(lines: Mapping[str, int], values: Values) -> Iterator[tup
     if line and None in values("inference.exit_confidence"):
         unused = "inference.exit_layers does nothing while exit_confidence is null"
         yield line, f"{unused}; set the confidence there"
+    line = lines.get("inference.draft")
+    problem = _draft_problem(values) if line else ""
+    if line and problem:
+        yield line, problem
     line = lines.get("inference.healing")
     problem = _healing_problem(values) if line else ""
     if line and problem:
         yield line, problem
+
+
+def _draft_problem(values: Values) -> str:
+    usual = values("data.batch_size")
+    for size in values("inference.batch_size"):
+        if {1} != ({size} if size else {*usual}):
+            return "inference.draft guesses for one text at a time; set inference.batch_size to 1"
+    if "static" in values("inference.cache"):
+        return "inference.draft takes guesses back, which a static cache cannot; remove cache"
+    return ""
 
 
 def _healing_problem(values: Values) -> str:

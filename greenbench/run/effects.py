@@ -36,14 +36,16 @@ SILENT = (
     "inference.engine",
     "inference.batch_size",
     "inference.cache",
+    "inference.draft",
     "inference.exit_",
 )
 """Knobs, or beginnings of their names, that may leave every output as it is: both tokenizers give
 the same ids, padding and neighbours change no example, all implementations of attention and all
 engines give the same up to rounding, accumulation adds up to the same step, layers that are
 computed again give the same gradients, device settings compute nothing, a model answers a row the
-same in any batch and with any cache, and a cut that no text reaches, a score that is never reached
-and a head that is never sure change nothing: their proofs say so."""
+same in any batch, with any cache and whoever guesses what it will write, and a cut that no text
+reaches, a score that is never reached and a head that is never sure change nothing: their proofs
+say so."""
 SAME_OUTPUTS = {("training.optimizer", "adamw_fused"): "adamw"}
 """From a knob and a reading to another reading that may give the same outputs: one arithmetic."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from greenbench.stages import key_value_cache, precision
+from greenbench.stages import drafting, key_value_cache, precision
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,9 +19,18 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def ways(
-    net: PreTrainedModel, options: InferenceOptions, device: torch.device, exits: RowExits | None
+    net: PreTrainedModel,
+    options: InferenceOptions,
+    device: torch.device,
+    exits: RowExits | None,
+    drafter: PreTrainedModel | None,
 ) -> Iterator[None]:
-    """Run ``net`` in the context as ``options`` say; None lets no row leave."""
+    """Run ``net`` in the context as ``options`` say; ``exits`` None lets no row leave.
+
+    ``drafter`` is the model that guesses tokens, None if there is none.
+    """
     cache = key_value_cache.chosen(net, options.cache)
-    with precision.autocast(options.precision, device), cache, exits or contextlib.nullcontext():
+    drafts = drafting.drafted(net, options.draft, drafter)
+    leaving = exits or contextlib.nullcontext()
+    with precision.autocast(options.precision, device), cache, drafts, leaving:
         yield

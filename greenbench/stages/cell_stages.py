@@ -15,6 +15,7 @@ from greenbench.stages import (
     answering,
     batching,
     data,
+    drafting,
     early_exit,
     early_stopping,
     engines,
@@ -82,6 +83,9 @@ class CellStages(CellSwitches):
         self.record.pruned = pruning.prune(net, chosen, self.record.batches, self.ranks)
         inference.choose_attention(net, chosen.attention, self.ranks)
         self.record.config = copy.deepcopy(getattr(net, "config", None))
+        if self.size.max_new_tokens:
+            draft = self.options.inference.draft
+            self.record.drafter = drafting.loaded(draft, model, self.device)
         if chosen.adapter != "none":
             order = (chosen, self.device)
             self.ranks.together("adapt", chosen, lambda: adapters.inject(net, *order))
@@ -131,7 +135,7 @@ class CellStages(CellSwitches):
             record.probe = InferenceProbe(net, depth, record.engine)
             record.exits = early_exit.row_exits(net, depth, options)
         record.answering, record.loading = batches.objective, batches.loading
-        ways = answering.ways(net, options, self.device, record.exits)
+        ways = answering.ways(net, options, self.device, record.exits, record.drafter)
         with record.probe, ways, batches.loading:
             answers = batches.objective.answer(record.answerer(net), batches.test, self.device)
         return batching.in_examples_order(batches.test, answers)
@@ -142,5 +146,5 @@ class CellStages(CellSwitches):
         loader = data.in_order(batches.objective, examples, batches.batch_size)
         depth = self.record.depth or layers.depth_of(net)
         exits = early_exit.row_exits(net, depth, options)
-        with answering.ways(net, options, self.device, exits):
+        with answering.ways(net, options, self.device, exits, self.record.drafter):
             return batches.objective.answer(self.record.answerer(net), loader, self.device)

@@ -59,6 +59,8 @@ class CacheWatch:
         """Tokens that a static cache holds, batch by batch."""
         self.seconds = {"prefill": 0.0, "decode": 0.0}
         self.passes = {"prefill": 0, "decode": 0}
+        self.checks = 0
+        """Passes of decoding that read several tokens: guesses, to be checked."""
         self._stack = net.base_model
         self._writes = net.can_generate()
         self._phase = ""
@@ -85,8 +87,10 @@ class CacheWatch:
         name = type(cache).__name__
         self.kinds.counts[KINDS.get(name, name)] += 1
         # A prompt of one token reads as decoding if it is not the first pass.
-        self._phase = "decode" if ids.shape[1] == 1 and self._phase else "prefill"
+        written = 0 if cache is None else int(cache.get_seq_length())
+        self._phase = "decode" if written else "prefill"
         self.passes[self._phase] += 1
+        self.checks += int(written > 0 and ids.shape[1] > 1)
         if self._phase == "prefill" and KINDS.get(name) == "static":
             self.lengths.append(int(cache.layers[0].get_max_length()))
 

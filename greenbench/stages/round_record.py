@@ -10,6 +10,7 @@ from greenbench.stages import (
     adapters,
     architecture,
     batch_sizes,
+    drafting,
     engines,
     exit_log,
     healing,
@@ -118,6 +119,8 @@ class RoundRecord:
     healing: Healing | None = None
     """None if the model was not trained again."""
     probe: InferenceProbe | None = None
+    drafter: PreTrainedModel | None = None
+    """The model that guesses what the other one writes; None if there is none."""
     exits: RowExits | None = None
     """None if every row went through all layers."""
     answering: Objective | None = None
@@ -221,11 +224,14 @@ class RoundRecord:
 
 
 def _own_proofs(record: RoundRecord, probe: InferenceProbe) -> tuple[Applied, ...]:
-    """Return the proofs of healing, of rows that left early, and of the cache."""
+    """Return the proofs of healing, of rows that left early, of the cache and of guesses."""
     options = record.options.inference
     healed = healing.proof(record.healing, options.healing, record.steps)
     left = None if record.exits is None else record.exits.log
-    return (healed, *exit_log.proofs(left, options), probe.cache.proof(options.cache))
+    cached = probe.cache.proof(options.cache)
+    writes = probe.net.can_generate()
+    guessed = drafting.proof(options.draft, probe.cache, writes=writes)
+    return (healed, *exit_log.proofs(left, options), cached, guessed)
 
 
 def _trained_rows(record: RoundRecord, depth: Depth) -> dict[str, torch.Tensor]:

@@ -96,6 +96,8 @@ def _operations(record: RoundRecord, net: PreTrainedModel, batches: Batches) -> 
 
 def _answering(record: RoundRecord, net: PreTrainedModel, answered: Sequence[AnsweredBatch]) -> int:
     """Count the operations of inference, with a static cache's length, less what exits spared."""
+    if record.probe is not None and record.probe.cache.checks:
+        raise ValueError("guessed tokens are thrown away, and how many is not counted")
     lengths = [] if record.probe is None else record.probe.cache.lengths[-len(answered) :]
     if len(lengths) == len(answered):
         pairs = zip(answered, lengths, strict=True)

@@ -456,6 +456,7 @@ VALUES = {
     "inference.exit_confidence": st.floats(0.5, 1, exclude_min=True),
     "inference.exit_layers": st.sampled_from(["3", "1,3"]),
     "inference.cache": st.just("static"),
+    "inference.draft": st.sampled_from(["prompt", "smaller"]),
 }
 BESIDE = {
     "architecture.quantizer": "architecture.weight_format",
@@ -507,6 +508,9 @@ def test_what_is_written_is_what_differs(
             chosen.pop(f"inference.{knob}", None)
     if foreign & {"fp8", "torchao"}:
         chosen.pop("architecture.int8_threshold", None)
+    if "inference.draft" in chosen:
+        chosen["inference.batch_size"] = 1
+        chosen.pop("inference.cache", None)
     for knob, others in KEPT_APART.items():
         if others & chosen.keys():
             chosen.pop(knob, None)
