@@ -172,7 +172,7 @@ class RoundRecord:
         which_layers = layers.proofs(depth, options.inference)
         seen, evidence = self.probe.precisions, self.probe.attention
         computed = inference.precision_proof(options.inference.precision, seen, evidence)
-        pruned = (*self._adapter_proofs(self.probe.net), *self._pruning_proofs(depth))
+        pruned = (*_adapter_proofs(self, self.probe.net), *self._pruning_proofs(depth))
         ran = engines.proof(options.inference.engine, self.engine, depth.passes.total)
         own = _own_proofs(self, self.probe)
         return (*formats, self._attention_proof(), *pruned, *which_layers, computed, ran, *own)
@@ -185,13 +185,6 @@ class RoundRecord:
         if self.engine is not None and self.engine.passes:
             return self.engine.weight_proofs(options, rows)
         return architecture.proofs(probe.net, options, self.device, rows, probe.held)
-
-    def _adapter_proofs(self, net: PreTrainedModel) -> tuple[Applied, ...]:
-        log = self.log
-        chosen = self.options.architecture
-        if log is None:
-            return adapters.proofs(None, chosen, {}, 0, net)
-        return adapters.proofs(log.adapters, chosen, log.moved, log.steps, net)
 
     def _pruning_proofs(self, depth: Depth) -> tuple[Applied, ...]:
         if self.pruned is None:
@@ -221,6 +214,14 @@ class RoundRecord:
         if self.uncounted:
             warnings.append(self.uncounted)
         return tuple(dict.fromkeys(warnings))
+
+
+def _adapter_proofs(record: RoundRecord, net: PreTrainedModel) -> tuple[Applied, ...]:
+    log = record.log
+    chosen = record.options.architecture
+    if log is None:
+        return adapters.proofs(None, chosen, {}, 0, net)
+    return adapters.proofs(log.adapters, chosen, log.moved, log.steps, net)
 
 
 def _own_proofs(record: RoundRecord, probe: InferenceProbe) -> tuple[Applied, ...]:
