@@ -21,12 +21,13 @@ from greenbench.results.reading import source_label
 from greenbench.tasks import TASKS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from greenbench.analysis.additivity import Additivity
     from greenbench.analysis.attribution import Attribution
     from greenbench.analysis.evidence import TaskEvidence
     from greenbench.analysis.fits import ScoreFit, StageFit
+    from greenbench.analysis.sessions import AnalysedSession
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,11 +105,22 @@ def analyse(
                 f"{', '.join(map(str, paths))}: no cell of task {task} is here; there are: "
                 f"{', '.join(known) or 'none'}"
             )
+    chosen = tasks or known
+    found = analyse_sessions(sessions, [task for task in known if task in chosen], allow, keep)
+    return Analysis(paths=tuple(map(str, paths)), tasks=found)
+
+
+def analyse_sessions(
+    sessions: Sequence[AnalysedSession],
+    tasks: Sequence[str],
+    allow: Collection[str] = (),
+    keep: float | None = None,
+) -> tuple[TaskAnalysis, ...]:
+    """Analyse ``tasks`` of sessions that are read already; the rest is as in ``analyse``."""
     found = []
-    for task in known:
-        if not tasks or task in tasks:
-            found.append(_task(task, evidence(task, sessions, allow), keep))
-    return Analysis(paths=tuple(map(str, paths)), tasks=tuple(found))
+    for task in tasks:
+        found.append(_task(task, evidence(task, sessions, allow), keep))
+    return tuple(found)
 
 
 def _task(task: str, known: TaskEvidence | str, keep: float | None) -> TaskAnalysis:

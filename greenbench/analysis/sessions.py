@@ -31,20 +31,30 @@ def read_sessions(paths: Sequence[Path]) -> list[AnalysedSession]:
 
     Raises UsageError for a path that holds none, and for records that contradict themselves.
     """
+    every: list[Measured] = []
+    for path in paths:
+        every += _cells(path)
+    return sessions_of(every)
+
+
+def sessions_of(every: Iterable[Measured]) -> list[AnalysedSession]:
+    """Return the sessions that cells were measured in, oldest first.
+
+    Raises UsageError if two files have a cell of one session.
+    """
     by_key: dict[str, dict[str, Measured]] = {}
     started: dict[str, str] = {}
-    for path in paths:
-        for measured in _cells(path):
-            header = measured.header
-            key = header.session_id or f"{measured.origin} {header.started}"
-            cells = by_key.setdefault(key, {})
-            if measured.id in cells and cells[measured.id].origin != measured.origin:
-                raise UsageError(
-                    f"{measured.origin}: {measured.id} of this session is in "
-                    f"{cells[measured.id].origin} too; give one of the two"
-                )
-            cells[measured.id] = measured
-            started[key] = header.started
+    for measured in every:
+        header = measured.header
+        key = header.session_id or f"{measured.origin} {header.started}"
+        cells = by_key.setdefault(key, {})
+        if measured.id in cells and cells[measured.id].origin != measured.origin:
+            raise UsageError(
+                f"{measured.origin}: {measured.id} of this session is in "
+                f"{cells[measured.id].origin} too; give one of the two"
+            )
+        cells[measured.id] = measured
+        started[key] = header.started
     sessions = []
     for key, cells in by_key.items():
         sessions.append(AnalysedSession(key=key, started=started[key], cells=cells))

@@ -21,6 +21,7 @@ from greenbench.cli.knobs import add_knobs
 from greenbench.cli.machine import add_doctor, add_restore
 from greenbench.cli.matrix import add_check, add_list, add_new
 from greenbench.cli.measure import add_run, add_sweep_power
+from greenbench.cli.report import add_report
 from greenbench.errors import GreenbenchError, explained_paths
 from greenbench.report.texts import error_text
 
@@ -72,6 +73,7 @@ COMMANDS: tuple[Callable[[Commands], None], ...] = (
     add_sweep_power,
     add_compare,
     add_analyse,
+    add_report,
     add_ci,
     add_cache,
     add_restore,

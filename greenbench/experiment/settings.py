@@ -271,6 +271,11 @@ class Settings:
     results: Path = option(  # noqa: RUF009  a field
         "DIR", path, "where the JSON goes (default: results)", default="results"
     )
+    report: Path | None = option(  # noqa: RUF009  a field
+        "FILE",
+        optional(path),
+        "at the end write an HTML report of the session there (default: none)",
+    )
     unsafe_exec: bool = option(
         "",
         switch,

@@ -6,6 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from greenbench.errors import GreenbenchError
+from greenbench.plugin.report_page import write_report
 from greenbench.report import until_sure
 from greenbench.results.record import Json, builtin
 from greenbench.run.until_sure import OpenCells, planned_looks
@@ -64,7 +65,7 @@ class Judgement:
             return {}
 
     def write(self) -> None:
-        """Judge, and put the verdicts into the report and the results files."""
+        """Judge, and put the verdicts into the summary, the results files and the report."""
         records = self._summary.records
         self._summary.verdicts = self.verdicts()
         self._summary.earlier = self._gatekeeper.baselines(records)
@@ -74,8 +75,12 @@ class Judgement:
         looks = planned_looks(self._session.settings)
         if looks is not None:
             self._summary.notes += (until_sure.sentence(records, self._look(), looks),)
-        if not self._gatekeeper.gates:
-            return
+        if self._gatekeeper.gates:
+            self._conclude()
+        measured = self._gatekeeper.measured(records)
+        write_report(self._session.settings, self._summary, measured)
+
+    def _conclude(self) -> None:
         try:
             self._session.results.conclude(gates=self.record())
         except OSError as error:

@@ -30,13 +30,13 @@ def lines(
         base = baseline_of(record, known or records)
         if base is None or is_baseline(record.variant) or record.failed:
             continue
-        pairs = _paired_outcomes(record, base)
+        pairs = paired_outcomes(record, base)
         if pairs:
             texts.append(_line(record.id, metrics[record.task], pairs))
     return texts
 
 
-def _paired_outcomes(record: CellRecord, base: CellRecord) -> list[tuple[Facts, Facts]]:
+def paired_outcomes(record: CellRecord, base: CellRecord) -> list[tuple[Facts, Facts]]:
     """Return the outcomes of both in the rounds of the same seed, if they answer the same rows."""
     from greenbench.stats.paired import alike
 

@@ -56,6 +56,8 @@ class Summary:
         self.notes: tuple[str, ...] = ()
         """Warnings about the session."""
         self.verdicts: list[Verdict] = []
+        self.reports: list[Path] = []
+        """Pages that were written about the session."""
         self.earlier: list[Measured] = []
         """V0 of earlier sessions, for tasks that this one measured without V0."""
         self.sessions: Mapping[str, Sequence[Measured]] = {}
@@ -82,7 +84,8 @@ class Summary:
             return
         terminal.section("greenbench", sep="=")
         console = console_of(terminal)
-        names = ShortNames([*self._ids, *selected])
+        ids = [record.id for record in self.records]
+        names = ShortNames([*ids, *selected])
         comparisons = compare(measured, self.earlier, allow, self.sessions)
         self._show_answer(console, comparisons, names)
         self._show_tables(console, comparisons, names)
@@ -93,7 +96,7 @@ class Summary:
         notes += [*reuse.notes(self.records), *self.notes]
         self._show_warnings(console, comparisons, names, notes)
         verdicts.print_lines(console, self.problems, bullet="! ")
-        for path in paths:
+        for path in (*paths, *self.reports):
             shown = path.relative_to(self._root) if path.is_relative_to(self._root) else path
             console.print(plain(f"wrote {shown}"), soft_wrap=True)
 
@@ -152,10 +155,6 @@ class Summary:
                 texts.append(spread)
         texts += paired.lines(self.records, scores, self._known)
         return texts + details.failures(self.records)
-
-    @property
-    def _ids(self) -> list[str]:
-        return [record.id for record in self.records]
 
     @property
     def _known(self) -> list[CellRecord]:

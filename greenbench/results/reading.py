@@ -163,6 +163,8 @@ class RunHeader:
     session_id: str | None = None
     started: str = ""
     """When the session started, in ISO 8601."""
+    command: str = ""
+    """What started it, to paste into a shell; empty if it is not known."""
     looks: Looks | None = None
     """When it looked at its blocks to end with those that are settled; None if their number was
     fixed."""
@@ -177,6 +179,7 @@ class RunHeader:
             environment=facts.environment(fields.fields("environment")),
             session_id=session.optional_text("id"),
             started=session.text("started", ""),
+            command=session.text("argv", ""),
             looks=facts.looks(session) if "until_sure" in session else None,
         )
 

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from greenbench.experiment.settings import Settings
     from greenbench.types import Cell
 
-AFTERWARDS = frozenset({"allow", "gate", "plan", "results", "resume", "strict", "verbose"})
+AFTERWARDS = frozenset(
+    {"allow", "gate", "plan", "report", "results", "resume", "strict", "verbose"}
+)
 """Options that decide what is done with measured rounds, and not how they are measured."""
 MACHINE = ("host", "device", "cpu", "kernel", "python", "packages", "variables")
 """What a results file says of the environment that must stay, beside the GPUs and the commit.

@@ -14,6 +14,7 @@ from greenbench.experiment import matrix, profiles
 from greenbench.experiment.cells import cells_of
 from greenbench.experiment.resolving import other_matrix, resolve_settings
 from greenbench.machine import devices, launchers, numa, training_processes
+from greenbench.report.page import rendering, saving
 from greenbench.run.inputs import TaskInputs, task_inputs
 from greenbench.run.instruments import Instruments
 from greenbench.run.leftovers import restore_leftovers
@@ -179,11 +180,19 @@ def _loaded(
 
 
 def _check_machine(cells: Sequence[Cell], settings: Settings, instruments: Instruments) -> None:
-    """Raise UsageError or UnavailableError for what a cell cannot have here."""
+    """Raise UsageError or UnavailableError for what a cell, or the report, cannot have here."""
     launchers.check()
     devices.check(settings.device, cells)
     training_processes.check(cells, lambda: instruments.device, reuse=settings.reuse)
     numa.check(cells)
+    _check_report(settings.report)
+
+
+def _check_report(path: Path | None) -> None:
+    """Raise GreenbenchError if no HTML report could be written to ``path`` at the end."""
+    if path is not None:
+        rendering.environment()
+        saving.check_target(path)
 
 
 def _has_task(task: str, experiment: matrix.Experiment, *, other: bool) -> bool:

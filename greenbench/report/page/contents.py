@@ -1,0 +1,202 @@
+"""What a report says, in the order in which it says it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+from greenbench import __version__
+from greenbench.report import answer, choice, numbers, table, warnings
+from greenbench.report.cost import plural
+from greenbench.report.page.circumstances import NumberedSessions
+from greenbench.report.page.matrix import Matrix, matrix, source_badges
+from greenbench.report.page.provenance import Provenance, provenance
+from greenbench.report.page.rendering import rendered
+from greenbench.report.page.same_rows import DiscordantRows, discordant_rows
+from greenbench.report.page.side_by_side import side_by_side
+from greenbench.report.page.verdict_words import KINDS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+    from greenbench.gates.verdict import Measured
+    from greenbench.report.comparison import TaskComparison
+    from greenbench.report.report_data import ReportData
+
+MOST_SESSIONS = 2
+"""Sessions whose starts are named in a line; of more it names the first and the last."""
+
+
+class TaskAnswer(NamedTuple):
+    """What a report says of a task."""
+
+    sentence: str
+    choice: str
+    """The greenest variant that keeps the score; empty where nothing is analysed."""
+
+
+class RecordView(NamedTuple):
+    """What a cell's numbers stand on, and its anchor on the page."""
+
+    anchor: str
+    of: Provenance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderView:
+    """One folder, file or session on the page."""
+
+    number: int
+    name: str
+    answers: tuple[TaskAnswer, ...]
+    basis: str
+    """What all of it stands on: rounds, sessions, profile, machine, sources."""
+    caveats: tuple[str, ...]
+    further: tuple[str, ...]
+    """All warnings of the cells."""
+    matrix: Matrix
+    functions: tuple[tuple[str, ...], ...]
+    discordant: tuple[DiscordantRows, ...]
+
+
+def page(
+    folders: Sequence[ReportData],
+    *,
+    allow: Collection[str] = (),
+    made: datetime | None = None,
+) -> str:
+    """Return the HTML file about ``folders``; ``made`` is the time that it states, by default now.
+
+    ``allow`` names differences to compare folders in spite of, as ``--green-allow`` does. Raises
+    UnavailableError without the extra ``report``.
+    """
+    sessions = NumberedSessions(_every_cell(folders))
+    views = []
+    for number, folder in enumerate(folders, start=1):
+        views.append(_view(number, folder))
+    records, anchors = _records(folders, sessions)
+    made = made or datetime.now(UTC)
+    contents = {
+        "version": __version__,
+        "title": _title(folders),
+        "subtitle": _subtitle(folders, sessions),
+        "made": f"{made:%Y-%m-%d at %H:%M}",
+        "reports": views,
+        "kinds": KINDS,
+        "sides": side_by_side(folders, allow),
+        "sessions": sessions.lines(),
+        "differences": sessions.differences(),
+        "records": records,
+        "anchors": anchors,
+    }
+    return rendered(contents, {})
+
+
+def _every_cell(folders: Sequence[ReportData]) -> Iterator[Measured]:
+    for folder in folders:
+        yield from folder.cells
+        yield from folder.older
+
+
+def _title(folders: Sequence[ReportData]) -> str:
+    if len(folders) == 1:
+        return f"Energy report of {folders[0].name}"
+    return f"Energy report of {len(folders)} results"
+
+
+def _subtitle(folders: Sequence[ReportData], sessions: NumberedSessions) -> str:
+    count = sum(len(folder.cells) for folder in folders)
+    starts = [session.started for session in sessions.lines()]
+    when = " and ".join(starts)
+    if len(starts) > MOST_SESSIONS:
+        when = f"{starts[0]} to {starts[-1]}"
+    return f"{plural(count, 'cell')} of {plural(len(starts), 'session')}, {when}"
+
+
+def _records(
+    folders: Sequence[ReportData], sessions: NumberedSessions
+) -> tuple[list[RecordView], dict[tuple[int, str], str]]:
+    """Return the provenance of every cell, and its anchor by folder and id."""
+    views: list[RecordView] = []
+    anchors = {}
+    for number, folder in enumerate(folders, start=1):
+        for cell in folder.cells:
+            anchor = f"c{len(views)}"
+            anchors[number, cell.id] = anchor
+            of = provenance(cell, sessions.number_of(cell))
+            views.append(RecordView(anchor, of))
+    return views, anchors
+
+
+def _view(number: int, data: ReportData) -> FolderView:
+    ranked = warnings.ranked(data.records)
+    further = warnings.lines(ranked, data.records, data.names, verbose=True)
+    answers = []
+    for comparison in data.comparisons:
+        answers.append(_answer(comparison, data))
+    return FolderView(
+        number=number,
+        name=data.name,
+        answers=tuple(answers),
+        basis=_basis(data),
+        caveats=(),
+        further=tuple(further),
+        matrix=matrix(data),
+        functions=tuple(_functions(data)),
+        discordant=tuple(discordant_rows(data)),
+    )
+
+
+def _answer(comparison: TaskComparison, data: ReportData) -> TaskAnswer:
+    chosen = ""
+    analysis = data.analysis(comparison.task)
+    if analysis is not None and analysis.choice is not None:
+        chosen = choice.sentence(analysis.choice, data.names)
+    return TaskAnswer(answer.sentences(comparison, data.names), chosen)
+
+
+def _basis(data: ReportData) -> str:
+    """Say what the answers stand on."""
+    rounds = [len(record.rounds) for record in data.records]
+    least = min(rounds, default=0)
+    most = max(rounds, default=0)
+    measured = plural(most, "round")
+    if least != most:
+        measured = f"{least} to {measured}"
+    profiles: dict[str, None] = {}
+    sources: dict[str, None] = {}
+    for cell in data.cells:
+        profiles[cell.header.profile or "unknown"] = None
+        sources.update(dict.fromkeys(source_badges(cell.record)))
+    machines = "; ".join(_machines(data.cells)) or "an unknown machine"
+    profile = ", ".join(profiles)
+    return f"{measured} a cell; profile {profile}; on {machines}; joules {', '.join(sources)}."
+
+
+def _machines(cells: Sequence[Measured]) -> list[str]:
+    """Name the kinds of machine that cells were measured on."""
+    machines: dict[str, None] = {}
+    for cell in cells:
+        environment = cell.header.environment
+        names = []
+        cpu = environment.get("cpu") or {}
+        if cpu.get("model"):
+            names.append(f"{cpu['model']} with {cpu.get('usable_cores')} cores")
+        for gpu in environment.get("gpus") or ():
+            names.append(str(gpu.get("name")))
+        if names:
+            machines[" and ".join(names)] = None
+    return list(machines)
+
+
+def _functions(data: ReportData) -> Iterator[tuple[str, ...]]:
+    """Return a line for each test that belongs to no variant."""
+    for record in data.records:
+        if record.variant:
+            continue
+        name, status = data.names[record.id], table.status(record)
+        energy = numbers.plus_minus(record.joules, record.uncertainty, "J")
+        seconds = numbers.unit(record.seconds, "s")
+        sources = ", ".join(source_badges(record))
+        yield name, energy, seconds, sources, status
