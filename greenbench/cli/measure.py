@@ -23,6 +23,7 @@ VERSION = {"--version", "-V"}
 NOT_FOR_SWEEPS = (
     "allow",
     "block",
+    "carbon",
     "gate",
     "plan",
     "require",

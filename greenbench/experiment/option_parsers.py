@@ -16,6 +16,7 @@ from greenbench.data.places import local_path
 from greenbench.errors import UsageError
 from greenbench.gates.expression import parse as parse_gate
 from greenbench.machine.devices import ALLOWED, is_well_formed
+from greenbench.results.carbon import CarbonIntensity
 from greenbench.stats.looks import FEWEST_BLOCKS, MOST_BLOCKS
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 LARGEST = 10**9
 """The largest number that an option takes: NumPy refuses seeds above 2**32."""
+MOST_G_PER_KWH = 5000
+"""Electricity from the worst coal has about 1,500."""
 LONGEST_SHOWN = 200
 """Characters of a wrong value that a message shows."""
 SIZES: Mapping[str, tuple[type[int | float], float]] = {
@@ -135,6 +138,21 @@ def _converted(value: object, kind: type[N]) -> N | None:
     except (ValueError, OverflowError):
         return None
     return number if isinstance(value, str) or number == value else None  # 2.5 is not whole
+
+
+def carbon_intensity(raw: RawOption) -> CarbonIntensity:
+    """Return grams of CO2 equivalents per kWh, after which their source may stand."""
+    written, _, rest = str(raw.value).strip().partition(" ")
+    grams = None if isinstance(raw.value, bool) else _converted(written, float)
+    if grams is None or not 0 <= grams <= MOST_G_PER_KWH:
+        raise raw.error(
+            f"give grams per kWh from 0 to {MOST_G_PER_KWH}, and their source, e.g. "
+            "'380 (grid average of 2024, national agency)'"
+        )
+    source = rest.strip()
+    if source.startswith("(") and source.endswith(")"):
+        source = source[1:-1].strip()
+    return CarbonIntensity(g_per_kwh=grams, source=source)
 
 
 def share(raw: RawOption) -> float:

@@ -16,6 +16,7 @@ from greenbench.experiment.option_parsers import (
     SIZES,
     by_model,
     by_task,
+    carbon_intensity,
     devices,
     gates,
     matching,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from greenbench.experiment.factorial import StageChoice
     from greenbench.experiment.option_parsers import Parser
     from greenbench.gates.expression import Gate
+    from greenbench.results.carbon import CarbonIntensity
 
 SPLITS = ("authors", "random", "project", "time")
 BALANCES = ("none", "weights", "undersample")
@@ -294,6 +296,12 @@ class Settings:
         "W",
         optional(number(0.01)),
         "watts per busy core for the CPU estimate (default: looked up)",
+    )
+    carbon: CarbonIntensity | None = option(  # noqa: RUF009  a field
+        "G",
+        optional(carbon_intensity),
+        "grams of CO2 equivalents per kWh, and where the number is from, to show and store grams "
+        "beside joules, e.g. '380 (grid average of 2024, national agency)' (default: none)",
     )
 
 

@@ -53,7 +53,8 @@ class Suite:
         """Read matrix and settings; raises UsageError for what is wrong in them."""
         places = argument_paths(config) if experiment is None else [experiment.parent]
         self.session = Session(config.getoption, config.rootpath, experiment, variants, places)
-        self.summary = Summary(config.rootpath, verbose=self.session.settings.verbose)
+        settings = self.session.settings
+        self.summary = Summary(config.rootpath, verbose=settings.verbose, carbon=settings.carbon)
         self.attempts = Attempts(self.session, self.summary)
         self.gatekeeper = Gatekeeper(
             self.session, lambda: compared(config), selection=selection_of(config)

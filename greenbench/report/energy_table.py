@@ -1,20 +1,24 @@
 """The second table: each cell's joules by channel, net of idle, and by work done.
 
 It is printed only if it adds to the first one. On a narrow terminal columns are left out in this
-order: total, J/sample, DRAM, CPU, GPU, net of idle, J/correct.
+order: total, J/sample, DRAM, CPU, GPU, net of idle, J/correct, CO2e.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from greenbench.report.layout import Column
+from greenbench.report.layout import Column, print_table
 from greenbench.report.numbers import UNKNOWN, quantity
+from greenbench.report.verdicts import print_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rich.console import Console
+
     from greenbench.report.names import ShortNames
+    from greenbench.results.carbon import CarbonIntensity
     from greenbench.results.reading import CellRecord
 
 
@@ -38,21 +42,56 @@ DERIVED = (
     Joules("J/sample", "efficiency", "j_per_sample", 2),
     Joules("J/correct", "efficiency", "j_per_correct", 7),
 )
+CO2E = 8
 
 
-def columns(records: Sequence[CellRecord], names: ShortNames) -> list[Column]:
+def show(
+    console: Console,
+    records: Sequence[CellRecord],
+    names: ShortNames,
+    carbon: CarbonIntensity | None = None,
+) -> None:
+    """Print the table, if it adds to the first one, and what grams are."""
+    shown = columns(records, names, carbon)
+    if not shown:
+        return
+    print_table(console, shown)
+    if carbon is not None:
+        line = f"CO2e: total times {carbon}; as measured or estimated as the total."
+        print_lines(console, [line])
+    console.print()
+
+
+def columns(
+    records: Sequence[CellRecord], names: ShortNames, carbon: CarbonIntensity | None = None
+) -> list[Column]:
     """Return the columns that are known of any cell; none if they would only repeat the total.
 
-    The joules of a single channel are the total, which the first table has.
+    The joules of a single channel are the total, which the first table has. With the ``carbon``
+    intensity of the electricity the grams stand beside it.
     """
     channels = _known(records, CHANNELS)
     shown = _known(records, DERIVED)
+    if carbon is not None:
+        shown = [*_known(records, [TOTAL]), grams(records, carbon), *shown]
+        shown = [column for column in shown if not column.is_empty]
+    elif len(channels) > 1:
+        shown = [*_known(records, [TOTAL]), *shown]
     if len(channels) > 1:
-        shown = [*channels, *_known(records, [TOTAL]), *shown]
+        shown = [*channels, *shown]
     if not shown:
         return []
     cells = Column(heading="cell", texts=[names[record.id] for record in records])
     return [cells, *shown]
+
+
+def grams(records: Sequence[CellRecord], carbon: CarbonIntensity) -> Column:
+    """Return the column of CO2 equivalents: the total energy times the intensity."""
+    texts = []
+    for record in records:
+        total = record.energy.get("total_j")
+        texts.append(quantity(carbon.of(total) if total is not None else None, "g"))
+    return Column(heading="CO2e", texts=texts, dropped=CO2E, numbers=True)
 
 
 def _known(records: Sequence[CellRecord], choice: Sequence[Joules]) -> list[Column]:

@@ -38,18 +38,22 @@ if TYPE_CHECKING:
     from greenbench.experiment.matrix import Experiment
     from greenbench.gates.verdict import Measured, Verdict
     from greenbench.report.comparison import TaskComparison
+    from greenbench.results.carbon import CarbonIntensity
     from greenbench.results.reading import CellRecord
 
 
 class Summary:
     """Collects the session's records, and prints them."""
 
-    def __init__(self, root: Path, *, verbose: bool = False) -> None:
+    def __init__(
+        self, root: Path, *, verbose: bool = False, carbon: CarbonIntensity | None = None
+    ) -> None:
         """Collect nothing yet; paths in ``root`` are printed relative to it.
 
-        ``verbose`` prints every warning, and how rounds and answers differ.
+        ``verbose`` prints every warning, and how rounds and answers differ; with the ``carbon``
+        intensity of the electricity grams stand beside joules.
         """
-        self._root, self._verbose = root, verbose
+        self._root, self._verbose, self._carbon = root, verbose, carbon
         self.records: list[CellRecord] = []
         self.problems: list[str] = []
         """What fails the session besides tests and gates."""
@@ -119,10 +123,7 @@ class Summary:
         shown = print_table(console, columns)
         verdicts.print_lines(console, caption.lines(self.records, comparisons, columns, shown))
         console.print()
-        by_channel = energy_table.columns(self.records, names)
-        if by_channel:
-            print_table(console, by_channel)
-            console.print()
+        energy_table.show(console, self.records, names, self._carbon)
 
     def _show_verdicts(self, console: Console) -> None:
         if self.verdicts:

@@ -15,10 +15,11 @@ import time
 import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from greenbench.errors import UsageError
 from greenbench.options import Options, differences
+from greenbench.results.carbon import with_grams
 from greenbench.results.record import SCHEMA, Json, builtin
 
 if TYPE_CHECKING:
@@ -183,7 +184,7 @@ class Recorder:
         return path
 
     def _text(self, variant: str) -> str:
-        return json.dumps(self._runs[variant], indent=1, allow_nan=False)
+        return json.dumps(with_grams(self._runs[variant]), indent=1, allow_nan=False)
 
     def _run(self, variant: str, options: Options) -> dict[str, Any]:
         own = {"options": builtin(options), "differs_from_baseline": builtin(differences(options))}
@@ -269,18 +270,40 @@ def continues(record: Json, earlier: Json) -> bool:
 @contextlib.contextmanager
 def _written(path: Path, text: str) -> Iterator[Path]:
     """Give a finished file with ``text`` beside ``path``; remove what is left of it at the end."""
+    with _beside(path) as (file, finished):
+        file.write(text.encode("utf-8"))
+        _finish(file, finished)
+        yield finished
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """Give a file to write, which takes the place of ``path`` if nothing is raised meanwhile."""
+    with _beside(path) as (file, finished):
+        yield file
+        _finish(file, finished)
+        finished.replace(path)
+
+
+@contextlib.contextmanager
+def _beside(path: Path) -> Iterator[tuple[IO[bytes], Path]]:
+    """Give an empty file beside ``path``, and its own path; remove what is left at the end."""
     # A short name: one made of path's own could be too long where path's is not.
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=PREFIX, suffix=SUFFIX)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            _sync(file.fileno())
-        with contextlib.suppress(OSError):  # where a file system decides itself who may read it
-            Path(name).chmod(0o644)
-        yield Path(name)
+        with os.fdopen(handle, "wb") as file:
+            yield file, Path(name)
     finally:
         Path(name).unlink(missing_ok=True)
+
+
+def _finish(file: IO[bytes], path: Path) -> None:
+    """Write all of a file to disk and let everybody read it; raises OSError."""
+    file.flush()
+    _sync(file.fileno())
+    file.close()
+    with contextlib.suppress(OSError):  # where a file system decides itself who may read it
+        path.chmod(0o644)
 
 
 def _sync(file: int) -> None:

@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from greenbench.results import consistency, facts, parsing
+from greenbench.results.carbon import intensity_of
 from greenbench.results.fields import Fields
 from greenbench.stats.over_seeds import DEGENERATE, known_in_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from greenbench.results.carbon import CarbonIntensity
     from greenbench.stats.looks import Looks
     from greenbench.types import Energy, Facts, Metric, Quantity, Round, Status
 
@@ -168,6 +170,8 @@ class RunHeader:
     looks: Looks | None = None
     """When it looked at its blocks to end with those that are settled; None if their number was
     fixed."""
+    carbon: CarbonIntensity | None = None
+    """Of the electricity; None if the session was not told."""
 
     @classmethod
     def of(cls, fields: Fields) -> RunHeader:
@@ -181,6 +185,7 @@ class RunHeader:
             started=session.text("started", ""),
             command=session.text("argv", ""),
             looks=facts.looks(session) if "until_sure" in session else None,
+            carbon=intensity_of(fields),
         )
 
 

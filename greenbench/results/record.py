@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 # 5: sessions have until_sure; verdicts have blocks and most_blocks.
 # 6: rounds have training: with --green-reuse, where it was measured.
 # 7: rounds have data: likewise.
-SCHEMA = 7
+# 8: files have carbon: with --green-carbon, the intensity, and cells have total_co2e_g in energy.
+SCHEMA = 8
 
 Json = dict[str, Any]
 """A JSON object of plain builtins."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from greenbench.machine.gpus import Gpu
     from greenbench.run.session_results import SessionResults
 
-HEADER = ("profile", "profile_changes", "session", "environment")
+HEADER = ("profile", "profile_changes", "session", "environment", "carbon")
 
 
 def circumstances(results: SessionResults) -> Json:

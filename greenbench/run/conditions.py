@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from greenbench.types import Cell
 
 AFTERWARDS = frozenset(
-    {"allow", "gate", "plan", "report", "results", "resume", "strict", "verbose"}
+    {"allow", "carbon", "gate", "plan", "report", "results", "resume", "strict", "verbose"}
 )
 """Options that decide what is done with measured rounds, and not how they are measured."""
 MACHINE = ("host", "device", "cpu", "kernel", "python", "packages", "variables")

@@ -43,8 +43,7 @@ class SessionResults:
 
         ``root`` is the folder whose git commit is recorded, ``options`` are the variants' own.
         """
-        self._root = root
-        self._settings = settings
+        self._root, self._settings = root, settings
         self._instruments = instruments
         self._options = options
         self._started = files.now_stamp()
@@ -79,7 +78,7 @@ class SessionResults:
         session["process"] = _own_process()
         self._started = datetime.fromisoformat(session["started"])
         for file in continued.values():
-            file["session"] = session
+            file.update(session=session, carbon=builtin(self._settings.carbon))
         try:
             files.remove_half_written(self._settings.results, session["process"]["started_s"])
             self._opened().adopt(continued)
@@ -125,6 +124,7 @@ class SessionResults:
             "profile_changes": builtin(self._settings.size),
             "session": self._continued or self.new_session(),
             "environment": self._environment or self.describe_machine(),
+            "carbon": builtin(self._settings.carbon),
         }
 
     def describe_machine(self) -> Json:
