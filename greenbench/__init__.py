@@ -6,14 +6,19 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from greenbench.analysis.analyse import analyse as analyse
+    from greenbench.export.table import load as load
 
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> object:
-    """Import ``analyse`` when it is first asked for: NumPy would slow every command down."""
+    """Import a function when it is first asked for: NumPy would slow every command down."""
     if name == "analyse":
         from greenbench.analysis.analyse import analyse
 
         return analyse
+    if name == "load":
+        from greenbench.export.table import load
+
+        return load
     raise AttributeError(f"module 'greenbench' has no attribute {name!r}")

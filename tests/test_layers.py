@@ -26,7 +26,7 @@ LAYERS = (
     ("experiment",),
     ("analysis",),
     ("report",),
-    ("run",),
+    ("run", "export"),
     ("plugin", "cli"),
 )
 """From the lowest to the highest. An entry imports from lower layers only, and not from its own."""

@@ -17,6 +17,7 @@ from greenbench.cli.arguments import CommandParser
 from greenbench.cli.cache import add_cache
 from greenbench.cli.ci import add_ci
 from greenbench.cli.compare import add_compare
+from greenbench.cli.export import add_export
 from greenbench.cli.knobs import add_knobs
 from greenbench.cli.machine import add_doctor, add_restore
 from greenbench.cli.matrix import add_check, add_list, add_new
@@ -74,6 +75,7 @@ COMMANDS: tuple[Callable[[Commands], None], ...] = (
     add_compare,
     add_analyse,
     add_report,
+    add_export,
     add_ci,
     add_cache,
     add_restore,

@@ -59,6 +59,21 @@ def refuse_newer(fields: Fields) -> None:
         )
 
 
+def results_files(folder: Path) -> list[Path]:
+    """Return the results files in ``folder``, oldest first a variant.
+
+    A folder that does not exist has none. Raises UsageError if it cannot be listed.
+    """
+    try:
+        return sorted(path for path in folder.iterdir() if path.match(RESULTS_FILES))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise UsageError(
+            f"{folder}: its results files cannot be listed ({error.strerror})"
+        ) from error
+
+
 def load_folder(folder: Path) -> tuple[list[RunRecord], list[str]]:
     """Read all results files in ``folder``, oldest first, and say which could not be read.
 
@@ -66,11 +81,9 @@ def load_folder(folder: Path) -> tuple[list[RunRecord], list[str]]:
     """
     runs, problems = [], []
     try:
-        paths = sorted(path for path in folder.iterdir() if path.match(RESULTS_FILES))
-    except (FileNotFoundError, NotADirectoryError):
-        return [], []
-    except OSError as error:
-        return [], [f"{folder}: its results files cannot be listed ({error.strerror})"]
+        paths = results_files(folder)
+    except UsageError as error:
+        return [], [str(error)]
     for path in paths:
         try:
             runs.append(load(path))
