@@ -66,7 +66,7 @@ def _candidates(choice: Choice, names: ShortNames) -> AnalysisTable:
     for one in choice.candidates:
         name = names.variant(one.cell)
         cells.append(name)
-        fronts.append(_share(one.on_front))
+        fronts.append(share(one.on_front))
         excluded.append(_short(one, choice))
         if is_baseline(name):
             ratios.append(numbers.UNKNOWN)
@@ -118,7 +118,8 @@ def _count(value: float) -> str:
     return f"{float(f'{value:.2g}'):,.0f}"
 
 
-def _share(share: float) -> str:
-    if share >= SURE:
-        return "always" if share == 1 else "> 99 %"
-    return f"{100 * share:.0f} %"
+def share(part: float) -> str:
+    """Return a share of draws in words: ``83 %``, ``> 99 %``, ``always``."""
+    if part >= SURE:
+        return "always" if part == 1 else "> 99 %"
+    return f"{100 * part:.0f} %"

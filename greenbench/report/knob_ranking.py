@@ -66,7 +66,9 @@ def answer(ranking: KnobRanking) -> str:
     kept = f"keep {ranking.score} within {ranking.keep:g} of V0's"
     if not saving:
         return f"On {ranking.task} 0 of {plural(len(names), 'knob')} save energy here and {kept}."
-    found = [f"{_name(knob, ranking)}, {ratio(knob.energy)} times V0's energy" for knob in saving]
+    found = [
+        f"{knob_name(knob, ranking)}, {ratio(knob.energy)} times V0's energy" for knob in saving
+    ]
     return f"On {ranking.task} {counted} save energy here and {kept}: {listed(found, most=4)}."
 
 
@@ -106,7 +108,7 @@ def _show_table(
 ) -> None:
     names, blocks, energies, times, shorts, changes = [], [], [], [], [], []
     for knob in knobs:
-        names.append(_name(knob, ranking))
+        names.append(knob_name(knob, ranking))
         blocks.append(str(knob.blocks))
         energies.append(_interval(knob.energy))
         times.append(numbers.UNKNOWN if knob.time is None else _interval(knob.time))
@@ -134,7 +136,7 @@ def _knob(knob: RankedKnob) -> str:
     return knob.settings[-1].partition("=")[0]
 
 
-def _name(knob: RankedKnob, ranking: KnobRanking) -> str:
+def knob_name(knob: RankedKnob, ranking: KnobRanking) -> str:
     """Return what was set, without the stage where the knob's name tells it."""
     stages = Counter({_knob(one).rpartition(".")[2]: 0 for one in ranking.knobs})
     for name in {_knob(one) for one in ranking.knobs}:
@@ -156,7 +158,7 @@ def _crossovers(ranking: KnobRanking) -> list[str]:
             way = "from {} inferences on" if point.pays == "after" else "up to {} inferences"
             when = way.format(f"{point.inferences:,.0f}")
             bounds = f"95 %, of it alone: {point.low:,.0f} to {point.high:,.0f}"
-            lines.append(f"{_name(knob, ranking)} takes less than V0 {when} ({bounds})")
+            lines.append(f"{knob_name(knob, ranking)} takes less than V0 {when} ({bounds})")
     return lines
 
 

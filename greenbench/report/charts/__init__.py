@@ -1,0 +1,60 @@
+"""Draws what results say: Vega-Altair specifications, rendered to SVG when the report is made.
+
+A page that holds them needs no script and no library to show them, and they print as they are.
+Names and reasons of others stand in a chart's data alone, never in its fields or expressions.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from greenbench.errors import UnavailableError
+from greenbench.report.charts.figure import Figure, shown
+from greenbench.report.charts.palette import PALETTE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from greenbench.report.report_data import ReportData
+
+__all__ = ["PALETTE", "Figure", "drawn", "shown"]
+
+LIBRARIES = ("altair", "vl_convert")
+
+
+def drawn(data: ReportData, *, width: int) -> list[Figure]:
+    """Draw every chart that has something to show, at most ``width`` pixels wide.
+
+    Raises UnavailableError where the extra ``report`` is not installed.
+    """
+    check_libraries()
+    figures: dict[str, Figure] = {}
+    for draw in _charts():
+        for figure in draw(data, width):
+            figures.setdefault(figure.name, figure.safe)
+    return list(figures.values())
+
+
+def check_libraries() -> None:
+    """Raise UnavailableError, with the line that installs them, if the libraries are missing."""
+    missing = [name for name in LIBRARIES if find_spec(name) is None]
+    if missing:
+        raise UnavailableError(
+            f"charts need {' and '.join(missing)}, which this environment lacks: "
+            'pip install "greenbench[report]"'
+        )
+
+
+def _charts() -> tuple[Callable[[ReportData, int], list[Figure]], ...]:
+    from greenbench.report.charts import additivity, knobs, machine, quality, rounds, rows, stages
+
+    return (
+        quality.figures,
+        stages.figures,
+        additivity.figures,
+        rounds.figures,
+        machine.figures,
+        rows.figures,
+        knobs.figures,
+    )

@@ -1,0 +1,165 @@
+"""Rounds over time: a line a block, from V0's joules to the variant's in the same block."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from greenbench.gates.changes import Change
+from greenbench.report.charts import marks, sources
+from greenbench.report.charts.drawing import Drawing, Sheet
+from greenbench.report.charts.figure import slug
+from greenbench.report.charts.labels import Span
+from greenbench.report.charts.marks import Axes, row_key
+from greenbench.report.cost import plural
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from altair import LayerChart
+
+    from greenbench.report.charts.figure import EntryRow, Figure
+    from greenbench.report.charts.marks import Row
+    from greenbench.report.comparison import TaskComparison
+    from greenbench.report.report_data import ReportData
+    from greenbench.results.reading import CellRecord
+    from greenbench.types import Round
+
+MOST_CELLS, MOST_ROUNDS = 24, 12
+"""Cells and rounds of a cell that are drawn."""
+LINE = 8
+"""Pixels between the lines of two blocks."""
+LEAST_ROW = 26
+AXIS = "joules / V0's in the same block"
+LEGEND = "a line a block, over V0's in it; diamond: mean with its 95 % interval"
+CAPTION = (
+    "A line for each block, the first one at the top: from V0's joules (1) to the cell's in the "
+    "same block. Lines of one length say that the ratio held all the time. The diamond is the mean "
+    "with its 95 % interval"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairedCell:
+    """A cell's joules over V0's, block by block in the order of time, and on average."""
+
+    name: str
+    ratios: tuple[float, ...]
+    """Of the first blocks, ``MOST_ROUNDS`` at most."""
+    change: Change
+
+
+def figures(report: ReportData, width: int) -> list[Figure]:
+    """Return a figure of each task that has rounds beside V0's."""
+    found = []
+    for comparison in report.comparisons:
+        cells = _paired_cells(report, comparison)
+        if cells:
+            found.append(_figure(comparison, cells, width))
+    return found
+
+
+def _paired_cells(report: ReportData, comparison: TaskComparison) -> list[PairedCell]:
+    baseline = comparison.baseline
+    if baseline is None:
+        return []
+    found = []
+    for cell in comparison.cells:
+        change = comparison.energy.get(cell.id)
+        ratios = _ratios(cell, baseline)
+        if isinstance(change, Change) and len(ratios) > 1:
+            name = report.names.variant(cell.id)
+            found.append(PairedCell(name=name, ratios=ratios, change=change))
+    return found
+
+
+def _ratios(cell: CellRecord, baseline: CellRecord) -> tuple[float, ...]:
+    """Return the ratio of each pair of rounds whose joules are both known, oldest first."""
+    if not cell.same_sources(baseline):
+        return ()
+    pairs = sorted(cell.paired_rounds(baseline), key=lambda pair: _time(pair[0]))
+    ratios = []
+    for ours, theirs in pairs:
+        joules, base = ours.whole.energy.total_j, theirs.whole.energy.total_j
+        if joules and base:
+            ratios.append(joules / base)
+    return tuple(ratios[:MOST_ROUNDS])
+
+
+def _time(one_round: Round) -> tuple[int, int]:
+    if one_round.position is None:
+        return -1, one_round.seed
+    return one_round.position, one_round.seed
+
+
+def _figure(comparison: TaskComparison, cells: Sequence[PairedCell], width: int) -> Figure:
+    title = f"{comparison.task}: rounds over time"
+    sheet = Sheet(slug("rounds", comparison.task), title, width)
+    by_ratio = sorted(cells, key=lambda cell: cell.change.value)
+    chosen = by_ratio[:MOST_CELLS]
+    caption = CAPTION
+    if len(cells) > MOST_CELLS:
+        hidden = plural(len(cells) - MOST_CELLS, "cell")
+        caption += f". {hidden} of higher ratios are left out"
+    subtitle = sources.subtitle(comparison.cells)
+    drawing = _drawing(chosen, f"{subtitle}; {LEGEND}", width)
+    columns, rows = _table(chosen)
+    caption += f". {sources.design(comparison.cells)}."
+    return sheet.figure(caption, {"total": sheet.drawn(drawing)}, columns, rows)
+
+
+def _drawing(cells: Sequence[PairedCell], subtitle: str, width: int) -> Drawing:
+    blocks = max(len(cell.ratios) for cell in cells)
+    height = max(LEAST_ROW, LINE * (blocks + 2))
+    spanned = [1.0]
+    for cell in cells:
+        spanned += [*cell.ratios, cell.change.low, cell.change.high]
+    scale = Span.of(spanned, logarithmic=True).scale
+    axes = Axes(marks.across(AXIS, scale), marks.down(width))
+    layers = [axes.plumb(1.0)]
+    for block in range(blocks):
+        shift = LINE * (block + 1) - height / 2
+        layers += _block(cells, block, axes, shift)
+    layers += _means(cells, axes, height / 2 - LINE)
+    return Drawing(layers, height * len(cells), subtitle)
+
+
+def _block(cells: Sequence[PairedCell], block: int, axes: Axes, shift: float) -> list[LayerChart]:
+    """Return the lines of a block, which lie at the same height of every row."""
+    lines: list[Row] = []
+    ends: list[Row] = []
+    for number, cell in enumerate(cells):
+        if block < len(cell.ratios):
+            key = row_key(number, cell.name)
+            ratio = cell.ratios[block]
+            lines.append({"row": key, "x": 1.0, "end": ratio})
+            ends.append({"row": key, "x": ratio})
+    rules = axes.spans(lines, "variant", strokeWidth=1.5, yOffset=shift)
+    return [rules, axes.points(ends, "variant", size=18, yOffset=shift)]
+
+
+def _means(cells: Sequence[PairedCell], axes: Axes, shift: float) -> list[LayerChart]:
+    whiskers: list[Row] = []
+    means: list[Row] = []
+    for number, cell in enumerate(cells):
+        key = row_key(number, cell.name)
+        change = cell.change
+        whiskers.append({"row": key, "x": change.low, "end": change.high})
+        means.append({"row": key, "x": change.value})
+    rules = axes.spans(whiskers, "ink", strokeWidth=1.5, yOffset=shift)
+    points = axes.points(means, "baseline", shape="diamond", size=60, yOffset=shift)
+    return [rules, points]
+
+
+def _table(cells: Sequence[PairedCell]) -> tuple[list[str], list[EntryRow]]:
+    most = max(len(cell.ratios) for cell in cells)
+    columns = ["cell", "joules / V0's", "low", "high"]
+    for block in range(most):
+        columns.append(f"joules / V0's, block {block + 1}")
+    rows: list[EntryRow] = []
+    for cell in cells:
+        change = cell.change
+        mean = (change.value, change.low, change.high)
+        unknown = [None] * (most - len(cell.ratios))
+        rows.append((cell.name, *mean, *cell.ratios, *unknown))
+    return columns, rows

@@ -1,0 +1,51 @@
+"""What charts say of their numbers: where joules come from, and how many rounds stand behind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from greenbench.report.cost import plural
+from greenbench.report.texts import listed
+from greenbench.results.reading import source_label
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from greenbench.results.reading import CellRecord
+
+SIMULATED, ESTIMATED = "simulated", "estimated"
+
+
+def kind(cells: Iterable[CellRecord]) -> str:
+    """Return ``estimated``, ``partly simulated``, ...; ``measured`` if all of it is."""
+    kinds: set[str] = set()
+    for cell in cells:
+        for source in cell.sources.values():
+            kinds.add(source.partition(":")[0])
+    for word in (SIMULATED, ESTIMATED):
+        if word in kinds:
+            return word if len(kinds) == 1 else f"partly {word}"
+    return "measured"
+
+
+def design(cells: Sequence[CellRecord]) -> str:
+    """Return the end of a caption: ``n = 5 rounds; joules: cpu estimated``."""
+    labels = [source_label(cell) for cell in cells]
+    distinct = list(dict.fromkeys(labels))
+    return f"{rounds(cells)}; joules: {listed(distinct)}"
+
+
+def subtitle(cells: Sequence[CellRecord]) -> str:
+    """Return what stands inside a drawing: ``estimated joules, n = 5 rounds``."""
+    return f"{kind(cells)} joules, {rounds(cells)}"
+
+
+def rounds(cells: Sequence[CellRecord]) -> str:
+    """Return ``n = 5 rounds``, or ``n = 3 to 5 rounds``."""
+    counts = [len(cell.rounds) for cell in cells]
+    least = min(counts, default=0)
+    most = max(counts, default=0)
+    if least == most:
+        count = plural(most, "round")
+        return f"n = {count}"
+    return f"n = {least} to {most} rounds"

@@ -1,0 +1,106 @@
+"""Writes a results file of many made-up variants on both tasks, to time reports on.
+
+Joules and scores are drawn from distributions, not measured.
+
+    python tools/many_variants.py 250 many.json
+    time greenbench report many.json --figures figures
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from greenbench.options import Options
+from greenbench.results.record import SCHEMA, builtin
+
+SOURCE = {"cpu": "simulated:drawn"}
+STAGES = {"data": 1.0, "architecture": 0.5, "training": 16.0, "inference": 12.0}
+SCORES = {"T1": "bleu", "T2": "mcc"}
+BEST = {"T1": 90.0, "T2": 0.8}
+
+
+def main() -> None:
+    """Read the arguments and write the file."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("variants", type=int)
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    noise = random.Random(options.seed)
+    cells = []
+    for task in SCORES:
+        for number in range(options.variants):
+            cells.append(cell(task, number, options.rounds, noise))
+    contents = {
+        "schema": SCHEMA,
+        "variant": "many",
+        "profile": "tiny",
+        "environment": {"device": "cpu", "cpu": {"model": "made up"}, "gpus": []},
+        "session": {"id": "made up", "started": "2026-01-01T00:00:00Z"},
+        "cells": cells,
+    }
+    options.file.write_text(json.dumps(contents), "utf-8")
+
+
+def cell(task: str, number: int, rounds: int, noise: random.Random) -> dict[str, Any]:
+    """Return the record of a variant that saves or costs something, at some score."""
+    name = f"V{number}_{'baseline' if number == 0 else 'made_up'}"
+    factor = 1.0 if number == 0 else noise.lognormvariate(-0.2, 0.4)
+    score = BEST[task] * (1.0 if number == 0 else noise.uniform(0.8, 1.02))
+    made = [one_round(task, seed, number, factor, score, noise) for seed in range(rounds)]
+    total = sum(one["energy"]["cpu_j"] for one in made) / rounds
+    return {
+        "id": f"{task}-{name}",
+        "task": task,
+        "variant": name,
+        "model": "made up",
+        "status": "ok",
+        "outcome": "passed",
+        "data": {"source": "made up", "sha256": "d" * 64, "split_sizes": {"test": 100}},
+        "checkpoint": {"sha256": "c" * 64},
+        "options": builtin(Options()),
+        "differs_from_baseline": [{"knob": "data.batch_size"}] if number else [],
+        "rounds": made,
+        "quality": {SCORES[task]: metric(score)},
+        "energy": {"total_j": {"value": total, "uncertainty": total / 20, "n": rounds}},
+    }
+
+
+def one_round(
+    task: str, seed: int, number: int, factor: float, score: float, noise: random.Random
+) -> dict[str, Any]:
+    """Return a round whose stages sum to its whole."""
+    windows = []
+    for stage, joules in STAGES.items():
+        taken = joules * factor * noise.lognormvariate(0, 0.02)
+        windows.append({"stage": stage, "seconds": taken / 10, "cpu_j": taken, "sources": SOURCE})
+    total = sum(window["cpu_j"] for window in windows)
+    return {
+        "seed": seed,
+        "block": seed,
+        "position": 10_000 * seed + 2 * number + (task == "T2"),
+        "seconds": total / 10,
+        "energy": {"cpu_j": total, "sources": SOURCE},
+        "windows": windows,
+        "quality": {SCORES[task]: metric(score * noise.uniform(0.98, 1.0))},
+        "machine": {"cpu": {"others_cores": noise.random() / 10}},
+    }
+
+
+def metric(value: float) -> dict[str, Any]:
+    """Return a score with an interval."""
+    return {"value": value, "low": 0.97 * value, "high": min(100.0, 1.03 * value), "n": 100}
+
+
+if __name__ == "__main__":
+    main()
