@@ -7,7 +7,7 @@ something else than a verdict.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from greenbench.gates import score_margins
@@ -39,12 +39,15 @@ class Change:
     neutral: float
     """The value of no change: 1 for a ratio, 0 for a difference."""
     rounds: int
-    """Rounds of the cell, or of V0 if that has fewer."""
+    """Rounds that were compared: those of the cell, or of V0 if that has fewer, without a block
+    that was left out as warm-up."""
     how: str
     """The method, in a few words."""
     significant: bool
     """Whether a change is shown after correction over the task's cells (for scores: whether
     the interval excludes 0)."""
+    open_because: str = ""
+    """Why no change is shown, and what would show one; empty for a change that is."""
 
     @property
     def excludes_no_change(self) -> bool:
@@ -98,13 +101,20 @@ def changes(
     if METRICS[metric].kind != "quality":
         lower = judge(_gate(metric, task, ">="), of_task, against)
     proven = {verdict.cell for verdict in (*upper, *lower) if verdict.outcome == PROVEN}
-    rounds = {cell.id: _rounds(cell, of_task, baseline) for cell in of_task.values()}
+    reasons = {}
+    for verdict in (*lower, *upper):
+        if verdict.outcome == "INCONCLUSIVE" and verdict.cell not in proven:
+            reasons[verdict.cell] = verdict.reason
     found: dict[str, Change | NoChange] = {}
     for verdict in upper:
-        if verdict.cell in of_task:
-            found[verdict.cell] = _change(
-                verdict, rounds[verdict.cell], proven=verdict.cell in proven
-            )
+        cell = of_task.get(verdict.cell)
+        if cell is None:
+            continue
+        change = _change(verdict, proven=cell.id in proven)
+        if isinstance(change, Change):
+            rounds = verdict.rounds or _rounds(cell, of_task, baseline)
+            change = replace(change, rounds=rounds, open_because=reasons.get(cell.id, ""))
+        found[cell.id] = change
     return found
 
 
@@ -135,7 +145,7 @@ def _rounds(cell: Measured, cells: dict[str, Measured], baseline: Measured | Non
     return min(numbers)
 
 
-def _change(verdict: Verdict, rounds: int, *, proven: bool) -> Change | NoChange:
+def _change(verdict: Verdict, *, proven: bool) -> Change | NoChange:
     if verdict.change is None:
         return NoChange(word=verdict.outcome, reason=verdict.reason)
     neutral = 1.0 if verdict.form == "ratio" else 0.0
@@ -149,7 +159,7 @@ def _change(verdict: Verdict, rounds: int, *, proven: bool) -> Change | NoChange
         low=verdict.low,
         high=verdict.high,
         neutral=neutral,
-        rounds=rounds,
+        rounds=verdict.rounds or 0,
         how=verdict.how,
         significant=significant,
     )

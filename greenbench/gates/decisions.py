@@ -127,6 +127,8 @@ def _with_look(verdict: Verdict, cell: OpenCell) -> Verdict:
 def _with_change(verdict: Verdict, estimate: Estimate) -> Verdict:
     """Return ``verdict`` with the observed change, its interval if bounded, and the method."""
     verdict = replace(verdict, change=estimate.shown(estimate.margin), how=estimate.how)
+    if estimate.spread is not None:
+        verdict = replace(verdict, rounds=estimate.rounds)
     ends = bounds(estimate)
     if not all(abs(end) < math.inf for end in ends):
         return verdict

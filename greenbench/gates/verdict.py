@@ -120,6 +120,10 @@ class Verdict:
     """Bounds of the change's 95 % confidence interval."""
     threshold: float | None = None
     """What the gate requires of the change."""
+    rounds: int | None = None
+    """The rounds, or blocks, that the change stands on; None for scores and counts.
+
+    A block that was left out as warm-up is none of them."""
     p: float | None = None
     """One-sided p-value of the margin, corrected over the gate's cells.
 

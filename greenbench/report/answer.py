@@ -1,29 +1,33 @@
-"""The answer of a session in one to three sentences a task: what saves energy, and at what cost.
+"""The answer of a session in a few sentences a task: what saves energy, and at what cost.
 
-A variant is said to save energy, or to cost more, only if that is significant after correction over
-the task's variants, and differs by more than the machine's own speed changed meanwhile. No ratio
-stands without its 95 % interval, no conclusion without the number of rounds. Failed, degenerate,
-ineffective and unmeasured cells are not named.
+``findings`` decides what saves energy and what costs more. No ratio stands without its 95 %
+interval, no conclusion without the number of rounds, and joules that were not measured are called
+so. Failed, degenerate, ineffective, unmeasured and incomparable cells are not named; one in which a
+knob did not act as requested is named as that.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from greenbench.gates.changes import Change
+from greenbench.gates.changes import Change, NoChange
 from greenbench.report import numbers
 from greenbench.report.comparison import MachineChange
 from greenbench.report.cost import plural
+from greenbench.report.findings import CONTROL, DRIFT, OPEN, PARTIAL, findings, is_partial
 from greenbench.report.texts import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable
 
     from greenbench.report.comparison import TaskComparison
+    from greenbench.report.findings import Findings
     from greenbench.report.names import ShortNames
 
 NAMED = 2
 """Variants of a higher cost that are named, the worst ones."""
+LISTED = 4
+"""Variants that a sentence lists; of more it counts the rest."""
 FEW_ROUNDS = 5
 WORTH_A_WORD = 1.2
 """Change of the machine from which on it is said in the answer, whatever the variants' is."""
@@ -31,49 +35,17 @@ WORTH_A_WORD = 1.2
 
 def sentences(comparison: TaskComparison, names: ShortNames) -> str:
     """Return the answer for one task."""
-    known = comparable(comparison)
-    controls = {}
-    for cell_id in list(known):
-        if comparison.is_control(cell_id):
-            controls[cell_id] = known.pop(cell_id)
-    if not known:
-        return _nothing_compared(comparison) + _controls(controls, names)
-    drifting = [cell_id for cell_id in known if comparison.is_drift(cell_id)]
-    savers = []
-    for cell_id, change in known.items():
-        if change.is_lower and cell_id not in drifting:
-            savers.append(cell_id)
-    savers.sort(key=lambda cell_id: known[cell_id].value)
-    energy = f"{energy_word(comparison)}energy"
-    if savers:
-        text = _saving(comparison, known, savers, names, energy)
+    found = findings(comparison)
+    if not found.compared:
+        return _nothing_compared(comparison) + _controls(found, names)
+    if found.savers:
+        text = _saving(found, names) + _open(found, names)
     else:
-        text = f"On {comparison.task} no variant is shown to save {energy} ({_rounds(known)})."
-    steady = {cell_id: known[cell_id] for cell_id in known if cell_id not in drifting}
-    text += _costs(steady, names) + _uncorrected(known, names)
-    return text + _drift(comparison, names) + _controls(controls, names)
-
-
-def comparable(comparison: TaskComparison) -> dict[str, Change]:
-    """Return the cells whose joules are compared with V0's."""
-    known = {}
-    for cell_id, change in comparison.energy.items():
-        if isinstance(change, Change):
-            known[cell_id] = change
-    return known
-
-
-def energy_word(comparison: TaskComparison) -> str:
-    """Return ``estimated``, ``partly simulated``, ... and a space; empty if all is measured."""
-    sources: set[str] = set()
-    for cell in comparison.cells:
-        if cell.flaw is None:
-            sources.update(cell.sources.values())
-    kinds = {source.partition(":")[0] for source in sources}
-    for word in ("simulated", "estimated"):
-        if word in kinds:
-            return f"{word} " if len(kinds) == 1 else f"partly {word} "
-    return ""
+        energy = f"{found.source_word(found.compared)}energy"
+        rounds = _rounds(found.compared.values(), advise=True)
+        text = f"On {comparison.task} no variant is shown to save {energy} ({rounds})."
+    text += _costs(found, names) + _partial(found, names) + _uncorrected(found, names)
+    return text + _drift(found, names) + _controls(found, names)
 
 
 def _nothing_compared(comparison: TaskComparison) -> str:
@@ -85,7 +57,7 @@ def _nothing_compared(comparison: TaskComparison) -> str:
         return f"On {task} only V0 was measured: there is no variant to compare with it."
     refusals: dict[str, None] = {}
     for change in comparison.energy.values():
-        if not isinstance(change, Change):
+        if isinstance(change, NoChange):
             refusals[f"{change.word}: {change.reason}"] = None
     if not refusals:
         return f"On {task} V0 was measured again, and no variant."
@@ -94,39 +66,29 @@ def _nothing_compared(comparison: TaskComparison) -> str:
     return f"On {task} no variant can be compared with V0 ({first}{more})."
 
 
-def _saving(
-    comparison: TaskComparison,
-    known: Mapping[str, Change],
-    savers: Sequence[str],
-    names: ShortNames,
-    energy: str,
-) -> str:
-    best = savers[0]
-    variants = []
-    for cell_id in savers:
-        variants.append(names.variant(cell_id) + _note(comparison, cell_id))
-    which = f"On {comparison.task} {listed(variants, most=4)}"
-    times = f"{_times(known[best], confidence=True)}, {_rounds({best: known[best]}, advise=False)}"
-    score = _score(comparison, best)
+def _saving(found: Findings, names: ShortNames) -> str:
+    """Name all that save energy, and say of the best how much, and what became of its score."""
+    savers = found.savers
+    variants = [names.variant(cell_id) for cell_id in savers]
+    best, change = next(iter(savers.items()))
+    amount = numbers.saving(change.value, change.low, change.high)
+    rounds = _rounds([change])
+    score = _score(found.comparison, best)
+    subject = f"On {found.comparison.task} {listed(variants, most=LISTED)}"
+    source = found.source_word(savers)
     if len(savers) == 1:
-        return f"{which} is shown to save {energy}: {times}; {score}."
-    text = f"{which} are shown to save {energy}, {variants[0]} the most: {times}; {score}."
-    return text + _best_without_loss(comparison, known, savers, names)
-
-
-def _note(comparison: TaskComparison, cell_id: str) -> str:
-    """Return ``(partial)`` for a cell in which a knob did not act as requested."""
-    for cell in comparison.cells:
-        if cell.id == cell_id and cell.status == "partial":
-            return " (partial)"
-    return ""
+        return f"{subject} saves {amount} of V0's {source}energy, {rounds}; {score}."
+    most = f"{variants[0]} the most: {amount} of V0's, {rounds}"
+    text = f"{subject} save {source}energy, {most}; {score}."
+    return text + _best_without_loss(found, names)
 
 
 def _score(comparison: TaskComparison, cell_id: str) -> str:
     """Say what happened to the score of a cell that saves energy."""
     change = comparison.quality.get(cell_id)
     if not isinstance(change, Change):
-        return f"its {comparison.score} is not compared"
+        reason = f" ({change.word}: {change.reason})" if change is not None else ""
+        return f"its {comparison.score} is not compared{reason}"
     text = numbers.difference(change.value, change.low, change.high)
     if change.is_lower:
         return f"its {comparison.score} is lower, {text}"
@@ -135,80 +97,107 @@ def _score(comparison: TaskComparison, cell_id: str) -> str:
     return f"no change of its {comparison.score} is shown, {text}"
 
 
-def _best_without_loss(
-    comparison: TaskComparison,
-    known: Mapping[str, Change],
-    savers: Sequence[str],
-    names: ShortNames,
-) -> str:
+def _loses(comparison: TaskComparison, cell_id: str) -> bool:
+    """Whether the score of a cell is shown to be lower, or is not compared."""
+    change = comparison.quality.get(cell_id)
+    return not isinstance(change, Change) or change.is_lower
+
+
+def _best_without_loss(found: Findings, names: ShortNames) -> str:
     """Name the best saver whose score is not shown to be lower, if the best of all loses some."""
-    losing = []
-    for cell_id in savers:
-        change = comparison.quality.get(cell_id)
-        if isinstance(change, Change) and not change.is_lower:
-            break
-        losing.append(cell_id)
-    else:
+    savers = found.savers
+    keeping = [cell_id for cell_id in savers if not _loses(found.comparison, cell_id)]
+    if not keeping:
+        return f" None of them is shown to keep its {found.comparison.score}."
+    best = keeping[0]
+    if best == next(iter(savers)):
         return ""
-    if not losing:
-        return ""
-    without = f"The most without a loss that is shown: {names.variant(cell_id)}"
-    return f" {without}, {_times(known[cell_id])}; {_score(comparison, cell_id)}."
+    change = savers[best]
+    amount = numbers.saving(change.value, change.low, change.high)
+    text = f" The most without a loss that is shown: {names.variant(best)}, {amount}"
+    return f"{text}, {_rounds([change])}; {_score(found.comparison, best)}."
 
 
-def _costs(known: Mapping[str, Change], names: ShortNames) -> str:
+def _open(found: Findings, names: ShortNames) -> str:
+    """Name the variants of which nothing is shown, beside those that save."""
+    still_open = found.of(OPEN)
+    if not still_open:
+        return ""
+    variants = [names.variant(cell_id) for cell_id in still_open]
+    verb = "saves" if len(variants) == 1 else "save"
+    rounds = _count(still_open.values())
+    return f" {listed(variants, most=LISTED)} {verb} nothing that {rounds} can show."
+
+
+def _costs(found: Findings, names: ShortNames) -> str:
     """Say which variants cost significantly more, the worst by name."""
-    costly = [cell_id for cell_id, change in known.items() if change.is_higher]
+    costly = found.costly
     if not costly:
         return ""
-    costly.sort(key=lambda cell_id: -known[cell_id].value)
-    worst = []
-    for cell_id in costly[:NAMED]:
-        worst.append(f"{names.variant(cell_id)} costs {_times(known[cell_id])}")
+    worst: list[str] = []
+    for cell_id, change in list(costly.items())[:NAMED]:
+        verb = "" if worst else "costs "
+        partial = " (partial)" if is_partial(found.comparison, cell_id) else ""
+        worst.append(f"{names.variant(cell_id)}{partial} {verb}{_times(change)}")
+    text = f" {listed(worst)} V0's {found.source_word(costly)}energy, {_rounds(costly.values())}"
     more = len(costly) - len(worst)
     if more:
-        worst.append(f"{more} more also cost{'s' * (more == 1)} more than V0")
-    return f" {listed(worst)}."
+        text += f"; {more} more also cost{'s' * (more == 1)} more"
+    return f"{text}."
 
 
-def _uncorrected(known: Mapping[str, Change], names: ShortNames) -> str:
+def _partial(found: Findings, names: ShortNames) -> str:
+    """Name the variants that took less than V0, or about as much, without one of their knobs."""
+    partial = found.of(PARTIAL)
+    if not partial:
+        return ""
+    baseline = found.comparison.baseline
+    if baseline is not None and baseline.status == "partial":
+        return " V0 is partial: a knob of it did not act as requested, so nothing saves beside it."
+    variants = [names.variant(cell_id) for cell_id in partial]
+    verb = "is" if len(variants) == 1 else "are"
+    knob = "a knob did not act as requested, which makes it no evidence of a saving"
+    return f" {listed(variants, most=LISTED)} {verb} partial: {knob}."
+
+
+def _uncorrected(found: Findings, names: ShortNames) -> str:
     """Name the variants whose interval excludes 1, but not after the correction for many."""
     alone = []
-    for cell_id, change in known.items():
-        if change.excludes_no_change and not change.significant:
+    for cell_id, change in found.of(OPEN).items():
+        if change.excludes_no_change:
             alone.append(names.variant(cell_id))
     if not alone:
         return ""
     verb = "differs" if len(alone) == 1 else "differ"
     return (
-        f" {listed(alone, most=4)} {verb} from V0 by the interval alone, not after correction "
-        f"over {plural(len(known), 'variant')}."
+        f" {listed(alone, most=LISTED)} {verb} from V0 by the interval alone, not after correction "
+        f"over {plural(len(found.compared), 'variant')}."
     )
 
 
-def _drift(comparison: TaskComparison, names: ShortNames) -> str:
+def _drift(found: Findings, names: ShortNames) -> str:
     """Name the variants whose change may be the machine's own, and say how much that changed."""
-    drifting = []
     largest = MachineChange()
-    for cell_id, change in comparable(comparison).items():
-        largest = max(largest, comparison.machine_change(cell_id))
-        if change.significant and comparison.is_drift(cell_id):
-            drifting.append(names.variant(cell_id))
+    for cell_id in found.compared:
+        largest = max(largest, found.comparison.machine_change(cell_id))
+    drifting = [names.variant(cell_id) for cell_id in found.of(DRIFT)]
     if not drifting and largest.ratio < WORTH_A_WORD:
         return ""
     text = f" The machine itself changed: its {largest.kernel} ran up to "
     text += f"{largest.ratio:.2g} times as fast at one time as at another"
     if drifting:
         verb = "differs" if len(drifting) == 1 else "differ"
-        text += f", and {listed(drifting, most=4)} {verb} from V0 by less"
+        text += f", and {listed(drifting, most=LISTED)} {verb} from V0 by less"
     return f"{text}."
 
 
-def _controls(controls: Mapping[str, Change], names: ShortNames) -> str:
+def _controls(found: Findings, names: ShortNames) -> str:
     """Say how much V0, measured again under other names, differs from itself."""
     text = ""
-    for cell_id, change in controls.items():
-        text += f" The A/A control {names.variant(cell_id)} took {_times(change)}: "
+    for cell_id, change in found.of(CONTROL).items():
+        source = found.source_word([cell_id])
+        text += f" The A/A control {names.variant(cell_id)} took {_times(change)} V0's "
+        text += f"{source}energy, {_rounds([change])}: "
         if change.significant:
             text += "V0 differs from itself by as much, so trust no smaller change."
         else:
@@ -216,19 +205,24 @@ def _controls(controls: Mapping[str, Change], names: ShortNames) -> str:
     return text
 
 
-def _times(change: Change, *, confidence: bool = False) -> str:
+def _times(change: Change) -> str:
+    """Return ``5.7 times (95 % interval 5.6 to 5.9)``."""
     text = numbers.ratio(change.value, change.low, change.high)
     value, _, interval = text.partition(" (")
-    return f"{value} times V0 ({'95 % ' if confidence else ''}{interval}"
+    return f"{value} times (95 % interval {interval}"
 
 
-def _rounds(known: Mapping[str, Change], *, advise: bool = True) -> str:
-    """Return ``n = 1 round`` with what would help if there are few."""
-    counts = [change.rounds for change in known.values()]
-    least, most = min(counts), max(counts)
-    text = f"n = {plural(most, 'round')}"
-    if least != most:
-        text = f"n = {least} to {plural(most, 'round')}"
-    if advise and least < FEW_ROUNDS:
+def _rounds(changes: Iterable[Change], *, advise: bool = False) -> str:
+    """Return ``n = 1 round``; ``advise`` adds what would help if there are few."""
+    known = list(changes)
+    text = f"n = {_count(known)}"
+    if advise and min(change.rounds for change in known) < FEW_ROUNDS:
         text += f"; --green-rounds {FEW_ROUNDS} would narrow the intervals"
     return text
+
+
+def _count(changes: Iterable[Change]) -> str:
+    """Return ``5 rounds``, or ``3 to 5 rounds`` where variants had different numbers."""
+    counts = [change.rounds for change in changes]
+    most = plural(max(counts), "round")
+    return most if min(counts) == max(counts) else f"{min(counts)} to {most}"

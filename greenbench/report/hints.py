@@ -1,10 +1,12 @@
-"""What a person should know about the choice of cells: which are missing, and what V0 is."""
+"""What a person should know about the choice of cells: what is missing, what V0 is, what to add."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from greenbench.experiment.matrix import ambiguous_keyword
+from greenbench.report import caveats
+from greenbench.report.findings import OPEN
 from greenbench.results.reading import is_baseline
 
 if TYPE_CHECKING:
@@ -12,6 +14,8 @@ if TYPE_CHECKING:
 
     from greenbench.experiment.matrix import Experiment
     from greenbench.gates.verdict import Measured
+    from greenbench.report.comparison import TaskComparison
+    from greenbench.report.names import ShortNames
     from greenbench.results.reading import CellRecord
 
 
@@ -49,3 +53,19 @@ def baseline_hints(records: Sequence[CellRecord], earlier: Sequence[Measured]) -
             'results: nothing is compared with it; -k "V0 or ..." adds it'
         )
     return texts
+
+
+def settling(
+    comparisons: Sequence[TaskComparison], names: ShortNames, measured: Sequence[Measured]
+) -> list[str]:
+    """Return for each task what would settle most of its open differences, with the command.
+
+    ``measured`` are the cells of the session, whose profile the command repeats.
+    """
+    profile = measured[0].header.profile if measured else None
+    texts = {}
+    for caveat in caveats.caveats(comparisons, names, profile):
+        if caveat.kind == OPEN and caveat.command and caveat.task not in texts:
+            subject = caveats.subject_of(caveat.cells, names)
+            texts[caveat.task] = f"{subject}: {caveat.remedy}: {caveat.command}"
+    return list(texts.values())

@@ -70,6 +70,19 @@ def ratio(value: float, low: float, high: float, separator: str = " to ") -> str
     return f"{value:.{places}f} ({low:.{places}f}{separator}{high:.{places}f})"
 
 
+def saving(value: float, low: float, high: float) -> str:
+    """Return what a ratio saves, ``38.0 % (95 % interval 37.4 to 38.6 %)``.
+
+    A bound of a saving is never rounded to nothing, nor to all.
+    """
+    least, middle, most = (100 * (1 - share) for share in (high, value, low))
+    places = max(0, _places(least, most))
+    while places < MOST_PLACES and _hides_saving(least, most, places):
+        places += 1
+    interval = f"{least:.{places}f} to {most:.{places}f} %"
+    return f"{middle:.{places}f} % (95 % interval {interval})"
+
+
 def difference(value: float, low: float, high: float) -> str:
     """Return ``-0.02 (-0.06 to 0.01)``, to the place that the width of the interval allows."""
     places = max(2, _places(low, high))
@@ -92,6 +105,11 @@ def _places(low: float, high: float) -> int:
 def _hides_exclusion(low: float, high: float, places: int) -> bool:
     hides_low = low > 1 and round(low, places) <= 1
     return hides_low or (high < 1 and round(high, places) >= 1)
+
+
+def _hides_saving(least: float, most: float, places: int) -> bool:
+    hides_least = least > 0 and round(least, places) <= 0
+    return hides_least or (most < 100 and round(most, places) >= 100)  # noqa: PLR2004
 
 
 def _hides_sign(low: float, high: float, places: int) -> bool:

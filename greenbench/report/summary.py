@@ -94,9 +94,9 @@ class Summary:
         self._show_answer(console, comparisons, names)
         self._show_tables(console, comparisons, names)
         self._show_verdicts(console)
-        notes = hints.missing(self.records, selected)
-        notes += hints.keyword_hints(keyword, experiment)
+        notes = [*hints.missing(self.records, selected), *hints.keyword_hints(keyword, experiment)]
         notes += hints.baseline_hints(self.records, self.earlier)
+        notes += hints.settling(comparisons, names, measured)
         notes += [*reuse.notes(self.records), *self.notes]
         self._show_warnings(console, comparisons, names, notes)
         verdicts.print_lines(console, self.problems, bullet="! ")

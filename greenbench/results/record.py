@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 # 6: rounds have training: with --green-reuse, where it was measured.
 # 7: rounds have data: likewise.
 # 8: files have carbon: with --green-carbon, the intensity, and cells have total_co2e_g in energy.
-SCHEMA = 8
+# 9: verdicts have rounds.
+SCHEMA = 9
 
 Json = dict[str, Any]
 """A JSON object of plain builtins."""

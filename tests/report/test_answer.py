@@ -44,15 +44,17 @@ def said(*records: CellRecord) -> str:
 def test_a_saver_is_named_with_ratio_interval_rounds_and_score() -> None:
     """One sentence holds all that the conclusion needs."""
     assert said(V0, variant("V7_all", 0.62)) == (
-        "On T2 V7 is shown to save energy: 0.620 times V0 (95 % 0.614 to 0.626), n = 5 rounds; "
+        "On T2 V7 saves 38.0 % (95 % interval 37.4 to 38.6 %) of V0's energy, n = 5 rounds; "
         "no change of its mcc is shown, 0.00 (0.00 to 0.00)."
     )
 
 
 def test_the_best_of_several_savers_is_named_first() -> None:
-    """All that save are listed, the ratio is that of the best."""
+    """All that save are listed, the number is that of the best."""
     text = said(V0, variant("V4_x", 0.8), variant("V7_all", 0.62), variant("V1_data-b16", 0.9))
-    start = "On T2 V7, V4 and V1 b16 are shown to save energy, V7 the most: 0.620 times V0"
+    start = (
+        "On T2 V7, V4 and V1 b16 save energy, V7 the most: 38.0 % (95 % interval 37.4 to 38.6 %)"
+    )
     assert text.startswith(start)
 
 
@@ -60,7 +62,10 @@ def test_a_loss_of_score_is_part_of_the_answer() -> None:
     """And so is the best saver without one."""
     text = said(V0, variant("V4_x", 0.8), variant("V7_all", 0.62, right=60))
     assert "; its mcc is lower, -0.60 (" in text
-    assert "The most without a loss that is shown: V4, 0.800 times V0 (0.792 to 0.808)" in text
+    assert (
+        "The most without a loss that is shown: V4, 20.0 % (95 % interval 19.2 to 20.8 %), "
+        "n = 5 rounds; no change of its mcc is shown" in text
+    )
     assert "its mcc is lower" in said(V0, variant("V7_all", 0.62, right=60))
 
 
@@ -81,9 +86,9 @@ def test_the_worst_costs_are_named() -> None:
     records = [variant("V1_x", 1.5), variant("V2_x", 5.7), variant("V3_x", 3.0)]
     text = said(V0, *records)
     assert re.search(
-        r"V2 costs 5\.7\d* times V0 \(5\.\d+ to 5\.\d+\), V3 costs 3\.0\d* times", text
+        r"V2 costs 5\.7\d* times \(95 % interval 5\.\d+ to 5\.\d+\) and V3 3\.0\d* times", text
     )
-    assert text.endswith("and 1 more also costs more than V0.")
+    assert text.endswith(" V0's energy, n = 5 rounds; 1 more also costs more.")
 
 
 @pytest.mark.parametrize(
@@ -98,7 +103,7 @@ def test_a_cell_that_is_no_evidence_is_not_named(flaw: dict[str, Any]) -> None:
     """However little energy it took."""
     text = said(V0, variant("V9_bad", 0.1, **flaw), variant("V1_x", 0.8))
     assert "V9" not in text
-    assert "V1 is shown to save energy" in text
+    assert "V1 saves 20.0 %" in text
 
 
 def test_an_unmeasured_cell_is_not_named() -> None:
@@ -129,7 +134,7 @@ def test_an_a_a_control_saves_nothing_and_shows_the_noise(factor: float, ending:
     """V0 under another name is no variant, whatever its difference is."""
     control = variant("V8_again", factor, differs_from_baseline=[])
     text = said(V0, variant("V7_all", 0.62), control)
-    assert text.startswith("On T2 V7 is shown to save energy")
+    assert text.startswith("On T2 V7 saves 38.0 %")
     assert " The A/A control V8 took " in text
     assert text.endswith(ending)
     alone = "On T2 V0 was measured again, and no variant. The A/A control V8 took"
@@ -150,7 +155,8 @@ def test_without_any_comparison_the_reason_is_given() -> None:
         ({"cpu": "estimated:x"}, "estimated energy"),
         ({"gpu": "simulated:x", "cpu": "simulated:x"}, "simulated energy"),
         ({"gpu": "zeus:nvml-counter", "cpu": "estimated:x"}, "partly estimated energy"),
-        (GPU, "save energy"),
+        ({"gpu": "simulated:x", "cpu": "estimated:x"}, "V0's estimated and simulated energy"),
+        (GPU, "V0's energy"),
     ],
 )
 def test_what_was_not_measured_is_said(sources: dict[str, str], word: str) -> None:
@@ -160,9 +166,44 @@ def test_what_was_not_measured_is_said(sources: dict[str, str], word: str) -> No
     assert word in said(*records)
 
 
-def test_a_partial_saver_is_called_so() -> None:
-    """A knob that did not act is part of what the saving means."""
-    assert "V7 (partial) is shown" in said(V0, variant("V7_all", 0.6, status="partial"))
+def test_the_label_is_that_of_the_joules_that_are_compared() -> None:
+    """A cell that is not compared does not make estimates partly measured."""
+    base = cell("T2-V0_baseline", STEADY)
+    other = variant("V8_y", 0.6)
+    assert "of V0's estimated energy" in said(base, cell("T2-V1_x", times(0.6)), other)
+
+
+def test_a_partial_cell_saves_nothing() -> None:
+    """A knob that did not act makes it another variant than the one that it is named after."""
+    partial = variant("V7_all", 0.6, status="partial")
+    assert said(V0, partial) == (
+        "On T2 no variant is shown to save energy (n = 5 rounds). V7 is partial: a knob did not "
+        "act as requested, which makes it no evidence of a saving."
+    )
+    costly = said(V0, variant("V7_all", 2.0, status="partial"))
+    assert "V7 (partial) costs 2.00 times (95 % interval 1.98 to 2.02) V0's energy" in costly
+
+
+def test_nothing_saves_beside_a_partial_v0() -> None:
+    """Then what all are compared with is not the baseline."""
+    base = cell("T2-V0_baseline", STEADY, sources=GPU, status="partial")
+    text = said(base, variant("V1_x", 0.6))
+    assert "saves" not in text.partition(". ")[0]
+    assert text.endswith(
+        "V0 is partial: a knob of it did not act as requested, so nothing saves beside it."
+    )
+
+
+def test_what_saves_nothing_that_is_shown_is_said_beside_what_does() -> None:
+    """With the rounds that could not show it."""
+    text = said(V0, variant("V7_all", 0.62), variant("V1_x", 1.0))
+    assert text.endswith(" V1 saves nothing that 5 rounds can show.")
+
+
+def test_savers_that_all_lose_are_said_to() -> None:
+    """Nobody should take the best of them for a safe one."""
+    text = said(V0, variant("V4_x", 0.8, right=60), variant("V7_all", 0.62, right=60))
+    assert text.endswith(" None of them is shown to keep its mcc.")
 
 
 def test_what_only_the_single_interval_shows_is_said_to_be_so() -> None:
@@ -176,7 +217,7 @@ def test_what_only_the_single_interval_shows_is_said_to_be_so() -> None:
     cells = [drawn("V0_baseline", 1.0), drawn("V1_x", 0.6), drawn("V2_y", 0.99)]
     cells += [drawn(f"V{number}_z", 1.0) for number in range(3, 21)]
     text = said(*cells)
-    assert "On T2 V1 is shown to save energy" in text
+    assert text.startswith("On T2 V1 saves 39.9 %")
     assert text.endswith(
         "V2, V5 and V6 differ from V0 by the interval alone, not after correction over 20 variants."
     )
@@ -195,7 +236,7 @@ def test_a_change_smaller_than_the_machine_s_own_is_not_claimed() -> None:
     base = cell("T2-V0_baseline", STEADY, sources=GPU, yardstick=kernel(10, 38))
     halved, tenth = variant("V4_x", 0.5), variant("V7_all", 0.1)
     text = said(base, halved, tenth)
-    assert text.startswith("On T2 V7 is shown to save energy: 0.1000 times V0")
+    assert text.startswith("On T2 V7 saves 90.0")
     assert text.endswith(
         "The machine itself changed: its reference kernel ran up to 3.8 times as fast at one time "
         "as at another, and V4 differs from V0 by less."
@@ -232,4 +273,4 @@ def test_the_memory_kernel_shows_a_change_of_the_machine_too() -> None:
 def test_a_few_percent_of_the_kernel_are_noise() -> None:
     """A saving of 2 % stands if the kernel's rate changed by 4 %."""
     base = cell("T2-V0_baseline", STEADY, sources=GPU, yardstick=kernel(100, 104))
-    assert "V1 is shown to save energy" in said(base, variant("V1_x", 0.98))
+    assert "V1 saves 2" in said(base, variant("V1_x", 0.98))

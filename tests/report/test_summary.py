@@ -61,7 +61,14 @@ def test_the_answer_comes_first_and_gates_are_counted_in_it() -> None:
         gate="energy <= 0.6*V0", cell="T2-V1_x", outcome="PASS", form="ratio", change=0.5
     )
     lines = shown(records, verdicts=[verdict]).splitlines()
-    starts = ["On T2 V1 is", "Gates: 1 PASS.", "cell ", "vs V0: ", "energy <= 0.6*V0", "- T2 V0: a"]
+    starts = [
+        "On T2 V1 saves",
+        "Gates: 1 PASS.",
+        "cell ",
+        "vs V0: ",
+        "energy <= 0.6*V0",
+        "- T2 V0: a",
+    ]
     places = [next(i for i, line in enumerate(lines) if line.startswith(s)) for s in starts]
     assert places == sorted(places)
 

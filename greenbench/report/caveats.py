@@ -1,0 +1,246 @@
+"""What is not settled about the answer, and what would settle it: the terminal and pages show it.
+
+The caveats that change the answer most come first: no V0 to compare with, cells that are no
+evidence, a machine that changed, differences too small for the rounds so far, knobs that did not
+act, and joules that were not measured.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from greenbench.gates.changes import NoChange
+from greenbench.report.commands import measuring, options_of
+from greenbench.report.cost import plural
+from greenbench.report.findings import DRIFT, OPEN, PARTIAL, REFUSED, findings
+from greenbench.report.texts import listed
+from greenbench.report.warnings import NUMBER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from greenbench.gates.changes import Change
+    from greenbench.report.comparison import TaskComparison
+    from greenbench.report.findings import Findings
+    from greenbench.report.names import ShortNames
+    from greenbench.results.reading import CellRecord
+
+FIVE_ROUNDS = "--green-rounds 5"
+"""What to ask for where rounds would help, and nothing says how many."""
+LISTED = 4
+SOURCE = "source"
+ESTIMATED = "estimated:"
+ADVICE = re.compile(r" \((--green-(?:rounds|until-sure) (\d+))\)$")
+"""The option with which the reason of an open difference ends."""
+ONE_ROUND = "five rounds show how much rounds differ, and so how many are needed (--green-rounds 5)"
+"""What is advised after one round, whose spread is an assumption."""
+EQUAL = "nothing: each round took exactly what V0's took"
+ACCESS = "counters that this user may read: greenbench doctor says what grants them"
+REMEDIES = {
+    "DEGENERATE": "train longer or on more examples, until the model beats a constant answer",
+    "NO-EFFECT": "give the knob another value, or leave the variant out",
+    "UNMEASURED": ACCESS,
+    "NOT-COMPARABLE": "measure both in one session",
+    "MISSING": "mend what the reason says, and measure it beside V0",
+}
+"""By the word of a refusal."""
+COMMANDS = {"NO-EFFECT": "greenbench knobs", "UNMEASURED": "greenbench doctor", "DEGENERATE": ""}
+"""By the same; other refusals are settled by measuring again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caveat:
+    """One thing that is not settled. All texts are plain, and may quote those of others."""
+
+    task: str
+    kind: str
+    """The word of ``findings`` that it is about, or ``SOURCE``."""
+    text: str
+    """What is not settled, a sentence without its stop."""
+    remedy: str
+    """What would settle it."""
+    command: str = ""
+    """What to paste for that; empty where no command does it."""
+    cells: tuple[str, ...] = ()
+    """Ids of the cells that it is about."""
+
+
+def caveats(
+    comparisons: Sequence[TaskComparison], names: ShortNames, profile: str | None = None
+) -> list[Caveat]:
+    """Return what is not settled, task by task, what changes the answer most first.
+
+    ``profile`` is that of the session, which commands repeat.
+    """
+    listing = []
+    for comparison in comparisons:
+        listing += _of_task(findings(comparison), names, options_of(profile))
+    return listing
+
+
+def _of_task(found: Findings, names: ShortNames, options: str) -> list[Caveat]:
+    listing = _refusals(found, names, options)
+    listing += _drift(found, names, options)
+    listing += _open(found, names, options)
+    listing += _partial(found, names)
+    return listing + _sources(found)
+
+
+def _refusals(found: Findings, names: ShortNames, options: str) -> list[Caveat]:
+    """Return a caveat for each reason why cells are not compared with V0."""
+    comparison = found.comparison
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for cell_id, change in comparison.energy.items():
+        if isinstance(change, NoChange):
+            reasons.setdefault((change.word, change.reason), []).append(cell_id)
+    listing = []
+    for (word, reason), cell_ids in reasons.items():
+        remedy = REMEDIES.get(word, "five rounds")
+        if comparison.baseline is None:
+            remedy = "measure V0 beside it"
+        again = measuring(comparison.task, cell_ids, options, FIVE_ROUNDS)
+        listing.append(
+            Caveat(
+                task=comparison.task,
+                kind=REFUSED,
+                text=f"{subject_of(cell_ids, names)} cannot be compared: {word}: {reason}",
+                remedy=remedy,
+                command=COMMANDS.get(word, again),
+                cells=tuple(cell_ids),
+            )
+        )
+    return listing
+
+
+def _drift(found: Findings, names: ShortNames, options: str) -> list[Caveat]:
+    drifting = found.of(DRIFT)
+    if not drifting:
+        return []
+    task = found.comparison.task
+    verb = "differs" if len(drifting) == 1 else "differ"
+    caveat = Caveat(
+        task=task,
+        kind=DRIFT,
+        text=f"{subject_of(drifting, names)} {verb} from V0 by less than the machine changed",
+        remedy="rounds in blocks, in which such a change strikes V0 too",
+        command=measuring(task, drifting, options, FIVE_ROUNDS),
+        cells=tuple(drifting),
+    )
+    return [caveat]
+
+
+def _open(found: Findings, names: ShortNames, options: str) -> list[Caveat]:
+    """Return a caveat for each kind of remedy for open differences, that of most cells first."""
+    still_open = found.of(OPEN)
+    groups: dict[str, list[str]] = {}
+    for cell_id, change in still_open.items():
+        pattern = NUMBER.sub("#", _remedy(change))
+        groups.setdefault(pattern, []).append(cell_id)
+    listing = []
+    for cell_ids in sorted(groups.values(), key=lambda group: -len(group)):
+        listing.append(_open_group(found, cell_ids, names, options))
+    return listing
+
+
+def _open_group(
+    found: Findings, cell_ids: Sequence[str], names: ShortNames, options: str
+) -> Caveat:
+    """Return the caveat of cells with one kind of remedy: what settles the hardest settles all."""
+    changes = [found.of(OPEN)[cell_id] for cell_id in cell_ids]
+    hardest = max(changes, key=_rounds_advised)
+    advice = ADVICE.search(_remedy(hardest))
+    command = ""
+    if advice is not None:
+        command = measuring(found.comparison.task, cell_ids, options, advice[1])
+    rounds = plural(max(change.rounds for change in changes), "round")
+    verb = "saves" if len(cell_ids) == 1 else "save"
+    return Caveat(
+        task=found.comparison.task,
+        kind=OPEN,
+        text=f"{subject_of(cell_ids, names)} {verb} nothing that {rounds} can show",
+        remedy=ADVICE.sub("", _remedy(hardest)),
+        command=command,
+        cells=tuple(cell_ids),
+    )
+
+
+def _remedy(change: Change) -> str:
+    """Return what a gate advises on a difference that is open: what follows the reason."""
+    if change.rounds == 1:
+        return ONE_ROUND
+    reason, _, remedy = change.open_because.partition("; ")
+    return remedy or reason or EQUAL
+
+
+def _rounds_advised(change: Change) -> int:
+    advice = ADVICE.search(_remedy(change))
+    return int(advice[2]) if advice is not None else 0
+
+
+def _partial(found: Findings, names: ShortNames) -> list[Caveat]:
+    """Return a caveat for each knob that did not act in cells whose joules it would change."""
+    partial = set(found.of(PARTIAL))
+    baseline = found.comparison.baseline
+    if partial and baseline is not None:
+        partial.add(baseline.id)
+    notes: dict[str, list[str]] = {}
+    for cell in found.comparison.cells:
+        if cell.id in partial:
+            for note in _notes(cell):
+                notes.setdefault(note, []).append(cell.id)
+    listing = []
+    for note, cell_ids in notes.items():
+        verb = "is" if len(cell_ids) == 1 else "are"
+        listing.append(
+            Caveat(
+                task=found.comparison.task,
+                kind=PARTIAL,
+                text=f"{subject_of(cell_ids, names)} {verb} partial: {note}",
+                remedy="the device or the permission that the knob needs",
+                command="greenbench doctor",
+                cells=tuple(cell_ids),
+            )
+        )
+    return listing
+
+
+def _notes(cell: CellRecord) -> list[str]:
+    """Return why knobs of a cell did not act as requested, each once."""
+    notes: dict[str, None] = {}
+    for one_round in cell.rounds:
+        for proof in one_round.applied:
+            if not proof.holds:
+                notes[f"{proof.stage}.{proof.knob}: {proof.note}"] = None
+    return list(notes)
+
+
+def _sources(found: Findings) -> list[Caveat]:
+    """Say that joules were not measured, and why, if they were not."""
+    word = found.source_word(found.compared).strip()
+    if not word:
+        return []
+    remedy = ACCESS
+    if word == "simulated":
+        remedy = "a machine whose devices and counters are real"
+    task = found.comparison.task
+    text = f"the joules of {task} are {word}, not measured{_why_estimated(found)}"
+    command = "greenbench doctor"
+    return [Caveat(task=task, kind=SOURCE, text=text, remedy=remedy, command=command)]
+
+
+def _why_estimated(found: Findings) -> str:
+    """Return the first reason that is stated for an estimated channel, in brackets."""
+    for cell in found.comparison.cells:
+        for one_round in cell.rounds:
+            energy = one_round.whole.energy
+            for channel, source in energy.sources.items():
+                if source.startswith(ESTIMATED) and channel in energy.reasons:
+                    return f" ({channel}: {energy.reasons[channel]})"
+    return ""
+
+
+def subject_of(cell_ids: Iterable[str], names: ShortNames) -> str:
+    """Return the names of cells, those of many counted."""
+    return listed([names[cell_id] for cell_id in cell_ids], most=LISTED)
