@@ -27,6 +27,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+import results_validity
 import session_forks
 
 if TYPE_CHECKING:
@@ -374,6 +375,7 @@ def load_libraries() -> None:
     """
     for library in LIBRARIES:
         importlib.import_module(library)
+    results_validity.watch()
 
 
 def run_here(suite: pytest.Pytester, *arguments: str) -> pytest.RunResult:

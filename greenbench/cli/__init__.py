@@ -9,6 +9,7 @@ A command imports what it needs itself, so that ``--help``, ``list`` and ``check
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return int(options.execute(options))
     except GreenbenchError as error:
         print(error_text(error), file=sys.stderr)  # noqa: T201
+        return 2
+    except BrokenPipeError:  # whoever read the output has enough, and did not see all of it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # flushed once more at exit
         return 2
 
 

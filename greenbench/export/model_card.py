@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import greenbench
 from greenbench.errors import UsageError
 from greenbench.export.stage_energy import MEASURED, stage_energies
 from greenbench.report.numbers import quantity
@@ -70,10 +69,11 @@ def _metadata(
 
     for stage in stages:
         if stage.stage == TRAINING and stage.total.value is not None:
-            how = f"joules {stage.are} by greenbench {greenbench.__version__}"
+            grams = carbon.of(stage.total)
+            how = f"joules {stage.are} by greenbench ({measured.record.scope})"
             emissions: dict[str, Any] = {
-                "emissions": carbon.grams(stage.total.value),
-                "source": f"{how} ({measured.record.scope}), times {carbon}",
+                "emissions": float(f"{grams.value:.3g}"),
+                "source": f"{quantity(grams, 'g')} ({INTERVAL}): {how}, times {carbon}",
                 "training_type": "fine-tuning",
             }
             hardware = _hardware(measured)
@@ -96,11 +96,10 @@ def _hardware(measured: Measured) -> str:
 
 def _about(measured: Measured) -> str:
     record, header = measured.record, measured.header
-    version = f"greenbench {greenbench.__version__}"
     cell = markdown(f"{record.id} ({record.model}, profile {header.profile})")
     where = markdown(_hardware(measured) or "an unknown processor")
     rounds = f"n = {len(record.rounds)} rounds"
-    return f"{cell} on {where}, {rounds}, session of {markdown(header.started)}, {version}."
+    return f"{cell} on {where}, {rounds}, session of {markdown(header.started)}."
 
 
 def _table(stages: Sequence[StageEnergy]) -> list[str]:
@@ -117,7 +116,7 @@ def _notes(
     record = measured.record
     notes = [f"Energy source: {record.scope}."]
     if any(stage.are not in {MEASURED, "unknown"} for stage in stages):
-        notes.append("Joules that are not called measured were read from no counter of this work.")
+        notes.append("Only joules that are called measured were read from an energy counter.")
     if any(stage.reused for stage in stages):
         notes.append("Training was taken over from an earlier round, with its recorded joules.")
     if record.flaw is not None:

@@ -6,6 +6,7 @@ import contextlib
 import sys
 from typing import IO, TYPE_CHECKING, Any
 
+from greenbench.errors import UsageError
 from greenbench.export.table import batches, schema
 from greenbench.results.files import replacing
 
@@ -26,7 +27,7 @@ def write_parquet(paths: Sequence[Path], file: Path, only: Collection[str] = ())
 
     columns = schema()
     count = 0
-    with replacing(file) as sink, parquet.ParquetWriter(sink, columns) as writer:
+    with _place(file) as sink, parquet.ParquetWriter(sink, columns) as writer:
         for batch in batches(paths, only):
             writer.write_batch(batch)
             count += batch.num_rows
@@ -58,12 +59,32 @@ def write_text(file: Path, text: str) -> None:
 
 @contextlib.contextmanager
 def _sink(file: Path) -> Iterator[IO[bytes]]:
-    if str(file) == STDOUT:
+    if str(file) != STDOUT:
+        with _place(file) as sink:
+            yield sink
+        return
+    with _explained("stdout"):
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
-        return
-    with replacing(file) as sink:
+
+
+@contextlib.contextmanager
+def _place(file: Path) -> Iterator[IO[bytes]]:
+    with _explained(str(file)), replacing(file) as sink:
         yield sink
+
+
+@contextlib.contextmanager
+def _explained(place: str) -> Iterator[None]:
+    """Raise UsageError for a place that takes no more, like a full disk."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise UsageError(
+            f"{place}: cannot be written ({error.strerror or error}); free it, or give another"
+        ) from error
 
 
 def _without_formulas(batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -8,14 +8,19 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import fastjsonschema
 import jsonschema
 import pytest
+import results_validity
 import stub_suite
-from export.made import write_results
+from export.made import HEADER, STARTED, result, write_results
 
 from greenbench.cli import main
 from greenbench.export.dictionary import dictionary
 from greenbench.export.json_schema import results_schema, schema_text
+from greenbench.options import Options
+from greenbench.results.files import Recorder
+from greenbench.results.record import cell_record
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -104,3 +109,13 @@ def test_files_of_a_session_are_valid(
         assert problems(file) == []
         assert file["gates"]["verdicts"]
         assert file["carbon"] == {"g_per_kwh": 380.0, "source": "a source"}
+
+
+def test_sessions_of_tests_are_checked(tmp_path: Path) -> None:
+    """A session of any test that writes what the schema does not have fails."""
+    results_validity.watch()
+    recorder = Recorder(tmp_path, STARTED, HEADER)
+    recorder.append(cell_record(result("T2-V0_x", "V0_x", ()), Options()), Options())
+    recorder.conclude(conclusion={"doubts": [], "in_a_hurry": False})
+    with pytest.raises(fastjsonschema.JsonSchemaException, match="conclusion"):
+        recorder.conclude(conclusion={"doubts": [], "mood": "good"})

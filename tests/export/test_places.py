@@ -44,8 +44,9 @@ def test_a_card_states_grams_with_their_source(results: Path, tmp_path: Path) ->
     """80 J of training at 450 g/kWh are 0.01 g; the text says that they are partly estimated."""
     found, text = card(results, tmp_path / "c.md", "--carbon", "450 (a grid's average)")
     emissions = found["co2_eq_emissions"]
-    assert emissions["emissions"] == pytest.approx(81.6 * 450 / 3.6e6)
-    assert emissions["source"].startswith("joules partly estimated by greenbench")
+    assert emissions["emissions"] == pytest.approx(81.6 * 450 / 3.6e6, rel=1e-2)
+    assert "joules partly estimated by greenbench" in emissions["source"]
+    assert re.match(r"0\.010\d* \+- 0\.\d+ g \(half-width of", emissions["source"])
     assert "a grid's average" in emissions["source"]
     assert emissions["training_type"] == "fine-tuning"
     assert emissions["hardware_used"] == "a GPU"

@@ -203,12 +203,26 @@ def test_a_formula_gets_an_apostrophe_and_no_other_text(text: str) -> None:
     assert found == ("'" * text.startswith(("=", "+", "-", "@")) + text)
 
 
-def test_stdout_holds_the_csv_alone(results: Path, files: Path) -> None:
+def test_stdout_holds_the_csv_alone(
+    results: Path, files: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
     """``--csv -`` writes what ``--csv FILE`` does; what is said about it goes to stderr."""
-    command = [sys.executable, "-m", "greenbench", "export", str(results), "--csv", "-"]
-    done = subprocess.run(command, capture_output=True, check=True)
-    assert done.stdout == (files / "t.csv").read_bytes()
-    assert b"49 rows" in done.stderr
+    assert main(["export", str(results), "--csv", "-"]) == 0
+    output, errors = capfdbinary.readouterr()
+    assert output == (files / "t.csv").read_bytes()
+    assert b"49 rows" in errors
+
+
+@pytest.mark.parametrize(("place", "sentence"), [("|true", ""), (">/dev/full", "No space left")])
+def test_a_place_that_takes_no_more_is_no_traceback(
+    place: str, sentence: str, results: Path
+) -> None:
+    """A pipe whose reader has enough, and a full disk, end the command with 2."""
+    command = f"set -o pipefail; {sys.executable} -m greenbench export {results} --csv - {place}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert sentence in done.stderr
 
 
 def test_where_to_is_asked_for(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
