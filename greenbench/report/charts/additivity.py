@@ -18,6 +18,7 @@ from greenbench.report.charts import forest, waterfall
 from greenbench.report.charts.drawing import Sheet
 from greenbench.report.charts.figure import slug
 from greenbench.report.charts.forest import Effect, Ruler
+from greenbench.report.charts.marks import Group
 from greenbench.report.cost import plural
 from greenbench.results.consistency import SCORE_RANGES
 
@@ -30,8 +31,13 @@ if TYPE_CHECKING:
     from greenbench.report.names import ShortNames
     from greenbench.report.report_data import ReportData
 
-GROUPS = (ADDITIVE, CANNOT_TELL, WORDS[1], WORDS[0])
-SCORE_GROUPS = (ADDITIVE, CANNOT_TELL, *SCORE_WORDS)
+LITTLE = (Group(ADDITIVE, "variant", "circle"), Group(CANNOT_TELL, "other", "triangle-up"))
+GROUPS = (*LITTLE, Group(WORDS[1], "good", "square"), Group(WORDS[0], "bad", "diamond"))
+SCORE_GROUPS = (
+    *LITTLE,
+    Group(SCORE_WORDS[0], "good", "square"),
+    Group(SCORE_WORDS[1], "bad", "diamond"),
+)
 RATIO = Ruler(
     title="observed / expected",
     neutral=1.0,

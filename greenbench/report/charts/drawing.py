@@ -15,6 +15,7 @@ import altair as alt
 import vl_convert
 
 from greenbench.report.charts.figure import Figure, slug
+from greenbench.report.charts.marks import LETTER
 from greenbench.report.charts.palette import PALETTE
 from greenbench.report.texts import printable
 
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
 SMALL, NORMAL = 11, 12
 """Sizes of letters in pixels; nothing is smaller."""
-LETTER = 6.2
-"""Mean width of a letter of 11 pixels, rather too much than too little."""
 LOOK = {
     "aria": False,
     "background": "transparent",

@@ -8,25 +8,17 @@ from typing import TYPE_CHECKING
 from greenbench.report.charts import marks
 from greenbench.report.charts.drawing import Drawing
 from greenbench.report.charts.labels import Span
-from greenbench.report.charts.marks import Axes, Group, row_key
+from greenbench.report.charts.marks import Axes, row_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from greenbench.analysis.simultaneous import Bounded
-    from greenbench.report.charts.marks import Row
+    from greenbench.report.charts.marks import Group, Row
 
 ROW = 22
 """Pixels of a row."""
 LEAST_HEIGHT = 44
-LOOKS = (
-    ("variant", "circle"),
-    ("inference", "square"),
-    ("good", "triangle-up"),
-    ("baseline", "diamond"),
-    ("architecture", "cross"),
-)
-"""Colour and shape of groups, in the order in which a ruler names them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +38,7 @@ class Ruler:
     title: str
     neutral: float
     """The value of no effect."""
-    groups: Sequence[str]
+    groups: Sequence[Group]
     """All that there may be."""
     band: tuple[float, float] | None = None
     """What counts as no effect."""
@@ -66,7 +58,7 @@ def drawing(effects: Sequence[Effect], ruler: Ruler, subtitle: str, width: int) 
     layers = [axes.band(*ruler.band)] if ruler.band else []
     layers.append(axes.plumb(ruler.neutral))
     layers.append(axes.spans(whiskers, "ink", strokeWidth=1.5))
-    layers.append(axes.grouped_points(points, _groups(ruler)))
+    layers.append(axes.grouped_points(points, ruler.groups))
     height = max(LEAST_HEIGHT, ROW * len(effects))
     return Drawing(layers, height, subtitle)
 
@@ -79,10 +71,3 @@ def _axes(effects: Sequence[Effect], ruler: Ruler, width: int) -> Axes:
     span = Span.of(spanned, logarithmic=ruler.logarithmic)
     x = marks.across(ruler.title, span.scale)
     return Axes(x, marks.down(width))
-
-
-def _groups(ruler: Ruler) -> list[Group]:
-    groups = []
-    for name, look in zip(ruler.groups, LOOKS, strict=False):
-        groups.append(Group(name, *look))
-    return groups

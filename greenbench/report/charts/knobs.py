@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from greenbench.analysis.knob_ranking import VERDICTS
+from greenbench.analysis.knob_ranking import COSTS, LOSES, OPEN, SAVES
 from greenbench.report.charts import forest
 from greenbench.report.charts.drawing import Sheet
 from greenbench.report.charts.figure import slug
 from greenbench.report.charts.forest import Effect, Ruler
+from greenbench.report.charts.marks import Group
 from greenbench.report.charts.sweeps import sweep_figures
 from greenbench.report.cost import plural
 from greenbench.report.knob_ranking import knob_name
@@ -22,8 +23,14 @@ if TYPE_CHECKING:
 
 MOST = 60
 """Knobs that are drawn."""
-RATIO = Ruler(title="joules / V0's", neutral=1.0, groups=VERDICTS)
-DIFFERENCE = Ruler(title="", neutral=0.0, groups=VERDICTS, logarithmic=False)
+GROUPS = (
+    Group(SAVES, "good", "circle"),
+    Group(LOSES, "inference", "square"),
+    Group(OPEN, "other", "triangle-up"),
+    Group(COSTS, "bad", "diamond"),
+)
+RATIO = Ruler(title="joules / V0's", neutral=1.0, groups=GROUPS)
+DIFFERENCE = Ruler(title="", neutral=0.0, groups=GROUPS, logarithmic=False)
 CAPTION = (
     "Each knob alone beside V0, with 95 % intervals that hold for all knobs at once. A knob pays "
     "if it saves energy and keeps {} within {:g} of V0's."

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import altair as alt
 
-from greenbench.report.charts.drawing import LETTER
+from greenbench.report.charts.marks import LETTER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -109,21 +109,33 @@ class _Box(NamedTuple):
         return self.top < other.bottom and other.top < self.bottom
 
 
-def placed(spots: Sequence[Spot], width: float, height: float) -> dict[int, LabelSide]:
-    """Return the side of each label that has room, by the spot's number; earlier ones go first."""
+def placed(
+    spots: Sequence[Spot], width: float, height: float, urgent: int = 0
+) -> dict[int, LabelSide]:
+    """Return the side of each label that has room, by the spot's number; earlier ones go first.
+
+    The first ``urgent`` ones may lie over points, if over no other label.
+    """
     whole = _Box(0, 0, width, height)
-    taken = []
-    for spot in spots:
-        taken.append(_around(spot))
+    points = [_around(spot) for spot in spots]
+    labels: list[_Box] = []
     sides: dict[int, LabelSide] = {}
     for number, spot in enumerate(spots):
-        for side in SIDES:
-            box = _box(spot, side)
-            if whole.holds(box) and not any(map(box.overlaps, taken)):
-                sides[number] = side
-                taken.append(box)
-                break
+        side = _free_side(spot, whole, points + labels)
+        if side is None and number < urgent:
+            side = _free_side(spot, whole, labels)
+        if side is not None:
+            sides[number] = side
+            labels.append(_box(spot, side))
     return sides
+
+
+def _free_side(spot: Spot, whole: _Box, taken: Sequence[_Box]) -> LabelSide | None:
+    for side in SIDES:
+        box = _box(spot, side)
+        if whole.holds(box) and not any(map(box.overlaps, taken)):
+            return side
+    return None
 
 
 def _around(spot: Spot) -> _Box:

@@ -24,6 +24,10 @@ BAND = {"color": PALETTE["band"]}
 ROW_AXIS = {"labelExpr": "slice(datum.label, 4)", "title": None, "ticks": False, "domain": False}
 """The axis of rows shows their names without the numbers before them; see ``row_key``."""
 POINT = {"filled": True, "size": 70, "opacity": 1}
+LETTER = 6.2
+"""Mean width of a letter of 11 pixels, rather too much than too little."""
+LEGEND, SYMBOL = 320, 30
+"""Pixels of a legend, and of a symbol in it."""
 NARROW = 500
 """Charts of fewer pixels are drawn for a phone."""
 
@@ -134,7 +138,7 @@ def down(width: int) -> alt.Y:
 
 def label_limit(width: int) -> int:
     """Return the most pixels that the name of a row takes."""
-    return 110 if width < NARROW else 220
+    return 140 if width < NARROW else 220
 
 
 def row_key(number: int, name: str) -> str:
@@ -147,18 +151,21 @@ def _group_colours(groups: Sequence[Group]) -> alt.Color:
     names = [group.name for group in groups]
     colours = [PALETTE[group.role] for group in groups]
     scale = alt.Scale(domain=names, range=colours)
-    return alt.Color("group:N", scale=scale, sort=None, legend=_legend())
+    return alt.Color("group:N", scale=scale, sort=None, legend=_legend(names))
 
 
 def _group_shapes(groups: Sequence[Group]) -> alt.Shape:
     names = [group.name for group in groups]
     shapes = [group.shape for group in groups]
     scale = alt.Scale(domain=names, range=shapes)
-    return alt.Shape("group:N", scale=scale, legend=_legend())
+    return alt.Shape("group:N", scale=scale, legend=_legend(names))
 
 
-def _legend() -> alt.Legend:
-    return alt.Legend(columns=2)
+def _legend(names: Sequence[str]) -> alt.Legend:
+    """Return a legend of as many columns as fit a narrow chart."""
+    longest = max(map(len, names), default=0)
+    column = longest * LETTER + SYMBOL
+    return alt.Legend(columns=max(1, int(LEGEND / column)))
 
 
 def _present(rows: Rows, groups: Iterable[Group]) -> list[Group]:

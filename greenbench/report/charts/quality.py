@@ -76,9 +76,9 @@ def _figure(
 ) -> Figure:
     title = f"{comparison.task}: joules against {comparison.score}"
     sheet = Sheet(slug("quality", comparison.task), title, width)
-    subtitle = sources.subtitle(comparison.cells)
     drawings = {}
     for switch, points in by_switch.items():
+        subtitle = sources.subtitle(_cells(comparison, points))
         titles = (switch.unit, comparison.score)
         drawing = quality_drawing.drawing(points, titles, subtitle, width)
         drawings[switch.switch] = sheet.drawn(drawing, switch.switch)
@@ -185,12 +185,17 @@ def _caption(
     text = CAPTION
     if any(point.on_front is not None for point in points):
         text += FRONTS
-    known = {point.cell for point in points}
-    cells = [cell for cell in comparison.cells if cell.id in known]
+    cells = _cells(comparison, points)
     every = len(comparison.cells)
     if len(cells) < every:
         text += HIDDEN.format(every - len(cells), every)
     return f"{text}. {sources.design(cells)}."
+
+
+def _cells(comparison: TaskComparison, points: Sequence[TradeOff]) -> list[CellRecord]:
+    """Return the records of the cells that are drawn."""
+    known = {point.cell for point in points}
+    return [cell for cell in comparison.cells if cell.id in known]
 
 
 def _table(

@@ -26,6 +26,8 @@ MOST = 40
 HEIGHT = 340
 EDGES = 70
 """Pixels beside the plot, about."""
+LONGEST = 28
+"""Letters of a name beside a point."""
 RARE = 0.05
 """Shares of the front below it are no part of a label."""
 
@@ -158,7 +160,7 @@ def _labels(plane: _Plane, width: int) -> list[LayerChart]:
         label = _label(point, width)
         spots.append(Spot(x * inner, y * HEIGHT, label))
     rows: dict[LabelSide, list[Row]] = {}
-    for number, side in placed(spots, inner, HEIGHT).items():
+    for number, side in placed(spots, inner, HEIGHT, len(first)).items():
         row = {**_place(ordered[number]), "text": spots[number].text}
         rows.setdefault(side, []).append(row)
     layers = []
@@ -172,7 +174,10 @@ def _place(point: TradeOff) -> dict[str, object]:
 
 
 def _label(point: TradeOff, width: int) -> str:
+    name = point.name
+    if len(name) > LONGEST:
+        name = f"{name[: LONGEST - 3]}..."
     if point.on_front is None or point.on_front < RARE:
-        return point.name
+        return name
     words = "" if width < NARROW else "on front "
-    return f"{point.name}, {words}{share(point.on_front)}"
+    return f"{name}, {words}{share(point.on_front)}"

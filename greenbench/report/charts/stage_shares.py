@@ -19,7 +19,7 @@ OUTSIDE = "outside"
 """What the round took outside of its stages."""
 UNRESOLVED = "unresolved"
 """What stages took together whose own joules no counter resolved."""
-NEGLIGIBLE = 0.002
+NEGLIGIBLE = 0.005
 """Share of a round below which what is outside of its stages is not drawn."""
 REUSED, REPEATED = "reused", "repeated"
 

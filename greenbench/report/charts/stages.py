@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from greenbench.analysis.measures import STAGE_MEASURES
 from greenbench.options import STAGES
 from greenbench.report.charts import marks, sources, stage_shares
-from greenbench.report.charts.drawing import DOTS, GRATING, LETTER, LINES, Drawing, Sheet
+from greenbench.report.charts.drawing import DOTS, GRATING, LINES, Drawing, Sheet
 from greenbench.report.charts.figure import slug
 from greenbench.report.charts.labels import from_zero
-from greenbench.report.charts.marks import NARROW, Axes, Group, label_limit, row_key
+from greenbench.report.charts.marks import LETTER, NARROW, Axes, Group, label_limit, row_key
 from greenbench.report.charts.palette import PALETTE
 from greenbench.report.charts.stage_shares import OUTSIDE, UNRESOLVED, stacked_cell
 from greenbench.report.cost import plural

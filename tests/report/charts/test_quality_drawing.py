@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from greenbench.analysis.simultaneous import Bounded
@@ -47,6 +47,7 @@ def test_the_front_is_what_nothing_beats(values: list[tuple[float, float]]) -> N
     assert len(kept) == len(found)
 
 
+@settings(max_examples=25)
 @given(st.lists(st.tuples(NUMBERS, st.floats(0, 1)), min_size=MOST + 1, max_size=80))
 def test_of_many_cells_v0_and_the_front_stay(values: list[tuple[float, float]]) -> None:
     """At most 40 are drawn, V0 among them, and the front before anything else."""
