@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 FIVE_ROUNDS = "--green-rounds 5"
 """What to ask for where rounds would help, and nothing says how many."""
+FEASIBLE = 40
+"""Rounds up to which asking for them is likely to be followed."""
 LISTED = 4
 SOURCE = "source"
 ESTIMATED = "estimated:"
@@ -37,9 +39,9 @@ ADVICE = re.compile(r" \((--green-(?:rounds|until-sure) (\d+))\)$")
 ONE_ROUND = "five rounds show how much rounds differ, and so how many are needed (--green-rounds 5)"
 """What is advised after one round, whose spread is an assumption."""
 EQUAL = "nothing: each round took exactly what V0's took"
-ACCESS = "counters that this user may read: greenbench doctor says what grants them"
+ACCESS = "a machine whose counters this user may read: greenbench doctor says what is missing here"
 REMEDIES = {
-    "DEGENERATE": "train longer or on more examples, until the model beats a constant answer",
+    "DEGENERATE": "train longer or on more examples, or find out why its knobs change no output",
     "NO-EFFECT": "give the knob another value, or leave the variant out",
     "UNMEASURED": ACCESS,
     "NOT-COMPARABLE": "measure both in one session",
@@ -132,15 +134,15 @@ def _drift(found: Findings, names: ShortNames, options: str) -> list[Caveat]:
 
 
 def _open(found: Findings, names: ShortNames, options: str) -> list[Caveat]:
-    """Return a caveat for each kind of remedy for open differences, that of most cells first."""
-    still_open = found.of(OPEN)
-    groups: dict[str, list[str]] = {}
-    for cell_id, change in still_open.items():
-        pattern = NUMBER.sub("#", _remedy(change))
-        groups.setdefault(pattern, []).append(cell_id)
+    """Return a caveat for each kind of remedy for open differences, few rounds before many."""
+    groups: dict[tuple[bool, str], list[str]] = {}
+    for cell_id, change in found.of(OPEN).items():
+        remedy = NUMBER.sub("#", _remedy(change))
+        is_far = _rounds_advised(change) > FEASIBLE
+        groups.setdefault((is_far, remedy), []).append(cell_id)
     listing = []
-    for cell_ids in sorted(groups.values(), key=lambda group: -len(group)):
-        listing.append(_open_group(found, cell_ids, names, options))
+    for key in sorted(groups, key=lambda key: (key[0], -len(groups[key]))):
+        listing.append(_open_group(found, groups[key], names, options))
     return listing
 
 

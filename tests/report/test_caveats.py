@@ -116,3 +116,12 @@ def test_a_command_holds_no_foreign_text() -> None:
         odd = cell(cell_id, [50.0] * 5, sources=GPU, status="failed", error="no", variant=rest)
         (caveat,) = of(V0, odd, profile="small; rm")
         assert caveat.command == "", task
+
+
+def test_what_few_rounds_settle_does_not_wait_for_what_needs_many() -> None:
+    """A command that asks for a thousand rounds would settle nothing."""
+    base = cell("T2-V0_baseline", [100.0, 103.0, 97.0], sources=GPU)
+    far = cell("T2-V1_x", [100.0, 140.0, 75.0], sources=GPU)
+    near = cell("T2-V2_x", [94.0, 99.5, 92.0], sources=GPU)
+    found = [caveat for caveat in of(base, far, near) if caveat.kind == "open"]
+    assert [caveat.cells for caveat in found] == [("T2-V2_x",), ("T2-V1_x",)]
