@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 import fastjsonschema
 
 from greenbench.export.json_schema import results_schema
-from greenbench.results.files import Recorder
 from greenbench.results.record import SCHEMA
+from greenbench.run.session_results import SessionResults
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from greenbench.results.files import Recorder
 
 
 @functools.cache
@@ -23,18 +25,24 @@ def validate() -> Callable[[object], object]:
     return validator
 
 
+def check(recorder: Recorder) -> None:
+    """Raise an error if a file of a session is not valid; on disk it may be gone by now."""
+    for variant in recorder._runs:
+        file = json.loads(recorder._text(variant))
+        if file["schema"] == SCHEMA:  # a session that was continued may be of an earlier one
+            validate()(file)
+
+
 def watch() -> None:
     """Let each session in this process, and in those forked from it, check what it wrote."""
-    conclude = Recorder.conclude
+    conclude = SessionResults.conclude
     if hasattr(conclude, "__wrapped__"):
         return
 
     @functools.wraps(conclude)
-    def conclude_and_check(recorder: Recorder, **facts: Any) -> None:
-        conclude(recorder, **facts)
-        for variant in recorder._runs:  # on disk they may be gone: some tests see to that
-            file = json.loads(recorder._text(variant))
-            if file["schema"] == SCHEMA:
-                validate()(file)
+    def conclude_and_check(results: SessionResults, **facts: Any) -> None:
+        conclude(results, **facts)
+        if results._recorder is not None:
+            check(results._recorder)
 
-    Recorder.conclude = conclude_and_check  # type: ignore[method-assign]
+    SessionResults.conclude = conclude_and_check  # type: ignore[method-assign]

@@ -21,6 +21,7 @@ from greenbench.export.json_schema import results_schema, schema_text
 from greenbench.options import Options
 from greenbench.results.files import Recorder
 from greenbench.results.record import cell_record
+from greenbench.run.session_results import SessionResults
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -114,8 +115,10 @@ def test_files_of_a_session_are_valid(
 def test_sessions_of_tests_are_checked(tmp_path: Path) -> None:
     """A session of any test that writes what the schema does not have fails."""
     results_validity.watch()
+    assert hasattr(SessionResults.conclude, "__wrapped__")
     recorder = Recorder(tmp_path, STARTED, HEADER)
     recorder.append(cell_record(result("T2-V0_x", "V0_x", ()), Options()), Options())
-    recorder.conclude(conclusion={"doubts": [], "in_a_hurry": False})
+    results_validity.check(recorder)
+    recorder.conclude(conclusion={"doubts": [], "mood": "good"})
     with pytest.raises(fastjsonschema.JsonSchemaException, match="conclusion"):
-        recorder.conclude(conclusion={"doubts": [], "mood": "good"})
+        results_validity.check(recorder)
