@@ -11,11 +11,11 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 from greenbench.machine.memory import peak_memory_bytes, reset_peak_memory
 from greenbench.machine.watch import MachineObservation
-from greenbench.types import Applied, Cell, Facts, Judged, Round, Window
+from greenbench.types import PREFILL, Applied, Cell, Facts, Judged, Round, Window
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -123,6 +123,15 @@ class Stages(Protocol):
     def work(self, net: Opaque, batches: Opaque) -> dict[str, int | None]: ...  # noqa: D102
     def yardstick(self) -> Kernel: ...  # noqa: D102
     def memory_yardstick(self) -> Kernel: ...  # noqa: D102
+
+
+@runtime_checkable
+class ReadsAndWrites(Protocol):
+    """Stages whose models may write texts: inference reads all of a prompt, and then writes."""
+
+    @property
+    def writes(self) -> bool: ...  # noqa: D102
+    def prefill(self, net: Opaque, batches: Opaque) -> None: ...  # noqa: D102
 
 
 class ReusableStage(Protocol):
@@ -233,7 +242,8 @@ class Pipeline:
         applied = read_proofs()
         doubts = (*self._observation.doubts, *self.toggles.doubts(), *_unknown(peak))
         repeats, failures = self._repeat(windows)
-        applied = _in_repeats_too(applied, read_proofs()) if repeats else applied
+        if any(window.stage in REPEATABLE for window in repeats):
+            applied = _in_repeats_too(applied, read_proofs())
         judged = self._judge()
         one_round = Round(
             seed=self.seed,
@@ -265,6 +275,7 @@ class Pipeline:
         }
         short = [w.stage for w in windows if w.seconds < self.energy.shortest_s]
         again = {stage: passes[stage] for stage in short if stage in REPEATABLE}
+        again |= _prefill(self.toggles, self._net, self._batches)
         return _measured_longer(again, self._repeated)
 
     def _repeated(self, stage: str, one_pass: Callable[[], Opaque]) -> Window:
@@ -289,6 +300,17 @@ def _adapted(stages: Stages, net: Opaque, batches: Opaque, window: WindowOf) -> 
         with window("architecture"):
             net = stages.conversion(net)
     return net
+
+
+def _prefill(stages: Stages, net: Opaque, batches: Opaque) -> dict[str, Callable[[], Opaque]]:
+    """Return the pass over prompts alone, if the model writes.
+
+    Within inference it alternates with the writing, too fast for a window.
+    """
+    passes: dict[str, Callable[[], Opaque]] = {}
+    if isinstance(stages, ReadsAndWrites) and stages.writes:
+        passes[PREFILL] = partial(stages.prefill, net, batches)
+    return passes
 
 
 def _peak(work: dict[str, int | None]) -> int | None:

@@ -21,6 +21,9 @@ Facts: TypeAlias = "Mapping[str, Any]"
 """Plain builtins that go into the results file as they are."""
 REUSABLE = {"training": "training", "data": "data stage"}
 """The stages that may be taken over, and what a sentence calls a run of each."""
+PREFILL = "prefill"
+"""The phase of inference in which a model that writes reads its inputs; a pass of its own after a
+round is measured under this name."""
 State = Literal["cold", "warm", "reused"]
 Status = Literal["ok", "partial", "failed"]
 
@@ -350,6 +353,9 @@ class CellResult:
     for those net of idle."""
     stages: Mapping[str, Mapping[str, Quantity]] = field(default_factory=dict)
     """The same of each stage, by its repeats if there are any."""
+    phases: Mapping[str, Mapping[str, Quantity]] = field(default_factory=dict)
+    """The same of ``prefill`` and ``decode``, of which the inference of a model that writes
+    consists."""
     efficiency: Mapping[str, Quantity] = field(default_factory=dict)
     """Joules by work done: ``j_per_sample``, ``j_per_correct``, ``j_per_1k_tokens_...``."""
     effect: str = ""

@@ -323,6 +323,29 @@ def test_short_stages_are_repeated_after_the_timer_and_before_scoring() -> None:
     assert parts.calls[0] == "applied"  # proofs are of the timed run, not of what runs again
 
 
+class WritingStages(Stages):
+    """Stages of a model that answers in texts."""
+
+    writes = True
+
+    def prefill(self, net: str, batches: str) -> None:
+        self.calls.append(f"prefill {net} {batches}")
+
+
+def test_reading_prompts_is_measured_apart_after_the_timer() -> None:
+    """However long inference was, one more pass over the prompts has a window of its own."""
+    parts = Parts()
+    parts.stages = WritingStages(parts.calls)
+    cell = parts.pipeline()
+    cell.prepare(3)
+    cell.run()
+    parts.calls.clear()
+    done = cell.finish(WHOLE, ())
+    assert [window.stage for window in done.repeats] == ["prefill"]
+    assert "prefill converted trained net batches" in parts.calls
+    assert parts.calls.count("applied") == 1  # no knob's joules are those of this pass
+
+
 def test_a_knob_that_does_not_act_in_the_repeats_is_reported() -> None:
     """The joules of a short stage are those of its repeats, so its knobs must act there too."""
     parts = Parts()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from greenbench.report.numbers import unit
+from greenbench.report.numbers import quantity, unit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +33,18 @@ def spread(record: CellRecord, score: str) -> str | None:
     if scores:
         parts.append(f"{score} {min(scores):.3f} to {max(scores):.3f}")
     return f"{record.id}: mean of {len(rounds)} rounds: {', '.join(parts)}"
+
+
+def phases(record: CellRecord) -> str | None:
+    """Return what reading prompts and writing took of inference; None if nothing was written."""
+    parts = []
+    for name, quantities in record.phases.items():
+        taken = quantity(quantities.get("seconds"), "s")
+        joules = quantities.get("total_j")
+        if joules is not None:
+            taken = f"{quantity(joules, 'J')} in {taken}"
+        parts.append(f"{name} {taken}")
+    return f"{record.id}: of inference {', '.join(parts)}" if parts else None
 
 
 def failures(records: Sequence[CellRecord]) -> list[str]:

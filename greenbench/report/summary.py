@@ -152,8 +152,8 @@ class Summary:
         texts = []
         for record in self.records:
             spread = details.spread(record, scores.get(record.task, ""))
-            if spread is not None:
-                texts.append(spread)
+            phases = details.phases(record)
+            texts += [text for text in (spread, phases) if text is not None]
         texts += paired.lines(self.records, scores, self._known)
         return texts + details.failures(self.records)
 

@@ -50,6 +50,8 @@ class CellRecord:
     quality: Mapping[str, Metric]
     energy: Mapping[str, Quantity]
     efficiency: Mapping[str, Quantity]
+    phases: Mapping[str, Mapping[str, Quantity]]
+    """``prefill`` and ``decode`` of a model that writes: seconds and joules."""
     data: Facts
     checkpoint: Facts
     kernel: Mapping[str, Mapping[str, float]]
@@ -279,6 +281,7 @@ def _cell(record: object, origin: str) -> CellRecord:
         quality=known_in_all(quality, rounds),
         energy=parsing.quantities(fields.fields("energy")),
         efficiency=parsing.quantities(fields.fields("efficiency")),
+        phases=fields.fields("phases").values(parsing.quantities),
         data=facts.data(fields.fields("data")),
         checkpoint=fields.mapping("checkpoint"),
         kernel=facts.kernel_rates(fields.fields("yardstick")),

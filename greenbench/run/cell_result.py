@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypedDict
 from greenbench.errors import GreenbenchError
 from greenbench.run.doubts import doubts_of
 from greenbench.run.effects import effect_of
-from greenbench.run.efficiency import efficiency_values, stage_values
+from greenbench.run.efficiency import efficiency_values, phase_values, stage_values
 from greenbench.stats.over_seeds import DEGENERATE, collapsed, degenerate, mean_quality
 from greenbench.stats.uncertainty import energies, means
 from greenbench.types import CellResult
@@ -111,6 +111,7 @@ class CommonParts(TypedDict):
     rounds: tuple[Round, ...]
     energy: Mapping[str, Quantity]
     stages: Mapping[str, Mapping[str, Quantity]]
+    phases: Mapping[str, Mapping[str, Quantity]]
     error: str | None
 
 
@@ -126,6 +127,7 @@ def _common(rounds: Sequence[Round], error: Exception | None) -> CommonParts:
         "rounds": tuple(rounds),
         "energy": energies(windows) if windows else {},
         "stages": stages,
+        "phases": {name: means(values) for name, values in phase_values(rounds).items()},
         "error": None if error is None else sentence(error),
     }
 

@@ -6,20 +6,23 @@ that was repeated because it was too short to measure is taken from its repeats.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from greenbench.stats.uncertainty import (
     OTHER_CHANNELS,
+    RANDOM,
     RoundValues,
     added,
     energy_values,
     gross_causes,
 )
+from greenbench.types import PREFILL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from greenbench.types import Energy, Round
+    from greenbench.types import Energy, Round, Window
 
 
 def stage_energy(one_round: Round, stage: str) -> Energy | None:
@@ -39,6 +42,71 @@ def stage_values(rounds: Sequence[Round]) -> dict[str, dict[str, RoundValues]]:
             without_causes = RoundValues(values=seconds, causes=({},) * len(rounds))
             quantities[name] = {"seconds": without_causes, **energy_values(parts)}
     return quantities
+
+
+def phase_values(rounds: Sequence[Round]) -> dict[str, dict[str, RoundValues]]:
+    """Return seconds and joules of prefill and decoding; nothing unless every round has both.
+
+    Prefill is a pass of its own after the round, decoding what it leaves of inference.
+    """
+    read, written = _PhaseValues(), _PhaseValues()
+    for one_round in rounds:
+        inference = stage_energy(one_round, "inference")
+        prefill = _prefill(one_round)
+        if inference is None or prefill is None:
+            return {}
+        if prefill.energy.scope != inference.scope:
+            return {}
+        read.add(prefill.seconds, prefill.energy)
+        seconds = stage_seconds(one_round, "inference") - prefill.seconds
+        written.add(seconds, inference, without=prefill.energy)
+    return {PREFILL: read.values, "decode": written.values} if rounds else {}
+
+
+def _prefill(one_round: Round) -> Window | None:
+    for window in one_round.repeats:
+        if window.stage == PREFILL:
+            return window
+    return None
+
+
+class _PhaseValues:
+    """What a phase took in each round."""
+
+    def __init__(self) -> None:
+        self._seconds: list[float] = []
+        self._joules: list[float] = []
+        self._causes: list[Mapping[str, float]] = []
+
+    def add(self, seconds: float, energy: Energy, without: Energy | None = None) -> None:
+        """Note a round: what ``energy`` has, less what ``without`` has of the same channels.
+
+        Uncertainties that strike each window anew combine in quadrature; common ones cancel as far
+        as they are alike.
+        """
+        self._seconds.append(seconds)
+        joules = energy.total_j
+        if joules is None:
+            return
+        causes = dict(gross_causes(energy, energy.scope))
+        if without is not None:
+            joules -= without.total_j or 0.0
+            for cause, part in gross_causes(without, without.scope).items():
+                whole = causes.get(cause, 0.0)
+                independent = cause in RANDOM
+                causes[cause] = math.hypot(whole, part) if independent else abs(whole - part)
+        self._joules.append(joules)
+        self._causes.append(causes)
+
+    @property
+    def values(self) -> dict[str, RoundValues]:
+        """Seconds, and joules if every round has some."""
+        seconds = tuple(self._seconds)
+        found = {"seconds": RoundValues(values=seconds, causes=({},) * len(seconds))}
+        if len(self._joules) == len(self._seconds):
+            joules = RoundValues(values=tuple(self._joules), causes=tuple(self._causes))
+            found["total_j"] = joules
+        return found
 
 
 def stage_seconds(one_round: Round, stage: str) -> float:

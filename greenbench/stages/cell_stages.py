@@ -83,7 +83,7 @@ class CellStages(CellSwitches):
         self.record.pruned = pruning.prune(net, chosen, self.record.batches, self.ranks)
         inference.choose_attention(net, chosen.attention, self.ranks)
         self.record.config = copy.deepcopy(getattr(net, "config", None))
-        if self.size.max_new_tokens:
+        if self.writes:
             draft = self.options.inference.draft
             self.record.drafter = drafting.loaded(draft, model, self.device)
         if chosen.adapter != "none":

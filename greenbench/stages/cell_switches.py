@@ -53,6 +53,11 @@ class CellSwitches:
         return bool(self.options.inference.healing) and self.finetunes and self.shortens
 
     @property
+    def writes(self) -> bool:
+        """Whether the model answers in texts."""
+        return self.size.max_new_tokens > 0
+
+    @property
     def converts(self) -> bool:
         """Whether weights are converted after training."""
         return engines.converts(self.options)

@@ -12,6 +12,7 @@ from greenbench.errors import UnavailableError
 from greenbench.machine import launchers
 from greenbench.stages import (
     adapters,
+    answering,
     bandwidth,
     engines,
     healing,
@@ -25,6 +26,7 @@ from greenbench.stages import (
 from greenbench.stages.cell_stages import CellStages
 from greenbench.stages.kept_data import KeptData
 from greenbench.stages.kept_training import KeptTraining
+from greenbench.stages.objectives import translation
 from greenbench.stages.ranks.pool import Ranks
 from greenbench.stages.round_record import RoundRecord
 
@@ -115,6 +117,13 @@ class Toggles(CellStages):
         """Silence libraries while the stages work, and hide launchers' variables from them."""
         with isolation.quiet(), launchers.hidden():
             yield
+
+    def prefill(self, net: nn.Module, batches: Batches) -> None:
+        """Read every test example once more, and write the first token of each answer."""
+        options, pad_id = self.options.inference, batches.objective.pad_id
+        ways = answering.ways(net, options, self.device, exits=None, drafter=None)
+        with ways, batches.loading:
+            translation.read_prompts(net, batches.test, self.device, pad_id)
 
     def reset(self, seed: int) -> None:
         """Forget the last round, and reset and seed the process."""

@@ -65,6 +65,21 @@ def test_a_static_cache_is_proved_and_its_whole_length_is_work(llama: Checkpoint
 
 
 @pytest.mark.usefixtures("as_new")
+def test_prompts_are_read_once_more_without_a_trace(llama: Checkpoint) -> None:
+    """The pass for the joules of prefill is in no proof, and changes no count of the round."""
+    toggles = Toggles(STATIC, SIZE, "cpu")
+    net, batches, _ = run_stages(toggles, pairs(4), pairs(6), start=llama)
+    before = toggles.applied(), toggles.work(net, batches)
+    passes: list[int] = []
+    hook = net.base_model.register_forward_hook(lambda *_: passes.append(1))
+    toggles.prefill(net, batches)
+    hook.remove()
+    assert toggles.writes
+    assert len(passes) == len(batches.test)
+    assert (toggles.applied(), toggles.work(net, batches)) == before
+
+
+@pytest.mark.usefixtures("as_new")
 def test_a_cache_that_nobody_chooses_has_no_effect(
     llama: Checkpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:

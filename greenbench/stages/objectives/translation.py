@@ -153,6 +153,14 @@ class Translation:
         return self._tokenizer.decode_batch(texts)
 
 
+@torch.inference_mode()
+def read_prompts(net: PreTrainedModel, loader: Loader, device: torch.device, pad_id: int) -> None:
+    """Read every prompt and write one token each; nothing is noted."""
+    net.eval()
+    for batch in loader:
+        _generated(net, on_device(batch, device), 1, pad_id, eos_id=pad_id)
+
+
 def _generated(
     net: PreTrainedModel, inputs: ModelInputs, most_tokens: int, pad_id: int, eos_id: int
 ) -> torch.Tensor:
