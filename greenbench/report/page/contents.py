@@ -171,7 +171,7 @@ def _basis(data: ReportData) -> str:
         sources.update(dict.fromkeys(source_badges(cell.record)))
     machines = "; ".join(_machines(data.cells)) or "an unknown machine"
     profile = ", ".join(profiles)
-    return f"{measured} a cell; profile {profile}; on {machines}; joules {', '.join(sources)}."
+    return f"{measured} a cell; profile {profile}; on {machines}; joules: {', '.join(sources)}."
 
 
 def _machines(cells: Sequence[Measured]) -> list[str]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from greenbench.gates.changes import Change
 
-WIDTH, MARGIN = 150.0, 6.0
+WIDTH, MARGIN = 150.0, 8.0
 """Of a drawing, in its own units."""
 NARROWEST, WIDEST = 0.5, 2.0
 """The axis shows at least this range, so that small differences look small."""

@@ -46,8 +46,10 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         means[f"V{number}_{'_'.join(on) or 'baseline'}"] = (on, joules)
     right = {name: 92 - 12 * ("inference" in name) for name in means}
     cells = made.session(means, noise=0.01, right=right)
+    for cell in cells:
+        cell["quality"] = cell["rounds"][0]["quality"]
     cells[1]["doubts"] = [ATTACK]
-    cells[1]["model"] = ATTACK
+    cells[1]["data"]["split_rule"] = ATTACK
     folder = tmp_path_factory.mktemp("browser")
     made.write(folder / "results", cells)
     path = folder / "report.html"
