@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from greenbench import __version__
 from greenbench.report import answer, choice, numbers, table, warnings
+from greenbench.report.charts.palette import PALETTE
 from greenbench.report.cost import plural
 from greenbench.report.page.circumstances import NumberedSessions
+from greenbench.report.page.figures import FolderFigures, folder_figures
 from greenbench.report.page.matrix import Matrix, matrix, source_badges
 from greenbench.report.page.provenance import Provenance, provenance
 from greenbench.report.page.rendering import rendered
@@ -57,6 +59,7 @@ class FolderView:
     """All warnings of the cells."""
     matrix: Matrix
     functions: tuple[tuple[str, ...], ...]
+    figures: FolderFigures
     discordant: tuple[DiscordantRows, ...]
 
 
@@ -90,7 +93,7 @@ def page(
         "records": records,
         "anchors": anchors,
     }
-    return rendered(contents, {})
+    return rendered(contents, PALETTE)
 
 
 def _every_cell(folders: Sequence[ReportData]) -> Iterator[Measured]:
@@ -144,6 +147,7 @@ def _view(number: int, data: ReportData) -> FolderView:
         further=tuple(further),
         matrix=matrix(data),
         functions=tuple(_functions(data)),
+        figures=folder_figures(data, number),
         discordant=tuple(discordant_rows(data)),
     )
 

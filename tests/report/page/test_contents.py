@@ -14,13 +14,17 @@ from report.page.parsed import ParsedPage, assert_harmless
 from report.sessions import GPU, HEADER, capped, cell, twenty
 
 from greenbench.gates.verdict import Measured
+from greenbench.report.page import contents
 from greenbench.report.page.contents import page
+from greenbench.report.page.figures import FolderFigures
 from greenbench.report.report_data import report_data
 from greenbench.report.texts import CONTROLS
 from greenbench.results.fields import Fields
 from greenbench.results.reading import RunHeader
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from greenbench.report.report_data import ReportData
     from greenbench.results.reading import CellRecord
 
@@ -32,6 +36,14 @@ def data_of(records: list[CellRecord], header: RunHeader = HEADER) -> ReportData
     """Return what a report of these records is made of."""
     cells = [Measured(record=record, header=header, origin="made up") for record in records]
     return report_data("results", cells)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def without_charts() -> Iterator[None]:
+    """Draw no charts, which takes seconds; the tests of the browser look at them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(contents, "folder_figures", lambda _data, _number: FolderFigures())
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +90,7 @@ def test_the_page_is_complete_without_its_script(html: str) -> None:
     assert "one answer for all" in text
 
 
-@settings(max_examples=25)
+@settings(max_examples=8)
 @given(st.text(st.one_of(st.sampled_from("<>&\"'/`=\x00\x1b\u202e\ud800\n"), st.characters())))
 def test_no_text_of_a_record_becomes_a_tag_or_an_attribute(text: str) -> None:
     """Whatever stands in a record, header or path is escaped, control characters too."""
