@@ -12,11 +12,13 @@ import itertools
 import os
 import re
 import shlex
+import shutil
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import stub_suite
 from _pytest.mark.expression import Expression
 
 from greenbench.cli import COMMANDS, main
@@ -44,6 +46,13 @@ NOT_CHECKED = {
     "mkdocs": "builds the pages; .ci/run runs it",
 }
 """Beginnings of commands that no parser here reads, and why."""
+NOT_RUN = {
+    "greenbench ci": "measures two commits: run/change/test_job.py and test_workflows.py run it",
+    "greenbench export results --mlflow": "needs a database: export/test_places.py sends to a folder",
+    "greenbench knobs": "measures for minutes: plugin/test_knob.py runs such a session",
+    "greenbench new": "starts from variants of this repository: experiment/test_new_variant.py",
+}
+"""Beginnings of commands in fences that are read, and not run below, and why."""
 PLACEHOLDERS = {"N": "2", "MAXROUNDS": "4"}
 """What stands for a number in a code span."""
 CHEAP = ("greenbench list docs/study", "greenbench knobs", "greenbench list")
@@ -78,7 +87,7 @@ def documented(commands: Any) -> dict[str, str]:
     return pages
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
     """Commands are typed at the root of the checkout."""
     monkeypatch.chdir(ROOT)
@@ -181,6 +190,7 @@ def check_python(arguments: list[str]) -> str:
     return ""
 
 
+@pytest.mark.usefixtures("at_the_root")
 def test_commands_in_fences_select_cells_and_resolve(pytestconfig: pytest.Config) -> None:
     """What one pastes starts: options, gates, keywords, files and extras exist."""
     found = documented(fenced)
@@ -193,6 +203,7 @@ def test_commands_in_fences_select_cells_and_resolve(pytestconfig: pytest.Config
     assert not problems
 
 
+@pytest.mark.usefixtures("at_the_root")
 def test_commands_in_sentences_are_read_by_their_parsers(pytestconfig: pytest.Config) -> None:
     """What a sentence mentions has these sub-commands and options."""
     found = documented(in_spans)
@@ -205,6 +216,7 @@ def test_commands_in_sentences_are_read_by_their_parsers(pytestconfig: pytest.Co
     assert not problems
 
 
+@pytest.mark.usefixtures("at_the_root")
 @pytest.mark.parametrize(
     ("command", "problem"),
     [
@@ -228,6 +240,7 @@ def test_a_command_that_is_none_is_found_out(
 
 
 @pytest.mark.parametrize("command", CHEAP)
+@pytest.mark.usefixtures("at_the_root")
 def test_commands_that_measure_nothing_run(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -238,8 +251,32 @@ def test_commands_that_measure_nothing_run(
     assert capsys.readouterr().out
 
 
+@pytest.mark.slow
+def test_commands_about_results_run(
+    pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each ends with 0, or with 1 for a gate, on what a session left; no file is called wrong."""
+    stub_suite.write(pytester.path)
+    (pytester.path / "variants/V1_fast").rename(pytester.path / "variants/V7_all_optimised")
+    table = pytester.path / "experiment.md"
+    table.write_text(table.read_text().replace("V1_fast", "V7_all_optimised"))
+    assert not stub_suite.run_here(pytester, "--green-rounds=3", "--benchmark-json=main.json").ret
+    shutil.copy("main.json", "pr.json")
+    shutil.copytree("results", "results/study")
+    capsys.readouterr()
+    problems = {}
+    for command in documented(fenced):
+        if command.startswith("greenbench ") and not command.startswith(tuple(NOT_RUN)):
+            status = main(shlex.split(command)[1:])
+            if status not in {0, 1}:
+                problems[command] = capsys.readouterr().err
+    assert not problems
+    for name in ("report.html", "results.parquet", "energy.md", "energy.spdx.json", "figures"):
+        assert Path(name).exists(), name
+
+
 def test_exceptions_are_needed() -> None:
     """Each of them is the beginning of a command that is documented."""
     known = list(itertools.chain(documented(fenced), documented(in_spans)))
-    for beginning in NOT_CHECKED:
+    for beginning in (*NOT_CHECKED, *NOT_RUN):
         assert any(command.startswith(beginning) for command in known), beginning
