@@ -26,10 +26,11 @@ if TYPE_CHECKING:
 
 SMALL, NORMAL = 11, 12
 """Sizes of letters in pixels; nothing is smaller."""
+FONT = "Arial, Helvetica, Liberation Sans, sans-serif"
 LOOK = {
     "aria": False,
     "background": "transparent",
-    "font": "Arial, Helvetica, Liberation Sans, sans-serif",
+    "font": FONT,
     "axis": {
         "labelColor": PALETTE["ink"],
         "titleColor": PALETTE["muted"],
@@ -64,9 +65,13 @@ LOOK = {
 TAG = re.compile(r"<[^>]+>")
 NEEDLESS = re.compile(
     r'<path class="(?:back|fore)ground" aria-hidden="true" d="[^"]*"(?: [a-z-]+="none")*/>'
-    r'| (?:class|role|aria-[a-z]+|pointer-events)="[^"]*"| (?:opacity|stroke-width)="1"'
+    r'| (?:class|role|aria-[a-z]+|pointer-events|font-family)="[^"]*"'
+    r'| (?:opacity="1"|stroke-width="1"|font-size="11px"|font-weight="normal"|text-anchor="start")'
 )
-"""What Vega writes for its own use, frames that are not seen, and defaults: a third of an SVG."""
+"""What Vega writes for its own use, frames that are not seen, and defaults: half of an SVG."""
+DECIMALS = re.compile(r"(\.\d\d)\d+")
+"""More than hundredths of a pixel."""
+OPENING = '<svg role="img" aria-label="{label}" font-family="{font}" font-size="11px" {rest}>'
 IDS = re.compile(r'(id="|url\(#|href="#)(clip|gradient|hatch)')
 LINES, DOTS, GRATING = "hatch-lines", "hatch-dots", "hatch-grating"
 PATTERN = (
@@ -155,13 +160,14 @@ def _finished(svg: str, place: str, label: str) -> str:
     lean = TAG.sub(_without_needless, svg)
     start, rest = lean.removeprefix("<svg ").split(">", 1)
     spoken = escape(printable(label))
-    start = f'<svg role="img" aria-label="{spoken}" {start}>'
-    named = start + _hatches(svg) + rest
-    return IDS.sub(rf"\1{place}-\2", named)
+    opening = OPENING.format(label=spoken, font=FONT, rest=start)
+    whole = opening + _hatches(svg) + rest
+    return IDS.sub(rf"\1{place}-\2", whole)
 
 
 def _without_needless(tag: re.Match[str]) -> str:
-    return NEEDLESS.sub("", tag[0])
+    needed = NEEDLESS.sub("", tag[0])
+    return DECIMALS.sub(r"\1", needed)
 
 
 def _hatches(svg: str) -> str:

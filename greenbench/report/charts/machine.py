@@ -234,4 +234,4 @@ def _drawing(values: Sequence[Value], unit: str, subtitle: str) -> Drawing:
     x = marks.across("round", places.scale, tickMinStep=1, format="d")
     heights = Span.of([one.value for one in values])
     axes = Axes(x, marks.up(unit, heights.scale))
-    return Drawing([axes.grouped_points(rows, groups)], HEIGHT, subtitle)
+    return Drawing([axes.grouped_points(rows, groups, size=34)], HEIGHT, subtitle)

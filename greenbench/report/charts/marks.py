@@ -52,10 +52,11 @@ class Axes(NamedTuple):
         points = _data(rows).mark_point(**style)
         return self._placed(points, role)
 
-    def grouped_points(self, rows: Rows, groups: Iterable[Group]) -> alt.Chart:
+    def grouped_points(self, rows: Rows, groups: Iterable[Group], **look: object) -> alt.Chart:
         """Return a point a row, whose colour and shape are its group's."""
         present = _present(rows, groups)
-        points = _data(rows).mark_point(**POINT)
+        style = {**POINT, **look}
+        points = _data(rows).mark_point(**style)
         placed = points.encode(x=self.x, y=self.y)
         colours = _group_colours(present)
         return placed.encode(color=colours, shape=_group_shapes(present))

@@ -14,20 +14,25 @@ if TYPE_CHECKING:
     from greenbench.report.charts.figure import Entry, Figure
 
 MADE_BY = "made by greenbench report --figures"
+MOST_COLUMNS = 7
+"""Columns that fit a page; a wider table is shrunk to its width."""
+SHRUNK = r"\resizebox{\linewidth}{!}{"
 LATEX = (
-    rf"% {MADE_BY}; the preamble needs \usepackage{{booktabs,siunitx}}".replace("%", "%%", 1)
+    rf"% {MADE_BY}; the preamble needs \usepackage{{booktabs,graphicx,siunitx}}".replace(
+        "%", "%%", 1
+    )
     + r"""
 \begin{table}
   \centering
   \caption{%(caption)s}
   \label{tab:%(name)s}
-  \begin{tabular}{%(columns)s}
+  %(before)s\begin{tabular}{%(columns)s}
     \toprule
 %(headings)s
     \midrule
 %(rows)s
     \bottomrule
-  \end{tabular}
+  \end{tabular}%(after)s
 \end{table}
 """
 )
@@ -56,6 +61,7 @@ def latex(figure: Figure) -> str:
     columns = ""
     for place, is_number in enumerate(numeric):
         columns += _column(figure, place) if is_number else "l"
+    shrink = len(numeric) > MOST_COLUMNS
     headings = []
     for column in figure.columns:
         headings.append(f"{{{latex_text(column)}}}")
@@ -72,6 +78,8 @@ def latex(figure: Figure) -> str:
         "columns": columns,
         "headings": _latex_row(headings),
         "rows": "\n".join(rows),
+        "before": SHRUNK if shrink else "",
+        "after": "}" if shrink else "",
     }
 
 

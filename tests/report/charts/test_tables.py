@@ -43,6 +43,21 @@ def test_numbers_stand_in_a_column_of_siunitx_that_is_wide_enough() -> None:
         assert command in text
 
 
+def test_a_table_wider_than_a_page_is_shrunk_to_it() -> None:
+    """One of eight columns is set at the width of a line; one of two as it is."""
+    wide = Figure(
+        name="wide",
+        title="T2",
+        caption="n = 3 rounds.",
+        drawings={},
+        columns=tuple("abcdefgh"),
+        rows=(tuple(map(float, range(8))),),
+    )
+    assert r"\resizebox{\linewidth}{!}{\begin{tabular}" in latex(wide)
+    assert r"\end{tabular}}" in latex(wide)
+    assert "resizebox" not in latex(figure())
+
+
 def test_very_small_numbers_have_room_for_their_exponent() -> None:
     """A number that is written with an exponent stands in a column that takes any."""
     assert r"{lS}" in latex(figure(value=1.25e-7))
@@ -66,7 +81,9 @@ def test_hostile_names_stay_text_in_markdown() -> None:
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex is installed")
 def test_latex_compiles(tmp_path: Path) -> None:
     """A LaTeX engine sets a table with a hostile name."""
-    preamble = r"\documentclass{article}\usepackage[T1]{fontenc}\usepackage{booktabs,siunitx}"
+    preamble = (
+        r"\documentclass{article}\usepackage[T1]{fontenc}\usepackage{booktabs,graphicx,siunitx}"
+    )
     text = f"{preamble}\\begin{{document}}{latex(figure(HOSTILE))}\\end{{document}}"
     (tmp_path / "table.tex").write_text(text)
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "table.tex"]
