@@ -83,6 +83,11 @@ def export(options: argparse.Namespace) -> int:
             f"greenbench export: give results and at least one of {names}, e.g. "
             "greenbench export results --csv -"
         )
+    if options.carbon is not None and options.model_card is None:
+        raise UsageError(
+            "--carbon: only --model-card takes it; the other forms have the grams of sessions that "
+            "were told by --green-carbon"
+        )
     gc.disable()  # records hold no circles, and there are millions of objects
     try:
         for write in asked:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 EXPERIMENT = "greenbench"
 KEY, CONTENT = "greenbench.key", "greenbench.sha256"
 """Tags: which cell of which session a run is, and what its file held when it was sent."""
+ENVIRONMENT = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"}
+"""Unless the user says otherwise, MLflow reports its use to nobody, and gives up on a server that
+does not answer within seconds instead of minutes."""
 LONGEST_VALUE = 500
 """Characters of a parameter or tag that every MLflow store takes."""
 
@@ -35,8 +38,8 @@ def send(cells: Iterable[Measured], uri: str) -> dict[str, int]:
     A run whose results file has changed since is replaced. Raises UsageError for a store that
     refuses, and UnavailableError without MLflow.
     """
-    # Asked before the import: MLflow reports its use to its makers otherwise.
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    for name, value in ENVIRONMENT.items():  # read at the import
+        os.environ.setdefault(name, value)
     try:
         from mlflow import MlflowClient
         from mlflow.exceptions import MlflowException

@@ -168,6 +168,18 @@ def test_mlflow_has_each_cell_once(
     assert HOSTILE[:4] in found[FAILED].data.tags["greenbench.flaw"]
 
 
+@pytest.mark.slow
+def test_mlflow_in_sqlite_has_each_cell_once(
+    results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store that MLflow recommends for one machine."""
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        assert main(["export", str(results), "--mlflow", "sqlite:///m.db"]) == 0
+    assert set(runs("sqlite:///m.db")) == {V0, "T2-V2_training", FAILED}
+    assert len(list(tmp_path.glob("mlruns/**/V*.json"))) == len(runs("sqlite:///m.db"))
+
+
 def test_mlflow_follows_a_file_that_changed(results: Path, tmp_path: Path, store: str) -> None:
     """A run whose results file was continued since is replaced, and stays one."""
     path = next(results.glob("V0*"))

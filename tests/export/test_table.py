@@ -229,6 +229,8 @@ def test_where_to_is_asked_for(results: Path, capsys: pytest.CaptureFixture[str]
     """Without a form there is nothing to do, and the sentence names all forms."""
     assert main(["export", str(results)]) == 2
     assert "--parquet, --csv" in capsys.readouterr().err
+    assert main(["export", str(results), "--csv", "-", "--carbon", "380 (x)"]) == 2
+    assert "--carbon: only --model-card takes it" in capsys.readouterr().err
 
 
 def test_pandas_is_asked_for_where_it_lacks(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
