@@ -38,12 +38,14 @@ def sentences(comparison: TaskComparison, names: ShortNames) -> str:
     found = findings(comparison)
     if not found.compared:
         return _nothing_compared(comparison) + _controls(found, names)
-    if found.savers:
-        text = _saving(found, names) + _open(found, names)
+    if found.keepers:
+        text = _saving(found, names) + _losing(found, names) + _open(found, names)
     else:
         energy = f"{found.source_word(found.compared)}energy"
-        rounds = _rounds(found.compared.values(), advise=True)
-        text = f"On {comparison.task} no variant is shown to save {energy} ({rounds})."
+        rounds = _rounds(found.compared.values(), advise=not found.losers)
+        kept = f" and to keep its {comparison.score}" if found.losers else ""
+        text = f"On {comparison.task} no variant is shown to save {energy}{kept} ({rounds})."
+        text += _losing(found, names)
     text += _costs(found, names) + _partial(found, names) + _uncorrected(found, names)
     return text + _drift(found, names) + _controls(found, names)
 
@@ -67,20 +69,35 @@ def _nothing_compared(comparison: TaskComparison) -> str:
 
 
 def _saving(found: Findings, names: ShortNames) -> str:
-    """Name all that save energy, and say of the best how much, and what became of its score."""
-    savers = found.savers
-    variants = [names.variant(cell_id) for cell_id in savers]
-    best, change = next(iter(savers.items()))
+    """Name all that save energy and lose no score that is shown, and say how much the best does."""
+    keepers = found.keepers
+    variants = [names.variant(cell_id) for cell_id in keepers]
+    best, change = next(iter(keepers.items()))
     amount = numbers.saving(change.value, change.low, change.high)
     rounds = _rounds([change])
     score = _score(found.comparison, best)
     subject = f"On {found.comparison.task} {listed(variants, most=LISTED)}"
-    source = found.source_word(savers)
-    if len(savers) == 1:
+    source = found.source_word(keepers)
+    if len(keepers) == 1:
         return f"{subject} saves {amount} of V0's {source}energy, {rounds}; {score}."
     most = f"{variants[0]} the most: {amount} of V0's, {rounds}"
-    text = f"{subject} save {source}energy, {most}; {score}."
-    return text + _best_without_loss(found, names)
+    return f"{subject} save {source}energy, {most}; {score}."
+
+
+def _losing(found: Findings, names: ShortNames) -> str:
+    """Say what became of the score of those that save energy and do not keep it."""
+    losers = list(found.losers.items())
+    text = ""
+    for cell_id, change in losers[:NAMED]:
+        amount = numbers.saving(change.value, change.low, change.high)
+        source = found.source_word([cell_id])
+        saving = f" {names.variant(cell_id)} saves {amount} of V0's {source}energy"
+        text += f"{saving}, but {_score(found.comparison, cell_id)}, {_rounds([change])}."
+    more = len(losers) - NAMED
+    if more > 0:
+        lose = "saves energy and does" if more == 1 else "save energy and do"
+        text += f" {more} more {lose} not keep the {found.comparison.score}."
+    return text
 
 
 def _score(comparison: TaskComparison, cell_id: str) -> str:
@@ -95,27 +112,6 @@ def _score(comparison: TaskComparison, cell_id: str) -> str:
     if change.is_higher:
         return f"its {comparison.score} is higher, {text}"
     return f"no change of its {comparison.score} is shown, {text}"
-
-
-def _loses(comparison: TaskComparison, cell_id: str) -> bool:
-    """Whether the score of a cell is shown to be lower, or is not compared."""
-    change = comparison.quality.get(cell_id)
-    return not isinstance(change, Change) or change.is_lower
-
-
-def _best_without_loss(found: Findings, names: ShortNames) -> str:
-    """Name the best saver whose score is not shown to be lower, if the best of all loses some."""
-    savers = found.savers
-    keeping = [cell_id for cell_id in savers if not _loses(found.comparison, cell_id)]
-    if not keeping:
-        return f" None of them is shown to keep its {found.comparison.score}."
-    best = keeping[0]
-    if best == next(iter(savers)):
-        return ""
-    change = savers[best]
-    amount = numbers.saving(change.value, change.low, change.high)
-    text = f" The most without a loss that is shown: {names.variant(best)}, {amount}"
-    return f"{text}, {_rounds([change])}; {_score(found.comparison, best)}."
 
 
 def _open(found: Findings, names: ShortNames) -> str:

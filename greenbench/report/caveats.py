@@ -7,11 +7,11 @@ act, and joules that were not measured.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from greenbench.gates.changes import NoChange
+from greenbench.report.advice import advice_on
 from greenbench.report.commands import measuring, options_of
 from greenbench.report.cost import plural
 from greenbench.report.findings import DRIFT, OPEN, PARTIAL, REFUSED, findings
@@ -21,7 +21,6 @@ from greenbench.report.warnings import NUMBER
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from greenbench.gates.changes import Change
     from greenbench.report.comparison import TaskComparison
     from greenbench.report.findings import Findings
     from greenbench.report.names import ShortNames
@@ -29,16 +28,9 @@ if TYPE_CHECKING:
 
 FIVE_ROUNDS = "--green-rounds 5"
 """What to ask for where rounds would help, and nothing says how many."""
-FEASIBLE = 40
-"""Rounds up to which asking for them is likely to be followed."""
 LISTED = 4
 SOURCE = "source"
 ESTIMATED = "estimated:"
-ADVICE = re.compile(r" \((--green-(?:rounds|until-sure) (\d+))\)$")
-"""The option with which the reason of an open difference ends."""
-ONE_ROUND = "five rounds show how much rounds differ, and so how many are needed (--green-rounds 5)"
-"""What is advised after one round, whose spread is an assumption."""
-EQUAL = "nothing: each round took exactly what V0's took"
 ACCESS = "a machine whose counters this user may read: greenbench doctor says what is missing here"
 REMEDIES = {
     "DEGENERATE": "train longer or on more examples, or find out why its knobs change no output",
@@ -70,15 +62,15 @@ class Caveat:
 
 
 def caveats(
-    comparisons: Sequence[TaskComparison], names: ShortNames, profile: str | None = None
+    comparisons: Sequence[TaskComparison], names: ShortNames, command: str = ""
 ) -> list[Caveat]:
     """Return what is not settled, task by task, what changes the answer most first.
 
-    ``profile`` is that of the session, which commands repeat.
+    ``command`` is the session's own command line; the commands repeat its matrix, data and sizes.
     """
     listing = []
     for comparison in comparisons:
-        listing += _of_task(findings(comparison), names, options_of(profile))
+        listing += _of_task(findings(comparison), names, options_of(command))
     return listing
 
 
@@ -91,15 +83,19 @@ def _of_task(found: Findings, names: ShortNames, options: str) -> list[Caveat]:
 
 
 def _refusals(found: Findings, names: ShortNames, options: str) -> list[Caveat]:
-    """Return a caveat for each reason why cells are not compared with V0."""
+    """Return a caveat for each reason why cells are not compared; numbers make no other reason."""
     comparison = found.comparison
-    reasons: dict[tuple[str, str], list[str]] = {}
+    reasons: dict[str, list[str]] = {}
+    said: dict[str, NoChange] = {}
     for cell_id, change in comparison.energy.items():
         if isinstance(change, NoChange):
-            reasons.setdefault((change.word, change.reason), []).append(cell_id)
+            pattern = NUMBER.sub("#", f"{change.word} {change.reason}")
+            said.setdefault(pattern, change)
+            reasons.setdefault(pattern, []).append(cell_id)
     listing = []
-    for (word, reason), cell_ids in reasons.items():
-        remedy = REMEDIES.get(word, "five rounds")
+    for pattern, cell_ids in reasons.items():
+        change = said[pattern]
+        remedy = REMEDIES.get(change.word, "five rounds")
         if comparison.baseline is None:
             remedy = "measure V0 beside it"
         again = measuring(comparison.task, cell_ids, options, FIVE_ROUNDS)
@@ -107,13 +103,18 @@ def _refusals(found: Findings, names: ShortNames, options: str) -> list[Caveat]:
             Caveat(
                 task=comparison.task,
                 kind=REFUSED,
-                text=f"{subject_of(cell_ids, names)} cannot be compared: {word}: {reason}",
+                text=f"{subject_of(cell_ids, names)} cannot be compared: {_said(change)}",
                 remedy=remedy,
-                command=COMMANDS.get(word, again),
+                command=COMMANDS.get(change.word, again),
                 cells=tuple(cell_ids),
             )
         )
     return listing
+
+
+def _said(change: NoChange) -> str:
+    """Return a refusal in words; that a failed cell is missing goes without saying."""
+    return change.reason if change.word == "MISSING" else f"{change.word}: {change.reason}"
 
 
 def _drift(found: Findings, names: ShortNames, options: str) -> list[Caveat]:
@@ -137,9 +138,9 @@ def _open(found: Findings, names: ShortNames, options: str) -> list[Caveat]:
     """Return a caveat for each kind of remedy for open differences, few rounds before many."""
     groups: dict[tuple[bool, str], list[str]] = {}
     for cell_id, change in found.of(OPEN).items():
-        remedy = NUMBER.sub("#", _remedy(change))
-        is_far = _rounds_advised(change) > FEASIBLE
-        groups.setdefault((is_far, remedy), []).append(cell_id)
+        advice = advice_on(change)
+        kind = NUMBER.sub("#", advice.remedy)
+        groups.setdefault((advice.is_far, kind), []).append(cell_id)
     listing = []
     for key in sorted(groups, key=lambda key: (key[0], -len(groups[key]))):
         listing.append(_open_group(found, groups[key], names, options))
@@ -151,34 +152,20 @@ def _open_group(
 ) -> Caveat:
     """Return the caveat of cells with one kind of remedy: what settles the hardest settles all."""
     changes = [found.of(OPEN)[cell_id] for cell_id in cell_ids]
-    hardest = max(changes, key=_rounds_advised)
-    advice = ADVICE.search(_remedy(hardest))
+    hardest = max(map(advice_on, changes), key=lambda advice: advice.rounds)
     command = ""
-    if advice is not None:
-        command = measuring(found.comparison.task, cell_ids, options, advice[1])
+    if hardest.option and not hardest.is_far:
+        command = measuring(found.comparison.task, cell_ids, options, hardest.option)
     rounds = plural(max(change.rounds for change in changes), "round")
     verb = "saves" if len(cell_ids) == 1 else "save"
     return Caveat(
         task=found.comparison.task,
         kind=OPEN,
         text=f"{subject_of(cell_ids, names)} {verb} nothing that {rounds} can show",
-        remedy=ADVICE.sub("", _remedy(hardest)),
+        remedy=hardest.remedy,
         command=command,
         cells=tuple(cell_ids),
     )
-
-
-def _remedy(change: Change) -> str:
-    """Return what a gate advises on a difference that is open: what follows the reason."""
-    if change.rounds == 1:
-        return ONE_ROUND
-    reason, _, remedy = change.open_because.partition("; ")
-    return remedy or reason or EQUAL
-
-
-def _rounds_advised(change: Change) -> int:
-    advice = ADVICE.search(_remedy(change))
-    return int(advice[2]) if advice is not None else 0
 
 
 def _partial(found: Findings, names: ShortNames) -> list[Caveat]:

@@ -46,6 +46,18 @@ class Findings:
         return dict(sorted(self.of(SAVES).items(), key=lambda item: item[1].value))
 
     @property
+    def keepers(self) -> dict[str, Change]:
+        """The savers whose score is not shown to be lower, the most first."""
+        savers = self.savers
+        return {name: savers[name] for name in savers if not loses(self.comparison, name)}
+
+    @property
+    def losers(self) -> dict[str, Change]:
+        """The savers whose score is shown to be lower, or not compared, the most first."""
+        savers = self.savers
+        return {name: savers[name] for name in savers if loses(self.comparison, name)}
+
+    @property
     def costly(self) -> dict[str, Change]:
         """The variants that cost energy, the most first."""
         return dict(sorted(self.of(COSTS).items(), key=lambda item: -item[1].value))
@@ -99,6 +111,12 @@ def is_partial(comparison: TaskComparison, cell_id: str) -> bool:
     if baseline is not None and baseline.status == "partial":
         return True
     return any(cell.id == cell_id and cell.status == "partial" for cell in comparison.cells)
+
+
+def loses(comparison: TaskComparison, cell_id: str) -> bool:
+    """Whether the score of a cell is shown to be lower than V0's, or is not compared."""
+    change = comparison.quality.get(cell_id)
+    return not isinstance(change, Change) or change.is_lower
 
 
 def _word(comparison: TaskComparison, cell_id: str, change: Change | NoChange) -> str:

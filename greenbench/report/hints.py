@@ -60,11 +60,11 @@ def settling(
 ) -> list[str]:
     """Return for each task what would settle most of its open differences, with the command.
 
-    ``measured`` are the cells of the session, whose profile the command repeats.
+    ``measured`` are the cells of the session, whose options the command repeats.
     """
-    profile = measured[0].header.profile if measured else None
+    command = measured[0].header.command if measured else ""
     texts = {}
-    for caveat in caveats.caveats(comparisons, names, profile):
+    for caveat in caveats.caveats(comparisons, names, command):
         if caveat.kind == OPEN and caveat.command and caveat.task not in texts:
             subject = caveats.subject_of(caveat.cells, names)
             texts[caveat.task] = f"{subject}: {caveat.remedy}: {caveat.command}"

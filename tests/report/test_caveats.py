@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 BESIDE_V0 = 'pytest bench -k "T2 and (V0_ or V1_)" --green-rounds 5'
 
 
-def of(*records: CellRecord, profile: str | None = None) -> list[Caveat]:
+def of(*records: CellRecord, command: str = "") -> list[Caveat]:
     """Return the caveats of a session of these cells."""
     measured = [Measured(record=record, header=HEADER) for record in records]
-    return caveats(compare(measured), ShortNames([r.id for r in records]), profile)
+    return caveats(compare(measured), ShortNames([r.id for r in records]), command)
 
 
 def test_a_sure_saving_has_no_caveat() -> None:
@@ -36,14 +36,16 @@ def test_an_open_difference_tells_the_rounds_that_settle_it() -> None:
     """Two cells of one remedy are one caveat, by the number of the harder one."""
     first = cell("T2-V0_baseline", [100.0, 103.0, 97.0], sources=GPU)
     near = cell("T2-V1_x-b16", [96.0, 101.0, 95.5], sources=GPU)
-    (caveat,) = of(first, near, profile="small")
+    command = "pytest bench -k T2 --green-profile=small --green-rounds 3 --green-data 'T2=a b.csv'"
+    (caveat,) = of(first, near, command=command)
     assert caveat.kind == "open"
     assert caveat.text == "T2 V1 b16 saves nothing that 3 rounds can show"
     assert "rounds" in caveat.remedy
     assert "--green" not in caveat.remedy
-    start = 'pytest bench -k "T2 and (V0_ or (V1_ and b16))" --green-profile small --green-rounds '
+    start = 'pytest bench -k "T2 and (V0_ or (V1_ and b16))" --green-profile small '
+    start += "--green-data 'T2=a b.csv' --green-rounds "
     assert caveat.command.startswith(start)
-    header = RunHeader(profile="small")
+    header = RunHeader(command=command)
     measured = [Measured(record=record, header=header) for record in (first, near)]
     (line,) = settling(compare(measured), ShortNames([near.id]), measured)
     assert line == f"T2 V1 b16: {caveat.remedy}: {caveat.command}"
@@ -71,7 +73,7 @@ def variant_of_one_round(joules: float) -> CellRecord:
 @pytest.mark.parametrize(
     ("more", "text", "command"),
     [
-        ({"status": "failed", "error": "no"}, "MISSING: the cell failed: no", BESIDE_V0),
+        ({"status": "failed", "error": "no"}, "the cell failed: no", BESIDE_V0),
         ({"degenerate": ["one answer"]}, "DEGENERATE: one answer", ""),
         ({"effect": "NO-EFFECT", "without_effect": ["k"]}, "NO-EFFECT: k did", "greenbench knobs"),
         ({"sources": {"cpu": "zeus:rapl"}}, "NOT-COMPARABLE: scope", BESIDE_V0),
@@ -110,12 +112,22 @@ def test_drift_knobs_and_sources_are_caveats() -> None:
 
 
 def test_a_command_holds_no_foreign_text() -> None:
-    """A name that is no keyword of pytest gives none, and so does a cell that needs more."""
-    for cell_id in ('T2-V1_x-"; rm -rf ~', "T2-F7_data_training", "T2-V1_x y"):
-        task, _, rest = cell_id.partition("-")
+    """A name that is no keyword of pytest stays out; a cell that needs more gives none."""
+    commands = {
+        'T2-V1_x-"; rm -rf ~': BESIDE_V0,
+        "T2-F7_data_training": "",
+        "T2-V1_x y": "",
+    }
+    for cell_id, command in commands.items():
+        _, _, rest = cell_id.partition("-")
         odd = cell(cell_id, [50.0] * 5, sources=GPU, status="failed", error="no", variant=rest)
-        (caveat,) = of(V0, odd, profile="small; rm")
-        assert caveat.command == "", task
+        (caveat,) = of(V0, odd)
+        assert caveat.command == command
+    (caveat,) = of(V0, variant("V1_x", 0.6, status="failed"), command="x --green-data 'T2=a; b'")
+    assert " --green-data 'T2=a; b' " in caveat.command
+    for hostile in ("x --green-data 'a", "x --green-data 'a\x1b[31m'", "x --green-data"):
+        (caveat,) = of(V0, variant("V1_x", 0.6, status="failed"), command=hostile)
+        assert "\x1b" not in caveat.command
 
 
 def test_what_few_rounds_settle_does_not_wait_for_what_needs_many() -> None:
