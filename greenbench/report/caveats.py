@@ -152,11 +152,13 @@ def _open_group(
 ) -> Caveat:
     """Return the caveat of cells with one kind of remedy: what settles the hardest settles all."""
     changes = [found.of(OPEN)[cell_id] for cell_id in cell_ids]
-    hardest = max(map(advice_on, changes), key=lambda advice: advice.rounds)
+    advices = map(advice_on, changes)
+    hardest = max(advices, key=lambda advice: advice.rounds)
     command = ""
     if hardest.option and not hardest.is_far:
         command = measuring(found.comparison.task, cell_ids, options, hardest.option)
-    rounds = plural(max(change.rounds for change in changes), "round")
+    most = max(change.rounds for change in changes)
+    rounds = plural(most, "round")
     verb = "saves" if len(cell_ids) == 1 else "save"
     return Caveat(
         task=found.comparison.task,
@@ -232,4 +234,5 @@ def _why_estimated(found: Findings) -> str:
 
 def subject_of(cell_ids: Iterable[str], names: ShortNames) -> str:
     """Return the names of cells, those of many counted."""
-    return listed([names[cell_id] for cell_id in cell_ids], most=LISTED)
+    shown = [names[cell_id] for cell_id in cell_ids]
+    return listed(shown, most=LISTED)

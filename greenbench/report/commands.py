@@ -47,7 +47,8 @@ def options_of(command: str) -> str:
             value = words[place + 1] if place + 1 < len(words) else ""
         if not value.isprintable():
             return ""
-        chosen.append(f" {flag} {shlex.quote(value)}")
+        quoted = shlex.quote(value)
+        chosen.append(f" {flag} {quoted}")
     return "".join(chosen)
 
 
@@ -67,7 +68,8 @@ def measuring(task: str, cell_ids: Iterable[str], options: str, extent: str) -> 
     alternatives = list(dict.fromkeys(keywords))
     expression = task
     if len(alternatives) <= MOST_KEYWORDS:
-        expression = f"{task} and ({' or '.join(alternatives)})"
+        joined = " or ".join(alternatives)
+        expression = f"{task} and ({joined})"
     return f'pytest bench -k "{expression}"{options} {extent}'
 
 
@@ -84,4 +86,5 @@ def _keyword(cell_id: str) -> str | None:
     words: list[str] = [f"{number}_", *match["suffix"].split("-")[1:]]
     if any(KEYWORD.fullmatch(word) is None for word in words):
         return words[0]
-    return words[0] if len(words) == 1 else f"({' and '.join(words)})"
+    joined = " and ".join(words)
+    return joined if len(words) == 1 else f"({joined})"

@@ -43,7 +43,9 @@ class Findings:
     @property
     def savers(self) -> dict[str, Change]:
         """The variants that save energy, the most first."""
-        return dict(sorted(self.of(SAVES).items(), key=lambda item: item[1].value))
+        savers = self.of(SAVES)
+        order = sorted(savers, key=lambda name: savers[name].value)
+        return {name: savers[name] for name in order}
 
     @property
     def keepers(self) -> dict[str, Change]:
@@ -60,7 +62,9 @@ class Findings:
     @property
     def costly(self) -> dict[str, Change]:
         """The variants that cost energy, the most first."""
-        return dict(sorted(self.of(COSTS).items(), key=lambda item: -item[1].value))
+        costly = self.of(COSTS)
+        order = sorted(costly, key=lambda name: -costly[name].value)
+        return {name: costly[name] for name in order}
 
     @property
     def compared(self) -> dict[str, Change]:
@@ -88,7 +92,8 @@ class Findings:
         if not labels:
             return ""
         partly = "partly " if kinds - set(labels) else ""
-        return f"{partly}{' and '.join(labels)} "
+        joined = " and ".join(labels)
+        return f"{partly}{joined} "
 
 
 def findings(comparison: TaskComparison) -> Findings:

@@ -75,7 +75,9 @@ def saving(value: float, low: float, high: float) -> str:
 
     A bound of a saving is never rounded to nothing, nor to all.
     """
-    least, middle, most = (100 * (1 - share) for share in (high, value, low))
+    least = 100 * (1 - high)
+    middle = 100 * (1 - value)
+    most = 100 * (1 - low)
     places = max(0, _places(least, most))
     while places < MOST_PLACES and _hides_saving(least, most, places):
         places += 1
