@@ -16,7 +16,7 @@ from greenbench.analysis.simultaneous import ADDITIVE, CANNOT_TELL
 from greenbench.report.additivity import TITLES
 from greenbench.report.charts import forest, waterfall
 from greenbench.report.charts.drawing import Sheet
-from greenbench.report.charts.figure import slug
+from greenbench.report.charts.figure import bounds, slug
 from greenbench.report.charts.forest import Effect, Ruler
 from greenbench.report.charts.marks import Group
 from greenbench.report.cost import plural
@@ -136,6 +136,6 @@ def _effects(one: Additivity, names: ShortNames) -> list[Effect]:
 def _rows(switch: str, effects: Sequence[Effect]) -> list[EntryRow]:
     rows: list[EntryRow] = []
     for effect in effects:
-        value = effect.value
-        rows.append((effect.name, switch, value.value, value.low, value.high, effect.group))
+        numbers = bounds(effect.value)
+        rows.append((effect.name, switch, *numbers, effect.group))
     return rows

@@ -11,6 +11,8 @@ from greenbench.report.texts import printable
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from greenbench.analysis.simultaneous import Bounded
+
 Entry = str | float | None
 """An entry of a table: a text, a number in the unit that its column names, or None, unknown."""
 
@@ -61,6 +63,11 @@ def shown(entry: Entry) -> str:
     if abs(entry) >= 1000:  # noqa: PLR2004
         return f"{entry:.0f}"
     return f"{entry:.4g}"
+
+
+def bounds(value: Bounded) -> tuple[float, float, float]:
+    """Return the entries of a value with its interval."""
+    return value.value, value.low, value.high
 
 
 def slug(*words: str) -> str:

@@ -55,7 +55,9 @@ def drawing(effects: Sequence[Effect], ruler: Ruler, subtitle: str, width: int) 
         value = effect.value
         points.append({"row": key, "x": value.value, "group": effect.group})
         whiskers.append({"row": key, "x": value.low, "end": value.high})
-    layers = [axes.band(*ruler.band)] if ruler.band else []
+    layers = []
+    if ruler.band is not None:
+        layers.append(axes.band(*ruler.band))
     layers.append(axes.plumb(ruler.neutral))
     layers.append(axes.spans(whiskers, "ink", strokeWidth=1.5))
     layers.append(axes.grouped_points(points, ruler.groups))
@@ -70,4 +72,4 @@ def _axes(effects: Sequence[Effect], ruler: Ruler, width: int) -> Axes:
         spanned.append(effect.value.high)
     span = Span.of(spanned, logarithmic=ruler.logarithmic)
     x = marks.across(ruler.title, span.scale)
-    return Axes(x, marks.down(width))
+    return Axes(x, marks.down(width), width)

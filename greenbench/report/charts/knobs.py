@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from greenbench.analysis.knob_ranking import COSTS, LOSES, OPEN, SAVES
 from greenbench.report.charts import forest
 from greenbench.report.charts.drawing import Sheet
-from greenbench.report.charts.figure import slug
+from greenbench.report.charts.figure import bounds, slug
 from greenbench.report.charts.forest import Effect, Ruler
 from greenbench.report.charts.marks import Group
 from greenbench.report.charts.sweeps import sweep_figures
@@ -17,7 +17,6 @@ from greenbench.report.knob_ranking import knob_name
 
 if TYPE_CHECKING:
     from greenbench.analysis.knob_ranking import KnobRanking
-    from greenbench.analysis.simultaneous import Bounded
     from greenbench.report.charts.figure import EntryRow, Figure
     from greenbench.report.report_data import ReportData
 
@@ -83,11 +82,7 @@ def _table(ranking: KnobRanking) -> tuple[list[str], list[EntryRow]]:
     rows: list[EntryRow] = []
     for knob in ranking.knobs[:MOST]:
         name = knob_name(knob, ranking)
-        energy = _bounds(knob.energy)
-        change = _bounds(knob.change)
+        energy = bounds(knob.energy)
+        change = bounds(knob.change)
         rows.append((name, *energy, *change, knob.verdict))
     return [*columns, "verdict"], rows
-
-
-def _bounds(value: Bounded) -> tuple[float, float, float]:
-    return value.value, value.low, value.high

@@ -104,9 +104,11 @@ class _Box(NamedTuple):
         return self.top <= other.top and other.bottom <= self.bottom
 
     def overlaps(self, other: _Box) -> bool:
-        if self.right <= other.left or other.right <= self.left:
-            return False
-        return self.top < other.bottom and other.top < self.bottom
+        left = max(self.left, other.left)
+        right = min(self.right, other.right)
+        top = max(self.top, other.top)
+        bottom = min(self.bottom, other.bottom)
+        return left < right and top < bottom
 
 
 def placed(
@@ -133,7 +135,8 @@ def placed(
 def _free_side(spot: Spot, whole: _Box, taken: Sequence[_Box]) -> LabelSide | None:
     for side in SIDES:
         box = _box(spot, side)
-        if whole.holds(box) and not any(map(box.overlaps, taken)):
+        overlaps = any(map(box.overlaps, taken))
+        if whole.holds(box) and not overlaps:
             return side
     return None
 

@@ -89,7 +89,7 @@ def _figure(by_switch: Mapping[str, Sequence[Value]], count: int, width: int) ->
     rows: list[EntryRow] = []
     for switch, values in by_switch.items():
         unit = UNITS[switch]
-        drawing = _drawing(values, unit, subtitle)
+        drawing = _drawing(values, unit, subtitle, width)
         drawings[switch] = sheet.drawn(drawing, switch)
         for one in values:
             rows.append((switch, one.place, one.series, one.value, unit))
@@ -220,7 +220,7 @@ def _extents(timed: Sequence[TimedRound]) -> list[tuple[CellRecord, int, int]]:
 # --- what is drawn --------------------------------------------------------------------------------
 
 
-def _drawing(values: Sequence[Value], unit: str, subtitle: str) -> Drawing:
+def _drawing(values: Sequence[Value], unit: str, subtitle: str, width: int) -> Drawing:
     series = list(dict.fromkeys(one.series for one in values))
     groups = []
     for name, look in zip(series, LOOKS, strict=False):
@@ -233,5 +233,6 @@ def _drawing(values: Sequence[Value], unit: str, subtitle: str) -> Drawing:
     places = Span.of([one.place for one in values])
     x = marks.across("round", places.scale, tickMinStep=1, format="d")
     heights = Span.of([one.value for one in values])
-    axes = Axes(x, marks.up(unit, heights.scale))
+    y = marks.up(unit, heights.scale)
+    axes = Axes(x, y, width)
     return Drawing([axes.grouped_points(rows, groups, size=34)], HEIGHT, subtitle)

@@ -26,8 +26,8 @@ ROW_AXIS = {"labelExpr": "slice(datum.label, 4)", "title": None, "ticks": False,
 POINT = {"filled": True, "size": 70, "opacity": 1}
 LETTER = 6.2
 """Mean width of a letter of 11 pixels, rather too much than too little."""
-LEGEND, SYMBOL = 320, 30
-"""Pixels of a legend, and of a symbol in it."""
+SYMBOL = 26
+"""Pixels of a symbol in a legend, and of the gap behind its name."""
 NARROW = 500
 """Charts of fewer pixels are drawn for a phone."""
 
@@ -45,6 +45,13 @@ class Axes(NamedTuple):
 
     x: alt.X
     y: alt.Y
+    width: int
+    """Of the chart, in pixels."""
+
+    @property
+    def room(self) -> int:
+        """Pixels right of the names of rows, where a legend stands."""
+        return self.width - label_limit(self.width) - 20
 
     def points(self, rows: Rows, role: str, **look: object) -> alt.Chart:
         """Return a point a row."""
@@ -58,8 +65,8 @@ class Axes(NamedTuple):
         style = {**POINT, **look}
         points = _data(rows).mark_point(**style)
         placed = points.encode(x=self.x, y=self.y)
-        colours = _group_colours(present)
-        return placed.encode(color=colours, shape=_group_shapes(present))
+        colours = _group_colours(present, self.room)
+        return placed.encode(color=colours, shape=_group_shapes(present, self.room))
 
     def spans(self, rows: Rows, role: str, **look: object) -> alt.Chart:
         """Return a line a row, across from ``x`` to ``end``."""
@@ -76,7 +83,7 @@ class Axes(NamedTuple):
         present = _present(rows, groups)
         bars = _data(rows).mark_bar(**look)
         placed = bars.encode(x=self.x, x2="end", y=self.y)
-        return placed.encode(color=_group_colours(present))
+        return placed.encode(color=_group_colours(present, self.room))
 
     def hatched_bars(self, rows: Rows, hatch: str, **look: object) -> alt.Chart:
         """Return a bar a row that is filled with a hatch, to lie over others."""
@@ -147,26 +154,35 @@ def row_key(number: int, name: str) -> str:
     return f"{number:03d} {name}"
 
 
-def _group_colours(groups: Sequence[Group]) -> alt.Color:
+def _group_colours(groups: Sequence[Group], room: float) -> alt.Color:
     """Return the colours of groups, with a legend in their order."""
     names = [group.name for group in groups]
     colours = [PALETTE[group.role] for group in groups]
     scale = alt.Scale(domain=names, range=colours)
-    return alt.Color("group:N", scale=scale, sort=None, legend=_legend(names))
+    return alt.Color("group:N", scale=scale, sort=None, legend=_legend(names, room))
 
 
-def _group_shapes(groups: Sequence[Group]) -> alt.Shape:
+def _group_shapes(groups: Sequence[Group], room: float) -> alt.Shape:
     names = [group.name for group in groups]
     shapes = [group.shape for group in groups]
     scale = alt.Scale(domain=names, range=shapes)
-    return alt.Shape("group:N", scale=scale, legend=_legend(names))
+    return alt.Shape("group:N", scale=scale, legend=_legend(names, room))
 
 
-def _legend(names: Sequence[str]) -> alt.Legend:
-    """Return a legend of as many columns as fit a narrow chart."""
-    longest = max(map(len, names), default=0)
-    column = longest * LETTER + SYMBOL
-    return alt.Legend(columns=max(1, int(LEGEND / column)))
+def _legend(names: Sequence[str], room: float) -> alt.Legend:
+    """Return a legend of as many columns as there is room for."""
+    columns = len(names)
+    while columns > 1 and _legend_width(names, columns) > room:
+        columns -= 1
+    return alt.Legend(columns=columns)
+
+
+def _legend_width(names: Sequence[str], columns: int) -> float:
+    width = 0.0
+    for column in range(columns):
+        longest = max(map(len, names[column::columns]))
+        width += longest * LETTER + SYMBOL
+    return width
 
 
 def _present(rows: Rows, groups: Iterable[Group]) -> list[Group]:

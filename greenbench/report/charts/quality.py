@@ -13,7 +13,7 @@ from greenbench.analysis.simultaneous import Bounded
 from greenbench.gates.changes import Change, changes
 from greenbench.report.charts import quality_drawing, sources
 from greenbench.report.charts.drawing import Sheet
-from greenbench.report.charts.figure import slug
+from greenbench.report.charts.figure import bounds, slug
 from greenbench.report.charts.quality_drawing import TradeOff
 from greenbench.results.reading import is_baseline
 
@@ -116,7 +116,9 @@ def _trade_offs(
     if not joules or score is None:
         return []
     fronts = _fronts(report, comparison.task) if switch.metric == "energy" else {}
-    points = [_point(report, baseline.id, fronts, _exactly(joules), _exactly(score))]
+    amount = _exactly(joules)
+    level = _exactly(score)
+    points = [_point(report, baseline.id, fronts, amount, level)]
     for cell_id, ratio in _ratios(report, comparison, switch).items():
         difference = comparison.quality.get(cell_id)
         if isinstance(ratio, Change) and isinstance(difference, Change):
@@ -231,4 +233,4 @@ def _bounds(value: Bounded, point: TradeOff) -> list[Entry]:
     """Return a value with its bounds; V0, which all others are compared with, has none."""
     if point.is_baseline:
         return [value.value, None, None]
-    return [value.value, value.low, value.high]
+    return list(bounds(value))

@@ -90,13 +90,15 @@ def drawing(
     points: Sequence[TradeOff], titles: tuple[str, str], subtitle: str, width: int
 ) -> Drawing:
     """Draw points on axes of ``titles``: the unit of joules, and the score."""
-    plane = _plane(points, *titles)
-    layers = [_edge(plane), *_whiskers(plane), *_marks(plane)]
+    plane = _plane(points, titles, width)
+    layers = [_edge(plane)]
+    layers += _whiskers(plane)
+    layers += _marks(plane)
     layers += _labels(plane, width)
     return Drawing(layers, HEIGHT, subtitle)
 
 
-def _plane(points: Sequence[TradeOff], unit: str, score: str) -> _Plane:
+def _plane(points: Sequence[TradeOff], titles: tuple[str, str], width: int) -> _Plane:
     joules: list[float] = []
     scores: list[float] = []
     for point in points:
@@ -104,9 +106,10 @@ def _plane(points: Sequence[TradeOff], unit: str, score: str) -> _Plane:
         scores += [point.score.low, point.score.high]
     across = Span.of(joules, logarithmic=True)
     up = Span.of(scores)
-    x = marks.across(unit, across.scale)
-    y = marks.up(score, up.scale)
-    return _Plane(points, front(points), across, up, Axes(x, y))
+    x = marks.across(titles[0], across.scale)
+    y = marks.up(titles[1], up.scale)
+    axes = Axes(x, y, width)
+    return _Plane(points, front(points), across, up, axes)
 
 
 def _edge(plane: _Plane) -> LayerChart:
@@ -160,7 +163,8 @@ def _labels(plane: _Plane, width: int) -> list[LayerChart]:
         label = _label(point, width)
         spots.append(Spot(x * inner, y * HEIGHT, label))
     rows: dict[LabelSide, list[Row]] = {}
-    for number, side in placed(spots, inner, HEIGHT, len(first)).items():
+    sides = placed(spots, inner, HEIGHT, len(first))
+    for number, side in sides.items():
         row = {**_place(ordered[number]), "text": spots[number].text}
         rows.setdefault(side, []).append(row)
     layers = []

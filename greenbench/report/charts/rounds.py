@@ -77,16 +77,19 @@ def _ratios(cell: CellRecord, baseline: CellRecord) -> tuple[float, ...]:
     """Return the ratio of each pair of rounds whose joules are both known, oldest first."""
     if not cell.same_sources(baseline):
         return ()
-    pairs = sorted(cell.paired_rounds(baseline), key=lambda pair: _time(pair[0]))
+    pairs = cell.paired_rounds(baseline)
+    pairs.sort(key=_time)
     ratios = []
     for ours, theirs in pairs:
-        joules, base = ours.whole.energy.total_j, theirs.whole.energy.total_j
+        joules = ours.whole.energy.total_j
+        base = theirs.whole.energy.total_j
         if joules and base:
             ratios.append(joules / base)
     return tuple(ratios[:MOST_ROUNDS])
 
 
-def _time(one_round: Round) -> tuple[int, int]:
+def _time(pair: tuple[Round, Round]) -> tuple[int, int]:
+    one_round, _ = pair
     if one_round.position is None:
         return -1, one_round.seed
     return one_round.position, one_round.seed
@@ -113,9 +116,11 @@ def _drawing(cells: Sequence[PairedCell], subtitle: str, width: int) -> Drawing:
     height = max(LEAST_ROW, LINE * (blocks + 2))
     spanned = [1.0]
     for cell in cells:
-        spanned += [*cell.ratios, cell.change.low, cell.change.high]
+        change = cell.change
+        spanned += [*cell.ratios, change.low, change.high]
     scale = Span.of(spanned, logarithmic=True).scale
-    axes = Axes(marks.across(AXIS, scale), marks.down(width))
+    x = marks.across(AXIS, scale)
+    axes = Axes(x, marks.down(width), width)
     layers = [axes.plumb(1.0)]
     for block in range(blocks):
         shift = LINE * (block + 1) - height / 2

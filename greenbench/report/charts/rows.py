@@ -27,6 +27,9 @@ ROW = 22
 """Pixels of a row."""
 MOST = 40
 """Cells that are drawn."""
+ROOM = 0.25
+"""Share of the longest bars that is left for a text on either side."""
+COUNT_AXIS = {"labelExpr": "abs(datum.value)", "tickMinStep": 1, "format": "d"}
 GAINED, LOST = "right here alone", "right in V0 alone"
 BARS = (Group(LOST, "bad"), Group(GAINED, "good"))
 COLUMNS = (
@@ -126,11 +129,14 @@ def _drawing(counts: Sequence[DiscordantCounts], width: int) -> Drawing:
     gained: list[Row] = []
     for number, one in enumerate(counts):
         key = row_key(number, one.name)
-        bars.append({"row": key, "x": 0, "end": -one.lost, "group": LOST})
-        bars.append({"row": key, "x": 0, "end": one.gained, "group": GAINED})
-        lost.append({"row": key, "x": -one.lost, "text": str(one.lost)})
-        gained.append({"row": key, "x": one.gained, "text": str(one.gained)})
-    axes = Axes(_across(counts), marks.down(width))
+        left, right = -one.lost, one.gained
+        start = {"row": key, "x": 0}
+        bars.append({**start, "end": left, "group": LOST})
+        bars.append({**start, "end": right, "group": GAINED})
+        lost.append({"row": key, "x": left, "text": str(one.lost)})
+        gained.append({"row": key, "x": right, "text": str(right)})
+    x = _across(counts)
+    axes = Axes(x, marks.down(width), width)
     layers = [axes.bars(bars, BARS, height=14)]
     layers.append(axes.texts(lost, "right", -4))
     layers.append(axes.texts(gained, "left", 4))
@@ -139,11 +145,9 @@ def _drawing(counts: Sequence[DiscordantCounts], width: int) -> Drawing:
 
 
 def _across(counts: Sequence[DiscordantCounts]) -> X:
-    """Return an axis as far to the left as to the right, with room for the texts."""
-    most = 1
-    for one in counts:
-        most = max(most, one.gained, one.lost)
-    span = Span(-1.25 * most, 1.25 * most)
-    return marks.across(
-        "test rows", span.scale, labelExpr="abs(datum.value)", tickMinStep=1, format="d"
-    )
+    """Return an axis with room for the texts on both sides."""
+    lost = max(one.lost for one in counts)
+    gained = max(one.gained for one in counts)
+    room = max(1.0, ROOM * (lost + gained))
+    span = Span(-lost - room, gained + room)
+    return marks.across("test rows", span.scale, **COUNT_AXIS)

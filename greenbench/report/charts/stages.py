@@ -130,7 +130,7 @@ def _drawing(
         ends.append({"row": key, "x": one.total, "text": text})
     scale = _scale(chosen, ends, names, width)
     x = marks.across(AXES[switch], scale)
-    axes = Axes(x, marks.down(width))
+    axes = Axes(x, marks.down(width), width)
     layers = [axes.bars(segments, PARTS, **BAR)]
     for hatch in MEANINGS:
         hatched = [row for row in segments if row["hatch"] == hatch]

@@ -109,7 +109,7 @@ def _figure(comparison: TaskComparison, sweep: Sweep, number: int, width: int) -
     for switch, axis in AXES.items():
         points = _points(sweep, comparison, switch)
         if len(points) >= LEAST:
-            drawing = _drawing(points, (sweep.knob, axis), subtitle)
+            drawing = _drawing(points, (sweep.knob, axis), subtitle, width)
             drawings[switch] = sheet.drawn(drawing, switch)
         for value, ratio, bounds in points:
             low, high = bounds or (None, None)
@@ -134,7 +134,9 @@ def _points(sweep: Sweep, comparison: TaskComparison, switch: str) -> list[Swept
     return points
 
 
-def _drawing(points: Sequence[SweptPoint], titles: tuple[str, str], subtitle: str) -> Drawing:
+def _drawing(
+    points: Sequence[SweptPoint], titles: tuple[str, str], subtitle: str, width: int
+) -> Drawing:
     variants: list[Row] = []
     baseline: list[Row] = []
     whiskers: list[Row] = []
@@ -146,7 +148,7 @@ def _drawing(points: Sequence[SweptPoint], titles: tuple[str, str], subtitle: st
             low, high = bounds
             variants.append(place)
             whiskers.append({"x": value, "y": low, "end": high})
-    axes = _axes(points, titles)
+    axes = _axes(points, titles, width)
     line = sorted(variants + baseline, key=_value)
     layers = [axes.level(1.0), axes.line(line, "variant")]
     layers.append(axes.uprights(whiskers, "ink", strokeWidth=1.5))
@@ -159,7 +161,7 @@ def _value(row: Row) -> float:
     return float(str(row["x"]))
 
 
-def _axes(points: Sequence[SweptPoint], titles: tuple[str, str]) -> Axes:
+def _axes(points: Sequence[SweptPoint], titles: tuple[str, str], width: int) -> Axes:
     values = [point.value for point in points]
     ratios = [1.0]
     for point in points:
@@ -168,4 +170,5 @@ def _axes(points: Sequence[SweptPoint], titles: tuple[str, str]) -> Axes:
     across = Span.of(values, logarithmic=True)
     up = Span.of(ratios, logarithmic=True)
     x = marks.across(titles[0], across.scale, values=values)
-    return Axes(x, marks.up(titles[1], up.scale))
+    y = marks.up(titles[1], up.scale)
+    return Axes(x, y, width)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from greenbench.report.charts import marks
 from greenbench.report.charts.drawing import Drawing, Sheet
-from greenbench.report.charts.figure import slug
+from greenbench.report.charts.figure import bounds, slug
 from greenbench.report.charts.labels import Span, from_zero
 from greenbench.report.charts.marks import Axes, Group, row_key
 from greenbench.report.cost import plural
@@ -89,7 +89,7 @@ def _dumbbells(
         joules += [expected, observed]
     span = Span.of(joules)
     x = marks.across(AXIS, span.scale)
-    axes = Axes(x, marks.down(width))
+    axes = Axes(x, marks.down(width), width)
     layers = [axes.spans(lines, "grid", strokeWidth=2)]
     layers.append(axes.grouped_points(points, POINTS))
     return Drawing(layers, ROW * len(combinations), subtitle)
@@ -128,11 +128,11 @@ def shares_figure(
 
 
 def _numbers(part: PartShare) -> list[float | None]:
-    amount, share = part.amount, part.share
-    numbers: list[float | None] = [amount.value, amount.low, amount.high]
-    if share is None:
-        return [*numbers, None, None, None]
-    return [*numbers, share.value, share.low, share.high]
+    amount = bounds(part.amount)
+    if part.share is None:
+        return [*amount, None, None, None]
+    share = bounds(part.share)
+    return [*amount, *share]
 
 
 def _steps(task: TaskAnalysis, attribution: Attribution, names: ShortNames) -> list[_Step]:
@@ -191,7 +191,7 @@ def _waterfall(steps: Sequence[_Step], subtitle: str, width: int) -> Drawing:
         texts.append({"row": key, "x": right, "text": step.text})
         furthest = max(furthest, right)
     x = marks.across(AXIS, from_zero(1.25 * furthest))
-    axes = Axes(x, marks.down(width))
+    axes = Axes(x, marks.down(width), width)
     layers = [axes.bars(bars, BARS, height=16)]
     layers.append(axes.spans(whiskers, "ink", strokeWidth=1.5))
     layers.append(axes.texts(texts, "left", 6))
