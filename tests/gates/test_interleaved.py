@@ -10,6 +10,7 @@ import pytest
 from gates.made import HEADER, cell, one_round
 
 from greenbench.gates import interleaved as interleaved_gates
+from greenbench.gates.changes import changes
 from greenbench.gates.expression import parse
 from greenbench.gates.judging import judge
 from greenbench.gates.references import References
@@ -63,6 +64,17 @@ def test_a_drift_of_the_machine_is_no_change_of_a_cell() -> None:
         assert verdict.outcome != "REGRESSED"
         assert abs(verdict.change - 1) < 0.02
         assert "5 blocks of 8 cells" in verdict.how
+
+
+def test_a_block_that_was_warming_up_counts_as_no_round() -> None:
+    """Cells that ran first took a third more: four of five blocks are compared, and stated."""
+    noise = noisy(3)
+    cells = session(lambda _name, place: 100 * (1 + 0.3 * (place < 3)) * noise())
+    verdicts = judged("energy <= V0", cells)
+    assert {verdict.rounds for verdict in verdicts.values()} == {4}
+    assert all("the first left out as warm-up" in verdict.how for verdict in verdicts.values())
+    (energy,) = {c.rounds for c in changes("energy", "T2", [*cells.values()]).values()}
+    assert energy == 4
 
 
 def test_a_change_of_a_tenth_is_found_in_eight_blocks() -> None:

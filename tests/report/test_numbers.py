@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from greenbench.report.numbers import plus_minus, quantity, unit
+from greenbench.report.numbers import plus_minus, quantity, saving, unit
 from greenbench.types import Quantity
 
 
@@ -55,3 +55,29 @@ def test_large_numbers_have_no_decimals() -> None:
         "1.23 s",
         "-250 J",
     )
+
+
+@pytest.mark.parametrize(
+    ("ratio", "text"),
+    [
+        ((0.62, 0.55, 0.7), "38 % (95 % interval 30 to 45 %)"),
+        ((0.62, 0.614, 0.626), "38.0 % (95 % interval 37.4 to 38.6 %)"),
+        ((0.9, 0.8, 0.9996), "10.00 % (95 % interval 0.04 to 20.00 %)"),
+        ((0.01, 0.0004, 0.2), "99.00 % (95 % interval 80.00 to 99.96 %)"),
+    ],
+)
+def test_a_ratio_saves_percent_of_v0_s(ratio: tuple[float, float, float], text: str) -> None:
+    """To the place that the interval allows; a bound is not rounded to nothing, nor to all."""
+    assert saving(*ratio) == text
+
+
+@given(st.floats(0.01, 0.99), st.floats(0.001, 0.999), st.floats(0.001, 0.999))
+def test_a_saving_keeps_the_order_of_its_bounds(value: float, below: float, above: float) -> None:
+    """Read back, the interval contains the value, and lies between nothing and all."""
+    text = saving(value, value * below, value + (1 - value) * above)
+    numbers = re.fullmatch(r"(\S+) % \(95 % interval (\S+) to (\S+) %\)", text)
+    assert numbers
+    middle, low, high = map(float, numbers.groups())
+    assert 0 < low <= middle <= high < 100
+    last_digit = 10 ** -len(numbers[1].partition(".")[2])
+    assert middle == pytest.approx(100 * (1 - value), abs=0.51 * last_digit)
