@@ -12,6 +12,7 @@ from analysis.made import BASE, session
 from gates.made import HEADER
 
 from greenbench.gates.verdict import Measured
+from greenbench.report.charts import Figure, drawn
 from greenbench.report.report_data import ReportData, report_data
 from greenbench.results.fields import Fields
 from greenbench.results.reading import CellRecord, RunHeader
@@ -67,6 +68,12 @@ def of_records(records: Sequence[dict[str, Any]]) -> ReportData:
 def factorial() -> ReportData:
     """Return the factorial, read once for all tests."""
     return of_records(cells())
+
+
+@cache
+def figures() -> dict[str, Figure]:
+    """Return the figures of the factorial by name."""
+    return {figure.name: figure for figure in drawn(factorial(), width=340)}
 
 
 def texts(svg: str) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import cache
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -11,7 +10,7 @@ from report import charted
 
 from greenbench.errors import UnavailableError
 from greenbench.report import charts
-from greenbench.report.charts import PALETTE, Figure, drawn
+from greenbench.report.charts import PALETTE, drawn, quality
 
 FORBIDDEN = re.compile(r"\sstyle=|<script|\son\w+=|https?://(?!www\.w3\.org)|<image|<foreignObject")
 HOSTILE = (
@@ -25,37 +24,28 @@ HOSTILE = (
 )
 
 
-@cache
-def _drawn(width: int) -> dict[str, Figure]:
-    return {figure.name: figure for figure in drawn(charted.factorial(), width=width)}
-
-
-def figures(width: int = 900) -> dict[str, Figure]:
-    """Return the figures of the factorial by name."""
-    return _drawn(width)
-
-
-def svgs(width: int = 900) -> list[str]:
+def svgs() -> list[str]:
     """Return every drawing."""
-    return [svg for figure in figures(width).values() for svg in figure.drawings.values()]
+    return [svg for figure in charted.figures().values() for svg in figure.drawings.values()]
 
 
 def test_every_kind_of_chart_is_drawn() -> None:
     """A factorial session in blocks has figures of each kind but knobs."""
-    assert {name.split("-")[0] for name in figures()} == {
+    assert {name.split("-")[0] for name in charted.figures()} == {
         *("quality", "stages", "additivity", "expected", "shares", "rounds", "machine", "rows")
     }
 
 
-@pytest.mark.parametrize("width", [900, 340])
-def test_a_drawing_is_a_labelled_svg_of_its_width(width: int) -> None:
+def test_a_drawing_is_a_labelled_svg_of_its_width() -> None:
     """Each is well-formed, as wide as asked, named for screen readers, and its text is text."""
-    for svg in svgs(width):
-        root = ET.fromstring(svg)
-        assert root.get("role") == "img"
-        assert root.get("aria-label")
-        assert abs(float(root.get("width", "0")) - width) <= 1
-        assert charted.texts(svg)
+    wide = quality.figures(charted.factorial(), 900)[0].drawings["total"]
+    for width, drawings in ((340, svgs()), (900, [wide])):
+        for svg in drawings:
+            root = ET.fromstring(svg)
+            assert root.get("role") == "img"
+            assert root.get("aria-label")
+            assert abs(float(root.get("width", "0")) - width) <= 1
+            assert charted.texts(svg)
 
 
 def test_drawings_need_nothing_that_a_strict_policy_forbids() -> None:
@@ -70,15 +60,9 @@ def test_drawings_use_the_palette_alone() -> None:
     assert len(set(PALETTE.values())) == len(PALETTE)
 
 
-def test_ids_are_unique_among_all_drawings() -> None:
-    """Drawings of several figures, switches and widths can stand on one page."""
-    ids = re.findall(r'\sid="([^"]+)"', "".join([*svgs(900), *svgs(340)]))
-    assert len(ids) == len(set(ids))
-
-
 def test_figures_say_their_number_of_rounds_and_have_their_data() -> None:
     """Captions of joules name n and the source; each row of a table fits its columns."""
-    for figure in figures().values():
+    for figure in charted.figures().values():
         assert re.search(r"n = \d|rounds? of|first round", figure.caption)
         assert figure.rows
         assert {len(row) for row in figure.rows} == {len(figure.columns)}
@@ -89,7 +73,7 @@ def test_figures_say_their_number_of_rounds_and_have_their_data() -> None:
 def test_estimated_joules_are_called_so_inside_the_drawing() -> None:
     """A chart that is copied out of the page still says that its joules are estimates."""
     for name in ("quality-t2", "stages-t2", "rounds-t2", "additivity-t2", "expected-t2"):
-        svg = next(iter(figures()[name].drawings.values()))
+        svg = next(iter(charted.figures()[name].drawings.values()))
         assert "estimated" in " ".join(charted.texts(svg))
 
 

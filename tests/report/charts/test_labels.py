@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from greenbench.report.charts import labels
@@ -16,6 +16,7 @@ SPOTS = st.lists(
 )
 
 
+@settings(max_examples=40)
 @given(SPOTS)
 def test_no_two_labels_overlap_and_none_is_cut(spots: list[Spot]) -> None:
     """Whatever is labelled has room; what has none is left out."""
