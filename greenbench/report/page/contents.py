@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from greenbench import __version__
 from greenbench.report import answer, choice, numbers, table, warnings
+from greenbench.report.caveats import caveats
 from greenbench.report.charts.palette import PALETTE
 from greenbench.report.cost import plural
 from greenbench.report.page.circumstances import NumberedSessions
@@ -23,11 +24,15 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
     from greenbench.gates.verdict import Measured
+    from greenbench.report.caveats import Caveat
     from greenbench.report.comparison import TaskComparison
     from greenbench.report.report_data import ReportData
 
 MOST_SESSIONS = 2
 """Sessions whose starts are named in a line; of more it names the first and the last."""
+
+MOST_CAVEATS = 6
+"""Warnings that stand before the matrix; further ones are folded away."""
 
 
 class TaskAnswer(NamedTuple):
@@ -54,7 +59,7 @@ class FolderView:
     answers: tuple[TaskAnswer, ...]
     basis: str
     """What all of it stands on: rounds, sessions, profile, machine, sources."""
-    caveats: tuple[str, ...]
+    caveats: Sequence[Caveat]
     further: tuple[str, ...]
     """All warnings of the cells."""
     matrix: Matrix
@@ -87,6 +92,7 @@ def page(
         "made": f"{made:%Y-%m-%d at %H:%M}",
         "reports": views,
         "kinds": KINDS,
+        "most_caveats": MOST_CAVEATS,
         "sides": side_by_side(folders, allow),
         "sessions": sessions.lines(),
         "differences": sessions.differences(),
@@ -133,22 +139,29 @@ def _records(
 
 
 def _view(number: int, data: ReportData) -> FolderView:
-    ranked = warnings.ranked(data.records)
-    further = warnings.lines(ranked, data.records, data.names, verbose=True)
+    records = data.records
+    ranked = warnings.ranked(records)
+    further = warnings.lines(ranked, records, data.names, verbose=True)
+    command = data.cells[0].header.command if data.cells else ""
+    unsettled = caveats(data.comparisons, data.names, command)
     answers = []
     for comparison in data.comparisons:
         answers.append(_answer(comparison, data))
+    basis = _basis(data)
+    functions = tuple(_functions(data))
+    figures = folder_figures(data, number)
+    discordant = tuple(discordant_rows(data))
     return FolderView(
         number=number,
         name=data.name,
         answers=tuple(answers),
-        basis=_basis(data),
-        caveats=(),
+        basis=basis,
+        caveats=unsettled,
         further=tuple(further),
         matrix=matrix(data),
-        functions=tuple(_functions(data)),
-        figures=folder_figures(data, number),
-        discordant=tuple(discordant_rows(data)),
+        functions=functions,
+        figures=figures,
+        discordant=discordant,
     )
 
 
@@ -162,7 +175,7 @@ def _answer(comparison: TaskComparison, data: ReportData) -> TaskAnswer:
 
 def _basis(data: ReportData) -> str:
     """Say what the answers stand on."""
-    rounds = [len(record.rounds) for record in data.records]
+    rounds = [len(record.rounds) for record in data.records if record.rounds]
     least = min(rounds, default=0)
     most = max(rounds, default=0)
     measured = plural(most, "round")
@@ -172,10 +185,16 @@ def _basis(data: ReportData) -> str:
     sources: dict[str, None] = {}
     for cell in data.cells:
         profiles[cell.header.profile or "unknown"] = None
-        sources.update(dict.fromkeys(source_badges(cell.record)))
+        if cell.record.sources:
+            sources.update(dict.fromkeys(source_badges(cell.record)))
     machines = "; ".join(_machines(data.cells)) or "an unknown machine"
     profile = ", ".join(profiles)
-    return f"{measured} a cell; profile {profile}; on {machines}; joules: {', '.join(sources)}."
+    joules = ", ".join(sources) or "unknown"
+    lacking = len(data.records) - len(rounds)
+    text = f"{measured} a cell; profile {profile}; on {machines}; joules: {joules}."
+    if lacking:
+        text += f" {plural(lacking, 'cell')} ended before a whole round."
+    return text
 
 
 def _machines(cells: Sequence[Measured]) -> list[str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from greenbench.gates.changes import Change
 from greenbench.report import caption, numbers, table
+from greenbench.report.findings import findings
 from greenbench.report.page.intervals import LogAxis
 from greenbench.report.page.verdict_words import CellWord, word_of
 from greenbench.results.consistency import SCORE_RANGES
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from greenbench.gates.changes import NoChange
-    from greenbench.report.comparison import TaskComparison
+    from greenbench.report.findings import Findings
     from greenbench.report.page.intervals import IntervalPlaces, Tick
     from greenbench.report.report_data import ReportData
     from greenbench.results.reading import CellRecord
@@ -39,9 +40,11 @@ class MatrixCell:
     """Of its energy to V0's, with the interval; empty where there is none."""
     interval: IntervalPlaces | None
     own: str
-    """Its own joules, seconds and score."""
+    """Its own joules, seconds and score; empty if it ended before a whole round."""
     score: str
     """The difference of its score from V0's, with the interval, or why there is none."""
+    is_worse: bool
+    """Whether its score is shown to be lower than V0's."""
     time: str
     sources: tuple[str, ...]
     """``measured``, ``estimated: CPU`` and the like."""
@@ -77,10 +80,11 @@ def matrix(data: ReportData) -> Matrix:
     rows: dict[str, MatrixRow] = {}
     for comparison in data.comparisons:
         tasks[comparison.task] = comparison.score
+        found = findings(comparison)
         for record in comparison.cells:
             name = record.id.removeprefix(f"{record.task}-")
             row = rows.setdefault(name, _row(name, record))
-            row.cells[comparison.task] = _cell(record, comparison, axis)
+            row.cells[comparison.task] = _cell(record, found, axis)
     return Matrix(tasks=tasks, rows=tuple(rows.values()), ticks=axis.ticks)
 
 
@@ -103,13 +107,15 @@ def _row(name: str, record: CellRecord) -> MatrixRow:
     return MatrixRow(name=name, knobs=", ".join(knobs), is_baseline=is_baseline(record.variant))
 
 
-def _cell(record: CellRecord, comparison: TaskComparison, axis: LogAxis) -> MatrixCell:
+def _cell(record: CellRecord, found: Findings, axis: LogAxis) -> MatrixCell:
+    comparison = found.comparison
     energy = comparison.energy.get(record.id)
     time = comparison.time.get(record.id)
     quality = comparison.quality.get(record.id)
     interval = axis.places(energy) if isinstance(energy, Change) else None
     keys = _keys(energy, time, quality, points_of(comparison.score))
-    verdict = word_of(record, comparison)
+    is_worse = isinstance(quality, Change) and quality.is_lower
+    verdict = word_of(record, found)
     own = _own(record, comparison.score)
     score = table.difference_text(quality)
     sources = source_badges(record)
@@ -120,6 +126,7 @@ def _cell(record: CellRecord, comparison: TaskComparison, axis: LogAxis) -> Matr
         interval=interval,
         own=own,
         score=score,
+        is_worse=is_worse,
         time=_ratio(time),
         sources=sources,
         keys=keys,
@@ -127,6 +134,8 @@ def _cell(record: CellRecord, comparison: TaskComparison, axis: LogAxis) -> Matr
 
 
 def _own(record: CellRecord, score: str) -> str:
+    if not record.rounds:
+        return ""
     joules = numbers.unit(record.joules, "J")
     seconds = numbers.unit(record.seconds, "s")
     scored = caption.score_text(record, score)

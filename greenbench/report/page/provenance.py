@@ -85,15 +85,20 @@ def provenance(cell: Measured, session: int) -> Provenance:
     other_knobs = ""
     if others:
         other_knobs = f"{plural(others, 'further knob')} read back as requested."
+    energy = tuple(_energy(record))
+    windows = tuple(_windows(record.rounds))
+    scores = tuple(_scores(record))
+    facts = tuple(_facts(cell))
+    warnings = tuple(_warnings(record))
     return Provenance(
         id=record.id,
-        energy=tuple(_energy(record)),
-        windows=tuple(_windows(record.rounds)),
-        scores=tuple(_scores(record)),
+        energy=energy,
+        windows=windows,
+        scores=scores,
         knobs=knobs,
         other_knobs=other_knobs,
-        facts=tuple(_facts(cell)),
-        warnings=tuple(_warnings(record)),
+        facts=facts,
+        warnings=warnings,
         session=session,
         command=cell.header.command,
     )

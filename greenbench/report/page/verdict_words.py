@@ -1,15 +1,15 @@
-"""What the matrix says of a cell's energy: one word, with a symbol that needs no colour."""
+"""What the matrix says of a cell's energy: the word of ``findings``, with a symbol beside it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
 from greenbench.gates.changes import Change
-from greenbench.report import table
+from greenbench.report import findings, table
 from greenbench.results.reading import is_baseline
 
 if TYPE_CHECKING:
-    from greenbench.report.comparison import TaskComparison
+    from greenbench.report.findings import Findings
     from greenbench.results.reading import CellRecord
 
 
@@ -33,37 +33,27 @@ KINDS = {
 }
 """What can be filtered for, in words."""
 VOID_SYMBOLS = {"failed": "✕", "DEGENERATE": "⊘", "NO-EFFECT": "∅", "unmeasured": "?"}
+COMPARED = {
+    findings.SAVES: CellWord(SAVES, "▼", "saves"),
+    findings.COSTS: CellWord(COSTS, "▲", "costs more"),
+    findings.OPEN: CellWord(OPEN, "◇", "can't tell"),
+    findings.DRIFT: CellWord(OPEN, "~", "drift", "the machine itself changed by more"),
+    findings.PARTIAL: CellWord(VOID, "◐", "partial", "a knob of it or of V0 did not act as asked"),
+    findings.CONTROL: CellWord(BASE, "⇄", "A/A control", "V0 again, under another name"),
+}
+"""By the word of ``findings``."""
 
 
-def word_of(record: CellRecord, comparison: TaskComparison) -> CellWord:
-    """Return the verdict on a cell beside V0.
-
-    It saves, or costs more, only where the terminal's answer would say so too.
-    """
-    state = table.status(record)
+def word_of(record: CellRecord, found: Findings) -> CellWord:
+    """Return the verdict on a cell beside V0; ``found`` is what its task's comparison shows."""
     if record.flaw is not None:
+        state = table.status(record)
         return CellWord(VOID, VOID_SYMBOLS.get(state, "✕"), state, record.flaw.reason)
     if is_baseline(record.variant):
         return CellWord(BASE, "●", "baseline")
-    change = comparison.energy.get(record.id)
+    change = found.comparison.energy.get(record.id)
     if not isinstance(change, Change):
         word = table.ratio_text(record, change)
         reason = change.reason if change is not None else ""
         return CellWord(VOID, VOID_SYMBOLS.get(word, "≠"), word, reason)
-    if state == "partial":
-        return CellWord(VOID, "◐", "partial", "a knob did not act as requested")
-    if state == table.CONTROL:
-        return CellWord(BASE, "⇄", "A/A control", "V0 again, under another name")
-    return _compared(change, is_drift=comparison.is_drift(record.id))
-
-
-def _compared(change: Change, *, is_drift: bool) -> CellWord:
-    if is_drift and change.excludes_no_change:
-        return CellWord(OPEN, "~", "drift", "the machine itself changed by more")
-    if change.is_lower:
-        return CellWord(SAVES, "▼", "saves")
-    if change.is_higher:
-        return CellWord(COSTS, "▲", "costs more")
-    if change.excludes_no_change:
-        return CellWord(OPEN, "◇", "can't tell", "not shown after correction for many variants")
-    return CellWord(OPEN, "◇", "can't tell", "the interval contains 1")
+    return COMPARED[found.words[record.id]]

@@ -9,6 +9,7 @@ from report.sessions import HEADER, capped, cell
 
 from greenbench.gates.verdict import Measured
 from greenbench.report.comparison import compare
+from greenbench.report.findings import findings
 from greenbench.report.page.verdict_words import BASE, COSTS, OPEN, SAVES, VOID, word_of
 
 BASELINE = cell("T2-V0_baseline", [100.0, 101.0, 99.0, 100.5, 99.5])
@@ -36,10 +37,10 @@ def test_each_kind_of_cell_has_its_word(
     record = cell("T2-V1_data", joules, **more)
     measured = [Measured(record=one, header=HEADER) for one in (BASELINE, record)]
     (comparison,) = compare(measured)
-    found = word_of(record, comparison)
+    found = word_of(record, findings(comparison))
     assert (found.kind, found.word) == (kind, word)
     assert found.symbol
-    assert bool(found.reason) == (kind in {VOID, OPEN} or word == "A/A control")
+    assert bool(found.reason) == (kind == VOID or word == "A/A control")
 
 
 def test_v0_is_the_baseline_and_a_degenerate_v0_is_no_evidence() -> None:
@@ -48,7 +49,7 @@ def test_v0_is_the_baseline_and_a_degenerate_v0_is_no_evidence() -> None:
     variant = cell("T2-V1_data", [50.0, 51.0])
     measured = [Measured(record=one, header=HEADER) for one in (bad, variant)]
     (comparison,) = compare(measured)
-    assert word_of(bad, comparison).kind == VOID
-    assert word_of(variant, comparison).kind == VOID
+    assert word_of(bad, findings(comparison)).kind == VOID
+    assert word_of(variant, findings(comparison)).kind == VOID
     (alone,) = compare([Measured(record=BASELINE, header=HEADER)])
-    assert word_of(BASELINE, alone).word == "baseline"
+    assert word_of(BASELINE, findings(alone)).word == "baseline"
