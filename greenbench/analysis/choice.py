@@ -15,16 +15,13 @@ import numpy as np
 from greenbench.analysis import nulls
 from greenbench.analysis.additivity import ROUNDING
 from greenbench.analysis.simultaneous import Bounded, bounded, drawn, together
-from greenbench.results.consistency import SCORE_RANGES
+from greenbench.analysis.tolerance import allowed_loss
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from greenbench.analysis.fits import ScoreFit, StageFit
     from greenbench.stats.shrinkage import Array
-
-KEEP = 0.02
-"""How much lower than V0's a score may be by default; of scores up to 100 a hundred times that."""
 
 UNCHANGED = Bounded(0.0, 0.0, 0.0)
 """The change of a score that answers exactly as V0's were."""
@@ -76,8 +73,7 @@ class _Compared(NamedTuple):
 def choose(energy: StageFit, scores: ScoreFit, keep: float | None = None) -> Choice:
     """Choose among the cells whose joules and score are known."""
     if keep is None:
-        _, best = SCORE_RANGES.get(scores.measure, (0.0, 1.0))
-        keep = KEEP * best
+        keep = allowed_loss(scores.measure)
     compared = _compared(energy, scores)
     candidates = []
     for place in range(len(compared.cells)):

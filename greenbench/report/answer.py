@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from greenbench.analysis.tolerance import allowed_loss
 from greenbench.gates.changes import Change, NoChange
 from greenbench.report import numbers
 from greenbench.report.comparison import MachineChange
 from greenbench.report.cost import plural
-from greenbench.report.findings import CONTROL, DRIFT, OPEN, PARTIAL, findings, is_partial
+from greenbench.report.findings import CONTROL, DRIFT, OPEN, PARTIAL, findings, is_partial, keeps
 from greenbench.report.texts import listed
 
 if TYPE_CHECKING:
@@ -81,7 +82,22 @@ def _saving(found: Findings, names: ShortNames) -> str:
     if len(keepers) == 1:
         return f"{subject} saves {amount} of V0's {source}energy, {rounds}; {score}."
     most = f"{variants[0]} the most: {amount} of V0's, {rounds}"
-    return f"{subject} save {source}energy, {most}; {score}."
+    return f"{subject} save {source}energy, {most}; {score}.{_safest(found, names)}"
+
+
+def _safest(found: Findings, names: ShortNames) -> str:
+    """Name the one that saves most of those that keep their score, if the best of all may not."""
+    comparison = found.comparison
+    keepers = list(found.keepers.items())
+    for place, (cell_id, change) in enumerate(keepers):
+        if not keeps(comparison, cell_id):
+            continue
+        if place == 0:
+            return ""
+        amount = numbers.saving(change.value, change.low, change.high)
+        text = f" Of those that are shown to keep it, {names.variant(cell_id)} saves most: {amount}"
+        return f"{text}, {_rounds([change])}; {_score(comparison, cell_id)}."
+    return ""
 
 
 def _losing(found: Findings, names: ShortNames) -> str:
@@ -111,7 +127,10 @@ def _score(comparison: TaskComparison, cell_id: str) -> str:
         return f"its {comparison.score} is lower, {text}"
     if change.is_higher:
         return f"its {comparison.score} is higher, {text}"
-    return f"no change of its {comparison.score} is shown, {text}"
+    within = f"{allowed_loss(comparison.score):g}"
+    if keeps(comparison, cell_id):
+        return f"its {comparison.score} is kept within {within}, {text}"
+    return f"that its {comparison.score} is kept within {within} is not shown, {text}"
 
 
 def _open(found: Findings, names: ShortNames) -> str:

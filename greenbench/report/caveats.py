@@ -10,13 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from greenbench.analysis.tolerance import allowed_loss
 from greenbench.gates.changes import NoChange
+from greenbench.report import warnings
 from greenbench.report.advice import advice_on
 from greenbench.report.commands import measuring, options_of
 from greenbench.report.cost import plural
-from greenbench.report.findings import DRIFT, OPEN, PARTIAL, REFUSED, findings
+from greenbench.report.findings import DRIFT, OPEN, PARTIAL, REFUSED, findings, keeps
 from greenbench.report.texts import listed
-from greenbench.report.warnings import NUMBER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,12 +25,11 @@ if TYPE_CHECKING:
     from greenbench.report.comparison import TaskComparison
     from greenbench.report.findings import Findings
     from greenbench.report.names import ShortNames
-    from greenbench.results.reading import CellRecord
 
 FIVE_ROUNDS = "--green-rounds 5"
 """What to ask for where rounds would help, and nothing says how many."""
 LISTED = 4
-SOURCE = "source"
+SOURCE, SCORE = "source", "score"
 ESTIMATED = "estimated:"
 ACCESS = "a machine whose counters this user may read: greenbench doctor says what is missing here"
 REMEDIES = {
@@ -50,7 +50,7 @@ class Caveat:
 
     task: str
     kind: str
-    """The word of ``findings`` that it is about, or ``SOURCE``."""
+    """The word of ``findings`` that it is about, ``SCORE`` or ``SOURCE``."""
     text: str
     """What is not settled, a sentence without its stop."""
     remedy: str
@@ -77,6 +77,7 @@ def caveats(
 def _of_task(found: Findings, names: ShortNames, options: str) -> list[Caveat]:
     listing = _refusals(found, names, options)
     listing += _drift(found, names, options)
+    listing += _scores(found, names)
     listing += _open(found, names, options)
     listing += _partial(found, names)
     return listing + _sources(found)
@@ -89,7 +90,7 @@ def _refusals(found: Findings, names: ShortNames, options: str) -> list[Caveat]:
     said: dict[str, NoChange] = {}
     for cell_id, change in comparison.energy.items():
         if isinstance(change, NoChange):
-            pattern = NUMBER.sub("#", f"{change.word} {change.reason}")
+            pattern = warnings.NUMBER.sub("#", f"{change.word} {change.reason}")
             said.setdefault(pattern, change)
             reasons.setdefault(pattern, []).append(cell_id)
     listing = []
@@ -134,12 +135,30 @@ def _drift(found: Findings, names: ShortNames, options: str) -> list[Caveat]:
     return [caveat]
 
 
+def _scores(found: Findings, names: ShortNames) -> list[Caveat]:
+    """Return a caveat for savers of which it is open whether they keep their score."""
+    comparison = found.comparison
+    unsure = [name for name in found.keepers if not keeps(comparison, name)]
+    if not unsure:
+        return []
+    verb = "saves" if len(unsure) == 1 else "save"
+    kept = f"{comparison.score} is kept within {allowed_loss(comparison.score):g}"
+    caveat = Caveat(
+        task=comparison.task,
+        kind=SCORE,
+        text=f"{subject_of(unsure, names)} {verb} energy, and that {kept} is not shown",
+        remedy="more test examples, and rounds, which differ in their seeds",
+        cells=tuple(unsure),
+    )
+    return [caveat]
+
+
 def _open(found: Findings, names: ShortNames, options: str) -> list[Caveat]:
     """Return a caveat for each kind of remedy for open differences, few rounds before many."""
     groups: dict[tuple[bool, str], list[str]] = {}
     for cell_id, change in found.of(OPEN).items():
         advice = advice_on(change)
-        kind = NUMBER.sub("#", advice.remedy)
+        kind = warnings.NUMBER.sub("#", advice.remedy)
         groups.setdefault((advice.is_far, kind), []).append(cell_id)
     listing = []
     for key in sorted(groups, key=lambda key: (key[0], -len(groups[key]))):
@@ -179,7 +198,7 @@ def _partial(found: Findings, names: ShortNames) -> list[Caveat]:
     notes: dict[str, list[str]] = {}
     for cell in found.comparison.cells:
         if cell.id in partial:
-            for note in _notes(cell):
+            for note in warnings.knob_notes(cell):
                 notes.setdefault(note, []).append(cell.id)
     listing = []
     for note, cell_ids in notes.items():
@@ -195,16 +214,6 @@ def _partial(found: Findings, names: ShortNames) -> list[Caveat]:
             )
         )
     return listing
-
-
-def _notes(cell: CellRecord) -> list[str]:
-    """Return why knobs of a cell did not act as requested, each once."""
-    notes: dict[str, None] = {}
-    for one_round in cell.rounds:
-        for proof in one_round.applied:
-            if not proof.holds:
-                notes[f"{proof.stage}.{proof.knob}: {proof.note}"] = None
-    return list(notes)
 
 
 def _sources(found: Findings) -> list[Caveat]:

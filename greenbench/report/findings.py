@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from greenbench.analysis.tolerance import allowed_loss
 from greenbench.gates.changes import Change, NoChange
 
 if TYPE_CHECKING:
@@ -122,6 +123,12 @@ def loses(comparison: TaskComparison, cell_id: str) -> bool:
     """Whether the score of a cell is shown to be lower than V0's, or is not compared."""
     change = comparison.quality.get(cell_id)
     return not isinstance(change, Change) or change.is_lower
+
+
+def keeps(comparison: TaskComparison, cell_id: str) -> bool:
+    """Whether the score of a cell is shown to be lower than V0's by the allowed loss at most."""
+    change = comparison.quality.get(cell_id)
+    return isinstance(change, Change) and change.low >= -allowed_loss(comparison.score)
 
 
 def _word(comparison: TaskComparison, cell_id: str, change: Change | NoChange) -> str:

@@ -151,6 +151,16 @@ def _setting_prefixes(record: CellRecord) -> tuple[str, ...]:
     return tuple(prefixes)
 
 
+def knob_notes(cell: CellRecord) -> list[str]:
+    """Return why knobs of a cell did not act as requested, each once."""
+    notes: dict[str, None] = {}
+    for one_round in cell.rounds:
+        for proof in one_round.applied:
+            if not proof.holds:
+                notes[f"{proof.stage}.{proof.knob}: {proof.note}"] = None
+    return list(notes)
+
+
 def _is_said(warning: RankedWarning, records: Sequence[CellRecord]) -> bool:
     """Whether answer and caption say it: it is about every cell that has rounds."""
     if not ESTIMATE.match(warning.text) and not ONE_ROUND.match(warning.text):

@@ -51,6 +51,14 @@ def test_an_open_difference_tells_the_rounds_that_settle_it() -> None:
     assert line == f"T2 V1 b16: {caveat.remedy}: {caveat.command}"
 
 
+def test_a_score_that_may_be_lost_is_a_caveat() -> None:
+    """Until it is shown to be kept, what saves is not safe to choose."""
+    (caveat,) = of(V0, variant("V7_all", 0.6, right=89))
+    assert caveat.kind == "score"
+    assert caveat.text == "T2 V7 saves energy, and that mcc is kept within 0.02 is not shown"
+    assert "test examples" in caveat.remedy
+
+
 def test_one_round_asks_for_five() -> None:
     """How many settle a difference is not known from a spread that is assumed."""
     (caveat,) = of(cell("T2-V0_baseline", [100.0], sources=GPU), variant_of_one_round(98.0))
