@@ -75,7 +75,8 @@ def test_a_session_that_died_is_continued(suite: pytest.Pytester) -> None:
     """Whole blocks stay as they are, the half block is measured again, files keep their names."""
     before = files(suite.path)
     first_rounds = {cell["id"]: cell["rounds"][0] for cell in cells(suite.path).values()}
-    output = run_here(suite, *ROUNDS, "--green-resume", "--benchmark-json=run.json", "-v")
+    more = ("--benchmark-json=run.json", "--green-carbon=380")  # which changes no measurement
+    output = run_here(suite, *ROUNDS, "--green-resume", "-v", *more)
     output.assert_outcomes(passed=6)
     text = " ".join(" ".join(output.outlines).split())
     assert text.count("3 rounds of 3 cells; measured again: 1 round of a block that was") == 2
@@ -86,6 +87,8 @@ def test_a_session_that_died_is_continued(suite: pytest.Pytester) -> None:
         assert session["id"] == before[name]["session"]["id"]
         assert [note["rounds_taken_over"] for note in session["resumed"]] == [3]
         assert file["conclusion"]["in_a_hurry"] is False
+        assert file["carbon"]["g_per_kwh"] == 380
+        assert all("total_co2e_g" in cell["energy"] for cell in file["cells"])
     for cell in cells(suite.path).values():
         assert places(cell) == PLACES[cell["id"]]
         assert cell["rounds"][0] == first_rounds[cell["id"]]

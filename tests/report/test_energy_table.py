@@ -8,6 +8,7 @@ from records import cell_record
 
 from greenbench.report import energy_table
 from greenbench.report.names import ShortNames
+from greenbench.results.carbon import CarbonIntensity
 
 if TYPE_CHECKING:
     from greenbench.results.reading import CellRecord
@@ -28,10 +29,10 @@ def record(name: str, sample: float | None = 0.5, **energy: float | None) -> Cel
     return cell_record(raw)
 
 
-def shown(*records: CellRecord) -> dict[str, list[str]]:
+def shown(*records: CellRecord, carbon: CarbonIntensity | None = None) -> dict[str, list[str]]:
     """Return the entries of each column."""
     names = ShortNames([record.id for record in records])
-    columns = energy_table.columns(records, names)
+    columns = energy_table.columns(records, names, carbon)
     return {column.heading: list(column.texts) for column in columns}
 
 
@@ -54,6 +55,19 @@ def test_a_single_channel_is_the_total_of_the_first_table() -> None:
     """Only joules by work done are left to show."""
     cells = [record("T2-V0_baseline", cpu=100.0, total=100.0), record("T2-V1_x", cpu=None)]
     assert list(shown(*cells)) == ["cell", "J/sample"]
+
+
+def test_grams_stand_beside_the_total() -> None:
+    """Also where a single channel is the total, and with its relative uncertainty."""
+    carbon = CarbonIntensity(g_per_kwh=360.0)
+    one = record("T2-V0_baseline", None, cpu=100.0, total=100.0)
+    assert shown(one, carbon=carbon) == {
+        "cell": ["T2 V0"],
+        "total": ["100 +- 10 J"],
+        "CO2e": ["0.0100 +- 0.0010 g"],
+    }
+    two = record("T2-V0_baseline", None, gpu=300.0, cpu=100.0, total=400.0)
+    assert list(shown(two, carbon=carbon)) == ["cell", "GPU", "CPU", "total", "CO2e"]
 
 
 def test_nothing_more_than_the_total_prints_nothing() -> None:
