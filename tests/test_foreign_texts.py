@@ -5,10 +5,11 @@ from __future__ import annotations
 import io
 import json
 import unicodedata
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import stub_suite
+from export.made import write_results
 from gates.made import HEADER, raw_cell
 from hypothesis import given
 from hypothesis import strategies as st
@@ -113,6 +114,37 @@ def test_a_comparison_of_results_of_others_has_no_control_character(
     assert code == 1, printed
     assert "x1b" in printed
     assert not steering(printed)
+
+
+def steered(value: Any) -> Any:
+    """Return JSON whose texts, and names of scores, end in ``ESCAPES`` and half a surrogate."""
+    if isinstance(value, str):
+        return f"{value}{ESCAPES}\ud800"
+    if isinstance(value, list):
+        return [steered(inner) for inner in value]
+    if not isinstance(value, dict):
+        return value
+    found = {}
+    for key, inner in value.items():
+        found[key] = inner if key in {"status", "outcome", "scope"} else steered(inner)
+        if key == "quality":
+            found[key] = {f"{name}{ESCAPES}": score for name, score in found[key].items()}
+    return found
+
+
+@pytest.mark.parametrize("form", ["--csv", "--model-card", "--spdx"])
+def test_exports_of_results_of_others_have_no_control_character(
+    form: str, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """Every text of the file is hostile, also those that are words of greenbench in an own file."""
+    path, *_ = write_results(tmp_path)
+    file = steered(json.loads(path.read_text()))
+    file["carbon"] = {"g_per_kwh": 380, "source": ESCAPES}
+    path.write_text(json.dumps(file))
+    assert main(["export", str(path), form, "-"]) == 0
+    output, errors = capfdbinary.readouterr()
+    assert steering((output + errors).decode()) == set()
+    assert SHOWN.encode() in output or json.dumps(ESCAPES)[1:-1].encode() in output
 
 
 def test_a_column_of_the_users_data_steers_no_terminal(suite: pytest.Pytester) -> None:

@@ -67,7 +67,8 @@ def _experiment(client: Any) -> str:
 
 def _send_once(client: Any, experiment: str, measured: Measured) -> str:
     session = measured.header.session_id or measured.origin
-    key = hashlib.sha256(f"{session}\n{measured.id}".encode()).hexdigest()
+    name = printable(f"{session}\n{measured.id}")  # half a surrogate has no bytes
+    key = hashlib.sha256(name.encode()).hexdigest()
     content = hashlib.sha256(Path(measured.origin).read_bytes()).hexdigest()
     for run in client.search_runs([experiment], f"tags.`{KEY}` = '{key}'"):
         if run.data.tags.get(CONTENT) == content:

@@ -67,7 +67,8 @@ def spdx_text(cells: Iterable[Measured]) -> str:
 
 def _id(*parts: str) -> str:
     """Return the same IRI whenever the same thing is named."""
-    return uuid.uuid5(uuid.NAMESPACE_URL, "\n".join(("greenbench", *parts))).urn
+    name = "\n".join(("greenbench", *parts))
+    return uuid.uuid5(uuid.NAMESPACE_URL, printable(name)).urn  # half a surrogate has no bytes
 
 
 def _package(measured: Measured) -> Node:
