@@ -83,8 +83,9 @@ class WindowColumns(NamedTuple):
     """One stage, once. The same in the rows of all three channels."""
 
     stage: str | None
-    """`whole` for the round, otherwise a stage: `data`, `architecture`, `training`, `inference`.
-    Choose one kind before adding up: the round's joules contain those of its stages."""
+    """`whole` for the round, otherwise a stage: `data`, `architecture`, `training`, `inference`;
+    and `prefill`, the part of inference that reads prompts, run again by itself. Choose one before
+    adding up: the round's joules contain those of its stages."""
     window: int | None
     """Number of the window in its round: 0 is the whole, further ones are in the order they
     closed. A stage may have several, which add up."""
