@@ -43,7 +43,11 @@
       this.restore();
       form.addEventListener("submit", (event) => event.preventDefault());
       form.addEventListener("input", () => this.changed());
-      form.addEventListener("reset", () => setTimeout(() => { this.sort = ""; this.changed(); }));
+      form.querySelector(".all").addEventListener("click", () => {
+        form.reset();
+        this.sort = "";
+        this.changed();
+      });
       for (const button of this.section.querySelectorAll(".sort")) {
         button.addEventListener("click", () => this.sortBy(button.dataset.sort));
       }

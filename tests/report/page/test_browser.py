@@ -151,7 +151,7 @@ def test_sorting_filters_and_search_act_on_the_matrix(visit: Visit) -> None:
     assert len(visit.shown_rows()) == 5
     visit.page.select_option("select[name=kind]", "costs")
     assert visit.shown_rows() == before[:1]
-    visit.page.click("button[type=reset]")
+    visit.page.click("button.all")
     assert visit.shown_rows() == before
 
 
