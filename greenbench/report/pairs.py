@@ -27,7 +27,7 @@ def sentences(task: TaskAnalysis) -> list[str]:
     if interacting:
         texts = []
         for one in interacting:
-            texts.append(f"{_pair(one, task.pairs)} in {one.stage} ({ratio(one.change)})")
+            texts.append(f"{pair_name(one, task.pairs)} in {one.stage} ({ratio(one.change)})")
         text = f"Knobs interact: {listed(texts, most=4)}"
     tested = len(task.pairs)
     text += f"; of {tested} pairs and stages {additive} are additive within 5 %, and {unknown} "
@@ -41,7 +41,7 @@ def tables(task: TaskAnalysis) -> list[AnalysisTable]:
         return []
     pairs, stages, ratios, verdicts = [], [], [], []
     for one in interacting:
-        pairs.append(_pair(one, task.pairs))
+        pairs.append(pair_name(one, task.pairs))
         stages.append(one.stage)
         ratios.append(ratio(one.change))
         verdicts.append(one.verdict)
@@ -60,7 +60,8 @@ def _interacting(pairs: Sequence[PairEffect]) -> list[PairEffect]:
     return [one for one in pairs if one.verdict not in {ADDITIVE, CANNOT_TELL}]
 
 
-def _pair(one: PairEffect, pairs: Sequence[PairEffect]) -> str:
+def pair_name(one: PairEffect, pairs: Sequence[PairEffect]) -> str:
+    """Name the two sets of knobs of a pair, by their stages where these tell them apart."""
     known = {knobs for pair in pairs for knobs in (pair.first, pair.second)}
     return f"{_name(one.first, known)} with {_name(one.second, known)}"
 

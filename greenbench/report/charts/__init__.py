@@ -47,12 +47,22 @@ def check_libraries() -> None:
 
 
 def _charts() -> tuple[Callable[[ReportData, int], list[Figure]], ...]:
-    from greenbench.report.charts import additivity, knobs, machine, quality, rounds, rows, stages
+    from greenbench.report.charts import (
+        additivity,
+        knobs,
+        machine,
+        pairs,
+        quality,
+        rounds,
+        rows,
+        stages,
+    )
 
     return (
         quality.figures,
         stages.figures,
         additivity.figures,
+        pairs.figures,
         rounds.figures,
         machine.figures,
         rows.figures,

@@ -104,7 +104,11 @@ def _forest(
         drawing = forest.drawing(effects, _ruler(one), subtitle, width)
         drawings[switch] = sheet.drawn(drawing, switch)
         rows += _rows(switch, effects)
-    caption = f"{CAPTION}. {waterfall.design(task)}."
+    caption = CAPTION
+    hidden = max(len(one.combinations) for one in known) - MOST
+    if hidden > 0:
+        caption += f". {plural(hidden, 'combination')} more are not drawn"
+    caption += f". {waterfall.design(task)}."
     return sheet.figure(caption, drawings, COLUMNS, rows)
 
 

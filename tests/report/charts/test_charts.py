@@ -32,7 +32,17 @@ def svgs() -> list[str]:
 def test_every_kind_of_chart_is_drawn() -> None:
     """A factorial session in blocks has figures of each kind but knobs."""
     assert {name.split("-")[0] for name in charted.figures()} == {
-        *("quality", "stages", "additivity", "expected", "shares", "rounds", "machine", "rows")
+        *(
+            "quality",
+            "stages",
+            "additivity",
+            "pairs",
+            "expected",
+            "shares",
+            "rounds",
+            "machine",
+            "rows",
+        )
     }
 
 
