@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from greenbench.errors import UnavailableError, UsageError
-from greenbench.export.stage_energy import MEASURED, WHOLE, stage_energies
+from greenbench.export.stage_energy import MEASURED, WHOLE, limits, stage_energies
 from greenbench.report.texts import printable
 
 if TYPE_CHECKING:
@@ -114,8 +114,8 @@ def _tags(measured: Measured) -> dict[str, str]:
     record = measured.record
     tags = {"greenbench.session": measured.header.session_id or "", "greenbench.cell": record.id}
     tags["greenbench.joules_from"] = record.scope
-    if record.flaw is not None:
-        tags["greenbench.flaw"] = f"{record.flaw.verdict}: {record.flaw.reason}"
+    for number, sentence in enumerate(limits(record)):
+        tags[f"greenbench.limit_{number}"] = sentence
     return {name: _short(value) for name, value in tags.items()}
 
 

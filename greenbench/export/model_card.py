@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from greenbench.errors import UsageError
-from greenbench.export.stage_energy import MEASURED, stage_energies
+from greenbench.export.stage_energy import MEASURED, limits, stage_energies
 from greenbench.report.numbers import quantity
 from greenbench.report.texts import markdown
 
@@ -119,8 +119,7 @@ def _notes(
         notes.append("Only joules that are called measured were read from an energy counter.")
     if any(stage.reused for stage in stages):
         notes.append("Training was taken over from an earlier round, with its recorded joules.")
-    if record.flaw is not None:
-        notes.append(f"{record.flaw.verdict}: {record.flaw.reason}: a saving of it is worthless.")
+    notes += limits(record)
     for name, score in record.quality.items():
         if score.value is not None:
             interval = ""

@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import greenbench
-from greenbench.export.stage_energy import MEASURED, stage_energies
+from greenbench.export.stage_energy import MEASURED, limits, stage_energies
 from greenbench.report.texts import printable
 
 if TYPE_CHECKING:
@@ -155,9 +155,7 @@ def _comment(measured: Measured, stages: Iterable[StageEnergy]) -> list[str]:
             else:
                 sentences.append(f"{where}: left out, as its joules are {kind}, not measured.")
     sentences.append(f"Energy source: {record.scope}.")
-    if record.flaw is not None:
-        sentences.append(f"{record.flaw.verdict}: {record.flaw.reason}.")
-    return sentences
+    return sentences + limits(record)
 
 
 def _half(quantity: Quantity) -> str:

@@ -56,6 +56,21 @@ class StageEnergy:
         return found
 
 
+def limits(record: CellRecord) -> list[str]:
+    """Say why a cell's joules are no evidence of what its options save; nothing if they are."""
+    sentences = []
+    if record.flaw is not None:
+        sentences.append(f"{record.flaw.verdict}: {record.flaw.reason}.")
+    unapplied: dict[str, None] = {}
+    for one_round in record.rounds:
+        for proof in one_round.applied:
+            if not proof.holds:
+                unapplied[f"{proof.stage}.{proof.knob}"] = None
+    if unapplied:
+        sentences.append(f"Not as requested: {', '.join(unapplied)}.")
+    return sentences
+
+
 def stage_energies(record: CellRecord) -> list[StageEnergy]:
     """Return the whole round and each stage that all rounds ran, in their order."""
     names = dict.fromkeys(window.stage for r in record.rounds for window in r.windows)

@@ -25,6 +25,8 @@ def write_parquet(paths: Sequence[Path], file: Path, only: Collection[str] = ())
     """Write the table of ``paths`` to a Parquet file; return its rows. Raises UsageError."""
     from pyarrow import parquet
 
+    if str(file) == STDOUT:
+        raise UsageError("--parquet: found -; a Parquet file cannot go to stdout, name a file")
     columns = schema()
     count = 0
     with _place(file) as sink, parquet.ParquetWriter(sink, columns) as writer:

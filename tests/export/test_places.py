@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +15,7 @@ from greenbench.cli import main
 from greenbench.options import Options
 from greenbench.results.files import Recorder
 from greenbench.results.record import cell_record
+from greenbench.types import Applied
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -129,6 +131,22 @@ def test_estimates_alone_give_no_energy_in_spdx(tmp_path: Path) -> None:
     assert "cpu: left out, as its joules are estimated" in text
 
 
+@pytest.mark.parametrize("form", ["--model-card", "--spdx"])
+def test_what_is_no_evidence_says_so(
+    form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A model that predicts nothing, and a knob that did not act, are named beside the joules."""
+    proof = Applied(stage="training", knob="precision", asked="bf16", got="fp32", how="", note="no")
+    one = replace(one_round(0), applied=(proof,))
+    reasons = {"degenerate": ("one answer for all",), "status": "partial"}
+    cell = result("T2-V2_x", "V2_x", (one,), quality=one.judged.quality, **reasons)
+    Recorder(tmp_path, STARTED, HEADER).append(cell_record(cell, OPTIONS), OPTIONS)
+    assert main(["export", str(tmp_path), form, "-"]) == 0
+    text = capsys.readouterr().out
+    assert "DEGENERATE: one answer for all." in text
+    assert "Not as requested: training.precision." in text
+
+
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """Return the URI of a local store."""
@@ -165,7 +183,7 @@ def test_mlflow_has_each_cell_once(
     assert found["T2-V2_training"].data.params["training.precision"] == "bf16"
     assert found[FAILED].info.status == "FAILED"
     assert "\x1b" not in str(found[FAILED].data.tags)
-    assert HOSTILE[:4] in found[FAILED].data.tags["greenbench.flaw"]
+    assert HOSTILE[:4] in found[FAILED].data.tags["greenbench.limit_0"]
 
 
 @pytest.mark.slow

@@ -231,6 +231,8 @@ def test_where_to_is_asked_for(results: Path, capsys: pytest.CaptureFixture[str]
     assert "--parquet, --csv" in capsys.readouterr().err
     assert main(["export", str(results), "--csv", "-", "--carbon", "380 (x)"]) == 2
     assert "--carbon: only --model-card takes it" in capsys.readouterr().err
+    assert main(["export", str(results), "--parquet", "-"]) == 2
+    assert "--parquet: found -; a Parquet file" in capsys.readouterr().err
 
 
 def test_pandas_is_asked_for_where_it_lacks(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
