@@ -160,6 +160,8 @@ class TrainingOptions:
     accumulation_steps: Count = 1
     """Micro-batches per optimizer step. They divide ``batch_size``, which stays the effective batch
     size."""
+    compile: bool = False
+    """Whether ``torch.compile`` compiles the passes of training, before the first step."""
     gradient_checkpointing: bool = False
     """Whether the backward pass computes the layers again, which spares memory and costs time."""
     frozen_layers: Annotated[float, Range(least=0, most=1)] = 0.0

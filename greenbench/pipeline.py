@@ -99,6 +99,8 @@ class Stages(Protocol):
     @property
     def finetunes(self) -> bool: ...  # noqa: D102
     @property
+    def compiles(self) -> bool: ...  # noqa: D102
+    @property
     def shortens(self) -> bool: ...  # noqa: D102
     @property
     def heals(self) -> bool: ...  # noqa: D102
@@ -112,6 +114,7 @@ class Stages(Protocol):
         self, train: Opaque, test: Opaque, model: Opaque, seed: int, *, valid: Opaque
     ) -> Opaque: ...
     def architecture(self, model: Opaque) -> Opaque: ...  # noqa: D102
+    def compilation(self, net: Opaque, batches: Opaque) -> Opaque: ...  # noqa: D102
     def training(self, net: Opaque, batches: Opaque) -> Opaque: ...  # noqa: D102
     def shortening(self, net: Opaque, batches: Opaque) -> Opaque: ...  # noqa: D102
     def healing(self, net: Opaque, batches: Opaque) -> Opaque: ...  # noqa: D102
@@ -224,8 +227,7 @@ class Pipeline:
         with stages.quiet(), self.power:
             self.energy.watch.begin()  # again: with the device settings of the system stage
             batches = self.data_stage.run(self.batches, self._window)
-            with self._window("architecture"):
-                net = stages.architecture(self.model)
+            net = _untrained(stages, self.model, batches, self._window)
             if stages.finetunes:
                 net = self.training.run(stages.training, self._window, net, batches)
             net = _adapted(stages, net, batches, self._window)
@@ -286,6 +288,16 @@ class Pipeline:
     def _window(self, stage: str) -> AbstractContextManager[None]:
         self.progress(stage)
         return self.energy.window(stage, synchronize=self.toggles.synchronize)
+
+
+def _untrained(stages: Stages, model: ModelHandle, batches: Opaque, window: WindowOf) -> Opaque:
+    """Return the model as training begins with it: loaded, and its passes compiled."""
+    with window("architecture"):
+        net = stages.architecture(model)
+    if stages.compiles:
+        with window("architecture"):
+            net = stages.compilation(net, batches)
+    return net
 
 
 def _adapted(stages: Stages, net: Opaque, batches: Opaque, window: WindowOf) -> Opaque:

@@ -135,7 +135,7 @@ def named(variable):
 
 
 class StubToggles:
-    converts = shortens = heals = False
+    compiles = converts = shortens = heals = False
 
     def __init__(self, cell):
         self.cell, self.finetunes = cell, cell.options.training.finetune

@@ -34,10 +34,12 @@ class Stages:
         converts: bool = True,
         shortens: bool = False,
         heals: bool = False,
+        compiles: bool = False,
     ) -> None:
         self.calls = calls
         self.finetunes, self.converts = finetunes, converts
         self.shortens, self.heals = shortens, heals
+        self.compiles = compiles
 
     def check(self) -> None:
         self.calls.append("check")
@@ -61,6 +63,11 @@ class Stages:
         assert model.source == "fake"
         self.calls.append("architecture")
         return "net"
+
+    def compilation(self, net: Any, batches: Any) -> str:
+        assert batches == "batches"
+        self.calls.append("compilation")
+        return net
 
     def training(self, net: Any, batches: Any) -> str:
         assert (net, batches) == ("net", "batches")
@@ -231,6 +238,20 @@ def test_healing_is_measured_as_training_between_shortening_and_conversion() -> 
     start = parts.calls.index("healing")
     assert parts.calls[start - 1 : start + 2] == ["open training", "healing", "close training"]
     assert parts.calls.index("shortening") < start < parts.calls.index("conversion")
+
+
+def test_training_is_compiled_in_a_window_of_its_own() -> None:
+    """It is one of the architecture stage, between loading and training."""
+    parts = Parts(compiles=True)
+    parts.pipeline().run()
+    opened = [call for call in parts.calls if call.startswith("open")]
+    assert opened[1:4] == ["open architecture", "open architecture", "open training"]
+    start = parts.calls.index("compilation")
+    assert parts.calls[start - 1 : start + 2] == [
+        "open architecture",
+        "compilation",
+        "close architecture",
+    ]
 
 
 def test_the_deciding_examples_are_answered_outside_every_window() -> None:

@@ -56,7 +56,7 @@ def _point(fitted: StageFit, number: int, rows: int) -> BreakEven | None:
     """Return the point of a cell; None if it has none."""
     recurring = fitted.stages.index(RECURRING)
     means = fitted.model.means[[0, number]]
-    once, each = _differences(means[None], recurring)
+    once, each = _differences(np.exp(means)[None], recurring)
     if once[0] * each[0] >= 0:
         return None
     points = rows * _drawn_points(fitted, number, recurring)
@@ -71,9 +71,8 @@ def _point(fitted: StageFit, number: int, rows: int) -> BreakEven | None:
     )
 
 
-def _differences(means: Array, recurring: int) -> tuple[Array, Array]:
-    """Return what a cell takes more than V0 once, and for all rows; ``means`` by draw and cell."""
-    joules = np.exp(means)
+def _differences(joules: Array, recurring: int) -> tuple[Array, Array]:
+    """Return what a cell takes more than V0 once, and for all rows; ``joules`` by draw and cell."""
     more = joules[:, 1] - joules[:, 0]
     each = more[:, recurring]
     return more.sum(axis=1) - each, each
@@ -81,6 +80,14 @@ def _differences(means: Array, recurring: int) -> tuple[Array, Array]:
 
 def _drawn_points(fitted: StageFit, number: int, recurring: int) -> Array:
     """Return the break-even point of each draw, in passes over all rows; infinite for never."""
+    once, each = _differences(stage_draws(fitted, number), recurring)
+    reached = np.sign(once) != np.sign(each)
+    points: Array = np.where(reached, -once / np.where(each, each, 1.0), np.inf)
+    return points
+
+
+def stage_draws(fitted: StageFit, number: int) -> Array:
+    """Return draws of what V0's stages and those of a cell take, by draw, cell and stage."""
     cells, stages = fitted.model.means.shape
     weights = np.zeros((2 * stages, cells, stages))
     for stage in range(stages):
@@ -88,10 +95,8 @@ def _drawn_points(fitted: StageFit, number: int, recurring: int) -> Array:
         weights[stages + stage, number, stage] = 1.0
     means = fitted.model.means[[0, number]]
     draws = drawn(means.ravel().tolist(), fitted.model.contrasts(weights), 3)
-    once, each = _differences(draws.reshape(-1, 2, stages), recurring)
-    reached = np.sign(once) != np.sign(each)
-    points: Array = np.where(reached, -once / np.where(each, each, 1.0), np.inf)
-    return points
+    taken: Array = np.exp(draws.reshape(-1, 2, stages))
+    return taken
 
 
 def _scored_rows(evidence: TaskEvidence) -> int | None:

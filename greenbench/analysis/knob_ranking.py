@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from greenbench.analysis.analyse import primary_score
 from greenbench.analysis.break_even import break_even
 from greenbench.analysis.choice import choose, totals
+from greenbench.analysis.compile_steps import step_crossovers
 from greenbench.analysis.evidence import Exclusion, evidence
 from greenbench.analysis.fits import fit_score, fit_stages
 from greenbench.analysis.simultaneous import Bounded, bounded
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from greenbench.analysis.break_even import BreakEven
     from greenbench.analysis.choice import Candidate, Choice
+    from greenbench.analysis.compile_steps import StepCrossover
     from greenbench.analysis.evidence import KnobSet, TaskEvidence
     from greenbench.analysis.fits import StageFit
     from greenbench.analysis.sessions import AnalysedSession
@@ -54,6 +56,8 @@ class RankedKnob:
     """Why it is not worth turning on; empty if it is."""
     crossover: BreakEven | None = None
     """The number of inferences from which, or up to which, it takes less; None if none is known."""
+    steps: StepCrossover | None = None
+    """The number of optimizer steps from which a compiled training is faster; None for others."""
     joint: bool = False
     """Whether it sets several knobs that were also measured alone."""
 
@@ -126,7 +130,12 @@ def rank(task: str, sessions: Sequence[AnalysedSession], keep: float | None = No
 def _ranked(
     known: TaskEvidence, choice: Choice, crossovers: Mapping[str, BreakEven]
 ) -> tuple[RankedKnob, ...]:
-    times = _times(known)
+    seconds = fit_stages(known, "time")
+    times: dict[str, Bounded] = {}
+    steps: dict[str, StepCrossover] = {}
+    if not isinstance(seconds, str):
+        times = _times(known, seconds)
+        steps = step_crossovers(seconds, known)
     knobs = []
     for candidate in choice.candidates:
         cell = known.cells[candidate.cell]
@@ -143,6 +152,7 @@ def _ranked(
                 verdict=_verdict(candidate),
                 against=candidate.excluded,
                 crossover=crossovers.get(cell.id),
+                steps=steps.get(cell.id),
             )
         )
     return in_order(knobs)
@@ -165,11 +175,8 @@ def _verdict(candidate: Candidate) -> str:
     return LOSES if candidate.excluded else SAVES
 
 
-def _times(known: TaskEvidence) -> dict[str, Bounded]:
+def _times(known: TaskEvidence, fitted: StageFit) -> dict[str, Bounded]:
     """Return the seconds of each cell relative to V0's, as far as they are known."""
-    fitted = fit_stages(known, "time")
-    if isinstance(fitted, str):
-        return {}
     others = [name for name in fitted.cells if name != known.baseline.id]
     return dict(zip(others, _relative(fitted, others), strict=True))
 

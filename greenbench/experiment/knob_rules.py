@@ -37,6 +37,18 @@ ABLE: Mapping[str, Mapping[str, tuple[object, ...]]] = {
     },
 }
 """By engine and knob: what it can run; ONNX Runtime converts and multiplies by itself."""
+COMPILED: Mapping[str, tuple[object, ...]] = {
+    "data.batching": ("plain", "bucketed"),
+    "architecture.prune_layers": (0.0,),
+    "architecture.prune_choice": ("top",),
+    "architecture.adapter": ("none",),
+    "training.finetune": (True,),
+    "training.gradient_checkpointing": (False,),
+    "training.frozen_layers": (0.0,),
+    "training.target_score": (None,),
+    "system.processes": (None, 1),
+}
+"""By knob: what ``training.compile`` can stand beside; hooks that prove the others break graphs."""
 CAST_FORMATS = ("fp32", "bf16", "fp16")
 """Formats of weights that torch itself holds: no library converts to them."""
 
@@ -226,12 +238,25 @@ def engine_problems(lines: Mapping[str, int], values: Values) -> Iterator[tuple[
                 yield line, f"{needed}, found {other[0]}"
 
 
+def compile_problems(lines: Mapping[str, int], values: Values) -> Iterator[tuple[int, str]]:
+    """Yield a problem for each knob beside which training cannot be compiled."""
+    line = lines.get("training.compile")
+    if not line or True not in values("training.compile"):
+        return
+    for knob, able in COMPILED.items():
+        other = [value for value in values(knob) if value not in able]
+        if other:
+            allowed = " or ".join(map(str, able))
+            yield line, f"training.compile takes {allowed} for {knob}, found {other[0]}"
+
+
 RULES: tuple[Rule, ...] = (
     adapter_problems,
     micro_batch_problems,
     unused_knob_problems,
     inference_problems,
     engine_problems,
+    compile_problems,
     process_problems,
     batch_problems,
 )

@@ -46,7 +46,8 @@ def show(
             of_verdict = [knob for knob in ranking.knobs if knob.verdict == verdict]
             if of_verdict:
                 _show_table(console, ranking, of_verdict, verdict)
-        print_lines(console, [*_crossovers(ranking), *_left_out(ranking)], bullet="- ")
+        lines = [*_crossovers(ranking), *_step_crossovers(ranking), *_left_out(ranking)]
+        print_lines(console, lines, bullet="- ")
         command = to_paste(ranking, name)
         if command:
             console.print()
@@ -159,6 +160,25 @@ def _crossovers(ranking: KnobRanking) -> list[str]:
             when = way.format(f"{point.inferences:,.0f}")
             bounds = f"95 %, of it alone: {point.low:,.0f} to {point.high:,.0f}"
             lines.append(f"{knob_name(knob, ranking)} takes less than V0 {when} ({bounds})")
+    return lines
+
+
+def _step_crossovers(ranking: KnobRanking) -> list[str]:
+    """Return from how many optimizer steps on compiled trainings are faster, or why from none."""
+    lines = []
+    for knob in ranking.knobs:
+        point = knob.steps
+        if point is None:
+            continue
+        name = knob_name(knob, ranking)
+        measured = f"n = {plural(point.blocks, 'block')}"
+        if point.steps is None:
+            never = f"{name} pays in time after no number of steps"
+            lines.append(f"{never}: {point.reason}; {measured}")
+            continue
+        most = "possibly never" if point.high is None else f"{point.high:,.0f}"
+        bounds = f"95 %, of it alone: {point.low:,.0f} to {most}; {measured}"
+        lines.append(f"{name} pays in time from {point.steps:,.0f} optimizer steps on ({bounds})")
     return lines
 
 

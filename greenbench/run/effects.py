@@ -29,6 +29,7 @@ SILENT = (
     "data.pin_memory",
     "architecture.attention",
     "training.accumulation_steps",
+    "training.compile",
     "training.gradient_checkpointing",
     "training.target_score",
     "training.score_every",

@@ -27,6 +27,7 @@ from greenbench.stages import (
     training_watch,
 )
 from greenbench.stages.cell_switches import CellSwitches
+from greenbench.stages.compiled_training import CompiledTraining
 from greenbench.stages.objectives import objective
 from greenbench.stages.round_record import InferenceProbe
 
@@ -91,14 +92,25 @@ class CellStages(CellSwitches):
             self.ranks.together("adapt", chosen, lambda: adapters.inject(net, *order))
         return net
 
+    def compilation(self, net: nn.Module, batches: Batches) -> nn.Module:
+        """Compile the passes of training; the model stays what it is."""
+        compiled = CompiledTraining(net, self.options.training.precision, self.device)
+        compiled.warm_up(batches, self.micro)
+        self.record.compiled = compiled
+        return net
+
     def training(self, net: nn.Module, batches: Batches) -> nn.Module:
         """Fine-tune."""
+        compiled = self.record.compiled
         watch = training_watch.of_knobs(net, self.record.pruned, self.options)
         with watch, batches.loading, inference.AttentionProbe(net) as attention:
-            log = training.finetune(net, batches, self.options.training, self.size, self.ranks)
+            if compiled is not None:
+                attention.__exit__()  # its hooks would break the graphs
+            chosen = self.options.training
+            log = training.finetune(net, batches, chosen, self.size, self.ranks, compiled)
         watch.report(log)
         training.merge_adapters(net, log)
-        log.attention = attention.evidence
+        log.attention = attention.evidence if compiled is None else compiled.attention
         self.record.log = log
         return net
 

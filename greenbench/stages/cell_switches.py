@@ -43,6 +43,11 @@ class CellSwitches:
         return self.options.training.finetune
 
     @property
+    def compiles(self) -> bool:
+        """Whether the passes of training are compiled before it."""
+        return self.options.training.compile and self.finetunes
+
+    @property
     def shortens(self) -> bool:
         """Whether layers are left out after training."""
         return layers.shortens(self.options.inference)

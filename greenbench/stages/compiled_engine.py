@@ -62,35 +62,35 @@ def read(captured: fx.GraphModule) -> CompiledGraph:
     return graph
 
 
-class CompiledEngine:
-    """Answers batches by a compiled model."""
+class GraphCompiler:
+    """Compiles functions with torch's default compiler, and notes the graphs that are called."""
 
-    name = "compile"
-
-    def __init__(self, net: nn.Module, batch: ModelInputs, device: torch.device) -> None:
-        """Compile ``net`` for inference, as ``batch`` and the present autocast have it."""
+    def __init__(self) -> None:
+        """Count graph breaks from now on."""
         from torch._dynamo.utils import counters
 
         counters.clear()
-        self._net = net.eval()
-        self._device = device
-        self.passes = 0
         self.graphs: list[CompiledGraph] = []
-        self._called: list[CompiledGraph] = []
-        self._depth: Depth | None = None
-        self._seen: Tally[str] = Tally("readings")
-        self._run = torch.compile(net._call_impl, backend=self._compiled, dynamic=True)  # noqa: SLF001
-        start = time.perf_counter()
-        with torch.inference_mode():
-            self._run(**batch)
-        self.compile_seconds = time.perf_counter() - start
-        self.graphs_at_first = len(self.graphs)
-        self._fused = sum(graph.fused for graph in self._called)
+        """All that were captured."""
+        self.called: list[CompiledGraph] = []
+        """Those that have run since the list was cleared."""
 
-    def _compiled(
+    def compiled(self, function: Callable[..., object]) -> Callable[..., object]:
+        """Return ``function``, compiled when it is first called, all lengths free."""
+        run: Callable[..., object] = torch.compile(function, backend=self._compile, dynamic=True)
+        return run
+
+    @property
+    def breaks(self) -> int:
+        """How often a graph ended within the function, as torch counts."""
+        from torch._dynamo.utils import counters
+
+        return sum(counters["graph_break"].values())
+
+    def _compile(
         self, captured: fx.GraphModule, inputs: Sequence[torch.Tensor]
     ) -> Callable[..., object]:
-        """Compile a captured graph with torch's default compiler; it notes when it is called."""
+        """Compile a captured graph; it notes when it is called."""
         from torch._inductor.compile_fx import compile_fx
 
         graph = read(captured)
@@ -98,10 +98,32 @@ class CompiledEngine:
         self.graphs.append(graph)
 
         def call(*given: object) -> object:
-            self._called.append(graph)
+            self.called.append(graph)
             return kernels(*given)
 
         return call
+
+
+class CompiledEngine:
+    """Answers batches by a compiled model."""
+
+    name = "compile"
+
+    def __init__(self, net: nn.Module, batch: ModelInputs, device: torch.device) -> None:
+        """Compile ``net`` for inference, as ``batch`` and the present autocast have it."""
+        self._net = net.eval()
+        self._device = device
+        self.passes = 0
+        self._compiler = GraphCompiler()
+        self._depth: Depth | None = None
+        self._seen: Tally[str] = Tally("readings")
+        self._run = self._compiler.compiled(net._call_impl)  # noqa: SLF001
+        start = time.perf_counter()
+        with torch.inference_mode():
+            self._run(**batch)
+        self.compile_seconds = time.perf_counter() - start
+        self.graphs_at_first = len(self._compiler.graphs)
+        self._fused = sum(graph.fused for graph in self._compiler.called)
 
     def eval(self) -> Self:
         """Do nothing: it is compiled for inference."""
@@ -113,11 +135,11 @@ class CompiledEngine:
 
     def __call__(self, **inputs: torch.Tensor) -> object:
         """Return what the model would."""
-        self._called.clear()
+        self._compiler.called.clear()
         outputs: object = self._run(**inputs)
-        self.passes += bool(self._called)
+        self.passes += bool(self._compiler.called)
         ran = 0
-        for graph in self._called:
+        for graph in self._compiler.called:
             self._seen.counts.update(graph.precisions)
             ran |= self._bits(graph)
         if self._depth is not None:
@@ -142,12 +164,11 @@ class CompiledEngine:
     @property
     def evidence(self) -> Mapping[str, object]:
         """See ``Engine``."""
-        from torch._dynamo.utils import counters
-
+        graphs = len(self._compiler.graphs)
         return {
-            "graphs": len(self.graphs),
-            "recompiled_at_inference": len(self.graphs) - self.graphs_at_first,
-            "graph_breaks": sum(counters["graph_break"].values()),
+            "graphs": graphs,
+            "recompiled_at_inference": graphs - self.graphs_at_first,
+            "graph_breaks": self._compiler.breaks,
             "compile_seconds": self.compile_seconds,
             "passes": self.passes,
         }

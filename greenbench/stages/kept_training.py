@@ -16,6 +16,7 @@ from greenbench.errors import UnavailableError
 from greenbench.options import TrainingOptions
 from greenbench.stages import adapters, keeping
 from greenbench.stages.adapters import AdapterLog
+from greenbench.stages.compiled_training import CompileLog
 from greenbench.stages.early_stopping import ScoreLog
 from greenbench.stages.tally import Tally
 from greenbench.stages.training import sample_rows
@@ -41,7 +42,7 @@ TALLIES = (
 )
 NORMS = ("norms_before", "norms_after", "frozen_before", "frozen_after")
 NUMBERS = ("tokens", "losses")
-LOGS = ("scored", "adapters")
+LOGS = ("scored", "adapters", "compiled")
 REMADE = ("rows", "others")
 """Fields of a log that are read from the loaded weights again, or that one device leaves empty."""
 
@@ -217,6 +218,7 @@ def _read(written: Mapping[str, Any]) -> TrainingLog:
     values["before_step"] = tuple(values["before_step"])
     values["dtypes"] = tuple(values["dtypes"])
     values["adapters"] = AdapterLog(**values["adapters"])
+    values["compiled"] = CompileLog(**values["compiled"])
     values["scored"] = ScoreLog(**values["scored"])
     values["scored"].shapes = list(map(tuple, values["scored"].shapes))
     return TrainingLog(**values)

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel
 
     from greenbench.options import Options
+    from greenbench.stages.compiled_training import CompiledTraining
     from greenbench.stages.data import Batches
     from greenbench.stages.early_exit import RowExits
     from greenbench.stages.engines import Engine
@@ -110,6 +111,8 @@ class RoundRecord:
     pruned: PrunedModel | None = None
     """The layers of the loaded model, and those that were taken out before training."""
     batches: Batches | None = None
+    compiled: CompiledTraining | None = None
+    """The passes of training; None if they are not compiled."""
     log: TrainingLog | None = None
     """None if nothing was trained."""
     depth: Depth | None = None

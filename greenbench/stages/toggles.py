@@ -14,6 +14,7 @@ from greenbench.stages import (
     adapters,
     answering,
     bandwidth,
+    compiled_training,
     engines,
     healing,
     isolation,
@@ -102,6 +103,9 @@ class Toggles(CellStages):
         engines.check(self.options, self.device, generates=self.size.max_new_tokens > 0)
         adapters.check(self.options.architecture)
         healing.check(self.options, self.ranks)
+        generates = self.size.max_new_tokens > 0
+        asked = self.options.training.compile
+        compiled_training.check(asked=asked, rank=self.ranks.rank, generates=generates)
 
     def warm_up(self, examples: Sequence[TaskExample], model: Checkpoint) -> None:
         """Run a miniature of the cell: it pays for imports, first uses and buffers."""
@@ -194,6 +198,8 @@ def _run_once(toggles: Toggles, batch: Sequence[TaskExample], model: Checkpoint)
     """Run the stages with ``batch`` as training, validation and test data."""
     batches = toggles.data(batch, batch, model, 0, valid=batch)
     net = toggles.architecture(model)
+    if toggles.compiles:
+        net = toggles.compilation(net, batches)
     if toggles.finetunes:
         net = toggles.training(net, batches)
     if toggles.shortens:

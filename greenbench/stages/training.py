@@ -7,6 +7,7 @@ to 0. The profile sets the length of the training.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from greenbench.options import TrainingOptions
+    from greenbench.stages.compiled_training import CompiledTraining
     from greenbench.stages.data import Batches
     from greenbench.stages.objectives.interface import ModelInputs, Objective
     from greenbench.stages.ranks.pool import Ranks
@@ -52,16 +54,18 @@ def finetune(
     options: TrainingOptions,
     size: TaskSize,
     ranks: Ranks,
+    compiled: CompiledTraining | None = None,
 ) -> TrainingLog:
     """Fine-tune ``model`` in place, on all devices of ``ranks``, and return the log of it.
 
-    Raises UnavailableError if another rank fails.
+    ``compiled`` are its passes, of a single rank, if they are not to run as they stand. Raises
+    UnavailableError if another rank fails.
     """
     rank = ranks.rank
     job = TrainingJob(batches.train, batches.objective, options, size, rank.own_threads)
-    own = job
+    own = replace(job, compiled=compiled)
     if options.target_score is not None:
-        own = replace(job, scorer=early_stopping.ValidationScorer(options, batches))
+        own = replace(own, scorer=early_stopping.ValidationScorer(options, batches))
     log, others = ranks.together("train", job, lambda: train(model, own, rank))
     merging.add(log, others, rank.devices, job)
     return log
@@ -88,8 +92,9 @@ def _train(model: nn.Module, job: TrainingJob, rank: Rank) -> TrainingLog:
     log.planned = steps
     counter = optimizer.register_step_post_hook(log.count_step)
     probe = precision.PrecisionProbe(model)
-    trainer = _Trainer(accelerator, prepared, tuned, schedule, job.objective, log, rank)
-    with probe:
+    passes = prepared if job.compiled is None else job.compiled.as_module
+    trainer = _Trainer(accelerator, prepared, passes, tuned, schedule, job.objective, log, rank)
+    with probe if job.compiled is None else contextlib.nullcontext():
         _take_steps(trainer, loader, job)
     # Else autocast would stay on at inference: a knob of one stage would act in another.
     accelerator.unwrap_model(prepared, keep_fp32_wrapper=False)
@@ -98,6 +103,8 @@ def _train(model: nn.Module, job: TrainingJob, rank: Rank) -> TrainingLog:
     log.optimizer = optimizers.name_of(optimizer)
     log.state_bytes = optimizers.state_bytes(optimizer)
     log.precisions = probe.seen
+    if job.compiled is not None:
+        log.precisions, log.compiled = job.compiled.precisions, job.compiled.log
     if job.scorer is not None:
         log.scored = job.scorer.log
     _finish(model, log)
@@ -188,6 +195,8 @@ class _Trainer:
 
     accelerator: Accelerator
     model: nn.Module
+    passes: nn.Module
+    """What is called: the model, or its compiled passes."""
     optimizer: AcceleratedOptimizer
     schedule: torch.optim.lr_scheduler.LambdaLR
     objective: Objective
@@ -203,7 +212,7 @@ class _Trainer:
     def _accumulate(self, batch: ModelInputs, step: list[ModelInputs]) -> None:
         accelerator = self.accelerator
         with accelerator.accumulate(self.model):
-            loss = self.objective.loss(self.model, batch, step, self.rank)
+            loss = self.objective.loss(self.passes, batch, step, self.rank)
             accelerator.backward(loss)
             if accelerator.sync_gradients:
                 accelerator.clip_grad_norm_(self.model.parameters(), GRADIENT_CLIP)

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING
 
 from greenbench.options import TrainingOptions
-from greenbench.stages import early_stopping, freezing, packing, precision
+from greenbench.stages import compiled_training, early_stopping, freezing, packing, precision
 from greenbench.stages.adapters import AdapterLog
+from greenbench.stages.compiled_training import CompileLog
 from greenbench.stages.early_stopping import ScoreLog
 from greenbench.stages.freezing import FrozenPart
 from greenbench.stages.tally import Tally, ValueT
@@ -83,6 +84,8 @@ class TrainingLog:
     """Those that ran once more in the backward pass, likewise."""
     adapters: AdapterLog = field(default_factory=AdapterLog)
     """The adapters that were trained in place of the layers' weights."""
+    compiled: CompileLog = field(default_factory=CompileLog)
+    """What was compiled for it."""
     scored: ScoreLog = field(default_factory=ScoreLog)
     """Scores on validation examples, if training ends at one."""
     optimizer: str = ""
@@ -175,8 +178,10 @@ def proofs(log: TrainingLog | None, options: TrainingOptions) -> tuple[Applied, 
     accumulation = _tallied("accumulation_steps", options.accumulation_steps, log.accumulated, how)
     checkpointing = _checkpointing_proof(log, asked=options.gradient_checkpointing)
     frozen = freezing.proof(_frozen_part(log), options.frozen_layers)
+    compiled = compiled_training.proof(log.compiled, log.micro_batches, asked=options.compile)
     stopped = early_stopping.proofs(log.scored, options, log.attempts)
-    return (finetune, optimizer, computed, accumulation, checkpointing, frozen, *stopped)
+    acted = (finetune, optimizer, computed, accumulation, compiled)
+    return (*acted, checkpointing, frozen, *stopped)
 
 
 def _frozen_part(log: TrainingLog) -> FrozenPart:

@@ -22,6 +22,7 @@ SETTINGS: dict[str, tuple[str, dict[str, Any]]] = {
     "training": ("training", {"precision": "bf16", "accumulation_steps": 4}),
     "inference": ("inference", {"skip_layers": 0.25}),
     "architecture": ("architecture", {"weight_format": "int8"}),
+    "compile": ("training", {"compile": True}),
     "capped": ("system", {"gpu_power_fraction": 0.7}),
 }
 """What a variant of that knob set turns on."""

@@ -71,6 +71,35 @@ def test_a_dearer_preparation_pays_from_some_inferences_on(tmp_path: Path) -> No
     assert point.low < 20 < (point.high or 0)
 
 
+@pytest.mark.parametrize(
+    ("joules", "sentence"),
+    [
+        ((8.0, 22.0, 40.0, 30.0), "compile true pays in time from 100 optimizer steps on (95 %"),
+        ((8.0, 22.0, 66.0, 30.0), "compile true pays in time after no number of steps: a step"),
+    ],
+)
+def test_compiling_pays_from_some_steps_on(
+    joules: tuple[float, ...],
+    sentence: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """20 more joules are 2 seconds; 100 steps that save 20 joules make up for them."""
+    means = {"V0_baseline": ((), made.BASE), "K0_compile": (("compile",), joules)}
+    cells = made.session(means, noise=0.001, right=dict.fromkeys(means, 90))
+    for one_round in cells[0]["rounds"]:
+        one_round["work"]["optimizer_steps"] = 100
+    ranking = rank("T2", read_sessions([made.write(tmp_path / "results", cells)]))
+    (knob,) = ranking.knobs
+    assert knob.steps is not None
+    if knob.steps.steps is not None:
+        assert (knob.steps.low or 0) < 100 < (knob.steps.high or 0)
+    report.show(Console(width=200, highlight=False), [ranking], [], "V9_found")
+    shown = capsys.readouterr().out
+    assert sentence in shown
+    assert "n = 5 blocks" in shown.partition("compile true pays")[2].partition("\n")[0]
+
+
 def test_the_variant_to_paste_sets_all_that_pay(ranking: KnobRanking) -> None:
     """What loses the score, costs or is not shown to save is not in it."""
     assert report.to_paste(ranking, "V9_found") == (

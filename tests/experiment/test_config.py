@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from greenbench.errors import UsageError
 from greenbench.experiment.config import Config, read_config
+from greenbench.experiment.knob_rules import COMPILED
 from greenbench.experiment.texts import did_you_mean, read_text
 from greenbench.options import (
     STAGES,
@@ -100,7 +101,7 @@ ONE_PROBLEM = {
         2,
         (
             "training has no 'precison'; it has: finetune, optimizer, precision, "
-            "accumulation_steps, gradient_checkpointing, frozen_layers, target_score, "
+            "accumulation_steps, compile, gradient_checkpointing, frozen_layers, target_score, "
             "score_every; did you mean 'precision'?"
         ),
     ),
@@ -234,6 +235,11 @@ ONE_PROBLEM = {
         "inference: {engine: compile}\narchitecture: {weight_format: int8}\n",
         1,
         "inference.engine compile takes fp32 or fp8 for architecture.weight_format",
+    ),
+    "a compiled training beside hooks": (
+        "training:\n  frozen_layers: 0.5\n  compile: true\n",
+        3,
+        "training.compile takes 0.0 for training.frozen_layers, found 0.5",
     ),
     "a rule of a fraction swept from 0": (
         "inference:\n  skip_layers: [0.0, 0.5]\n  layer_choice: top\n",
@@ -431,6 +437,7 @@ VALUES = {
     "training.finetune": st.just(value=False),
     "training.optimizer": st.sampled_from(["sgd", "adamw_fused", "adamw_8bit"]),
     "training.precision": st.sampled_from(["bf16", "fp16", "auto"]),
+    "training.compile": st.just(value=True),
     "training.gradient_checkpointing": st.just(value=True),
     "training.target_score": st.floats(0, 1, exclude_min=True),
     "training.score_every": st.sampled_from([1, 5, 100]),
@@ -482,6 +489,7 @@ KEPT_APART = {
         "inference.engine",
         "inference.exit_confidence",
     },
+    "training.compile": {*COMPILED},
 }
 """Knobs that some values of others contradict."""
 

@@ -100,6 +100,7 @@ def test_the_baseline_is_never_without_effect() -> None:
         ("architecture.attention", False),
         ("inference.engine", False),
         ("training.gradient_checkpointing", False),
+        ("training.compile", False),
         ("system.cpu_threads", False),
     ],
 )

@@ -94,6 +94,8 @@ def run_stages(
     with toggles.quiet(), system or nullcontext():
         batches = toggles.data(train, test, start, 0, valid=valid)
         net = toggles.architecture(start)
+        if toggles.compiles:
+            net = toggles.compilation(net, batches)
         if toggles.finetunes:
             net = toggles.training(net, batches)
         if toggles.shortens:

@@ -58,7 +58,8 @@ def refusal(options: Options, task: str) -> str:
 def small(trial: KnobTrial) -> bool:
     """Whether a miniature has enough examples for a trial, and does not compile for minutes."""
     options = trial.options
-    return options.data.batch_size <= MOST and options.inference.engine != "compile"
+    compiles = options.inference.engine == "compile" or options.training.compile
+    return options.data.batch_size <= MOST and not compiles
 
 
 def runnable(refuse: Callable[[Options], str]) -> list[KnobTrial]:

@@ -278,6 +278,10 @@ SABOTAGE: dict[str, tuple[Options, Callable[[pytest.MonkeyPatch], None]]] = {
         Options(training=TrainingOptions(accumulation_steps=4)),
         no_accumulation,
     ),
+    "training.compile": (
+        Options(training=TrainingOptions(compile=True)),
+        lambda patch: patch.setattr(torch, "compile", lambda function, **_: function),
+    ),
     "training.gradient_checkpointing": (
         Options(training=TrainingOptions(gradient_checkpointing=True)),
         no_checkpointing,

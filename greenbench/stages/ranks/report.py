@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections import Counter
 
     from greenbench.options import TrainingOptions
+    from greenbench.stages.compiled_training import CompiledTraining
     from greenbench.stages.early_stopping import ValidationScorer
     from greenbench.stages.objectives.interface import Loader, Objective
     from greenbench.types import TaskSize
@@ -26,6 +27,8 @@ class TrainingJob:
     """Threads of torch in each rank; None leaves them as they are."""
     scorer: ValidationScorer | None = None
     """Scores the model in training; the first rank alone has one."""
+    compiled: CompiledTraining | None = None
+    """The model's compiled passes, of a rank that trains alone; None runs the model itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
