@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from report.page.parsed import assert_harmless
+from report.page.parsed import assert_harmless, leave_out_charts
 from stub_suite import run_here
 
 if TYPE_CHECKING:
     import pytest
 
 
-def test_a_session_ends_with_its_report(suite: pytest.Pytester) -> None:
+def test_a_session_ends_with_its_report(
+    suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It has the session's cells, and the summary names the file."""
+    leave_out_charts(monkeypatch)
     result = run_here(suite, "-k", "V0 or V1_", "--green-report=out/report.html")
     assert result.ret == 0
     result.stdout.fnmatch_lines(["wrote out/report.html"])

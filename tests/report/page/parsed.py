@@ -8,8 +8,13 @@ import re
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
+from greenbench.report.page import contents
+from greenbench.report.page.figures import FolderFigures
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    import pytest
 
 EMPTY = {"meta", "input", "br", "link", "img"}
 TAGS = frozenset(
@@ -26,6 +31,11 @@ TAGS = frozenset(
 """All elements that a report may have."""
 SCRIPTED = re.compile(r"^on|^style$|^src", re.IGNORECASE)
 """Attributes that run or load something, or that the policy forbids."""
+
+
+def leave_out_charts(patch: pytest.MonkeyPatch) -> None:
+    """Let pages have no charts, which take seconds to draw: the tests of the browser see them."""
+    patch.setattr(contents, "folder_figures", lambda _data, _number: FolderFigures())
 
 
 class ParsedPage(HTMLParser):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from analysis import made
-from report.page.parsed import assert_harmless
+from report.page.parsed import assert_harmless, leave_out_charts
 
 from greenbench.cli import main
 
@@ -24,9 +24,13 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_folder_becomes_a_page_with_the_answer(
-    results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    results: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The saving is named, and both sessions are listed."""
+    leave_out_charts(monkeypatch)
     path = tmp_path / "report.html"
     assert main(["report", str(results), "-o", str(path)]) == 0
     assert capsys.readouterr().out == f"wrote {path}\n"

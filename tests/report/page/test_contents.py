@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from report.page.parsed import ParsedPage, assert_harmless
+from report.page.parsed import ParsedPage, assert_harmless, leave_out_charts
 from report.sessions import GPU, HEADER, capped, cell, twenty
 
 from greenbench.gates.verdict import Measured
-from greenbench.report.page import contents
 from greenbench.report.page.contents import page
-from greenbench.report.page.figures import FolderFigures
 from greenbench.report.report_data import report_data
 from greenbench.report.texts import CONTROLS
 from greenbench.results.fields import Fields
@@ -40,9 +38,9 @@ def data_of(records: list[CellRecord], header: RunHeader = HEADER) -> ReportData
 
 @pytest.fixture(autouse=True, scope="module")
 def without_charts() -> Iterator[None]:
-    """Draw no charts, which takes seconds; the tests of the browser look at them."""
+    """Draw no charts."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(contents, "folder_figures", lambda _data, _number: FolderFigures())
+        leave_out_charts(patch)
         yield
 
 
