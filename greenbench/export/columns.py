@@ -51,6 +51,8 @@ class CellColumns(NamedTuple):
     can."""
     flaw_reason: str | None
     """The flaw in words."""
+    verdicts: str | None
+    """The outcome of each gate of the session on the cell, as a JSON object; null without any."""
     co2e_grams_per_kwh: float | None
     """Carbon intensity of the electricity, as the session was told; null if it was not."""
     co2e_source: str | None

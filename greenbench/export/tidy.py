@@ -96,6 +96,7 @@ def _cell(measured: Measured) -> CellColumns:
         outcome=_text(record.outcome),
         flaw=_text(flaw.verdict) if flaw is not None else None,
         flaw_reason=_text(flaw.reason) if flaw is not None else None,
+        verdicts=json.dumps(header.verdicts[record.id]) if record.id in header.verdicts else None,
         co2e_grams_per_kwh=carbon.g_per_kwh if carbon is not None else None,
         co2e_source=_text(carbon.source) or None if carbon is not None else None,
     )

@@ -80,6 +80,18 @@ def profile_changes(fields: Fields) -> Facts:
     return fields.whole()
 
 
+def verdicts(gates: Fields) -> dict[str, dict[str, str]]:
+    """Return by cell the outcome of each gate; what an earlier greenbench left out is left out."""
+    by_cell: dict[str, dict[str, str]] = {}
+    for verdict in gates.each("verdicts", lambda fields: fields):
+        cell = verdict.optional_text("cell")
+        gate = verdict.optional_text("gate")
+        outcome = verdict.optional_text("outcome")
+        if cell and gate and outcome:
+            by_cell.setdefault(cell, {})[gate] = outcome
+    return by_cell
+
+
 def environment(fields: Fields) -> Mapping[str, Any]:
     """Check what comparisons read of the environment, and return all of it."""
     fields.fields("cpu")

@@ -174,6 +174,8 @@ class RunHeader:
     fixed."""
     carbon: CarbonIntensity | None = None
     """Of the electricity; None if the session was not told."""
+    verdicts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """The outcome of each gate by cell; empty without gates."""
 
     @classmethod
     def of(cls, fields: Fields) -> RunHeader:
@@ -188,6 +190,7 @@ class RunHeader:
             command=session.text("argv", ""),
             looks=facts.looks(session) if "until_sure" in session else None,
             carbon=intensity_of(fields),
+            verdicts=facts.verdicts(fields.fields("gates")),
         )
 
 

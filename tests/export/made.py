@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from greenbench.gates.verdict import Verdict
 from greenbench.options import Options, TrainingOptions
 from greenbench.results.files import Recorder
 from greenbench.results.record import cell_record
@@ -102,4 +103,6 @@ def write_results(folder: Path) -> tuple[Path, ...]:
     failed = result("T2-V3_x", "V3_x", (), status="failed", error=HOSTILE)
     for cell, options in ((baseline, Options()), (variant, OPTIONS), (failed, OPTIONS)):
         recorder.append({**cell_record(cell, options), "outcome": "passed"}, options)
+    verdict = Verdict(gate="energy <= 2*V0", cell="T2-V2_training", outcome="PASS")
+    recorder.conclude(gates={"failed": False, "verdicts": [verdict.record()]})
     return recorder.paths

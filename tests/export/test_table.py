@@ -117,11 +117,13 @@ def test_a_cell_without_rounds_is_there(frame: pd.DataFrame) -> None:
 
 
 def test_rounds_have_their_scores_and_knobs(frame: pd.DataFrame) -> None:
-    """Scores are the round's own; a variant's knobs are JSON."""
+    """Scores are the round's own; a variant's knobs, and the verdicts on a cell, are JSON."""
     rows = frame[frame["cell"] == "T2-V2_training"]
     assert set(rows["score_mcc"]) == {0.5, 0.6}
     assert rows["score_bleu"].isna().all()
     assert set(rows["knobs"]) == {'{"training.precision": "bf16"}'}
+    assert set(rows["verdicts"]) == {'{"energy <= 2*V0": "PASS"}'}
+    assert frame[frame["cell"] == "T2-V0_baseline"]["verdicts"].isna().all()
 
 
 READERS: dict[str, Callable[[Path], Any]] = {
