@@ -122,15 +122,17 @@ def _numeric(figure: Figure) -> list[bool]:
 
 def _column(figure: Figure, place: int) -> str:
     """Return an S column with room for the digits before and after the point."""
-    before, after = 1, 0
+    sign, before, after = "", 1, 0
     for row in figure.rows:
         digits = _digits(row[place])
         if "e" in digits:
             return "S"
-        whole, _, fraction = digits.partition(".")
+        if digits.startswith("-"):
+            sign = "-"
+        whole, _, fraction = digits.lstrip("-").partition(".")
         before = max(before, len(whole))
         after = max(after, len(fraction))
-    return f"S[table-format={before}.{after}]"
+    return f"S[table-format={sign}{before}.{after}]"
 
 
 def _number(entry: Entry) -> str:

@@ -9,7 +9,7 @@ import pytest
 from analysis.made import BASE, options, session
 from report import charted
 
-from greenbench.report.charts import knobs, stages, sweeps
+from greenbench.report.charts import knobs, machine, stages, sweeps
 
 if TYPE_CHECKING:
     from greenbench.report.charts.figure import Entry, Figure
@@ -75,6 +75,16 @@ def test_the_machine_is_drawn_as_far_as_it_was_recorded() -> None:
     """Temperatures and other programs were recorded, clocks and throttling were not."""
     assert list(figure("machine").drawings) == ["other programs", "temperature"]
     assert {entries[3] for entries in figure("machine").rows} == {0.1, 50.0}
+
+
+def test_control_characters_in_a_record_are_written_out() -> None:
+    """What a driver called a reason to throttle is text in the drawing, which stays valid XML."""
+    records = charted.cells(2)[:1]
+    for one in records[0]["rounds"]:
+        one["machine"]["gpus"] = [{"throttle": {"\x1b[31mhot\u202e": 0.5}}]
+    (found,) = machine.figures(charted.of_records(records), 340)
+    written = " ".join(charted.texts(found.drawings["throttling"]))
+    assert r"\x1b[31mhot\u202e" in written
 
 
 def test_a_reused_training_is_hatched_and_named_with_ids_of_its_drawing() -> None:

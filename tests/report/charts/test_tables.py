@@ -37,6 +37,7 @@ def test_numbers_stand_in_a_column_of_siunitx_that_is_wide_enough() -> None:
     """Four digits before and one after the point have room; unknown is a dash, not a number."""
     text = latex(figure())
     assert r"\begin{tabular}{lS[table-format=4.1]}" in text
+    assert r"{lS[table-format=-4.1]}" in latex(figure(value=-12.5))
     assert r"    V1 & 12.5 \\" in text
     assert r"    V2 & {--} \\" in text
     for command in (r"\toprule", r"\midrule", r"\bottomrule", r"\label{tab:quality-t2}"):
