@@ -13,6 +13,7 @@ from greenbench.report.charts.palette import PALETTE
 from greenbench.report.cost import plural
 from greenbench.report.page.circumstances import NumberedSessions
 from greenbench.report.page.figures import FolderFigures, folder_figures
+from greenbench.report.page.glossary import glossary
 from greenbench.report.page.matrix import Matrix, matrix, source_badges
 from greenbench.report.page.provenance import Provenance, provenance
 from greenbench.report.page.rendering import rendered
@@ -59,6 +60,7 @@ class FolderView:
     answers: tuple[TaskAnswer, ...]
     basis: str
     """What all of it stands on: rounds, sessions, profile, machine, sources."""
+    glossary: str
     caveats: Sequence[Caveat]
     further: tuple[str, ...]
     """All warnings of the cells."""
@@ -148,6 +150,7 @@ def _view(number: int, data: ReportData) -> FolderView:
     for comparison in data.comparisons:
         answers.append(_answer(comparison, data))
     basis = _basis(data)
+    words = glossary(data.comparisons)
     functions = tuple(_functions(data))
     figures = folder_figures(data, number)
     discordant = tuple(discordant_rows(data))
@@ -156,6 +159,7 @@ def _view(number: int, data: ReportData) -> FolderView:
         name=data.name,
         answers=tuple(answers),
         basis=basis,
+        glossary=words,
         caveats=unsettled,
         further=tuple(further),
         matrix=matrix(data),

@@ -89,7 +89,8 @@ class Visit:
     def shown_rows(self) -> list[str]:
         """Return the names of the matrix's rows that are shown, in their order."""
         names: list[str] = self.page.eval_on_selector_all(
-            "table.cells tbody tr:not([hidden]) th", "all => all.map(th => th.firstChild.data)"
+            "table.cells tbody th",
+            "all => all.filter(th => th.checkVisibility()).map(th => th.firstChild.data)",
         )
         return names
 
@@ -205,6 +206,14 @@ def test_a_table_is_copied_with_tabs(browser: Any, file: Path) -> None:
     lines = copied.splitlines()
     assert len(lines) > 1
     assert lines[0].count("\t") == lines[1].count("\t") > 0
+    opened.context.close()
+
+
+def test_rows_are_filtered_on_a_phone_too(browser: Any, file: Path) -> None:
+    """There a row is a block, which must not undo that it is hidden."""
+    address = f"{file.as_uri()}#kind=costs"
+    opened = Visit(browser, address, viewport={"width": 390, "height": 800})
+    assert opened.shown_rows() == ["V0_baseline"]
     opened.context.close()
 
 

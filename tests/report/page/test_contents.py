@@ -186,6 +186,13 @@ def test_several_folders_stand_side_by_side_with_reasons_where_they_cannot_be_co
     assert len([a for tag, a in parsed.tags if a.get("class") == "matrix"]) == 2
 
 
+def test_a_stranger_learns_what_v0_the_tasks_and_their_scores_are(html: str) -> None:
+    """The page may be all that they have."""
+    text = ParsedPage(html).text("p")
+    assert "V0 is the baseline" in text
+    assert "T2 finds vulnerable functions; its score, mcc, is Matthews correlation" in text
+
+
 def test_a_knob_that_did_not_act_is_named_with_its_reason() -> None:
     """Provenance shows what was requested, what was read back, and why they differ."""
     records = [cell("T2-V0_baseline", [10.0]), cell("T2-V7_all", [9.0], **capped([]))]

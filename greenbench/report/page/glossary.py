@@ -1,0 +1,36 @@
+"""The words of a report that a reader without the documentation cannot know."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from greenbench.report.comparison import TaskComparison
+
+BASELINE = "V0 is the baseline, with no optimisation turned on"
+ROUND = "a round is one run of the whole pipeline, with a seed of its own"
+TASKS = {
+    "T1": "T1 translates methods into another programming language",
+    "T2": "T2 finds vulnerable functions",
+}
+SCORES = {
+    "pass_at_1": "the share of translations that pass their tests",
+    "bleu": "likeness to the reference translation, up to 100",
+    "mcc": "Matthews correlation: 1 if all answers are right, 0 for guesses",
+    "macro_f1": "F1, averaged over both classes",
+}
+
+
+def glossary(comparisons: Iterable[TaskComparison]) -> str:
+    """Explain V0, the tasks and their scores in a few sentences."""
+    sentences = [f"{BASELINE}; {ROUND}"]
+    for comparison in comparisons:
+        task = TASKS.get(comparison.task)
+        score = SCORES.get(comparison.score)
+        if task and score:
+            sentences.append(f"{task}; its score, {comparison.score}, is {score}")
+        elif task:
+            sentences.append(task)
+    return f"{'. '.join(sentences)}."
