@@ -54,6 +54,8 @@ def _only(cells: Sequence[Measured]) -> Measured:
             f"--model-card: a card is about one cell, and here are {', '.join(names)}; choose one "
             "with --cell"
         )
+    if not cells:
+        raise UsageError("--model-card: the results have no cell; measure one")
     newest = max(cells, key=lambda measured: measured.header.started)
     flaw = newest.record.flaw
     if flaw is not None and flaw.verdict == "MISSING":

@@ -88,6 +88,19 @@ def test_a_card_that_could_mislead_is_refused(
     assert not file.exists()
 
 
+def test_results_without_a_cell_give_no_card(
+    results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A session that died before its first cell may leave such a file."""
+    file = json.loads(next(results.glob("V0*")).read_text())
+    empty = tmp_path / "V0_baseline_20261123T120000Z.json"
+    empty.write_text(json.dumps({**file, "cells": []}))
+    assert main(["export", str(empty), "--model-card", str(tmp_path / "c.md")]) == 2
+    assert "the results have no cell" in capsys.readouterr().err
+    assert main(["export", str(empty), "--csv", str(tmp_path / "t.csv")]) == 0
+    assert len((tmp_path / "t.csv").read_text().splitlines()) == 1
+
+
 def test_spdx_holds_measured_joules_alone(results: Path, tmp_path: Path) -> None:
     """The GPU's three quarters are there; of the CPU's quarter a sentence says that it is not."""
     file = tmp_path / "s.json"
