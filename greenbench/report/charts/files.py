@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from greenbench.errors import UsageError
 from greenbench.report.charts import drawn
 from greenbench.report.charts.figure import slug
-from greenbench.report.charts.tables import latex, markdown
+from greenbench.report.charts.tables import MOST_ROWS, latex, markdown
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,7 +61,8 @@ def _contents(figure: Figure) -> dict[str, bytes]:
         name = figure.name if number == 0 else slug(figure.name, switch)
         contents[f"{name}.svg"] = svg.encode()
         contents[f"{name}.pdf"] = svg_to_pdf(svg)
-    contents[f"{figure.name}.tex"] = latex(figure).encode()
+    if len(figure.rows) <= MOST_ROWS:
+        contents[f"{figure.name}.tex"] = latex(figure).encode()
     contents[f"{figure.name}.md"] = markdown(figure).encode()
     return contents
 

@@ -14,9 +14,8 @@ if TYPE_CHECKING:
     from greenbench.report.charts.figure import Entry, Figure
 
 MADE_BY = "made by greenbench report --figures"
-MOST_COLUMNS = 7
-"""Columns that fit a page; a wider table is shrunk to its width."""
-SHRUNK = r"\resizebox{\linewidth}{!}{"
+MOST_ROWS = 60
+"""Rows of a table that fit a page."""
 LATEX = (
     rf"% {MADE_BY}; the preamble needs \usepackage{{booktabs,graphicx,siunitx}}".replace(
         "%", "%%", 1
@@ -26,13 +25,14 @@ LATEX = (
   \centering
   \caption{%(caption)s}
   \label{tab:%(name)s}
-  %(before)s\begin{tabular}{%(columns)s}
+  \resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%%
+  \begin{tabular}{%(columns)s}
     \toprule
 %(headings)s
     \midrule
 %(rows)s
     \bottomrule
-  \end{tabular}%(after)s
+  \end{tabular}}
 \end{table}
 """
 )
@@ -56,12 +56,11 @@ SPECIAL = {
 
 
 def latex(figure: Figure) -> str:
-    """Return a figure's data as a table of LaTeX, whose preamble needs booktabs and siunitx."""
+    """Return a figure's data as a table of LaTeX, shrunk to the width of a line if it is wider."""
     numeric = _numeric(figure)
     columns = ""
     for place, is_number in enumerate(numeric):
         columns += _column(figure, place) if is_number else "l"
-    shrink = len(numeric) > MOST_COLUMNS
     headings = []
     for column in figure.columns:
         headings.append(f"{{{latex_text(column)}}}")
@@ -78,8 +77,6 @@ def latex(figure: Figure) -> str:
         "columns": columns,
         "headings": _latex_row(headings),
         "rows": "\n".join(rows),
-        "before": SHRUNK if shrink else "",
-        "after": "}" if shrink else "",
     }
 
 

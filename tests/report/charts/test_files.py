@@ -63,6 +63,14 @@ def test_text_in_a_pdf_is_text(tmp_path: Path) -> None:
     assert "V7 joules" in ran.stdout
 
 
+def test_data_that_fit_no_page_are_no_table_of_latex(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More than 60 rows come in Markdown alone."""
+    monkeypatch.setattr(files, "MOST_ROWS", 0)
+    assert "quality-t2.tex" not in write(tmp_path)
+
+
 def test_files_of_an_earlier_call_are_replaced(tmp_path: Path) -> None:
     """A second call writes the same files anew."""
     names = write(tmp_path)

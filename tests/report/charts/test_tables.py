@@ -37,26 +37,12 @@ def test_numbers_stand_in_a_column_of_siunitx_that_is_wide_enough() -> None:
     """Four digits before and one after the point have room; unknown is a dash, not a number."""
     text = latex(figure())
     assert r"\begin{tabular}{lS[table-format=4.1]}" in text
+    assert r"\else\width\fi}{!}{%" in text
     assert r"{lS[table-format=-4.1]}" in latex(figure(value=-12.5))
     assert r"    V1 & 12.5 \\" in text
     assert r"    V2 & {--} \\" in text
     for command in (r"\toprule", r"\midrule", r"\bottomrule", r"\label{tab:quality-t2}"):
         assert command in text
-
-
-def test_a_table_wider_than_a_page_is_shrunk_to_it() -> None:
-    """One of eight columns is set at the width of a line; one of two as it is."""
-    wide = Figure(
-        name="wide",
-        title="T2",
-        caption="n = 3 rounds.",
-        drawings={},
-        columns=tuple("abcdefgh"),
-        rows=(tuple(map(float, range(8))),),
-    )
-    assert r"\resizebox{\linewidth}{!}{\begin{tabular}" in latex(wide)
-    assert r"\end{tabular}}" in latex(wide)
-    assert "resizebox" not in latex(figure())
 
 
 def test_very_small_numbers_have_room_for_their_exponent() -> None:
