@@ -67,6 +67,7 @@ UNITS = {
     "temperature": "degrees Celsius",
     "clock": "MHz",
     "throttling": "share of readings",
+    "CPU throttling": "events in the round",
     "reference kernel": "rate / its median",
 }
 
@@ -133,7 +134,8 @@ def _values(timed: Sequence[TimedRound]) -> dict[str, list[Value]]:
         _add_cpu(found, one)
         for number, gpu in enumerate(_gpus(one.round)):
             _add_gpu(found, one.place, f"GPU {number}", gpu)
-    found["throttling"] = _ever(found["throttling"])
+    for switch in ("throttling", "CPU throttling"):
+        found[switch] = _ever(found[switch])
     found["reference kernel"] = _kernels(timed)
     return found
 
@@ -148,6 +150,7 @@ def _add_cpu(found: dict[str, list[Value]], one: TimedRound) -> None:
     _add(others, place, "other guests (stolen)", cpu.get("stolen_cores"))
     _add(found["temperature"], place, "CPU", temperature.get("end"))
     _add(found["clock"], place, "CPU", frequency.get("end"))
+    _add(found["CPU throttling"], place, "CPU", cpu.get("throttle_events"))
 
 
 def _add_gpu(found: dict[str, list[Value]], place: int, card: str, gpu: Facts) -> None:

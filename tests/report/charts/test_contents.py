@@ -77,12 +77,23 @@ def test_the_machine_is_drawn_as_far_as_it_was_recorded() -> None:
     assert {entries[3] for entries in figure("machine").rows} == {0.1, 50.0}
 
 
+def test_throttling_of_the_processor_is_drawn_if_there_was_any() -> None:
+    """Its events stand beside the rounds in which they were counted."""
+    records = charted.cells(2)[:1]
+    for number, one in enumerate(records[0]["rounds"]):
+        one["machine"]["cpu"]["throttle_events"] = 3 * number
+    (found,) = machine.figures(charted.of_records(records), 340)
+    counted = [entries[3] for entries in found.rows if entries[0] == "CPU throttling"]
+    assert counted == [0.0, 3.0]
+
+
 def test_control_characters_in_a_record_are_written_out() -> None:
     """What a driver called a reason to throttle is text in the drawing, which stays valid XML."""
     records = charted.cells(2)[:1]
     for one in records[0]["rounds"]:
         one["machine"]["gpus"] = [{"throttle": {"\x1b[31mhot\u202e": 0.5}}]
     (found,) = machine.figures(charted.of_records(records), 340)
+    assert "CPU throttling" not in found.drawings
     written = " ".join(charted.texts(found.drawings["throttling"]))
     assert r"\x1b[31mhot\u202e" in written
 
