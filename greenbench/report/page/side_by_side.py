@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from greenbench.gates.verdict import Measured, Verdict
     from greenbench.report.report_data import ReportData
+    from greenbench.results.reading import CellRecord
 
 GATE = "energy <= 1*saved"
 CANNOT_TELL = ("◇", "can't tell")
@@ -47,6 +48,8 @@ class SideBySide:
     lines: tuple[SideLine, ...]
     lacking: tuple[str, ...]
     """Cells that the first folder alone has."""
+    added: tuple[str, ...]
+    """Cells that it alone has."""
 
 
 def side_by_side(folders: Sequence[ReportData], allow: Collection[str] = ()) -> list[SideBySide]:
@@ -79,25 +82,41 @@ def _sessions(folders: Sequence[ReportData]) -> Mapping[str, Sequence[Measured]]
 def _beside(
     folder: ReportData, saved: Mapping[str, Measured], references: References
 ) -> SideBySide:
-    cells = {cell.id: cell for cell in folder.cells}
+    shared, added = {}, []
+    for cell in folder.cells:
+        if cell.id in saved:
+            shared[cell.id] = cell
+        else:
+            added.append(cell.id)
+    lacking = [name for name in saved if name not in shared]
     lines = []
-    for verdict in judge(parse(GATE), cells, references):
-        if verdict.cell in cells:
-            lines.append(_line(verdict))
-    lacking = tuple(name for name in saved if name not in cells)
-    first = references.saved_name
-    return SideBySide(name=folder.name, first=first, lines=tuple(lines), lacking=lacking)
+    for verdict in judge(parse(GATE), shared, references):
+        if verdict.cell in shared:
+            here, there = shared[verdict.cell], saved[verdict.cell]
+            lines.append(_line(verdict, here.record, there.record))
+    return SideBySide(
+        name=folder.name,
+        first=references.saved_name,
+        lines=tuple(lines),
+        lacking=tuple(lacking),
+        added=tuple(added),
+    )
 
 
-def _line(verdict: Verdict) -> SideLine:
+def _line(verdict: Verdict, here: CellRecord, there: CellRecord) -> SideLine:
     ratio = _ratio(verdict)
     symbol, word = WORDS.get(verdict.outcome, ("≠", verdict.outcome))
     if verdict.outcome in WORDS and not ratio:
         symbol, word = CANNOT_TELL
-    here = numbers.unit(verdict.here, "J")
-    there = numbers.unit(verdict.there, "J")
-    reason = " ".join(verdict.reason.split())
-    return SideLine(verdict.cell, here, there, ratio or numbers.UNKNOWN, symbol, word, reason)
+    return SideLine(
+        cell=verdict.cell,
+        here=numbers.unit(here.joules, "J"),
+        there=numbers.unit(there.joules, "J"),
+        ratio=ratio or numbers.UNKNOWN,
+        symbol=symbol,
+        word=word,
+        reason=" ".join(verdict.reason.split()),
+    )
 
 
 def _ratio(verdict: Verdict) -> str:

@@ -34,10 +34,21 @@ def test_a_cell_is_compared_with_the_same_cell_of_the_first_folder() -> None:
     assert found["T2-V0_baseline"].word == "can't tell"
     assert found["T2-V1_data"].word == "UNMEASURED"
     assert found["T2-V1_data"].ratio == "-"
-    assert found["T2-V2_new"].word == "MISSING"
-    assert "first has no T2-V2_new" in found["T2-V2_new"].reason
+    assert found["T2-V1_data"].there == "50.5 J"
+    assert found["T2-V1_data"].here == "unmeasured"
     (beside,) = side_by_side([first, second])
     assert beside.lacking == ("T2-V3_x",)
+    assert beside.added == ("T2-V2_new",)
+
+
+def test_joules_are_shown_where_the_two_cannot_be_compared() -> None:
+    """A refused comparison leaves what each measured."""
+    first = folder("first", V1_data=[50.0, 52.0])
+    bad = cell("T2-V1_data", [40.0, 42.0], degenerate=["one answer"])
+    second = report_data("second", [Measured(record=bad, header=HEADER)])
+    line = lines(first, second)["T2-V1_data"]
+    assert (line.here, line.there, line.ratio) == ("41 J", "51 J", "-")
+    assert (line.word, line.reason) == ("DEGENERATE", "one answer")
 
 
 def test_one_folder_has_nothing_beside_it() -> None:
