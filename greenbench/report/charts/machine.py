@@ -39,7 +39,7 @@ LOOKS = (
 CAPTION = (
     "What may have changed joules besides the variants: other programs' use of the processors, "
     "temperatures, clocks, throttling, and the rate of the reference kernels beside their median. "
-    "{} of the newest session."
+    "{} of the newest session; at most the first 300 values and six series of a switch are drawn."
 )
 
 
