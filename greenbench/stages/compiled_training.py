@@ -42,7 +42,7 @@ class CompileLog:
     """Those of them that training had to compile, in its own window."""
     breaks: int = 0
     seconds: float = 0.0
-    """Of the first pass, forward and backward, before training."""
+    """Of the first compiled pass, forward and backward, before training."""
 
 
 class CompiledTraining:
@@ -76,13 +76,13 @@ class CompiledTraining:
         batch = on_device(collate(rows), self._device)
         cuda = [self._device] if self._device.type == "cuda" else []
         self._net.train()
-        start = time.perf_counter()
         with torch.random.fork_rng(devices=cuda):
             with torch.no_grad():
                 objective.loss(self._net, batch, [batch])
+            start = time.perf_counter()
             loss = objective.loss(self.as_module, batch, [batch])
             torch.autograd.backward(loss)
-        self._seconds = time.perf_counter() - start
+            self._seconds = time.perf_counter() - start
         self._net.zero_grad(set_to_none=True)
         self._at_first = len(self._compiler.graphs)
         self._fused = sum(graph.fused for graph in self._compiler.called)
