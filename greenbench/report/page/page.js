@@ -8,10 +8,17 @@
   const fragment = location.hash.slice(1);
   const state = new URLSearchParams(fragment.includes("=") ? fragment : "");
 
-  function remember(name, value) {
-    if (value) state.set(name, value);
-    else state.delete(name);
+  let written = state.toString();
+
+  // Browsers refuse an address that is written some hundred times in a row: once a change, if at all.
+  function remember(values) {
+    for (const [name, value] of Object.entries(values)) {
+      if (value) state.set(name, value);
+      else state.delete(name);
+    }
     const text = state.toString();
+    if (text === written) return;
+    written = text;
     history.replaceState(null, "", text ? "#" + text : location.pathname + location.search);
   }
 
@@ -65,13 +72,16 @@
     }
 
     changed() {
-      for (const name of ["find", "kind", "task"]) {
-        if (this.fields[name]) remember(this.key(name), this.fields[name].value);
-      }
       const { loss, slow } = this.fields;
-      remember(this.key("loss"), Number(loss.value) < ANY_LOSS ? loss.value : "");
-      remember(this.key("slow"), Number(slow.value) < ANY_SLOWDOWN ? slow.value : "");
-      remember(this.key("sort"), this.sort);
+      const values = {
+        [this.key("loss")]: Number(loss.value) < ANY_LOSS ? loss.value : "",
+        [this.key("slow")]: Number(slow.value) < ANY_SLOWDOWN ? slow.value : "",
+        [this.key("sort")]: this.sort,
+      };
+      for (const name of ["find", "kind", "task"]) {
+        if (this.fields[name]) values[this.key(name)] = this.fields[name].value;
+      }
+      remember(values);
       this.show();
     }
 
@@ -193,7 +203,7 @@
   // --- switches of charts ----------------------------------------------------------------------
   for (const input of document.querySelectorAll(".switched > input")) {
     if (state.get(input.name) === input.value) input.checked = true;
-    input.addEventListener("change", () => remember(input.name, input.value === "1" ? "" : input.value));
+    input.addEventListener("change", () => remember({ [input.name]: input.value === "1" ? "" : input.value }));
   }
 
   // --- copying ---------------------------------------------------------------------------------
