@@ -11,7 +11,7 @@ import pytest
 import stub_suite
 from export.made import write_results
 from gates.made import HEADER, raw_cell
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.console import Console
 from stub_suite import run_here
@@ -47,6 +47,7 @@ def output_of(result: pytest.RunResult) -> str:
 
 
 @given(FOREIGN)
+@example("\U0001f3fb")  # a modifier alone, which takes no column
 def test_tables_and_lists_of_rich_print_no_control_character(text: str) -> None:
     """Names of devices, reasons, remedies, notes, sources and entries of any table."""
     file = io.StringIO()

@@ -86,7 +86,11 @@ def print_table(console: Console, columns: Sequence[Column]) -> list[Column]:
 
 
 def folded(name: str, width: int) -> list[str]:
-    """Return the lines of a name, broken behind punctuation where possible."""
+    """Return the lines of a name, broken behind punctuation where possible.
+
+    A ``width`` of 0 is that of names which a terminal shows no character of.
+    """
+    width = max(1, width)
     lines = [""]
     for part in re.findall(r"[^-_.:/\[\]\s]*[-_.:/\[\]\s]?", name):
         rest = part
