@@ -76,6 +76,10 @@ NOT_TRIED: Mapping[str, str] = {
     "system.cpu_affinity": "cpu_threads is tried at one processor",
 }
 """Knobs that are left out everywhere, and why."""
+LONG: Mapping[str, str] = {
+    "training.compile": "compiling takes minutes on a CPU; --only training.compile measures it",
+}
+"""Knobs that are measured only if they are named, and why."""
 BLOCKS = 2
 """How often each is measured before those that seem to pay are measured again."""
 NO_VALUE = "no value to try is declared for it"
@@ -113,6 +117,23 @@ def candidates(only: Sequence[str] = ()) -> tuple[list[KnobTrial], list[Untried]
             else:
                 trials.append(trial)
     return trials, untried
+
+
+def affordable(
+    trials: Sequence[KnobTrial], only: Sequence[str]
+) -> tuple[list[KnobTrial], list[Untried]]:
+    """Divide ``trials`` into those to measure and those that take too long.
+
+    None of a knob that ``only`` names takes too long.
+    """
+    kept, left_out = [], []
+    for trial in trials:
+        knob = trial.settings[-1][0]
+        if knob in LONG and knob not in only:
+            left_out.append(Untried(knob=trial.text, reason=LONG[knob]))
+        else:
+            kept.append(trial)
+    return kept, left_out
 
 
 def chosen(only: Sequence[str]) -> Iterator[KnobDescription]:

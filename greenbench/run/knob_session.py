@@ -62,6 +62,7 @@ class KnobSession:
                 "experiment.md is"
             )
         trials, untried = knob_candidates.candidates(only)
+        trials, too_long = knob_candidates.affordable(trials, only)
         self._blocks = int(str(given.get(ROUNDS) or knob_candidates.BLOCKS))
         self._given = {**given, ROUNDS: self._blocks}
         texts = [trial.text for trial in trials]
@@ -70,7 +71,7 @@ class KnobSession:
         )
         self.tasks = _tasks(tasks, session)
         self.trials, cannot = _runnable(session, trials, self.tasks)
-        self.untried = [*cannot, *untried]
+        self.untried = [*cannot, *too_long, *untried]
         if not self.trials:
             raise UsageError(
                 f"{COMMAND}: no knob can run here: {self.untried[0].knob}: {self.untried[0].reason}"

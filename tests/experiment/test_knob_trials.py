@@ -8,7 +8,7 @@ import pytest
 
 from greenbench.errors import UsageError
 from greenbench.experiment import knob_candidates, matrix
-from greenbench.experiment.knob_candidates import candidates
+from greenbench.experiment.knob_candidates import affordable, candidates
 from greenbench.experiment.knob_list import described_knobs
 from greenbench.experiment.knob_trials import KnobTrial, knob_trials, trial_variants
 from greenbench.experiment.option_parsers import RawOption
@@ -110,3 +110,14 @@ def test_only_takes_stages_and_knobs() -> None:
     assert {trial.settings[-1][0].partition(".")[0] for trial in tried} == {"data", "inference"}
     with pytest.raises(UsageError, match=r"--only: 'infrence' is .*; did you mean 'inference'"):
         candidates(["infrence"])
+
+
+def test_what_takes_minutes_is_measured_only_if_it_is_named() -> None:
+    """It is told with the way to have it."""
+    trials, _ = candidates(["training"])
+    kept, left_out = affordable(trials, ["training"])
+    assert [one.knob for one in left_out] == ["training.compile=true"]
+    assert left_out[0].reason.endswith("--only training.compile measures it")
+    assert len(kept) == len(trials) - 1
+    named, _ = candidates(["training.compile"])
+    assert affordable(named, ["training.compile"]) == (named, [])
