@@ -184,7 +184,7 @@ def test_a_training_of_adapters_is_kept_as_plain_weights(tmp_path: Path) -> None
             batches = stages.data(*rows, START, 0)
             net = stages.architecture(START)
             if taken:
-                keeper.load(net, keeper.read(file.read_bytes()), facts)
+                keeper.load((net, batches), keeper.read(file.read_bytes()), facts)
             else:
                 net = stages.training(net, batches)
                 keeper.snapshot(net)

@@ -70,11 +70,10 @@ class Provenance:
     other_knobs: str
     """How many further knobs were read back."""
     facts: tuple[Fact, ...]
-    """Data, model, rounds, session."""
+    """Data, model, rounds."""
     warnings: tuple[str, ...]
     session: int
     """Number of its session on the page."""
-    command: str
 
 
 def provenance(cell: Measured, session: int) -> Provenance:
@@ -100,7 +99,6 @@ def provenance(cell: Measured, session: int) -> Provenance:
         facts=facts,
         warnings=warnings,
         session=session,
-        command=cell.header.command,
     )
 
 
@@ -216,7 +214,7 @@ def _scores(record: CellRecord) -> Iterator[Fact]:
             continue
         text = f"{score_text(record, name)}, n = {metric.n}"
         if metric.constant is not None:
-            text += f"; the best constant answer has {metric.constant:.3f}"
+            text += f"; constant answer {metric.constant:.3f}"
         yield Fact(name, text)
 
 
