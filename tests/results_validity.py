@@ -47,3 +47,4 @@ def watch() -> None:
             check(results._recorder)
 
     SessionResults.conclude = conclude_and_check  # type: ignore[method-assign]
+    validate()  # compiled once, and not in each process that is forked from this one
