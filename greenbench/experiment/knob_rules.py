@@ -152,10 +152,8 @@ def inference_problems(lines: Mapping[str, int], values: Values) -> Iterator[tup
 
 
 def _draft_problem(values: Values) -> str:
-    usual = values("data.batch_size")
-    for size in values("inference.batch_size"):
-        if {1} != ({size} if size else {*usual}):
-            return "inference.draft guesses for one text at a time; set inference.batch_size to 1"
+    if _answered_sizes(values) != {1}:
+        return "inference.draft guesses for one text at a time; set inference.batch_size to 1"
     if "static" in values("inference.cache"):
         return "inference.draft takes guesses back, which a static cache cannot; remove cache"
     return ""
@@ -217,11 +215,22 @@ def batch_problems(lines: Mapping[str, int], values: Values) -> Iterator[tuple[i
     if line and "packed" in values("data.batching") and any(values("inference.exit_confidence")):
         shared = "data.batching packed shares rows, which inference.exit_confidence takes away"
         yield line, f"{shared}; keep one of the two"
+    if line and "packed" in values("data.batching") and 1 in _answered_sizes(values):
+        single = "data.batching packed puts examples of a batch into one row, and batches have one"
+        yield line, f"{single} at inference; keep one of data.batching and batch_size"
     line = lines.get("data.workers")
     most = max((count for count in values("system.processes") if count), default=1)
     if line and any(values("data.workers")) and most > 1:
         beside = f"data.workers would make batches beside each of system.processes {most}"
         yield line, f"{beside}; keep one of the two"
+
+
+def _answered_sizes(values: Values) -> set[int]:
+    """Return the examples of a batch at inference."""
+    sizes: set[int] = set()
+    for size in values("inference.batch_size"):
+        sizes |= {size} if size else {*values("data.batch_size")}
+    return sizes
 
 
 def engine_problems(lines: Mapping[str, int], values: Values) -> Iterator[tuple[int, str]]:

@@ -484,6 +484,8 @@ KEPT_APART = {
     "inference.healing": {"training.finetune", "system.processes"},
     "data.workers": {"system.processes"},
     "data.batching": {
+        "data.batch_size",
+        "inference.batch_size",
         "data.padding",
         "architecture.attention",
         "inference.engine",

@@ -240,7 +240,8 @@ def test_any_worker_may_be_killed_at_any_moment(tmp_path: Path, passed: int) -> 
     cells = Ended(tmp_path, pytest.RunResult(process.returncode, [], [], duration=0)).cells()
     whole = [cell for cell in cells.values() if cell["status"] != "failed"]
     assert len(whole) >= len(CELLS) - 1
-    assert process.returncode == (len(whole) < len(CELLS))
+    assert process.returncode in {0, 1}
+    assert process.returncode == 1 or len(whole) == len(CELLS)  # it may die after its last cell
     assert all([r["block"] for r in cell["rounds"]] == [0, 1, 2, 3] for cell in whole)
     positions = [r["position"] for cell in cells.values() for r in cell["rounds"]]
     assert len(set(positions)) == len(positions)
