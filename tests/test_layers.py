@@ -20,7 +20,7 @@ PACKAGE = ROOT / "greenbench"
 LAYERS = (
     ("options", "errors"),
     ("types", "data", "sandbox"),
-    ("machine", "stats"),
+    ("machine", "stats", "protocols"),
     ("pipeline", "stages", "tasks", "results"),
     ("gates", "reuse"),
     ("experiment",),

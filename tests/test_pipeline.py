@@ -24,7 +24,7 @@ CELL = Cell(task="T2", variant="V0_baseline", options=Options(), profile="tiny",
 
 
 class Stages:
-    """The calls of ``greenbench.pipeline.Stages``, which note their names and do nothing else."""
+    """The calls of ``greenbench.protocols.Stages``, which note their names and do nothing else."""
 
     def __init__(
         self,

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_orig
 
 from greenbench.options import KnobValue, Options, Range, TextForm
 from greenbench.results.descriptions import descriptions
+from greenbench.types import Quantity, Window
 
 Schema: TypeAlias = dict[str, Any]
 Parts: TypeAlias = tuple[Any, ...]
@@ -26,7 +27,14 @@ BOUNDS = {
     "most": "maximum",
     "below": "exclusiveMaximum",
 }
-TYPING_ONLY = {"Mapping": Mapping, "Path": Path, "Options": Options, "KnobValue": KnobValue}
+TYPING_ONLY = {
+    "Mapping": Mapping,
+    "Path": Path,
+    "Options": Options,
+    "KnobValue": KnobValue,
+    "Quantity": Quantity,
+    "Window": Window,
+}
 """Names in annotations that their modules import for type checking alone."""
 
 

@@ -1,0 +1,43 @@
+"""The data that the packages exchange: frozen, with units in the names; ``None`` is not measured.
+
+These types hold no behaviour beyond sums of their own fields. ``None`` always has a reason beside
+it.
+"""
+
+from greenbench.types.energy import CHANNELS, Energy, Quantity, State, Window
+from greenbench.types.records import (
+    PREFILL,
+    REUSABLE,
+    Applied,
+    Cell,
+    CellResult,
+    Facts,
+    Judged,
+    Metric,
+    Profile,
+    Round,
+    Status,
+    TaskSize,
+    Variant,
+)
+
+__all__ = (
+    "CHANNELS",
+    "PREFILL",
+    "REUSABLE",
+    "Applied",
+    "Cell",
+    "CellResult",
+    "Energy",
+    "Facts",
+    "Judged",
+    "Metric",
+    "Profile",
+    "Quantity",
+    "Round",
+    "State",
+    "Status",
+    "TaskSize",
+    "Variant",
+    "Window",
+)
