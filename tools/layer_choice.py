@@ -63,7 +63,7 @@ class TrainedModel:
         size = profile(options.profile).tasks[options.task]
         self.data = dataset(task, size, settings)
         self.toggles = Toggles(Options(data=DataOptions(tokenizer="rust")), size, "cpu")
-        checkpoint = Checkpoint(task.model, size.model)
+        checkpoint = Checkpoint(task.model, size.model, head=task.head)
         with self.toggles.quiet():
             self.toggles.reset(seed)
             self.batches = self.toggles.data(self.data.train, self.data.test, checkpoint, seed)

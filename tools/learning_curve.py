@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from greenbench.data.models.checkpoints import Checkpoint
+from greenbench.data.models.heads import TWO_CLASSES
 from greenbench.data.splits import Splits, Wanted
 from greenbench.experiment.profiles import profile
 from greenbench.options import DataOptions, Options
@@ -58,7 +59,7 @@ def train_and_judge(
 ) -> tuple[Judged, float]:
     """Fine-tune on the train split and judge on the test split; return the seconds too."""
     toggles = Toggles(Options(data=DataOptions(tokenizer="rust")), size, "cpu")
-    checkpoint = Checkpoint("M2", start)
+    checkpoint = Checkpoint("M2", start, head=TWO_CLASSES)
     with toggles.quiet():
         toggles.reset(seed)
         started = time.monotonic()

@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from greenbench.data.examples import Example
 from greenbench.data.models.checkpoints import Checkpoint
+from greenbench.data.models.heads import TWO_CLASSES
 from greenbench.data.synthetic.c_functions import generate
 from greenbench.experiment.profiles import PROFILES
 from greenbench.machine import gpus as devices
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from greenbench.machine.energy import Meter
 
 SIZE = PROFILES["tiny"].tasks["T2"]
-START = Checkpoint("M2", SIZE.model)
+START = Checkpoint("M2", SIZE.model, head=TWO_CLASSES)
 STEPS = 6
 """Optimizer steps of a run. Short alternating runs see the same machine, whose speed drifts by more
 than what is measured."""

@@ -70,11 +70,11 @@ def task_size(task: str, settings: Settings, profile: Profile) -> TaskSize:
 
 
 def _model(task: str, settings: Settings, size: TaskSize) -> Checkpoint:
-    name = TASKS[task].model
-    chosen = settings.model.get(name)
+    asked = TASKS[task]
+    chosen = settings.model.get(asked.model)
     if chosen is None:
-        return Checkpoint(name, size.model, size.model_revision)
-    return Checkpoint(name, chosen, REVISIONS.get(chosen))
+        return Checkpoint(asked.model, size.model, size.model_revision, head=asked.head)
+    return Checkpoint(asked.model, chosen, REVISIONS.get(chosen), head=asked.head)
 
 
 def dataset(task: Task, size: TaskSize, settings: Settings) -> TaskDataset:

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import contextlib
 import functools
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from greenbench.data.models.checkpoints import Checkpoint
 from greenbench.errors import UsageError
 from greenbench.types import Applied
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
+    from greenbench.data.models.checkpoints import Checkpoint
     from greenbench.stages.key_value_cache import CacheWatch
 
 NONE, PROMPT = "none", "prompt"
@@ -36,7 +37,7 @@ def loaded(draft: str, model: Checkpoint, device: torch.device) -> PreTrainedMod
     """
     if draft in {NONE, PROMPT}:
         return None
-    smaller = Checkpoint(model.model, draft)
+    smaller = replace(model, source=draft, revision=None)
     if smaller.tokenizer_file.read_bytes() != model.tokenizer_file.read_bytes():
         raise UsageError(
             f"inference.draft: {draft} has another tokenizer than {model.source}, so that its "

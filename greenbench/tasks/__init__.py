@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from greenbench.data import pairs
+from greenbench.data.models import heads
 from greenbench.tasks.translation import dummies as translation_dummies
 from greenbench.tasks.translation import load as translation_data
 from greenbench.tasks.translation import scores as translation_scores
@@ -19,6 +20,7 @@ from greenbench.tasks.vulnerability import scores as vulnerability_scores
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from greenbench.data.models.heads import Head
     from greenbench.data.pairs import PairSplits
     from greenbench.data.splits import Splits
     from greenbench.tasks.dummies import DummyBaselines
@@ -42,6 +44,8 @@ class TaskOf(Generic[SplitsT, OutputT]):
     name: str
     model: str
     """Which row of the models table it fine-tunes."""
+    head: Head
+    """What the model carries behind its layers."""
     primary: tuple[str, ...]
     """The metrics that may stand in the table: the first one that has a value does."""
     load: Callable[[DataRequest], SplitsT]
@@ -80,6 +84,7 @@ def _judge_translations(
 TRANSLATION: TaskOf[PairSplits, str] = TaskOf(
     name="T1",
     model="M1",
+    head=heads.CAUSAL_LM,
     primary=translation_scores.PRIMARY,
     load=translation_data.load_requested,
     judge=_judge_translations,
@@ -92,6 +97,7 @@ TRANSLATION: TaskOf[PairSplits, str] = TaskOf(
 VULNERABILITY: TaskOf[Splits, float] = TaskOf(
     name="T2",
     model="M2",
+    head=heads.TWO_CLASSES,
     primary=(vulnerability_scores.PRIMARY,),
     load=vulnerability_data.load_requested,
     judge=vulnerability_scores.judge,

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from records import run_record
 
 from greenbench.data.models.checkpoints import Checkpoint
+from greenbench.data.models.heads import CAUSAL_LM
 from greenbench.experiment.profiles import PROFILES
 from greenbench.options import DataOptions, Options, TrainingOptions
 from greenbench.report import plan, weights
@@ -64,7 +65,7 @@ def task_plan(*cells: Cell, model: Checkpoint | None = None, **changed: Any) -> 
         task="T1",
         size=size,
         data=known,
-        model=model or Checkpoint("M1", "owner/name"),
+        model=model or Checkpoint("M1", "owner/name", head=CAUSAL_LM),
         cells=cells or (cell(),),
     )
 
@@ -134,7 +135,7 @@ def test_one_epoch_and_generated_sizes_by_default() -> None:
 
 def test_what_only_the_hub_knows_is_unknown() -> None:
     """Sizes and steps are not guessed; pinned revisions and the requested direction are shown."""
-    model = Checkpoint("M1", "owner/name", "v1")
+    model = Checkpoint("M1", "owner/name", "v1", head=CAUSAL_LM)
     found = planned(
         task_plan(model=model, source="owner/pairs@v2", direction="java:cs", parameters=None)
     )
@@ -160,7 +161,8 @@ def test_local_data_are_read_for_sizes_and_direction(tmp_path: Path) -> None:
 
 def test_parameters_are_counted_from_the_weights_header(tmp_path: Path) -> None:
     """The file's own numbers go before the profile's word; scalars count as one."""
-    model = Checkpoint("M1", str(written_weights(tmp_path, [1000, 20], [7], [])))
+    folder = written_weights(tmp_path, [1000, 20], [7], [])
+    model = Checkpoint("M1", str(folder), head=CAUSAL_LM)
     assert "20,008 parameters" in planned(task_plan(model=model, parameters=5))
     assert "5 parameters" in planned(task_plan(parameters=5))
 
@@ -182,7 +184,7 @@ def test_weights_that_cannot_be_read_are_unknown(tmp_path: Path, content: bytes 
     """Half a file, a pointer to one, or none: the plan says unknown, and the run will say why."""
     if content is not None:
         (tmp_path / "model.safetensors").write_bytes(content)
-    found = planned(task_plan(model=Checkpoint("M1", str(tmp_path)), parameters=5))
+    found = planned(task_plan(model=Checkpoint("M1", str(tmp_path), head=CAUSAL_LM), parameters=5))
     assert "unknown parameters" in found
     assert "memory unknown" in found
 
@@ -216,7 +218,7 @@ def test_the_vocabulary_is_that_of_the_model_that_lies_here(
 ) -> None:
     """Its own configuration goes before the profile's word, which is about another model."""
     (written_weights(tmp_path, [2**10]) / "config.json").write_text(config)
-    found = planned(task_plan(model=Checkpoint("M1", str(tmp_path)), vocabulary=5))
+    found = planned(task_plan(model=Checkpoint("M1", str(tmp_path), head=CAUSAL_LM), vocabulary=5))
     assert ("logits of a micro-batch up to 3 GiB" in found) == ("logits" in found) == known
 
 
@@ -254,7 +256,8 @@ def test_every_profile_can_be_planned(profile: Any, task: str) -> None:
     size = profile.tasks[task]
     pinned = size.data + (f"@{size.data_revision}" if size.data_revision else "")
     data = TaskDataset(task=TASKS[task], source=pinned, columns={}, sizes=size.sizes, seed=0)
-    model = Checkpoint(TASKS[task].model, size.model, size.model_revision)
+    asked = TASKS[task]
+    model = Checkpoint(asked.model, size.model, size.model_revision, head=asked.head)
     one = replace(cell(), task=task, profile=profile.name)
     found = plan.lines(
         [TaskPlan(task=task, size=size, data=data, model=model, cells=(one,))],

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from greenbench.data.models.checkpoints import Checkpoint
+from greenbench.data.models.heads import TWO_CLASSES
 from greenbench.experiment import matrix
 from greenbench.experiment.cells import cells_of
 from greenbench.experiment.profiles import PROFILES
@@ -56,7 +57,12 @@ def predictions(cells: dict[str, Cell], name: str, data: TaskDataset) -> list[fl
     )
     toggles = Toggles(cell.options, SIZE, "cpu")
     pipeline = Pipeline(
-        cell, data, Checkpoint("M2", SIZE.model), toggles, Unmetered(), System(system, ())
+        cell,
+        data,
+        Checkpoint("M2", SIZE.model, head=TWO_CLASSES),
+        toggles,
+        Unmetered(),
+        System(system, ()),
     )
     pipeline.prepare(cell.seed)
     pipeline.run()

@@ -10,6 +10,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, 
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from greenbench.data.models.checkpoints import Checkpoint
+from greenbench.data.models.heads import CAUSAL_LM
 from greenbench.data.pairs import Pair
 from greenbench.experiment.profiles import PROFILES
 from greenbench.options import DataOptions
@@ -87,7 +88,7 @@ def saved(folder: Path, kind: str = "llama", *, begins: bool = True, **changed: 
         torch.manual_seed(0)
         AutoModelForCausalLM.from_config(config).save_pretrained(folder)
     made.save(str(folder / "tokenizer.json"))
-    return Checkpoint("M1", str(folder))
+    return Checkpoint("M1", str(folder), head=CAUSAL_LM)
 
 
 class Told:

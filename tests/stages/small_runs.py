@@ -10,6 +10,7 @@ import torch
 
 from greenbench.data.examples import Example
 from greenbench.data.models.checkpoints import Checkpoint
+from greenbench.data.models.heads import TWO_CLASSES
 from greenbench.data.synthetic.c_functions import generate
 from greenbench.experiment.profiles import PROFILES
 from greenbench.options import DataOptions, TrainingOptions
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 SIZE = PROFILES["tiny"].tasks["T2"]
 SHORT = replace(SIZE, max_tokens=48)
 """Texts are cut early where only counts and proofs matter."""
-START = Checkpoint("M2", SIZE.model)
+START = Checkpoint("M2", SIZE.model, head=TWO_CLASSES)
 CPU = torch.device("cpu")
 BASELINE = TrainingOptions()
 

@@ -7,6 +7,7 @@ from itertools import islice
 import pytest
 
 from greenbench.data.models.checkpoints import STARTS, Checkpoint
+from greenbench.data.models.heads import CAUSAL_LM
 from greenbench.data.models.llama_tiny.make import PRETRAINING_SEED, seen
 from greenbench.data.synthetic.methods.pairs import bucket, make_splits
 from greenbench.data.synthetic.methods.printing import write
@@ -18,7 +19,7 @@ from greenbench.tasks.translation import load as translation
 from greenbench.tasks.translation import scores as translation_scores
 
 SIZE = PROFILES["tiny"].tasks["T1"]
-START = Checkpoint("M1", SIZE.model)
+START = Checkpoint("M1", SIZE.model, head=CAUSAL_LM)
 
 
 def test_the_start_is_small() -> None:

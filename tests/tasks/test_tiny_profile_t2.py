@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from greenbench.data.models.checkpoints import Checkpoint
+from greenbench.data.models.heads import TWO_CLASSES
 from greenbench.data.splits import Wanted
 from greenbench.experiment.profiles import PROFILES
 from greenbench.options import DataOptions, Options, TrainingOptions
@@ -50,7 +51,7 @@ def test_without_fine_tuning_nothing_is_known() -> None:
     splits = vulnerability.load(SIZE.data, columns={}, wanted=Wanted(seed=0, sizes=SIZE.sizes))
     stages = Toggles(Options(training=TrainingOptions(finetune=False)), SIZE, "cpu")
     stages.reset(0)
-    model = Checkpoint("M2", SIZE.model)
+    model = Checkpoint("M2", SIZE.model, head=TWO_CLASSES)
     batches = stages.data(splits.train, splits.test, model, 0)
     net = stages.architecture(model)
     assert _mcc(splits, stages.inference(net, batches)) == 0.0
@@ -72,7 +73,7 @@ def test_v0_learns_the_task_with_every_seed(seed: int) -> None:
     splits = vulnerability.load(SIZE.data, columns={}, wanted=Wanted(seed=seed, sizes=SIZE.sizes))
     stages = Toggles(Options(data=DataOptions(tokenizer="rust")), SIZE, "cpu")
     stages.reset(seed)
-    model = Checkpoint("M2", SIZE.model)
+    model = Checkpoint("M2", SIZE.model, head=TWO_CLASSES)
     batches = stages.data(splits.train, splits.test, model, seed)
     net = stages.training(stages.architecture(model), batches)
     deciding = stages.answers(net, batches, splits.valid)

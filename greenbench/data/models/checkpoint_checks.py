@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from greenbench.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
 QUANTISED = ("quantization_config", "compression_config")
@@ -21,6 +21,8 @@ PACKED = ("I8", "U8", "F8", "F6", "F4")
 """Beginnings of types in safetensors files whose values mean nothing without scales."""
 IDS = ("pad_token_id", "bos_token_id", "eos_token_id")
 SHOWN = 3
+POOLER = "pooler."
+"""Weights of BERT's body that its pretraining may lack, and that only a head reads."""
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -44,16 +46,6 @@ def refuse_incomplete(folder: Path, model: str) -> None:
         raise UsageError(
             f"--green-model {model}={folder}: the folder lacks {', '.join(missing)}; give a folder "
             "made by save_pretrained()"
-        )
-
-
-def refuse_other_kinds(folder: Path, model: str, known: Sequence[str]) -> None:
-    """Refuse a checkpoint of another architecture than the row of the models table takes."""
-    model_type = read_config(folder)["model_type"]
-    if model_type not in known:
-        raise UsageError(
-            f"--green-model {model}={folder}: it holds a {model_type!r} model; {model} is a "
-            f"{' or '.join(known)} one"
         )
 
 
@@ -139,16 +131,17 @@ def _token_ids(folder: Path) -> dict[str, int]:
     return {repr(name): token_id for name, token_id in ids.items() if isinstance(token_id, int)}
 
 
-def refuse_random_weights(
-    loaded: Mapping[str, Any], folder: Path, may_lack: Collection[str] = ()
-) -> None:
+def refuse_random_weights(loaded: Mapping[str, Any], folder: Path, body: str = "") -> None:
     """Refuse weights that the file lacks or has in another shape: they are drawn at random.
 
-    ``loaded`` is what transformers says of a load; ``may_lack`` are beginnings of weights that are
-    new in any case, those of a classifier's head.
+    ``loaded`` is what transformers says of a load. Names of weights that the file must have begin
+    with ``body``; what pools the texts of a classifier belongs to its head.
     """
     names = {*loaded["missing_keys"], *(key[0] for key in loaded["mismatched_keys"])}
-    fresh = sorted(name for name in names if not name.startswith(tuple(may_lack)))
+    fresh = []
+    for name in sorted(names):
+        if name.startswith(body) and not name.startswith(f"{body}{POOLER}"):
+            fresh.append(name)
     if fresh:
         raise UsageError(
             f"{folder}: {len(fresh)} weights are not in the file in the shape that config.json "

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,30 +22,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from torch import nn
-    from transformers import PreTrainedModel
+
+    from greenbench.data.models.heads import Head
 
 STARTS = Path(__file__).parent
 """The folder of the shipped checkpoints."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
-    """The checkpoints that a row of the models table takes."""
-
-    objective: str
-    """``classification`` or ``translation``: see ``stages.objectives``."""
-    model_types: tuple[str, ...]
-    """Values of ``model_type`` in ``config.json``."""
-
-
-KINDS = {
-    "M1": Kind(objective="translation", model_types=("llama", "qwen2")),
-    "M2": Kind(objective="classification", model_types=("modernbert",)),
-}
-
-
-HEAD = ("classifier.", "head.")
-"""Beginnings of the weights of a classifier that checkpoints of encoders may lack."""
 REVISIONS = {
     "Qwen/Qwen2.5-Coder-0.5B": "8123ea2e9354afb7ffcc6c8641d1b2f5ecf18301",
     "answerdotai/ModernBERT-base": "8949b909ec900327062f0ebf497f51aef5e6f0c8",
@@ -56,57 +39,17 @@ REVISIONS = {
 """Commits used for models that ``--green-model`` names without one (``ID@REVISION``)."""
 
 
-def _load_translator(folder: Path, changed: Mapping[str, None]) -> PreTrainedModel:
-    """Load a causal language model with the default generation settings."""
-    import torch
-    from transformers import AutoModelForCausalLM, GenerationConfig
-
-    net: PreTrainedModel
-    net, loaded = AutoModelForCausalLM.from_pretrained(
-        folder,
-        output_loading_info=True,
-        dtype=torch.float32,
-        use_safetensors=True,
-        local_files_only=True,
-        trust_remote_code=False,
-        **changed,
-    )
-    checkpoint_checks.refuse_random_weights(loaded, folder)
-    # Checkpoints bring temperatures and penalties of their own
-    net.generation_config = GenerationConfig()
-    return net
-
-
-def _load_classifier(folder: Path, changed: Mapping[str, None]) -> PreTrainedModel:
-    """Load a two-class sequence classifier."""
-    import torch
-    from transformers import AutoModelForSequenceClassification
-
-    net: PreTrainedModel
-    net, loaded = AutoModelForSequenceClassification.from_pretrained(
-        folder,
-        output_loading_info=True,
-        dtype=torch.float32,
-        ignore_mismatched_sizes=True,  # a head for other classes is replaced by a fresh one
-        num_labels=2,
-        use_safetensors=True,
-        local_files_only=True,
-        trust_remote_code=False,
-        **changed,
-    )
-    checkpoint_checks.refuse_random_weights(loaded, folder, HEAD)
-    return net
-
-
 @dataclass(frozen=True)
 class Checkpoint:
     """A lazy handle of a cell's model: ``find`` before the first window, ``load`` inside one."""
 
     model: str
-    """``M2``"""
+    """``M2``: the row of the models table, for messages."""
     source: str
     """A folder of ``greenbench/data/models``, a local folder, or a hub id."""
     revision: str | None = None
+    head: Head = field(kw_only=True)
+    """What it carries behind its layers."""
 
     @functools.cached_property
     def folder(self) -> Path:
@@ -116,7 +59,7 @@ class Checkpoint:
         """
         folder = self._find()
         checkpoint_checks.refuse_incomplete(folder, self.model)
-        checkpoint_checks.refuse_other_kinds(folder, self.model, KINDS[self.model].model_types)
+        self.head.refuse_others(folder, self.model)
         checkpoint_checks.refuse_quantised(folder, self.model)
         checkpoint_checks.refuse_unknown_ids(folder, self.model)
         return folder
@@ -168,11 +111,6 @@ class Checkpoint:
         commit = self.folder.name if is_from_hub else None
         return {"source": self.source, "revision": commit, "sha256": digest.hexdigest()}
 
-    @property
-    def objective(self) -> str:
-        """What the model is trained for: a key of ``stages.objectives``."""
-        return KINDS[self.model].objective
-
     @functools.cached_property
     def config(self) -> dict[str, Any]:
         """The checkpoint's ``config.json``."""
@@ -204,12 +142,11 @@ class Checkpoint:
         return eos_id
 
     def load(self) -> nn.Module:
-        """Load the weights in FP32 into the kind of model that the objective needs.
+        """Load the weights in FP32 into a model with the head.
 
         Raises UsageError if the file lacks some of them.
         """
-        load = _load_translator if self.objective == "translation" else _load_classifier
-        net: nn.Module = load(self.folder, _changed(self.config))
+        net: nn.Module = self.head.load(self.folder, _changed(self.config))
         return net
 
 

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
 
 def objective(tokenizer: Encoder, checkpoint: Checkpoint, size: TaskSize) -> Objective:
-    """Return the objective that ``checkpoint`` names; raises ValueError for an unknown name."""
-    if checkpoint.objective == "classification":
+    """Return the objective of the head of ``checkpoint``; raises ValueError for an unknown one."""
+    kind = checkpoint.head.kind
+    if kind == "text-classification":
         return Classification(tokenizer, checkpoint.pad_id, class_weights=size.class_weights)
-    if checkpoint.objective == "translation":
+    if kind == "causal-lm":
         pad_id, eos_id = checkpoint.pad_id, checkpoint.eos_id
         return Translation(tokenizer, pad_id, eos_id, size.max_new_tokens)
-    raise ValueError(f"{checkpoint.objective} is no objective")
+    raise ValueError(f"a head for {kind} has no objective")

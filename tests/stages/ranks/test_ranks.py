@@ -20,6 +20,7 @@ from stages.small_decoders import pairs
 from stages.small_runs import SHORT, START, functions, run_stages
 
 from greenbench.data.models.checkpoints import Checkpoint
+from greenbench.data.models.heads import TWO_CLASSES
 from greenbench.errors import UnavailableError
 from greenbench.machine.energy.estimate import CpuEstimate
 from greenbench.options import DataOptions, Options, SystemOptions, TrainingOptions
@@ -181,7 +182,7 @@ def test_a_rank_that_dies_or_hangs_fails_the_cell_and_no_other(two: Ranks) -> No
         )
         ranks.reset(0)
         with pytest.raises(UnavailableError, match=r"failed when it loaded the model: UsageError"):
-            ranks.together("load", Checkpoint("M2", "/nowhere"), lambda: None)
+            ranks.together("load", Checkpoint("M2", "/nowhere", head=TWO_CLASSES), lambda: None)
     finally:
         ranks.close()
     assert not torch.distributed.is_initialized()

@@ -9,9 +9,9 @@ import pytest
 from greenbench.data.models.checkpoints import Checkpoint
 from greenbench.experiment.profiles import PROFILES
 from greenbench.stages import encoders
+from greenbench.tasks import TASKS
 
 SHARED = Path(__file__).resolve().parents[4] / "shared" / "datasets"
-MODELS = {"T1": "M1", "T2": "M2"}
 ENOUGH = 10**6
 """Tokens that no text here has: nothing is cut."""
 
@@ -25,7 +25,7 @@ def test_ids_are_identical_on_every_example(task: str) -> None:
         pytest.skip("no real data sets lie beside this checkout")
     import pyarrow.parquet as pq
 
-    start = Checkpoint(MODELS[task], PROFILES["tiny"].tasks[task].model)
+    start = Checkpoint(task, PROFILES["tiny"].tasks[task].model, head=TASKS[task].head)
     python, rust = (
         encoders.encoder(kind, start.tokenizer_file, ENOUGH) for kind in ("python", "rust")
     )
