@@ -4,16 +4,21 @@ A variant's ``config.yaml`` states only what differs from here. A list in place 
 cell of each (a sweep). Nothing in this module reads a file or touches a device.
 
 A knob's annotation is its whole definition: its kind, and the ``Range`` or ``TextForm`` of its
-values. ``greenbench.experiment.knobs`` validates against it. The module imports the standard
-library alone, because every command and every pytest session imports it.
+values. ``greenbench.experiment.knobs`` validates against it. A suite's own knobs are fields of
+classes that ``extended`` makes of these, so that they are read like any other. The module imports
+the standard library alone, because every command and every pytest session imports it.
 """
 
 from __future__ import annotations
 
 import re
 import sys
-from dataclasses import dataclass, field, fields
-from typing import Annotated, Literal, TypeAlias
+from dataclasses import dataclass, field, fields, make_dataclass, replace
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 STAGES = ("data", "architecture", "training", "system", "inference")
 
@@ -21,6 +26,8 @@ LARGEST = sys.float_info.max
 """NaN, infinity, and whole numbers that no float can hold are not below it."""
 
 KnobValue: TypeAlias = str | int | float | bool | None
+Hint: TypeAlias = Any
+"""An annotation, as Python has it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,6 +254,84 @@ class Options:
     inference: InferenceOptions = field(default_factory=InferenceOptions)
 
 
+BASELINE = Options()
+"""The baseline of a suite without knobs of its own."""
+OWN = "own"
+"""Key of a field's metadata, under which stands the ``OwnKnob`` of a suite's own knob."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnKnob:
+    """A knob that a suite declares for its own code."""
+
+    stage: str
+    name: str
+    hint: Hint
+    """Its annotation, as a field of a stage's options has it."""
+    default: KnobValue
+    """Its value in the baseline."""
+    meaning: str = ""
+    """What it does."""
+    proved: bool = False
+    """Whether the suite reads it back."""
+
+    @property
+    def knob(self) -> str:
+        """Return its name with the stage's, ``training.max_iter``."""
+        return f"{self.stage}.{self.name}"
+
+
+def extended(own: Sequence[OwnKnob]) -> Options:
+    """Return the baseline of a suite that declares its ``own`` knobs.
+
+    Their stages are of subclasses, the same ones for equal declarations, so that options compare.
+    """
+    stages = {}
+    for stage in STAGES:
+        declared = [knob for knob in own if knob.stage == stage]
+        if declared:
+            made_by: Hint = _stage_class(stage, tuple(declared))
+            stages[stage] = made_by()
+    return replace(BASELINE, **stages)
+
+
+@cache
+def _stage_class(stage: str, own: tuple[OwnKnob, ...]) -> type:
+    plain = getattr(BASELINE, stage)
+    base = type(plain)
+    added: list[Hint] = []
+    for knob in own:
+        metadata = {OWN: knob}
+        declared = field(default=knob.default, metadata=metadata)
+        added.append((knob.name, knob.hint, declared))
+    form: Hint = {"frozen": True, "slots": True, "kw_only": True}
+    return make_dataclass(base.__name__, added, bases=(base,), **form)
+
+
+def baseline_of(options: Options) -> Options:
+    """Return the baseline of the suite that ``options`` are of."""
+    stages = {}
+    for stage in STAGES:
+        here = getattr(options, stage)
+        made_by = type(here)
+        stages[stage] = made_by()
+    return Options(**stages)
+
+
+def restricted(options: Options, own: Sequence[OwnKnob]) -> Options:
+    """Return ``options`` with these of a suite's own knobs, and without its others."""
+    baseline = extended(own)
+    stages = {}
+    for stage in STAGES:
+        here = getattr(options, stage)
+        plain = getattr(baseline, stage)
+        values = {}
+        for name in knobs(stage, baseline):
+            values[name] = getattr(here, name)
+        stages[stage] = replace(plain, **values)
+    return Options(**stages)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
     """A knob whose value is not the baseline's."""
@@ -258,19 +343,38 @@ class Difference:
     """The value, or all the values of a sweep."""
 
 
-def knobs(stage: str) -> tuple[str, ...]:
-    """Return the names of the knobs of ``stage``, in the order in which they are declared."""
-    return tuple(knob.name for knob in fields(getattr(Options(), stage)))
+def own_knobs(options: Options) -> tuple[OwnKnob, ...]:
+    """Return the knobs that the suite of ``options`` declares."""
+    found = []
+    for stage in STAGES:
+        here = getattr(options, stage)
+        for declared in fields(here):
+            own = declared.metadata.get(OWN)
+            if own is not None:
+                found.append(own)
+    return tuple(found)
+
+
+def knobs(stage: str, options: Options = BASELINE) -> tuple[str, ...]:
+    """Return the names of the knobs of ``stage``, in the order in which they are declared.
+
+    A suite's own are among them if ``options`` are that suite's.
+    """
+    here = getattr(options, stage)
+    return tuple([knob.name for knob in fields(here)])
 
 
 def differences(options: Options) -> tuple[Difference, ...]:
     """Return the knobs of ``options`` that differ from the baseline, in their declared order."""
-    baseline = Options()
+    baseline = baseline_of(options)
     found = []
     for stage in STAGES:
-        for name in knobs(stage):
-            before = getattr(getattr(baseline, stage), name)
-            here = getattr(getattr(options, stage), name)
+        plain = getattr(baseline, stage)
+        chosen = getattr(options, stage)
+        for name in knobs(stage, options):
+            before = getattr(plain, name)
+            here = getattr(chosen, name)
             if here != before:
-                found.append(Difference(knob=f"{stage}.{name}", baseline=before, here=here))
+                knob = f"{stage}.{name}"
+                found.append(Difference(knob=knob, baseline=before, here=here))
     return tuple(found)

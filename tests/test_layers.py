@@ -19,7 +19,7 @@ PACKAGE = ROOT / "greenbench"
 
 LAYERS = (
     ("options", "errors"),
-    ("types", "data", "sandbox"),
+    ("types", "data", "sandbox", "knobs"),
     ("machine", "stats", "protocols"),
     ("pipeline", "stages", "tasks", "results"),
     ("gates", "reuse"),

@@ -47,7 +47,7 @@ def finalists(screened: KnobRanking, tried: Sequence[KnobTrial]) -> list[KnobTri
     again: dict[Options, KnobTrial] = {}
     for settings in (*(knob.settings for knob in chosen), joint):
         if settings:
-            trial = knob_trial(" ".join(settings))
+            trial = knob_trial(" ".join(settings), tried[0].baseline)
             again[trial.options] = known.get(trial.options, trial)
     return list(again.values())
 

@@ -190,12 +190,14 @@ def _relative(fitted: StageFit, cells: Sequence[str]) -> list[Bounded]:
 def _settings(on: KnobSet) -> tuple[str, ...]:
     """Return what is set, in the order in which knobs are declared."""
     values = dict(on)
+    built_in = [description.knob for description in described_knobs()]
+    own = [knob for knob in values if knob not in built_in]
     found = []
-    for description in described_knobs():
-        if description.knob in values:
-            value = values[description.knob]
+    for knob in (*built_in, *own):
+        if knob in values:
+            value = values[knob]
             written = value.lower() if value in {"True", "False"} else value
-            found.append(f"{description.knob}={written}")
+            found.append(f"{knob}={written}")
     return tuple(found)
 
 
@@ -207,7 +209,13 @@ def together(knobs: Sequence[RankedKnob]) -> tuple[str, ...]:
         if any(chosen.get(name, value) != value for name, value in own.items()):
             continue  # a better value of it, or of what it needs, is chosen
         tried = {**chosen, **own}
-        text = " ".join(f"{name}={value}" for name, value in tried.items())
-        if not contradiction(knob_trial(text).options):
+        if not _contradict(tried):
             chosen = tried
     return tuple(f"{name}={value}" for name, value in chosen.items())
+
+
+def _contradict(settings: Mapping[str, str]) -> bool:
+    """Whether built-in knobs cannot stand together; of a suite's own ones nobody knows."""
+    built_in = {description.knob for description in described_knobs()}
+    words = [f"{name}={value}" for name, value in settings.items() if name in built_in]
+    return bool(words and contradiction(knob_trial(" ".join(words)).options))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from greenbench.analysis.knob_ranking import KnobRanking
     from greenbench.cli.arguments import Commands
     from greenbench.experiment.knob_pairs import RefusedPair
+    from greenbench.options import Options
     from greenbench.run.knob_session import KnobSession
 
 NOT_FOR_KNOBS = (
@@ -82,12 +83,24 @@ def knobs(options: argparse.Namespace) -> int:
             print_lines(lines(pairs))
         return 0
 
-    known = list(chosen(options.only))
+    known = list(chosen(options.only, _suite()))
     if options.json:
         print(json.dumps([knob_list.record(knob) for knob in known], indent=1))  # noqa: T201
     else:
         print_lines(knob_list.lines(known))
     return 0
+
+
+def _suite() -> Options:
+    """Return the baseline of the suite in this folder, whose own knobs are listed too.
+
+    Raises Disagreements if its experiment.md is inconsistent.
+    """
+    from greenbench.experiment import matrix
+    from greenbench.options import BASELINE
+
+    here = Path("experiment.md")
+    return matrix.load(here, Path("variants")).baseline if here.exists() else BASELINE
 
 
 def _refused_pairs(only: Sequence[str]) -> list[RefusedPair]:

@@ -1,7 +1,7 @@
 """Reads a variant's ``config.yaml``: the knobs that differ from the baseline, and swept values.
 
 The file is a mapping of stages to knobs (``training: {precision: bf16}``) and holds only what
-differs from ``Options()``. A list in place of a knob's value is a sweep. A missing or empty file
+differs from the baseline. A list in place of a knob's value is a sweep. A missing or empty file
 is the baseline. All problems of a file are collected, each one sentence with its line, so that
 they can be fixed in one pass.
 
@@ -17,10 +17,11 @@ import yaml
 
 from greenbench.errors import UsageError
 from greenbench.experiment.knob_rules import RULES
-from greenbench.experiment.knobs import as_yaml, knob_type, value_of, with_knob
+from greenbench.experiment.knobs import as_yaml, value_of, with_knob
 from greenbench.experiment.texts import did_you_mean, read_text
 from greenbench.experiment.yaml_nodes import compose, entries, line_of, scalar
-from greenbench.options import STAGES, Options, knobs
+from greenbench.knobs.kinds import knob_type
+from greenbench.options import BASELINE, STAGES, Options, knobs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,47 +44,52 @@ class Config:
     """One sentence each; ``options`` and ``sweep`` lack the knobs that they are about."""
 
 
-def read_config(folder: Path) -> Config:
-    """Read ``folder/config.yaml``; without one, return the baseline."""
+def read_config(folder: Path, baseline: Options = BASELINE) -> Config:
+    """Read ``folder/config.yaml``; without one, return the ``baseline``, whose knobs there are."""
     path = folder / "config.yaml"
     name = f"{folder.parent.name}/{folder.name}/config.yaml"
     if not path.exists() and not path.is_symlink():
-        return parse_config("", name)
+        return parse_config("", name, baseline)
     try:
-        return parse_config(read_text(path, name), name)
+        return parse_config(read_text(path, name), name, baseline)
     except UsageError as error:
-        return replace(parse_config("", name), problems=(str(error),))
+        return replace(parse_config("", name, baseline), problems=(str(error),))
 
 
-def parse_config(text: str, name: str) -> Config:
-    """Read the text of a ``config.yaml``; problems call the file ``name``."""
-    reader = ConfigReader(name)
+def parse_config(text: str, name: str, baseline: Options = BASELINE) -> Config:
+    """Read the text of a ``config.yaml``; problems call the file ``name``.
+
+    The knobs that there are, and their values in the baseline, are those of ``baseline``.
+    """
+    reader = ConfigReader(name, baseline)
     try:
         reader.read(compose(text, name))
     except UsageError as error:
         reader.problems.append(str(error))
     return Config(
-        options=_options(reader.values),
+        options=_options(reader.values, baseline),
         sweep=reader.sweep,
         changes=_first_lines(reader.lines),
         problems=tuple(reader.problems),
     )
 
 
-def parse_value(knob: str, text: str, name: str) -> KnobValue | list[KnobValue]:
-    """Return the value, or the list of swept values, that ``text`` gives ``knob``.
+def parse_value(
+    knob: str, text: str, name: str, baseline: Options = BASELINE
+) -> KnobValue | list[KnobValue]:
+    """Return the value, or the list of swept values, that ``text`` gives ``knob`` of ``baseline``.
 
     Raises UsageError, whose sentence starts with ``name``.
     """
     stage, _, short = knob.partition(".")
     if stage not in STAGES:
-        raise UsageError(f"{name}: {_unknown_stage(stage)}")
-    if short not in knobs(stage):
-        raise UsageError(f"{name}: {_unknown_knob(stage, short)}")
+        raise UsageError(f"{name}: {_unknown_stage(stage, baseline)}")
+    if short not in knobs(stage, baseline):
+        raise UsageError(f"{name}: {_unknown_knob(stage, short, baseline)}")
     node = compose(text, name)
     if node is None:
-        raise UsageError(f"{name}: it gives no value; allowed: {knob_type(knob)}")
-    reader = ConfigReader(name)
+        raise UsageError(f"{name}: it gives no value; allowed: {knob_type(knob, baseline)}")
+    reader = ConfigReader(name, baseline)
     values = reader.knob_values(knob, node)
     if reader.problems:
         raise UsageError(reader.problems[0].replace(f"{name}:1:", f"{name}:", 1))
@@ -96,6 +102,8 @@ class ConfigReader:
 
     name: str
     """How problems call the file."""
+    baseline: Options = BASELINE
+    """The knobs that there are, with their values in the baseline."""
     values: dict[str, KnobValue] = field(default_factory=dict)
     sweep: dict[str, tuple[KnobValue, ...]] = field(default_factory=dict)
     lines: dict[str, int] = field(default_factory=dict)
@@ -118,7 +126,7 @@ class ConfigReader:
             if stage in STAGES:
                 self._read_stage(line, stage, node)
             else:
-                self.report(line, _unknown_stage(stage))
+                self.report(line, _unknown_stage(stage, self.baseline))
         for rule in RULES:
             for line, sentence in rule(self.lines, self._values_of):
                 self.report(line, sentence)
@@ -139,22 +147,23 @@ class ConfigReader:
         return unique
 
     def _read_stage(self, line: int, stage: str, node: yaml.Node) -> None:
+        names = knobs(stage, self.baseline)
         if not isinstance(node, yaml.MappingNode) or not node.value:
-            known = f"{stage} names no knob; it has: {', '.join(knobs(stage))}"
+            known = f"{stage} names no knob; it has: {', '.join(names)}"
             self.report(line, f"{known}; indent one under it or remove it")
             return
         for knob_line, name, value in self._unique_entries(node, f"{stage}."):
-            if name in knobs(stage):
+            if name in names:
                 self._read_knob(f"{stage}.{name}", knob_line, value)
             else:
-                self.report(knob_line, _unknown_knob(stage, name))
+                self.report(knob_line, _unknown_knob(stage, name, self.baseline))
 
     def _read_knob(self, knob: str, line: int, node: yaml.Node) -> None:
         known_problems = len(self.problems)
         values = self.knob_values(knob, node)
         if len(self.problems) > known_problems:
             return
-        problem = _values_problem(knob, values)
+        problem = _values_problem(knob, values, self.baseline)
         if problem:
             self.report(line, problem)
             return
@@ -170,7 +179,7 @@ class ConfigReader:
         values: list[KnobValue] = []
         for value_node in nodes:
             try:
-                values.append(_converted(knob, value_node))
+                values.append(_converted(knob, value_node, self.baseline))
             except ValueError as error:
                 self.report(line_of(value_node), str(error))
         return values
@@ -179,12 +188,12 @@ class ConfigReader:
         """Return the values that ``knob`` takes in the cells of this variant."""
         if knob in self.sweep:
             return self.sweep[knob]
-        return (self.values.get(knob, value_of(Options(), knob)),)
+        return (self.values.get(knob, value_of(self.baseline, knob)),)
 
 
-def _converted(knob: str, node: yaml.Node) -> KnobValue:
+def _converted(knob: str, node: yaml.Node, baseline: Options) -> KnobValue:
     """Return the value of ``node`` as the knob's type; raises ValueError with a sentence."""
-    allowed = knob_type(knob)
+    allowed = knob_type(knob, baseline)
     if not isinstance(node, yaml.ScalarNode):
         sentence = f"{knob} takes {allowed}, or a flat list of such values to sweep"
         raise ValueError(sentence)  # noqa: TRY004  of a file's content
@@ -199,7 +208,7 @@ def _converted(knob: str, node: yaml.Node) -> KnobValue:
         raise ValueError(sentence) from error
 
 
-def _values_problem(knob: str, values: Sequence[KnobValue]) -> str:
+def _values_problem(knob: str, values: Sequence[KnobValue], baseline: Options) -> str:
     """Say what is wrong with the values of a knob taken together; ``""`` if nothing is."""
     if not values:
         return f"{knob} is an empty list; list the values to sweep, or remove the line"
@@ -207,15 +216,15 @@ def _values_problem(knob: str, values: Sequence[KnobValue]) -> str:
         if value in values[:place]:
             repeated = f"{knob} lists {as_yaml(value)} more than once"
             return f"{repeated}; each value makes one cell: list it once"
-    baseline = value_of(Options(), knob)
-    if all(value == baseline for value in values):
+    before = value_of(baseline, knob)
+    if all(value == before for value in values):
         remedy = "config.yaml holds only what differs: remove the line"
-        return f"{knob} is {as_yaml(baseline)} in the baseline already; {remedy}"
+        return f"{knob} is {as_yaml(before)} in the baseline already; {remedy}"
     return ""
 
 
-def _unknown_stage(name: str) -> str:
-    owner = _owner(name)
+def _unknown_stage(name: str, baseline: Options) -> str:
+    owner = _owner(name, baseline)
     if owner:
         hint = f"; {name} is a knob of {owner}: indent it under '{owner}:'"
     else:
@@ -223,23 +232,23 @@ def _unknown_stage(name: str) -> str:
     return f"there is no stage '{name}'; there are: {', '.join(STAGES)}{hint}"
 
 
-def _unknown_knob(stage: str, name: str) -> str:
-    owner = _owner(name)
-    hint = f"; {name} is a knob of {owner}" if owner else did_you_mean(name, knobs(stage))
-    return f"{stage} has no '{name}'; it has: {', '.join(knobs(stage))}{hint}"
+def _unknown_knob(stage: str, name: str, baseline: Options) -> str:
+    owner, names = _owner(name, baseline), knobs(stage, baseline)
+    hint = f"; {name} is a knob of {owner}" if owner else did_you_mean(name, names)
+    return f"{stage} has no '{name}'; it has: {', '.join(names)}{hint}"
 
 
-def _owner(name: str) -> str | None:
+def _owner(name: str, baseline: Options) -> str | None:
     """Return the first stage with a knob called ``name``."""
     for stage in STAGES:
-        if name in knobs(stage):
+        if name in knobs(stage, baseline):
             return stage
     return None
 
 
-def _options(values: Mapping[str, KnobValue]) -> Options:
-    """Return the baseline with the knobs of ``values`` set."""
-    options = Options()
+def _options(values: Mapping[str, KnobValue], baseline: Options) -> Options:
+    """Return the ``baseline`` with the knobs of ``values`` set."""
+    options = baseline
     for knob, value in values.items():
         options = with_knob(options, knob, value)
     return options

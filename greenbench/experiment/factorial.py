@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from greenbench.errors import UsageError
 from greenbench.experiment.knob_rules import contradiction
 from greenbench.experiment.texts import did_you_mean
-from greenbench.options import STAGES, Options
+from greenbench.options import STAGES, baseline_of
 from greenbench.types import Variant
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def factorial(choice: StageChoice, known: Sequence[Variant]) -> Factorial:
     """
     origin = _named(choice.origin, known)
     for stage in choice.stages:
-        if getattr(origin.options, stage) == getattr(Options(), stage):
+        if _is_idle(stage, origin):
             _refuse_idle(stage, origin)
     combinations = []
     for on in _chosen(choice.stages):
@@ -137,6 +137,13 @@ def _named(name: str, known: Sequence[Variant]) -> Variant:
     raise UsageError(f"{FLAG}: there is no variant {name!r}; experiment.md has {names}; {FORM}")
 
 
+def _is_idle(stage: str, variant: Variant) -> bool:
+    """Whether ``variant`` sets nothing in ``stage``."""
+    here = getattr(variant.options, stage)
+    baseline = getattr(baseline_of(variant.options), stage)
+    return bool(here == baseline)
+
+
 def _refuse_idle(stage: str, origin: Variant) -> None:
     """Raise UsageError: turning ``stage`` on would change nothing."""
     problem = f"{origin.name} sets nothing in {stage}"
@@ -144,7 +151,7 @@ def _refuse_idle(stage: str, origin: Variant) -> None:
         problem = f"{origin.name} only sweeps in {stage}, and no sweep takes part"
     active = []
     for other in STAGES:
-        if getattr(origin.options, other) != getattr(Options(), other):
+        if not _is_idle(other, origin):
             active.append(other)
     rest = f"it sets something in {', '.join(active) or 'no stage'}"
     raise UsageError(f"{FLAG}: {problem}, so that turning it on would change nothing; {rest}")
@@ -155,7 +162,7 @@ def _variant(on: tuple[str, ...], origin: Variant, known: Sequence[Variant]) -> 
     if not on:
         return _named(BASELINE, known)
     stages: dict[str, Any] = {stage: getattr(origin.options, stage) for stage in on}
-    options = replace(Options(), **stages)
+    options = replace(baseline_of(origin.options), **stages)
     for variant in known:
         if variant.options == options and not variant.sweep:
             return variant

@@ -13,9 +13,10 @@ from greenbench.errors import UsageError
 from greenbench.experiment.knob_list import described_knobs
 from greenbench.experiment.knob_rules import contradiction
 from greenbench.experiment.knob_trials import KnobTrial, knob_trial
-from greenbench.experiment.knobs import knob_type, value_of
+from greenbench.experiment.knobs import value_of
 from greenbench.experiment.texts import did_you_mean
-from greenbench.options import STAGES, Options
+from greenbench.knobs.kinds import knob_type
+from greenbench.options import BASELINE, STAGES, Options, baseline_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -94,23 +95,25 @@ class Untried:
     reason: str
 
 
-def candidates(only: Sequence[str] = ()) -> tuple[list[KnobTrial], list[Untried]]:
-    """Return what is tried of each knob, and what is not.
+def candidates(
+    only: Sequence[str] = (), suite: Options = BASELINE
+) -> tuple[list[KnobTrial], list[Untried]]:
+    """Return what is tried of each knob, and what is not; ``suite`` are options of the suite.
 
     ``only`` names stages, and knobs with or without their stage. Raises UsageError for an unknown
     one.
     """
     trials: list[KnobTrial] = []
     untried: list[Untried] = []
-    for knob in [description.knob for description in chosen(only)]:
+    for knob in [description.knob for description in chosen(only, suite)]:
         if knob in NOT_TRIED:
             untried.append(Untried(knob=knob, reason=NOT_TRIED[knob]))
             continue
-        values = VALUES.get(knob) or _other_choices(knob)
+        values = VALUES.get(knob) or _other_choices(knob, suite)
         if not values:
             untried.append(Untried(knob=knob, reason=NO_VALUE))
         for value in values:
-            trial = knob_trial(f"{BESIDE.get(knob, '')} {knob}={value}".strip())
+            trial = knob_trial(f"{BESIDE.get(knob, '')} {knob}={value}".strip(), suite)
             problem = contradiction(trial.options)
             if problem:
                 untried.append(Untried(knob=trial.text, reason=problem))
@@ -136,9 +139,12 @@ def affordable(
     return kept, left_out
 
 
-def chosen(only: Sequence[str]) -> Iterator[KnobDescription]:
-    """Yield the knobs that ``only`` names, all if it names none. Raises UsageError."""
-    known = described_knobs()
+def chosen(only: Sequence[str], suite: Options = BASELINE) -> Iterator[KnobDescription]:
+    """Yield the knobs that ``only`` names, all if it names none. Raises UsageError.
+
+    Those that a suite declares are among them if ``suite`` are options of it.
+    """
+    known = described_knobs(suite)
     names = {*STAGES}
     for knob in known:
         names |= {knob.name, knob.knob}
@@ -151,9 +157,9 @@ def chosen(only: Sequence[str]) -> Iterator[KnobDescription]:
             yield knob
 
 
-def _other_choices(knob: str) -> tuple[str, ...]:
+def _other_choices(knob: str, suite: Options) -> tuple[str, ...]:
     """Return the choices of a knob but the baseline's and ``auto``; none if it takes no choices."""
-    kind, baseline = knob_type(knob), value_of(Options(), knob)
+    kind, baseline = knob_type(knob, suite), value_of(baseline_of(suite), knob)
     if kind.kind is bool:
         return ("false",) if baseline else ("true",)
     return tuple(choice for choice in kind.choices if choice not in {baseline, "auto"})

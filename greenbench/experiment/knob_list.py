@@ -9,10 +9,17 @@ from __future__ import annotations
 import ast
 import inspect
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from greenbench import options
-from greenbench.experiment.knobs import knob_type, value_of
-from greenbench.options import STAGES, KnobValue, Options, knobs
+from greenbench.experiment.knobs import value_of
+from greenbench.knobs.kinds import knob_type
+from greenbench.options import BASELINE, STAGES, KnobValue, Options, baseline_of, knobs, own_knobs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from greenbench.options import OwnKnob
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +32,11 @@ class KnobDescription:
     """What it takes, in words."""
     baseline: KnobValue
     meaning: str
-    """What it does; empty if ``Options`` says nothing."""
+    """What it does; empty if its declaration says nothing."""
+    own: bool = False
+    """Whether the suite declares it, for its own code."""
+    proved: bool = True
+    """Whether it is read back after it is set."""
 
     @property
     def knob(self) -> str:
@@ -33,24 +44,38 @@ class KnobDescription:
         return f"{self.stage}.{self.name}"
 
 
-def described_knobs() -> tuple[KnobDescription, ...]:
-    """Return every knob, stage by stage, in the order in which they are declared."""
+def described_knobs(suite: Options = BASELINE) -> tuple[KnobDescription, ...]:
+    """Return every knob, stage by stage, in the order in which they are declared.
+
+    Those that a suite declares are among them if ``suite`` are options of it.
+    """
+    baseline = baseline_of(suite)
     meanings = _meanings()
+    own = {knob.knob: knob for knob in own_knobs(suite)}
     found = []
     for stage in STAGES:
-        owner = type(getattr(Options(), stage)).__name__
-        for name in knobs(stage):
-            knob = f"{stage}.{name}"
-            found.append(
-                KnobDescription(
-                    stage=stage,
-                    name=name,
-                    values=str(knob_type(knob)),
-                    baseline=value_of(Options(), knob),
-                    meaning=meanings.get((owner, name), ""),
-                )
-            )
+        owner = type(getattr(baseline, stage)).__name__
+        for name in knobs(stage, baseline):
+            meaning = meanings.get((owner, name), "")
+            found.append(_description(f"{stage}.{name}", baseline, own, meaning))
     return tuple(found)
+
+
+def _description(
+    knob: str, baseline: Options, own: Mapping[str, OwnKnob], meaning: str
+) -> KnobDescription:
+    stage, _, name = knob.partition(".")
+    declared = own.get(knob)
+    takes = knob_type(knob, baseline)
+    return KnobDescription(
+        stage=stage,
+        name=name,
+        values=str(takes),
+        baseline=value_of(baseline, knob),
+        meaning=meaning if declared is None else declared.meaning,
+        own=declared is not None,
+        proved=declared is None or declared.proved,
+    )
 
 
 def _meanings() -> dict[tuple[str, str], str]:

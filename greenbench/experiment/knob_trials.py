@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from greenbench.errors import UsageError
 from greenbench.experiment.knob_rules import contradiction
 from greenbench.experiment.knobs import with_knob
-from greenbench.options import KnobValue, Options
+from greenbench.options import BASELINE, KnobValue, Options, baseline_of
 from greenbench.types import Variant
 
 if TYPE_CHECKING:
@@ -35,11 +35,13 @@ class KnobTrial:
     settings: tuple[tuple[str, KnobValue], ...]
     text: str
     """As it was written."""
+    baseline: Options = BASELINE
+    """That of the suite."""
 
     @property
     def options(self) -> Options:
         """The baseline with these knobs set."""
-        options = Options()
+        options = self.baseline
         for knob, value in self.settings:
             options = with_knob(options, knob, value)
         return options
@@ -66,12 +68,12 @@ def knob_trials(raw: RawOption) -> tuple[KnobTrial, ...]:
         raise raw.error(FORM)
     trials: dict[Options, KnobTrial] = {}
     for entry in entries:
-        trial = knob_trial(entry)
+        trial = knob_trial(entry, raw.baseline)
         trials.setdefault(trial.options, trial)
     return tuple(trials.values())
 
 
-def knob_trial(text: str) -> KnobTrial:
+def knob_trial(text: str, baseline: Options = BASELINE) -> KnobTrial:
     """Return the knobs of one variant; raises UsageError for what no variant can set."""
     from greenbench.experiment.config import parse_value
 
@@ -81,12 +83,12 @@ def knob_trial(text: str) -> KnobTrial:
         where = f"{FLAG}: found {word!r}"
         if not equals or "." not in knob:
             raise UsageError(f"{where}; {FORM}")
-        parsed = parse_value(knob, value, where)
+        parsed = parse_value(knob, value, where, baseline)
         if isinstance(parsed, list):
             raise UsageError(f"{where}; give one value, and repeat {FLAG} for another")
         settings[knob] = parsed
-    trial = KnobTrial(tuple(settings.items()), text)
-    if trial.options == Options():
+    trial = KnobTrial(tuple(settings.items()), text, baseline)
+    if trial.options == baseline:
         raise UsageError(f"{FLAG}: found {text!r}, which is V0 itself; give another value")
     return trial
 
@@ -98,7 +100,9 @@ def trial_variants(trials: Sequence[KnobTrial], known: Sequence[Variant]) -> tup
     options has one name. Raises UsageError if there is no V0, and for knobs that contradict each
     other.
     """
-    baseline = _same_options(Options(), known)
+    baseline = None
+    if known:
+        baseline = _same_options(baseline_of(known[0].options), known)
     if baseline is None:
         raise UsageError(f"{FLAG}: experiment.md has no baseline; add V0_baseline to it")
     variants = [baseline]

@@ -34,6 +34,7 @@ from greenbench.experiment.row_problems import (
     variant_problems,
 )
 from greenbench.experiment.tables import cell, read_tables
+from greenbench.options import BASELINE
 from greenbench.types import Variant
 
 if TYPE_CHECKING:
@@ -74,6 +75,8 @@ class Experiment:
     tasks: tuple[TaskRow, ...]
     models: tuple[ModelRow, ...]
     variants: tuple[Variant, ...]
+    baseline: Options = BASELINE
+    """V0's options: all knobs, with those that the suite declares."""
 
     @property
     def options(self) -> dict[str, Options]:

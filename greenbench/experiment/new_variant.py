@@ -24,14 +24,14 @@ from greenbench.experiment.edits import with_variant, written_row
 from greenbench.experiment.folders import FOLDER_NAME
 from greenbench.experiment.knobs import changes, in_words, value_of
 from greenbench.experiment.markdown import column_key
-from greenbench.options import STAGES, Options
+from greenbench.options import STAGES
 from greenbench.types import Variant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import TypeAlias
 
-    from greenbench.options import Difference, KnobValue
+    from greenbench.options import Difference, KnobValue, Options
 
     Knobs: TypeAlias = Mapping[str, KnobValue | list[KnobValue]]
     """Knob (``stage.name``) to its value, or to the values of a sweep."""
@@ -64,7 +64,8 @@ def make(
     Raises UsageError, and Disagreements if the experiment is inconsistent already; then nothing has
     changed.
     """
-    known = matrix.load(root / "experiment.md", root / "variants").variants
+    experiment = matrix.load(root / "experiment.md", root / "variants")
+    known, baseline = experiment.variants, experiment.baseline
     _check_name(name, known)
     folder = root / "variants" / name
     if os.path.lexists(folder):
@@ -72,8 +73,8 @@ def make(
             f"greenbench new: {folder} exists already, and is not a variant; move it away"
         )
     start = _find(origin, known)
-    knobs = _knobs_off_baseline(start, _parse_settings(settings))
-    variant = _variant(folder, title, knobs)
+    knobs = _knobs_off_baseline(start, _parse_settings(settings, baseline), baseline)
+    variant = _variant(folder, title, knobs, baseline)
     if not may_be_copy:
         _refuse_copy(variant, known)
     _write(root, variant, start, knobs)
@@ -118,7 +119,7 @@ def _find(name: str, known: Sequence[Variant]) -> Variant:
     raise UsageError(f"greenbench new: --from {name}: there is no such variant; there are {names}")
 
 
-def _parse_settings(settings: Sequence[str]) -> Knobs:
+def _parse_settings(settings: Sequence[str], baseline: Options) -> Knobs:
     """Return the knobs of ``stage.knob=value`` texts, validated like lines of ``config.yaml``."""
     knobs = {}
     for setting in settings:
@@ -126,14 +127,13 @@ def _parse_settings(settings: Sequence[str]) -> Knobs:
         knob, equals, value = setting.partition("=")
         if not equals or "." not in knob:
             raise UsageError(f"{where}: write stage.knob=value, like system.cpu_threads=1")
-        knobs[knob.strip()] = parse_value(knob.strip(), value.strip(), where)
+        knobs[knob.strip()] = parse_value(knob.strip(), value.strip(), where, baseline)
     return knobs
 
 
-def _knobs_off_baseline(origin: Variant, settings: Knobs) -> Knobs:
+def _knobs_off_baseline(origin: Variant, settings: Knobs, baseline: Options) -> Knobs:
     """Return what ``origin`` changes, overridden by ``settings``, without baseline values."""
     knobs = {difference.knob: difference.here for difference in changes(origin)}
-    baseline = Options()
     for knob, value in settings.items():
         knobs[knob] = value
         if value == value_of(baseline, knob):
@@ -141,8 +141,8 @@ def _knobs_off_baseline(origin: Variant, settings: Knobs) -> Knobs:
     return knobs
 
 
-def _variant(folder: Path, title: str | None, knobs: Knobs) -> Variant:
-    config = parse_config(_as_yaml(knobs), f"{folder.name}/config.yaml")
+def _variant(folder: Path, title: str | None, knobs: Knobs, baseline: Options) -> Variant:
+    config = parse_config(_as_yaml(knobs), f"{folder.name}/config.yaml", baseline)
     if config.problems:
         raise Disagreements([f"greenbench new: {problem}" for problem in config.problems])
     if title and not " ".join(title.split()).isprintable():

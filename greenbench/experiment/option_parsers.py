@@ -16,6 +16,7 @@ from greenbench.data.places import local_path
 from greenbench.errors import UsageError
 from greenbench.gates.expression import parse as parse_gate
 from greenbench.machine.devices import ALLOWED, is_well_formed
+from greenbench.options import BASELINE
 from greenbench.results.carbon import CarbonIntensity
 from greenbench.stats.looks import FEWEST_BLOCKS, MOST_BLOCKS
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from greenbench.gates.expression import Gate
+    from greenbench.options import Options
 
 LARGEST = 10**9
 """The largest number that an option takes: NumPy refuses seeds above 2**32."""
@@ -55,6 +57,8 @@ class RawOption:
     models: Sequence[str] = ()
     root: Path = Path()
     """The folder that relative paths start from."""
+    baseline: Options = BASELINE
+    """The knobs that there are."""
 
     def error(self, remedy: str) -> UsageError:
         """Return the error that says what was found and, by ``remedy``, what is allowed."""

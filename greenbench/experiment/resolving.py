@@ -13,11 +13,13 @@ from greenbench.errors import Disagreements, UsageError
 from greenbench.experiment.option_parsers import RawOption
 from greenbench.experiment.pyproject import nearest_settings, read_pyproject
 from greenbench.experiment.settings import OPTIONS, Settings
+from greenbench.options import BASELINE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from greenbench.experiment.settings import Option
+    from greenbench.options import Options
 
 NONE = "none"
 """On the command line, in place of a gate: what pyproject.toml has is left out."""
@@ -30,12 +32,14 @@ def resolve_settings(
     tasks: Sequence[str],
     models: Sequence[str],
     places: Sequence[Path] = (),
+    baseline: Options = BASELINE,
 ) -> Settings:
     """Return every option's value: the command line's, else pyproject.toml's, else the default.
 
     ``command_line`` returns the value of a flag, None if it was not given. ``tasks`` and ``models``
-    are the names that options may refer to, and relative paths start from ``root``. The
-    pyproject.toml is the nearest one with settings, upwards from ``places``, then from ``root``.
+    are the names that options may refer to, the knobs are those of ``baseline``, and relative paths
+    start from ``root``. The pyproject.toml is the nearest one with settings, upwards from
+    ``places``, then from ``root``.
     Raises Disagreements, with a sentence for each option that is wrong.
     """
     table = _table(root, places)
@@ -44,7 +48,7 @@ def resolve_settings(
     for known in OPTIONS:
         typed = command_line(known.flag)
         value = _value(known, typed, table)
-        raw = RawOption(known.flag, value, tasks=tasks, models=models, root=root)
+        raw = RawOption(known.flag, value, tasks=tasks, models=models, root=root, baseline=baseline)
         try:
             if _is_empty(typed):
                 typed_alone = replace(raw, value=typed)

@@ -17,7 +17,7 @@ from greenbench.export.json_types import (
     properties_of,
 )
 from greenbench.gates.verdict import Verdict
-from greenbench.options import Difference, Options
+from greenbench.options import Difference, KnobValue, Options
 from greenbench.results.carbon import CarbonIntensity
 from greenbench.results.record import SCHEMA
 from greenbench.types import CHANNELS, REUSABLE, CellResult, Energy, Judged, Round, Window
@@ -139,10 +139,14 @@ def cell_record() -> Schema:
 
 
 def _options() -> Schema:
-    """Return the schema of all knobs. A file may lack those that were added after it."""
+    """Return the schema of all knobs, and a suite's own beside them.
+
+    A file may lack those that were added after it.
+    """
     options = of_class(Options)
     for stage in options["properties"].values():
         del stage["required"]
+        stage["additionalProperties"] = of_type(KnobValue)
     return options
 
 

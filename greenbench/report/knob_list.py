@@ -32,10 +32,20 @@ def lines(knobs: Sequence[KnobDescription]) -> Iterator[str]:
             yield stage
         values = f"  {knob.name} = {_baseline(knob)}; takes {knob.values}"
         yield from textwrap.wrap(values, WIDTH, subsequent_indent=INDENT)
-        if knob.meaning:
+        meaning = f"{knob.meaning} {_origin(knob)}".strip()
+        if meaning:
             yield from textwrap.wrap(
-                knob.meaning, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT
+                meaning, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT
             )
+
+
+def _origin(knob: KnobDescription) -> str:
+    """Say that a knob is the suite's own, and whether it is proved; nothing of a built-in one."""
+    if not knob.own:
+        return ""
+    if knob.proved:
+        return "(The suite's own.)"
+    return "(The suite's own; unproved: nothing reads it back.)"
 
 
 def _baseline(knob: KnobDescription) -> str:

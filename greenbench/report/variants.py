@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from greenbench.experiment.knobs import changes, in_words
+from greenbench.options import own_knobs
 from greenbench.report.texts import plain
 from greenbench.results.reading import is_baseline
 
@@ -50,8 +51,10 @@ def show(console: Console, variants: Sequence[Variant]) -> None:
 
 def _lines(variant: Variant) -> list[str]:
     """Return a line for each knob that a variant changes."""
+    unproved = [own.knob for own in own_knobs(variant.options) if not own.proved]
     lines = []
     for change in changes(variant):
         before, here = in_words(change.knob, change.baseline), in_words(change.knob, change.here)
-        lines.append(f"{change.knob}: {before} -> {here}")
+        mark = " (unproved)" if change.knob in unproved else ""
+        lines.append(f"{change.knob}: {before} -> {here}{mark}")
     return lines or [NOTHING if is_baseline(variant.name) else CONTROL]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from greenbench.analysis.sessions import read_sessions
 from greenbench.errors import UsageError
-from greenbench.experiment import knob_candidates
+from greenbench.experiment import knob_candidates, matrix
 from greenbench.experiment.knob_candidates import Untried
 from greenbench.experiment.settings import OPTIONS
 from greenbench.results.files import RESULTS_FILES
@@ -61,7 +61,8 @@ class KnobSession:
                 f"{COMMAND}: there is no folder bench in {Path.cwd()}; run it where the suite's "
                 "experiment.md is"
             )
-        trials, untried = knob_candidates.candidates(only)
+        baseline = matrix.load(Path("experiment.md"), Path("variants")).baseline
+        trials, untried = knob_candidates.candidates(only, baseline)
         trials, too_long = knob_candidates.affordable(trials, only)
         self._blocks = int(str(given.get(ROUNDS) or knob_candidates.BLOCKS))
         self._given = {**given, ROUNDS: self._blocks}

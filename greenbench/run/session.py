@@ -55,12 +55,10 @@ class Session:
         upwards from ``places``, then ``root``. Raises Disagreements or another UsageError.
         """
         self.matrix = _loaded(other_matrix(option, root, places), experiment, variants)
-        tasks = [task.name for task in self.matrix.tasks]
-        models = [model.name for model in self.matrix.models]
-        self.settings = resolve_settings(option, root, tasks=tasks, models=models, places=places)
+        self.settings = _settings(option, root, places, self.matrix)
         self.matrix, self.factorial, self.takes_part = made_up(self.matrix, self.settings)
         self.profile = profiles.profile(self.settings.profile)
-        self.instruments = Instruments(self.settings, knows_devices=bool(tasks))
+        self.instruments = Instruments(self.settings, knows_devices=bool(self.matrix.tasks))
         self.results = SessionResults(root, self.settings, self.instruments, self.matrix.options)
         self.memory = SessionMemory()
         self.offered: list[str] = []
@@ -177,6 +175,21 @@ def _loaded(
     if other is not None:
         return matrix.load(other, other.parent / "variants")
     return matrix.load(experiment, variants)
+
+
+def _settings(
+    option: Callable[[str], object],
+    root: Path,
+    places: Sequence[Path],
+    experiment: matrix.Experiment,
+) -> Settings:
+    """Return the settings, which may refer to what is in the matrix; raises Disagreements."""
+    tasks = [task.name for task in experiment.tasks]
+    models = [model.name for model in experiment.models]
+    baseline = experiment.baseline
+    return resolve_settings(
+        option, root, tasks=tasks, models=models, places=places, baseline=baseline
+    )
 
 
 def _check_machine(cells: Sequence[Cell], settings: Settings, instruments: Instruments) -> None:
