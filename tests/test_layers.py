@@ -27,7 +27,7 @@ LAYERS = (
     ("analysis",),
     ("report",),
     ("run", "export"),
-    ("plugin", "cli"),
+    ("plugin", "cli", "api"),
 )
 """From the lowest to the highest. An entry imports from lower layers only, and not from its own."""
 HEAVY_IMPORTS = (

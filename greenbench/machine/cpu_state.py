@@ -31,6 +31,8 @@ STOLEN_S = 0.05
 """Fewer stolen seconds are a few ticks of the kernel's clock."""
 STOLEN_SHARE = 0.05
 """CPU seconds that the hypervisor withheld, as a share of those that were used here."""
+SHORTEST_S = 0.2
+"""In less time the kernel's clock of 10 ms does not tell who used the processors."""
 LOOKED_AT = 8
 """Cores whose governor and frequency are read, evenly spread.
 
@@ -284,7 +286,7 @@ def _heat_warning(use: CpuUse) -> str:
     if not use.throttle_events:
         return ""
     rise = f"its throttle counters rose by {use.throttle_events:.0f}"
-    return f"heat slowed the CPU down during the round: {rise}"
+    return f"heat slowed the CPU down: {rise}"
 
 
 def _governor_warning(start: tuple[str, ...], end: tuple[str, ...]) -> str:

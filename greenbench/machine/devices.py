@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from typing import TYPE_CHECKING
 
 from greenbench.errors import UsageError
@@ -39,6 +40,14 @@ def parts(devices: str) -> tuple[str, ...]:
 def is_well_formed(devices: str) -> bool:
     """Whether a text names devices, each GPU once."""
     return bool(re.fullmatch(FORM, devices)) and not _repeated(devices)
+
+
+def wait_for_cuda() -> None:
+    """Wait for what torch has queued on its current CUDA device, if the code uses torch at all."""
+    torch = sys.modules.get("torch")
+    cuda = getattr(torch, "cuda", None)  # another thread may be importing torch
+    if cuda is not None and cuda.is_initialized():
+        cuda.synchronize()
 
 
 def _repeated(devices: str) -> bool:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
+GPUS = "--green-gpus"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,12 +108,18 @@ def gpus() -> tuple[Gpu, ...]:
     return survey().gpus
 
 
-def counted(selection: str, device: str) -> tuple[Gpu, ...]:
+def whole(machine: Survey) -> tuple[Gpu, ...]:
+    """Return the GPUs that count where nothing says which: all but those partitioned by MIG."""
+    return tuple(gpu for gpu in machine.gpus if not gpu.mig)
+
+
+def counted(selection: str, device: str, option: str = GPUS) -> tuple[Gpu, ...]:
     """Return the GPUs whose energy counts, by ``--green-gpus``, for a cell on ``device``.
 
     ``auto`` are the GPUs that ``device`` names (none for ``cpu``), ``none`` none, ``all`` every
-    visible one; otherwise UUIDs, or their beginnings, separated by commas. Raises UsageError for an
-    unknown UUID or an ambiguous device, and UnavailableError for a GPU that cannot be counted.
+    visible one; otherwise UUIDs, or their beginnings, separated by commas. ``option`` is what a
+    message calls the selection. Raises UsageError for an unknown UUID or an ambiguous device, and
+    UnavailableError for a GPU that cannot be counted.
     """
     if selection == "none":
         return ()
@@ -120,14 +127,14 @@ def counted(selection: str, device: str) -> tuple[Gpu, ...]:
         return ()
     machine = survey()
     if not machine.gpus:
-        request = f"--green-gpus {selection} on {device}"
+        request = f"{option} {selection} on {device}"
         raise UnavailableError(f"{request}: no GPU can be counted, because {machine.reason}")
     if selection == "all":
-        _refuse_lost(machine.lost, "--green-gpus all")
-        return _whole_cards(machine.gpus)
+        _refuse_lost(machine.lost, f"{option} all")
+        return _whole_cards(machine.gpus, option)
     if selection == "auto":
         return tuple(_card_of_device(part, machine) for part in parts(device))
-    return _cards_of_uuids(selection, machine.gpus)
+    return _cards_of_uuids(selection, machine.gpus, option)
 
 
 def visible(uuids: Sequence[str], setting: str | None) -> tuple[int, ...]:
@@ -314,7 +321,7 @@ def _refuse_ambiguous(device: str, cards: Sequence[Gpu]) -> None:
     raise UsageError(f"{device} may be any of {', '.join(models)}: {remedy}")
 
 
-def _whole_cards(cards: Sequence[Gpu]) -> tuple[Gpu, ...]:
+def _whole_cards(cards: Sequence[Gpu], option: str) -> tuple[Gpu, ...]:
     """Return all cards; raises UnavailableError if one is partitioned.
 
     A partitioned card counts only when it is named: its counter includes other users' partitions.
@@ -322,24 +329,24 @@ def _whole_cards(cards: Sequence[Gpu]) -> tuple[Gpu, ...]:
     partitioned = [f"{card.name} ({card.uuid})" for card in cards if card.mig]
     if partitioned:
         message = (
-            f"--green-gpus all: {', '.join(partitioned)} is partitioned by MIG, and its counter "
+            f"{option} all: {', '.join(partitioned)} is partitioned by MIG, and its counter "
             "holds all partitions; name the cards to count by their UUIDs"
         )
         raise UnavailableError(message)
     return tuple(cards)
 
 
-def _cards_of_uuids(selection: str, cards: Sequence[Gpu]) -> tuple[Gpu, ...]:
+def _cards_of_uuids(selection: str, cards: Sequence[Gpu], option: str) -> tuple[Gpu, ...]:
     chosen: dict[str, Gpu] = {}
     for part in selection.split(","):
         entry = part.strip()
         if entry:
-            card = _card_of_uuid(entry, cards)
+            card = _card_of_uuid(entry, cards, option)
             chosen[card.uuid] = card
     return tuple(chosen.values())
 
 
-def _card_of_uuid(entry: str, cards: Sequence[Gpu]) -> Gpu:
+def _card_of_uuid(entry: str, cards: Sequence[Gpu], option: str) -> Gpu:
     beginning = entry.lower()
     matches = [card for card in cards if card.uuid.lower().startswith(beginning)]
     if len(matches) == 1:
@@ -347,4 +354,4 @@ def _card_of_uuid(entry: str, cards: Sequence[Gpu]) -> Gpu:
     matched = "several GPUs" if matches else "no GPU"
     uuids = ", ".join(card.uuid for card in cards)
     allowed = f"allowed are auto, none, all or UUIDs of: {uuids}"
-    raise UsageError(f"--green-gpus: '{entry}' names {matched} here; {allowed}")
+    raise UsageError(f"{option}: '{entry}' names {matched} here; {allowed}")

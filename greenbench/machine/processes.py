@@ -36,11 +36,16 @@ class Adoption:
 
     _open = 0
     _before = False
+    _process = 0
+    """The pid that counts them: a forked child inherits the count, and not that it adopts."""
 
     def __init__(self) -> None:
         """Adopt orphans from now on; where the kernel cannot, ``adopts_orphans`` stays False."""
         self._owner = os.getpid()
         self._ended = False
+        if Adoption._process != self._owner:
+            Adoption._process = self._owner
+            Adoption._open = 0
         if Adoption._open == 0:
             Adoption._before = adopts_orphans()
             _prctl(SET_SUBREAPER, ctypes.c_ulong(1))

@@ -6,10 +6,9 @@ Each is opened when it is first used, so that listing tests stays instant, and c
 from __future__ import annotations
 
 import functools
-import sys
 from typing import TYPE_CHECKING, Self
 
-from greenbench.machine.devices import parts
+from greenbench.machine.devices import parts, wait_for_cuda
 from greenbench.machine.training_processes import devices_of
 from greenbench.stages.ranks.pools import RankPools
 
@@ -87,7 +86,7 @@ class Instruments:
 
         automatic = self._settings.gpus == self._settings.device == "auto"
         if automatic and not self._knows_devices:
-            return tuple(gpu for gpu in gpus.gpus() if not gpu.mig)
+            return gpus.whole(self.survey)
         return gpus.counted(self._settings.gpus, self.device)
 
     @property
@@ -149,10 +148,3 @@ def _resolved(requested: str) -> str:
 
     resolved = [resolve_device(part) for part in parts(requested)]
     return requested if len(resolved) > 1 else str(resolved[0])
-
-
-def wait_for_cuda() -> None:
-    """Wait for what torch has queued on its current CUDA device, if the code uses torch at all."""
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_initialized():
-        torch.cuda.synchronize()

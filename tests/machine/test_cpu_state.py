@@ -156,7 +156,7 @@ def test_others_are_reported_from_a_tenth_on(seconds: float, own: float, others:
         ),
         (
             later(throttled=9),
-            "heat slowed the CPU down during the round: its throttle counters rose by 5",
+            "heat slowed the CPU down: its throttle counters rose by 5",
         ),
         (later(governors=("powersave",)), "governor changed from performance to powersave"),
     ],

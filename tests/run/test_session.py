@@ -15,8 +15,8 @@ import torch
 
 from greenbench.errors import UnavailableError, UsageError
 from greenbench.experiment import profiles
+from greenbench.machine.devices import wait_for_cuda
 from greenbench.options import InferenceOptions, SystemOptions
-from greenbench.run.instruments import wait_for_cuda
 from greenbench.run.session import Session
 from greenbench.run.warm_up import kind_of
 from greenbench.stages.toggles import Toggles

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from greenbench.machine.energy.gpu_sensors import gpu_sensors
+from greenbench.machine.energy.gpu_sensors import NO_GPU, gpu_sensors
 from greenbench.machine.energy.rapl_sensors import rapl_sensors
 from greenbench.machine.energy.sensors import Missing, SensorGroup, nothing
 
@@ -28,13 +28,13 @@ class Sensors:
     close: Callable[[], None] = nothing
 
 
-def find_sensors(gpus: Sequence[Gpu], *, no_host: str = "") -> Sensors:
+def find_sensors(gpus: Sequence[Gpu], *, no_host: str = "", no_gpu: str = NO_GPU) -> Sensors:
     """Open the counters of ``gpus`` and of this machine's CPUs.
 
     ``no_host`` says why those of the CPUs and their memory would count for others too: then they
-    are left alone.
+    are left alone. ``no_gpu`` says why no GPU counts, where ``gpus`` are none.
     """
-    cards = gpu_sensors(gpus)
+    cards = gpu_sensors(gpus, no_gpu)
     zones = _no_zones(no_host) if no_host else rapl_sensors()
     missing = {**zones.missing, **cards.missing}
     available = (*cards.sensors, *zones.sensors)

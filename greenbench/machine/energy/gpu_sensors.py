@@ -26,13 +26,13 @@ class ZeusGpu(Protocol):
         """Return the power in milliwatts."""
 
 
-def gpu_sensors(gpus: Sequence[Gpu]) -> SensorGroup:
+def gpu_sensors(gpus: Sequence[Gpu], no_gpu: str = NO_GPU) -> SensorGroup:
     """Open the counters of all ``gpus``; if one of them cannot be read, none is.
 
-    The joules of the others would look like those of all.
+    The joules of the others would look like those of all. ``no_gpu`` is the reason without any.
     """
     if not gpus:
-        return _none(NO_GPU)
+        return _none(no_gpu)
     without_counter = [gpu for gpu in gpus if not gpu.energy_counter]
     if without_counter:
         cards = ", ".join(f"{gpu.name} ({gpu.uuid})" for gpu in without_counter)

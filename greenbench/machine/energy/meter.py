@@ -1,8 +1,8 @@
 """The meter: how long a stretch of code took, and its joules by channel with their sources.
 
 A meter opens and closes windows and keeps what they held until they are taken. It decides nothing
-about which stages there are, and sums nothing: nested windows count twice. It serves one thread at
-a time.
+about which stages there are, and sums nothing: nested windows count twice. ``window`` serves one
+thread at a time, ``open_window`` any.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ from greenbench.machine.energy.counters import Counters
 from greenbench.machine.energy.discovery import find_sensors
 from greenbench.machine.energy.estimate import CpuEstimate
 from greenbench.machine.energy.facts import instrument_facts
+from greenbench.machine.energy.gpu_sensors import NO_GPU
 from greenbench.machine.energy.idle import Idle, drift, measure_idle
+from greenbench.machine.energy.open_window import OpenWindow
 from greenbench.machine.energy.sources import EnergySources
-from greenbench.machine.energy.windows import per_pass, window_energy
+from greenbench.machine.energy.windows import per_pass
 from greenbench.machine.processes import Adoption
 from greenbench.machine.watch import Watch
 from greenbench.types import Window
@@ -97,28 +99,27 @@ class Meter(AbstractContextManager["Meter"]):
         anything is read. Windows of different names may be nested. Raises UsageError if a window of
         that name is open already.
         """
-        synchronize = synchronize or self._synchronize
         if stage in self._open:
             rule = "a window cannot lie within another of its own name"
             raise UsageError(f"energy window '{stage}' is open already: {rule}")
-        if synchronize is not None:
-            synchronize()
+        window = self.open_window(stage, synchronize)
         self._open.append(stage)
         try:
-            self._sources.begin(stage)
-            started = time.perf_counter()
             yield
-            if synchronize is not None:
-                synchronize()
-            seconds = time.perf_counter() - started
-            readings = self._sources.end(stage, seconds)
-            energy = window_energy(readings, seconds, self._sources, self.idle)
+            seconds, energy = window.end(self.idle)
         except BaseException:
-            self._sources.cancel(stage)
+            window.cancel()
             raise
         finally:
             self._open.remove(stage)
         self._windows.append(Window(stage=stage, seconds=seconds, energy=energy, state=state))
+
+    def open_window(self, key: str, synchronize: Callable[[], None] | None = None) -> OpenWindow:
+        """Open a window that the caller ends or cancels, in any thread; the meter keeps it not.
+
+        ``key`` is that of no other open window.
+        """
+        return OpenWindow(key, self._sources, synchronize or self._synchronize)
 
     def repeated(
         self,
@@ -161,6 +162,7 @@ def open_meter(
     synchronize: Callable[[], None] | None = None,
     calibrate_s: float = LONGEST_S,
     no_host: str = "",
+    no_gpu: str = NO_GPU,
 ) -> Meter:
     """Open a meter over ``gpus`` and this machine's CPUs and memory, each with its best source.
 
@@ -168,9 +170,10 @@ def open_meter(
     cannot be read. ``synchronize`` waits for the device's queued work; it is called at the edges of
     windows that bring none of their own. Each counter is watched for at most ``calibrate_s`` to
     learn how often it moves. ``no_host`` says why joules of CPUs and memory would be those of
-    others too, beside which this process measures: then they are None with that reason.
+    others too, beside which this process measures: then they are None with that reason. ``no_gpu``
+    says why no GPU counts, where ``gpus`` are none.
     """
-    sensors = find_sensors(gpus, no_host=no_host)
+    sensors = find_sensors(gpus, no_host=no_host, no_gpu=no_gpu)
     estimated = "cpu" in sensors.missing and not no_host
     estimate = CpuEstimate(cpu_watts) if estimated else None
     watch = Watch(gpus, Adoption())
