@@ -1,4 +1,4 @@
-"""The architecture: ten layers, imports that point down, no circles, lines that can be read."""
+"""The architecture: eleven layers, imports that point down, no circles, lines that can be read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "greenbench"
 
 LAYERS = (
-    ("options", "errors"),
+    ("errors",),
+    ("options", "extras"),
     ("types", "data", "sandbox", "knobs"),
     ("machine", "stats", "protocols"),
     ("pipeline", "stages", "tasks", "results"),

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from greenbench.data import hub
+from greenbench.extras import require
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 Columns = dict[str, list[Any]]
 """Name of a column to its values, row by row."""
+READERS = ("datasets", "pyarrow")
 BATCH = 1_000
 """Rows that are in memory as Arrow data at a time."""
 
@@ -32,8 +34,10 @@ BATCH = 1_000
 def parquet_columns(file: PurePath) -> list[str]:
     """Return the column names of a parquet file.
 
-    Raises ValueError or OSError if the file is damaged or cannot be reached.
+    Raises ValueError or OSError if the file is damaged or cannot be reached, and UnavailableError
+    without the packages that read it.
     """
+    require("suite", str(file), READERS)
     with _arrow_errors():
         return list(_parquet_schema(file).names)
 
@@ -56,9 +60,9 @@ def read_parquet(file: PurePath, names: Sequence[str]) -> Columns:
 def arrow_columns(file: PurePath) -> list[str]:
     """Return the column names of an Arrow IPC file or stream.
 
-    ``datasets`` writes such files by ``save_to_disk``. Raises ValueError or OSError if the file is
-    damaged or cannot be reached.
+    ``datasets`` writes such files by ``save_to_disk``. Raises what ``parquet_columns`` raises.
     """
+    require("suite", str(file), READERS)
     import pyarrow as pa
 
     with _arrow_errors(), _open(file) as stream:

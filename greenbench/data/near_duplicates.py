@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from greenbench.extras import require
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
@@ -94,6 +96,7 @@ def _shingles(text: str, hashes: _TokenHashes) -> NDArray[np.uint64]:
 
 
 def _minima(shingles: Sequence[NDArray[np.uint64]]) -> Signatures:
+    require("suite", "the search for near-duplicates", ("rensa",))
     from rensa import RMinHash
 
     lengths = [len(hashes) for hashes in shingles]

@@ -12,8 +12,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from greenbench.errors import UnavailableError, UsageError
+from greenbench.errors import UsageError
 from greenbench.export.stage_energy import MEASURED, WHOLE, limits, stage_energies
+from greenbench.extras import require
 from greenbench.report.texts import printable
 
 if TYPE_CHECKING:
@@ -40,13 +41,10 @@ def send(cells: Iterable[Measured], uri: str) -> dict[str, int]:
     """
     for name, value in ENVIRONMENT.items():  # read at the import
         os.environ.setdefault(name, value)
-    try:
-        from mlflow import MlflowClient
-        from mlflow.exceptions import MlflowException
-    except ImportError as error:
-        raise UnavailableError(
-            "--mlflow: MLflow is not installed; pip install 'greenbench[mlflow]'"
-        ) from error
+    require("mlflow", "--mlflow", ("mlflow",))
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
     counts = {"sent": 0, "there already": 0}
     try:
         client = MlflowClient(tracking_uri=uri)

@@ -6,10 +6,10 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
-from greenbench.errors import UnavailableError
 from greenbench.export.cells import measured_cells
 from greenbench.export.columns import GROUPS, OTHER_SCORES, SCORES
 from greenbench.export.tidy import rows
+from greenbench.extras import require
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -65,15 +65,10 @@ def load(*paths: Path | str) -> pd.DataFrame:
     not to add up are in docs/results.md. Raises UsageError for what cannot be read, and
     UnavailableError without pandas.
     """
+    require("export", "greenbench.load")
+    import pandas as pd
     import pyarrow as pa
 
-    try:
-        import pandas as pd
-    except ImportError as error:
-        raise UnavailableError(
-            "greenbench.load: pandas is not installed, and the table is one of its DataFrames; "
-            "pip install 'greenbench[export]'"
-        ) from error
     table = pa.Table.from_batches(batches([Path(path) for path in paths]), schema())
     # Numbers and flags that may be null stay whole numbers and flags.
     kinds: dict[Any, Any] = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}

@@ -8,6 +8,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from greenbench.errors import UsageError
 from greenbench.export.table import batches, schema
+from greenbench.extras import require
 from greenbench.results.files import replacing
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ FORMULA = r"^([=+\-@])"
 
 def write_parquet(paths: Sequence[Path], file: Path, only: Collection[str] = ()) -> int:
     """Write the table of ``paths`` to a Parquet file; return its rows. Raises UsageError."""
+    require("export", "--parquet", ("pyarrow",))
     from pyarrow import parquet
 
     if str(file) == STDOUT:
@@ -42,6 +44,7 @@ def write_csv(paths: Sequence[Path], file: Path, only: Collection[str] = ()) -> 
     A text that a spreadsheet would take for a formula gets an apostrophe before it. Raises
     UsageError.
     """
+    require("export", "--csv", ("pyarrow",))
     from pyarrow import csv
 
     columns = schema()

@@ -19,7 +19,7 @@ from greenbench.experiment.knob_candidates import Untried
 from greenbench.experiment.settings import OPTIONS
 from greenbench.results.files import RESULTS_FILES
 from greenbench.run.refusals import refusal
-from greenbench.run.session import Session
+from greenbench.run.session import Session, check_packages
 from greenbench.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -54,7 +54,8 @@ class KnobSession:
     ) -> None:
         """Find out what can run; ``given`` are the session's options by flag.
 
-        Raises UsageError for tasks and knobs that are not there, and if no knob can run.
+        Raises UsageError for tasks and knobs that are not there, and if no knob can run, and
+        UnavailableError if packages of a task are missing.
         """
         if not Path("bench").is_dir():
             raise UsageError(
@@ -71,6 +72,7 @@ class KnobSession:
             {**self._given, KNOB: texts}.get, Path(), Path("experiment.md"), Path("variants")
         )
         self.tasks = _tasks(tasks, session)
+        check_packages(self.tasks)
         self.trials, cannot = _runnable(session, trials, self.tasks)
         self.untried = [*cannot, *too_long, *untried]
         if not self.trials:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING
 
+from greenbench import extras
 from greenbench.errors import UsageError
 from greenbench.experiment import matrix, profiles
 from greenbench.experiment.cells import cells_of
@@ -27,7 +28,7 @@ from greenbench.run.warm_up import WarmUp
 from greenbench.tasks import TASKS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from greenbench.experiment.settings import Settings
@@ -192,8 +193,16 @@ def _settings(
     )
 
 
+def check_packages(tasks: Iterable[str]) -> None:
+    """Raise UnavailableError, with the line to type, if one of ``tasks`` lacks a package."""
+    for task in tasks:
+        if extra := TASKS[task].extra:
+            extras.require(extra, f"task {task}", extras.PIPELINE)
+
+
 def _check_machine(cells: Sequence[Cell], settings: Settings, instruments: Instruments) -> None:
     """Raise UsageError or UnavailableError for what a cell, or the report, cannot have here."""
+    check_packages(dict.fromkeys(cell.task for cell in cells))
     launchers.check()
     devices.check(settings.device, cells)
     training_processes.check(cells, lambda: instruments.device, reuse=settings.reuse)

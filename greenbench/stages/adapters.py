@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from greenbench.errors import UnavailableError, UsageError
+from greenbench.extras import line_for
 from greenbench.stages import conversions, weights
 from greenbench.types import Applied
 
@@ -37,8 +38,8 @@ def check(options: ArchitectureOptions) -> None:
     for package in PACKAGES.get(options.adapter, ()):
         if find_spec(package) is None:
             raise UnavailableError(
-                f"architecture.adapter: {options.adapter} needs the package {package} (extra "
-                "lora); install it, or set none"
+                f"architecture.adapter: {options.adapter} needs the package {package}, which is "
+                f"not installed; {line_for(package)} would install it, or set none"
             )
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from greenbench.errors import UnavailableError, UsageError
+from greenbench.extras import line_for
 from greenbench.options import ArchitectureOptions
 from greenbench.stages import weights
 from greenbench.stages.conversions import CONVERSIONS
@@ -79,10 +80,9 @@ def _check_weights(options: ArchitectureOptions, device: torch.device) -> None:
             "it; bf16, int8 or fp32 would work"
         )
     if not _installed(library):
-        extra = " (extra fp8)" if library == "torchao" else ""
         raise UnavailableError(
-            f"architecture.weight_format: {weight_format} needs the package {library}{extra}; "
-            f"install it, or set {_alternative(weight_format)}"
+            f"architecture.weight_format: {weight_format} needs the package {library}; "
+            f"{line_for(library)} would install it, or set {_alternative(weight_format)}"
         )
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 import torch
 
 from greenbench.errors import UnavailableError, UsageError
+from greenbench.extras import line_for
 from greenbench.stages import architecture, onnx_engine, precision
 from greenbench.stages.compiled_engine import CompiledEngine
 from greenbench.stages.objectives.interface import on_device
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 NEEDED = {"onnx": ("onnx", "onnxruntime"), "vllm": ("vllm",)}
 """Packages of each engine that is no part of torch."""
-INSTALL = {"onnx": "pip install 'greenbench[onnx]'", "vllm": "pip install vllm"}
+INSTALL = {"onnx": line_for("onnx"), "vllm": "pip install vllm"}
 
 
 class Engine(Protocol):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from greenbench.errors import UnavailableError
+from greenbench.extras import line_for
 
 if TYPE_CHECKING:
     from torch import nn
@@ -31,8 +32,8 @@ def check(name: str, device: torch.device) -> None:
         )
     if find_spec("bitsandbytes") is None:
         raise UnavailableError(
-            f"training.optimizer: {EIGHT_BIT} needs the package bitsandbytes; install it, or set "
-            "adamw_fused"
+            f"training.optimizer: {EIGHT_BIT} needs the package bitsandbytes; "
+            f"{line_for('bitsandbytes')} would install it, or set adamw_fused"
         )
 
 

@@ -58,6 +58,8 @@ class TaskOf(Generic[SplitsT, OutputT]):
     """How many examples are generated for train, valid and test if a profile does not say."""
     data_doubts: Callable[[Mapping[str, Any]], tuple[str, ...]] = _no_doubts
     """Warns, given the facts about the data, that no score on them should be believed."""
+    extra: str = "suite"
+    """The extra of greenbench without which it cannot run; ``""`` if there is none."""
     directed: bool = False
     """Whether ``--green-direction`` is for it."""
     decides_on_valid: bool = False

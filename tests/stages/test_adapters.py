@@ -142,7 +142,7 @@ def test_layers_that_the_model_lacks_are_refused_with_those_it_has() -> None:
 def test_a_missing_package_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     """The check is made before anything runs."""
     monkeypatch.setattr(adapters, "find_spec", lambda _package: None)
-    with pytest.raises(UnavailableError, match=r"adapter: lora needs the package peft \(extra"):
+    with pytest.raises(UnavailableError, match=r"lora needs the package peft, .*\[lora\]"):
         Toggles(Options(architecture=LORA), SHORT, "cpu").check()
 
 

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Final
 
 from greenbench.data.places import cache
 from greenbench.errors import UnavailableError, UsageError
+from greenbench.extras import install_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +64,7 @@ FILES: Final = ("config.json", "model.safetensors", "tokenizer.json")
 MANIFEST: Final = "manifest.json"
 FORMAT: Final = 1
 """Incremented when the conversion changes; folders of other formats are left alone."""
-EXTRA: Final = 'pip install -e ".[small]"'
+EXTRA: Final = install_line("small")
 
 CONTROL: Final = 3
 """Type of a special token in a GGUF's vocabulary."""

@@ -6,10 +6,9 @@ Names and reasons of others stand in a chart's data alone, never in its fields o
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from greenbench.errors import UnavailableError
+from greenbench.extras import require
 from greenbench.report.charts.figure import Figure, shown
 from greenbench.report.charts.palette import PALETTE
 
@@ -38,12 +37,7 @@ def drawn(data: ReportData, *, width: int) -> list[Figure]:
 
 def check_libraries() -> None:
     """Raise UnavailableError, with the line that installs them, if the libraries are missing."""
-    missing = [name for name in LIBRARIES if find_spec(name) is None]
-    if missing:
-        raise UnavailableError(
-            f"charts need {' and '.join(missing)}, which this environment lacks: "
-            'pip install "greenbench[report]"'
-        )
+    require("report", "drawing charts", LIBRARIES)
 
 
 def _charts() -> tuple[Callable[[ReportData, int], list[Figure]], ...]:

