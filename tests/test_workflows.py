@@ -1,4 +1,4 @@
-"""The command lines of the example workflows give what docs/ci.md promises."""
+"""The command lines of workflows give what docs/ci.md and CONTRIBUTING.md promise."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import stub_suite
 import yaml
 
+import greenbench
 from tests.run.change.conftest import change, git
 
-EXAMPLES = Path(__file__).parent.parent / "docs/examples"
+ROOT = Path(__file__).parent.parent
+EXAMPLES = ROOT / "docs/examples"
 FETCHES = ("apt-get", "pip install", "gh api")
 """Lines that need a network: installing, and keeping the comment up to date."""
 BLOCKS = "--blocks 16"
@@ -99,3 +102,66 @@ def test_the_walls_are_installed(name: str) -> None:
 def test_examples_measure_enough_blocks(lines: list[str]) -> None:
     """The number that docs/ci.md has error rates for."""
     assert sum(BLOCKS in line for line in lines) == 1
+
+
+def release() -> dict[str, Any]:
+    """Return the jobs of the release workflow."""
+    return yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text("utf-8"))["jobs"]
+
+
+@pytest.mark.parametrize(
+    ("tag", "heading", "said"),
+    [
+        (f"v{greenbench.__version__}", "(2026-12-24)", ""),
+        (f"v{greenbench.__version__}", "(unreleased)", "docs/changelog.md has no section"),
+        ("v999.0", "(2026-12-24)", f"says {greenbench.__version__}"),
+    ],
+)
+def test_a_release_is_the_version_and_in_the_changelog(
+    tmp_path: Path, tag: str, heading: str, said: str
+) -> None:
+    """The workflow's own lines refuse another tag, and a version whose section has no date."""
+    for name in ("greenbench/__init__.py", "docs/changelog.md"):
+        (tmp_path / name).parent.mkdir()
+        text = (ROOT / name).read_text("utf-8")
+        (tmp_path / name).write_text(text.replace("(unreleased)", heading))
+    (step,) = [s for s in release()["build"]["steps"] if s.get("name", "").startswith("Refuse")]
+    done = subprocess.run(
+        ["bash", "-e", "-c", step["run"]],
+        cwd=tmp_path,
+        env={**os.environ, "GITHUB_REF_NAME": tag},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode == 0) == (said == ""), done.stdout
+    assert said in done.stdout
+
+
+def test_a_release_is_published_without_a_token() -> None:
+    """The one job that may prove who it is runs no code of the repository."""
+    jobs = release()
+    assert "permissions" not in jobs["build"]
+    assert jobs["publish"]["permissions"] == {"id-token": "write"}
+    assert jobs["publish"]["needs"] == "build"
+    steps = [step["uses"].partition("@")[0] for step in jobs["publish"]["steps"]]
+    assert steps == ["actions/download-artifact", "pypa/gh-action-pypi-publish"]
+    assert "with" not in jobs["publish"]["steps"][1]
+
+
+def test_issue_forms_ask_for_what_an_answer_needs() -> None:
+    """Each form has a name, and one text at least that must be given."""
+    forms = sorted((ROOT / ".github/ISSUE_TEMPLATE").glob("*.yml"))
+    assert [form.stem for form in forms] == ["bug", "idea", "number"]
+    for form in forms:
+        asked = yaml.safe_load(form.read_text("utf-8"))
+        assert {"name", "description", "body"} <= set(asked)
+        required = [part for part in asked["body"] if part.get("validations", {}).get("required")]
+        assert required, form.name
+
+
+def test_the_citation_has_what_its_format_requires() -> None:
+    """The fields that version 1.2.0 of the Citation File Format demands."""
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
+    assert {"cff-version", "message", "title", "authors"} <= set(cited)
+    assert cited["authors"] == [{"name": "The greenbench authors"}]

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 BOOK = "docs"
-OUTSIDE = ("README.md", "experiment.md", "tests/README.md", "variants/*/README.md")
+OUTSIDE = (
+    *("README.md", "CONTRIBUTING.md", "experiment.md", "tests/README.md"),
+    "variants/*/README.md",
+)
 """Pages of the repository that are in the book too, at their own paths."""
 LINK = re.compile(r"\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
 CODE = re.compile(r"(^```.*?^```|`[^`\n]+`)", re.DOTALL | re.MULTILINE)
