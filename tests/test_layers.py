@@ -28,7 +28,7 @@ LAYERS = (
     ("analysis",),
     ("report",),
     ("run", "export"),
-    ("plugin", "cli", "api"),
+    ("plugin", "cli", "api", "testing"),
 )
 """From the lowest to the highest. An entry imports from lower layers only, and not from its own."""
 HEAVY_IMPORTS = (
