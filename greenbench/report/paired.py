@@ -55,7 +55,9 @@ def _line(name: str, metric: str, pairs: Sequence[tuple[Facts, Facts]]) -> str:
     if len(pairs) > 1:
         rounds, first = f" in {len(pairs)} rounds", "; in the first "
     subject = f"{name} against V0 on the same {mean.n} examples{rounds}"
-    return f"{subject}: {_difference(metric, mean)}{first}{_right(mcnemar(*pairs[0]))}"
+    difference = f"{subject}: {_difference(metric, mean)}"
+    test = mcnemar(*pairs[0])
+    return difference if test is None else f"{difference}{first}{_right(test)}"
 
 
 def _mean_difference(metric: str, pairs: Sequence[tuple[Facts, Facts]]) -> Metric:

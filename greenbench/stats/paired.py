@@ -11,7 +11,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from greenbench.stats import bootstrap, classification_answers, translation_answers
+from greenbench.stats import (
+    bootstrap,
+    classification_answers,
+    row_answers,
+    translation_answers,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -84,7 +89,9 @@ def differences_of_each(
 
 
 def read(kept: Mapping[str, object]) -> bootstrap.Answers:
-    """Return the answers that a results file keeps, of a classifier or of translations."""
+    """Return the answers that a results file keeps, of a classifier, of translations or by row."""
+    if kept.get("kind") == row_answers.KIND:
+        return row_answers.read(kept)
     if kept.get("kind") == translation_answers.KIND:
         return translation_answers.read(kept)
     return classification_answers.read(kept)
@@ -97,14 +104,18 @@ def _difference(value: float, drawn: Array) -> PairedDifference:
     return PairedDifference(value, bounds.low, bounds.high)
 
 
-def mcnemar(one: Mapping[str, object], other: Mapping[str, object]) -> McNemar:
+def mcnemar(one: Mapping[str, object], other: Mapping[str, object]) -> McNemar | None:
     """Return the test for two kept outcomes of the same rows; p is 1 where they never disagree.
+
+    None if a row's answer is no right or wrong one, like a number that is estimated.
 
     The p-value is that of ``scipy.stats.binomtest``, by the binomial distribution of
     ``scipy.special``: reports call this, and importing ``scipy.stats`` would take them a second.
     """
     from scipy.special import bdtr
 
+    if one["right_bits"] is None or other["right_bits"] is None:
+        return None
     right = classification_answers.bits(one, "right_bits")
     other_right = classification_answers.bits(other, "right_bits")
     only_one = int((right & ~other_right).sum())

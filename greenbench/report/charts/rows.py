@@ -79,22 +79,29 @@ def _discordant(report: ReportData, comparison: TaskComparison) -> list[Discorda
         if cell.flaw is not None or cell.id == baseline.id:
             continue
         pairs = paired_outcomes(cell, baseline)
-        if pairs:
-            found.append(_counted(report.names.variant(cell.id), pairs))
+        counts = _counted(report.names.variant(cell.id), pairs)
+        if counts is not None:
+            found.append(counts)
     return found
 
 
-def _counted(name: str, pairs: Sequence[tuple[Facts, Facts]]) -> DiscordantCounts:
+def _counted(name: str, pairs: Sequence[tuple[Facts, Facts]]) -> DiscordantCounts | None:
+    """Return the counts over all rounds; None without rounds, or where no answer is right."""
     from greenbench.stats.paired import mcnemar
 
     gained = lost = 0
+    levels = []
     for ours, theirs in pairs:
         test = mcnemar(ours, theirs)
+        if test is None:
+            return None
         gained += test.only_one
         lost += test.only_other
-    first = mcnemar(*pairs[0])
+        levels.append(test.p)
+    if not levels:
+        return None
     rows = int(pairs[0][0]["n"])
-    return DiscordantCounts(name, gained, lost, first.p, rows, len(pairs))
+    return DiscordantCounts(name, gained, lost, levels[0], rows, len(pairs))
 
 
 def _figure(task: str, counts: Sequence[DiscordantCounts], width: int) -> Figure:

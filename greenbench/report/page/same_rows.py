@@ -48,7 +48,12 @@ def _line(record: CellRecord, baseline: CellRecord) -> DiscordantRows | None:
     pairs = paired_outcomes(record, baseline)
     if not pairs:
         return None
-    tests = [mcnemar(here, there) for here, there in pairs]
+    tests = []
+    for here, there in pairs:
+        test = mcnemar(here, there)
+        if test is None:
+            return None
+        tests.append(test)
     return DiscordantRows(
         cell=record.id,
         rows=str(pairs[0][0]["n"]),
