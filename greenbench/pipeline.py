@@ -7,6 +7,7 @@ torch.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -25,6 +26,7 @@ from greenbench.protocols import (
     SystemStage,
     TaskData,
     WindowOf,
+    WithoutTorch,
 )
 from greenbench.types import PREFILL, Applied, Cell, Judged, Round, Window
 
@@ -55,6 +57,7 @@ __all__ = (
     "SystemStage",
     "TaskData",
     "WindowOf",
+    "WithoutTorch",
 )
 
 Progress: TypeAlias = Callable[[str], None]
@@ -196,8 +199,16 @@ class Pipeline:
             return self.energy.repeated(stage, one_pass, self.toggles.synchronize)
 
     def _window(self, stage: str) -> AbstractContextManager[None]:
-        self.progress(stage)
-        return self.energy.window(stage, synchronize=self.toggles.synchronize)
+        return _window(self, stage)
+
+
+def _window(pipeline: Pipeline, stage: str) -> AbstractContextManager[None]:
+    """Open the window of a stage; there is none of a stage that does nothing."""
+    stages = pipeline.toggles
+    if isinstance(stages, WithoutTorch) and stage in stages.absent:
+        return contextlib.nullcontext()
+    pipeline.progress(stage)
+    return pipeline.energy.window(stage, synchronize=stages.synchronize)
 
 
 def _untrained(stages: Stages, model: ModelHandle, batches: Opaque, window: WindowOf) -> Opaque:

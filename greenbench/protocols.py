@@ -120,6 +120,15 @@ class ReadsAndWrites(Protocol):
     def prefill(self, net: Opaque, batches: Opaque) -> None: ...  # noqa: D102
 
 
+@runtime_checkable
+class WithoutTorch(Protocol):
+    """Stages that run a suite's own functions; their reference kernels are NumPy's."""
+
+    @property
+    def absent(self) -> frozenset[str]:
+        """The stages that there is nothing of, and no window: ``architecture``."""
+
+
 class ReusableStage(Protocol):
     """How the pipeline gets what a stage makes: it runs, or what it made before is taken over."""
 

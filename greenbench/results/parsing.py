@@ -156,6 +156,7 @@ def applied(fields: Fields) -> Applied:
         note=fields.text("note", ""),
         before=values.get("before"),
         evidence=fields.mapping("evidence"),
+        proved=fields.flag("proved", default=True),
     )
 
 

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 # 7: rounds have data: likewise.
 # 8: files have carbon: with --green-carbon, the intensity, and cells have total_co2e_g in energy.
 # 9: verdicts have rounds.
-SCHEMA = 9
+# 10: proofs in applied have proved.
+SCHEMA = 10
 
 Json = dict[str, Any]
 """A JSON object of plain builtins."""

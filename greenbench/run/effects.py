@@ -81,11 +81,14 @@ def without_effect(applied: Sequence[Applied], options: Options) -> tuple[str, .
     """Return the knobs of ``options`` that did nothing.
 
     A knob did nothing if nobody read it back, or if it reads as the baseline's value or as before.
+    Of a suite's own knob without a proof nobody can say.
     """
     proofs = {f"{proof.stage}.{proof.knob}": proof for proof in applied}
     idle = []
     for difference in differences(options):
         proof = proofs.get(difference.knob)
+        if proof is not None and not proof.proved:
+            continue  # nobody can say
         if proof is None or proof.got in (None, difference.baseline, proof.before):
             idle.append(difference.knob)
     return tuple(idle)
@@ -181,7 +184,7 @@ def _readings(applied: Sequence[Applied]) -> dict[str, object]:
     readings: dict[str, object] = {}
     for proof in applied:
         knob = f"{proof.stage}.{proof.knob}"
-        got = proof.got
+        got = proof.got if proof.proved else proof.asked
         if isinstance(got, str):
             got = SAME_OUTPUTS.get((knob, got), got)
         readings[knob] = got

@@ -7,29 +7,17 @@ the arithmetic one, whose matrices lie in the caches, nearly as fast as it was.
 
 from __future__ import annotations
 
-import contextlib
-import mmap
 import time
 from typing import TYPE_CHECKING
 
 import torch
 
-from greenbench.errors import UnavailableError
 from greenbench.machine import caches, memory
+from greenbench.machine.kernels import USUAL_CACHE, pages, working_set
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-BEYOND = 4
-"""Size of the three arrays together, as a multiple of the last-level caches."""
-LEAST_BEYOND = 2
-"""Where memory is short; below it the caches would serve too much."""
-USUAL_CACHE = 32 * 2**20
-"""Bytes of last-level cache where the kernel shows none."""
-MOST = 2**30
-"""Bytes of the three arrays at most: they are written anew before each run."""
-SHARE = 1 / 8
-"""Of the available memory, at most."""
 AT_ONCE = {"cpu": 1, "cuda": 32}
 """Passes between two looks at the clock; a GPU is waited for after each batch of them."""
 ITEM = torch.float32.itemsize
@@ -71,25 +59,11 @@ def _working_set(device: torch.device, kind: str) -> int:
     else:
         cache = caches.last_level_bytes() or USUAL_CACHE
         available = memory.available_bytes()
-    size = min(BEYOND * cache, MOST, int(SHARE * available))
-    if size < LEAST_BEYOND * cache:
-        raise UnavailableError(
-            f"the memory kernel needs {LEAST_BEYOND} times the {cache / 2**20:.0f} MiB of "
-            f"last-level cache, takes at most {MOST / 2**20:.0f} MiB and an eighth of what is "
-            f"available, which is {available / 2**20:.0f} MiB"
-        )
-    return size
+    return working_set(cache, available)
 
 
 def _array(items: int, device: torch.device, kind: str) -> torch.Tensor:
-    """Return an array whose memory is the system's again as soon as nobody has it any more.
-
-    Pages of 2 MiB, where the kernel has them, are there at once: 4 KiB ones take as long as the run
-    itself.
-    """
+    """Return an array whose memory is the system's again as soon as nobody has it any more."""
     if kind == "cuda":
         return torch.empty(items, dtype=torch.float32, device=device)
-    pages = mmap.mmap(-1, items * ITEM, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    with contextlib.suppress(OSError):  # a kernel without large pages
-        pages.madvise(mmap.MADV_HUGEPAGE)
-    return torch.frombuffer(pages, dtype=torch.float32)
+    return torch.frombuffer(pages(items * ITEM), dtype=torch.float32)

@@ -12,12 +12,11 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
-import torch
-
 from greenbench.errors import UsageError
 from greenbench.machine.control.context import DeviceSettings
 from greenbench.machine.processor_lists import listed, parsed
 from greenbench.stages.numa_binding import NumaBinding
+from greenbench.stages.thread_counts import TorchThreads
 from greenbench.stages.thread_pinning import ThreadPinning, processors_in_use, strays
 from greenbench.types import Applied
 
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from greenbench.machine.control.proofs import MachineRecord
     from greenbench.machine.gpus import Gpu
     from greenbench.options import SystemOptions
+    from greenbench.stages.thread_counts import ThreadCount
 
 
 class System:
@@ -38,16 +38,18 @@ class System:
         gpus: Sequence[Gpu],
         *,
         control: bool = True,
+        threads: Callable[[int | None], ThreadCount] = TorchThreads,
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
         """Prepare; nothing changes before the context is entered.
 
-        Without ``control`` no limit or clock is touched.
+        Without ``control`` no limit or clock is touched; ``threads`` sets their number.
         """
+        self._threads = threads
         self._options = options
         self._devices = DeviceSettings(options, gpus, control=control, say=say)
         self._context = contextlib.ExitStack()
-        self._process_settings: tuple[_Threads | _Affinity | NumaBinding, ...] = ()
+        self._process_settings: tuple[ThreadCount | _Affinity | NumaBinding, ...] = ()
 
     def reserve(self) -> None:
         """Wait for the devices, outside of what is timed; raises UsageError for invalid values."""
@@ -63,7 +65,7 @@ class System:
         """Set what can be set, and read it back."""
         with contextlib.ExitStack() as stack:
             stack.enter_context(self._devices)
-            threads = stack.enter_context(_Threads(self._options.cpu_threads))
+            threads = stack.enter_context(self._threads(self._options.cpu_threads))
             affinity = stack.enter_context(_Affinity(self._options.cpu_affinity))
             node = stack.enter_context(NumaBinding(self._options.numa_node))
             self._process_settings = (threads, affinity, node)
@@ -86,41 +88,6 @@ class System:
         """
         process_proofs = [setting.proof for setting in self._process_settings]
         return (*process_proofs, *self._devices.proofs(machine))
-
-
-class _Threads:
-    """Context in which torch uses a number of threads; None leaves it as it is."""
-
-    proof: Applied
-
-    def __init__(self, requested: int | None) -> None:
-        self._requested = requested
-        self._before = torch.get_num_threads()
-
-    def __enter__(self) -> Self:
-        if self._requested is not None:
-            torch.set_num_threads(self._requested)
-        actual = torch.get_num_threads()
-        note = ""
-        if self._requested not in {None, actual}:
-            note = f"requested {self._requested} threads, torch uses {actual}"
-        self.proof = Applied(
-            stage="system",
-            knob="cpu_threads",
-            asked=self._requested,
-            got=actual,
-            how="torch.get_num_threads()",
-            note=note,
-            before=self._before,
-        )
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        actual = torch.get_num_threads()
-        if actual != self.proof.got:
-            note = f"torch used {self.proof.got} threads at first and {actual} at the end"
-            self.proof = replace(self.proof, got=actual, note=note)
-        torch.set_num_threads(self._before)
 
 
 class _Affinity:

@@ -38,6 +38,8 @@ class Applied:
     """The value before the knob was set, for knobs whose baseline is the machine's own value."""
     evidence: Facts = field(default_factory=dict)
     """Further readings for programs: bytes by module, losses, the layers that ran."""
+    proved: bool = True
+    """Whether anything reads the knob back; a suite's own knob may have no proof."""
 
     @property
     def holds(self) -> bool:

@@ -1,0 +1,202 @@
+"""Scores what a suite's functions predict, by the ``score`` that the suite wrote.
+
+A score with a value for each row is their mean, with an interval by the bootstrap over rows, and is
+compared row by row with other cells. A score that is one number has no interval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from greenbench.errors import UsageError
+from greenbench.tasks.dummies import DummyBaselines
+from greenbench.tasks.functions.rows import contents_sha256, row_count, row_digests
+from greenbench.types import Judged, Metric
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from greenbench.protocols import Opaque
+    from greenbench.stats.classification_scores import Array
+    from greenbench.stats.row_answers import Means
+    from greenbench.tasks.functions.functions import TaskFunctions
+    from greenbench.tasks.functions.splits import FunctionSplits
+
+FEWEST_ROWS = 2
+"""Rows from which on one answer for all is no prediction."""
+
+
+class Predictions:
+    """What ``predict`` returned; its ``repr`` is a checksum of all of it."""
+
+    def __init__(self, values: Opaque) -> None:
+        """Keep ``values``; of an iterator those that it gives."""
+        self.values = values if hasattr(values, "__len__") else list(values)
+
+    def __repr__(self) -> str:
+        """Return the checksum of the contents: equal if and only if all predictions are."""
+        return contents_sha256(self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreValues:
+    """What ``score`` gave: numbers, and values by row."""
+
+    numbers: dict[str, float] = field(default_factory=dict)
+    by_row: dict[str, Array] = field(default_factory=dict)
+
+
+def judge(
+    functions: TaskFunctions,
+    splits: FunctionSplits,
+    predictions: Predictions,
+    baselines: DummyBaselines,
+) -> Judged:
+    """Score the predictions for the test rows; raises UsageError for what ``score`` gave."""
+    scored = score(functions, splits, predictions)
+    means = _means(scored, splits, functions.primary)
+    rows = splits.test_rows
+    quality = {}
+    for name, value in scored.numbers.items():
+        quality[name] = Metric(value=value, n=rows, higher_is_better=functions.directions[name])
+    drawn: dict[str, Array] = {}
+    if means is not None:
+        drawn = _drawn(means)
+        quality |= _with_intervals(means, drawn, functions.directions)
+    primary = functions.primary
+    leads = baselines.leads(primary, quality[primary].value, drawn.get(primary))
+    return Judged(
+        quality=quality,
+        doubts=(*_doubts(scored), *baselines.doubts(leads, primary)),
+        correct=None if means is None or means.right is None else int(means.right.sum()),
+        references=baselines.with_leads(leads),
+        outcomes=_kept(means),
+        degenerate=_degenerate(predictions, rows),
+    )
+
+
+def score(
+    functions: TaskFunctions, splits: FunctionSplits, predictions: Predictions
+) -> ScoreValues:
+    """Call ``score`` and look at what it gives; raises UsageError."""
+    where, rows = functions.where, splits.test_rows
+    answered = row_count(predictions.values, f"{where}: what predict returned")
+    if answered != rows:
+        raise UsageError(f"{where}: predict returned {answered} predictions for {rows} rows")
+    given = functions.score(splits.test, predictions.values)
+    if not isinstance(given, Mapping) or functions.primary not in given:
+        found = ", ".join(map(str, given)) if isinstance(given, Mapping) else repr(given)
+        raise UsageError(
+            f"{where}: score returned {found or 'nothing'}; return each score by its name, "
+            f"{functions.primary} among them: {{{functions.primary!r}: ...}}"
+        )
+    scored = ScoreValues()
+    for name, value in given.items():
+        if name not in functions.directions:
+            raise UsageError(
+                f"{where}: score returned {name}, and HIGHER_IS_BETTER does not say whether more "
+                f"of it is better; write {{{functions.primary!r}: True, {name!r}: ...}} there"
+            )
+        _sort_in(scored, name, value, rows, where)
+    return scored
+
+
+def _sort_in(scored: ScoreValues, name: str, value: Opaque, rows: int, where: str) -> None:
+    """Add one score to those that are numbers, or to those by row."""
+    import numpy as np
+
+    try:
+        values = np.asarray(value, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise UsageError(
+            f"{where}: score gives {name} = {value!r:.60}; give a number, or a number for each row"
+        ) from error
+    if values.ndim == 0:
+        scored.numbers[name] = float(values)
+    elif values.shape == (rows,):
+        scored.by_row[name] = values
+    else:
+        raise UsageError(
+            f"{where}: score gives {name} of shape {values.shape} for {rows} rows; give a number, "
+            "or one for each row"
+        )
+
+
+def _means(scored: ScoreValues, splits: FunctionSplits, primary: str) -> Means | None:
+    """Return the scores by row; None if there are none."""
+    import numpy as np
+
+    from greenbench.stats.row_answers import Means
+
+    if not scored.by_row:
+        return None
+    deciding = scored.by_row.get(primary)
+    right = None
+    if deciding is not None and np.isin(deciding, (0.0, 1.0)).all():
+        right = deciding == 1
+    return Means(values=scored.by_row, rows_sha256=splits.test_sha256, right=right)
+
+
+def _drawn(means: Means) -> dict[str, Array]:
+    from greenbench.stats import bootstrap
+
+    return bootstrap.replicates(means)
+
+
+def _with_intervals(
+    means: Means, drawn: Mapping[str, Array], directions: Mapping[str, bool]
+) -> dict[str, Metric]:
+    from greenbench.stats import bootstrap
+
+    quality = {}
+    for name, value in means.point().items():
+        bounds = bootstrap.interval(drawn[name])
+        quality[name] = Metric(
+            value=value,
+            n=means.rows,
+            higher_is_better=directions[name],
+            low=bounds.low,
+            high=bounds.high,
+        )
+    return quality
+
+
+def _kept(means: Means | None) -> dict[str, object]:
+    from greenbench.stats import row_answers
+
+    return {} if means is None else dict(row_answers.record(means))
+
+
+def _doubts(scored: ScoreValues) -> tuple[str, ...]:
+    if not scored.numbers:
+        return ()
+    names = ", ".join(scored.numbers)
+    return (f"{names}: no interval, as score gives one number and no value for each row",)
+
+
+def _degenerate(predictions: Predictions, rows: int) -> tuple[str, ...]:
+    if rows < FEWEST_ROWS:
+        return ()
+    different = set(row_digests(predictions.values))
+    return (f"all {rows} predictions are the same",) if len(different) == 1 else ()
+
+
+def baselines(functions: TaskFunctions, splits: FunctionSplits) -> DummyBaselines:
+    """Return what the suite's own dummy predictions reach; nothing if it gives none."""
+    given: Mapping[str, Opaque] = {}
+    if functions.baselines is not None:
+        given = functions.baselines(splits.data)
+    scores: dict[str, dict[str, float | None]] = {}
+    drawn: dict[str, dict[str, Array]] = {}
+    for name, values in given.items():
+        scored = score(functions, splits, Predictions(values))
+        means = _means(scored, splits, functions.primary)
+        scores[name] = {**scored.numbers, **({} if means is None else means.point())}
+        drawn[name] = {} if means is None else _drawn(means)
+    return DummyBaselines(scores=scores, drawn=drawn, descriptions=_descriptions(list(scores)))
+
+
+def _descriptions(names: Sequence[str]) -> dict[str, str]:
+    return {name: f"the baseline {name}" for name in names}

@@ -1,0 +1,150 @@
+"""The rows of a split in any form that a suite gives: how many they are, and their checksums.
+
+A split is a sequence of rows (a list, an array, a data frame, a data set), or columns of equal
+length: a tuple like ``(X, y)``, or a dictionary.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol, TypeAlias, cast
+
+from greenbench.errors import UsageError
+
+if TYPE_CHECKING:
+    from greenbench.protocols import Opaque
+
+Split: TypeAlias = "Opaque"
+"""Rows, in a form of the suite's own."""
+PLAIN = (str, bytes, int, float, complex, type(None))
+
+
+class ArrayLike(Protocol):
+    """An array of NumPy, or one that gives its contents as it does."""
+
+    dtype: object
+    shape: tuple[int, ...]
+
+    def tobytes(self) -> bytes:
+        """Return the contents in row-major order."""
+
+
+class Digest(Protocol):
+    """A checksum in the making."""
+
+    def update(self, data: bytes, /) -> None:
+        """Add ``data``."""
+
+
+def columns_of(split: Split) -> Sequence[Split] | None:
+    """Return the columns of a split; None if it is a sequence of rows."""
+    if isinstance(split, Mapping):
+        return list(split.values())
+    if isinstance(split, tuple):
+        return split
+    return None
+
+
+def row_count(split: Split, what: str) -> int:
+    """Return the number of rows; raises UsageError, which calls the split ``what``."""
+    columns = columns_of(split)
+    if columns is None:
+        return _length(split, what)
+    if not columns:
+        raise UsageError(f"{what} has no columns; give rows, or columns like (X, y)")
+    counts = [_length(column, what) for column in columns]
+    if len(set(counts)) > 1:
+        lengths = ", ".join(map(str, counts))
+        raise UsageError(f"{what} has columns of {lengths} rows; they must have the same number")
+    return counts[0]
+
+
+def _length(rows: Split, what: str) -> int:
+    shape = getattr(rows, "shape", None)
+    if shape:
+        return int(shape[0])
+    try:
+        return len(rows)
+    except TypeError as error:
+        kind = type(rows).__name__
+        raise UsageError(
+            f"{what} is of type {kind}, whose rows cannot be counted; give a list, an array, a "
+            "data frame, or a tuple of columns like (X, y)"
+        ) from error
+
+
+def row_digests(split: Split) -> list[bytes]:
+    """Return a checksum of each row, equal for equal contents."""
+    digests = []
+    for row in _rows(split):
+        digest = hashlib.sha256()
+        _feed(digest, row)
+        digests.append(digest.digest())
+    return digests
+
+
+def checksum(rows: Iterable[bytes]) -> str:
+    """Return the SHA-256 of the checksums of rows, in their order."""
+    return hashlib.sha256(b"".join(rows)).hexdigest()
+
+
+def contents_sha256(values: object) -> str:
+    """Return the SHA-256 of any value's contents."""
+    digest = hashlib.sha256()
+    _feed(digest, values)
+    return digest.hexdigest()
+
+
+def _rows(split: Split) -> Iterator[object]:
+    columns = columns_of(split)
+    if columns is not None:
+        return zip(*map(_rows, columns), strict=True)
+    if hasattr(split, "itertuples"):  # a data frame, which iterates over its columns' names
+        return iter(split.itertuples(index=False, name=None))
+    if hasattr(split, "tocsr"):  # a sparse matrix
+        return _sparse_rows(split.tocsr())
+    if hasattr(split, "__iter__"):
+        return iter(split)
+    return (split[number] for number in range(len(split)))
+
+
+def _sparse_rows(matrix: Split) -> Iterator[object]:
+    for number in range(matrix.shape[0]):
+        row = matrix[number]
+        yield row.toarray()
+
+
+def _feed(digest: Digest, value: object) -> None:
+    """Add the contents of ``value``: of numbers, texts, arrays, and of what holds them."""
+    if isinstance(value, PLAIN):
+        digest.update(repr(value).encode("utf-8", "surrogatepass"))
+    elif hasattr(value, "tobytes") and hasattr(value, "dtype"):
+        array = cast("ArrayLike", value)
+        _feed_array(digest, array)
+    elif isinstance(value, Mapping):
+        digest.update(b"{")
+        for key, inner in value.items():
+            _feed(digest, key)
+            _feed(digest, inner)
+    elif isinstance(value, list | tuple):
+        digest.update(b"[")
+        for inner in value:
+            _feed(digest, inner)
+    elif hasattr(value, "detach"):  # a tensor of torch
+        tensor: Opaque = value
+        _feed(digest, tensor.detach().cpu().numpy())
+    else:
+        digest.update(pickle.dumps(value))
+    digest.update(b"\0")
+
+
+def _feed_array(digest: Digest, array: ArrayLike) -> None:
+    if array.dtype == object:
+        listed: Opaque = array
+        _feed(digest, listed.tolist())
+        return
+    form = f"{array.dtype} {array.shape}"
+    digest.update(form.encode())
+    digest.update(array.tobytes())

@@ -1,0 +1,113 @@
+"""Finds a suite's functions: in a file beside its experiment.md, or in a module by its name."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib
+import importlib.util
+import sys
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from greenbench.errors import UsageError
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+FORM = "module or module:object, like mypackage.digits:TASK"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionModel:
+    """What stands for the model of a suite's functions, which make it when they train."""
+
+    source: str
+    """The file or the object that trains it."""
+    folder: Path
+    sha256: str | None
+    """Of the file; None if the functions stand in none."""
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """Return where the training code is from, as the results file has it."""
+        return {"source": self.source, "revision": None, "sha256": self.sha256}
+
+
+def from_file(path: Path, where: str) -> ModuleType:
+    """Run the file ``path`` as a module, once; raises UsageError, which begins with ``where``.
+
+    The suite's folder, two above the file, is added to Python's path, so that it can import what
+    stands there.
+    """
+    path = path.resolve()
+    _add_to_path(path.parent.parent)
+    return _module(path, path.stat().st_mtime_ns, where)
+
+
+@functools.cache
+def _module(path: Path, _changed_ns: int, where: str) -> ModuleType:
+    name = f"greenbench_task_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise UsageError(f"{where}: Python cannot read it; a task's file is called NAME.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # annotations of its classes are looked up there
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        raise _failed(error, path, where) from error
+    return module
+
+
+def _failed(error: Exception, path: Path, where: str) -> UsageError:
+    """Return the sentence for a file that cannot be run, with the last of its own lines."""
+    line = getattr(error, "lineno", None)
+    for frame in traceback.extract_tb(error.__traceback__):
+        if frame.filename == str(path):
+            line = frame.lineno
+    place = f"{where}:{line}" if line else where
+    return UsageError(f"{place}: {type(error).__name__}: {error}; mend it, or remove the task")
+
+
+def from_name(name: str, where: str, root: Path) -> object:
+    """Return the object that ``module`` or ``module:object`` names; raises UsageError.
+
+    ``root`` is the suite's folder, which is added to Python's path.
+    """
+    module_name, colon, attributes = name.partition(":")
+    if not module_name or (colon and not attributes):
+        raise UsageError(f"{where}: found {name!r}; write {FORM}")
+    _add_to_path(root.resolve())
+    try:
+        found: object = importlib.import_module(module_name)
+    except Exception as error:
+        raise UsageError(
+            f"{where}: {module_name} cannot be imported ({type(error).__name__}: {error}); write "
+            f"{FORM}, and install the package or put the file beside experiment.md"
+        ) from error
+    for attribute in filter(None, attributes.split(".")):
+        if not hasattr(found, attribute):
+            raise UsageError(f"{where}: {module_name} has no {attributes}; write {FORM}")
+        found = getattr(found, attribute)
+    return found
+
+
+def _add_to_path(folder: Path) -> None:
+    """Let what stands in ``folder`` be imported, after what is installed."""
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))
+
+
+def model_of(functions: object, where: str) -> FunctionModel:
+    """Return the handle of what ``functions`` train."""
+    module = sys.modules.get(getattr(functions, "__module__", ""), functions)
+    file = getattr(module, "__file__", None)
+    if file is None:
+        return FunctionModel(source=where, folder=Path(), sha256=None)
+    path = Path(file)
+    digest = hashlib.sha256(path.read_bytes())
+    return FunctionModel(source=where, folder=path.parent, sha256=digest.hexdigest())

@@ -1,0 +1,117 @@
+"""Scores of a suite's functions: intervals where rows have values, and what is refused."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from greenbench.errors import UsageError
+from greenbench.stats import paired
+from greenbench.tasks.functions import judging, splits
+from greenbench.tasks.functions.functions import TaskFunctions, WantedRows, task_functions
+from greenbench.tasks.functions.judging import Predictions
+from tests.tasks.functions import nearest
+
+FUNCTIONS = task_functions(nearest, "tasks/T3.py")
+SPLITS = splits.load(FUNCTIONS, 0, WantedRows(60, 10, 90))
+RIGHT = SPLITS.test[1]
+NEARLY = np.where(np.arange(90) < 9, (RIGHT + 1) % 3, RIGHT)
+
+
+def functions(**changes: object) -> TaskFunctions:
+    """Return the task's functions with others in their place."""
+    whole = {name: getattr(nearest, name) for name in dir(nearest) if not name.startswith("_")}
+    return task_functions(SimpleNamespace(**(whole | changes)), "tasks/T3.py")
+
+
+def judged(values: object, of: TaskFunctions = FUNCTIONS) -> judging.Judged:
+    """Judge predictions beside the task's own baseline."""
+    return judging.judge(of, SPLITS, Predictions(values), judging.baselines(of, SPLITS))
+
+
+def test_a_score_by_row_has_an_interval_and_a_number_says_that_it_has_none() -> None:
+    """The mean over rows is the value; rows that are right are counted."""
+    found = judged(NEARLY)
+    accuracy, worst = found.quality["accuracy"], found.quality["worst"]
+    assert accuracy.value == pytest.approx(0.9)
+    assert 0.8 < accuracy.low < 0.9 < accuracy.high < 1.0
+    assert (worst.value, worst.low, worst.higher_is_better) == (2.0, None, False)
+    assert found.correct == 81
+    (doubt,) = [text for text in found.doubts if "no interval" in text]
+    assert doubt == "worst: no interval, as score gives one number and no value for each row"
+
+
+def test_cells_are_compared_on_the_same_rows() -> None:
+    """The kept outcomes of two cells pair up, and McNemar's test counts rows."""
+    one, other = judged(RIGHT).outcomes, judged(NEARLY).outcomes
+    assert paired.differences(one, other)["accuracy"].value == pytest.approx(0.1)
+    assert paired.mcnemar(one, other).only_one == 9
+
+
+def test_one_answer_for_all_is_degenerate_and_does_not_beat_the_baseline() -> None:
+    """The suite's own baseline is scored on the same rows."""
+    found = judged(np.ones(90, int))
+    assert found.degenerate == ("all 90 predictions are the same",)
+    assert found.references["middle"]["accuracy_lead"] == 0
+    assert "the baseline middle scores accuracy 0." in " ".join(found.doubts)
+    assert judged(NEARLY).degenerate == ()
+
+
+@pytest.mark.parametrize(
+    ("score", "problem"),
+    [
+        (lambda _r, _p: {"f1": 1.0}, "score returned f1; return each score by its name, accuracy"),
+        (lambda _r, _p: 0.9, "score returned 0.9; return each score by its name"),
+        (lambda _r, _p: {}, "score returned nothing"),
+        (
+            lambda _r, _p: {"accuracy": 1, "loss": 2},
+            "score returned loss, and HIGHER_IS_BETTER",
+        ),
+        (lambda _r, _p: {"accuracy": "good"}, "score gives accuracy = 'good'; give a number"),
+        (lambda _r, _p: {"accuracy": [1, 0]}, r"score gives accuracy of shape \(2,\) for 90 rows"),
+    ],
+)
+def test_a_score_that_means_nothing_is_refused(score: object, problem: str) -> None:
+    """The sentence names file and function."""
+    with pytest.raises(UsageError, match=rf"^tasks/T3.py: {problem}"):
+        judged(RIGHT, functions(score=score, baselines=lambda _data: {}))
+
+
+def test_a_prediction_for_each_row_is_needed() -> None:
+    """Fewer are refused before they are scored."""
+    with pytest.raises(UsageError, match="predict returned 89 predictions for 90 rows"):
+        judged(RIGHT[1:])
+
+
+def test_all_predictions_are_in_their_checksum() -> None:
+    """Also of an iterator, which is read once."""
+    assert repr(Predictions(list(range(5000)))) == repr(Predictions(iter(range(5000))))
+    assert repr(Predictions(RIGHT)) != repr(Predictions(NEARLY))
+
+
+def test_splits_have_facts_and_test_rows_in_training_are_named() -> None:
+    """The same seed gives the same checksum."""
+    again = splits.load(FUNCTIONS, 0, WantedRows(60, 10, 90))
+    assert again.facts == SPLITS.facts
+    assert SPLITS.facts["split_sizes"] == {"train": 60, "valid": 10, "test": 90}
+    assert splits.leak_doubts(SPLITS.facts) == ()
+    leaking = functions(load=lambda _seed, _sizes: (["a", "b"], [], ["b", "c"]))
+    facts = splits.load(leaking, 0, WantedRows()).facts
+    assert "1 of the test rows are in the training" in splits.leak_doubts(facts)[0]
+
+
+@pytest.mark.parametrize(
+    ("loaded", "problem"),
+    [
+        (([1], [2]), "load returned a tuple of 2; return train, valid, test"),
+        ({"train": [1]}, "load returned a dict; return train, valid, test"),
+        (([1], [2], []), "test of load has no rows; there is nothing to score"),
+        (([1], 3, [4]), "valid of load is of type int, whose rows cannot be counted"),
+    ],
+)
+def test_what_are_no_splits_is_refused(loaded: object, problem: str) -> None:
+    """The sentence says what load returns."""
+    with pytest.raises(UsageError, match=rf"^tasks/T3.py: {problem}"):
+        splits.load(functions(load=lambda _seed, _sizes: loaded), 0, WantedRows())
