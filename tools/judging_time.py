@@ -14,8 +14,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from greenbench.experiment.profiles import PROFILES
-from greenbench.tasks import TASKS
+from greenbench.tasks import BUILT_IN
 from greenbench.tasks.dataset import TaskDataset
 from greenbench.tasks.translation.execution.run_tests import judge, judge_one
 
@@ -29,8 +28,8 @@ Programs = list[tuple[str, "Tests"]]
 
 def main() -> None:
     """Time both paths and a first cell."""
-    sizes = PROFILES["tiny"].tasks["T1"].sizes
-    data = TaskDataset(task=TASKS["T1"], source="generated", columns={}, sizes=sizes, seed=0)
+    sizes = BUILT_IN["T1"].sizes["tiny"].sizes
+    data = TaskDataset(task=BUILT_IN["T1"], source="generated", columns={}, sizes=sizes, seed=0)
     targets = [(pair.target, pair.tests) for pair in data.test]
     sources = [(pair.source, pair.tests) for pair in data.test]
     for name, programs in (("true translations", targets), ("sources given back", sources)):

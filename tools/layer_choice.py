@@ -25,13 +25,12 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from greenbench.data.models.checkpoints import Checkpoint
 from greenbench.errors import UsageError
-from greenbench.experiment.profiles import profile
 from greenbench.experiment.resolving import resolve_settings
 from greenbench.options import DataOptions, InferenceOptions, Options
 from greenbench.run.inputs import dataset
 from greenbench.stages import healing, layer_rules, layers
 from greenbench.stages.toggles import Toggles
-from greenbench.tasks import TASKS
+from greenbench.tasks import BUILT_IN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -57,13 +56,13 @@ class TrainedModel:
             "--green-seed": seed,
         }
         settings = resolve_settings(
-            command_line.get, Path("/nonexistent"), tasks=tuple(TASKS), models=("M1", "M2")
+            command_line.get, Path("/nonexistent"), tasks=tuple(BUILT_IN), models=("M1", "M2")
         )
-        task = TASKS[options.task]
-        size = profile(options.profile).tasks[options.task]
+        task = BUILT_IN[options.task]
+        size = task.sizes[options.profile]
         self.data = dataset(task, size, settings)
         self.toggles = Toggles(Options(data=DataOptions(tokenizer="rust")), size, "cpu")
-        checkpoint = Checkpoint(task.model, size.model, head=task.head)
+        checkpoint = Checkpoint(task.name, size.model, head=task.head)
         with self.toggles.quiet():
             self.toggles.reset(seed)
             self.batches = self.toggles.data(self.data.train, self.data.test, checkpoint, seed)
@@ -144,7 +143,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("task", choices=tuple(TASKS))
+    parser.add_argument("task", choices=tuple(BUILT_IN))
     parser.add_argument("--green-data", dest="data", action="append")
     parser.add_argument("--green-profile", dest="profile", default="tiny")
     parser.add_argument("--seeds", type=int, default=3)
@@ -168,7 +167,7 @@ def train(options: argparse.Namespace, seed: int, metrics: Sequence[str]) -> Tra
 def main() -> None:
     """Train, then print each row as soon as it is known."""
     options = arguments()
-    metrics = options.metric or TASKS[options.task].primary[:1]
+    metrics = options.metric or BUILT_IN[options.task].primary[:1]
     models = [train(options, seed, metrics) for seed in range(options.seeds)]
     for metric in metrics if options.healing else ():
         print_healing(models, options.healing, metric)

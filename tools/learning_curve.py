@@ -24,10 +24,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from greenbench.data.models.checkpoints import Checkpoint
 from greenbench.data.models.heads import TWO_CLASSES
 from greenbench.data.splits import Splits, Wanted
-from greenbench.experiment.profiles import profile
 from greenbench.options import DataOptions, Options
 from greenbench.stages.toggles import Toggles
-from greenbench.tasks import TASKS
+from greenbench.tasks import BUILT_IN
 from greenbench.tasks.vulnerability import dummies, load
 
 if TYPE_CHECKING:
@@ -36,8 +35,8 @@ if TYPE_CHECKING:
     from greenbench.tasks.dummies import DummyBaselines
     from greenbench.types import Judged, TaskSize
 
-T2 = TASKS["T2"]
-SMALL = profile("small").tasks["T2"]
+T2 = BUILT_IN["T2"]
+SMALL = BUILT_IN["T2"].sizes["small"]
 SCORES = ("mcc", "roc_auc", "pr_auc")
 COLUMNS = (
     "checkpoint",

@@ -25,19 +25,19 @@ from greenbench.data.examples import Example
 from greenbench.data.models.checkpoints import Checkpoint
 from greenbench.data.models.heads import TWO_CLASSES
 from greenbench.data.synthetic.c_functions import generate
-from greenbench.experiment.profiles import PROFILES
 from greenbench.machine import gpus as devices
 from greenbench.machine.energy import open_meter, rapl_sensors
 from greenbench.options import Options
 from greenbench.stages.toggles import Toggles
 from greenbench.stats.student import coverage
+from greenbench.tasks import BUILT_IN
 from tests.simulators import nvml
 from tests.simulators.powercap import Powercap
 
 if TYPE_CHECKING:
     from greenbench.machine.energy import Meter
 
-SIZE = PROFILES["tiny"].tasks["T2"]
+SIZE = BUILT_IN["T2"].sizes["tiny"]
 START = Checkpoint("M2", SIZE.model, head=TWO_CLASSES)
 STEPS = 6
 """Optimizer steps of a run. Short alternating runs see the same machine, whose speed drifts by more

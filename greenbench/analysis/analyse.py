@@ -18,7 +18,6 @@ from greenbench.analysis.pairs import PairEffect, pair_effects
 from greenbench.analysis.sessions import read_sessions
 from greenbench.errors import UsageError
 from greenbench.results.reading import source_label
-from greenbench.tasks import TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -128,7 +127,7 @@ def _task(task: str, known: TaskEvidence | str, keep: float | None) -> TaskAnaly
         return TaskAnalysis(task=task, refusal=known)
     combined, lacking = combinations(known)
     complete, incomplete = lattices(known, combined)
-    fits = _fits(task, known)
+    fits = _fits(known)
     by_measure: list[Additivity] = []
     divided: list[Attribution | None] = []
     for stages in fits.stages.values():
@@ -178,7 +177,7 @@ class _Fits(NamedTuple):
     unmeasured: dict[str, str]
 
 
-def _fits(task: str, known: TaskEvidence) -> _Fits:
+def _fits(known: TaskEvidence) -> _Fits:
     stages: dict[str, StageFit] = {}
     unmeasured = {}
     for measure in STAGE_MEASURES:
@@ -187,20 +186,9 @@ def _fits(task: str, known: TaskEvidence) -> _Fits:
             unmeasured[measure] = fitted
         else:
             stages[measure] = fitted
-    score = primary_score(task, known)
+    score = known.score
     scores = fit_score(known, score)
     if isinstance(scores, str):
         unmeasured[score] = scores
         return _Fits(stages, None, unmeasured)
     return _Fits(stages, scores, unmeasured)
-
-
-def primary_score(task: str, known: TaskEvidence) -> str:
-    """Return the first primary score of a task that V0's rounds have."""
-    scores: list[str] = list(TASKS[task].primary) if task in TASKS else []
-    for one_round in known.baseline.rounds.values():
-        for name in scores:
-            metric = one_round.judged.quality.get(name)
-            if metric is not None and metric.value is not None:
-                return name
-    return scores[0] if scores else "score"

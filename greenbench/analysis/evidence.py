@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from greenbench.analysis.work import unequal_work
 from greenbench.gates.comparability import differences
-from greenbench.results.reading import is_baseline
+from greenbench.results.reading import is_baseline, primary_score
 from greenbench.types import REUSABLE
 
 if TYPE_CHECKING:
@@ -68,6 +68,11 @@ class TaskEvidence:
     def blocks(self) -> tuple[BlockKey, ...]:
         """The blocks of V0."""
         return tuple(sorted(self.baseline.rounds))
+
+    @property
+    def score(self) -> str:
+        """The first primary score of the task that V0 has."""
+        return primary_score([self.newest[self.baseline.id].record])
 
     @property
     def sessions(self) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from greenbench.analysis.analyse import primary_score
 from greenbench.analysis.break_even import break_even
 from greenbench.analysis.choice import choose, totals
 from greenbench.analysis.compile_steps import step_crossovers
@@ -105,7 +104,7 @@ def rank(task: str, sessions: Sequence[AnalysedSession], keep: float | None = No
     if isinstance(known, str):
         return KnobRanking(task=task, refusal=known)
     energy = fit_stages(known, "energy")
-    scores = fit_score(known, primary_score(task, known))
+    scores = fit_score(known, known.score)
     for fitted in (energy, scores):
         if isinstance(fitted, str):
             return KnobRanking(task=task, refusal=fitted, left_out=known.left_out)

@@ -19,13 +19,15 @@ The directory checklist may leave a folder out; what it says of a folder must be
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from greenbench.errors import Disagreements
+from greenbench.errors import Disagreements, UsageError
+from greenbench.experiment import task_definitions
 from greenbench.experiment.config import Config, read_config
 from greenbench.experiment.folders import FOLDER_NAME, folder_problems, list_folders
 from greenbench.experiment.row_problems import (
+    TASK_NAME,
     checklist_problems,
     folder_name,
     models_of,
@@ -34,7 +36,7 @@ from greenbench.experiment.row_problems import (
     variant_problems,
 )
 from greenbench.experiment.tables import cell, read_tables
-from greenbench.options import BASELINE
+from greenbench.options import BASELINE, extended
 from greenbench.types import Variant
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from greenbench.experiment.markdown import Row
     from greenbench.experiment.tables import Tables
     from greenbench.options import Options
+    from greenbench.tasks import Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +80,18 @@ class Experiment:
     variants: tuple[Variant, ...]
     baseline: Options = BASELINE
     """V0's options: all knobs, with those that the suite declares."""
+    definitions: Mapping[str, Task] = field(default_factory=dict)
+    """What each task is, by its name."""
+
+    def model_of(self, task: str) -> str:
+        """Return the name of the model that the models table gives ``task``."""
+        (row,) = [row for row in self.tasks if row.name == task]
+        return row.model
+
+    @property
+    def scores(self) -> dict[str, tuple[str, ...]]:
+        """The scores that each task can give, by its name."""
+        return {name: tuple(task.scores) for name, task in self.definitions.items()}
 
     @property
     def options(self) -> dict[str, Options]:
@@ -95,9 +110,13 @@ def load(experiment: Path, variants_dir: Path) -> Experiment:
         raise Disagreements([f"{experiment}: there is no such file; {give}"])
     tables = read_tables(experiment)
     folders = list_folders(variants_dir)
-    configs = _read_configs(folders)
+    definitions, undefined = _definitions(tables, experiment.parent)
+    own = [knob for task in definitions.values() for knob in task.own_knobs]
+    baseline = extended(own) if own else BASELINE
+    configs = _read_configs(folders, baseline)
     problems = [
         *tables.problems,
+        *undefined,
         *_row_problems(tables, folders, configs),
         *folder_problems(variants_dir),
     ]
@@ -108,7 +127,30 @@ def load(experiment: Path, variants_dir: Path) -> Experiment:
     tasks = [_task(row, tables) for row in tables.rows("Tasks")]
     models = [_model(row) for row in tables.rows("Models")]
     variants = [_variant(row, folders, configs) for row in tables.rows("Variants")]
-    return Experiment(tasks=tuple(tasks), models=tuple(models), variants=tuple(variants))
+    return Experiment(
+        tasks=tuple(tasks),
+        models=tuple(models),
+        variants=tuple(variants),
+        definitions=definitions,
+        baseline=baseline,
+    )
+
+
+def _definitions(tables: Tables, root: Path) -> tuple[dict[str, Task], list[str]]:
+    """Return what each task is, by its name, and what is wrong with definitions."""
+    found: dict[str, Task] = {}
+    problems: list[str] = []
+    for row in tables.rows("Tasks"):
+        name = cell(row, "Task")
+        if name in found or not TASK_NAME.fullmatch(name):
+            continue  # which ``task_problems`` reports
+        try:
+            found[name] = task_definitions.find(name, root)
+        except Disagreements as error:
+            problems += error.problems
+        except UsageError as error:
+            problems.append(f"{tables.where}:{row.line}: {error}")
+    return found, problems
 
 
 def _is_missing(path: Path) -> bool:
@@ -122,11 +164,11 @@ def _is_missing(path: Path) -> bool:
     return False
 
 
-def _read_configs(folders: Mapping[str, Path]) -> dict[str, Config]:
+def _read_configs(folders: Mapping[str, Path], baseline: Options) -> dict[str, Config]:
     configs = {}
     for name, folder in folders.items():
         if FOLDER_NAME.fullmatch(name):
-            configs[name] = read_config(folder)
+            configs[name] = read_config(folder, baseline)
     return configs
 
 

@@ -21,7 +21,7 @@ from greenbench.results.carbon import CarbonIntensity
 from greenbench.stats.looks import FEWEST_BLOCKS, MOST_BLOCKS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from greenbench.gates.expression import Gate
     from greenbench.options import Options
@@ -55,6 +55,8 @@ class RawOption:
     """A text, the texts of a repeatable option, or what TOML makes of pyproject.toml."""
     tasks: Sequence[str] = ()
     models: Sequence[str] = ()
+    scores: Mapping[str, Collection[str]] | None = None
+    """The scores that gates may be about, by task; None for any."""
     root: Path = Path()
     """The folder that relative paths start from."""
     baseline: Options = BASELINE
@@ -243,7 +245,7 @@ def gates(raw: RawOption) -> tuple[Gate, ...]:
     """Return the gates of a list of expressions, each once."""
     by_text = {}
     for expression in _texts(raw, "texts"):
-        gate = parse_gate(expression, raw.tasks)
+        gate = parse_gate(expression, raw.tasks, raw.scores)
         by_text[gate.text] = gate
     return tuple(by_text.values())
 

@@ -14,6 +14,7 @@ from greenbench.experiment.option_parsers import RawOption
 from greenbench.experiment.pyproject import nearest_settings, read_pyproject
 from greenbench.experiment.settings import OPTIONS, Settings
 from greenbench.options import BASELINE
+from greenbench.tasks import BUILT_IN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from greenbench.experiment.settings import Option
     from greenbench.options import Options
 
+BUILT_IN_SCORES = {name: tuple(task.scores) for name, task in BUILT_IN.items()}
 NONE = "none"
 """On the command line, in place of a gate: what pyproject.toml has is left out."""
 
@@ -31,24 +33,29 @@ def resolve_settings(
     *,
     tasks: Sequence[str],
     models: Sequence[str],
+    scores: Mapping[str, Sequence[str]] | None = None,
     places: Sequence[Path] = (),
     baseline: Options = BASELINE,
 ) -> Settings:
     """Return every option's value: the command line's, else pyproject.toml's, else the default.
 
     ``command_line`` returns the value of a flag, None if it was not given. ``tasks`` and ``models``
-    are the names that options may refer to, the knobs are those of ``baseline``, and relative paths
-    start from ``root``. The pyproject.toml is the nearest one with settings, upwards from
-    ``places``, then from ``root``.
+    are the names that options may refer to, ``scores`` those of each task (None: those of
+    greenbench's own tasks), the knobs are those of ``baseline``, and relative paths start from
+    ``root``. The pyproject.toml is the nearest one with settings, upwards from ``places``, then
+    from ``root``.
     Raises Disagreements, with a sentence for each option that is wrong.
     """
     table = _table(root, places)
     values: dict[str, Any] = {}
     problems = []
+    names = RawOption(
+        "", None, tasks, models, scores or BUILT_IN_SCORES, root=root, baseline=baseline
+    )
     for known in OPTIONS:
         typed = command_line(known.flag)
         value = _value(known, typed, table)
-        raw = RawOption(known.flag, value, tasks=tasks, models=models, root=root, baseline=baseline)
+        raw = replace(names, flag=known.flag, value=value)
         try:
             if _is_empty(typed):
                 typed_alone = replace(raw, value=typed)

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from greenbench.experiment.markdown import Row
     from greenbench.experiment.tables import Problem, Tables
 
-_NAMES = {"Task": re.compile(r"T\d+"), "Model": re.compile(r"M\d+")}
+TASK_NAME = re.compile(r"T\d+")
+_NAMES = {"Task": TASK_NAME, "Model": re.compile(r"M\d+")}
 
 
 def folder_name(row: Row) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from greenbench.gates.expression import METRICS
+from greenbench.tasks import BUILT_IN
 
 
 class CellColumns(NamedTuple):
@@ -132,7 +132,8 @@ class ChannelColumns(NamedTuple):
 
 
 GROUPS: tuple[type, ...] = (CellColumns, RoundColumns, WindowColumns, ChannelColumns)
-SCORES = tuple(name for name, metric in METRICS.items() if metric.kind == "quality")
-"""Each is a column ``score_NAME``: a score of the round, repeated in all its rows."""
+SCORES = tuple(name for task in BUILT_IN.values() for name in task.scores)
+"""Each is a column ``score_NAME``: a score of the round, repeated in all its rows; scores of
+other tasks than greenbench's own stand together in one."""
 OTHER_SCORES = "score_others"
 """The column of all scores that have none of their own, as a JSON object."""

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from greenbench.gates import score_margins
 from greenbench.gates.comparability import SAME
-from greenbench.gates.expression import METRICS, Gate
+from greenbench.gates.expression import Gate
+from greenbench.gates.expression import metric as known_metric
 from greenbench.gates.judging import judge
 from greenbench.gates.references import References
 from greenbench.results.reading import BASELINE, is_baseline
@@ -98,7 +99,7 @@ def changes(
     )
     upper = judge(_gate(metric, task, "<="), of_task, against)
     lower: list[Verdict] = []
-    if METRICS[metric].kind != "quality":
+    if known_metric(metric).kind != "quality":
         lower = judge(_gate(metric, task, ">="), of_task, against)
     proven = {verdict.cell for verdict in (*upper, *lower) if verdict.outcome == PROVEN}
     reasons = {}
@@ -119,7 +120,7 @@ def changes(
 
 
 def _gate(metric: str, task: str, operator: str) -> Gate:
-    is_score = METRICS[metric].kind == "quality"
+    is_score = known_metric(metric).kind == "quality"
     form: Form = "difference" if is_score else "ratio"
     return Gate(
         text=f"{task}.{metric} {operator} {BASELINE}",

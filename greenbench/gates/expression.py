@@ -12,12 +12,12 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from greenbench.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 Kind = Literal["energy", "time", "memory", "work", "quality"]
 Form = Literal["number", "ratio", "difference"]
@@ -50,20 +50,18 @@ RUN_METRICS = ("pass_at_1", "compile_rate", "j_per_correct")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateMetric:
-    """What can be gated: its kind of statistics, its unit, and the task that has it."""
+    """What can be gated: its kind of statistics, and its unit."""
 
     kind: Kind
     unit: str = ""
-    task: str | None = None
-    """The only task that has it; None if all have."""
     staged: bool = False
     """Whether it is known of each stage too."""
 
 
 _JOULES = GateMetric(kind="energy", unit="J", staged=True)
 _JOULES_PER_OUTPUT = GateMetric(kind="energy", unit="J")
-_T1_SCORE = GateMetric(kind="quality", task="T1")
-_T2_SCORE = GateMetric(kind="quality", task="T2")
+SCORE = GateMetric(kind="quality")
+"""What every name is that is not measured: a score, which the tasks that have it define."""
 
 METRICS: dict[str, GateMetric] = {
     "energy": _JOULES,
@@ -76,24 +74,14 @@ METRICS: dict[str, GateMetric] = {
     "time": GateMetric(kind="time", unit="s", staged=True),
     "flops": GateMetric(kind="work", unit="FLOP", staged=True),
     "peak_memory": GateMetric(kind="memory", unit="B"),
-    "pass_at_1": _T1_SCORE,
-    "compile_rate": _T1_SCORE,
-    "exact_match": _T1_SCORE,
-    "bleu": _T1_SCORE,
-    "chrf": _T1_SCORE,
-    "codebleu": _T1_SCORE,
-    "mcc": _T2_SCORE,
-    "macro_f1": _T2_SCORE,
-    "f1": _T2_SCORE,
-    "precision": _T2_SCORE,
-    "recall": _T2_SCORE,
-    "roc_auc": _T2_SCORE,
-    "pr_auc": _T2_SCORE,
-    "accuracy": _T2_SCORE,
-    "weighted_f1": _T2_SCORE,
-    "brier": _T2_SCORE,
 }
-"""Names are promises: baselines and CI files depend on them."""
+"""What is measured of every cell; any other name is a score. Names are promises: baselines and CI
+files depend on them."""
+
+
+def metric(name: str) -> GateMetric:
+    """Return what is known of a metric: one that is measured, else a score."""
+    return METRICS.get(name, SCORE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +97,8 @@ class Gate:
     stage: str | None = None
     reference: str | None = None
     """``saved``, or a variant's name; None if the threshold is a number."""
+    tasks: tuple[str, ...] | None = None
+    """The tasks that have its score; None if all have it, or if it is not known which."""
 
     @property
     def upper(self) -> bool:
@@ -123,11 +113,11 @@ class Gate:
     @property
     def about(self) -> GateMetric:
         """What is known of its metric."""
-        return METRICS[self.metric]
+        return metric(self.metric)
 
     def applies(self, task: str) -> bool:
         """Whether it is about cells of ``task``."""
-        return self.task in {None, task} and self.about.task in {None, task}
+        return self.task in {None, task} and (self.tasks is None or task in self.tasks)
 
 
 _TOKEN = re.compile(
@@ -139,10 +129,11 @@ _TOKEN = re.compile(
 class GateReader:
     """Reads the tokens of a gate one after the other; an error points at a character."""
 
-    def __init__(self, text: str) -> None:
-        """Start before the first token of ``text``."""
+    def __init__(self, text: str, scores: Collection[str] = ()) -> None:
+        """Start before the first token of ``text``; ``scores`` are those that errors name."""
         self.text = text
         self.place = 0
+        self._known = (*METRICS, *scores)
 
     @property
     def next_place(self) -> int:
@@ -182,17 +173,22 @@ class GateReader:
             f"    {self.text}\n"
             f"    {' ' * place}^\n"
             "    a gate is [TASK.][STAGE.]METRIC OP VALUE, e.g. energy <= 0.60*V0, "
-            f"T2.mcc >= V0-0.02, training.time <= 1.1*saved; metrics: {', '.join(METRICS)}"
+            f"T2.mcc >= V0-0.02, training.time <= 1.1*saved; metrics: {', '.join(self._known)}"
         )
 
 
-def parse(text: str, tasks: Sequence[str] = ()) -> Gate:
+Scores: TypeAlias = "Mapping[str, Collection[str]]"
+"""The scores that each task has."""
+
+
+def parse(text: str, tasks: Sequence[str] = (), scores: Scores | None = None) -> Gate:
     """Return the gate that ``text`` expresses, about one of ``tasks`` if any are given.
 
-    Raises UsageError, which points at the first wrong character.
+    Without ``scores`` any name that is not measured is taken for a score. Raises UsageError, which
+    points at the first wrong character.
     """
-    reader = GateReader(text)
-    task, stage, metric = _parse_subject(reader, tasks)
+    reader = GateReader(text, _names(scores))
+    task, stage, metric_name = _parse_subject(reader, tasks, scores)
     operator = reader.take("operator", expected=f"one of {' '.join(OPERATORS)}")
     form, number, reference = _parse_value(reader)
     reader.end()
@@ -200,31 +196,50 @@ def parse(text: str, tasks: Sequence[str] = ()) -> Gate:
         text=" ".join(text.split()),
         task=task,
         stage=stage,
-        metric=metric,
+        metric=metric_name,
         operator=operator,
         form=form,
         number=number,
         reference=reference,
+        tasks=_owners(metric_name, scores),
     )
 
 
-def _parse_subject(reader: GateReader, tasks: Sequence[str]) -> tuple[str | None, str | None, str]:
+def _names(scores: Scores | None) -> list[str]:
+    """Return every score once."""
+    names: dict[str, None] = {}
+    for of_task in (scores or {}).values():
+        names.update(dict.fromkeys(of_task))
+    return list(names)
+
+
+def _owners(name: str, scores: Scores | None) -> tuple[str, ...] | None:
+    """Return the tasks that have a metric; None if all have it, or if that is not known."""
+    if name in METRICS or scores is None:
+        return None
+    return tuple(task for task, of_task in scores.items() if name in of_task)
+
+
+def _parse_subject(
+    reader: GateReader, tasks: Sequence[str], scores: Scores | None
+) -> tuple[str | None, str | None, str]:
     """Return task, stage and metric."""
     words, places = _parse_dotted_names(reader)
-    *front, metric = words
-    if metric not in METRICS:
-        raise reader.error(places[-1], f"there is no metric {metric!r}")
+    *front, name = words
+    owners = _owners(name, scores)
     stage = front.pop() if front and front[-1] in STAGES else None
-    if stage and not METRICS[metric].staged:
-        raise reader.error(places[-2], f"{metric} is not known by stage")
     task = front.pop() if front else None
+    is_known_task = task is None or task in (scores or {})
+    if owners == () and is_known_task:
+        raise reader.error(places[-1], f"there is no metric {name!r}")
+    if stage and not metric(name).staged:
+        raise reader.error(places[-2], f"{name} is not known by stage")
     if front or (task and tasks and task not in tasks):
         known = f"a task ({', '.join(tasks)}) nor a stage ({', '.join(STAGES)})"
         raise reader.error(places[0], f"{words[0]!r} is neither {known}")
-    owner = METRICS[metric].task
-    if task and owner not in {None, task}:
-        raise reader.error(places[-1], f"{metric} is a metric of {owner}")
-    return task, stage, metric
+    if task and owners and task not in owners:
+        raise reader.error(places[-1], f"{name} is a metric of {' and '.join(owners)}")
+    return task, stage, name
 
 
 def _parse_dotted_names(reader: GateReader) -> tuple[list[str], list[int]]:

@@ -68,6 +68,7 @@ def judge(
     There is at least one: a gate that is about no cell at all is MISSING. ``standing`` is what
     earlier looks at the same session said; it takes in what further ones say.
     """
+    gate = _with_tasks(gate, cells)
     names = []
     for name, cell in cells.items():
         if gate.applies(cell.record.task) and not is_named(cell, gate.reference):
@@ -90,6 +91,26 @@ def judge(
         reason = f"no cell of this run has {gate.metric}{task}"
         verdicts.append(judged(gate, "-", "MISSING", reason))
     return verdicts
+
+
+def _with_tasks(gate: Gate, cells: Mapping[str, Measured]) -> Gate:
+    """Return a gate on a score with the tasks that have it, as far as their cells tell.
+
+    A task whose cells have no score at all, as all failed, is judged too, and refused.
+    """
+    if gate.about.kind != "quality" or gate.task or gate.tasks is not None:
+        return gate
+    having: dict[str, bool] = {}
+    scored: set[str] = set()
+    for cell in cells.values():
+        record = cell.record
+        having[record.task] = having.get(record.task, False) or gate.metric in record.quality
+        if record.quality:
+            scored.add(record.task)
+    if not any(having.values()):
+        return gate
+    tasks = [task for task, has_it in having.items() if has_it or task not in scored]
+    return replace(gate, tasks=tuple(tasks))
 
 
 def _in_blocks(

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from greenbench.gates.changes import Change, NoChange, changes
-from greenbench.results.reading import is_baseline, is_control
-from greenbench.tasks import TASKS
+from greenbench.results.reading import is_baseline, is_control, primary_score
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -99,7 +98,7 @@ def compare(
     """
     by_task: dict[str, list[Measured]] = {}
     for cell in cells:
-        if cell.record.task in TASKS:
+        if cell.record.task:
             by_task.setdefault(cell.record.task, []).append(cell)
     comparisons = []
     for task, of_task in by_task.items():
@@ -125,7 +124,7 @@ def _compared(
     baseline = _baseline(records)
     if baseline is None and earlier is not None:
         baseline = earlier.record
-    score = shown_score(task, records)
+    score = primary_score(records)
     return TaskComparison(
         task=task,
         score=score,
@@ -148,13 +147,3 @@ def _baseline(records: Sequence[CellRecord]) -> CellRecord | None:
         if is_baseline(record.variant):
             return record
     return None
-
-
-def shown_score(task: str, records: Sequence[CellRecord]) -> str:
-    """Return the score that all lines of ``task`` show: the first that any of its cells has."""
-    names = TASKS[task].primary
-    for name in names:
-        for record in records:
-            if record.score(name) is not None:
-                return name
-    return names[0]

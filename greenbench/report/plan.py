@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from greenbench.report import weights
 from greenbench.report.cost import plural, predicted, rounds_of, with_most_rounds
 from greenbench.results.forecast import forecast
-from greenbench.tasks import TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,7 +57,7 @@ class TaskPlan:
     def splits(self) -> SplitSizes:
         """The numbers of examples in each split."""
         if self.data.source == "generated":
-            return SplitSizes(*(self.data.sizes or TASKS[self.task].generated_sizes))
+            return SplitSizes(*(self.data.sizes or self.data.task.generated_sizes))
         sizes = self.facts.get("split_sizes", {})
         return SplitSizes(sizes.get("train"), sizes.get("valid"), sizes.get("test"))
 
@@ -176,7 +175,7 @@ def _split(plan: TaskPlan) -> list[str]:
     """Return how local data are split, and the warnings about it."""
     if not plan.facts:
         return []
-    return [f"split: {plan.facts['split_rule']}", *TASKS[plan.task].data_doubts(plan.facts)]
+    return [f"split: {plan.facts['split_rule']}", *plan.data.task.data_doubts(plan.facts)]
 
 
 def _tokens(plan: TaskPlan) -> str:

@@ -9,12 +9,28 @@ from typing import TYPE_CHECKING, Any, cast
 
 from greenbench.results.fields import Fields, amount
 from greenbench.stats.looks import MOST_BLOCKS, Looks
+from greenbench.types import TaskDefinition
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from greenbench.types import Facts, Status
 
+OLD_DEFINITIONS = {
+    "T1": TaskDefinition(
+        kind="translation",
+        description="translates methods into another programming language",
+        primary=("pass_at_1", "bleu"),
+        origin="greenbench",
+    ),
+    "T2": TaskDefinition(
+        kind="vulnerability",
+        description="finds vulnerable functions",
+        primary=("mcc",),
+        origin="greenbench",
+    ),
+}
+"""What the tasks were when results files did not say it."""
 STATUSES = ("ok", "partial", "failed")
 KERNEL_RATES = ("operations_per_second", "operations_per_joule")
 MEMORY_RATES = ("bytes_per_second", "bytes_per_joule")
@@ -35,6 +51,19 @@ def status(fields: Fields) -> Status:
     if word not in STATUSES:
         fields.refuse(f"status {word!r}", f"one of {', '.join(STATUSES)}")
     return cast("Status", word)
+
+
+def definition(fields: Fields) -> TaskDefinition:
+    """Return what a cell's task is; files before format 11 know greenbench's own two alone."""
+    if "definition" not in fields:
+        return OLD_DEFINITIONS.get(fields.text("task"), TaskDefinition())
+    stated = fields.fields("definition")
+    return TaskDefinition(
+        kind=stated.text("kind", ""),
+        description=stated.text("description", ""),
+        primary=stated.texts("primary"),
+        origin=stated.text("origin", ""),
+    )
 
 
 def changed_knobs(fields: Fields) -> tuple[str, ...] | None:

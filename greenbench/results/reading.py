@@ -19,7 +19,15 @@ if TYPE_CHECKING:
 
     from greenbench.results.carbon import CarbonIntensity
     from greenbench.stats.looks import Looks
-    from greenbench.types import Energy, Facts, Metric, Quantity, Round, Status
+    from greenbench.types import (
+        Energy,
+        Facts,
+        Metric,
+        Quantity,
+        Round,
+        Status,
+        TaskDefinition,
+    )
 
 BASELINE = "V0"
 """The number of the variant that the others are compared with; its folder is ``V0_ANYTHING``."""
@@ -65,6 +73,7 @@ class CellRecord:
     error: str | None
     knobs: Mapping[str, object]
     """Value of each knob, by ``training.precision``; empty for a plain function."""
+    definition: TaskDefinition
 
     @classmethod
     def of(cls, record: object, origin: str = "this session") -> CellRecord:
@@ -140,12 +149,8 @@ class CellRecord:
 
     def kernel_rates(self, name: str) -> list[float]:
         """Return a reference kernel's rates before and after the cell, as far as known."""
-        rates = []
-        for when in ("before", "after"):
-            rate = self.kernel.get(when, {}).get(name)
-            if rate:
-                rates.append(rate)
-        return rates
+        rates = [self.kernel.get(when, {}).get(name) for when in ("before", "after")]
+        return [rate for rate in rates if rate]
 
     def same_sources(self, other: CellRecord) -> bool:
         """Whether both cells' joules sum the same channels from the same sources."""
@@ -242,6 +247,27 @@ def baseline_of(cell: CellRecord, cells: Iterable[CellRecord]) -> CellRecord | N
     return None
 
 
+def primary_score(cells: Iterable[CellRecord]) -> str:
+    """Return the first primary score of a task that any of its cells has; else its first one.
+
+    It is ``score`` for a task of which no primary score is known.
+    """
+    records = list(cells)
+    names = dict.fromkeys(name for cell in records for name in cell.definition.primary)
+    for name in names:
+        if any(cell.score(name) is not None for cell in records):
+            return name
+    return next(iter(names), "score")
+
+
+def higher_is_better(score: str, cells: Iterable[CellRecord]) -> bool:
+    """Whether more of a score is better, as the first of the cells that has it says."""
+    for cell in cells:
+        if score in cell.quality:
+            return cell.quality[score].higher_is_better
+    return True
+
+
 def run_record(data: Fields, origin: str) -> RunRecord:
     """Read a whole results file.
 
@@ -295,4 +321,5 @@ def _cell(record: object, origin: str) -> CellRecord:
         doubts=fields.texts("doubts"),
         error=fields.optional_text("error"),
         knobs=facts.knobs(fields.fields("options")),
+        definition=facts.definition(fields),
     )

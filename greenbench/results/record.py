@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 # 8: files have carbon: with --green-carbon, the intensity, and cells have total_co2e_g in energy.
 # 9: verdicts have rounds.
 # 10: proofs in applied have proved.
-SCHEMA = 10
+# 11: cells have definition: what their task is, and its primary scores.
+SCHEMA = 11
 
 Json = dict[str, Any]
 """A JSON object of plain builtins."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from greenbench.pipeline import Pipeline
     from greenbench.run.memory import SessionMemory
     from greenbench.run.reference_kernel import KernelRuns
-    from greenbench.types import Cell, Facts, Quantity, Round, Status
+    from greenbench.types import Cell, Facts, Quantity, Round, Status, TaskDefinition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,13 +29,18 @@ class CellInputs:
     model: str
     data: Facts
     checkpoint: Facts
+    definition: TaskDefinition
 
 
-def inputs_of(pipeline: Pipeline, rounds: Sequence[Round]) -> CellInputs:
+def inputs_of(
+    pipeline: Pipeline, rounds: Sequence[Round], definition: TaskDefinition
+) -> CellInputs:
     """Return what a pipeline measured; facts are empty if no round ended: nothing was loaded."""
     data = dict(pipeline.dataset.facts) if rounds else {}
     checkpoint = dict(pipeline.model.facts) if rounds else {}
-    return CellInputs(model=pipeline.model.source, data=data, checkpoint=checkpoint)
+    return CellInputs(
+        model=pipeline.model.source, data=data, checkpoint=checkpoint, definition=definition
+    )
 
 
 def summarise(
@@ -65,6 +70,7 @@ def summarise(
         model=inputs.model,
         data=inputs.data,
         checkpoint=inputs.checkpoint,
+        definition=inputs.definition,
         efficiency=efficiency,
         quality=mean_quality(rounds),
         effect=effect,

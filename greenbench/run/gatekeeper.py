@@ -19,7 +19,6 @@ from greenbench.results import loading
 from greenbench.results.fields import Fields
 from greenbench.results.reading import BASELINE, RunHeader, is_baseline
 from greenbench.run import saved_run
-from greenbench.tasks import TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -206,9 +205,8 @@ def matrix_cells(session: Session) -> list[Cell]:
     """Return every cell of a session's matrix."""
     cells: list[Cell] = []
     variants, profile = session.matrix.variants, session.profile
-    for row in session.matrix.tasks:
-        if row.name in TASKS:
-            cells += cells_of(row.name, variants, profile, seed=0, rounds=None)
+    for task in session.matrix.definitions:
+        cells += cells_of(task, variants, profile, seed=0, rounds=None)
     return cells
 
 

@@ -12,11 +12,12 @@ from greenbench.data.places import local_path
 from greenbench.errors import UsageError
 from greenbench.experiment import profiles
 from greenbench.results.forecast import ForecastKey
-from greenbench.tasks import TASKS
 from greenbench.tasks.dataset import TaskDataset
 from greenbench.tasks.request import BALANCE, GENERATED, RULE
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from greenbench.experiment.settings import Settings
     from greenbench.tasks import Task
     from greenbench.types import Profile, TaskSize
@@ -34,29 +35,32 @@ class TaskInputs:
     """What an earlier cell must share with these for its cost to forecast theirs."""
 
 
-def task_inputs(task: str, settings: Settings, profile: Profile) -> TaskInputs:
-    """Resolve the inputs of ``task``; raises UsageError for options that do not fit it."""
-    size = task_size(task, settings, profile)
-    handle = dataset(TASKS[task], size, settings)
-    model = _model(task, settings, size)
+def task_inputs(task: Task, model_name: str, settings: Settings, profile: Profile) -> TaskInputs:
+    """Resolve the inputs of ``task``, whose model is a row of the models table.
+
+    Raises UsageError for options that do not fit the task.
+    """
+    size = task_size(task, model_name, settings, profile)
+    handle = dataset(task, size, settings)
+    model = _model(task, model_name, settings, size)
     key = ForecastKey(
         host=platform.node(),
         device=None if settings.device == "auto" else settings.device,
         model=model.source,
         data=str(handle.source),
     )
-    return TaskInputs(task=task, size=size, dataset=handle, model=model, forecast_key=key)
+    return TaskInputs(task=task.name, size=size, dataset=handle, model=model, forecast_key=key)
 
 
-def task_size(task: str, settings: Settings, profile: Profile) -> TaskSize:
+def task_size(task: Task, model_name: str, settings: Settings, profile: Profile) -> TaskSize:
     """Return how big ``task`` is in the profile, with what the settings change of it.
 
     A checkpoint of the user's is fine-tuned as the profile ``full`` does: the tiny profile's
     learning rate is tuned for its own start and would ruin a model of usual size.
     """
-    size = profile.tasks[task]
-    if TASKS[task].model in settings.model:
-        full = profiles.profile("full").tasks[task]
+    size = task.sizes[profile.name]
+    if model_name in settings.model:
+        full = task.sizes["full"]
         size = replace(
             size,
             learning_rate=full.learning_rate,
@@ -65,16 +69,17 @@ def task_size(task: str, settings: Settings, profile: Profile) -> TaskSize:
             parameters=None,  # those of another model
             vocabulary=None,
         )
-    weighted = replace(size, class_weights=settings.balance.get(task) == "weights")
-    return profiles.sized(weighted, settings.size.get(task, {}))
+    weighted = replace(size, class_weights=settings.balance.get(task.name) == "weights")
+    return profiles.sized(weighted, settings.size.get(task.name, {}))
 
 
-def _model(task: str, settings: Settings, size: TaskSize) -> Checkpoint:
-    asked = TASKS[task]
-    chosen = settings.model.get(asked.model)
+def _model(task: Task, name: str, settings: Settings, size: TaskSize) -> Checkpoint:
+    if task.head is None:
+        raise UsageError(f"{task.name} ({task.kind}) has no checkpoint; see {task.origin}")
+    chosen = settings.model.get(name)
     if chosen is None:
-        return Checkpoint(asked.model, size.model, size.model_revision, head=asked.head)
-    return Checkpoint(asked.model, chosen, REVISIONS.get(chosen), head=asked.head)
+        return Checkpoint(name, size.model, size.model_revision, head=task.head)
+    return Checkpoint(name, chosen, REVISIONS.get(chosen), head=task.head)
 
 
 def dataset(task: Task, size: TaskSize, settings: Settings) -> TaskDataset:
@@ -104,9 +109,9 @@ def dataset(task: Task, size: TaskSize, settings: Settings) -> TaskDataset:
         sizes=sizes,
         max_chars=size.max_chars,
         seed=settings.seed,
-        direction=settings.direction if task.directed else None,
+        direction=settings.direction if "direction" in task.takes else None,
         unsafe=settings.unsafe_exec,
-        **_class_options(task, settings),
+        **_split_options(task, settings),
     )
 
 
@@ -127,21 +132,23 @@ def _filled(
     return tuple(filled)
 
 
-def _class_options(task: Task, settings: Settings) -> dict[str, Any]:
-    """Return the options for a task whose examples have classes.
+def _split_options(task: Task, settings: Settings) -> dict[str, Any]:
+    """Return how the task's examples are divided and weighed.
 
-    Raises UsageError if one is given for a task whose examples have none.
+    Raises UsageError for an option that the task does not take.
     """
-    options = {
+    options: dict[str, Mapping[str, object]] = {
+        "columns": settings.columns,
         "split": settings.split,
         "balance": settings.balance,
         "prevalence": settings.prevalence,
     }
     for name, by_task in options.items():
-        if task.name in by_task and not task.classes:
+        if task.name in by_task and name not in task.takes:
+            taken = ", ".join(task.takes) or "none of these"
             raise UsageError(
-                f"--green-{name} {task.name}=...: the examples of {task.name} have no classes; "
-                "leave it out"
+                f"--green-{name} {task.name}=...: {task.name} ({task.kind}) takes no such option; "
+                f"it takes {taken}: leave it out"
             )
     # The authors' splits of a user's data are kept; a profile says how its own data are split
     rule = None if task.name in settings.data else RULE

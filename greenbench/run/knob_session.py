@@ -20,7 +20,6 @@ from greenbench.experiment.settings import OPTIONS
 from greenbench.results.files import RESULTS_FILES
 from greenbench.run.refusals import refusal
 from greenbench.run.session import Session, check_packages
-from greenbench.tasks import TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -72,7 +71,7 @@ class KnobSession:
             {**self._given, KNOB: texts}.get, Path(), Path("experiment.md"), Path("variants")
         )
         self.tasks = _tasks(tasks, session)
-        check_packages(self.tasks)
+        check_packages(session.matrix.definitions[task] for task in self.tasks)
         self.trials, cannot = _runnable(session, trials, self.tasks)
         self.untried = [*cannot, *too_long, *untried]
         if not self.trials:
@@ -150,7 +149,7 @@ def _command(
 
 
 def _tasks(wanted: Sequence[str], session: Session) -> list[str]:
-    known = [row.name for row in session.matrix.tasks if row.name in TASKS]
+    known = list(session.matrix.definitions)
     for task in wanted:
         if task not in known:
             raise UsageError(f"{COMMAND}: there is no task {task!r}; there are {', '.join(known)}")

@@ -92,12 +92,13 @@ def measure_cell(
         error = failure
     finally:
         pipeline.power.release()
+    definition = session.matrix.definitions[cell.task].definition
     with session.memory.opened():
         run = session.memory.runs.add(cell, rounds.finished, kernel)
         result = summarise(
             run.rounds,
             cell=cell,
-            inputs=inputs_of(pipeline, run.rounds),
+            inputs=inputs_of(pipeline, run.rounds, definition),
             kernels=run.kernels,
             memory=session.memory,
             error=error,

@@ -20,7 +20,6 @@ from greenbench.run.cell_result import CellInputs, summarise
 from greenbench.run.conditions import changed
 from greenbench.run.reference_kernel import KernelRun, KernelRuns
 from greenbench.run.session_results import stated_time
-from greenbench.tasks import TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -212,7 +211,12 @@ def _shortened(session: Session, cell: Cell, record: Json, blocks: int) -> Json:
     rounds = CellRecord.of(record).rounds[:blocks]
     kernels = _kernels(record)[:blocks]
     session.memory.runs.take_over(cell.id, rounds, kernels)
-    inputs = CellInputs(model=record["model"], data=record["data"], checkpoint=record["checkpoint"])
+    inputs = CellInputs(
+        model=record["model"],
+        data=record["data"],
+        checkpoint=record["checkpoint"],
+        definition=session.matrix.definitions[cell.task].definition,
+    )
     result = summarise(rounds, cell=cell, inputs=inputs, kernels=kernels, memory=session.memory)
     return {**cell_record(result, cell.options), "outcome": "passed"}
 
@@ -250,7 +254,7 @@ def _refuse_changed_inputs(session: Session, records: Sequence[Json]) -> None:
         if task in settings.data:
             now = session.inputs(task).dataset.facts
             _refuse_other(f"the data of {task}", CellRecord.of(record).data, now)
-        if TASKS[task].model in settings.model:
+        if session.matrix.model_of(task) in settings.model:
             now = session.inputs(task).model.facts
             _refuse_other(f"the model of {task}", CellRecord.of(record).checkpoint, now)
 

@@ -9,7 +9,7 @@ from greenbench.experiment import option_parsers
 from greenbench.experiment.option_parsers import RawOption
 from greenbench.experiment.pyproject import nearest_settings, read_pyproject
 from greenbench.gates.expression import ALLOWED, SAVED
-from greenbench.results.reading import BASELINE, NO_JOULES
+from greenbench.results.reading import BASELINE, NO_JOULES, higher_is_better, primary_score
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -41,10 +41,12 @@ def demanded(
     *,
     strict: bool,
     folder: Path,
+    scores: Mapping[str, Collection[str]] | None = None,
 ) -> Rules:
     """Return the gates that hold for runs, whose cells stand by id, and what else is demanded.
 
-    They are ``expressions``, else those of the nearest pyproject.toml with settings, from
+    ``scores`` are those that gates may be about, by task; without them, those of the runs. The
+    gates are ``expressions``, else those of the nearest pyproject.toml with settings, from
     ``folder`` upwards, else the defaults. Raises UsageError for what is no gate.
     """
     root = nearest_settings([folder])
@@ -59,8 +61,9 @@ def demanded(
         texts, source = default_gates(known_runs), DEFAULTS
     also_allowed = option_parsers.words(ALLOWED)(RawOption("--green-allow", table.get("allow")))
     failing = option_parsers.strictness(RawOption("--green-strict", table.get("strict")))
+    scores = scores or known_scores(known_runs)
     return Rules(
-        gates=option_parsers.gates(RawOption("--green-gate", texts)),
+        gates=option_parsers.gates(RawOption("--green-gate", texts, scores=scores)),
         gates_of=source,
         allow=(*allow, *also_allowed),
         strict=strict or "inconclusive" in failing,
@@ -76,20 +79,41 @@ def default_gates(known_runs: Sequence[Mapping[str, Measured]]) -> list[str]:
     for text in DEFAULT_GATES:
         if measured or not text.startswith("energy"):
             texts.append(text.format(reference))
-    for task in dict.fromkeys(cell.task for cell in cells):
-        score = _primary_score(task, cells)
-        if score is not None:
-            texts.append(f"{task}.{score} >= {reference}-0.02")
+    for task, of_task in _by_task(cells).items():
+        score = primary_score(of_task)
+        if any(cell.score(score) is not None for cell in of_task):
+            texts.append(f"{task}.{score} {_kept(score, reference, of_task)}")
     return texts
 
 
-def _primary_score(task: str, cells: Sequence[CellRecord]) -> str | None:
-    """Return the first primary score of ``task`` that any cell has; None for an unknown task."""
-    from greenbench.tasks import TASKS  # takes longer to import than a comparison of few cells
+def _by_task(cells: Sequence[CellRecord]) -> dict[str, list[CellRecord]]:
+    """Return the cells of each task; plain functions have none."""
+    by_task: dict[str, list[CellRecord]] = {}
+    for cell in cells:
+        if cell.task:
+            by_task.setdefault(cell.task, []).append(cell)
+    return by_task
 
-    if task not in TASKS:
-        return None
-    for name in TASKS[task].primary:
-        if any(cell.score(name) is not None for cell in cells):
-            return name
-    return None
+
+def _kept(score: str, reference: str, cells: Sequence[CellRecord]) -> str:
+    """Return the condition that a primary score is hardly worse than the reference's.
+
+    A score without a scale of its own, like an error in euros, may be worse by a share.
+    """
+    if not higher_is_better(score, cells):
+        return f"<= 1.02*{reference}"
+    return f">= {reference}-0.02"
+
+
+def known_scores(
+    known_runs: Sequence[Mapping[str, Measured]],
+) -> dict[str, tuple[str, ...]] | None:
+    """Return the scores of each task in the runs; None if no cell has any, so that all may be."""
+    cells = [cell.record for run in known_runs for cell in run.values()]
+    scores = {}
+    for task, of_task in _by_task(cells).items():
+        names: dict[str, None] = {}
+        for cell in of_task:
+            names.update(dict.fromkeys((*cell.definition.primary, *cell.quality)))
+        scores[task] = tuple(names)
+    return scores if any(cell.quality for cell in cells) else None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from greenbench import extras
 from greenbench.errors import UsageError
-from greenbench.experiment import matrix, profiles
+from greenbench.experiment import matrix, profiles, task_definitions
 from greenbench.experiment.cells import cells_of
 from greenbench.experiment.resolving import other_matrix, resolve_settings
 from greenbench.machine import devices, launchers, numa, training_processes
@@ -25,7 +25,6 @@ from greenbench.run.messages import Messages
 from greenbench.run.session_results import SessionResults
 from greenbench.run.until_sure import planned_looks
 from greenbench.run.warm_up import WarmUp
-from greenbench.tasks import TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from greenbench.experiment.settings import Settings
     from greenbench.stages.system import System
     from greenbench.stages.toggles import Toggles
+    from greenbench.tasks import Task
     from greenbench.types import Cell
 
 NO_MATRIX = matrix.Experiment(tasks=(), models=(), variants=())
@@ -55,7 +55,9 @@ class Session:
         ``option(flag)`` is what the command line gives for a flag. pyproject.toml is looked for
         upwards from ``places``, then ``root``. Raises Disagreements or another UsageError.
         """
-        self.matrix = _loaded(other_matrix(option, root, places), experiment, variants)
+        other = other_matrix(option, root, places)
+        self.matrix = _loaded(other, experiment, variants)
+        self._replaced = experiment.parent if experiment and other else None
         self.settings = _settings(option, root, places, self.matrix)
         self.matrix, self.factorial, self.takes_part = made_up(self.matrix, self.settings)
         self.profile = profiles.profile(self.settings.profile)
@@ -72,9 +74,8 @@ class Session:
 
     def cells(self, task: str) -> tuple[Cell, ...]:
         """Return the cells of ``task``; raises UsageError if the matrix has no such task."""
-        has_cells = _has_task(task, self.matrix, other=self.settings.matrix is not None)
         seed, rounds, looks = self.settings.seed, self.settings.rounds, planned_looks(self.settings)
-        variants = self.matrix.variants if has_cells else ()
+        variants = self.matrix.variants if _has_task(task, self.matrix, self._replaced) else ()
         cells = cells_of(task, variants, self.profile, seed=seed, rounds=rounds, looks=looks)
         self.offered += [cell.id for cell in cells if self.takes_part(cell)]
         return cells
@@ -84,6 +85,7 @@ class Session:
         self.selected = tuple(selected)
         if not selected:  # plain functions leave no results file
             return
+        check_packages(self.matrix.definitions[task] for task in self.tasks)
         _check_machine(selected, self.settings, self.instruments)
         for task in self.tasks:
             self.inputs(task)
@@ -98,7 +100,8 @@ class Session:
     @functools.cache  # noqa: B019  a session lives as long as its process
     def inputs(self, task: str) -> TaskInputs:
         """Return what the cells of ``task`` share; raises UsageError for unfitting options."""
-        return task_inputs(task, self.settings, self.profile)
+        asked = self.matrix.definitions[task], self.matrix.model_of(task)
+        return task_inputs(*asked, self.settings, self.profile)
 
     def warm_up(self) -> None:
         """Before the first cell: open data, models and instruments, and run a miniature of each.
@@ -129,10 +132,9 @@ class Session:
         """Return the cell's switches; raises UsageError for options that contradict each other."""
         from greenbench.stages.toggles import Toggles
 
-        options, size = cell.options, self.inputs(cell.task).size
-        ranks = self.instruments.ranks(options.system.processes)
+        size, ranks = self.inputs(cell.task).size, self.instruments.ranks
         broken = self._warm_up.failure(cell) if self._warm_up else None
-        return Toggles(options, size, ranks, broken=broken)
+        return Toggles(cell.options, size, ranks(cell.options.system.processes), broken=broken)
 
     def power(self, cell: Cell) -> System:
         """Return the cell's system stage."""
@@ -187,22 +189,26 @@ def _settings(
     """Return the settings, which may refer to what is in the matrix; raises Disagreements."""
     tasks = [task.name for task in experiment.tasks]
     models = [model.name for model in experiment.models]
-    baseline = experiment.baseline
     return resolve_settings(
-        option, root, tasks=tasks, models=models, places=places, baseline=baseline
+        option,
+        root,
+        tasks=tasks,
+        models=models,
+        scores=experiment.scores,
+        places=places,
+        baseline=experiment.baseline,
     )
 
 
-def check_packages(tasks: Iterable[str]) -> None:
+def check_packages(tasks: Iterable[Task]) -> None:
     """Raise UnavailableError, with the line to type, if one of ``tasks`` lacks a package."""
     for task in tasks:
-        if extra := TASKS[task].extra:
-            extras.require(extra, f"task {task}", extras.PIPELINE)
+        if task.extra:
+            extras.require(task.extra, f"task {task.name}", extras.PIPELINE)
 
 
 def _check_machine(cells: Sequence[Cell], settings: Settings, instruments: Instruments) -> None:
     """Raise UsageError or UnavailableError for what a cell, or the report, cannot have here."""
-    check_packages(dict.fromkeys(cell.task for cell in cells))
     launchers.check()
     devices.check(settings.device, cells)
     training_processes.check(cells, lambda: instruments.device, reuse=settings.reuse)
@@ -217,15 +223,15 @@ def _check_report(path: Path | None) -> None:
         saving.check_target(path)
 
 
-def _has_task(task: str, experiment: matrix.Experiment, *, other: bool) -> bool:
-    """Whether the matrix has ``task``; an ``other`` one than the suite's may lack one of its tasks.
+def _has_task(task: str, experiment: matrix.Experiment, replaced: Path | None) -> bool:
+    """Whether the matrix has ``task``; one in place of the ``suite``'s may lack one of its tasks.
 
-    Raises UsageError for a task that the suite's matrix or greenbench lacks.
+    Raises UsageError for a task that the suite's matrix lacks.
     """
-    known = [row.name for row in experiment.tasks if row.name in TASKS]
+    known = list(experiment.definitions)
     if task in known:
         return True
-    if other and known and task in TASKS:
+    if replaced is not None and known and task_definitions.is_defined(task, replaced):
         return False
     names = ", ".join(known) or "none"
-    raise UsageError(f"there is no task {task!r}; experiment.md and greenbench have: {names}")
+    raise UsageError(f"there is no task {task!r}; experiment.md has: {names}")

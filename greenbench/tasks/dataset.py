@@ -78,7 +78,7 @@ class TaskDataset(DataRequest):
     def facts(self) -> Mapping[str, object]:
         """The requested source, the actual one, its checksum, sizes and what was removed."""
         facts: dict[str, object] = {"asked": str(self.source)}
-        if self.task.classes:
+        if "balance" in self.task.takes:
             facts["balance"] = self.balance
         facts.update(self.splits.facts)
         return facts

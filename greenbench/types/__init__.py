@@ -17,6 +17,7 @@ from greenbench.types.records import (
     Profile,
     Round,
     Status,
+    TaskDefinition,
     TaskSize,
     Variant,
 )
@@ -37,6 +38,7 @@ __all__ = (
     "Round",
     "State",
     "Status",
+    "TaskDefinition",
     "TaskSize",
     "Variant",
     "Window",

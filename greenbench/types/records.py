@@ -135,11 +135,24 @@ class TaskSize:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """How big a run is."""
+    """How big a run is; each task says what that means for it."""
 
     name: str
     rounds: int
-    tasks: Mapping[str, TaskSize]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskDefinition:
+    """What a results file says of a cell's task, so that its reader needs no suite."""
+
+    kind: str = ""
+    """``text-classification``, ``function``, ...; empty if the file does not say."""
+    description: str = ""
+    """What the task does, in half a sentence that follows its name."""
+    primary: tuple[str, ...] = ()
+    """The scores that may stand in the table: the first one that has a value does."""
+    origin: str = ""
+    """What defines the task: greenbench, a file of the suite, or a package."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,6 +267,8 @@ class CellResult:
     data: Facts
     checkpoint: Facts = field(default_factory=dict)
     """Which weights were started from: source, revision, SHA-256."""
+    definition: TaskDefinition = TaskDefinition()
+    """What its task is."""
     seeds: tuple[int, ...]
     status: Status
     rounds: tuple[Round, ...]

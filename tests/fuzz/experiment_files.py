@@ -19,6 +19,7 @@ from greenbench.experiment.profiles import PROFILES
 from greenbench.experiment.resolving import resolve_settings
 from greenbench.report.texts import error_text
 from greenbench.run.inputs import task_inputs
+from greenbench.tasks import BUILT_IN
 from greenbench.types import Variant
 
 if TYPE_CHECKING:
@@ -229,7 +230,7 @@ def resolve(root: Path, given: Mapping[str, object]) -> None:
         assert settings.cpu_watts is None or math.isfinite(settings.cpu_watts)
         assert settings == resolve_settings(given.get, root, tasks=tasks, models=models)
         for task in tasks:
-            inputs = task_inputs(task, settings, PROFILES[settings.profile])
+            inputs = task_inputs(BUILT_IN[task], "M1", settings, PROFILES[settings.profile])
             assert all(size is None or size >= 1 for size in inputs.dataset.sizes or ())
 
 

@@ -252,7 +252,7 @@ SESSIONS = Reader(
 SUBJECTS = ("", "T2.", "training.", "T1.inference.")
 THRESHOLDS = ("0.98*V0", "V0-0.02", "1.1 * saved", "saved", "5", "50%", "V0 + 1", "saved - 1e-3")
 PARTS = (
-    *(*METRICS, *STAGES, *OPERATORS, *TEXTS),
+    *(*METRICS, "mcc", "bleu", *STAGES, *OPERATORS, *TEXTS),
     *("T1", "T2", "T9", "V0", "V1", "V1-b16", "V1_x", "saved"),
     *("0", "1", "0.98", "1.05", "105%", ".5", "1e3", "1e400", "1e-400", "0.0", "00", "9" * 400),
     *("+", "-", "*", ".", "%", "=", "==", "!=", "<>", "(", ")", "-0.1", "+1", "nan", "inf"),
@@ -262,7 +262,7 @@ PARTS = (
 
 def expression(decisions: Decisions) -> str:
     """Return a gate, most often near a valid one."""
-    words = [decisions.one_of(SUBJECTS), decisions.one_of(tuple(METRICS)), " "]
+    words = [decisions.one_of(SUBJECTS), decisions.one_of((*METRICS, "mcc", "bleu")), " "]
     words += [decisions.one_of(OPERATORS), " ", decisions.one_of(THRESHOLDS)]
     for _ in range(decisions.below(3)):
         place = decisions.below(len(words) + 1)

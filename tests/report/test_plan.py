@@ -21,7 +21,7 @@ from greenbench.options import DataOptions, Options, TrainingOptions
 from greenbench.report import plan, weights
 from greenbench.report.plan import TaskPlan
 from greenbench.results.forecast import ForecastKey
-from greenbench.tasks import TASKS
+from greenbench.tasks import BUILT_IN
 from greenbench.tasks.dataset import TaskDataset
 from greenbench.types import Cell
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 KEYS = {"T1": ForecastKey(host="here", device=None, model="m", data="generated")}
 SIZE = replace(
-    PROFILES["tiny"].tasks["T1"],
+    BUILT_IN["T1"].sizes["tiny"],
     sizes=(384, 32, 128),
     learning_rate=3e-3,
     epochs=2,
@@ -58,7 +58,7 @@ def task_plan(*cells: Cell, model: Checkpoint | None = None, **changed: Any) -> 
     size = replace(SIZE, **{k: v for k, v in changed.items() if hasattr(SIZE, k)})
     data = {"source": "generated", "columns": {}, "sizes": size.sizes, "seed": 0, "direction": None}
     known = TaskDataset(
-        task=TASKS["T1"],
+        task=BUILT_IN["T1"],
         **{**data, **{k: v for k, v in changed.items() if k in {"source", "direction"}}},
     )
     return TaskPlan(
@@ -127,7 +127,7 @@ def test_a_cell_that_does_not_train_takes_no_steps() -> None:
 
 def test_one_epoch_and_generated_sizes_by_default() -> None:
     """Where the profile leaves the sizes open they are the generator's; one epoch is not plural."""
-    train, valid, test = TASKS["T1"].generated_sizes
+    train, valid, test = BUILT_IN["T1"].generated_sizes
     found = planned(task_plan(sizes=None, epochs=1))
     assert f"generated: {train} / {valid} / {test} train" in found
     assert "1 epoch, learning" in found
@@ -250,14 +250,14 @@ def test_without_earlier_results_nothing_is_estimated() -> None:
 
 
 @pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", BUILT_IN)
 def test_every_profile_can_be_planned(profile: Any, task: str) -> None:
     """Each has a model and data for each task, and what it says of itself is enough for a plan."""
-    size = profile.tasks[task]
+    size = BUILT_IN[task].sizes[profile.name]
     pinned = size.data + (f"@{size.data_revision}" if size.data_revision else "")
-    data = TaskDataset(task=TASKS[task], source=pinned, columns={}, sizes=size.sizes, seed=0)
-    asked = TASKS[task]
-    model = Checkpoint(asked.model, size.model, size.model_revision, head=asked.head)
+    data = TaskDataset(task=BUILT_IN[task], source=pinned, columns={}, sizes=size.sizes, seed=0)
+    asked = BUILT_IN[task]
+    model = Checkpoint("M", size.model, size.model_revision, head=asked.head)
     one = replace(cell(), task=task, profile=profile.name)
     found = plan.lines(
         [TaskPlan(task=task, size=size, data=data, model=model, cells=(one,))],
@@ -268,10 +268,10 @@ def test_every_profile_can_be_planned(profile: Any, task: str) -> None:
     assert len(found) == 6
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", BUILT_IN)
 def test_what_full_takes_from_the_hub_is_pinned_to_commits(task: str) -> None:
     """A branch's name would be another model, or other data, tomorrow."""
-    size = PROFILES["full"].tasks[task]
+    size = BUILT_IN[task].sizes["full"]
     pins = (size.model_revision, size.data_revision)
     assert [bool(re.fullmatch("[0-9a-f]{40}", str(pin))) for pin in pins] == [True, True]
 

@@ -11,8 +11,9 @@ from report.sessions import CPU, GPU, HEADER, cell, one_round
 from greenbench.gates.changes import Change
 from greenbench.gates.verdict import Measured
 from greenbench.report import caption, table
-from greenbench.report.comparison import compare, shown_score
+from greenbench.report.comparison import compare
 from greenbench.report.names import ShortNames
+from greenbench.results.reading import primary_score
 
 if TYPE_CHECKING:
     from greenbench.report.layout import Column
@@ -154,9 +155,9 @@ def test_a_task_is_shown_by_the_first_score_that_is_known() -> None:
     """Without tests BLEU stands in for the pass rate; the first is named if none is scored."""
     tested = scored("T1-V0_baseline", pass_at_1=0.0, bleu=9.0)
     untested = scored("T1-V1_x", pass_at_1=None, bleu=8.0)
-    assert shown_score("T1", [tested, untested]) == "pass_at_1"
-    assert shown_score("T1", [untested]) == "bleu"
-    assert shown_score("T1", [scored("T1-V0_baseline")]) == "pass_at_1"
+    assert primary_score([tested, untested]) == "pass_at_1"
+    assert primary_score([untested]) == "bleu"
+    assert primary_score([scored("T1-V0_baseline")]) == "pass_at_1"
 
 
 def test_all_lines_of_a_task_show_the_same_score() -> None:

@@ -25,14 +25,14 @@ from greenbench.machine.watch import Watch
 from greenbench.pipeline import Pipeline
 from greenbench.stages.system import System
 from greenbench.stages.toggles import Toggles
-from greenbench.tasks import TASKS
+from greenbench.tasks import BUILT_IN
 from greenbench.tasks.dataset import TaskDataset
 
 if TYPE_CHECKING:
     from greenbench.types import Cell
 
 ROOT = Path(__file__).parents[2]
-SIZE = PROFILES["tiny"].tasks["T2"]
+SIZE = BUILT_IN["T2"].sizes["tiny"]
 
 
 class Unmetered:
@@ -74,7 +74,9 @@ def run_sequence(names: str) -> list[list[float]]:
     variants = matrix.load(ROOT / "experiment.md", ROOT / "variants").variants
     planned = cells_of("T2", variants, PROFILES["tiny"], seed=0, rounds=1)
     cells = {cell.variant[:2]: cell for cell in planned}
-    data = TaskDataset(task=TASKS["T2"], source="generated", columns={}, sizes=(32, 8, 16), seed=0)
+    data = TaskDataset(
+        task=BUILT_IN["T2"], source="generated", columns={}, sizes=(32, 8, 16), seed=0
+    )
     return [predictions(cells, name, data) for name in names.split()]
 
 

@@ -12,10 +12,10 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from greenbench.data.models.checkpoints import Checkpoint
 from greenbench.data.models.heads import CAUSAL_LM
 from greenbench.data.pairs import Pair
-from greenbench.experiment.profiles import PROFILES
 from greenbench.options import DataOptions
 from greenbench.stages import data, encoders
 from greenbench.stages.objectives.translation import Translation
+from greenbench.tasks import BUILT_IN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 PAD, BOS, EOS = 0, 1, 2
 NEVER = 10_000
 """An end token that no model here writes: every answer is then as long as it may be."""
-SIZE = replace(PROFILES["tiny"].tasks["T1"], max_tokens=40, max_new_tokens=12)
+SIZE = replace(BUILT_IN["T1"].sizes["tiny"], max_tokens=40, max_new_tokens=12)
 INSTRUCTION = "\n// Python:\n"
 
 

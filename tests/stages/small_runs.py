@@ -12,11 +12,11 @@ from greenbench.data.examples import Example
 from greenbench.data.models.checkpoints import Checkpoint
 from greenbench.data.models.heads import TWO_CLASSES
 from greenbench.data.synthetic.c_functions import generate
-from greenbench.experiment.profiles import PROFILES
 from greenbench.options import DataOptions, TrainingOptions
 from greenbench.stages import data, encoders, isolation, training
 from greenbench.stages.objectives.classification import Classification
 from greenbench.stages.ranks.pool import Ranks
+from greenbench.tasks import BUILT_IN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from greenbench.stages.training_log import TrainingLog
     from greenbench.types import TaskSize
 
-SIZE = PROFILES["tiny"].tasks["T2"]
+SIZE = BUILT_IN["T2"].sizes["tiny"]
 SHORT = replace(SIZE, max_tokens=48)
 """Texts are cut early where only counts and proofs matter."""
 START = Checkpoint("M2", SIZE.model, head=TWO_CLASSES)

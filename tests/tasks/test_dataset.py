@@ -11,16 +11,15 @@ import pytest
 from greenbench.data.examples import Example
 from greenbench.data.splits import Splits
 from greenbench.errors import UsageError
-from greenbench.experiment.profiles import PROFILES
 from greenbench.experiment.resolving import resolve_settings
 from greenbench.run.inputs import dataset
-from greenbench.tasks import TASKS, Task
+from greenbench.tasks import BUILT_IN, Task
 from greenbench.tasks.dummies import DummyBaselines
 
 if TYPE_CHECKING:
     from greenbench.experiment.settings import Settings
 
-SIZE = PROFILES["tiny"].tasks["T2"]
+SIZE = BUILT_IN["T2"].sizes["tiny"]
 TEST = tuple(Example(text=f"t{i}", label=i % 2) for i in range(4))
 
 
@@ -59,7 +58,7 @@ def loader() -> Loader:
 @pytest.fixture
 def task(loader: Loader) -> Task:
     """Give the vulnerability task with counted data."""
-    return replace(TASKS["T2"], load=loader.load, baselines=loader.baselines)
+    return replace(BUILT_IN["T2"], load=loader.load, baselines=loader.baselines)
 
 
 def asked(**changed: Any) -> Settings:

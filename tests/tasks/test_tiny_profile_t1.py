@@ -11,14 +11,14 @@ from greenbench.data.models.heads import CAUSAL_LM
 from greenbench.data.models.llama_tiny.make import PRETRAINING_SEED, seen
 from greenbench.data.synthetic.methods.pairs import bucket, make_splits
 from greenbench.data.synthetic.methods.printing import write
-from greenbench.experiment.profiles import PROFILES
 from greenbench.options import DataOptions, Options, TrainingOptions
 from greenbench.stages.toggles import Toggles
+from greenbench.tasks import BUILT_IN
 from greenbench.tasks.translation import dummies as translation_references
 from greenbench.tasks.translation import load as translation
 from greenbench.tasks.translation import scores as translation_scores
 
-SIZE = PROFILES["tiny"].tasks["T1"]
+SIZE = BUILT_IN["T1"].sizes["tiny"]
 START = Checkpoint("M1", SIZE.model, head=CAUSAL_LM)
 
 

@@ -14,10 +14,10 @@ import torch
 from greenbench.data.models.checkpoints import Checkpoint
 from greenbench.data.models.heads import TWO_CLASSES
 from greenbench.data.splits import Wanted
-from greenbench.experiment.profiles import PROFILES
 from greenbench.options import DataOptions, Options, TrainingOptions
 from greenbench.stages.toggles import Toggles
 from greenbench.stats import bootstrap
+from greenbench.tasks import BUILT_IN
 from greenbench.tasks.vulnerability import dummies as references
 from greenbench.tasks.vulnerability import load as vulnerability
 from greenbench.tasks.vulnerability import scores as vulnerability_scores
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from greenbench.data.splits import Splits
 
 ROOT = Path(__file__).parents[2]
-SIZE = PROFILES["tiny"].tasks["T2"]
+SIZE = BUILT_IN["T2"].sizes["tiny"]
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])

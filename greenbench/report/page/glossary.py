@@ -11,15 +11,17 @@ if TYPE_CHECKING:
 
 BASELINE = "V0 is the baseline, with no optimisation turned on"
 ROUND = "a round is one run of the whole pipeline, with a seed of its own"
-TASKS = {
-    "T1": "T1 translates methods into another programming language",
-    "T2": "T2 finds vulnerable functions",
-}
 SCORES = {
     "pass_at_1": "the share of translations that pass their tests",
     "bleu": "likeness to the reference translation, up to 100",
     "mcc": "Matthews correlation: 1 if all answers are right, 0 for guesses",
-    "macro_f1": "F1, averaged over both classes",
+    "macro_f1": "F1, averaged over the classes",
+    "accuracy": "the share of answers that are right",
+    "exact_match": "the share of answers that equal the reference",
+    "mae": "the mean distance of answers from the truth: lower is better",
+    "rmse": "the root mean square distance of answers from the truth: lower is better",
+    "r2": "the share of the variance that answers explain: 1 if all are right, 0 for the mean",
+    "pearson": "the correlation of answers with the truth",
 }
 
 
@@ -27,10 +29,18 @@ def glossary(comparisons: Iterable[TaskComparison]) -> str:
     """Explain V0, the tasks and their scores in a few sentences."""
     sentences = [f"{BASELINE}; {ROUND}"]
     for comparison in comparisons:
-        task = TASKS.get(comparison.task)
+        task = _description(comparison)
         score = SCORES.get(comparison.score)
         if task and score:
             sentences.append(f"{task}; its score, {comparison.score}, is {score}")
         elif task:
             sentences.append(task)
     return f"{'. '.join(sentences)}."
+
+
+def _description(comparison: TaskComparison) -> str:
+    """Say what a task does, if its cells' records do."""
+    for cell in comparison.cells:
+        if cell.definition.description:
+            return f"{comparison.task} {cell.definition.description}"
+    return ""

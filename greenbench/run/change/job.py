@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from greenbench.errors import UsageError
+from greenbench.experiment import matrix
 from greenbench.gates.verdict import any_fails
 from greenbench.results import files
 from greenbench.run.change import environments, judging, trees
@@ -190,7 +191,19 @@ def _rules(request: ChangeRequest, cells: Sequence[Mapping[str, Measured]]) -> R
         request.allow,
         strict=request.strict,
         folder=request.folder,
+        scores=None if cells else _scores(request.folder),
     )
+
+
+def _scores(folder: Path) -> dict[str, tuple[str, ...]] | None:
+    """Return the scores of each task of the suite in ``folder``; None if it cannot be read.
+
+    The sessions of the job say why it cannot.
+    """
+    try:
+        return matrix.load(folder / "experiment.md", folder / "variants").scores
+    except UsageError:
+        return None
 
 
 class _Job:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from greenbench.gates.expression import METRICS, SAVED, parse
+from greenbench.gates.expression import SAVED, parse
 from greenbench.gates.judging import judge
 from greenbench.gates.references import References, is_named
 
@@ -51,7 +51,7 @@ def verdicts_on(
 
 def is_alarm(verdict: Verdict) -> bool:
     """Whether a verdict fails by a measurement, which chance may have produced."""
-    return verdict.outcome == "REGRESSED" and METRICS[parse(verdict.gate).metric].kind != EXACT
+    return verdict.outcome == "REGRESSED" and parse(verdict.gate).about.kind != EXACT
 
 
 def verdicts_on_alarms(

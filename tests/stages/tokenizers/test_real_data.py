@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from greenbench.data.models.checkpoints import Checkpoint
-from greenbench.experiment.profiles import PROFILES
 from greenbench.stages import encoders
-from greenbench.tasks import TASKS
+from greenbench.tasks import BUILT_IN
 
 SHARED = Path(__file__).resolve().parents[4] / "shared" / "datasets"
 ENOUGH = 10**6
@@ -25,7 +24,7 @@ def test_ids_are_identical_on_every_example(task: str) -> None:
         pytest.skip("no real data sets lie beside this checkout")
     import pyarrow.parquet as pq
 
-    start = Checkpoint(task, PROFILES["tiny"].tasks[task].model, head=TASKS[task].head)
+    start = Checkpoint(task, BUILT_IN[task].sizes["tiny"].model, head=BUILT_IN[task].head)
     python, rust = (
         encoders.encoder(kind, start.tokenizer_file, ENOUGH) for kind in ("python", "rust")
     )
