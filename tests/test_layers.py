@@ -22,7 +22,7 @@ LAYERS = (
     ("options", "extras"),
     ("types", "data", "sandbox", "knobs"),
     ("machine", "stats", "protocols"),
-    ("pipeline", "stages", "tasks", "results"),
+    ("pipeline", "stages", "tasks", "results", "adapters"),
     ("gates", "reuse"),
     ("experiment",),
     ("analysis",),

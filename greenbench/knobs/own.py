@@ -123,12 +123,10 @@ def proof(name: str) -> Callable[[Function], Function]:
     return mark
 
 
-def own_options(
-    made_by: type | None, proofs: Sequence[Callable[..., object]], where: str
-) -> OwnOptions:
+def own_options(made_by: type | None, proofs: Mapping[str, Proof], where: str) -> OwnOptions:
     """Return the knobs that the fields of a class declare, with their proofs.
 
-    ``made_by`` is None if there are no knobs; ``proofs`` are functions that ``proof`` has marked.
+    ``made_by`` is None if there are no knobs; ``proofs`` are those that stand elsewhere, by name.
     Raises UsageError, which begins with ``where``.
     """
     if made_by is None:
@@ -137,7 +135,7 @@ def own_options(
     place = f"{where}: {made_by.__name__}"
     _check_class(made_by, place)
     hints = _hints(made_by, place)
-    read = _proofs(made_by, proofs)
+    read = {**_proofs(made_by), **proofs}
     found = []
     for field in dataclasses.fields(made_by):
         own = _own_knob(field, hints[field.name], place, proved=field.name in read)
@@ -146,16 +144,13 @@ def own_options(
     return OwnOptions(made_by=made_by, knobs=tuple(found), proofs=read)
 
 
-def _proofs(made_by: type, marked: Sequence[Callable[..., object]]) -> dict[str, Proof]:
-    """Return the proofs of a class's fields, by name; those that are ``marked`` come last."""
+def _proofs(made_by: type) -> dict[str, Proof]:
+    """Return the proofs that fields of a class were given, by name."""
     read: dict[str, Proof] = {}
     for field in dataclasses.fields(made_by):
         declaration = _declaration(field)
         if declaration.proof is not None:
             read[field.name] = declaration.proof
-    for function in marked:
-        name = str(getattr(function, PROVES))
-        read[name] = function
     return read
 
 
@@ -185,21 +180,14 @@ def _hints(made_by: type, where: str) -> dict[str, Hint]:
         ) from error
 
 
-def _check_proofs(
-    proofs: Sequence[Callable[..., object]], names: Sequence[str], where: str
-) -> None:
-    for function in proofs:
-        proved = getattr(function, PROVES)
+def _check_proofs(proofs: Mapping[str, Proof], names: Sequence[str], where: str) -> None:
+    for proved in proofs:
         if proved not in names:
             known = ", ".join(names) or "none"
             raise UsageError(
-                f"{where}: {_called(function)} proves {proved!r}, which is no field of Options; "
-                f"the fields are: {known}"
+                f"{where}: there is a proof of {proved!r}, which is no field of Options; the "
+                f"fields are: {known}"
             )
-
-
-def _called(function: Callable[..., object]) -> str:
-    return getattr(function, "__name__", repr(function))
 
 
 def _own_knob(field: dataclasses.Field[Hint], hint: Hint, where: str, *, proved: bool) -> OwnKnob:

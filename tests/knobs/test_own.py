@@ -16,7 +16,7 @@ from greenbench.experiment.knob_list import described_knobs
 from greenbench.experiment.knob_trials import knob_trial
 from greenbench.experiment.knobs import with_knob
 from greenbench.knobs.kinds import knob_type
-from greenbench.knobs.own import knob, own_options, proof
+from greenbench.knobs.own import knob, own_options
 from greenbench.options import (
     Difference,
     Options,
@@ -42,13 +42,12 @@ class Own:
     scaled: bool = knob(default=False, stage="data")
 
 
-@proof("scaled")
 def scale(data: object) -> bool:
     """Read it back."""
     return bool(data)
 
 
-DECLARED = own_options(Own, [scale], "tasks/T3.py")
+DECLARED = own_options(Own, {"scaled": scale}, "tasks/T3.py")
 BASELINE = extended(DECLARED.knobs)
 
 
@@ -126,7 +125,7 @@ def test_a_factorial_turns_stages_with_own_knobs_on_and_off(
 
 def test_options_compare_by_their_declarations() -> None:
     """The same declarations read twice give equal baselines; a task without them has plain ones."""
-    again = extended(own_options(Own, [scale], "elsewhere").knobs)
+    again = extended(own_options(Own, {"scaled": scale}, "elsewhere").knobs)
     assert again == BASELINE != Options()
     set_ = with_knob(again, "training.max_iter", 7)
     assert baseline_of(set_) == BASELINE
@@ -224,13 +223,13 @@ class Plain:
 def test_a_class_that_declares_no_knobs_is_refused(made_by: type, problem: str) -> None:
     """The sentence begins with the file, and says what to write."""
     with pytest.raises(UsageError, match=problem) as error:
-        own_options(made_by, (), "tasks/T3.py")
+        own_options(made_by, {}, "tasks/T3.py")
     assert str(error.value).startswith("tasks/T3.py: ")
 
 
 def test_a_proof_of_no_knob_is_refused() -> None:
     """A misspelt name would leave the knob unproved in silence."""
-    with pytest.raises(UsageError, match=r"^tasks/T3.py: scale proves 'scaled', .* are: name"):
-        own_options(Named, [scale], "tasks/T3.py")
+    with pytest.raises(UsageError, match=r"^tasks/T3.py: there is a proof of 'scaled', .*: name"):
+        own_options(Named, {"scaled": scale}, "tasks/T3.py")
     with pytest.raises(UsageError, match="the fields are: none"):
-        own_options(None, [scale], "tasks/T3.py")
+        own_options(None, {"scaled": scale}, "tasks/T3.py")

@@ -15,9 +15,7 @@ from greenbench.errors import UsageError
 from greenbench.knobs.own import PROVES, own_options
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from greenbench.knobs.own import OwnOptions
+    from greenbench.knobs.own import OwnOptions, Proof
     from greenbench.protocols import Opaque
 
 Function: TypeAlias = "Callable[..., Opaque]"
@@ -152,11 +150,13 @@ def _directions(source: object, primary: str, where: str) -> dict[str, bool]:
     return dict(directions)
 
 
-def _proofs(source: object) -> Sequence[Function]:
-    """Return the functions that ``greenbench.proof`` has marked."""
-    found = []
+def _proofs(source: object) -> dict[str, Proof]:
+    """Return the functions that ``greenbench.proof`` has marked, and those in ``PROOFS``."""
+    found: dict[str, Proof] = {}
     for name in dir(source):
         function = getattr(source, name, None)
-        if callable(function) and isinstance(getattr(function, PROVES, None), str):
-            found.append(function)
-    return found
+        proved = getattr(function, PROVES, None)
+        if callable(function) and isinstance(proved, str):
+            found[proved] = function
+    listed: Mapping[str, Proof] = getattr(source, "PROOFS", {})
+    return {**found, **listed}
