@@ -11,7 +11,7 @@ from greenbench.api.measure import measure
 from greenbench.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
 
     from greenbench.api.block import CodeBlock
     from greenbench.api.measurement import Measurement
@@ -47,6 +47,7 @@ def measured(
     name: str | None = None,
     gpus: str = "auto",
     cpu_watts: float | None = None,
+    sensors: Sequence[str] = (),
     rest_s: float = 0.0,
 ) -> Callable[[Callable[P, R]], MeasuredFunction[P, R]]: ...
 def measured(
@@ -56,6 +57,7 @@ def measured(
     name: str | None = None,
     gpus: str = "auto",
     cpu_watts: float | None = None,
+    sensors: Sequence[str] = (),
     rest_s: float = 0.0,
 ) -> MeasuredFunction[P, R] | Callable[[Callable[P, R]], MeasuredFunction[P, R]]:
     """Measure each call of a function: ``@measured``, or ``@measured(name=...)``.
@@ -73,7 +75,7 @@ def measured(
         shown = target.__qualname__ if name is None else name
 
         def block() -> CodeBlock:
-            return measure(shown, gpus=gpus, cpu_watts=cpu_watts, rest_s=rest_s)
+            return measure(shown, gpus=gpus, cpu_watts=cpu_watts, sensors=sensors, rest_s=rest_s)
 
         block()  # wrong options are refused here, and not in the first call
         return _wrapped(target, block)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from greenbench.api.rendering import BlockWindow, Shown
 from greenbench.errors import UsageError
-from greenbench.types import CHANNELS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,18 +72,19 @@ class Measurement(Shown):
 
     @property
     def joules(self) -> dict[str, float | None]:
-        """Joules by channel: ``gpu``, ``cpu`` and ``dram``."""
-        return {channel: self.energy.joules(channel) for channel in CHANNELS}
+        """Joules by channel: ``gpu``, ``cpu``, ``dram``, and ``node`` where a sensor knows it."""
+        return {channel: self.energy.joules(channel) for channel in self.energy.channels}
 
     @property
     def net_joules(self) -> dict[str, float | None]:
         """The same net of the idle machine's, where the idle power was measured (``rest_s``)."""
-        return {channel: self.energy.net(channel) for channel in CHANNELS}
+        return {channel: self.energy.net(channel) for channel in self.energy.channels}
 
     @property
     def uncertainty(self) -> dict[str, float | None]:
         """Half-width of the 95 % interval of ``joules``, in joules."""
-        return {channel: self.quantities[f"{channel}_j"].uncertainty for channel in CHANNELS}
+        quantities = self.quantities
+        return {name: quantities[f"{name}_j"].uncertainty for name in self.energy.channels}
 
     @property
     def total_j(self) -> float | None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from greenbench.types import CHANNELS
-
 if TYPE_CHECKING:
     from greenbench.types import Energy
 
@@ -36,7 +34,7 @@ class Circumstances:
 def warnings_of(energy: Energy, seconds: float, circumstances: Circumstances) -> tuple[str, ...]:
     """Return the warnings about a block of ``seconds``, each once, what changes most first."""
     warnings = _of_the_block(circumstances)
-    for channel in CHANNELS:
+    for channel in energy.channels:
         warnings += _of_the_channel(energy, channel)
     if energy.coarse:
         warnings.append(_too_short(energy, seconds, circumstances.shortest_s))

@@ -10,6 +10,7 @@ import atexit
 import os
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from greenbench.machine.devices import wait_for_cuda
@@ -31,6 +32,8 @@ class MeterScope:
     otherwise UUIDs, separated by commas."""
     cpu_watts: float | None = None
     """Watts of a busy logical core, where there is no counter; None looks them up."""
+    sensors: tuple[str, ...] = ()
+    """Classes of the user's own sensors, as ``MODULE:CLASS``."""
 
 
 class ProcessMeters:
@@ -75,9 +78,16 @@ class ProcessMeters:
 
 def _opened(scope: MeterScope) -> Meter:
     from greenbench.machine.energy.meter import open_meter
+    from greenbench.machine.sensor_classes import UserSensors
 
     gpus, no_gpu = _gpus(scope.gpus)
-    return open_meter(gpus, cpu_watts=scope.cpu_watts, synchronize=wait_for_cuda, no_gpu=no_gpu)
+    return open_meter(
+        gpus,
+        cpu_watts=scope.cpu_watts,
+        synchronize=wait_for_cuda,
+        no_gpu=no_gpu,
+        own=UserSensors(names=scope.sensors, root=Path(), option="measure(sensors=...)"),
+    )
 
 
 def _gpus(selection: str) -> tuple[tuple[Gpu, ...], str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from greenbench.report.numbers import quantity, unit
 from greenbench.report.texts import plain, printable
-from greenbench.types import CHANNELS
+from greenbench.types import NODE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -139,11 +139,12 @@ def title(window: BlockWindow) -> str:
 
 def _rows(window: BlockWindow) -> list[ChannelRow]:
     rows = []
-    for channel in CHANNELS:
+    for channel in window.energy.channels:
         source = window.energy.sources.get(channel, "none")
         rows.append(_row(window, channel, source))
     if len(window.energy.scope) > 1:
-        rows.append(_row(window, "total", ""))
+        of_whole = "without node" if NODE in window.energy.channels else ""
+        rows.append(_row(window, "total", of_whole))
     return rows
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from greenbench.cli.arguments import add_json, print_lines, print_to_stderr
@@ -20,6 +21,13 @@ def add_doctor(commands: Commands) -> None:
         "doctor", help="what can be measured here, with which instrument, and how to get the rest"
     )
     add_json(parser)
+    parser.add_argument(
+        "--sensor",
+        action="append",
+        default=[],
+        metavar="MODULE:CLASS",
+        help="a wattmeter of your own to try out, as for --green-sensor",
+    )
     parser.set_defaults(execute=doctor)
 
 
@@ -32,10 +40,12 @@ def doctor(options: argparse.Namespace) -> int:
     from greenbench.machine.control.doctor import capabilities
     from greenbench.machine.control.restore import recover
     from greenbench.machine.energy import examine
+    from greenbench.machine.sensor_classes import UserSensors
 
     recover(print_to_stderr)
     survey = gpus.survey()
-    findings = examine(survey)
+    own = UserSensors(names=tuple(options.sensor), root=Path(), option="--sensor")
+    findings = examine(survey, own=own)
     controls = capabilities(survey.gpus)
     if options.json:
         records = list(map(dataclasses.asdict, findings))

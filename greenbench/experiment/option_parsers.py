@@ -43,6 +43,7 @@ SIZES: Mapping[str, tuple[type[int | float], float]] = {
     "max_new_tokens": (int, 1),
 }
 """What of a profile's sizes can be changed: the kind of number, and the least one."""
+SENSOR_CLASS = r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*"
 STRICT = ("partial", "inconclusive")
 
 
@@ -209,6 +210,16 @@ def switch(raw: RawOption) -> bool:
 def words(allowed: Sequence[str]) -> Parser[tuple[str, ...]]:
     """Return a parser of any number of the ``allowed`` words, with commas between."""
     return lambda raw: _words(raw, allowed, f"it takes {', '.join(allowed)}, with commas between")
+
+
+def sensor_classes(raw: RawOption) -> tuple[str, ...]:
+    """Return the classes of sensors, each ``MODULE:CLASS``, once."""
+    names = []
+    for entry in _texts(raw, "MODULE:CLASS texts"):
+        if not re.fullmatch(SENSOR_CLASS, entry):
+            raise replace(raw, value=entry).error("write MODULE:CLASS, e.g. wattmeter:WallSocket")
+        names.append(entry)
+    return tuple(dict.fromkeys(names))
 
 
 def strictness(raw: RawOption) -> tuple[str, ...]:

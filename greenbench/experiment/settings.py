@@ -27,6 +27,7 @@ from greenbench.experiment.option_parsers import (
     optional,
     path,
     roles,
+    sensor_classes,
     share,
     sizes,
     strictness,
@@ -37,7 +38,7 @@ from greenbench.experiment.option_parsers import (
 )
 from greenbench.experiment.profiles import PROFILES
 from greenbench.gates.expression import ALLOWED
-from greenbench.types import CHANNELS
+from greenbench.types import ALL_CHANNELS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -238,6 +239,13 @@ class Settings:
         "whose energy counts (default: the cell's CUDA devices)",
         default="auto",
     )
+    sensor: tuple[str, ...] = option(
+        "MODULE:CLASS",
+        sensor_classes,
+        "a wattmeter of your own, e.g. wattmeter:WallSocket, for a channel that nothing measures "
+        "here, or for node, the machine as a whole (docs/measurement.md)",
+        repeatable=True,
+    )
     control: str = option(
         "on|off",
         one_of(("on", "off")),
@@ -246,8 +254,8 @@ class Settings:
     )
     require: tuple[str, ...] = option(
         "CHANNELS",
-        words((*CHANNELS, "measured")),
-        "gpu, cpu, dram or measured: fail a cell whose energy lacks it or only estimates it, "
+        words((*ALL_CHANNELS, "measured")),
+        "gpu, cpu, dram, node or measured: fail a cell whose energy lacks it or only estimates it, "
         "e.g. gpu,cpu",
     )
     strict: tuple[str, ...] = option(

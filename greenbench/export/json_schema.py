@@ -20,7 +20,16 @@ from greenbench.gates.verdict import Verdict
 from greenbench.options import Difference, KnobValue, Options
 from greenbench.results.carbon import CarbonIntensity
 from greenbench.results.record import SCHEMA
-from greenbench.types import CHANNELS, REUSABLE, CellResult, Energy, Judged, Round, Window
+from greenbench.types import (
+    ALL_CHANNELS,
+    CHANNELS,
+    REUSABLE,
+    CellResult,
+    Energy,
+    Judged,
+    Round,
+    Window,
+)
 
 NUMBER = {"type": ["number", "null"]}
 TEXT = {"type": "string"}
@@ -83,7 +92,7 @@ def results_schema() -> Schema:
 
 def _energy_properties() -> dict[str, Schema]:
     properties = properties_of(Energy)
-    by_channel = dict.fromkeys(CHANNELS, NUMBER)
+    by_channel = dict.fromkeys(ALL_CHANNELS, NUMBER)
     properties["net_j"] = {**closed(by_channel), "description": "Joules net of idle."}
     properties["total_j"] = {**NUMBER, "description": "Sum over the channels in scope."}
     properties["total_net_j"] = NUMBER

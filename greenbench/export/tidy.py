@@ -16,7 +16,7 @@ from greenbench.export.columns import (
     WindowColumns,
 )
 from greenbench.report.texts import printable
-from greenbench.types import CHANNELS
+from greenbench.types import CHANNELS, is_measured
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -54,8 +54,7 @@ def joules_are(source: str, joules: float | None) -> str:
     """Say how far joules can be relied on, by the source that they come from."""
     if joules is None or source in {"", "none"}:
         return UNKNOWN
-    kind = source.partition(":")[0]
-    return kind if kind in {"estimated", "simulated"} else "measured"
+    return "measured" if is_measured(source) else source.partition(":")[0]
 
 
 def uncertainty(energy: Energy, channel: str) -> float | None:

@@ -69,6 +69,7 @@ METRICS: dict[str, GateMetric] = {
     "energy_gpu": _JOULES,
     "energy_cpu": _JOULES,
     "energy_dram": _JOULES,
+    "energy_node": _JOULES,
     "j_per_sample": _JOULES_PER_OUTPUT,
     "j_per_correct": _JOULES_PER_OUTPUT,
     "time": GateMetric(kind="time", unit="s", staged=True),

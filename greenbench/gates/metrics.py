@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from greenbench.results.reading import NO_JOULES, round_sources
 from greenbench.stats.uncertainty import RANDOM, gross_causes
-from greenbench.types import CHANNELS, Energy, Round
+from greenbench.types import CHANNELS, NODE, Energy, Round
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from greenbench.gates.expression import Gate
     from greenbench.results.reading import CellRecord
 
-CHANNEL = {"energy_gpu": "gpu", "energy_cpu": "cpu", "energy_dram": "dram"}
+NODE_METRIC = "energy_node"
+NO_NODE = "no sensor here knows the machine as a whole"
+CHANNEL = {"energy_gpu": "gpu", "energy_cpu": "cpu", "energy_dram": "dram", NODE_METRIC: NODE}
 PER_OUTPUT = ("j_per_sample", "j_per_correct")
 """Joules of inference by the outputs that it made."""
 
@@ -156,6 +158,9 @@ def _scopes(gate: Gate, rounds: Sequence[Round]) -> set[str]:
 
 
 def _scope(gate: Gate, energy: Energy) -> str:
+    if gate.metric == NODE_METRIC:  # of which no total consists
+        known = energy.node_j is not None
+        return f"{NODE} {energy.sources.get(NODE, 'none')}" if known else NO_JOULES
     channels = [CHANNEL[gate.metric]] if gate.metric in CHANNEL else CHANNELS
     sources = round_sources(energy)
     return ", ".join(f"{c} {sources[c]}" for c in channels if c in sources) or NO_JOULES
@@ -180,7 +185,7 @@ def _uncertainty(gate: Gate, one_round: Round) -> tuple[float, float]:
         for cause, uncertainty in gross_causes(energy, channels).items():
             (random if cause in RANDOM else common).append(uncertainty)
         if gate.metric == "energy_net":
-            common.extend(energy.idle_uncertainty_j.values())
+            common += [energy.idle_uncertainty_j.get(channel, 0.0) for channel in CHANNELS]
     outputs = _outputs(gate, one_round) or 1
     return math.hypot(*random) / outputs, math.hypot(*common) / outputs
 
@@ -220,4 +225,4 @@ def _reason(gate: Gate, rounds: Sequence[Round], unknown: int) -> str:
             for channel in channels:
                 if channel in energy.reasons:
                     return f"{count}: {energy.reasons[channel]}"
-    return count
+    return f"{count}: {NO_NODE}" if gate.metric == NODE_METRIC else count

@@ -1,7 +1,7 @@
 """The second table: each cell's joules by channel, net of idle, and by work done.
 
 It is printed only if it adds to the first one. On a narrow terminal columns are left out in this
-order: total, J/sample, DRAM, CPU, GPU, net of idle, J/correct, CO2e.
+order: total, J/sample, machine and DRAM, CPU, GPU, net of idle, J/correct, CO2e.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ CHANNELS = (
 )
 TOTAL = Joules("total", "energy", "total_j", 1)
 DERIVED = (
+    Joules("machine", "energy", "node_j", 3),
     Joules("net of idle", "energy", "total_net_j", 6),
     Joules("J/sample", "efficiency", "j_per_sample", 2),
     Joules("J/correct", "efficiency", "j_per_correct", 7),

@@ -19,7 +19,7 @@ from greenbench.results.fields import (
     texts_by_key,
 )
 from greenbench.types import (
-    CHANNELS,
+    ALL_CHANNELS,
     REUSABLE,
     Applied,
     Energy,
@@ -40,13 +40,14 @@ def energy(fields: Fields) -> Energy:
     """Read the joules of a window; raises UsageError if they contradict their total or scope."""
     causes = fields.fields("uncertainty_j")
     uncertainty = {}
-    for channel in CHANNELS:
+    for channel in ALL_CHANNELS:
         if channel in causes:
             uncertainty[channel] = amounts(causes.fields(channel))
     joules = Energy(
         gpu_j=amount(fields, "gpu_j"),
         cpu_j=amount(fields, "cpu_j"),
         dram_j=amount(fields, "dram_j"),
+        node_j=amount(fields, "node_j"),
         sources=texts_by_key(fields.fields("sources")),
         reasons=texts_by_key(fields.fields("reasons")),
         uncertainty_j=uncertainty,

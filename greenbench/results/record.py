@@ -7,7 +7,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from greenbench.options import Options, differences
-from greenbench.types import CHANNELS, REUSABLE
+from greenbench.types import ALL_CHANNELS, REUSABLE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 # 9: verdicts have rounds.
 # 10: proofs in applied have proved.
 # 11: cells have definition: what their task is, and its primary scores.
-SCHEMA = 11
+# 12: windows have node_j, and cells node_j and node_net_j in energy where it is known.
+SCHEMA = 12
 
 Json = dict[str, Any]
 """A JSON object of plain builtins."""
@@ -52,7 +53,7 @@ def builtin(value: object) -> Any:
 def energy_record(energy: Energy) -> Json:
     """Return joules and net joules by channel with their sources, and the sums with their scope."""
     record: Json = builtin(energy)
-    record["net_j"] = {channel: energy.net(channel) for channel in CHANNELS}
+    record["net_j"] = {channel: energy.net(channel) for channel in ALL_CHANNELS}
     record["total_j"] = energy.total_j
     record["total_net_j"] = energy.total_net_j
     record["scope"] = list(energy.scope)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from greenbench.stats.uncertainty import RANDOM
-from greenbench.types import CHANNELS, REUSABLE, Applied, Energy, Round, Window
+from greenbench.types import ALL_CHANNELS, REUSABLE, Applied, Energy, Round, Window
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,7 +74,7 @@ def sum_of(measured: Energy, recorded: Energy, name: str) -> Energy:
     joules = {}
     reasons = {**recorded.reasons, **measured.reasons}
     uncertainty = {}
-    for channel in CHANNELS:
+    for channel in ALL_CHANNELS:
         here, before = measured.joules(channel), recorded.joules(channel)
         joules[f"{channel}_j"] = None if here is None or before is None else here + before
         if here is not None and before is None:

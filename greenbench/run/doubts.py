@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from greenbench.types import CHANNELS, Energy
+from greenbench.types import ALL_CHANNELS, Energy, is_measured
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,7 +45,7 @@ def _energy_warnings(rounds: Sequence[Round]) -> list[str]:
     """Return warnings about joules: estimates, failing counters, disagreement, short stages."""
     warnings = []
     for one_round in rounds:
-        for channel in CHANNELS:
+        for channel in ALL_CHANNELS:
             warning = _channel_warning(one_round.whole.energy, channel)
             if warning:
                 warnings.append(warning)
@@ -99,7 +99,7 @@ def lacking(required: Sequence[str], energy: Mapping[str, str] | Energy) -> str:
     none that is not.
     """
     known = _known_sources(energy)
-    measured = [channel for channel, source in known.items() if source.startswith("zeus:")]
+    measured = [channel for channel, source in known.items() if is_measured(source)]
     all_measured = bool(measured) and len(measured) == len(known)
     for name in required:
         satisfied = all_measured if name == "measured" else name in measured

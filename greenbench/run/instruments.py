@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from greenbench.experiment.settings import Settings
     from greenbench.machine.energy import Meter
     from greenbench.machine.gpus import Gpu, Survey
+    from greenbench.machine.sensor_classes import UserSensors
     from greenbench.stages.ranks.pool import Ranks
 
 IDLE_S = 5.0
@@ -27,8 +28,10 @@ IDLE_S = 5.0
 class Instruments:
     """What measures the cells of one session; a context manager that closes what was opened."""
 
-    def __init__(self, settings: Settings, *, knows_devices: bool) -> None:
+    def __init__(self, settings: Settings, own: UserSensors, *, knows_devices: bool) -> None:
         """Open nothing yet; ``knows_devices`` says whether a matrix tells where the code runs."""
+        self.own = own
+        """The user's own sensors."""
         self._settings = settings
         self._knows_devices = knows_devices
         self._meter: Meter | None = None
@@ -100,6 +103,7 @@ class Instruments:
                 cpu_watts=self._settings.cpu_watts,
                 synchronize=wait_for_cuda,
                 no_host=self.no_host,
+                own=self.own,
             )
         return self._meter
 

@@ -14,7 +14,8 @@ from greenbench.errors import UsageError
 from greenbench.experiment import matrix, profiles, task_definitions
 from greenbench.experiment.cells import cells_of
 from greenbench.experiment.resolving import other_matrix, resolve_settings
-from greenbench.machine import devices, launchers, numa, training_processes
+from greenbench.machine import devices, launchers, numa, sensor_classes, training_processes
+from greenbench.machine.sensor_classes import UserSensors
 from greenbench.report.page import rendering, saving
 from greenbench.run.inputs import TaskInputs, task_inputs
 from greenbench.run.instruments import Instruments
@@ -61,7 +62,7 @@ class Session:
         self.settings = _settings(option, root, places, self.matrix)
         self.matrix, self.factorial, self.takes_part = made_up(self.matrix, self.settings)
         self.profile = profiles.profile(self.settings.profile)
-        self.instruments = Instruments(self.settings, knows_devices=bool(self.matrix.tasks))
+        self.instruments = _instruments(self.settings, root, self.matrix)
         self.results = SessionResults(root, self.settings, self.instruments, self.matrix.options)
         self.memory = SessionMemory()
         self.offered: list[str] = []
@@ -207,12 +208,18 @@ def check_packages(tasks: Iterable[Task]) -> None:
             extras.require(task.extra, f"task {task.name}", extras.PIPELINE)
 
 
+def _instruments(settings: Settings, root: Path, experiment: matrix.Experiment) -> Instruments:
+    own = UserSensors(names=settings.sensor, root=root)
+    return Instruments(settings, own, knows_devices=bool(experiment.tasks))
+
+
 def _check_machine(cells: Sequence[Cell], settings: Settings, instruments: Instruments) -> None:
     """Raise UsageError or UnavailableError for what a cell, or the report, cannot have here."""
     launchers.check()
     devices.check(settings.device, cells)
     training_processes.check(cells, lambda: instruments.device, reuse=settings.reuse)
     numa.check(cells)
+    sensor_classes.check(instruments.own)
     _check_report(settings.report)
 
 

@@ -15,14 +15,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from greenbench.stats.student import coverage, effective_freedom
-from greenbench.types import CHANNELS, Energy, Quantity
+from greenbench.types import ALL_CHANNELS, CHANNELS, NODE, Energy, Quantity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from greenbench.stats.session_noise import Spread
 
-RANDOM = ("resolution", "edges", "stall", "jump")
+RANDOM = ("resolution", "edges", "stall", "jump", "integration")
 """Causes that strike each round anew.
 
 All others are the same in every round of a session and do not average out.
@@ -147,7 +147,8 @@ def means(quantities: Mapping[str, RoundValues]) -> dict[str, Quantity]:
 def energy_values(windows: Sequence[Energy]) -> dict[str, RoundValues]:
     """Return the joules of like windows, one a round, under the names of ``energies``."""
     quantities: dict[str, RoundValues] = {}
-    for channel in CHANNELS:
+    channels = ALL_CHANNELS if any(NODE in window.sources for window in windows) else CHANNELS
+    for channel in channels:
         reason = _reason(windows, channel)
         quantities |= _gross_and_net(windows, channel, (channel,), reason)
     scopes = {window.scope for window in windows}
@@ -236,7 +237,7 @@ def _plus(one: Energy, other: Energy) -> Energy:
     joules: dict[str, float] = {}
     causes: dict[str, Mapping[str, float]] = {}
     idle, coarse = [], []
-    for channel in CHANNELS:
+    for channel in ALL_CHANNELS:
         first, second = one.joules(channel), other.joules(channel)
         if first is None or second is None:
             continue
@@ -254,6 +255,7 @@ def _plus(one: Energy, other: Energy) -> Energy:
         gpu_j=joules.get("gpu"),
         cpu_j=joules.get("cpu"),
         dram_j=joules.get("dram"),
+        node_j=joules.get("node"),
         sources=one.sources,
         reasons={**one.reasons, **other.reasons},
         uncertainty_j=causes,

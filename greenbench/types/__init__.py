@@ -4,7 +4,16 @@ These types hold no behaviour beyond sums of their own fields. ``None`` always h
 it.
 """
 
-from greenbench.types.energy import CHANNELS, Energy, Quantity, State, Window
+from greenbench.types.energy import (
+    ALL_CHANNELS,
+    CHANNELS,
+    NODE,
+    Energy,
+    Quantity,
+    State,
+    Window,
+    is_measured,
+)
 from greenbench.types.records import (
     PREFILL,
     REUSABLE,
@@ -23,7 +32,9 @@ from greenbench.types.records import (
 )
 
 __all__ = (
+    "ALL_CHANNELS",
     "CHANNELS",
+    "NODE",
     "PREFILL",
     "REUSABLE",
     "Applied",
@@ -42,4 +53,5 @@ __all__ = (
     "TaskSize",
     "Variant",
     "Window",
+    "is_measured",
 )

@@ -106,7 +106,7 @@ def test_the_record_is_json_and_complete() -> None:
     assert record["seconds"] == 2.5
     assert record["energy"]["total_j"] == 120.0
     assert record["energy"]["scope"] == ["gpu", "cpu"]
-    assert record["energy"]["net_j"] == {"gpu": 70.0, "cpu": 15.0, "dram": None}
+    assert record["energy"]["net_j"] == {"gpu": 70, "cpu": 15, "dram": None, "node": None}
     total = record["quantities"]["total_j"]
     assert total["uncertainty"] == pytest.approx(1.96 * 4.25**0.5, rel=1e-3)
     assert record["quantities"]["dram_j"]["reason"] == HOSTILE

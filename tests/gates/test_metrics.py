@@ -38,6 +38,15 @@ def test_each_metric_of_a_round(metric: str, value: float) -> None:
     assert values(metric) == [pytest.approx(value)]
 
 
+def test_the_machine_as_a_whole_is_a_metric_of_its_own() -> None:
+    """It is in no total, and a cell without such a sensor has none."""
+    one = one_round(0, 100.0)
+    one["energy"]["node_j"] = 250.0
+    one["energy"]["sources"]["node"] = "cray:pm_counters"
+    assert (values("energy_node", one), values("energy", one)) == ([250.0], [100.0])
+    assert "no sensor here knows the machine as a whole" in values("energy_node")
+
+
 def test_joules_by_work_done_are_those_of_inference() -> None:
     """Joules of inference, or of its repeats, are divided by scored or by right samples."""
     one = one_round(0, 100.0)

@@ -67,6 +67,13 @@ def test_a_reason_that_channels_share_is_shown_once() -> None:
     ]
 
 
+def test_the_machine_as_a_whole_has_a_row_of_its_own() -> None:
+    """A sensor of the user's is labelled as theirs."""
+    whole = replace(GPU_COUNTER, channel="node", source="user:meter:Wall", device="wall socket")
+    assert doctor.table_row(whole)[:2] == ("node", "user:meter:Wall")
+    assert doctor.counter_lines([whole]) == ["- node: wall socket, permission: read"]
+
+
 def test_a_virtual_machine_ends_with_what_can_be_concluded_without_counters() -> None:
     """Joules are estimates there, ratios hold within a session, and bare metal needs a command."""
     *_, meaning, remedy = shown([NO_DRIVER, NO_CPU_COUNTER, NO_DRAM_COUNTER])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 import statistics
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -44,6 +45,19 @@ def energy(
         idle_j={} if idle is None else {"cpu": idle},
         idle_uncertainty_j={} if idle is None else {"cpu": 1.0},
     )
+
+
+def test_the_whole_machine_is_a_quantity_beside_the_total_where_it_is_known() -> None:
+    """It is in no sum, and cells without such a sensor do not mention it."""
+    windows = [energy(100.0), energy(102.0)]
+    assert "node_j" not in energies(windows)
+    of_whole = []
+    for window, joules in zip(windows, (300.0, 310.0), strict=True):
+        sources = {**window.sources, "node": "user:meter:Wall"}
+        of_whole.append(replace(window, node_j=joules, sources=sources))
+    means = energies(of_whole)
+    assert (means["node_j"].value, means["total_j"].value) == (305.0, 101.0)
+    assert added(of_whole).node_j == 610.0
 
 
 def test_one_round_has_an_uncertainty_and_says_what_it_lacks() -> None:

@@ -35,8 +35,10 @@ def calibrated(sensor: Sensor, longest_s: float = LONGEST_S) -> Sensor:
     """Return ``sensor`` with its measured update period; unchanged if it moved less than 3 times.
 
     A counter that has moved once or twice within ``longest_s`` is watched for longer: it is slow,
-    and not dead.
+    and not dead. One that moves with each reading is left as it is.
     """
+    if sensor.fixed_update:
+        return sensor
     try:
         changes, read_s = _observe(sensor.read, longest_s)
     except read_errors():

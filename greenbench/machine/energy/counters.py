@@ -7,6 +7,7 @@ counter.
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -36,6 +37,8 @@ class _Edge:
 
     mark: Mark | None = None
     power: PowerMark | None = None
+    variance_j2: float = 0.0
+    """What the integration of watts has gathered so far."""
     reason: str = ""
 
 
@@ -67,7 +70,9 @@ class _FollowedSensor:
             reason = f"the {counter} could not be read at the window's {name}: {error}"
             return _Edge(reason=reason)
         power = self._power.mark(time.perf_counter()) if self._power is not None else None
-        return _Edge(mark=self._track.mark(), power=power)
+        integration = self.sensor.integration
+        variance_j2 = integration() if integration is not None else 0.0
+        return _Edge(mark=self._track.mark(), power=power, variance_j2=variance_j2)
 
     def between(self, start: _Edge, end: _Edge, seconds: float) -> Reading:
         """Return the joules of the window between two edges, checked with the power sensor."""
@@ -76,6 +81,10 @@ class _FollowedSensor:
         reading = self._track.between(start.mark, end.mark, seconds)
         if self.sensor.note and reading.joules is not None:
             reading = replace(reading, doubts=(*reading.doubts, self.sensor.note))
+        if self.sensor.integration is not None:
+            gathered = max(0.0, end.variance_j2 - start.variance_j2)
+            causes = {**reading.uncertainty, "integration": math.sqrt(gathered)}
+            reading = replace(reading, uncertainty=causes)
         if self._power is None or start.power is None or end.power is None:
             return reading
         power = self._power.between(start.power, end.power)

@@ -19,13 +19,14 @@ from greenbench.machine.energy.gpu_sensors import no_counter
 from greenbench.machine.energy.idle import measure_idle
 from greenbench.machine.energy.sensors import Missing
 from greenbench.machine.environment import cpu_model
-from greenbench.types import CHANNELS
+from greenbench.types import ALL_CHANNELS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from greenbench.machine.energy.sensors import Sensor
     from greenbench.machine.gpus import Gpu, Survey
+    from greenbench.machine.sensor_classes import UserSensors
 
 PAUSE_S = 3.0
 """How long the idle power is measured."""
@@ -52,10 +53,13 @@ class Finding:
     """A command that would grant what is missing."""
 
 
-def examine(survey: Survey, pause_s: float = PAUSE_S) -> list[Finding]:
-    """Examine every GPU of ``survey``, RAPL, and the estimate that replaces it.
+def examine(
+    survey: Survey, pause_s: float = PAUSE_S, own: UserSensors | None = None
+) -> list[Finding]:
+    """Examine every GPU of ``survey``, the counters of the host, and the estimate without one.
 
-    Takes the time to calibrate each counter, and a pause of ``pause_s`` for each.
+    Takes the time to calibrate each counter, and a pause of ``pause_s`` for each. ``own`` are
+    sensors of the user's; raises UsageError if one cannot be opened, or would replace another.
     """
     findings = []
     for gpu in survey.gpus:
@@ -64,7 +68,8 @@ def examine(survey: Survey, pause_s: float = PAUSE_S) -> list[Finding]:
     for lost in survey.lost:
         if survey.gpus:  # otherwise they are the survey's reason
             findings.append(_missing("gpu", Missing(str(lost))))
-    sensors = find_sensors([gpu for gpu in survey.gpus if gpu.energy_counter])
+    readable = [gpu for gpu in survey.gpus if gpu.energy_counter]
+    sensors = find_sensors(readable, own=own)
     counted = [_counted(sensor, pause_s, survey.gpus) for sensor in sensors.available]
     sensors.close()
     for channel, missing in sensors.missing.items():
@@ -72,7 +77,7 @@ def examine(survey: Survey, pause_s: float = PAUSE_S) -> list[Finding]:
             findings.append(_missing(channel, Missing(survey.reason)))
         else:
             findings.append(_missing(channel, missing))
-    return sorted([*counted, *findings], key=lambda finding: CHANNELS.index(finding.channel))
+    return sorted([*counted, *findings], key=lambda finding: ALL_CHANNELS.index(finding.channel))
 
 
 def _counted(sensor: Sensor, pause_s: float, gpus: Sequence[Gpu]) -> Finding:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from greenbench.types import CHANNELS
-
 if TYPE_CHECKING:
     from greenbench.machine.energy.idle import Idle
     from greenbench.machine.energy.sensors import Sensor
@@ -19,7 +17,7 @@ def instrument_facts(sources: EnergySources, idle: Idle) -> dict[str, object]:
     """Return update periods, sampling, idle power and the estimate's watts as plain builtins."""
     sampler, estimate = sources.sampler, sources.estimate
     idle_reasons = {}
-    for channel in CHANNELS:
+    for channel in sources.labels:
         if channel not in idle.watts:
             idle_reasons[channel] = _no_idle_reason(channel, sources, idle)
     return {

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from greenbench.machine.energy.sampler import Sampler
     from greenbench.machine.gpus import Gpu
+    from greenbench.machine.sensor_classes import UserSensors
     from greenbench.types import State
 
 
@@ -163,6 +164,7 @@ def open_meter(
     calibrate_s: float = LONGEST_S,
     no_host: str = "",
     no_gpu: str = NO_GPU,
+    own: UserSensors | None = None,
 ) -> Meter:
     """Open a meter over ``gpus`` and this machine's CPUs and memory, each with its best source.
 
@@ -171,9 +173,10 @@ def open_meter(
     windows that bring none of their own. Each counter is watched for at most ``calibrate_s`` to
     learn how often it moves. ``no_host`` says why joules of CPUs and memory would be those of
     others too, beside which this process measures: then they are None with that reason. ``no_gpu``
-    says why no GPU counts, where ``gpus`` are none.
+    says why no GPU counts, where ``gpus`` are none. ``own`` are sensors of the user's; raises
+    UsageError if one cannot be opened, or would replace another one.
     """
-    sensors = find_sensors(gpus, no_host=no_host, no_gpu=no_gpu)
+    sensors = find_sensors(gpus, no_host=no_host, no_gpu=no_gpu, own=own)
     estimated = "cpu" in sensors.missing and not no_host
     estimate = CpuEstimate(cpu_watts) if estimated else None
     watch = Watch(gpus, Adoption())

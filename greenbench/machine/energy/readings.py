@@ -56,6 +56,8 @@ class Counter:
     """How many joules until it starts again at 0; None if it never does."""
     read_s: float = 0.0
     """How long one reading takes."""
+    step_j: float = 0.0
+    """It shows whole multiples of this alone; 0 if its steps are too fine to matter."""
 
     @property
     def quantum_s(self) -> float:
@@ -110,6 +112,15 @@ def resolution(quantum_s: float, before_w: float, end_w: float) -> float:
     spread = (before_w**2 + end_w**2) / 12
     offset = (before_w - end_w) ** 2 / 4
     return quantum_s * math.sqrt(spread + offset)
+
+
+def digits(step_j: float) -> float:
+    """Return the standard uncertainty in joules that rounding to ``step_j`` at both edges leaves.
+
+    Each edge shows up to one step too few, any part of it equally likely: two rectangular
+    distributions, whose difference is triangular (JCGM 100:2008, 4.3.9).
+    """
+    return step_j / math.sqrt(6)
 
 
 def total(readings: Sequence[Reading]) -> Reading:

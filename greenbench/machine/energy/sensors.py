@@ -22,8 +22,13 @@ class Sensor:
     """Returns the joules since some moment in the past."""
     power: Callable[[], float] | None = None
     """Returns the watts at this moment from another sensor of the same device, if it has one."""
+    integration: Callable[[], float] | None = None
+    """Returns the variance in joules squared that ``read`` has gathered so far, where it integrates
+    watts; None if the device counts joules itself."""
     uuid: str = ""
     """Of a GPU."""
+    fixed_update: bool = False
+    """Whether the counter moves with each reading, so that watching it would teach nothing."""
     calibrated: bool = False
     """Whether the update period was measured; otherwise it is the documented one."""
     note: str = ""

@@ -28,7 +28,7 @@ class EnergySources:
         """
         self.counters = counters
         self.estimate = estimate
-        labels = dict.fromkeys(CHANNELS, "none")
+        labels = dict.fromkeys((*CHANNELS, *missing), "none")
         if counters is not None:
             labels.update(counters.sources)
         if estimate is not None:

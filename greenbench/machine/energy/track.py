@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from greenbench.machine.energy.gaps import Hidden, History, hidden
-from greenbench.machine.energy.readings import FINE, Reading, resolution, step
+from greenbench.machine.energy.readings import FINE, Reading, digits, resolution, step
 
 if TYPE_CHECKING:
     from greenbench.machine.energy.readings import Counter
@@ -194,8 +194,9 @@ def _uncertainty(counter: Counter, start: Mark, end: Mark, seconds: float) -> di
     before_w = mean_w if start.watts is None else start.watts
     end_w = mean_w if end.watts is None else end.watts
     edges_s = abs((end.at - start.at) - seconds)
+    lag = resolution(quantum_s, before_w, end_w)
     return {
-        "resolution": resolution(quantum_s, before_w, end_w),
+        "resolution": math.hypot(lag, digits(counter.step_j)),
         "edges": edges_s * mean_w / math.sqrt(3),
     }
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from greenbench.report import numbers
 from greenbench.report.caption import score_text
 from greenbench.report.cost import plural
-from greenbench.types import CHANNELS
+from greenbench.types import ALL_CHANNELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,6 +24,7 @@ JOULES = {
     "gpu_j": "GPU",
     "cpu_j": "CPU",
     "dram_j": "DRAM",
+    "node_j": "machine as a whole",
 }
 EFFICIENCY = {"j_per_sample": "per sample", "j_per_correct": "per correct output"}
 UNSAID = "the record does not say why"
@@ -189,7 +190,7 @@ def _window_line(stage: str, state: str, windows: Sequence[Window]) -> WindowLin
 
 def _by_channel(windows: Sequence[Window]) -> str:
     parts = []
-    for channel in CHANNELS:
+    for channel in ALL_CHANNELS:
         joules = []
         for window in windows:
             known = window.energy.joules(channel)
