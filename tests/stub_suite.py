@@ -120,7 +120,7 @@ from types import SimpleNamespace
 import pytest
 from greenbench.plugin import use_matrix
 from greenbench.stats import bootstrap, classification_answers as outcomes
-from greenbench.types import Applied, Judged, Metric
+from greenbench.types import AnsweredRow, Applied, Judged, Metric
 
 HERE = Path(__file__).parent
 TORCH_WAS_LOADED = "torch" in sys.modules  # by the process that runs this session inside itself
@@ -242,7 +242,13 @@ class StubData:
             references={"majority": {"mcc": 0.0}},
             outcomes={} if "STUB_TEXTS" in os.environ else outcomes.record(answers),
             degenerate=reasons,
+            answered=tuple(self.rows(outputs)),
         )
+
+    def rows(self, outputs):
+        for number, output in enumerate(outputs):
+            text = {"source": f"row {number}", "expected": "", "output": str(output)}
+            yield AnsweredRow(row=number, outcome="stub", right=True, **text)
 
 
 class StubPower:

@@ -286,6 +286,13 @@ class Settings:
         optional(path),
         "at the end write an HTML report of the session there (default: none)",
     )
+    keep_outputs: bool = option(
+        "",
+        switch,
+        "results files keep the texts of the first 200 test rows with the answers to them, of the "
+        "first round of each cell, and reports show some of them (default: no text of the data)",
+        default=False,
+    )
     unsafe_exec: bool = option(
         "",
         switch,

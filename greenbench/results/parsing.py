@@ -21,6 +21,7 @@ from greenbench.results.fields import (
 from greenbench.types import (
     ALL_CHANNELS,
     REUSABLE,
+    AnsweredRow,
     Applied,
     Energy,
     Facts,
@@ -131,6 +132,20 @@ def judged(fields: Fields) -> Judged:
         outcomes=outcomes(fields.fields("outcomes")),
         degenerate=fields.texts("degenerate"),
         tools=_tools(fields.fields("tools")),
+        answered=fields.each("answered", answered_row),
+    )
+
+
+def answered_row(fields: Fields) -> AnsweredRow:
+    """Read a test row in words, with the answer to it."""
+    return AnsweredRow(
+        row=count(fields, "row"),
+        source=fields.text("source"),
+        expected=fields.text("expected"),
+        output=fields.text("output"),
+        outcome=fields.text("outcome"),
+        right=fields.flag("right", default=False),
+        cut=count(fields, "cut", 0),
     )
 
 

@@ -11,6 +11,7 @@ from greenbench.pipeline import Pipeline
 from greenbench.results.record import Json, cell_record
 from greenbench.run.cell_result import inputs_of, sentence, summarise, summarise_function
 from greenbench.run.doubts import lacking
+from greenbench.run.kept_outputs import with_kept_outputs
 from greenbench.run.reference_kernel import KernelRuns, Kernels
 from greenbench.run.reuse import share_stages
 from greenbench.run.rounds import Benchmark, FunctionTarget, Rounds
@@ -93,8 +94,10 @@ def measure_cell(
     finally:
         pipeline.power.release()
     definition = session.matrix.definitions[cell.task].definition
+    keep = session.settings.keep_outputs
+    finished = with_kept_outputs(rounds.finished, cell.seed, asked=keep)
     with session.memory.opened():
-        run = session.memory.runs.add(cell, rounds.finished, kernel)
+        run = session.memory.runs.add(cell, finished, kernel)
         result = summarise(
             run.rounds,
             cell=cell,

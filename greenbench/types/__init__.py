@@ -17,6 +17,7 @@ from greenbench.types.energy import (
 from greenbench.types.records import (
     PREFILL,
     REUSABLE,
+    AnsweredRow,
     Applied,
     Cell,
     CellResult,
@@ -37,6 +38,7 @@ __all__ = (
     "NODE",
     "PREFILL",
     "REUSABLE",
+    "AnsweredRow",
     "Applied",
     "Cell",
     "CellResult",

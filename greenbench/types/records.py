@@ -65,6 +65,24 @@ class Metric:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnsweredRow:
+    """A row of the test split in words, with the model's answer to it."""
+
+    row: int
+    """Its place in the test split, from 0."""
+    source: str
+    """What the model was given."""
+    expected: str
+    """The true answer; empty if the data have none."""
+    output: str
+    outcome: str
+    """What came of the answer: ``passed``, ``does_not_compile``, ``equal``, ``wrong``, ..."""
+    right: bool
+    cut: int = 0
+    """Characters that were left out at the ends of the three texts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
     """What a task says of a model's outputs."""
 
@@ -84,6 +102,9 @@ class Judged:
     """Why the outputs are no prediction at all: one answer for everything."""
     tools: Mapping[str, str] = field(default_factory=dict)
     """Compilers and interpreters that ran the outputs, with versions; empty if none were run."""
+    answered: tuple[AnsweredRow, ...] = ()
+    """The test rows in words. With ``--green-keep-outputs`` the first round of a cell keeps its
+    first rows; all others are empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

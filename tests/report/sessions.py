@@ -56,6 +56,7 @@ def cell(cell_id: str, joules: Sequence[float | None], **more: Any) -> CellRecor
     task, _, rest = cell_id.partition("-")
     right = more.pop("right", 90)
     sources = more.pop("sources", CPU)
+    answered = more.pop("answered", [])
     metric = "mcc" if task == "T2" else "pass_at_1"
     score = {"value": 2 * right / 100 - 1, "low": 2 * right / 100 - 1.1, "high": right / 100}
     rounds = []
@@ -63,6 +64,8 @@ def cell(cell_id: str, joules: Sequence[float | None], **more: Any) -> CellRecor
         inner = {"quality": {metric: score}, "applied": more.get("applied", [])}
         if task == "T2":
             inner["outcomes"] = answers(right)
+        if seed == 0:
+            inner["answered"] = answered
         seconds = (value or 10.0) / 7
         rounds.append(one_round(seed, value, seconds=seconds, sources=sources, **inner))
     total = None if None in joules or not joules else sum(joules) / len(joules)  # type: ignore[arg-type]

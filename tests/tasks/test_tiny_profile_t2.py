@@ -15,6 +15,7 @@ from greenbench.data.models.checkpoints import Checkpoint
 from greenbench.data.models.heads import TWO_CLASSES
 from greenbench.data.splits import Wanted
 from greenbench.options import DataOptions, Options, TrainingOptions
+from greenbench.run.kept_outputs import MOST_ROWS
 from greenbench.stages.toggles import Toggles
 from greenbench.stats import bootstrap
 from greenbench.tasks import BUILT_IN
@@ -88,7 +89,7 @@ def test_v0_learns_the_task_with_every_seed(seed: int) -> None:
 @pytest.mark.slow
 def test_both_tasks_are_learnt_in_one_session(tmp_path: Path) -> None:
     """The command of the README, with another seed: half of T1's programs pass, T2's MCC is 0.6."""
-    options = ["--green-seed=1", f"--green-results={tmp_path}"]
+    options = ["--green-seed=1", "--green-keep-outputs", f"--green-results={tmp_path}"]
     command = [sys.executable, "-m", "pytest", "bench", "-q", "-k", "V0", *options]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stdout
@@ -98,5 +99,7 @@ def test_both_tasks_are_learnt_in_one_session(tmp_path: Path) -> None:
         (one,) = cell["rounds"]
         assert one["seed"] == 1
         quality[cell["task"]] = one["quality"]
+        right = [row["right"] for row in one["answered"]]
+        assert sum(right) == one["correct"] or len(right) == MOST_ROWS
     assert quality["T1"]["pass_at_1"]["value"] >= 0.5
     assert quality["T2"]["mcc"]["value"] >= 0.6

@@ -19,6 +19,7 @@ from greenbench.report.page.provenance import Provenance, provenance
 from greenbench.report.page.rendering import rendered
 from greenbench.report.page.same_rows import DiscordantRows, discordant_rows
 from greenbench.report.page.side_by_side import side_by_side
+from greenbench.report.page.telling_rows import TellingRows, telling_rows
 from greenbench.report.page.verdict_words import KINDS
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class FolderView:
     functions: tuple[tuple[str, ...], ...]
     figures: FolderFigures
     discordant: tuple[DiscordantRows, ...]
+    telling: tuple[TellingRows, ...]
 
 
 def page(
@@ -154,6 +156,7 @@ def _view(number: int, data: ReportData) -> FolderView:
     functions = tuple(_functions(data))
     figures = folder_figures(data, number)
     discordant = tuple(discordant_rows(data))
+    telling = tuple(telling_rows(data))
     return FolderView(
         number=number,
         name=data.name,
@@ -166,6 +169,7 @@ def _view(number: int, data: ReportData) -> FolderView:
         functions=functions,
         figures=figures,
         discordant=discordant,
+        telling=telling,
     )
 
 

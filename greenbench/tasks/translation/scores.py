@@ -17,7 +17,7 @@ from greenbench.stats.wilson import wilson
 from greenbench.tasks.translation import cleaning
 from greenbench.tasks.translation.execution import run_tests
 from greenbench.tasks.translation.execution.tool_versions import tool_versions
-from greenbench.types import Judged, Metric
+from greenbench.types import AnsweredRow, Judged, Metric
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -86,7 +86,36 @@ def judge(splits: PairSplits, outputs: Sequence[str], baselines: DummyBaselines)
         correct=correct,
         outcomes=translation_answers.record(answers),
         tools=_tools(splits) if result.programs else {},
+        answered=_answered_rows(pairs, translations, result),
     )
+
+
+def _answered_rows(
+    pairs: Sequence[Pair], outputs: Sequence[str], result: Scored
+) -> tuple[AnsweredRow, ...]:
+    """Return each test pair with its translation as it was scored, and what came of it."""
+    rows = []
+    are_right = result.answers.right.tolist()
+    for number, (pair, output) in enumerate(zip(pairs, outputs, strict=True)):
+        right = are_right[number]
+        row = AnsweredRow(
+            row=number,
+            source=pair.source,
+            expected=pair.target or "",
+            output=output,
+            outcome=_what_came(result.programs, number, right=right),
+            right=right,
+        )
+        rows.append(row)
+    return tuple(rows)
+
+
+def _what_came(programs: Sequence[ProgramOutcome], number: int, *, right: bool) -> str:
+    """Return what came of running a translation, or of comparing it if none was run."""
+    if not programs:
+        return "equal" if right else "not equal"
+    program = programs[number]
+    return f"{program.outcome}: {program.note}" if program.note else program.outcome
 
 
 def _tools(splits: PairSplits) -> dict[str, str]:

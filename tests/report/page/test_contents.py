@@ -136,8 +136,10 @@ def hostile(text: str) -> list[CellRecord]:
         "sources": {"cpu": text},
     }
     flawed: dict[str, Any] = {"status": "failed", "error": text, "degenerate": [text]}
+    row = {"row": 0, "source": text, "expected": text, "output": text, "outcome": text}
+    more["answered"] = [{**row, "output": f"{text} twice"}]
     return [
-        cell("T2-V0_baseline", [10.0, 11.0], sources={"cpu": text}),
+        cell("T2-V0_baseline", [10.0, 11.0], sources={"cpu": text}, answered=[row]),
         cell(f"T2-V1_{text}", [5.0, 6.0], **more),
         cell("T2-V2_x", [], **flawed),
         cell("T2-V3_x", [5.0, 6.0], effect=text or "x", without_effect=[text]),
