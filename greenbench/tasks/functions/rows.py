@@ -78,7 +78,7 @@ def _length(rows: Split, what: str) -> int:
 def row_digests(split: Split) -> list[bytes]:
     """Return a checksum of each row, equal for equal contents."""
     digests = []
-    for row in _rows(split):
+    for row in rows_of(split):
         digest = hashlib.sha256()
         _feed(digest, row)
         digests.append(digest.digest())
@@ -97,10 +97,11 @@ def contents_sha256(values: object) -> str:
     return digest.hexdigest()
 
 
-def _rows(split: Split) -> Iterator[object]:
+def rows_of(split: Split) -> Iterator[object]:
+    """Yield each row of a split in any form; of columns, what they have in it."""
     columns = columns_of(split)
     if columns is not None:
-        return zip(*map(_rows, columns), strict=True)
+        return zip(*map(rows_of, columns), strict=True)
     if hasattr(split, "itertuples"):  # a data frame, which iterates over its columns' names
         return iter(split.itertuples(index=False, name=None))
     if hasattr(split, "tocsr"):  # a sparse matrix
