@@ -93,6 +93,18 @@ def knob_trial(text: str, baseline: Options = BASELINE) -> KnobTrial:
     return trial
 
 
+def trial_name(text: str) -> str:
+    """Return the name of the variant that ``text`` makes, by its words where knobs are unknown."""
+    try:
+        return knob_trial(text).name
+    except UsageError:  # a suite's own knobs: their names and values as they are written
+        settings = []
+        for word in text.split():
+            knob, _, value = word.partition("=")
+            settings.append((knob, value))
+        return KnobTrial(tuple(settings), text).name
+
+
 def trial_variants(trials: Sequence[KnobTrial], known: Sequence[Variant]) -> tuple[Variant, ...]:
     """Return V0 and the variants of ``trials``.
 

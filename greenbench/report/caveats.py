@@ -22,6 +22,7 @@ from greenbench.report.texts import listed
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from greenbench.report.commands import SessionOptions
     from greenbench.report.comparison import TaskComparison
     from greenbench.report.findings import Findings
     from greenbench.report.names import ShortNames
@@ -74,7 +75,7 @@ def caveats(
     return listing
 
 
-def _of_task(found: Findings, names: ShortNames, options: str) -> list[Caveat]:
+def _of_task(found: Findings, names: ShortNames, options: SessionOptions) -> list[Caveat]:
     listing = _refusals(found, names, options)
     listing += _drift(found, names, options)
     listing += _scores(found, names)
@@ -83,7 +84,7 @@ def _of_task(found: Findings, names: ShortNames, options: str) -> list[Caveat]:
     return listing + _sources(found)
 
 
-def _refusals(found: Findings, names: ShortNames, options: str) -> list[Caveat]:
+def _refusals(found: Findings, names: ShortNames, options: SessionOptions) -> list[Caveat]:
     """Return a caveat for each reason why cells are not compared; numbers make no other reason."""
     comparison = found.comparison
     reasons: dict[str, list[str]] = {}
@@ -118,7 +119,7 @@ def _said(change: NoChange) -> str:
     return change.reason if change.word == "MISSING" else f"{change.word}: {change.reason}"
 
 
-def _drift(found: Findings, names: ShortNames, options: str) -> list[Caveat]:
+def _drift(found: Findings, names: ShortNames, options: SessionOptions) -> list[Caveat]:
     drifting = found.of(DRIFT)
     if not drifting:
         return []
@@ -153,7 +154,7 @@ def _scores(found: Findings, names: ShortNames) -> list[Caveat]:
     return [caveat]
 
 
-def _open(found: Findings, names: ShortNames, options: str) -> list[Caveat]:
+def _open(found: Findings, names: ShortNames, options: SessionOptions) -> list[Caveat]:
     """Return a caveat for each kind of remedy for open differences, few rounds before many."""
     groups: dict[tuple[bool, str], list[str]] = {}
     for cell_id, change in found.of(OPEN).items():
@@ -167,7 +168,7 @@ def _open(found: Findings, names: ShortNames, options: str) -> list[Caveat]:
 
 
 def _open_group(
-    found: Findings, cell_ids: Sequence[str], names: ShortNames, options: str
+    found: Findings, cell_ids: Sequence[str], names: ShortNames, options: SessionOptions
 ) -> Caveat:
     """Return the caveat of cells with one kind of remedy: what settles the hardest settles all."""
     changes = [found.of(OPEN)[cell_id] for cell_id in cell_ids]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shlex
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from stub_suite import ALL_APPLY, run_here
 
 import greenbench
+from greenbench.report.commands import measuring, options_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,6 +93,15 @@ def test_k_chooses_among_the_combinations(with_v7: pytest.Pytester) -> None:
         file.write('[tool.greenbench]\nfactorial = "data,training"\n')
     assert listed(with_v7) == FOUR_CELLS
     assert "T2-V10_capped" in listed(with_v7, "--green-factorial=off")
+
+
+def test_the_command_that_a_report_gives_selects_the_combination_and_v0(
+    with_v7: pytest.Pytester,
+) -> None:
+    """It repeats the options that made it up."""
+    options = options_of(f"pytest bench {TWO}")
+    command = measuring("T2", ["T2-F7_data"], options, "--green-rounds 5")
+    assert listed(with_v7, *shlex.split(command)[2:]) == ["T2-F7_data", "T2-V0_baseline"]
 
 
 def test_a_plan_of_five_stages_prints_aliases(with_v7: pytest.Pytester) -> None:

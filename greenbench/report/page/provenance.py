@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from greenbench.report import numbers
 from greenbench.report.caption import score_text
+from greenbench.report.commands import measuring, options_of
 from greenbench.report.cost import plural
 from greenbench.types import ALL_CHANNELS
 
@@ -75,6 +76,8 @@ class Provenance:
     warnings: tuple[str, ...]
     session: int
     """Number of its session on the page."""
+    command: str
+    """What measures it beside V0 again; empty if no command line can name it."""
 
 
 def provenance(cell: Measured, session: int) -> Provenance:
@@ -100,7 +103,15 @@ def provenance(cell: Measured, session: int) -> Provenance:
         facts=facts,
         warnings=warnings,
         session=session,
+        command=_command(cell),
     )
+
+
+def _command(cell: Measured) -> str:
+    record = cell.record
+    rounds = f"--green-rounds {max(1, len(record.rounds))}"
+    options = options_of(cell.header.command)
+    return measuring(record.task, [record.id], options, rounds)
 
 
 def _warnings(record: CellRecord) -> Iterator[str]:

@@ -162,6 +162,16 @@ def hostile_header(text: str) -> RunHeader:
     return RunHeader.of(Fields(raw, "made up"))
 
 
+def test_the_provenance_of_a_cell_has_the_command_that_measures_it_again() -> None:
+    """With the options of its own session; V0 is part of each such command."""
+    command = "pytest bench --green-factorial=data,training --green-profile small"
+    records = [cell("T2-V0_baseline", [10.0]), cell("T2-F7_data", [9.0, 9.0])]
+    text = ParsedPage(page([data_of(records, RunHeader(command=command))], made=MADE)).text("code")
+    again = 'pytest bench -k "T2 and (V0_ or F7_data])" --green-profile small '
+    assert f"{again}--green-factorial data,training --green-rounds 2" in text
+    assert 'pytest bench -k "T2 and (V0_)" --green-profile small --green-rounds 1' in text
+
+
 def test_only_failed_cells_and_no_v0_make_a_page_that_says_so() -> None:
     """Neither ends in an error."""
     failed = cell("T2-V0_baseline", [], status="failed", error="ValueError: no")
