@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from greenbench.machine import integrated_gpus
 from greenbench.machine.devices import wait_for_cuda
 
 if TYPE_CHECKING:
     from greenbench.machine.energy.meter import Meter
-    from greenbench.machine.gpus import Gpu
+    from greenbench.machine.gpu_records import Gpu
 
 GPUS = "measure(gpus=...)"
 """What messages call the choice of GPUs."""
@@ -86,6 +87,7 @@ def _opened(scope: MeterScope) -> Meter:
         cpu_watts=scope.cpu_watts,
         synchronize=wait_for_cuda,
         no_gpu=no_gpu,
+        integrated_gpu=integrated_gpus.counts(scope.gpus, "auto"),
         own=UserSensors(names=scope.sensors, root=Path(), option="measure(sensors=...)"),
     )
 

@@ -23,7 +23,7 @@ from greenbench.machine.cpu_state import usable_cores
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from greenbench.machine.gpus import Gpu
+    from greenbench.machine.gpu_records import Gpu
 
 PACKAGES = (
     "greenbench",

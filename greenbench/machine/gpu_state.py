@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from greenbench.machine.gpu_processes import OtherProcess
-    from greenbench.machine.gpus import Gpu
+    from greenbench.machine.gpu_records import Gpu
 
 REASONS = {
     0x001: "gpu_idle",

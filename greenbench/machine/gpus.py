@@ -1,21 +1,22 @@
-"""The NVIDIA GPUs of this machine as NVML describes them, and which of them a cell's energy counts.
+"""The GPUs of this machine, and which of them a cell's energy counts.
 
-Reads only: limits and clocks are set elsewhere. Sees NVIDIA cards alone, knows no CUDA context and
-imports neither torch nor Zeus, so that listing is instant. Positions follow
-``CUDA_VISIBLE_DEVICES`` as torch and Zeus count them.
+NVIDIA's are described by NVML; where it lists none, AMD's by amdsmi. Reads only: limits and clocks
+are set elsewhere. Knows no CUDA context and imports no torch, and Zeus only beside AMD's driver, so
+that listing is instant. Positions follow ``CUDA_VISIBLE_DEVICES`` as torch and Zeus count them.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pynvml
 
 from greenbench.errors import UnavailableError, UsageError
+from greenbench.machine import amd_gpus, integrated_gpus
 from greenbench.machine.devices import parts
+from greenbench.machine.gpu_records import AMD, Gpu, LostGpu, Survey
 from greenbench.machine.nvml import query, watts
 
 if TYPE_CHECKING:
@@ -25,67 +26,18 @@ VISIBLE = "CUDA_VISIBLE_DEVICES"
 GPUS = "--green-gpus"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gpu:
-    """One card. None stands for what NVML cannot report about it."""
-
-    index: int
-    """Its number in torch (``cuda:N``) and in Zeus, after ``CUDA_VISIBLE_DEVICES``."""
-    nvml_index: int
-    """Its number in NVML and nvidia-smi, which ignore ``CUDA_VISIBLE_DEVICES``."""
-    uuid: str
-    name: str
-    driver: str
-    simulated: bool
-    """Whether the driver is a simulator: its joules are never a measurement."""
-    energy_counter: bool
-    """Whether it counts its energy itself (Volta and newer), and the counter may be read."""
-    counter_error: str = ""
-    """NVML's words if it has a counter, and reading it failed."""
-    mig: bool = False
-    """Whether it is partitioned: its counter then includes the joules of all partitions."""
-    power_limit_w: float | None = None
-    default_power_limit_w: float | None = None
-    min_power_limit_w: float | None = None
-    max_power_limit_w: float | None = None
-    sm_clock_mhz: int | None = None
-    max_sm_clock_mhz: int | None = None
-    memory_clock_mhz: int | None = None
-    max_memory_clock_mhz: int | None = None
-    temperature_c: int | None = None
-    persistence: bool | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LostGpu:
-    """A card that NVML lists and that does not answer."""
-
-    index: int
-    """Its number after ``CUDA_VISIBLE_DEVICES``, if CUDA counts it at all."""
-    nvml_index: int
-    error: str
-    """NVML's words."""
-
-    def __str__(self) -> str:
-        """Return what a person needs to find it in nvidia-smi."""
-        return f"GPU {self.nvml_index} does not answer (NVML reports '{self.error}')"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Survey:
-    """The GPUs that a process may use; if there is none, the reason."""
-
-    gpus: tuple[Gpu, ...] = ()
-    reason: str = ""
-    lost: tuple[LostGpu, ...] = ()
-    """Cards that would be usable too, if they answered."""
-
-
 def survey() -> Survey:
-    """Describe every GPU that ``CUDA_VISIBLE_DEVICES`` leaves visible.
+    """Describe every GPU that ``CUDA_VISIBLE_DEVICES`` leaves visible, of one vendor.
 
     A driver that fails raises nothing: its error is the survey's reason.
     """
+    found = _nvidia()
+    if found.gpus or found.lost or not amd_gpus.has_driver():
+        return found
+    return amd_gpus.survey()
+
+
+def _nvidia() -> Survey:
     setting = os.environ.get(VISIBLE, "")
     if "MIG-" in setting:
         limit = "names MIG partitions, whose energy NVML cannot count: name whole GPUs"
@@ -117,15 +69,18 @@ def counted(selection: str, device: str, option: str = GPUS) -> tuple[Gpu, ...]:
     """Return the GPUs whose energy counts, by ``--green-gpus``, for a cell on ``device``.
 
     ``auto`` are the GPUs that ``device`` names (none for ``cpu``), ``none`` none, ``all`` every
-    visible one; otherwise UUIDs, or their beginnings, separated by commas. ``option`` is what a
-    message calls the selection. Raises UsageError for an unknown UUID or an ambiguous device, and
-    UnavailableError for a GPU that cannot be counted.
+    visible one; otherwise UUIDs, or their beginnings, separated by commas. An integrated GPU is
+    none of them: it counts with its chip. ``option`` is what a message calls the selection. Raises
+    UsageError for an unknown UUID or an ambiguous device, and UnavailableError for a GPU that
+    cannot be counted.
     """
     if selection == "none":
         return ()
     if selection == "auto" and not device.startswith("cuda"):
         return ()
     machine = survey()
+    if not machine.gpus and integrated_gpus.counts(selection, device):
+        return ()
     if not machine.gpus:
         request = f"{option} {selection} on {device}"
         raise UnavailableError(f"{request}: no GPU can be counted, because {machine.reason}")
@@ -295,7 +250,8 @@ def _card_of_device(device: str, machine: Survey) -> Gpu:
     else:
         available = f"{len(cards)} GPU(s), cuda:0 to cuda:{len(cards) - 1}"
         raise UsageError(f"{device} does not exist: torch sees {available}")
-    _refuse_ambiguous(device, cards)
+    if card.vendor != AMD:  # whose numbers HIP and Zeus share
+        _refuse_ambiguous(device, cards)
     if card.mig:
         message = (
             f"{device} ({card.name}) is partitioned by MIG, and its counter holds all partitions: "

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from greenbench.machine.cpu_state import Snapshot
     from greenbench.machine.gpu_processes import GpuProcesses
+    from greenbench.machine.gpu_records import Gpu
     from greenbench.machine.gpu_state import GpuState
-    from greenbench.machine.gpus import Gpu
     from greenbench.machine.processes import Adoption
 
 

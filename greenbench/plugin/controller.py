@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from xdist.workermanage import WorkerController
 
     from greenbench.experiment.settings import Settings
-    from greenbench.machine.gpus import Gpu, Survey
+    from greenbench.machine.gpu_records import Gpu, Survey
     from greenbench.plugin.distribution import WorkerInput
     from greenbench.plugin.suite import Suite
     from greenbench.results.record import Json

@@ -10,7 +10,7 @@ from greenbench.results.record import Json, builtin
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from greenbench.machine.gpus import Gpu
+    from greenbench.machine.gpu_records import Gpu
     from greenbench.run.session_results import SessionResults
 
 HEADER = ("profile", "profile_changes", "session", "environment", "carbon")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Self
 
+from greenbench.machine import integrated_gpus
 from greenbench.machine.devices import parts, wait_for_cuda
 from greenbench.machine.training_processes import devices_of
 from greenbench.stages.ranks.pools import RankPools
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from greenbench.experiment.settings import Settings
     from greenbench.machine.energy import Meter
-    from greenbench.machine.gpus import Gpu, Survey
+    from greenbench.machine.gpu_records import Gpu, Survey
     from greenbench.machine.sensor_classes import UserSensors
     from greenbench.stages.ranks.pool import Ranks
 
@@ -96,15 +97,8 @@ class Instruments:
     def meter(self) -> Meter:
         """The one meter of the session."""
         if self._meter is None:
-            from greenbench.machine.energy import open_meter
-
-            self._meter = open_meter(
-                self.gpus,
-                cpu_watts=self._settings.cpu_watts,
-                synchronize=wait_for_cuda,
-                no_host=self.no_host,
-                own=self.own,
-            )
+            device = self.device if self._knows_devices else self._settings.device
+            self._meter = _opened(self, self._settings, device)
         return self._meter
 
     @property
@@ -142,6 +136,19 @@ class Instruments:
             meter.close()
         finally:
             GUARD.stop()
+
+
+def _opened(instruments: Instruments, settings: Settings, device: str) -> Meter:
+    from greenbench.machine.energy import open_meter
+
+    return open_meter(
+        instruments.gpus,
+        cpu_watts=settings.cpu_watts,
+        synchronize=wait_for_cuda,
+        no_host=instruments.no_host,
+        own=instruments.own,
+        integrated_gpu=integrated_gpus.counts(settings.gpus, device),
+    )
 
 
 def _resolved(requested: str) -> str:

@@ -12,7 +12,7 @@ from greenbench.machine.control.requests import requests
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from greenbench.machine.gpus import Gpu
+    from greenbench.machine.gpu_records import Gpu
     from greenbench.types import Cell, TaskSize
 
 

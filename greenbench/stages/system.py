@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from greenbench.machine.control.proofs import MachineRecord
-    from greenbench.machine.gpus import Gpu
+    from greenbench.machine.gpu_records import Gpu
     from greenbench.options import SystemOptions
     from greenbench.stages.thread_counts import ThreadCount
 

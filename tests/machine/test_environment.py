@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from greenbench.machine import environment
-from greenbench.machine.gpus import Gpu
+from greenbench.machine.gpu_records import Gpu
 
 if TYPE_CHECKING:
     from pathlib import Path

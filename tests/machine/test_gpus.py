@@ -11,7 +11,8 @@ import pytest
 from greenbench.errors import UnavailableError, UsageError
 from greenbench.machine import gpus as devices
 from greenbench.machine.energy.gpu_sensors import no_counter
-from greenbench.machine.gpus import Gpu, Survey, counted, gpus, survey, visible
+from greenbench.machine.gpu_records import Gpu, Survey
+from greenbench.machine.gpus import counted, gpus, survey, visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable

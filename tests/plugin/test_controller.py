@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from greenbench.machine.gpus import Gpu, LostGpu, Survey
+from greenbench.machine.gpu_records import Gpu, LostGpu, Survey
 from greenbench.plugin.controller import own_gpus
 from greenbench.plugin.worker_ends import merged
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from greenbench.machine.control.proofs import MachineRecord
     from greenbench.machine.control.requests import Request
     from greenbench.machine.control.transaction import Setting
-    from greenbench.machine.gpus import Gpu
+    from greenbench.machine.gpu_records import Gpu
     from greenbench.options import SystemOptions
     from greenbench.types import Applied
 

@@ -15,7 +15,7 @@ from greenbench.machine.control.context import GRANT_CPU, ZEUSD
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from greenbench.machine.gpus import Gpu
+    from greenbench.machine.gpu_records import Gpu
 
 CPUS = "CPUs"
 NO_POWER_LIMIT = "it reports no power limit (a laptop's, or a virtual GPU)"

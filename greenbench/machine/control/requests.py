@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from greenbench.machine.control.cpu_files import Zone
-    from greenbench.machine.gpus import Gpu
+    from greenbench.machine.gpu_records import Gpu
     from greenbench.options import SystemOptions
 
 KNOBS = (

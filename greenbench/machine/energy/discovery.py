@@ -15,6 +15,7 @@ from greenbench.machine.energy.gpu_sensors import NO_GPU, gpu_sensors
 from greenbench.machine.energy.grace_sensors import grace_sensors
 from greenbench.machine.energy.rapl_sensors import rapl_sensors
 from greenbench.machine.energy.sensors import Missing, SensorGroup, nothing
+from greenbench.machine.energy.soc_sensors import soc_sensors
 from greenbench.machine.energy.user_sensors import refuse_replacement, user_sensors
 from greenbench.types import NODE
 
@@ -22,11 +23,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from greenbench.machine.energy.sensors import Sensor
-    from greenbench.machine.gpus import Gpu
+    from greenbench.machine.gpu_records import Gpu
     from greenbench.machine.sensor_classes import UserSensors
 
 CHANNELS_OF_HOST = ("cpu", "dram")
-HOST: tuple[Callable[[], SensorGroup], ...] = (grace_sensors, rapl_sensors, cray_sensors)
+HOST: tuple[Callable[[], SensorGroup], ...] = (
+    soc_sensors,
+    grace_sensors,
+    rapl_sensors,
+    cray_sensors,
+)
 """What knows of CPUs, memory and the machine as a whole, what is closest to the chip first."""
 
 
@@ -45,13 +51,14 @@ def find_sensors(
     no_host: str = "",
     no_gpu: str = NO_GPU,
     own: UserSensors | None = None,
+    integrated_gpu: bool = False,
 ) -> Sensors:
     """Open the counters of ``gpus``, of this machine's CPUs and memory, and of it as a whole.
 
     ``no_host`` says why all but those of the GPUs would count for others too: then they are left
     alone, those of the user's ``own`` too. ``no_gpu`` says why no GPU counts, where ``gpus`` are
-    none. Raises UsageError if one of the user's ``own`` sensors cannot be opened, or stands for a
-    channel that is measured here.
+    none, and ``integrated_gpu`` whether that of a system on a chip does. Raises UsageError if one
+    of the user's ``own`` sensors cannot be opened, or stands for a channel that is measured here.
     """
     with ExitStack() as opened:
         groups = [gpu_sensors(gpus, no_gpu)]
@@ -59,6 +66,8 @@ def find_sensors(
         for group in groups:
             opened.callback(group.close)
         found = _merged(groups)
+        if not integrated_gpu:
+            found = _without_integrated(found, no_gpu)
         if own is not None and own.names and not no_host:
             added = user_sensors(own.names, own.root, own.option)
             opened.callback(added.close)
@@ -80,6 +89,15 @@ def _merged(groups: Iterable[SensorGroup]) -> SensorGroup:
             missing.setdefault(channel, reason)
     for sensor in sensors:
         missing.pop(sensor.channel, None)
+    return SensorGroup(sensors=tuple(sensors), missing=missing)
+
+
+def _without_integrated(found: SensorGroup, reason: str) -> SensorGroup:
+    """Leave out the GPU of a system on a chip, which has no UUID, where it does not count."""
+    sensors = [one for one in found.sensors if one.channel != "gpu" or one.uuid]
+    missing = dict(found.missing)
+    if len(sensors) < len(found.sensors):
+        missing["gpu"] = Missing(reason)
     return SensorGroup(sensors=tuple(sensors), missing=missing)
 
 

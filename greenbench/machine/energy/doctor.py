@@ -19,13 +19,14 @@ from greenbench.machine.energy.gpu_sensors import no_counter
 from greenbench.machine.energy.idle import measure_idle
 from greenbench.machine.energy.sensors import Missing
 from greenbench.machine.environment import cpu_model
+from greenbench.machine.gpu_records import AMD
 from greenbench.types import ALL_CHANNELS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from greenbench.machine.energy.sensors import Sensor
-    from greenbench.machine.gpus import Gpu, Survey
+    from greenbench.machine.gpu_records import Gpu, Survey
     from greenbench.machine.sensor_classes import UserSensors
 
 PAUSE_S = 3.0
@@ -69,7 +70,7 @@ def examine(
         if survey.gpus:  # otherwise they are the survey's reason
             findings.append(_missing("gpu", Missing(str(lost))))
     readable = [gpu for gpu in survey.gpus if gpu.energy_counter]
-    sensors = find_sensors(readable, own=own)
+    sensors = find_sensors(readable, own=own, integrated_gpu=True)
     counted = [_counted(sensor, pause_s, survey.gpus) for sensor in sensors.available]
     sensors.close()
     for channel, missing in sensors.missing.items():
@@ -93,7 +94,7 @@ def _counted(sensor: Sensor, pause_s: float, gpus: Sequence[Gpu]) -> Finding:
     if gpu is not None:
         device = f"{gpu.name} ({gpu.uuid})"
         permission = f"read; {_control(gpu)}"
-        remedy = "" if _may_control() else ZEUSD
+        remedy = "" if _may_control() or gpu.vendor == AMD else ZEUSD
     uncertainty_w = idle.uncertainty_w.get(channel)
     return Finding(
         channel=channel,
@@ -118,6 +119,8 @@ def _gpu_of(sensor: Sensor, gpus: Sequence[Gpu]) -> Gpu | None:
 
 
 def _control(gpu: Gpu) -> str:
+    if gpu.vendor == AMD:
+        return "greenbench sets nothing on AMD cards"
     limits = f"{gpu.min_power_limit_w} to {gpu.max_power_limit_w} W, now {gpu.power_limit_w} W"
     if _may_control():
         return f"power limit {limits}"

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from greenbench.machine.energy.sampler import Sampler
-    from greenbench.machine.gpus import Gpu
+    from greenbench.machine.gpu_records import Gpu
     from greenbench.machine.sensor_classes import UserSensors
     from greenbench.types import State
 
@@ -165,6 +165,7 @@ def open_meter(
     no_host: str = "",
     no_gpu: str = NO_GPU,
     own: UserSensors | None = None,
+    integrated_gpu: bool = False,
 ) -> Meter:
     """Open a meter over ``gpus`` and this machine's CPUs and memory, each with its best source.
 
@@ -174,9 +175,12 @@ def open_meter(
     learn how often it moves. ``no_host`` says why joules of CPUs and memory would be those of
     others too, beside which this process measures: then they are None with that reason. ``no_gpu``
     says why no GPU counts, where ``gpus`` are none. ``own`` are sensors of the user's; raises
-    UsageError if one cannot be opened, or would replace another one.
+    UsageError if one cannot be opened, or would replace another one. ``integrated_gpu`` says
+    whether the GPU of a system on a chip counts.
     """
-    sensors = find_sensors(gpus, no_host=no_host, no_gpu=no_gpu, own=own)
+    sensors = find_sensors(
+        gpus, no_host=no_host, no_gpu=no_gpu, own=own, integrated_gpu=integrated_gpu
+    )
     estimated = "cpu" in sensors.missing and not no_host
     estimate = CpuEstimate(cpu_watts) if estimated else None
     watch = Watch(gpus, Adoption())

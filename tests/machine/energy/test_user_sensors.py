@@ -12,7 +12,7 @@ import pytest
 from greenbench.errors import UsageError
 from greenbench.machine.energy import examine
 from greenbench.machine.energy.meter import open_meter
-from greenbench.machine.gpus import Survey
+from greenbench.machine.gpu_records import Survey
 from greenbench.machine.sensor_classes import UserSensors
 
 if TYPE_CHECKING:
