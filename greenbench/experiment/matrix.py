@@ -27,9 +27,9 @@ from greenbench.experiment import task_definitions
 from greenbench.experiment.config import Config, read_config
 from greenbench.experiment.folders import FOLDER_NAME, folder_problems, list_folders
 from greenbench.experiment.row_problems import (
-    TASK_NAME,
     checklist_problems,
     folder_name,
+    is_task_name,
     models_of,
     task_problems,
     tasks_of,
@@ -142,7 +142,7 @@ def _definitions(tables: Tables, root: Path) -> tuple[dict[str, Task], list[str]
     problems: list[str] = []
     for row in tables.rows("Tasks"):
         name = cell(row, "Task")
-        if name in found or not TASK_NAME.fullmatch(name):
+        if name in found or not is_task_name(name):
             continue  # which ``task_problems`` reports
         try:
             found[name] = task_definitions.find(name, root)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from greenbench.experiment.folders import FOLDER_NAME, short_path
 from greenbench.experiment.tables import VARIANT_FILES, cell, inherits, mark
 from greenbench.experiment.texts import did_you_mean
+from greenbench.gates.expression import METRICS, SAVED
 from greenbench.options import STAGES, knobs
 
 if TYPE_CHECKING:
@@ -21,8 +22,13 @@ if TYPE_CHECKING:
     from greenbench.experiment.markdown import Row
     from greenbench.experiment.tables import Problem, Tables
 
-TASK_NAME = re.compile(r"T\d+")
-_NAMES = {"Task": TASK_NAME, "Model": re.compile(r"M\d+")}
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_NAMES = {"Task": _WORD, "Model": re.compile(r"M\d+")}
+_FORMS = {
+    "Task": "a word of letters, digits and underscores, like T2 or sentiment",
+    "Model": "M<number>, like M2",
+}
+_VARIANT = re.compile(r"V\d+(_\w+)?")
 
 
 def folder_name(row: Row) -> str:
@@ -30,9 +36,24 @@ def folder_name(row: Row) -> str:
     return cell(row, "Folder").rstrip("/").rpartition("/")[2]
 
 
+def is_task_name(name: str) -> bool:
+    """Whether a task may have this name."""
+    return _WORD.fullmatch(name) is not None and not _taken(name)
+
+
+def _taken(name: str) -> str:
+    """Return what else is called so in gates and ids; empty if nothing is."""
+    kinds = {"a stage": STAGES, "a metric": METRICS, "the compared run": (SAVED,)}
+    for kind, names in kinds.items():
+        if name in names:
+            return kind
+    return "a variant" if _VARIANT.fullmatch(name) else ""
+
+
 def tasks_of(model: Row) -> tuple[str, ...]:
     """Return the names of the tasks in a row of the models table."""
-    return tuple(re.findall(r"\bT\d+\b", cell(model, "Tasks")))
+    words = _WORD.findall(cell(model, "Tasks"))
+    return tuple([word for word in words if word != "and"])
 
 
 def models_of(task: str, tables: Tables) -> list[str]:
@@ -54,8 +75,10 @@ def _name_problems(rows: Sequence[Row], column: str) -> Iterator[Problem]:
     for row in rows:
         name = cell(row, column)
         if not _NAMES[column].fullmatch(name):
-            form = f"{column[0]}<number>, like {column[0]}2"
+            form = _FORMS[column]
             yield row.line, f"'{name}' is not a {column.lower()}'s name; a name is {form}"
+        elif column == "Task" and _taken(name):
+            yield row.line, f"{name} is the name of {_taken(name)} too; give the task another one"
         elif name in first_lines:
             yield row.line, f"{name} already has a row on line {first_lines[name]}; keep one"
         first_lines.setdefault(name, row.line)

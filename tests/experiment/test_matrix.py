@@ -286,8 +286,28 @@ MD_PROBLEMS: dict[str, tuple[str, str, str]] = {
     "task twice": ("| **T2** |", "| T2 | a | b | c |\n| **T2** |", "T2 already has a row on line"),
     "a task of another name": (
         "| **T2** |",
-        "| Two | a | b | c |\n| **T2** |",
-        "'Two' is not a task's name; a name is T<n",
+        "| two-parts | a | b | c |\n| **T2** |",
+        "'two-parts' is not a task's name; a name is a word of letters, digits and underscores",
+    ),
+    "a task called like a stage": (
+        "| **T2** |",
+        "| training | a | b | c |\n| **T2** |",
+        "training is the name of a stage too; give the task another one",
+    ),
+    "a task called like a metric": (
+        "| **T2** |",
+        "| energy | a | b | c |\n| **T2** |",
+        "energy is the name of a metric too",
+    ),
+    "a task called like a variant": (
+        "| **T2** |",
+        "| V2_x | a | b | c |\n| **T2** |",
+        "V2_x is the name of a variant too",
+    ),
+    "a task that is defined nowhere": (
+        "| **T2** |",
+        "| sentiment | a | b | c |\n| **T2** |",
+        "sentiment is defined nowhere",
     ),
     "a model of another name": (
         "| **M2** |",
