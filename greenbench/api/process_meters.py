@@ -88,7 +88,7 @@ def _opened(scope: MeterScope) -> Meter:
         synchronize=wait_for_cuda,
         no_gpu=no_gpu,
         integrated_gpu=integrated_gpus.counts(scope.gpus, "auto"),
-        own=UserSensors(names=scope.sensors, root=Path(), option="measure(sensors=...)"),
+        own=UserSensors(names=scope.sensors, root=Path.cwd(), option="measure(sensors=...)"),
     )
 
 

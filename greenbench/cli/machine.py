@@ -44,7 +44,7 @@ def doctor(options: argparse.Namespace) -> int:
 
     recover(print_to_stderr)
     survey = gpus.survey()
-    own = UserSensors(names=tuple(options.sensor), root=Path(), option="--sensor")
+    own = UserSensors(names=tuple(options.sensor), root=Path.cwd(), option="--sensor")
     findings = examine(survey, own=own)
     controls = capabilities(survey.gpus)
     if options.json:

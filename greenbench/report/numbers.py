@@ -34,7 +34,7 @@ def plus_minus(value: float | None, uncertainty: float | None, name: str) -> str
     if rounded >= 10 ** (2 - places):  # 0.0996 rounds up to 0.10, one place less
         places -= 1
     decimals = max(0, places)
-    number = f"{round(value, places):.{decimals}f}"
+    number = f"{_rounded(value, places):.{decimals}f}"
     return f"{number} +- {round(uncertainty, places):.{decimals}f} {name}"
 
 

@@ -43,6 +43,7 @@ class Finding:
     source: str
     """``none`` if nothing is known of the channel; an estimate does not count as available."""
     update_seconds: float | None = None
+    """Measured, or stated by a device whose watts are integrated."""
     shortest_window_seconds: float | None = None
     """Window in which one update period is 5 %."""
     idle_w: float | None = None
@@ -88,6 +89,7 @@ def _counted(sensor: Sensor, pause_s: float, gpus: Sequence[Gpu]) -> Finding:
     idle = measure_idle(counters, pause_s)
     counters.close()
     channel, counter = sensor.channel, sensor.counter
+    known = sensor.calibrated or sensor.fixed_update
     device = counter.name.removeprefix("RAPL counter of ")
     permission, remedy = "read", ""
     gpu = _gpu_of(sensor, gpus)
@@ -101,8 +103,8 @@ def _counted(sensor: Sensor, pause_s: float, gpus: Sequence[Gpu]) -> Finding:
         device=device,
         available=channel in idle.watts,
         source=sensor.source,
-        update_seconds=counter.update_s if sensor.calibrated else None,
-        shortest_window_seconds=counters.shortest_s if sensor.calibrated else None,
+        update_seconds=counter.update_s if known else None,
+        shortest_window_seconds=counters.shortest_s if known else None,
         idle_w=idle.watts.get(channel),
         idle_uncertainty_w=None if uncertainty_w is None else 2 * uncertainty_w,
         permission=permission,

