@@ -111,6 +111,12 @@ class Stages(Protocol):
     def memory_yardstick(self) -> Kernel: ...  # noqa: D102
 
 
+class WarmingStages(Stages, Protocol):
+    """Stages that a session makes itself: it runs a miniature of them first."""
+
+    def warm_up(self, examples: Sequence[Opaque], model: Opaque) -> None: ...  # noqa: D102
+
+
 @runtime_checkable
 class ReadsAndWrites(Protocol):
     """Stages whose models may write texts: inference reads all of a prompt, and then writes."""

@@ -34,3 +34,7 @@ class AdaptedTask:
     """``prepare(options, data, seed)`` returns train, valid and test for the other stages."""
     baselines: SuiteFunction | None = None
     """``baselines(data)`` returns dummy predictions by name."""
+    PROFILES: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Rows of train, valid and test by profile: what ``load`` is asked for."""
+    DESCRIPTION: str = ""
+    """What the task does, in half a sentence."""

@@ -27,15 +27,20 @@ def add_list(commands: Commands) -> None:
 
 def list_variants(options: argparse.Namespace) -> int:
     """Print the knobs that each variant changes, as in its results; raises Disagreements."""
+    from greenbench.experiment.task_knobs import left_out
     from greenbench.report import variants
 
-    known = load_experiment(options.folder).variants
+    experiment = load_experiment(options.folder)
+    known, tasks = experiment.variants, list(experiment.definitions.values())
     if options.json:
-        print(json.dumps(list(map(variants.record, known)), indent=1))  # noqa: T201
+        records = [variants.record(variant, tasks) for variant in known]
+        print(json.dumps(records, indent=1))  # noqa: T201
         return 0
     from rich.console import Console
 
     variants.show(Console(highlight=False), known)
+    for task in tasks:
+        print_lines(left_out(task, known))
     return 0
 
 

@@ -36,6 +36,7 @@ from greenbench.experiment.row_problems import (
     variant_problems,
 )
 from greenbench.experiment.tables import cell, read_tables
+from greenbench.experiment.task_knobs import foreign_knob_problems, same_knob_problems
 from greenbench.options import BASELINE, extended
 from greenbench.types import Variant
 
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 
     from greenbench.experiment.markdown import Row
     from greenbench.experiment.tables import Tables
-    from greenbench.options import Options
+    from greenbench.options import Options, OwnKnob
     from greenbench.tasks import Task
 
 
@@ -58,7 +59,7 @@ class TaskRow:
     data_set: str
     split: str
     model: str
-    """Name of the model, ``M2``."""
+    """Name of the model, ``M2``; empty for a task that needs no checkpoint."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +90,11 @@ class Experiment:
         return row.model
 
     @property
+    def uses_torch(self) -> bool:
+        """Whether torch runs a task, so that its devices are the cells'."""
+        return any(task.torch for task in self.definitions.values())
+
+    @property
     def scores(self) -> dict[str, tuple[str, ...]]:
         """The scores that each task can give, by its name."""
         return {name: tuple(task.scores) for name, task in self.definitions.items()}
@@ -111,22 +117,29 @@ def load(experiment: Path, variants_dir: Path) -> Experiment:
     tables = read_tables(experiment)
     folders = list_folders(variants_dir)
     definitions, undefined = _definitions(tables, experiment.parent)
-    own = [knob for task in definitions.values() for knob in task.own_knobs]
-    baseline = extended(own) if own else BASELINE
+    own: dict[str, OwnKnob] = {}
+    for task in definitions.values():
+        own |= {knob.knob: knob for knob in task.own_knobs if knob.knob not in own}
+    baseline = extended(list(own.values())) if own else BASELINE
     configs = _read_configs(folders, baseline)
     problems = [
         *tables.problems,
         *undefined,
-        *_row_problems(tables, folders, configs),
+        *same_knob_problems(definitions.values()),
+        *_row_problems(tables, folders, configs, definitions),
         *folder_problems(variants_dir),
     ]
     for config in configs.values():
-        problems += config.problems
+        if not undefined:  # which may declare the knobs that a config sets
+            problems += config.problems
     if problems:
         raise Disagreements(problems)
     tasks = [_task(row, tables) for row in tables.rows("Tasks")]
     models = [_model(row) for row in tables.rows("Models")]
     variants = [_variant(row, folders, configs) for row in tables.rows("Variants")]
+    foreign = foreign_knob_problems(variants, list(definitions.values()))
+    if foreign:
+        raise Disagreements(foreign)
     return Experiment(
         tasks=tuple(tasks),
         models=tuple(models),
@@ -173,15 +186,29 @@ def _read_configs(folders: Mapping[str, Path], baseline: Options) -> dict[str, C
 
 
 def _row_problems(
-    tables: Tables, folders: Mapping[str, Path], configs: Mapping[str, Config]
+    tables: Tables,
+    folders: Mapping[str, Path],
+    configs: Mapping[str, Config],
+    definitions: Mapping[str, Task],
 ) -> list[str]:
     """Return what is wrong with rows of the tables, in the order of their lines."""
     problems = [
-        *task_problems(tables),
+        *task_problems(tables, _without_model(tables, definitions)),
         *variant_problems(tables, folders, configs),
         *checklist_problems(tables, folders),
     ]
     return [f"{tables.where}:{line}: {sentence}" for line, sentence in sorted(problems)]
+
+
+def _without_model(tables: Tables, definitions: Mapping[str, Task]) -> set[str]:
+    """Return the names of the tasks whose own code makes the model, or that are not defined."""
+    names = set()
+    for row in tables.rows("Tasks"):
+        name = cell(row, "Task")
+        task = definitions.get(name)
+        if task is None or task.model_handle is not None:
+            names.add(name)
+    return names
 
 
 def ambiguous_keyword(keyword_expr: str, names: Sequence[str]) -> str | None:
@@ -213,7 +240,7 @@ def _task(row: Row, tables: Tables) -> TaskRow:
         description=cell(row, "Description"),
         data_set=cell(row, "Data set"),
         split=cell(row, "Split notes"),
-        model=models_of(name, tables)[0],
+        model=next(iter(models_of(name, tables)), ""),
     )
 
 

@@ -24,6 +24,7 @@ from greenbench.experiment.edits import with_variant, written_row
 from greenbench.experiment.folders import FOLDER_NAME
 from greenbench.experiment.knobs import changes, in_words, value_of
 from greenbench.experiment.markdown import column_key
+from greenbench.experiment.task_definitions import FOLDER
 from greenbench.options import STAGES
 from greenbench.types import Variant
 
@@ -194,6 +195,8 @@ def _write(root: Path, made: Variant, origin: Variant, knobs: Knobs) -> None:
             scratch = Path(name)
             written = _with_new_rows(raw, made, origin)
             (scratch / "experiment.md").write_bytes(written)
+            if (root / FOLDER).is_dir():
+                (scratch / FOLDER).symlink_to((root / FOLDER).resolve())
             (scratch / "variants").mkdir()
             for folder in variants.iterdir():
                 (scratch / "variants" / folder.name).symlink_to(folder)

@@ -33,7 +33,7 @@ def sized(size: TaskSize, changes: Mapping[str, float]) -> TaskSize:
 
 
 def _split_sizes(
-    sizes: tuple[int, int, int] | None, changes: Mapping[str, float]
+    sizes: tuple[int | None, int | None, int | None] | None, changes: Mapping[str, float]
 ) -> tuple[float | None, ...]:
     known = sizes or (None, None, None)
     return tuple(changes.get(s, n) for s, n in zip(SPLIT_NAMES, known, strict=True))

@@ -15,7 +15,7 @@ from greenbench.gates.expression import METRICS, SAVED
 from greenbench.options import STAGES, knobs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from greenbench.experiment.config import Config
@@ -61,12 +61,15 @@ def models_of(task: str, tables: Tables) -> list[str]:
     return [cell(row, "Model") for row in tables.rows("Models") if task in tasks_of(row)]
 
 
-def task_problems(tables: Tables) -> Iterator[Problem]:
-    """Yield what is wrong with names in the tasks and models tables, and between the two."""
+def task_problems(tables: Tables, without_model: Collection[str] = ()) -> Iterator[Problem]:
+    """Yield what is wrong with names in the tasks and models tables, and between the two.
+
+    Tasks ``without_model`` need no row of the models table.
+    """
     yield from _name_problems(tables.rows("Tasks"), "Task")
     yield from _name_problems(tables.rows("Models"), "Model")
     if "Tasks" in tables.found and "Models" in tables.found:
-        yield from _model_count_problems(tables)
+        yield from _model_count_problems(tables, without_model)
         yield from _unknown_task_problems(tables)
 
 
@@ -84,11 +87,11 @@ def _name_problems(rows: Sequence[Row], column: str) -> Iterator[Problem]:
         first_lines.setdefault(name, row.line)
 
 
-def _model_count_problems(tables: Tables) -> Iterator[Problem]:
+def _model_count_problems(tables: Tables, without_model: Collection[str]) -> Iterator[Problem]:
     for row in tables.rows("Tasks"):
         task = cell(row, "Task")
         models = models_of(task, tables)
-        if len(models) == 1:
+        if len(models) == 1 or (task in without_model and not models):
             continue
         count = f"{len(models)} models ({', '.join(models)})" if models else "no model"
         remedy = "name it in one model's Tasks column"

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from greenbench.tasks import Task
 
+FOLDER = "tasks"
+"""Beside experiment.md: a file for each task of the suite's own."""
+
 
 def is_defined(name: str, root: Path) -> bool:
     """Whether the suite in ``root`` could measure a task called ``name``."""
@@ -26,12 +29,34 @@ def is_defined(name: str, root: Path) -> bool:
     return True
 
 
-def find(name: str, _root: Path) -> Task:
+def find(name: str, root: Path) -> Task:
     """Return the definition of the task called ``name``; ``root`` is the suite's folder.
 
     Raises UsageError if there is none, or more than one, or if it is wrong.
     """
+    file = root / FOLDER / f"{name}.py"
     if name in BUILT_IN:
+        if file.exists():
+            raise UsageError(
+                f"{name} is defined in {FOLDER}/{file.name} and in greenbench; rename the file"
+            )
         return BUILT_IN[name]
+    if file.exists():
+        return from_file(file)
     known = ", ".join(BUILT_IN)
-    raise UsageError(f"{name} is defined nowhere; greenbench has {known}")
+    raise UsageError(
+        f"{name} is defined nowhere; write {FOLDER}/{file.name}, or take one of greenbench's: "
+        f"{known}"
+    )
+
+
+def from_file(path: Path) -> Task:
+    """Return the task that the file ``path``, ``tasks/NAME.py``, defines by its functions.
+
+    Raises UsageError for a file that cannot be run, or that lacks what a task needs.
+    """
+    from greenbench.tasks.functions.source import from_file as functions_of
+    from greenbench.tasks.functions.task import function_task
+
+    where = f"{FOLDER}/{path.name}"
+    return function_task(path.stem, functions_of(path, where), where)

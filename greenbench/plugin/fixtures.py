@@ -16,13 +16,12 @@ from greenbench.report.texts import error_text, printable
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from greenbench.data.models.checkpoints import Checkpoint
     from greenbench.machine.energy.meter import Meter
     from greenbench.pipeline import Pipeline
     from greenbench.plugin.suite import Suite
+    from greenbench.protocols import ModelHandle, WarmingStages
     from greenbench.run.measure import CellOutcome
     from greenbench.stages.system import System
-    from greenbench.stages.toggles import Toggles
     from greenbench.tasks.dataset import TaskDataset
     from greenbench.types import Cell, CellResult, Round
 
@@ -47,7 +46,7 @@ def dataset(cell: Cell, pytestconfig: pytest.Config) -> TaskDataset:
 
 
 @pytest.fixture
-def model(cell: Cell, pytestconfig: pytest.Config) -> Checkpoint:
+def model(cell: Cell, pytestconfig: pytest.Config) -> ModelHandle:
     """Return a lazy handle of the cell's model: its weights are loaded in their window."""
     return suite_of(pytestconfig).session.inputs(cell.task).model
 
@@ -69,7 +68,7 @@ def warm_session(pytestconfig: pytest.Config) -> None:
 
 
 @pytest.fixture
-def toggles(cell: Cell, warm_session: None, pytestconfig: pytest.Config) -> Toggles:  # noqa: ARG001
+def toggles(cell: Cell, warm_session: None, pytestconfig: pytest.Config) -> WarmingStages:  # noqa: ARG001
     """Return the cell's optimisation switches, one call a stage."""
     return suite_of(pytestconfig).session.toggles(cell)
 
@@ -91,8 +90,8 @@ def energy(pytestconfig: pytest.Config) -> Meter:
 def pipeline(
     cell: Cell,
     dataset: TaskDataset,
-    model: Checkpoint,
-    toggles: Toggles,
+    model: ModelHandle,
+    toggles: WarmingStages,
     power: System,
     energy: Meter,
     pytestconfig: pytest.Config,

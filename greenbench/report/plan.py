@@ -10,14 +10,16 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from greenbench.data.models.checkpoints import Checkpoint
 from greenbench.report import weights
 from greenbench.report.cost import plural, predicted, rounds_of, with_most_rounds
 from greenbench.results.forecast import forecast
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
-    from greenbench.data.models.checkpoints import Checkpoint
+    from greenbench.protocols import ModelHandle
     from greenbench.results.forecast import Forecast, ForecastKey
     from greenbench.results.reading import RunRecord
     from greenbench.tasks.dataset import TaskDataset
@@ -45,7 +47,7 @@ class TaskPlan:
     task: str
     size: TaskSize
     data: TaskDataset
-    model: Checkpoint
+    model: ModelHandle
     cells: tuple[Cell, ...]
 
     @property
@@ -67,7 +69,7 @@ class TaskPlan:
 
         None if the weights cannot be read; the run says why when it checks them.
         """
-        folder = self.model.local_folder
+        folder = local_folder(self.model)
         if folder is None:
             return self.size.parameters
         return weights.parameters(folder)
@@ -75,7 +77,7 @@ class TaskPlan:
     @property
     def vocabulary(self) -> int | None:
         """The tokens that the model knows, by its configuration, else by the profile."""
-        folder = self.model.local_folder
+        folder = local_folder(self.model)
         if folder is None:
             return self.size.vocabulary
         try:
@@ -100,14 +102,29 @@ def lines(
     return [*texts, _total_line(cells, runs, keys)]
 
 
+def local_folder(model: ModelHandle) -> Path | None:
+    """Return the folder of a checkpoint that is on this machine; None if none is."""
+    return model.local_folder if isinstance(model, Checkpoint) else None
+
+
+def _function_lines(plan: TaskPlan) -> list[str]:
+    """Return the plan of a task of the suite's own functions: what they are asked for."""
+    wanted = [("all" if count is None else str(count)) for count in plan.data.sizes or (None,) * 3]
+    texts = [f"load is asked for {' / '.join(wanted)} rows of train / valid / test"]
+    return [f"{plan.task}: functions of {plan.model.source}", *(f"    {text}" for text in texts)]
+
+
 def _task_lines(plan: TaskPlan) -> list[str]:
+    model = plan.model
+    if not isinstance(model, Checkpoint):
+        return _function_lines(plan)
     parameters = plan.parameters
     count = "unknown" if parameters is None else f"{parameters:,}"
     epochs = plural(plan.size.epochs, "epoch")
     texts = [f"data {_data(plan)}", *_split(plan)]
     texts.append(f"{epochs}, learning rate {plan.size.learning_rate:g}, {_tokens(plan)}")
     texts.append(_memory(plan, parameters))
-    title = f"{plan.task}: model {plan.model.model} = {_model(plan)}, {count} parameters"
+    title = f"{plan.task}: model {model.model} = {_model(model)}, {count} parameters"
     return [title, *(f"    {text}" for text in texts)]
 
 
@@ -152,8 +169,7 @@ def _total_line(
 # --- model and data -------------------------------------------------------------------------------
 
 
-def _model(plan: TaskPlan) -> str:
-    model = plan.model
+def _model(model: Checkpoint) -> str:
     return f"{model.source} at revision {model.revision}" if model.revision else model.source
 
 

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from greenbench.experiment.knobs import changes, in_words
+from greenbench.experiment.task_knobs import lacking
 from greenbench.options import own_knobs
 from greenbench.report.texts import plain
 from greenbench.results.reading import is_baseline
@@ -15,19 +16,21 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from greenbench.tasks import Task
     from greenbench.types import Variant
 
 NOTHING = "nothing: it is the baseline"
 CONTROL = "nothing: it is V0 again, an A/A control"
 
 
-def record(variant: Variant) -> dict[str, object]:
-    """Return a variant as plain builtins."""
+def record(variant: Variant, tasks: Sequence[Task]) -> dict[str, object]:
+    """Return a variant as plain builtins, with the ``tasks`` that it makes cells of."""
     changed = changes(variant)
     stages = [change.knob.partition(".")[0] for change in changed]
     return {
         "variant": variant.name,
         "title": variant.title,
+        "tasks": [task.name for task in tasks if not lacking(variant, task)],
         "stages": list(dict.fromkeys(stages)),
         "differs_from_baseline": [asdict(change) for change in changed],
     }

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from greenbench.errors import UsageError
 from greenbench.experiment.cells import cells_of
+from greenbench.experiment.task_knobs import variants_of
 from greenbench.gates import runs
 from greenbench.gates.expression import SAVED
 from greenbench.gates.judging import judge
@@ -204,9 +205,10 @@ def _left_out(saved: Run, matrix: Collection[str], selection: ChosenTests) -> se
 def matrix_cells(session: Session) -> list[Cell]:
     """Return every cell of a session's matrix."""
     cells: list[Cell] = []
-    variants, profile = session.matrix.variants, session.profile
-    for task in session.matrix.definitions:
-        cells += cells_of(task, variants, profile, seed=0, rounds=None)
+    known, profile = session.matrix.variants, session.profile
+    for name, task in session.matrix.definitions.items():
+        variants = variants_of(task, known)
+        cells += cells_of(name, variants, profile, seed=0, rounds=None)
     return cells
 
 

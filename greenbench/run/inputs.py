@@ -16,11 +16,13 @@ from greenbench.tasks.dataset import TaskDataset
 from greenbench.tasks.request import BALANCE, GENERATED, RULE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from greenbench.experiment.settings import Settings
+    from greenbench.protocols import ModelHandle, WarmingStages
+    from greenbench.stages.ranks.pool import Ranks
     from greenbench.tasks import Task
-    from greenbench.types import Profile, TaskSize
+    from greenbench.types import Cell, Profile, TaskSize
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +32,7 @@ class TaskInputs:
     task: str
     size: TaskSize
     dataset: TaskDataset
-    model: Checkpoint
+    model: ModelHandle
     forecast_key: ForecastKey
     """What an earlier cell must share with these for its cost to forecast theirs."""
 
@@ -73,7 +75,28 @@ def task_size(task: Task, model_name: str, settings: Settings, profile: Profile)
     return profiles.sized(weighted, settings.size.get(task.name, {}))
 
 
-def _model(task: Task, name: str, settings: Settings, size: TaskSize) -> Checkpoint:
+def stages_of(
+    task: Task,
+    cell: Cell,
+    size: TaskSize,
+    ranks: Callable[[], Ranks],
+    broken: Exception | None = None,
+) -> WarmingStages:
+    """Return the stages of ``cell``: the task's own, or torch's on ``ranks``.
+
+    ``broken`` is the exception of a failed warm-up. Raises UsageError for options that contradict
+    each other.
+    """
+    if task.stages is not None:
+        return task.stages(cell, size, broken)
+    from greenbench.stages.toggles import Toggles
+
+    return Toggles(cell.options, size, ranks(), broken=broken)
+
+
+def _model(task: Task, name: str, settings: Settings, size: TaskSize) -> ModelHandle:
+    if task.model_handle is not None:
+        return task.model_handle()
     if task.head is None:
         raise UsageError(f"{task.name} ({task.kind}) has no checkpoint; see {task.origin}")
     chosen = settings.model.get(name)
@@ -87,6 +110,7 @@ def dataset(task: Task, size: TaskSize, settings: Settings) -> TaskDataset:
 
     Raises UsageError for options that do not fit the task.
     """
+    _refuse_sizes(task, settings)
     local = settings.data.get(task.name)
     columns = settings.columns.get(task.name, {})
     if columns and local is None:
@@ -95,7 +119,7 @@ def dataset(task: Task, size: TaskSize, settings: Settings) -> TaskDataset:
             f"--green-data {task.name}=PATH gives"
         )
     source: object = size.data
-    sizes: tuple[int, ...] | None = size.sizes
+    sizes: tuple[int | None, ...] | None = size.sizes
     if local is not None:
         source, sizes = local_path(local), size.local_sizes
     elif size.data == GENERATED:
@@ -113,6 +137,33 @@ def dataset(task: Task, size: TaskSize, settings: Settings) -> TaskDataset:
         unsafe=settings.unsafe_exec,
         **_split_options(task, settings),
     )
+
+
+def check_reuse(tasks: Sequence[Task], settings: Settings) -> None:
+    """Raise UsageError for ``--green-reuse`` with tasks whose trainings cannot be kept."""
+    for task in tasks:
+        if settings.reuse and not task.torch:
+            raise UsageError(
+                f"--green-reuse: {task.name} trains by the suite's own functions, whose models "
+                "greenbench does not know how to keep; leave it out, or these cells by -k"
+            )
+
+
+def _refuse_sizes(task: Task, settings: Settings) -> None:
+    """Raise UsageError for what a task of a suite's own functions has no use for."""
+    if task.torch:
+        return
+    if task.name in settings.data:
+        raise UsageError(
+            f"--green-data {task.name}=...: load in {task.origin} gives the data; leave it out"
+        )
+    for number in settings.size.get(task.name, {}):
+        if number not in profiles.SPLIT_NAMES:
+            allowed = ", ".join(profiles.SPLIT_NAMES)
+            raise UsageError(
+                f"--green-size {task.name}={number}: the functions in {task.origin} know no such "
+                f"number; they are told the rows of {allowed}"
+            )
 
 
 @functools.cache

@@ -17,15 +17,18 @@ from greenbench.errors import UsageError
 from greenbench.experiment import knob_candidates, matrix
 from greenbench.experiment.knob_candidates import Untried
 from greenbench.experiment.settings import OPTIONS
+from greenbench.experiment.task_knobs import foreign_knob_problems
 from greenbench.results.files import RESULTS_FILES
 from greenbench.run.refusals import refusal
 from greenbench.run.session import Session, check_packages
+from greenbench.types import Variant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from greenbench.analysis.sessions import AnalysedSession
     from greenbench.experiment.knob_trials import KnobTrial
+    from greenbench.tasks import Task
     from greenbench.types import Cell
 
 COMMAND = "greenbench knobs"
@@ -61,8 +64,9 @@ class KnobSession:
                 f"{COMMAND}: there is no folder bench in {Path.cwd()}; run it where the suite's "
                 "experiment.md is"
             )
-        baseline = matrix.load(Path("experiment.md"), Path("variants")).baseline
-        trials, untried = knob_candidates.candidates(only, baseline)
+        suite = matrix.load(Path("experiment.md"), Path("variants"))
+        trials, untried = knob_candidates.candidates(only, suite.baseline)
+        trials, foreign = _of_tasks(trials, list(suite.definitions.values()))
         trials, too_long = knob_candidates.affordable(trials, only)
         self._blocks = int(str(given.get(ROUNDS) or knob_candidates.BLOCKS))
         self._given = {**given, ROUNDS: self._blocks}
@@ -73,11 +77,10 @@ class KnobSession:
         self.tasks = _tasks(tasks, session)
         check_packages(session.matrix.definitions[task] for task in self.tasks)
         self.trials, cannot = _runnable(session, trials, self.tasks)
-        self.untried = [*cannot, *too_long, *untried]
+        self.untried = [*cannot, *too_long, *foreign, *untried]
         if not self.trials:
-            raise UsageError(
-                f"{COMMAND}: no knob can run here: {self.untried[0].knob}: {self.untried[0].reason}"
-            )
+            first = self.untried[0]
+            raise UsageError(f"{COMMAND}: no knob can run here: {first.knob}: {first.reason}")
         self._results = session.settings.results
         self._seed = session.settings.seed
         self._seconds = 0.0
@@ -174,15 +177,30 @@ def _runnable(
     return runnable, cannot
 
 
+def _of_tasks(
+    trials: Sequence[KnobTrial], tasks: Sequence[Task]
+) -> tuple[list[KnobTrial], list[Untried]]:
+    """Divide ``trials`` into those that the suite's tasks have the knobs of, and the others."""
+    kept, left_out = [], []
+    for trial in trials:
+        variant = Variant(name=trial.name, title="", options=trial.options, folder=Path())
+        problems = foreign_knob_problems([variant], tasks)
+        if problems:
+            left_out.append(Untried(knob=trial.text, reason=problems[0]))
+        else:
+            kept.append(trial)
+    return kept, left_out
+
+
 def _problem(session: Session, cell: Cell) -> str:
     """Say why ``cell`` cannot run here, or cannot pay; empty if neither is known."""
+    instruments, options = session.instruments, cell.options
+    task, size = session.matrix.definitions[cell.task], session.inputs(cell.task).size
+    reason = refusal(task, cell, size, instruments.device, instruments.gpus)
+    if reason or not task.torch:
+        return reason
     from greenbench.stages import precision
 
-    instruments, options = session.instruments, cell.options
-    size = session.inputs(cell.task).size
-    reason = refusal(cell, size, instruments.device, instruments.gpus)
-    if reason:
-        return reason
     device = instruments.ranks().rank.device
     for chosen in (options.training.precision, options.inference.precision):
         for doubt in precision.doubts(chosen, device):

@@ -6,9 +6,10 @@ import functools
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from greenbench.errors import UsageError
+from greenbench.errors import Disagreements, UsageError
 from greenbench.experiment.factorial import Factorial, factorial
 from greenbench.experiment.knob_trials import trial_variants
+from greenbench.experiment.task_knobs import foreign_knob_problems
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +29,17 @@ def made_up(
     _check_fresh(settings)
     joined, combinations = _combined(experiment, settings)
     joined, names = _with_trials(joined, combinations, settings)
+    _refuse_foreign(experiment, joined)
     return joined, combinations, functools.partial(_takes_part, names)
+
+
+def _refuse_foreign(experiment: Experiment, joined: Experiment) -> None:
+    """Raise Disagreements for made-up variants whose knobs a task has in part, or none has."""
+    known = {variant.name for variant in experiment.variants}
+    made = [variant for variant in joined.variants if variant.name not in known]
+    problems = foreign_knob_problems(made, list(experiment.definitions.values()))
+    if problems:
+        raise Disagreements(problems)
 
 
 def shares_stages(settings: Settings) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from greenbench.experiment.task_knobs import left_out
 from greenbench.machine import launchers
 from greenbench.report import plan
 from greenbench.results import loading
@@ -40,4 +41,6 @@ def plan_lines(session: Session) -> list[str]:
             )
         )
     lines = plan.lines(plans, runs, forecast_keys(session))
+    for task in session.tasks:
+        lines += left_out(session.matrix.definitions[task], session.matrix.variants)
     return [f"greenbench: profile {session.profile.name}", *lines, *problems]

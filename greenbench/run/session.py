@@ -14,10 +14,11 @@ from greenbench.errors import UsageError
 from greenbench.experiment import matrix, profiles, task_definitions
 from greenbench.experiment.cells import cells_of
 from greenbench.experiment.resolving import other_matrix, resolve_settings
+from greenbench.experiment.task_knobs import variants_of
 from greenbench.machine import devices, launchers, numa, sensor_classes, training_processes
 from greenbench.machine.sensor_classes import UserSensors
 from greenbench.report.page import rendering, saving
-from greenbench.run.inputs import TaskInputs, task_inputs
+from greenbench.run.inputs import TaskInputs, check_reuse, stages_of, task_inputs
 from greenbench.run.instruments import Instruments
 from greenbench.run.leftovers import restore_leftovers
 from greenbench.run.made_up import made_up
@@ -32,10 +33,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from greenbench.experiment.settings import Settings
+    from greenbench.protocols import WarmingStages
     from greenbench.stages.system import System
-    from greenbench.stages.toggles import Toggles
     from greenbench.tasks import Task
-    from greenbench.types import Cell
+    from greenbench.types import Cell, Variant
 
 NO_MATRIX = matrix.Experiment(tasks=(), models=(), variants=())
 
@@ -76,7 +77,7 @@ class Session:
     def cells(self, task: str) -> tuple[Cell, ...]:
         """Return the cells of ``task``; raises UsageError if the matrix has no such task."""
         seed, rounds, looks = self.settings.seed, self.settings.rounds, planned_looks(self.settings)
-        variants = self.matrix.variants if _has_task(task, self.matrix, self._replaced) else ()
+        variants = _variants(task, self.matrix, self._replaced)
         cells = cells_of(task, variants, self.profile, seed=seed, rounds=rounds, looks=looks)
         self.offered += [cell.id for cell in cells if self.takes_part(cell)]
         return cells
@@ -86,7 +87,7 @@ class Session:
         self.selected = tuple(selected)
         if not selected:  # plain functions leave no results file
             return
-        check_packages(self.matrix.definitions[task] for task in self.tasks)
+        _check_tasks([self.matrix.definitions[task] for task in self.tasks], self.settings)
         _check_machine(selected, self.settings, self.instruments)
         for task in self.tasks:
             self.inputs(task)
@@ -122,29 +123,29 @@ class Session:
         meter = self.instruments.meter
         self.instruments.report_gpus(self.messages.say)
         self._warm_up = WarmUp(self.inputs, self.toggles)
-        self.messages.show("warming up: importing torch, a miniature of each kind of cell")
+        self.messages.show("warming up: imports, and a miniature of each kind of cell")
         self._warm_up.run(self.selected)
         self.messages.show("measuring idle power")
         self.instruments.measure_idle()
         self.results.note({"instrument": meter.facts})
         self._warm = True
 
-    def toggles(self, cell: Cell) -> Toggles:
+    def toggles(self, cell: Cell) -> WarmingStages:
         """Return the cell's switches; raises UsageError for options that contradict each other."""
-        from greenbench.stages.toggles import Toggles
-
-        size, ranks = self.inputs(cell.task).size, self.instruments.ranks
+        task, size = self.matrix.definitions[cell.task], self.inputs(cell.task).size
+        ranks = functools.partial(self.instruments.ranks, cell.options.system.processes)
         broken = self._warm_up.failure(cell) if self._warm_up else None
-        return Toggles(cell.options, size, ranks(cell.options.system.processes), broken=broken)
+        return stages_of(task, cell, size, ranks, broken)
 
     def power(self, cell: Cell) -> System:
         """Return the cell's system stage."""
         from greenbench.stages.system import System
+        from greenbench.stages.thread_counts import threads_of
 
-        control = self.settings.control == "on"
-        return System(
-            cell.options.system, self.instruments.gpus, control=control, say=self.messages.say
-        )
+        gpus, control = self.instruments.gpus, self.settings.control == "on"
+        threads = threads_of(torch=self.matrix.definitions[cell.task].torch)
+        options, say = cell.options.system, self.messages.say
+        return System(options, gpus, control=control, threads=threads, say=say)
 
     def release(self, *, hurry: bool = False) -> tuple[str, ...]:
         """Measure the idle power again, unless in a ``hurry``, and close what was opened.
@@ -210,7 +211,20 @@ def check_packages(tasks: Iterable[Task]) -> None:
 
 def _instruments(settings: Settings, root: Path, experiment: matrix.Experiment) -> Instruments:
     own = UserSensors(names=settings.sensor, root=root)
-    return Instruments(settings, own, knows_devices=bool(experiment.tasks))
+    return Instruments(settings, own, knows_devices=experiment.uses_torch)
+
+
+def _variants(task: str, experiment: matrix.Experiment, replaced: Path | None) -> list[Variant]:
+    """Return the variants that make cells of ``task``; raises UsageError for an unknown task."""
+    if not _has_task(task, experiment, replaced):
+        return []
+    return variants_of(experiment.definitions[task], experiment.variants)
+
+
+def _check_tasks(tasks: Sequence[Task], settings: Settings) -> None:
+    """Raise UsageError or UnavailableError for what one of the ``tasks`` cannot have here."""
+    check_packages(tasks)
+    check_reuse(tasks, settings)
 
 
 def _check_machine(cells: Sequence[Cell], settings: Settings, instruments: Instruments) -> None:

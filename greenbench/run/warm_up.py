@@ -16,8 +16,8 @@ if TYPE_CHECKING:
         InferenceOptions,
         TrainingOptions,
     )
+    from greenbench.protocols import WarmingStages
     from greenbench.run.inputs import TaskInputs
-    from greenbench.stages.toggles import Toggles
     from greenbench.tasks.dataset import TaskDataset
     from greenbench.types import Cell
 
@@ -37,7 +37,7 @@ class WarmUp:
     """Runs a miniature of each kind of cell, and remembers which could not run."""
 
     def __init__(
-        self, inputs: Callable[[str], TaskInputs], toggles: Callable[[Cell], Toggles]
+        self, inputs: Callable[[str], TaskInputs], toggles: Callable[[Cell], WarmingStages]
     ) -> None:
         """Run nothing yet; ``inputs`` are a task's, ``toggles`` a cell's."""
         self._inputs = inputs
@@ -70,8 +70,10 @@ def load_libraries(datasets: Sequence[TaskDataset]) -> None:
     """Import what stages and scores need, and judge dummy baselines beside it.
 
     Only those that run programs are judged here: they wait for processes of their own, which use
-    the other cores while this one imports.
+    the other cores while this one imports. A suite's own functions import what they need.
     """
+    if not any(dataset.task.torch for dataset in datasets):
+        return
     import sklearn.feature_extraction.text  # noqa: F401  two threads are not to import it at once
 
     from greenbench.stages import libraries

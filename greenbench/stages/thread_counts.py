@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 from greenbench.types import Applied
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 class ThreadCount(Protocol):
@@ -24,6 +24,11 @@ class ThreadCount(Protocol):
 
     def __enter__(self) -> Self: ...  # noqa: D105
     def __exit__(self, *_: object) -> None: ...  # noqa: D105
+
+
+def threads_of(*, torch: bool) -> Callable[[int | None], ThreadCount]:
+    """Return what sets the threads of stages that torch runs, or of a suite's own functions."""
+    return TorchThreads if torch else LibraryThreads
 
 
 def proof_of(requested: int | None, actual: int | None, before: int | None, how: str) -> Applied:

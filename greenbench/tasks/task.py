@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from greenbench.data.models.heads import Head
     from greenbench.options import OwnKnob
-    from greenbench.protocols import ModelHandle, Stages
+    from greenbench.protocols import ModelHandle, WarmingStages
     from greenbench.tasks.dummies import DummyBaselines
     from greenbench.tasks.request import DataRequest
     from greenbench.types import Cell, Judged, TaskSize
@@ -74,8 +74,8 @@ class TaskOf(Generic[SplitsT, OutputT]):
     """Returns why it has no such knob (``data.batching``), and what would work; empty if it has."""
     own_knobs: tuple[OwnKnob, ...] = ()
     """The knobs that it declares itself (``greenbench.knobs``)."""
-    stages: Callable[[Cell, TaskSize], Stages] | None = None
-    """Makes the stages of a cell; None for those that torch computes."""
+    stages: Callable[[Cell, TaskSize, Exception | None], WarmingStages] | None = None
+    """Makes the stages of a cell, given why its warm-up failed, if it did; None for torch's."""
     model_handle: Callable[[], ModelHandle] | None = None
     """Makes the handle of its model, where that is no checkpoint."""
     torch: bool = True

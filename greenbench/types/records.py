@@ -130,7 +130,7 @@ class TaskSize:
     data: str
     """``generated``, or a hub id."""
     data_revision: str | None = None
-    sizes: tuple[int, int, int] | None = None
+    sizes: tuple[int | None, int | None, int | None] | None = None
     """Most generated examples in train, valid and test; None takes the generator's default."""
     local_sizes: tuple[int, int, int] | None = None
     """The same for data that the user gives; None takes all."""

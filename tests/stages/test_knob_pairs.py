@@ -19,6 +19,7 @@ from greenbench.stages.batching_proofs import NOTHING_TO_DO
 from greenbench.stages.ranks.pools import RankPools
 from greenbench.stages.system import System
 from greenbench.stages.toggles import Toggles
+from greenbench.tasks import BUILT_IN
 from greenbench.types import Cell
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ MOST = 32
 def refusal(options: Options, task: str) -> str:
     """Return why these options cannot run here."""
     cell = Cell(task=task, variant="K0", options=options, profile="tiny", seed=0, rounds=1)
-    return refusals.refusal(cell, SIZES[task], "cpu")
+    return refusals.refusal(BUILT_IN[task], cell, SIZES[task], "cpu")
 
 
 def small(trial: KnobTrial) -> bool:

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from greenbench.errors import UsageError
+from greenbench.options import differences
 from greenbench.types import Applied
 
 if TYPE_CHECKING:
@@ -42,6 +43,16 @@ def of(
         else:
             found.append(unproved)
     return tuple(found)
+
+
+def unproved(functions: TaskFunctions, options: Options) -> list[str]:
+    """Say which knobs that ``options`` turn have no proof."""
+    turned = {change.knob for change in differences(options)}
+    sentences = []
+    for knob in functions.own.knobs:
+        if knob.knob in turned and knob.name not in functions.own.proofs:
+            sentences.append(f"{knob.knob} is unproved: {UNPROVED}")
+    return sentences
 
 
 def _read(unproved: Applied, functions: TaskFunctions, made: Opaque) -> Applied:

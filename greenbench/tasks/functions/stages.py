@@ -176,9 +176,10 @@ class FunctionStages(PlainStages):
         return proofs.of(self._functions, self._options, self._round.data, self._round.model)
 
     def doubts(self) -> tuple[str, ...]:
-        """Return what is not known of the functions, and what they warned of."""
+        """Return what is not known of the functions and knobs, and what they warned of."""
         uncounted = f"operations are unknown: nothing counts those of {self._functions.where}"
-        return (uncounted, *self._round.warned)
+        unproved = proofs.unproved(self._functions, self._options)
+        return (uncounted, *unproved, *self._round.warned)
 
     def work(self, _model: object, data: FunctionData) -> dict[str, int | None]:
         """Count the rows that were worked on; operations are unknown."""
