@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from greenbench.data.models import tokenizer_files
 from greenbench.errors import UnavailableError, UsageError
 
 if TYPE_CHECKING:
@@ -38,7 +39,12 @@ REFERENCE = "refs/convert/parquet"
 COMMIT = re.compile(r"[0-9a-f]{40}")
 """A revision that names itself; a branch or a tag can move."""
 
-_MODEL_FILES = ["config.json", "tokenizer.json", "*.safetensors", "*.safetensors.index.json"]
+_MODEL_FILES = [
+    "config.json",
+    *tokenizer_files.FETCHED,
+    "*.safetensors",
+    "*.safetensors.index.json",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

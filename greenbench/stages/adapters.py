@@ -17,6 +17,7 @@ from torch import nn
 from greenbench.errors import UnavailableError, UsageError
 from greenbench.extras import line_for
 from greenbench.stages import conversions, weights
+from greenbench.stages.stack import stack_of
 from greenbench.types import Applied
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def inject(model: PreTrainedModel, options: ArchitectureOptions, device: torch.d
 
     names = target_names(model, options.lora_targets)
     if options.adapter == "qlora":
-        conversions.to_nf4(model.base_model.layers, options, device)
+        conversions.to_nf4(stack_of(model).layers, options, device)
         model.is_loaded_in_4bit = True  # PEFT reads it
     config = LoraConfig(
         r=options.lora_rank, lora_alpha=options.lora_alpha, target_modules=names, bias="none"
@@ -81,7 +82,7 @@ def target_names(model: PreTrainedModel, targets: str) -> list[str]:
     that the model does not have.
     """
     names = {}
-    stack = model.base_model.layers
+    stack = stack_of(model).layers
     inside = {id(module) for module in stack.modules()}
     for name, module in model.named_modules():
         if isinstance(module, nn.Linear) and id(module) in inside:

@@ -18,9 +18,11 @@ from greenbench.stages import (
     drafting,
     early_exit,
     early_stopping,
+    encoders,
     engines,
     healing,
     inference,
+    input_lengths,
     layers,
     pruning,
     training,
@@ -55,8 +57,11 @@ class CellStages(CellSwitches):
     ) -> Batches:
         """Tokenise and batch for the model's objective; of ``valid`` what the options need."""
         options = self.options.data
-        longest = options.max_length or self.size.max_tokens
-        tokenizer = self.encoder(options.tokenizer, model.tokenizer_file, longest)
+        usual = input_lengths.usual(model, self.size)
+        longest = input_lengths.asked(model, self.size, options.max_length)
+        unread = encoders.unread(model.tokenizer_file)
+        kind = "rust" if unread else options.tokenizer
+        tokenizer = self.encoder(kind, model.tokenizer_file, longest)
         goal = objective(tokenizer, model, self.size)
         batches = data.prepare(
             train,
@@ -68,10 +73,12 @@ class CellStages(CellSwitches):
             seed=seed,
             answered=self.options.inference.batch_size,
             calibration=pruning.calibration(self.options, valid),
-            usual_length=self.size.max_tokens,
+            usual_length=usual,
+            unread=unread,
         )
         scored = early_stopping.examples(self.options.training, valid)
-        self.record.batches = replace(batches, validation=scored)
+        doubts = (*input_lengths.doubts(usual, self.size), *encoders.doubts(unread))
+        self.record.batches = replace(batches, validation=scored, doubts=doubts)
         return self.record.batches
 
     def architecture(self, model: Checkpoint) -> nn.Module:

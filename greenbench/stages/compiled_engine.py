@@ -15,19 +15,20 @@ from typing import TYPE_CHECKING, Any, Self
 import torch
 
 from greenbench.stages import architecture, precision
+from greenbench.stages.stack import stack_of
 from greenbench.stages.tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from torch import fx, nn
+    from torch import fx
+    from transformers import PreTrainedModel
 
     from greenbench.options import ArchitectureOptions
     from greenbench.stages.layers import Depth
     from greenbench.stages.objectives.interface import ModelInputs
     from greenbench.types import Applied
 
-LAYER = re.compile(r"\blayers\W+(?:_modules\W+)?(\d+)")
 PATCHES: dict[str, Any] = {"force_disable_caches": True, "compile_threads": 1}
 """No kernel comes from an earlier round's compilation, and no worker process stays behind."""
 
@@ -44,13 +45,17 @@ class CompiledGraph:
     """Calls of torch's fused attention."""
 
 
-def read(captured: fx.GraphModule) -> CompiledGraph:
-    """Read layers, precisions and attention from a captured graph."""
+def read(captured: fx.GraphModule, name: str = "layers") -> CompiledGraph:
+    """Read layers, precisions and attention from a captured graph.
+
+    ``name`` is that of the list of layers in its module.
+    """
+    layer = re.compile(rf"\b{re.escape(name)}\W+(?:_modules\W+)?(\d+)")
     names = {dtype: name for name, dtype in precision.DTYPES.items()}
     graph = CompiledGraph()
     for node in captured.graph.nodes:
         for path, _ in node.meta.get("nn_module_stack", {}).values():
-            found = LAYER.search(str(path))
+            found = layer.search(str(path))
             if found is not None:
                 graph.layers.add(int(found[1]))
         target = str(node.target)
@@ -65,11 +70,12 @@ def read(captured: fx.GraphModule) -> CompiledGraph:
 class GraphCompiler:
     """Compiles functions with torch's default compiler, and notes the graphs that are called."""
 
-    def __init__(self) -> None:
-        """Count graph breaks from now on."""
+    def __init__(self, name: str) -> None:
+        """Count graph breaks from now on; ``name`` is that of the list of layers."""
         from torch._dynamo.utils import counters
 
         counters.clear()
+        self._name = name
         self.graphs: list[CompiledGraph] = []
         """All that were captured."""
         self.called: list[CompiledGraph] = []
@@ -93,7 +99,7 @@ class GraphCompiler:
         """Compile a captured graph; it notes when it is called."""
         from torch._inductor.compile_fx import compile_fx
 
-        graph = read(captured)
+        graph = read(captured, self._name)
         kernels: Any = compile_fx(captured, inputs, config_patches=PATCHES)
         self.graphs.append(graph)
 
@@ -109,12 +115,12 @@ class CompiledEngine:
 
     name = "compile"
 
-    def __init__(self, net: nn.Module, batch: ModelInputs, device: torch.device) -> None:
+    def __init__(self, net: PreTrainedModel, batch: ModelInputs, device: torch.device) -> None:
         """Compile ``net`` for inference, as ``batch`` and the present autocast have it."""
         self._net = net.eval()
         self._device = device
         self.passes = 0
-        self._compiler = GraphCompiler()
+        self._compiler = GraphCompiler(stack_of(net).name)
         self._depth: Depth | None = None
         self._seen: Tally[str] = Tally("readings")
         self._run = self._compiler.compiled(net._call_impl)  # noqa: SLF001

@@ -18,6 +18,7 @@ from greenbench.errors import UsageError
 from greenbench.stages import precision
 from greenbench.stages.compiled_engine import GraphCompiler
 from greenbench.stages.objectives.interface import on_device
+from greenbench.stages.stack import stack_of
 from greenbench.stages.tally import Tally
 from greenbench.types import Applied
 
@@ -53,7 +54,7 @@ class CompiledTraining:
         self._net = net
         self._device = device
         self._precision = precision.resolve(chosen, device)
-        self._compiler = GraphCompiler()
+        self._compiler = GraphCompiler(stack_of(net).name)
         # The class's own: what Accelerate puts around it later would be compiled for once more.
         forward = MethodType(type(net).forward, net)
         self._run = self._compiler.compiled(forward)

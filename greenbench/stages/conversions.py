@@ -31,10 +31,10 @@ NF4_ROWS = 32
 
 def linears(model: nn.Module) -> Iterator[tuple[nn.Module, str, nn.Linear]]:
     """Yield parent, attribute name and module of every linear layer that may be converted."""
-    for parent in list(model.modules()):
-        for name, child in list(parent.named_children()):
-            if type(child) is nn.Linear and name not in weights.KEPT:
-                yield parent, name, child
+    for path, module in weights.convertible(model).items():
+        if type(module) is nn.Linear:
+            parent, _, name = path.rpartition(".")
+            yield model.get_submodule(parent), name, module
 
 
 class HalfLinear(nn.Linear):

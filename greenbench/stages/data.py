@@ -53,6 +53,8 @@ class Batches:
     loading: Loading
     """What made the loaders: a context for reading them."""
     tokenizer_proofs: tuple[Applied, ...]
+    doubts: tuple[str, ...] = ()
+    """Warnings about what the model can read."""
 
     @property
     def tokens_test(self) -> int:
@@ -82,12 +84,14 @@ def prepare(
     answered: int | None = None,
     calibration: Sequence[TaskExample] = (),
     usual_length: int | None = None,
+    unread: str = "",
 ) -> Batches:
     """Tokenise the splits and batch them: shuffled for training, in order for inference.
 
     Batches of inference have ``answered`` examples, None for as many as those of training.
-    ``calibration`` is passed on; ``usual_length`` is where the profile cuts inputs. Raises
-    UsageError if ``train`` does not fill one batch.
+    ``calibration`` is passed on; ``usual_length`` is where the profile cuts inputs, ``unread`` why
+    the Python tokenizer does not read the model's. Raises UsageError if ``train`` does not fill one
+    batch.
     """
     answered = answered or options.batch_size
     asked = replace(options, batch_size=answered)
@@ -114,7 +118,7 @@ def prepare(
         widest=widest,
         loading=loading,
         tokenizer_proofs=(
-            _tokenizer_proof(tokenizer, options.tokenizer, cached, threads),
+            _tokenizer_proof(tokenizer, options.tokenizer, cached, threads, unread),
             _length_proof(tokenizer, options.max_length, usual_length, longest),
         ),
     )
@@ -167,15 +171,22 @@ def calibration_batches(batches: Batches) -> Iterator[ModelInputs]:
         yield objective.training_batch(rows[start : start + size])
 
 
-def _tokenizer_proof(tokenizer: Encoder, asked: str, cached: int, threads: ThreadWatch) -> Applied:
-    """Name the live tokenizer by its class, and say whether it encoded every text."""
+def _tokenizer_proof(
+    tokenizer: Encoder, asked: str, cached: int, threads: ThreadWatch, unread: str
+) -> Applied:
+    """Name the live tokenizer by its class, and say whether it encoded every text.
+
+    With a text in ``unread`` the baseline has the Rust tokenizer, too.
+    """
     live = type(getattr(tokenizer, "tokenizer", tokenizer))
     name = f"{live.__module__}.{live.__qualname__}"
     package = live.__module__.partition(".")[0]
     kinds = {"greenbench": "python", "tokenizers": "rust"}
     got = kinds.get(package, live.__module__)
-    note = ""
-    if got != asked:
+    note, how = "", f"class of the live tokenizer: {name}"
+    if unread:
+        how += f"; {unread}: the baseline has the Rust one"
+    if got != asked and not unread:
         note = f"the tokenizer in use is {name}"
     elif cached:
         note = f"the ids of {cached} texts came from a cache: their tokenisation was not measured"
@@ -184,8 +195,9 @@ def _tokenizer_proof(tokenizer: Encoder, asked: str, cached: int, threads: Threa
         knob="tokenizer",
         asked=asked,
         got=got,
-        how=f"class of the live tokenizer: {name}",
+        how=how,
         note=note,
+        before="rust" if unread else None,
         evidence={
             "texts_encoded": tokenizer.encoded,
             "texts_from_cache": cached,

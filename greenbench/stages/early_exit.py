@@ -2,8 +2,8 @@
 
 The idea is that of BranchyNet (Teerapittayanon et al. 2016, arXiv:1709.01686) and DeeBERT (Xin et
 al. 2020, arXiv:2004.12993), which train a head for each exit. Here there is one head, trained
-behind the last layer alone, and asked of earlier hidden states through the final normalisation: how
-much that costs in quality is what the score says. Layers are counted from 0 in the whole model.
+behind the last layer alone, and asked of earlier hidden states: how much that costs in quality is
+what the score says. Layers are counted from 0 in the whole model.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any, Self
 import torch
 from torch import nn
 
-from greenbench.errors import UnavailableError, UsageError
+from greenbench.errors import UsageError
+from greenbench.stages.exit_head import ExitHead
 from greenbench.stages.exit_log import ExitLog
+from greenbench.stages.stack import stack_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,8 +28,10 @@ if TYPE_CHECKING:
     from greenbench.options import InferenceOptions
     from greenbench.stages.layers import Depth
 
-PARTS = ("model.final_norm", "head", "classifier")
-"""What a classifier needs here beside its layers; ModernBERT's has them."""
+MASK = 4
+"""Dimensions of a mask: rows, heads, and tokens twice."""
+Output = Any
+"""What a layer gives: hidden states, or a tuple that begins with them."""
 
 
 class RowExits:
@@ -40,34 +44,38 @@ class RowExits:
     def __init__(self, net: PreTrainedModel, depth: Depth, options: InferenceOptions) -> None:
         """Serve ``net``, whose layers are those of ``depth``.
 
-        Raises UnavailableError for a model without ``PARTS``, UsageError for layers that it has
-        not.
+        Raises UsageError for layers that it has not, or that share weights.
         """
         if options.exit_confidence is None:
             raise ValueError("no confidence was requested")
-        _check(net)
-        self._net: Any = net
+        stack = stack_of(net)
+        stack.refuse_shared("inference.exit_confidence")
+        self._body = stack.body
         self._confidence = options.exit_confidence
-        self._layers = list(net.base_model.layers)
+        self._layers: list[Any] = list(stack.layers)
         self._numbers = [depth.numbers[layer] for layer in self._layers]
         self._asked = asked_layers(options.exit_layers, depth)
+        self._head = ExitHead(net)
         self.log = ExitLog(computed=dict.fromkeys(self._numbers, 0))
         self._context = contextlib.ExitStack()
+        self._ids = torch.empty(0)
         self._mask: torch.Tensor | None = None
         self._rows = torch.empty(0)
         """Rows of the batch that are still in the stack."""
         self._gone: list[tuple[torch.Tensor, torch.Tensor]] = []
         """Rows that left, and their hidden states."""
+        self._latest: Output = self._rows
+        """What some layer gave, for its form."""
         self._spared = self._questions = 0
 
     def __enter__(self) -> Self:
         """Take the layers' places."""
-        stack = self._net.base_model
-        hook = stack.register_forward_pre_hook(self._begin, with_kwargs=True)
+        hook = self._body.register_forward_pre_hook(self._begin, with_kwargs=True)
         self._context.callback(hook.remove)
         for place, layer in enumerate(self._layers):
             counter = partial(self._count, self._numbers[place])
-            self._context.callback(layer.mlp.register_forward_pre_hook(counter).remove)
+            counted = _last_linear(layer)
+            self._context.callback(counted.register_forward_pre_hook(counter).remove)
             layer.forward = partial(self._run, place, layer.forward)
             self._context.callback(delattr, layer, "forward")
         return self
@@ -76,10 +84,12 @@ class RowExits:
         """Give them back."""
         self._context.close()
 
-    def _begin(self, _stack: nn.Module, _inputs: object, keywords: dict[str, Any]) -> None:
-        ids = keywords["input_ids"]
+    def _begin(
+        self, _body: nn.Module, inputs: tuple[torch.Tensor, ...], keywords: dict[str, Any]
+    ) -> None:
+        ids = self._ids = inputs[0] if inputs else keywords["input_ids"]
         rows, tokens = ids.shape
-        self._mask = keywords.get("attention_mask")
+        self._mask = inputs[1] if len(inputs) > 1 else keywords.get("attention_mask")
         self._rows = torch.arange(rows, device=ids.device)
         self._gone = []
         self.log.rows += rows
@@ -92,62 +102,76 @@ class RowExits:
     def _run(
         self,
         place: int,
-        forward: Callable[..., torch.Tensor],
+        forward: Callable[..., Output],
         hidden: torch.Tensor,
-        attention_mask: torch.Tensor | None = None,
-        **keywords: Any,
-    ) -> torch.Tensor:
+        *given: object,
+        **named: object,
+    ) -> Output:
         """Run the layer at ``place`` over the rows that are left, and let the sure ones go."""
         remaining = len(self._rows)
         self._spared += self._batch - remaining
+        output = _with_hidden(self._latest, hidden)
         if remaining:
-            if attention_mask is not None and len(attention_mask) == self._batch:
-                attention_mask = attention_mask[self._rows]
-            hidden = forward(hidden, attention_mask=attention_mask, **keywords)
+            rest = [self._remaining(value) for value in given]
+            named = {name: self._remaining(value) for name, value in named.items()}
+            output = self._latest = forward(hidden, *rest, **named)
             if self._numbers[place] in self._asked:
-                hidden = self._without_sure_rows(self._numbers[place], hidden)
+                output = self._without_sure_rows(self._numbers[place], output)
         if place == len(self._layers) - 1:
-            return self._whole(hidden)
-        return hidden
+            return self._whole(output)
+        return output
+
+    def _remaining(self, value: object) -> object:
+        """Return what belongs to the rows that are left, of a mask that has one for each row."""
+        if isinstance(value, torch.Tensor) and value.ndim == MASK and len(value) == self._batch:
+            return value[self._rows]
+        return value
 
     @property
     def _batch(self) -> int:
         """Rows of the batch."""
-        return len(self._rows) + sum(len(rows) for rows, _ in self._gone)
+        return len(self._ids)
 
-    def _without_sure_rows(self, number: int, hidden: torch.Tensor) -> torch.Tensor:
+    def _without_sure_rows(self, number: int, output: Output) -> Output:
+        hidden = _hidden(output)
+        ids = self._ids[self._rows]
         mask = None if self._mask is None else self._mask[self._rows]
-        sure = confidences(self._net, hidden, mask)
+        logits = self._head.logits(ids, mask, output)
+        sure = logits.float().softmax(-1).amax(-1)
         self._questions += len(hidden)
         leaving = sure >= self._confidence
         self.log.note(number, sure, leaving)
         if not bool(leaving.any()):
-            return hidden
+            return output
         self._gone.append((self._rows[leaving], hidden[leaving]))
         self._rows = self._rows[~leaving]
-        return hidden[~leaving]
+        return _with_hidden(output, hidden[~leaving])
 
-    def _whole(self, hidden: torch.Tensor) -> torch.Tensor:
+    def _whole(self, output: Output) -> Output:
         """Return the hidden states of all rows in their order, and note what was spared."""
         tokens, _, _ = self.log.passes[-1]
         self.log.passes[-1] = (tokens, self._spared, self._questions)
         if not self._gone:
-            return hidden
+            return output
         rows = [self._rows, *(rows for rows, _ in self._gone)]
-        states = [hidden, *(states for _, states in self._gone)]
+        states = [_hidden(output), *(states for _, states in self._gone)]
         order = torch.cat(rows).argsort()
-        return torch.cat(states)[order]
+        return _with_hidden(output, torch.cat(states)[order])
 
 
-def _check(net: PreTrainedModel) -> None:
-    for part in PARTS:
-        try:
-            net.get_submodule(part)
-        except AttributeError as error:
-            raise UnavailableError(
-                f"inference.exit_confidence: {type(net).__name__} has no {part}, by which the head "
-                "is asked between layers; ModernBERT's classifier has all that it takes"
-            ) from error
+def _hidden(output: Output) -> torch.Tensor:
+    hidden: torch.Tensor = output[0] if isinstance(output, tuple) else output
+    return hidden
+
+
+def _with_hidden(output: Output, hidden: torch.Tensor) -> Output:
+    return (hidden, *output[1:]) if isinstance(output, tuple) else hidden
+
+
+def _last_linear(layer: nn.Module) -> nn.Module:
+    """Return the linear layer that ends the feed-forward part of ``layer``."""
+    linears = [module for module in layer.modules() if isinstance(module, nn.Linear)]
+    return linears[-1]
 
 
 def asked_layers(choice: str | None, depth: Depth) -> tuple[int, ...]:
@@ -176,30 +200,3 @@ def row_exits(net: PreTrainedModel, depth: Depth, options: InferenceOptions) -> 
     if options.exit_confidence is None or net.can_generate():
         return None
     return RowExits(net, depth, options)
-
-
-def confidences(net: Any, hidden: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-    """Return for each row the probability of the class that the head of ``net`` finds likelier.
-
-    ``hidden`` has shape (rows, tokens, width), ``mask`` (rows, tokens).
-    """
-    states = net.base_model.final_norm(hidden)
-    if net.config.classifier_pooling == "cls":
-        pooled = states[:, 0]
-    elif mask is None:
-        pooled = states.mean(dim=1)
-    else:
-        weights = mask.unsqueeze(-1)
-        pooled = (states * weights).sum(dim=1) / weights.sum(dim=1)
-    logits: torch.Tensor = net.classifier(net.head(pooled))
-    return logits.float().softmax(-1).amax(-1)
-
-
-def head_flops(net: Any) -> int:
-    """Return the floating-point operations of asking the head of ``net`` about one row."""
-    operations = 0
-    for part in (net.head, net.classifier):
-        for module in part.modules():
-            if isinstance(module, nn.Linear):
-                operations += 2 * module.in_features * module.out_features
-    return operations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -86,6 +87,27 @@ class RustEncoder:
         """See ``Encoder``."""
         texts: list[str] = self.tokenizer.decode_batch([list(row) for row in rows])
         return texts
+
+
+@functools.cache
+def unread(file: Path) -> str:
+    """Return why the Python tokenizer cannot read ``file``; empty if it can.
+
+    Raises UsageError for a ``tokenizer.json`` that is not whole.
+    """
+    from greenbench.stages.tokenizers.components import UnsupportedTokenizer
+    from greenbench.stages.tokenizers.python_bpe import PythonBPE
+
+    try:
+        PythonBPE.from_file(file)
+    except UnsupportedTokenizer as error:
+        return str(error).partition(", which knows")[0]
+    return ""
+
+
+def doubts(reason: str) -> tuple[str, ...]:
+    """Say that the baseline has the Rust tokenizer, and why, if there is a ``reason``."""
+    return (f"{reason}: the baseline has the Rust tokenizer, too",) if reason else ()
 
 
 def encoder(kind: str, file: Path, max_tokens: int) -> PythonEncoder | RustEncoder:

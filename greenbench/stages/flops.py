@@ -25,8 +25,10 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from greenbench.stages import layers
+from greenbench.data.models import linear_layers
+from greenbench.stages import layers, packing
 from greenbench.stages.layer_rules import LOCAL
+from greenbench.stages.stack import stack_of
 from greenbench.stages.trained_parts import BASELINE
 
 if TYPE_CHECKING:
@@ -42,7 +44,7 @@ LENGTHS = (8, 16, 24)
 """Tokens of three texts, equally far apart: they determine a polynomial of the second degree."""
 
 CHECKED = (2, 301)
-"""Rows and tokens of the batch that checks the polynomial.
+"""Rows and tokens of the batch that checks the polynomial, as far as the model has positions.
 
 Two rows, an odd length, beyond ModernBERT's window of 128.
 """
@@ -126,11 +128,24 @@ def of_layers(model: nn.Module, config: PreTrainedConfig, tokens: int, runs: int
     return runs * _layer(_ModelKind(type(model), config), tokens)
 
 
+def of_head(model: nn.Module, config: PreTrainedConfig, tokens: int, texts: int) -> int:
+    """Return the operations of asking what stands around the layers about so many texts."""
+    kind = _ModelKind(type(model), config)
+    return texts * _head(kind, tokens)
+
+
+@functools.lru_cache(maxsize=4096)
+def _head(kind: _ModelKind, tokens: int) -> int:
+    """Return the operations of a model without layers over one text."""
+    around, _ = _parts(kind.skeleton(), "inference", tokens)
+    return around
+
+
 @functools.lru_cache(maxsize=4096)
 def _layer(kind: _ModelKind, tokens: int) -> int:
     """Return the operations of one layer over one text."""
-    without_layers, with_one = _depths(kind.skeleton(), "inference", tokens)
-    return with_one - without_layers
+    _, one_layer = _parts(kind.skeleton(), "inference", tokens)
+    return one_layer
 
 
 def _further_tokens(kind: _ModelKind, batch: AnsweredBatch) -> int:
@@ -171,7 +186,11 @@ class _ModelKind:
         config.quantization_config = None
         with torch.device("meta"):
             model = self._model(config)
+            linear_layers.make_plain(model)
             self.parts.prepare(model)
+        stack = stack_of(model)
+        if not (stack.is_causal and type(model).__name__.endswith(packing.OF_TEXTS)):
+            stack.config.pad_token_id = None  # else some look for it among ids that are none
         return model
 
 
@@ -193,9 +212,11 @@ def _counted_pass(kind: _ModelKind, use: str, rows: int, tokens: int) -> int:
 def _text_cost(kind: _ModelKind, use: str) -> TextCost | None:
     """Return the cost of a text, or None if a count of the whole model contradicts it."""
     skeleton = kind.skeleton()
-    count = _by_depth if kind.parts.whole else _of_one_text
+    alike = kind.parts.whole and not stack_of(skeleton).shares
+    count = _by_depth if alike else _of_one_text
     cost = _polynomial(*(count(skeleton, use, tokens) for tokens in LENGTHS))
-    rows, tokens = CHECKED
+    rows, longest = CHECKED
+    tokens = min(longest, getattr(skeleton.config, "max_position_embeddings", longest))
     if _count(skeleton, use, rows, tokens) != rows * cost.text(tokens):
         return None
     kinds = layers.kinds(skeleton)
@@ -220,24 +241,32 @@ def _of_one_text(skeleton: PreTrainedModel, use: str, tokens: int) -> int:
 
 
 def _by_depth(skeleton: PreTrainedModel, use: str, tokens: int) -> int:
-    """Return the operations of one text, from a stack without layers and one of a single layer.
+    """Return the operations of one text, from stacks of one and of two layers.
 
     Every layer costs the same.
     """
-    without_layers, with_one = _depths(skeleton, use, tokens)
-    return without_layers + len(skeleton.base_model.layers) * (with_one - without_layers)
+    around, one_layer = _parts(skeleton, use, tokens)
+    count = len(stack_of(skeleton).layers)
+    return around + count * one_layer
 
 
-def _depths(skeleton: PreTrainedModel, use: str, tokens: int) -> tuple[int, int]:
-    """Return the operations of one text without layers and with a single one."""
-    stack = skeleton.base_model
+def _parts(skeleton: PreTrainedModel, use: str, tokens: int) -> tuple[int, int]:
+    """Return the operations of one text around the layers, and within each of them.
+
+    All belong to the former if there is a single layer: not every model runs without any.
+    """
+    stack = stack_of(skeleton)
     all_layers = stack.layers
-    stack.layers = all_layers[:0]
-    without_layers = _count(skeleton, use, 1, tokens)
-    stack.layers = all_layers[:1]
-    with_one = _count(skeleton, use, 1, tokens)
-    stack.layers = all_layers
-    return without_layers, with_one
+    counts = []
+    for depth in (1, 2):
+        stack.put(all_layers[:depth])
+        counts.append(_count(skeleton, use, 1, tokens))
+    stack.put(all_layers)
+    with_one, with_two = counts
+    if len(all_layers) == 1:
+        return with_one, 0
+    one_layer = with_two - with_one
+    return with_one - one_layer, one_layer
 
 
 def _count(skeleton: PreTrainedModel, use: str, rows: int, tokens: int) -> int:
@@ -248,8 +277,8 @@ def _count(skeleton: PreTrainedModel, use: str, rows: int, tokens: int) -> int:
     generates = skeleton.can_generate()
     with FlopCounterMode(display=False) as counter, torch.set_grad_enabled(use == "training"):
         if use == "training":
-            labels = ids if generates else ids[:, 0]
-            skeleton(input_ids=ids, labels=labels).loss.backward()
+            # No loss multiplies matrices, so that no labels are needed
+            skeleton(input_ids=ids).logits.sum().backward()
         elif generates and use == "inference":
             # generate() computes the scores of the vocabulary for the last token alone.
             skeleton(input_ids=ids, logits_to_keep=1)

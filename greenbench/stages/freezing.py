@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from greenbench.stages.stack import stack_of
 from greenbench.types import Applied
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     import torch
-    from torch import nn
     from transformers import PreTrainedModel
 
     from greenbench.stages.tally import Tally
@@ -31,26 +31,19 @@ def freeze(model: PreTrainedModel, fraction: float) -> None:
 
     A head that shares the embeddings' weights is frozen with them.
     """
-    stack = model.base_model
+    stack = stack_of(model)
     count = count_of(fraction, len(stack.layers))
     if count == 0:
         return
-    for module in (*_before_layers(stack), *stack.layers[:count]):
+    stack.refuse_shared("training.frozen_layers")
+    for module in (*stack.before(), *stack.layers[:count]):
         module.requires_grad_(requires_grad=False)
-
-
-def _before_layers(stack: nn.Module) -> Iterator[nn.Module]:
-    """Yield what a stack computes before its layers: embeddings and their normalisation."""
-    for name, child in stack.named_children():
-        if name == "layers":
-            return
-        yield child
 
 
 def frozen_layers(model: PreTrainedModel) -> list[int]:
     """Return the layers without a trainable weight, by their positions."""
     frozen = []
-    for position, layer in enumerate(model.base_model.layers):
+    for position, layer in enumerate(stack_of(model).layers):
         if not any(weight.requires_grad for weight in layer.parameters()):
             frozen.append(position)
     return frozen

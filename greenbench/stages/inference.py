@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from greenbench.stages.tally import Tally
 
 
+UNFUSED = "has_no_fused_attention"
+"""Key of the evidence of a model whose family cannot attend with torch's fused attention."""
 ATTENTION = {"sdpa": "sdpa", "eager": "eager", "flash": "flash_attention_2"}
 """What transformers calls the values of the knob."""
 
@@ -60,10 +62,13 @@ class AttentionProbe:
     @property
     def evidence(self) -> dict[str, object]:
         """The model's configured attention and the counted calls; None before a pass."""
-        return {
+        evidence: dict[str, object] = {
             "attention": getattr(self._stack.config, "_attn_implementation", None),
             "fused_attention_calls": self._counter.calls if self._passed else None,
         }
+        if not getattr(self._stack, "_supports_sdpa", True):
+            evidence[UNFUSED] = True
+        return evidence
 
     def _begin(self, *_: object) -> None:
         self._context.enter_context(self._counter)
@@ -100,12 +105,17 @@ def attention_proof(asked: str, probed: Mapping[str, Mapping[str, object]]) -> A
     for stage, evidence in probed.items():
         if evidence.get("fused_attention_calls") is not None:
             seen[stage] = _attention_of(evidence)
-    got = asked if seen else None
+    unfused = any(evidence.get(UNFUSED) for evidence in probed.values())
+    expected = "eager" if unfused and asked == "sdpa" else asked
+    got = expected if seen else None
     other = []
     for stage, name in seen.items():
-        if name != asked:
+        if name != expected:
             got = name
             other.append(f"{name} in {stage}")
+    how = "calls of torch's fused attention in the first pass of a stage, else the model's name"
+    if unfused:
+        how += "; transformers has no fused attention for this family: the baseline's is eager"
     note = ""
     if not seen and asked != "sdpa":
         note = f"requested {asked}, and no pass was seen"
@@ -116,8 +126,9 @@ def attention_proof(asked: str, probed: Mapping[str, Mapping[str, object]]) -> A
         knob="attention",
         asked=asked,
         got=got,
-        how="calls of torch's fused attention in the first pass of a stage, else the model's name",
+        how=how,
         note=note,
+        before="eager" if unfused else None,
         evidence=dict(probed),
     )
 

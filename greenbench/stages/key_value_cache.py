@@ -12,12 +12,14 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Any, Self
 
+from greenbench.stages.stack import stack_of
 from greenbench.stages.tally import Tally
 from greenbench.types import Applied
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import torch
     from torch import nn
     from transformers import PreTrainedModel
 
@@ -63,6 +65,7 @@ class CacheWatch:
         """Passes of decoding that read several tokens: guesses, to be checked."""
         self._stack = net.base_model
         self._writes = net.can_generate()
+        self._attends = stack_of(net).has_attention
         self._phase = ""
         self._since = 0.0
         self._hook = contextlib.ExitStack()
@@ -83,16 +86,24 @@ class CacheWatch:
     def _begin(self, _stack: nn.Module, inputs: tuple[Any, ...], keywords: dict[str, Any]) -> None:
         self._end()
         ids = inputs[0] if inputs else keywords["input_ids"]
-        cache: Any = keywords.get("past_key_values")
+        cache: Any = keywords.get("past_key_values", keywords.get("cache_params"))
         name = type(cache).__name__
         self.kinds.counts[KINDS.get(name, name)] += 1
         # A prompt of one token reads as decoding if it is not the first pass.
-        written = 0 if cache is None else int(cache.get_seq_length())
+        written = self._written(cache, ids)
         self._phase = "decode" if written else "prefill"
         self.passes[self._phase] += 1
         self.checks += int(written > 0 and ids.shape[1] > 1)
         if self._phase == "prefill" and KINDS.get(name) == "static":
             self.lengths.append(int(cache.layers[0].get_max_length()))
+
+    def _written(self, cache: Any, ids: torch.Tensor) -> int:
+        """Return the tokens that were read before; the states of other layers do not say."""
+        if cache is None:
+            return 0
+        if not self._attends:
+            return int(ids.shape[1] == 1)
+        return int(cache.get_seq_length())
 
     def _end(self) -> None:
         """Give the time since the latest pass began to its phase."""

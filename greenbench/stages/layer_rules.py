@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 
 from greenbench.errors import UnavailableError, UsageError
+from greenbench.stages.stack import stack_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -41,11 +42,11 @@ def deepest(kinds: Sequence[str], count: int, knobs: LayerKnobs = SKIPPING) -> t
 
     An encoder that alternates global and local (sliding-window) layers, as ModernBERT does, loses
     its topmost local ones: every global layer stays, so that information still travels over the
-    whole text. A stack without local layers, as decoders are, loses its deepest ones below the
+    whole text. A stack of one kind of layers, as decoders are, loses its deepest ones below the
     last, which itself stays (Gromov et al. 2024, arXiv:2403.17887). The first layer always stays.
     """
     candidates = list(range(1, len(kinds) - 1))
-    if LOCAL in kinds:
+    if LOCAL in kinds and GLOBAL in kinds:
         candidates = []
         for number, kind in enumerate(kinds):
             if kind == LOCAL and number > 0:
@@ -168,7 +169,7 @@ class _InfluenceMeter:
 
 @torch.inference_mode()
 def block_influence(
-    model: nn.Module, batches: Iterable[ModelInputs], device: torch.device
+    model: PreTrainedModel, batches: Iterable[ModelInputs], device: torch.device
 ) -> list[float]:
     """Return for each layer one minus the cosine between its input and its output.
 
@@ -177,7 +178,7 @@ def block_influence(
     influence: Men et al. 2024, ShortGPT, arXiv:2403.03853). Raises UnavailableError if the model's
     hidden states are not finite.
     """
-    stack: PreTrainedModel = model.eval().base_model
+    stack = stack_of(model.eval())
     meter = _InfluenceMeter(len(stack.layers))
     hooks = []
     for number, layer in enumerate(stack.layers):
@@ -185,7 +186,7 @@ def block_influence(
         hooks.append(layer.register_forward_hook(hook, with_kwargs=True))
     try:
         for batch in batches:
-            stack(**meter.read(batch, device))
+            stack.body(**meter.read(batch, device))
     finally:
         for handle in hooks:
             handle.remove()

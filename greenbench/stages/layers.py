@@ -7,16 +7,14 @@ some were left out. ``pruning`` leaves some out before training.
 from __future__ import annotations
 
 import contextlib
-import re
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
 from weakref import WeakKeyDictionary
 
-from torch import nn
-
 from greenbench.errors import UsageError
 from greenbench.stages import layer_rules
+from greenbench.stages.stack import stack_of
 from greenbench.stages.tally import Tally
 from greenbench.types import Applied
 
@@ -24,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import torch
+    from torch import nn
     from transformers import PreTrainedModel
 
     from greenbench.options import InferenceOptions
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from greenbench.stages.objectives.interface import ModelInputs, TaskExample
 
 ValueT = TypeVar("ValueT")
-NUMBERED = re.compile(r"\blayers\.(\d+)\.")
 CALIBRATION = 64
 """Validation examples that block influence is measured on, at most."""
 
@@ -42,6 +40,8 @@ class Depth:
 
     kinds: tuple[str, ...]
     """Kind of attention of each layer of the whole model."""
+    path: str = "model.layers"
+    """Name of the list of layers in the model."""
     gone: tuple[int, ...] = ()
     """Layers that were left out."""
     influence: tuple[float, ...] = ()
@@ -129,16 +129,22 @@ def calibration(request: LayerRequest, valid: Sequence[TaskExample]) -> Sequence
 
 
 def kinds(model: PreTrainedModel) -> list[str]:
-    """Return the kind of attention of each layer."""
-    stack = model.base_model
-    layer_types = getattr(stack.config, "layer_types", None)
-    return list(layer_types or [layer_rules.GLOBAL] * len(stack.layers))
+    """Return the kind of attention of each layer; a window without further words is for all."""
+    stack = stack_of(model)
+    count = len(stack.layers)
+    config = stack.config
+    known = list(getattr(config, "layer_types", None) or ())
+    if len(known) == count:
+        return known
+    window = getattr(config, "sliding_window", None)
+    return [layer_rules.LOCAL if window else layer_rules.GLOBAL] * count
 
 
 def depth_of(model: PreTrainedModel) -> Depth:
     """Return the depth of ``model`` as it is now, taken for the whole model."""
-    depth = Depth(kinds=tuple(kinds(model)))
-    for number, layer in enumerate(model.base_model.layers):
+    stack = stack_of(model)
+    depth = Depth(kinds=tuple(kinds(model)), path=stack.path)
+    for number, layer in enumerate(stack.layers):
         depth.numbers[layer] = number
     return depth
 
@@ -165,6 +171,8 @@ def picked(
     or such layers cannot be left out, UnavailableError if none can be picked.
     """
     depth = depth_of(model)
+    if request.leaves_out:
+        stack_of(model).refuse_shared(request.knobs.fraction)
 
     def influence() -> tuple[float, ...]:
         several = list(batches)
@@ -180,26 +188,9 @@ def picked(
 
 def leave_out(model: PreTrainedModel, gone: Sequence[int]) -> None:
     """Leave the layers ``gone`` out of ``model``, in place; the others keep their attention."""
-    stack = model.base_model
-    layer_types = kinds(model)
-    kept = without(gone, len(layer_types))
-    stack.layers = nn.ModuleList([stack.layers[i] for i in kept])
-    for number, layer in enumerate(stack.layers):
-        _renumber(layer, number)
-    # Each layer holds its own kind of attention; the config must agree, for who builds from it.
-    if getattr(stack.config, "layer_types", None) is not None:
-        stack.config.layer_types = [layer_types[i] for i in kept]
-    stack.config.num_hidden_layers = len(kept)
-
-
-def _renumber(layer: nn.Module, number: int) -> None:
-    """Give a layer its new number: a decoder's layer finds its part of the key/value cache by it.
-
-    A gap in the numbers would stay empty.
-    """
-    attention = getattr(layer, "self_attn", None)
-    if attention is not None and hasattr(attention, "layer_idx"):
-        attention.layer_idx = number
+    stack = stack_of(model)
+    kept = without(gone, len(stack.layers))
+    stack.keep(kept)
 
 
 class LayerWatch:
@@ -243,16 +234,16 @@ def renumbered(named: Mapping[str, ValueT], depth: Depth) -> dict[str, ValueT]:
     What belongs to a layer that is left out is left out, too.
     """
     new_numbers = {old: new for new, old in enumerate(depth.kept)}
+    beginning = f"{depth.path}."
     renamed: dict[str, ValueT] = {}
     for name, value in named.items():
-        numbered = NUMBERED.search(name)
-        if numbered is None:
+        if not name.startswith(beginning):
             renamed[name] = value
             continue
-        number = new_numbers.get(int(numbered[1]))
+        old, _, part = name.removeprefix(beginning).partition(".")
+        number = new_numbers.get(int(old))
         if number is not None:
-            new_name = NUMBERED.sub(f"layers.{number}.", name)
-            renamed[new_name] = value
+            renamed[f"{beginning}{number}.{part}"] = value
     return renamed
 
 

@@ -2,7 +2,7 @@
 
 The exporter that traces the model needs the package ``onnx`` alone. Matrices of linear layers stay
 in FP32, or become INT8 with one scale for each output; activations then become INT8 in every pass.
-A head stays in FP32, as everywhere (``weights.KEPT``).
+The module that gives the answer stays in FP32, as everywhere (``weights.head_of``).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Self
 import torch
 from torch import nn
 
-from greenbench.stages import onnx_profile, onnx_weights
+from greenbench.stages import onnx_profile, onnx_weights, weights
 from greenbench.stages.tally import Tally
 
 if TYPE_CHECKING:
@@ -56,10 +56,10 @@ class _Logits(nn.Module):
 
 def converted(net: nn.Module, *, in_int8: bool) -> OnnxEngine:
     """Return an engine that computes what ``net`` does."""
-    graph = exported(net)
+    graph, head = exported(net), weights.head_of(net)
     if in_int8:
-        graph = onnx_weights.quantised(graph)
-    return OnnxEngine(graph)
+        graph = onnx_weights.quantised(graph, head)
+    return OnnxEngine(graph, head)
 
 
 def exported(net: nn.Module) -> ModelProto:
@@ -95,11 +95,15 @@ class OnnxEngine:
 
     name = "onnx"
 
-    def __init__(self, graph: ModelProto) -> None:
-        """Open the session; its first pass is profiled, to read back what it computes."""
+    def __init__(self, graph: ModelProto, head: str) -> None:
+        """Open the session; its first pass is profiled, to read back what it computes.
+
+        ``head`` is the module that gives the answer.
+        """
         from onnxruntime import InferenceSession
 
         self.graph = graph
+        self._head = head
         self.passes = 0
         self._folder = tempfile.TemporaryDirectory()
         options = _session_options(Path(self._folder.name))
@@ -124,7 +128,7 @@ class OnnxEngine:
             self._read_profile()
         self.passes += 1
         if self._depth is not None:
-            ran = onnx_profile.layers_of(self._nodes, self._depth.kept)
+            ran = onnx_profile.layers_of(self._nodes, self._depth)
             self._depth.passes.counts[ran] += 1
         return SimpleNamespace(logits=torch.from_numpy(logits))
 
@@ -138,7 +142,7 @@ class OnnxEngine:
     def precisions(self) -> Tally[str]:
         """See ``Engine``: the types that linear layers gave, whatever their weights are held in."""
         seen: Tally[str] = Tally("readings")
-        for name in onnx_profile.output_formats(self._nodes):
+        for name in onnx_profile.output_formats(self._nodes, self._head):
             seen.counts[name] += self.passes
         return seen
 
@@ -159,7 +163,7 @@ class OnnxEngine:
         self, options: ArchitectureOptions, trained: Mapping[str, torch.Tensor]
     ) -> tuple[Applied, ...]:
         """See ``Engine``."""
-        return onnx_weights.proofs(self.graph, self._nodes, options, trained)
+        return onnx_weights.proofs(self.graph, self._nodes, self._head, options, trained)
 
 
 def _session_options(folder: Path) -> SessionOptions:

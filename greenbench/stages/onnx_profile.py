@@ -12,13 +12,12 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from greenbench.stages import weights
-
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-LAYER = re.compile(r"/layers\.(\d+)/")
+    from greenbench.stages.layers import Depth
+
 ROOT = ".net."
 """Beginning of a module's name in the wrapper that is exported."""
 FORMATS = {"float": "fp32"}
@@ -71,19 +70,16 @@ def _types(shapes: Iterable[Mapping[str, object]]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def is_head(name: str) -> bool:
-    """Whether the node ``name`` belongs to a head, which keeps FP32."""
-    return any(f"/{head}/" in name for head in weights.KEPT)
+def layers_of(nodes: Iterable[NodeRun], depth: Depth) -> int:
+    """Return the layers of ``depth`` that ``nodes`` belong to, as bits.
 
-
-def layers_of(nodes: Iterable[NodeRun], kept: Sequence[int]) -> int:
-    """Return the layers that ``nodes`` belong to, as bits; ``kept`` are those of the whole model.
-
-    The names count from 0 what was left of it.
+    The names count from 0 what was left of the whole model.
     """
+    name, kept = depth.path.rpartition(".")[2], depth.kept
+    layer = re.compile(rf"/{re.escape(name)}\.(\d+)/")
     ran = 0
     for node in nodes:
-        found = LAYER.search(node.name)
+        found = layer.search(node.name)
         if found is not None and node.multiplies:
             ran |= 1 << kept[int(found[1])]
     return ran
@@ -95,21 +91,24 @@ def module_of(name: str) -> str:
     return scope.replace("/", ".").removeprefix(ROOT)
 
 
-def may_be_converted(kind: str, name: str) -> bool:
-    """Whether a node of this kind and name may multiply by the matrix of a linear layer."""
+def may_be_converted(kind: str, name: str, head: str) -> bool:
+    """Whether a node of this kind and name may multiply by the matrix of a linear layer.
+
+    Those of the module ``head``, which gives the answer, keep FP32.
+    """
     multiplies = any(product in kind for product in PRODUCTS)
-    return multiplies and not is_head(name)
+    return multiplies and f"/{head}/" not in name
 
 
-def linear_formats(nodes: Iterable[NodeRun]) -> dict[str, str]:
-    """Return the format of the matrix of each linear layer that ran, by module.
+def linear_formats(nodes: Iterable[NodeRun], head: str) -> dict[str, str]:
+    """Return the format of the matrix of each linear layer that ran, by module; not of ``head``.
 
     A node of a linear layer has one tensor of activations; a second one in floating point, of the
     same rank as in ``q @ k``, is attention's. Constants in floating point are not profiled.
     """
     found = {}
     for node in nodes:
-        if not may_be_converted(node.kind, node.name):
+        if not may_be_converted(node.kind, node.name, head):
             continue
         if "int8" in node.inputs:
             found[module_of(node.name)] = "int8"
@@ -118,9 +117,9 @@ def linear_formats(nodes: Iterable[NodeRun]) -> dict[str, str]:
     return found
 
 
-def output_formats(nodes: Iterable[NodeRun]) -> list[str]:
-    """Return the precision that each linear layer answers in."""
-    linears = linear_formats(nodes)
+def output_formats(nodes: Iterable[NodeRun], head: str) -> list[str]:
+    """Return the precision that each linear layer answers in, but for those of ``head``."""
+    linears = linear_formats(nodes, head)
     found = []
     for node in nodes:
         if node.multiplies and module_of(node.name) in linears:

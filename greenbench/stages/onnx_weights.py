@@ -27,8 +27,8 @@ HALF_RANGE = 2
 """Without VNNI, sums of products of whole INT8 weights overflow: then weights have 7 bits."""
 
 
-def quantised(graph: ModelProto) -> ModelProto:
-    """Return ``graph`` with the linear layers' matrices in INT8, but for those of a head."""
+def quantised(graph: ModelProto, head: str) -> ModelProto:
+    """Return ``graph`` with the linear layers' matrices in INT8, but for those of ``head``."""
     import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
     from onnxruntime.quantization.quant_utils import add_pre_process_metadata
@@ -36,7 +36,7 @@ def quantised(graph: ModelProto) -> ModelProto:
     add_pre_process_metadata(graph)  # else a warning recommends what changes nothing here
     kept = []
     for node in graph.graph.node:
-        if onnx_profile.is_head(node.name):
+        if f"/{head}/" in node.name:
             kept += [node.name, node.name + REPLACED]
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "int8.onnx"
@@ -59,6 +59,7 @@ def _has_vnni() -> bool:
 def proofs(
     graph: ModelProto,
     nodes: Iterable[NodeRun],
+    head: str,
     options: ArchitectureOptions,
     trained: Mapping[str, torch.Tensor],
 ) -> tuple[Applied, ...]:
@@ -66,8 +67,8 @@ def proofs(
 
     ``trained`` holds rows of the weights at the end of training.
     """
-    held = onnx_profile.linear_formats(nodes)
-    found = matrices(graph)
+    held = onnx_profile.linear_formats(nodes, head)
+    found = matrices(graph, head)
     formats = "+".join(sorted(set(held.values())))
     lost = sorted(found.keys() - held.keys())
     steps = _deviation(found, held, trained)
@@ -101,8 +102,11 @@ def _unused(knob: str, asked: object) -> Applied:
     )
 
 
-def matrices(graph: ModelProto) -> dict[str, torch.Tensor]:
-    """Return the matrix of each linear layer that may be converted, of shape (outputs, inputs)."""
+def matrices(graph: ModelProto, head: str) -> dict[str, torch.Tensor]:
+    """Return the matrix of each linear layer that may be converted, of shape (outputs, inputs).
+
+    Those of the module ``head`` may not.
+    """
     from onnx import numpy_helper
 
     stored = {}
@@ -111,7 +115,8 @@ def matrices(graph: ModelProto) -> dict[str, torch.Tensor]:
     found = {}
     for node in graph.graph.node:
         module = onnx_profile.module_of(node.name)
-        if onnx_profile.may_be_converted(node.op_type, node.name) and node.input[1] in stored:
+        may = onnx_profile.may_be_converted(node.op_type, node.name, head)
+        if may and node.input[1] in stored:
             found[module] = _matrix(node, stored)
     return found
 

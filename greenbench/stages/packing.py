@@ -18,6 +18,7 @@ import torch
 
 from greenbench.errors import UnavailableError
 from greenbench.stages.layer_rules import GLOBAL, LOCAL
+from greenbench.stages.stack import stack_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +28,10 @@ if TYPE_CHECKING:
     from transformers.modeling_outputs import BaseModelOutput
 
     from greenbench.stages.objectives.interface import ModelInputs
+    from greenbench.stages.stack import LayerStack
 
+OF_TEXTS = "ForSequenceClassification"
+"""End of the names of transformers' models that give an answer a row."""
 IGNORED = -100
 """Label that does not count in a loss."""
 STARTS = "starts"
@@ -146,16 +150,16 @@ def run(model: nn.Module, batch: ModelInputs, **others: object) -> Any:
         return model(**batch, **others)
     inputs = dict(batch)
     starts, numbers = inputs.pop(STARTS), inputs.pop("attention_mask")
-    with _packed(encoder(model), numbers, starts):
+    with _packed(_whole(model), numbers, starts):
         return model(**inputs, **others)
 
 
-def encoder(model: nn.Module) -> PreTrainedModel:
-    """Return the stack of layers within ``model``, whatever wraps it."""
+def _whole(model: nn.Module) -> PreTrainedModel:
+    """Return the whole model of transformers within ``model``, whatever wraps it."""
     from transformers import PreTrainedModel
 
     for module in model.modules():
-        if isinstance(module, PreTrainedModel) and module.base_model is module:
+        if isinstance(module, PreTrainedModel):
             return module
     raise UnavailableError(
         f"data.batching: packed needs a model of transformers, and this is {type(model).__name__}; "
@@ -164,21 +168,27 @@ def encoder(model: nn.Module) -> PreTrainedModel:
 
 
 @contextlib.contextmanager
-def _packed(stack: PreTrainedModel, numbers: torch.Tensor, starts: torch.Tensor) -> Iterator[None]:
-    """Let ``stack`` attend within examples; one that does not generate is pooled by them."""
-    masks = _masks(stack.config, numbers)
+def _packed(net: PreTrainedModel, numbers: torch.Tensor, starts: torch.Tensor) -> Iterator[None]:
+    """Let ``net`` attend within examples; a classifier of texts is pooled by them."""
+    stack = stack_of(net)
+    masks = _masks(stack, numbers)
+    first = _first_position(stack.body)
 
-    def mask(_stack: nn.Module, given: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
-        return given, {**named, "attention_mask": masks}
+    def mask(_body: nn.Module, given: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
+        positions = named["position_ids"] + first
+        return given, {**named, "attention_mask": masks, "position_ids": positions}
 
-    def pool(_stack: nn.Module, _given: object, output: BaseModelOutput) -> BaseModelOutput:
+    def pool(body: Any, _given: object, output: BaseModelOutput) -> BaseModelOutput:
         hidden = cast("torch.Tensor", output.last_hidden_state)
-        output.last_hidden_state = _pooled(stack.config, hidden, numbers, starts)
+        pooled = _pooled(stack.config, hidden, numbers, starts)
+        output.last_hidden_state = pooled
+        if getattr(body, "pooler", None) is not None:
+            output["pooler_output"] = body.pooler(pooled)
         return output
 
-    hooks = [stack.register_forward_pre_hook(mask, with_kwargs=True)]
-    if hasattr(stack.config, "classifier_pooling"):
-        hooks.append(stack.register_forward_hook(pool))
+    hooks = [stack.body.register_forward_pre_hook(mask, with_kwargs=True)]
+    if type(net).__name__.endswith(OF_TEXTS):
+        hooks.append(stack.body.register_forward_hook(pool))
     try:
         yield
     finally:
@@ -186,11 +196,22 @@ def _packed(stack: PreTrainedModel, numbers: torch.Tensor, starts: torch.Tensor)
             hook.remove()
 
 
-def _masks(config: PreTrainedConfig, numbers: torch.Tensor) -> Any:
+def _first_position(body: nn.Module) -> int:
+    """Return the position of a text's first token: RoBERTa counts behind its padding token."""
+    embeddings = getattr(body, "embeddings", None)
+    counts_tokens = hasattr(embeddings, "create_position_ids_from_input_ids")
+    padding = getattr(embeddings, "padding_idx", None)
+    if counts_tokens and padding is not None:
+        return int(padding) + 1
+    return 0
+
+
+def _masks(stack: LayerStack, numbers: torch.Tensor) -> Any:
     """Return the mask of each kind of attention, or the only one: (rows, 1, tokens, tokens).
 
     Padding attends to padding: no token may attend to nothing.
     """
+    config = stack.config
     implementation = config._attn_implementation  # noqa: SLF001  it has no public name
     if implementation not in MASKED:
         raise UnavailableError(
@@ -200,16 +221,17 @@ def _masks(config: PreTrainedConfig, numbers: torch.Tensor) -> Any:
     allowed = numbers[:, :, None] == numbers[:, None, :]
     places = torch.arange(numbers.shape[1], device=numbers.device)
     distance = places[:, None] - places
-    causal = not hasattr(config, "classifier_pooling")
-    if causal:
+    if stack.is_causal:
         allowed = allowed & (distance >= 0)
-    whole = _as_taken(allowed, implementation)
-    if LOCAL not in (getattr(config, "layer_types", None) or ()):
-        return whole
+    everywhere = _as_taken(allowed, implementation)
+    window = getattr(config, "sliding_window", None)
+    kinds = getattr(config, "layer_types", None) or ()
+    if not window or (kinds and LOCAL not in kinds):
+        return everywhere
     # A decoder's window counts the token itself, an encoder's what lies on each side.
-    window = config.sliding_window - 1 if causal else config.sliding_window
-    near = allowed & (distance.abs() <= window)
-    return {GLOBAL: whole, LOCAL: _as_taken(near, implementation)}
+    reach = window - 1 if stack.is_causal else window
+    near = _as_taken(allowed & (distance.abs() <= reach), implementation)
+    return {GLOBAL: everywhere, LOCAL: near} if kinds else near
 
 
 def _as_taken(allowed: torch.Tensor, implementation: str) -> torch.Tensor:
@@ -229,7 +251,7 @@ def _pooled(
     That is its first token, or the mean over all of them, as the model pools rows.
     """
     tokens = hidden.flatten(0, 1)
-    if config.classifier_pooling == "cls":
+    if getattr(config, "classifier_pooling", "cls") == "cls":
         return tokens[starts][:, None]
     # Which example each token belongs to; padding belongs to one behind the last.
     begins = torch.zeros(len(tokens), dtype=torch.long, device=tokens.device)

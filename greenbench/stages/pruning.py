@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from greenbench.stages import data, layer_rules, layers
 from greenbench.stages.layers import Depth, LayerRequest
+from greenbench.stages.stack import stack_of
 from greenbench.stages.tally import Tally
 from greenbench.types import Applied
 
@@ -61,7 +62,8 @@ def note_layers(pruned: PrunedModel | None, model: PreTrainedModel) -> None:
     """Note which layers of the loaded model the trained one has, before some are skipped."""
     if pruned is not None:
         numbers = pruned.loaded.numbers
-        pruned.answering = tuple(numbers.get(layer) for layer in model.base_model.layers)
+        layers_now = stack_of(model).layers
+        pruned.answering = tuple(numbers.get(layer) for layer in layers_now)
 
 
 @dataclass(slots=True, kw_only=True)

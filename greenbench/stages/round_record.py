@@ -212,8 +212,9 @@ class RoundRecord:
         warnings += healing.doubts(self.healing)
         warnings += precision.doubts(options.inference.precision, self.device)
         warnings += architecture.doubts(options.architecture, self.device)
-        if self.objective is not None:
-            warnings += self.objective.doubts()
+        if self.batches is not None:
+            warnings += self.batches.doubts
+            warnings += self.batches.objective.doubts()
         if self.uncounted:
             warnings.append(self.uncounted)
         return tuple(dict.fromkeys(warnings))

@@ -19,6 +19,7 @@ from greenbench.stages import (
     healing,
     isolation,
     loading,
+    model_checks,
     precision,
     training,
     work,
@@ -198,6 +199,7 @@ def _run_once(toggles: Toggles, batch: Sequence[TaskExample], model: Checkpoint)
     """Run the stages with ``batch`` as training, validation and test data."""
     batches = toggles.data(batch, batch, model, 0, valid=batch)
     net = toggles.architecture(model)
+    model_checks.refuse(net, toggles.options, batches.objective.pad_id)
     if toggles.compiles:
         net = toggles.compilation(net, batches)
     if toggles.finetunes:

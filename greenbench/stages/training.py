@@ -18,6 +18,7 @@ from greenbench.errors import UsageError
 from greenbench.stages import adapters, early_stopping, freezing, optimizers, precision
 from greenbench.stages.ranks import merging
 from greenbench.stages.ranks.report import TrainingJob
+from greenbench.stages.stack import stack_of
 from greenbench.stages.training_log import TrainingLog
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def _begun(model: PreTrainedModel, options: TrainingOptions, device: torch.devic
     log.dtypes = _trainable_dtypes(model)
     log.norms_before = _norms(_trainable_tensors(model))
     log.frozen_before = _norms(_frozen_tensors(model))
-    log.layers = len(model.base_model.layers)
+    log.layers = len(stack_of(model).layers)
     log.frozen = freezing.frozen_layers(model)
     log.checkpointing = _checkpoints(model)
     log.adapters = adapters.read(model)

@@ -34,6 +34,14 @@ def of_knobs(model: PreTrainedModel, pruned: PrunedModel | None, options: Option
     return TrainingWatch(model, pruned.loaded.numbers)
 
 
+def _first_inside(layer: nn.Module) -> nn.Module:
+    """Return the first part of ``layer`` that has weights of its own: it is called in any case."""
+    for module in layer.modules():
+        if next(module.parameters(recurse=False), None) is not None:
+            return module
+    return layer
+
+
 class TrainingWatch:
     """Context in which every pass of training is read, layer by layer, as bits: 5 is 0 and 2.
 
@@ -60,7 +68,7 @@ class TrainingWatch:
             return self
         for layer, number in self._numbers.items():
             # transformers computes the inside of a layer again, without the layer's own hooks.
-            inside = next(layer.children(), layer)
+            inside = _first_inside(layer)
             before = inside.register_forward_pre_hook(partial(self._begin_layer, 1 << number))
             after = layer.register_forward_hook(partial(self._end_layer, 1 << number))
             self._hooks.callback(before.remove)

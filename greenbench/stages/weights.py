@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from bitsandbytes.nn import Linear4bit, Linear8bitLt
 
-KEPT = ("classifier", "lm_head", "score")
-"""Modules whose weights stay in FP32, by the last part of their name."""
 NAMES = {
     torch.float32: "fp32",
     torch.int8: "int8",
@@ -35,12 +33,29 @@ TINY = 1e-12
 """Keeps the step of a row of zeros from being zero."""
 
 
+def head_of(model: nn.Module) -> str:
+    """Return the name of the module that gives the answer, whose weights stay in FP32.
+
+    That is the last one beside a model's body that has a linear layer; empty if there is none.
+    """
+    body = getattr(model, "base_model_prefix", "")
+    children = dict(model.named_children())
+    if body not in children:
+        return ""
+    for name, child in reversed(children.items()):
+        linears = [module for module in child.modules() if isinstance(module, nn.Linear)]
+        if linears and name != body:
+            return name
+    return ""
+
+
 def convertible(model: nn.Module) -> dict[str, nn.Linear]:
     """Return by name the linear layers that may be converted, or are."""
+    head = head_of(model)
     linears = {}
     for name, module in model.named_modules():
-        last_part = name.rpartition(".")[2]
-        if isinstance(module, nn.Linear) and last_part not in KEPT:
+        first_part = name.partition(".")[0]
+        if isinstance(module, nn.Linear) and first_part != head:
             linears[name] = module
     return linears
 

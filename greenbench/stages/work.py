@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import torch
 
-from greenbench.stages import early_exit, flops, isolation
+from greenbench.stages import flops, isolation
 from greenbench.stages.objectives.interface import AnsweredBatch
 from greenbench.stages.trained_parts import TrainedParts
 from greenbench.stages.training_log import TrainingLog
@@ -106,7 +106,7 @@ def _answering(record: RoundRecord, net: PreTrainedModel, answered: Sequence[Ans
     if record.exits is not None:
         for tokens, spared, questions in record.exits.log.passes[-len(answered) :]:
             operations -= flops.of_layers(net, net.config, tokens, spared)
-            operations += questions * early_exit.head_flops(net)
+            operations += flops.of_head(net, net.config, tokens, questions)
     return operations
 
 

@@ -106,23 +106,20 @@ def test_all_but_the_linear_weights_stay_to_the_bit(
     assert all(torch.equal(kept[name], original[name]) for name in same)
 
 
-@pytest.mark.parametrize("name", weights.KEPT)
-def test_heads_are_known_by_the_last_part_of_their_name(name: str) -> None:
-    """A head stays FP32 wherever it hangs, the layer beside it does not; both keep their bias."""
-    model = nn.Sequential(
-        OrderedDict(
-            body=nn.Linear(16, 16), top=nn.Sequential(OrderedDict([(name, nn.Linear(16, 8))]))
-        )
-    )
-    head, biases = (
-        model.top.get_submodule(name),
-        [p.clone() for n, p in model.named_parameters() if n.endswith("bias")],
-    )
-    weight = head.weight.clone()
+def test_a_head_keeps_fp32_whatever_its_name_and_the_layer_beside_it_does_not() -> None:
+    """It is the last part beside the body that has a linear layer; all keep their bias."""
+    model = nn.Module()
+    model.base_model_prefix = "body"
+    model.body, model.dense = nn.Sequential(nn.Linear(16, 16)), nn.Linear(16, 16)
+    model.says = nn.Sequential(nn.Linear(16, 16), nn.Linear(16, 8))
+    model.dropout = nn.Dropout()
+    before = {name: weight.clone() for name, weight in model.named_parameters()}
     architecture.convert(model, INT8, CPU)
-    assert (type(head), type(model.body).__name__) == (nn.Linear, "Linear8bitLt")
-    assert torch.equal(head.weight, weight)
-    assert all(torch.equal(p, b) for p, b in zip((model.body.bias, head.bias), biases, strict=True))
+    kinds = {name: type(m).__name__ for name, m in model.named_modules() if hasattr(m, "bias")}
+    int8 = ["body.0", "dense"]
+    assert kinds == {**dict.fromkeys(int8, "Linear8bitLt"), "says.0": "Linear", "says.1": "Linear"}
+    same = [n for n in before if n.endswith("bias") or n.startswith("says.")]
+    assert all(torch.equal(model.get_parameter(name), before[name]) for name in same)
 
 
 def test_int8_predicts_almost_what_fp32_predicts(

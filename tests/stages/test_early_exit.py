@@ -11,7 +11,7 @@ from stages.small_decoders import pairs
 from stages.small_runs import SHORT, START, classify, functions, run_stages
 from torch.utils.flop_counter import FlopCounterMode
 
-from greenbench.errors import UnavailableError, UsageError
+from greenbench.errors import UsageError
 from greenbench.options import DataOptions, InferenceOptions, Options, TrainingOptions
 from greenbench.stages import exit_log, layers
 from greenbench.stages.early_exit import RowExits, asked_layers
@@ -130,10 +130,3 @@ def test_layers_are_the_upper_half_or_those_that_are_named() -> None:
     sentence = r"exit_layers: 4 was requested, and the layers that run .* are 0, 1, 2, 3$"
     with pytest.raises(UsageError, match=sentence):
         asked_layers("4", short)
-
-
-def test_a_classifier_of_another_build_is_refused() -> None:
-    """The sentence names the part that it lacks."""
-    net: Any = torch.nn.Linear(1, 1)
-    with pytest.raises(UnavailableError, match=r"exit_confidence: Linear has no model.final_norm"):
-        RowExits(net, Depth(kinds=()), InferenceOptions(exit_confidence=0.9))

@@ -43,7 +43,7 @@ def by(choice: str, kinds: list[str], fraction: float) -> tuple[int, ...]:
 def may_go(choice: str, kinds: list[str]) -> list[int]:
     """Return the layers that a rule may leave out, those that stay longest first."""
     total = len(kinds)
-    if choice == "deepest" and LOCAL in kinds:
+    if choice == "deepest" and {LOCAL, GLOBAL} <= set(kinds):
         return [i for i, kind in enumerate(kinds) if i and kind == LOCAL]
     return {
         "deepest": [*range(1, total - 1)],

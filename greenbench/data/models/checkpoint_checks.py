@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from greenbench.data.models import tokenizer_files
 from greenbench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -39,9 +40,11 @@ def read_config(folder: Path) -> dict[str, Any]:
 def refuse_incomplete(folder: Path, model: str) -> None:
     """Raise UsageError if the folder lacks a file that every checkpoint has."""
     missing = []
-    for pattern in ("config.json", "tokenizer.json", "*.safetensors"):
+    for pattern in ("config.json", tokenizer_files.NAME, "*.safetensors"):
         if not any(folder.glob(pattern)):
             missing.append(pattern)
+    if tokenizer_files.NAME in missing and tokenizer_files.older_files(folder):
+        missing.remove(tokenizer_files.NAME)
     if missing:
         raise UsageError(
             f"--green-model {model}={folder}: the folder lacks {', '.join(missing)}; give a folder "
@@ -85,12 +88,15 @@ def _packed_weight(folder: Path) -> str:
     return ""
 
 
-def refuse_unknown_ids(folder: Path, model: str) -> None:
-    """Refuse ids without a row in the embedding: they would fail in the midst of a run."""
+def refuse_unknown_ids(folder: Path, model: str, tokenizer: Path) -> None:
+    """Refuse ids without a row in the embedding: they would fail in the midst of a run.
+
+    ``tokenizer`` is the model's ``tokenizer.json``.
+    """
     rows = read_config(folder).get("vocab_size")
     if not isinstance(rows, int):
         return
-    ids = {**_special_ids(folder), **_token_ids(folder)}
+    ids = {**_special_ids(folder), **_token_ids(tokenizer)}
     beyond = [name for name, token_id in ids.items() if token_id >= rows]
     if beyond:
         names = ", ".join(beyond[:SHOWN])
@@ -114,10 +120,10 @@ def _special_ids(folder: Path) -> dict[str, int]:
     return ids
 
 
-def _token_ids(folder: Path) -> dict[str, int]:
+def _token_ids(tokenizer: Path) -> dict[str, int]:
     """Return token to id; empty if ``tokenizer.json`` is malformed, which the tokenizer says."""
     try:
-        spec = json.loads((folder / "tokenizer.json").read_text("utf-8"))
+        spec = json.loads(tokenizer.read_text("utf-8"))
         ids: dict[str, int] = {}
         vocabulary = spec["model"]["vocab"]
         if isinstance(vocabulary, dict):

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from greenbench.data import hub
-from greenbench.data.models import checkpoint_checks, packaged
+from greenbench.data.models import checkpoint_checks, packaged, positions, tokenizer_files
 from greenbench.data.places import local_path
 from greenbench.errors import UsageError
 
@@ -61,7 +61,8 @@ class Checkpoint:
         checkpoint_checks.refuse_incomplete(folder, self.model)
         self.head.refuse_others(folder, self.model)
         checkpoint_checks.refuse_quantised(folder, self.model)
-        checkpoint_checks.refuse_unknown_ids(folder, self.model)
+        tokenizer = tokenizer_files.find(folder)
+        checkpoint_checks.refuse_unknown_ids(folder, self.model, tokenizer)
         return folder
 
     def _find(self) -> Path:
@@ -92,10 +93,15 @@ class Checkpoint:
             folder = local_path(self.source)
         return folder if folder.is_dir() else None
 
-    @property
+    @functools.cached_property
     def tokenizer_file(self) -> Path:
-        """The ``tokenizer.json``."""
-        return self.folder / "tokenizer.json"
+        """The ``tokenizer.json``: the folder's, or one in the cache, made of older files."""
+        return tokenizer_files.find(self.folder)
+
+    @functools.cached_property
+    def most_tokens(self) -> int | None:
+        """Tokens that the model has positions for; None if its configuration states no limit."""
+        return positions.most_tokens(self.folder)
 
     @functools.cached_property
     def facts(self) -> dict[str, str | None]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from greenbench.data.models import checkpoint_checks
+from greenbench.data.models import checkpoint_checks, linear_layers
 from greenbench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -44,6 +44,11 @@ class Head:
     def writes(self) -> bool:
         """Whether the model writes texts."""
         return self.kind == "causal-lm"
+
+    @property
+    def reads_the_end(self) -> bool:
+        """Whether it answers a text as a whole, as a decoder does by the text's last token."""
+        return self.kind in {"text-classification", "regression"}
 
     @property
     def auto_class(self) -> str:
@@ -83,8 +88,17 @@ class Head:
             return "which reads more than text"
         if family not in known:
             return f"of which {release} has no class with a head for {self.kind}"
-        if self.writes and family in encoders and not config.get("is_decoder"):
+        encodes = family in encoders and not config.get("is_decoder")
+        decodes = family in modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES and not encodes
+        return self._unfit(config, encodes=encodes, decodes=decodes)
+
+    def _unfit(self, config: Mapping[str, Any], *, encodes: bool, decodes: bool) -> str:
+        """Return why the head does not fit an encoder or a decoder; empty if it does."""
+        pad_id = config.get("pad_token_id")
+        if self.writes and encodes:
             return "an encoder, which reads what it is to write"
+        if self.reads_the_end and decodes and not _is_id(pad_id):
+            return "which names no pad_token_id, by which it finds the end of a text"
         return ""
 
     def load(self, folder: Path, changed: Mapping[str, None]) -> PreTrainedModel:
@@ -114,6 +128,7 @@ class Head:
             **settings,
         )
         checkpoint_checks.refuse_random_weights(loaded, folder, self._body(net))
+        linear_layers.make_plain(net)
         if self.writes:
             # Checkpoints bring temperatures and penalties of their own
             net.generation_config = transformers.GenerationConfig()
@@ -122,6 +137,10 @@ class Head:
     def _body(self, net: PreTrainedModel) -> str:
         """Return the beginning of the names of the weights that a file must have."""
         return "" if self.writes else f"{net.base_model_prefix}."
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, int) and value >= 0
 
 
 CAUSAL_LM = Head("causal-lm")

@@ -45,12 +45,18 @@ _POST_PROCESSORS: Final = (
 )
 
 
-def unsupported(where: str, section: str, found: object, supported: tuple[str, ...]) -> UsageError:
+class UnsupportedTokenizer(UsageError):
+    """A whole ``tokenizer.json``, of a kind that ``PythonBPE`` cannot reproduce."""
+
+
+def unsupported(
+    where: str, section: str, found: object, supported: tuple[str, ...]
+) -> UnsupportedTokenizer:
     """Return the error for a component that ``PythonBPE`` cannot reproduce."""
     names = ", ".join(supported)
-    return UsageError(
+    return UnsupportedTokenizer(
         f"{where}: {section} {found} is not supported by the pure-Python tokenizer, which knows "
-        f"{names}; take another tokenizer or the Rust one"
+        f"{names}; set data.tokenizer: rust"
     )
 
 

@@ -1,0 +1,80 @@
+"""The ``tokenizer.json`` of a checkpoint: its own, or one made of older files by transformers."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from greenbench.data.places import cache
+from greenbench.errors import UnavailableError, UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NAME = "tokenizer.json"
+OLDER = ("vocab.txt", "merges.txt", "spiece.model", "spm.model", "tokenizer.model")
+"""Files that hold a vocabulary in older formats: WordPiece, byte-level BPE, SentencePiece."""
+BESIDE = ("vocab.json", "added_tokens.json", "special_tokens_map.json", "tokenizer_config.json")
+"""Files beside them that say more."""
+FETCHED = (NAME, *OLDER, *BESIDE)
+
+
+def older_files(folder: Path) -> list[Path]:
+    """Return the vocabularies in older formats that a folder has."""
+    return [folder / name for name in OLDER if (folder / name).is_file()]
+
+
+def find(folder: Path) -> Path:
+    """Return the ``tokenizer.json`` of a checkpoint's folder, which is never written to.
+
+    Raises UsageError if transformers can make none of the older files, UnavailableError if the
+    cache cannot be written.
+    """
+    own = folder / NAME
+    if own.is_file():
+        return own
+    made = cache() / "tokenizers" / _digest(folder) / NAME
+    if not made.is_file():
+        try:
+            made.parent.mkdir(parents=True, exist_ok=True)
+            _convert(folder, made)
+        except OSError as error:
+            raise UnavailableError(
+                f"{folder}: its tokenizer cannot be converted into {made.parent} ({error}); make "
+                "room there, or let XDG_CACHE_HOME name a folder that can be written"
+            ) from error
+    return made
+
+
+def _digest(folder: Path) -> str:
+    """Return a checksum of all files that a conversion reads."""
+    import transformers
+
+    digest = hashlib.sha256(transformers.__version__.encode())
+    for name in (*OLDER, *BESIDE, "config.json"):
+        file = folder / name
+        if file.is_file():
+            digest.update(name.encode())
+            digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _convert(folder: Path, into: Path) -> None:
+    """Write a ``tokenizer.json``; the file is whole once it has its name."""
+    from transformers import AutoTokenizer
+
+    files = ", ".join(file.name for file in older_files(folder))
+    try:
+        loaded = AutoTokenizer.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False
+        )
+        backend = loaded.backend_tokenizer
+    except Exception as error:
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise UsageError(
+            f"{folder}: it has no {NAME}, and transformers makes none of its {files}: {reason}; "
+            "load the tokenizer where that works and save it with save_pretrained()"
+        ) from error
+    partial = into.with_suffix(".partial")
+    backend.save(str(partial))
+    partial.rename(into)
