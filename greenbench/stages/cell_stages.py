@@ -57,17 +57,15 @@ class CellStages(CellSwitches):
     ) -> Batches:
         """Tokenise and batch for the model's objective; of ``valid`` what the options need."""
         options = self.options.data
-        usual = input_lengths.usual(model, self.size)
+        file, usual = model.tokenizer_file, input_lengths.usual(model, self.size)
         longest = input_lengths.asked(model, self.size, options.max_length)
-        unread = encoders.unread(model.tokenizer_file)
-        kind = "rust" if unread else options.tokenizer
-        tokenizer = self.encoder(kind, model.tokenizer_file, longest)
-        goal = objective(tokenizer, model, self.size)
+        unread = encoders.unread(file)
+        tokenizer = self.encoder("rust" if unread else options.tokenizer, file, longest)
         batches = data.prepare(
             train,
             test,
             tokenizer,
-            goal,
+            objective(tokenizer, model, self.size),
             options,
             micro=self.micro,
             seed=seed,
@@ -75,10 +73,10 @@ class CellStages(CellSwitches):
             calibration=pruning.calibration(self.options, valid),
             usual_length=usual,
             unread=unread,
+            doubts=input_lengths.doubts(usual, self.size),
         )
         scored = early_stopping.examples(self.options.training, valid)
-        doubts = (*input_lengths.doubts(usual, self.size), *encoders.doubts(unread))
-        self.record.batches = replace(batches, validation=scored, doubts=doubts)
+        self.record.batches = replace(batches, validation=scored)
         return self.record.batches
 
     def architecture(self, model: Checkpoint) -> nn.Module:
@@ -92,11 +90,9 @@ class CellStages(CellSwitches):
         inference.choose_attention(net, chosen.attention, self.ranks)
         self.record.config = copy.deepcopy(getattr(net, "config", None))
         if self.writes:
-            draft = self.options.inference.draft
-            self.record.drafter = drafting.loaded(draft, model, self.device)
+            self.record.drafter = drafting.loaded(self.options.inference.draft, model, self.device)
         if chosen.adapter != "none":
-            order = (chosen, self.device)
-            self.ranks.together("adapt", chosen, lambda: adapters.inject(net, *order))
+            self.ranks.together("adapt", chosen, lambda: adapters.inject(net, chosen, self.device))
         return net
 
     def compilation(self, net: nn.Module, batches: Batches) -> nn.Module:

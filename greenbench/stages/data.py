@@ -13,7 +13,7 @@ from torch.utils.data import BatchSampler, SequentialSampler
 
 from greenbench.errors import UsageError
 from greenbench.options import DataOptions
-from greenbench.stages import batching
+from greenbench.stages import batching, encoders
 from greenbench.stages.batching import LengthOrder, ShuffledBatches, SortedSteps
 from greenbench.stages.loading import Loading
 from greenbench.stages.tokenizers.threads import ThreadWatch
@@ -85,13 +85,14 @@ def prepare(
     calibration: Sequence[TaskExample] = (),
     usual_length: int | None = None,
     unread: str = "",
+    doubts: tuple[str, ...] = (),
 ) -> Batches:
     """Tokenise the splits and batch them: shuffled for training, in order for inference.
 
     Batches of inference have ``answered`` examples, None for as many as those of training.
     ``calibration`` is passed on; ``usual_length`` is where the profile cuts inputs, ``unread`` why
-    the Python tokenizer does not read the model's. Raises UsageError if ``train`` does not fill one
-    batch.
+    the Python tokenizer does not read the model's, ``doubts`` are warnings to pass on. Raises
+    UsageError if ``train`` does not fill one batch.
     """
     answered = answered or options.batch_size
     asked = replace(options, batch_size=answered)
@@ -117,6 +118,7 @@ def prepare(
         questions=questions,
         widest=widest,
         loading=loading,
+        doubts=(*doubts, *encoders.doubts(unread)),
         tokenizer_proofs=(
             _tokenizer_proof(tokenizer, options.tokenizer, cached, threads, unread),
             _length_proof(tokenizer, options.max_length, usual_length, longest),

@@ -112,20 +112,15 @@ class RowExits:
         self._spared += self._batch - remaining
         output = _with_hidden(self._latest, hidden)
         if remaining:
-            rest = [self._remaining(value) for value in given]
-            named = {name: self._remaining(value) for name, value in named.items()}
+            rest = [_of_rows(value, self._batch, self._rows) for value in given]
+            for name, value in named.items():
+                named[name] = _of_rows(value, self._batch, self._rows)
             output = self._latest = forward(hidden, *rest, **named)
             if self._numbers[place] in self._asked:
                 output = self._without_sure_rows(self._numbers[place], output)
         if place == len(self._layers) - 1:
             return self._whole(output)
         return output
-
-    def _remaining(self, value: object) -> object:
-        """Return what belongs to the rows that are left, of a mask that has one for each row."""
-        if isinstance(value, torch.Tensor) and value.ndim == MASK and len(value) == self._batch:
-            return value[self._rows]
-        return value
 
     @property
     def _batch(self) -> int:
@@ -157,6 +152,13 @@ class RowExits:
         states = [_hidden(output), *(states for _, states in self._gone)]
         order = torch.cat(rows).argsort()
         return _with_hidden(output, torch.cat(states)[order])
+
+
+def _of_rows(value: object, batch: int, rows: torch.Tensor) -> object:
+    """Return what a mask has for some ``rows`` of the ``batch``; all else stays as it is."""
+    if isinstance(value, torch.Tensor) and value.ndim == MASK and len(value) == batch:
+        return value[rows]
+    return value
 
 
 def _hidden(output: Output) -> torch.Tensor:
