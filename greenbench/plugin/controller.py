@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from greenbench.machine.gpu_records import AMD
 from greenbench.plugin.benchmark_rows import BenchmarkRows
 from greenbench.plugin.distribution import INPUT, enable
 from greenbench.plugin.interleaving import CELL_ID
@@ -36,14 +37,18 @@ def own_gpus(workers: int, blocks: int, settings: Settings, machine: Survey) -> 
     """Return a GPU for each worker; none if they have to take turns.
 
     They have to with a single block, since cells are compared within blocks; and with unlike cards,
-    or a device or cards that a person names.
+    or a device or cards that a person names. AMD cards are hidden from a worker by numbers alone,
+    which is not done here.
     """
     if min(workers, blocks) == 1 or settings.gpus != "auto":
         return ()
     gpus = machine.gpus
-    unfit = machine.lost or any(gpu.mig for gpu in gpus) or len({gpu.name for gpu in gpus}) != 1
+    alike = len({gpu.name for gpu in gpus}) == 1
+    unfit = any(gpu.mig or gpu.vendor == AMD for gpu in gpus)
     named = settings.device not in {"auto", "cuda"}
-    return () if unfit or named or len(gpus) < workers else gpus[:workers]
+    if machine.lost or unfit or named or not alike or len(gpus) < workers:
+        return ()
+    return gpus[:workers]
 
 
 class OwnGpus:

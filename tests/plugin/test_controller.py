@@ -43,6 +43,7 @@ LOST = LostGpu(index=2, nvml_index=2, error="lost")
         (2, 2, "auto", "all", TWO, 0),
         (2, 2, "auto", "auto", Survey(gpus=(gpu(0), gpu(1, name="other"))), 0),
         (2, 2, "auto", "auto", Survey(gpus=(gpu(0), gpu(1, mig=True))), 0),
+        (2, 2, "auto", "auto", Survey(gpus=(gpu(0, vendor="amd"), gpu(1, vendor="amd"))), 0),
         (2, 2, "auto", "auto", replace(TWO, lost=(LOST,)), 0),
         (2, 2, "auto", "auto", Survey(reason="none"), 0),
     ],

@@ -80,10 +80,3 @@ def test_a_wrong_name_ends_the_session_before_a_cell(
     result = run_here(wattmeter, "-k", "V0", *arguments)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert problem in result.stdout.str() + result.stderr.str()
-
-
-def test_a_gate_on_the_machine_without_a_sensor_says_so(suite: pytest.Pytester) -> None:
-    """Nothing passes by being absent."""
-    result = run_here(suite, "-k", "V0 or V1", "--green-gate", "energy_node <= 2*V0")
-    assert result.ret == 1
-    assert "no sensor here knows the machine as a whole" in result.stdout.str()

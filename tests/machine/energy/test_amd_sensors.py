@@ -9,8 +9,12 @@ import pytest
 
 from greenbench.errors import UnavailableError
 from greenbench.machine import gpus as devices
+from greenbench.machine.control.doctor import capabilities
+from greenbench.machine.control.requests import requests
 from greenbench.machine.energy import examine
 from greenbench.machine.energy.meter import open_meter
+from greenbench.machine.watch import Watch
+from greenbench.options import SystemOptions
 from tests.simulators.amdsmi import SimulatedAmdGpu, SimulatedAmdSmi, driven
 
 if TYPE_CHECKING:
@@ -99,6 +103,25 @@ def test_doctor_shows_an_amd_card(plug: Callable[..., SimulatedAmdSmi]) -> None:
     assert (finding.channel, finding.available) == ("gpu", True)
     assert finding.device == "Simulated MI300X (amd-0000)"
     assert finding.permission == "read; greenbench sets nothing on AMD cards"
+
+
+def test_what_is_nvml_s_is_unknown_of_an_amd_card_and_nothing_is_set_on_it(
+    plug: Callable[..., SimulatedAmdSmi],
+) -> None:
+    """Its state has no temperature, its knobs are not applied, and doctor says so."""
+    plug(SimulatedAmdGpu(hip=0))
+    cards = devices.survey().gpus
+    watch = Watch(cards)
+    watch.begin()
+    observed = watch.end()
+    watch.close()
+    (record,) = observed.record["gpus"]
+    assert record["uuid"] == "amd-0000"
+    assert observed.doubts == () or not any("GPU" in doubt for doubt in observed.doubts)
+    for options in (SystemOptions(gpu_power_fraction=0.7), SystemOptions(gpu_clock_fraction=0.7)):
+        (request,) = requests(options, cards)
+        assert request.note.startswith("not applied: Simulated MI300X (amd-0000)")
+    assert not capabilities(cards)[0].available
 
 
 def test_a_driver_without_its_package_is_the_reason(
