@@ -50,6 +50,7 @@ NOT_CHECKED = {
 NOT_RUN = {
     "greenbench ci": "measures two commits: run/change/test_job.py and test_workflows.py run it",
     "greenbench export results --mlflow": "needs a database; export/test_places.py has none",
+    "greenbench init": "writes a suite: test_init.py does in folders of its own",
     "greenbench knobs": "measures for minutes: plugin/test_knob.py runs such a session",
     "greenbench new": "starts from variants of this repository: experiment/test_new_variant.py",
 }

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
-from test_extras import PLAIN
 
 ROOT = Path(__file__).parent.parent
 
@@ -106,9 +105,7 @@ def test_the_wheel_holds_every_file_of_the_package(wheel: Path) -> None:
 
 @pytest.mark.slow
 def test_the_wheel_runs_where_there_is_nothing_else(environment: Path, tmp_path: Path) -> None:
-    """No extra is there, and the folder is another one."""
-    (tmp_path / "plain").mkdir()
-    (tmp_path / "plain/test_plain.py").write_text(PLAIN)
+    """No extra is there, and the folder is another one: its first suite has a table."""
 
     def run(*arguments: str) -> str:
         done = subprocess.run(
@@ -125,5 +122,8 @@ def test_the_wheel_runs_where_there_is_nothing_else(environment: Path, tmp_path:
     assert run("-c", lacks) == "None None\n"
     assert "usage: greenbench" in run("-m", "greenbench", "--help")
     assert "cpu" in run("-m", "greenbench", "doctor")
-    assert "the meter" in run("-m", "pytest", "--fixtures", "plain")
-    assert "2 passed" in run("-m", "pytest", "plain")
+    assert "(function), V0 and 2 variants" in run("-m", "greenbench", "init", "--yes")
+    assert "tasks: points" in run("-m", "greenbench", "check")
+    assert "the meter" in run("-m", "pytest", "--fixtures", "bench")
+    assert "points V2" in run("-m", "pytest", "bench")
+    assert "points-V1_fewer_epochs" in run("-m", "greenbench", "compare", "results")

@@ -19,6 +19,7 @@ from greenbench.cli.cache import add_cache
 from greenbench.cli.ci import add_ci
 from greenbench.cli.compare import add_compare
 from greenbench.cli.export import add_export
+from greenbench.cli.init import add_init
 from greenbench.cli.knobs import add_knobs
 from greenbench.cli.machine import add_doctor, add_restore
 from greenbench.cli.matrix import add_check, add_list, add_new
@@ -70,6 +71,7 @@ def _of_pytest(arguments: list[str]) -> tuple[list[str], list[str]]:
 
 
 COMMANDS: tuple[Callable[[Commands], None], ...] = (
+    add_init,
     add_run,
     add_list,
     add_doctor,

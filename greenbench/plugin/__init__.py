@@ -28,6 +28,7 @@ from greenbench.plugin.hooks import (
     pytest_xdist_setupnodes,
     use_matrix,
 )
+from greenbench.plugin.requested import use_suite
 
 __all__ = [
     "cell",
@@ -49,5 +50,6 @@ __all__ = [
     "pytest_xdist_setupnodes",
     "toggles",
     "use_matrix",
+    "use_suite",
     "warm_session",
 ]

@@ -1,0 +1,1 @@
+"""A first suite for any repository: ``greenbench init``."""
