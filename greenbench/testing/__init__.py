@@ -9,20 +9,23 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from greenbench.tasks.task import CONTRACT as CONTRACT
+    from greenbench.testing.checking import check_task as check_task
     from greenbench.testing.meter import PlantedMeter as PlantedMeter
     from greenbench.testing.stages import StubStages as StubStages
     from greenbench.testing.stages import StubSystem as StubSystem
     from greenbench.testing.suites import SuiteRun as SuiteRun
     from greenbench.testing.suites import run_suite as run_suite
-
-CONTRACT = 1
-"""Version of what a task of another package can rely on: docs/own-task.md says what that is."""
+    from greenbench.testing.task_report import TaskReport as TaskReport
 
 PUBLIC = {
+    "CONTRACT": "greenbench.tasks.task",
     "PlantedMeter": "greenbench.testing.meter",
     "StubStages": "greenbench.testing.stages",
     "StubSystem": "greenbench.testing.stages",
     "SuiteRun": "greenbench.testing.suites",
+    "TaskReport": "greenbench.testing.task_report",
+    "check_task": "greenbench.testing.checking",
     "run_suite": "greenbench.testing.suites",
 }
 """By public name: the module that has it."""
