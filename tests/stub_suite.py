@@ -4,6 +4,9 @@
 ``dataset``, ``model``, ``toggles`` and ``power``. The stages burn a little CPU and answer with
 fixed probabilities. Environment variables change what a cell does:
 
+- ``STUB_JOULES`` are the joules of a round, in place of an estimate by processor time, which other
+  processes disturb: ``T2-V1_fast=0.9``. Without it a round takes 1 J, or ``STUB_TIMES`` joules;
+  seeds differ by up to 2 %, in another order for each variant
 - ``STUB`` names a cell and its fault, one of raise, kill, interrupt, assert, exit (by
   ``os._exit(0)``), ctrl-c (a signal to the process group, which must be its own) and
   ctrl-c-twice, sigterm (to the group too), stop (by ``pytest.exit`` with 0), exec (another program
@@ -118,6 +121,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from greenbench.machine.energy import meter
+from greenbench.machine.energy.estimate import CpuEstimate, estimated
 from greenbench.plugin import use_matrix
 from greenbench.stats import bootstrap, classification_answers as outcomes
 from greenbench.types import AnsweredRow, Applied, Judged, Metric
@@ -126,8 +131,22 @@ HERE = Path(__file__).parent
 TORCH_WAS_LOADED = "torch" in sys.modules  # by the process that runs this session inside itself
 
 
+class PlantedJoules(CpuEstimate):
+    used = 0.0  # by all stages of this process
+
+    def begin(self, key):
+        self._started[key] = self.used
+
+    def end(self, key):
+        joules = self.used - self._started.pop(key)
+        return estimated(joules / self.core.watts, self.core)
+
+
 def pytest_configure(config):
     use_matrix(config, HERE / "experiment.md", HERE / "variants")
+    patch = pytest.MonkeyPatch()
+    patch.setattr(meter, "CpuEstimate", PlantedJoules)
+    config.add_cleanup(patch.undo)
 
 
 def named(variable):
@@ -153,13 +172,21 @@ class StubToggles:
     def synchronize(self):
         pass
 
+    def uses(self, share):
+        planted = named("STUB_JOULES").get(self.cell.id, os.environ.get("STUB_TIMES", "1"))
+        percent = (7 * self.seed + len(self.cell.variant)) % 5 - 2
+        PlantedJoules.used += float(planted) * share * (1 + percent / 100)
+
     def data(self, train, test, model, seed, *, valid):
+        self.uses(0.05)
         return len(test)
 
     def architecture(self, model):
+        self.uses(0.05)
         return "net"
 
     def training(self, net, batches):
+        self.uses(0.7)
         end = time.process_time() + 0.02 * float(os.environ.get("STUB_TIMES", "1"))
         while time.process_time() < end:
             pass
@@ -188,6 +215,7 @@ class StubToggles:
         return net
 
     def inference(self, net, batches):
+        self.uses(0.2)
         reduced = self.cell.options.training.precision == "bf16"
         rounded = float(os.environ.get("STUB_ECHO", "0.01")) if reduced else 0
         right = round(batches * float(named("STUB_RIGHT").get(self.cell.id, 1)))

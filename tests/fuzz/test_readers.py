@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from fuzz import command_lines, experiment_files, machine_files, run_files, tables
 from fuzz.contract import Reader, no_hang
-from fuzz.mutations import changed_once
+from fuzz.mutations import ONCE, changed_once
 from hypothesis import given, settings
 
 if TYPE_CHECKING:
@@ -30,23 +30,27 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
-def check(reader: Reader, folder: Path, examples: int) -> None:
-    """Give ``reader`` as many damaged inputs."""
+def taken(reader: Reader, folder: Path, examples: int) -> int:
+    """Give ``reader`` as many damaged inputs; return how many it took."""
+    count = 0
     with reader.open(folder) as read:
 
         @settings(max_examples=examples)
         @given(reader.inputs)
         def takes(value: object) -> None:
+            nonlocal count
             with no_hang():
                 read(value)
+            count += 1
 
         takes()
+    return count
 
 
 @pytest.mark.parametrize("reader", READERS, ids=str)
 def test_a_reader_takes_a_hundred_damaged_inputs(reader: Reader, folder: Path) -> None:
     """It reads each, or refuses it in a sentence that is safe to print."""
-    check(reader, folder, examples=100)
+    assert taken(reader, folder, examples=100) >= 100
 
 
 @pytest.mark.slow
@@ -56,14 +60,17 @@ def test_a_reader_takes_three_thousand_damaged_inputs(reader: Reader, folder: Pa
 
     A fault that one input in a thousand shows is found by 95 of 100 runs.
     """
-    check(reader, folder, examples=3000)
+    assert taken(reader, folder, examples=3000) >= 3000
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("reader", [r for r in READERS if r.document is not None], ids=str)
 def test_a_reader_takes_a_file_with_any_value_changed(reader: Reader, folder: Path) -> None:
     """Each value in turn, so that no single one is missed by chance."""
+    count = 0
     with reader.open(folder) as read:
         for changed in changed_once(reader.document):
             with no_hang():
                 read(changed)
+            count += 1
+    assert count > len(ONCE) * len(reader.document)

@@ -55,9 +55,13 @@ def test_a_later_rank_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_batch_script_of_slurm_is_one_session(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It knows the tasks of the whole job, and is one process all the same."""
+    """It knows the tasks of the whole job, and is one process all the same; a step is several."""
     monkeypatch.setenv("SLURM_NTASKS", "8")
     launchers.check()
+    assert launchers.found() == ()
+    monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "8")
+    with pytest.raises(UsageError, match="^SLURM_STEP_NUM_TASKS=8: "):
+        launchers.check()
 
 
 def test_what_is_ignored_is_said_once_by_name(monkeypatch: pytest.MonkeyPatch) -> None:

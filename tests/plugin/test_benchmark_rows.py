@@ -108,9 +108,11 @@ def test_another_version_is_refused_with_the_range(version: str) -> None:
     """Instead of failing somewhere within it."""
     with pytest.raises(UsageError, match=rf"pytest-benchmark {version} .*(>=5.2,<6|<6,>=5.2)"):
         refuse_version(version)
+    assert not SUPPORTED.contains(version)
 
 
 @pytest.mark.parametrize("version", ["5.2.0", "5.9.1"])
 def test_versions_in_the_range_pass(version: str) -> None:
     """The ends are those of the range."""
     refuse_version(version)
+    assert SUPPORTED.contains(version)
