@@ -14,6 +14,7 @@ import re
 import shlex
 import shutil
 import tomllib
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from _pytest.mark.expression import Expression
 
 from greenbench.cli import COMMANDS, main
 from greenbench.cli.arguments import CommandParser
+from greenbench.experiment import matrix
 from greenbench.run.session import Session
 
 if TYPE_CHECKING:
@@ -89,10 +91,14 @@ def documented(commands: Any) -> dict[str, str]:
     return pages
 
 
+load_once = cache(matrix.load)
+
+
 @pytest.fixture
 def at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Commands are typed at the root of the checkout."""
+    """Commands are typed at the root of the checkout, whose matrix is read once."""
     monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(matrix, "load", load_once)
 
 
 def check(command: str, config: pytest.Config, *, resolve: bool) -> str:
@@ -130,10 +136,7 @@ def check_greenbench(arguments: list[str], config: pytest.Config, *, resolve: bo
     if "--" in arguments:
         place = arguments.index("--")
         arguments, of_pytest = arguments[:place], arguments[place + 1 :]
-    parser = CommandParser(prog="greenbench")
-    commands = parser.add_subparsers(required=True)
-    for add_command in COMMANDS:
-        add_command(commands)
+    parser, commands = greenbench_parser()
     if not resolve:  # a sentence may leave out what has to stand beside an option
         known = commands.choices.get(arguments[0], parser)._option_string_actions
         flags = re.findall(r"--[a-z][\w-]*", " ".join(arguments))
@@ -145,6 +148,16 @@ def check_greenbench(arguments: list[str], config: pytest.Config, *, resolve: bo
     else:
         assert not rest, f"unrecognised: {rest}"
         assert options.execute
+
+
+@cache
+def greenbench_parser() -> tuple[CommandParser, Any]:
+    """Return the parser of the command line, and its commands."""
+    parser = CommandParser(prog="greenbench")
+    commands = parser.add_subparsers(required=True)
+    for add_command in COMMANDS:
+        add_command(commands)
+    return parser, commands
 
 
 def check_pytest(arguments: list[str], config: pytest.Config, *, resolve: bool) -> None:
@@ -193,26 +206,21 @@ def check_python(arguments: list[str]) -> str:
 
 
 @pytest.mark.usefixtures("at_the_root")
-def test_commands_in_fences_select_cells_and_resolve(pytestconfig: pytest.Config) -> None:
-    """What one pastes starts: options, gates, keywords, files and extras exist."""
-    found = documented(fenced)
-    assert len(found) > 40
+@pytest.mark.parametrize(
+    ("commands", "fewest", "resolve"), [(fenced, 41, True), (in_spans, 21, False)]
+)
+def test_documented_commands_are_read_by_their_parsers(
+    commands: Any, fewest: int, *, resolve: bool, pytestconfig: pytest.Config
+) -> None:
+    """What one pastes starts: options, gates, keywords, files and extras exist.
+
+    What a sentence mentions has these sub-commands and options.
+    """
+    found = documented(commands)
+    assert len(found) >= fewest
     problems = {}
     for command, page in found.items():
-        problem = check(command, pytestconfig, resolve=True)
-        if problem:
-            problems[f"{page}: {command}"] = problem
-    assert not problems
-
-
-@pytest.mark.usefixtures("at_the_root")
-def test_commands_in_sentences_are_read_by_their_parsers(pytestconfig: pytest.Config) -> None:
-    """What a sentence mentions has these sub-commands and options."""
-    found = documented(in_spans)
-    assert len(found) > 20
-    problems = {}
-    for command, page in found.items():
-        problem = check(command, pytestconfig, resolve=False)
+        problem = check(command, pytestconfig, resolve=resolve)
         if problem:
             problems[f"{page}: {command}"] = problem
     assert not problems
