@@ -36,10 +36,10 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # A busy machine is slow, and no test is to fail for that. In CI every run tries the same examples.
-settings.register_profile("greenbench", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile(
-    "ci", settings.get_profile("greenbench"), max_examples=50, derandomize=True, database=None
+    "greenbench", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
+settings.register_profile("ci", settings.get_profile("greenbench"), derandomize=True, database=None)
 settings.load_profile("ci" if os.environ.get("CI") else "greenbench")
 
 # Every test holds the second lock while it runs, and the first one only to wait for the second in

@@ -152,29 +152,56 @@ class WeightedFit:
 
 
 def weighted_fit(design: BlockDesign, table: Array, weights: Array) -> WeightedFit:
-    """Fit blocks, cells and the trend by least squares, each round by its weight."""
+    """Fit blocks, cells and the trend by least squares, each round by its weight.
+
+    Blocks are taken out beforehand, so that the normal equations of the cells are sums over blocks
+    and take a time that grows with the square of the cells, and their inverse alone with the cube.
+    """
     counted = np.maximum(weights, LEAST_WEIGHT)
-    cells = design.cells
-    columns = np.tile(np.eye(cells), (design.blocks, 1, 1))
+    shares = counted / counted.sum(axis=1, keepdims=True)
+    values = _within_blocks(table, shares)
+    normal = np.diag(counted.sum(axis=0)) - counted.T @ shares
+    moments = (counted * values).sum(axis=0)
+    time = _within_blocks(design.time, shares)
     if design.has_trend:
-        columns = np.dstack([columns, design.time])
-    within = _within_blocks(columns, counted[:, :, None])
-    model = within.reshape(table.size, -1)
-    values = _within_blocks(table, counted)
-    weighted = model.T * counted.ravel()
-    # of the cells' columns one too many: the effects are those that sum to 0
-    inverse = np.linalg.pinv(weighted @ model, rcond=NEGLIGIBLE, hermitian=True)
-    covariance = inverse.astype(float)
-    solved = covariance @ weighted @ values.ravel()
-    explained = model @ solved
-    residuals = values - explained.reshape(table.shape)
-    return WeightedFit(solved[:cells], residuals, covariance[:cells, :cells])
+        along = counted * time
+        normal = _bordered(normal, along.sum(axis=0), (along * time).sum())
+        moments = np.append(moments, (along * values).sum())
+    covariance = _inverse(normal, design.cells)
+    solved = covariance @ moments
+    effects, trend = solved[: design.cells], solved[design.cells :]
+    of_cells = np.broadcast_to(effects, table.shape)
+    residuals = values - _within_blocks(of_cells, shares) - time * trend.sum()
+    own = covariance[: design.cells, : design.cells]
+    return WeightedFit(effects, residuals, own)
 
 
-def _within_blocks(columns: Array, weights: Array) -> Array:
-    """Take the weighted mean of each block out."""
-    totals = (weights * columns).sum(axis=1, keepdims=True)
-    result: Array = columns - totals / weights.sum(axis=1, keepdims=True)
+def _within_blocks(table: Array, shares: Array) -> Array:
+    """Take each block's mean out, in which rounds have their ``shares``."""
+    means = (shares * table).sum(axis=1, keepdims=True)
+    result: Array = table - means
+    return result
+
+
+def _bordered(matrix: Array, border: Array, corner: float) -> Array:
+    """Return a symmetric matrix with one row and column more."""
+    upper = np.column_stack([matrix, border])
+    lower = np.append(border, corner)
+    return np.vstack([upper, lower])
+
+
+def _inverse(normal: Array, cells: int) -> Array:
+    """Return the pseudo-inverse of normal equations that leave the mean of ``cells`` open.
+
+    Their columns are one too many: the effects are those that sum to 0. What is open is fixed
+    before inverting, and taken out again, which is exact and quicker than a decomposition.
+    """
+    common = np.zeros(len(normal))
+    common[:cells] = cells**-0.5
+    scale = np.trace(normal) / len(normal)
+    unit = np.outer(common, common)
+    inverse = np.linalg.inv(normal + scale * unit)
+    result: Array = inverse - unit / scale
     return result
 
 

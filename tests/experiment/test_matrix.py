@@ -506,23 +506,31 @@ def layouts(draw: st.DrawFn) -> str:
     )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SHIPPED = ("V0_baseline", "V2_training", "V4_architecture")
+
+
+@pytest.fixture(scope="module")
+def three_shipped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Options]]:
+    """Copy three variants of this repository; return the folder, and the options of each."""
+    root = tmp_path_factory.mktemp("project")
+    for name in SHIPPED:
+        shutil.copytree(REPO / "variants" / name, root / "variants" / name)
+    every = {variant.name: variant.options for variant in loaded(REPO).variants}
+    return root, {name: every[name] for name in SHIPPED}
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(table=layouts(), newline=st.sampled_from(["\n", "\r\n"]))
 def test_the_layout_of_a_table_is_free(
-    tmp_path_factory: pytest.TempPathFactory, table: str, newline: str
+    three_shipped: tuple[Path, dict[str, Options]], table: str, newline: str
 ) -> None:
     """Order of columns and rows, spacing, emphasis and kind of dash do not matter."""
-    root = tmp_path_factory.mktemp("project")
-    for name in ("V0_baseline", "V2_training", "V4_architecture"):
-        shutil.copytree(REPO / "variants" / name, root / "variants" / name)
+    root, shipped = three_shipped
     checklist = f"## Directory checklist\n\n| Dir | {' | '.join(VARIANT_FILES)} |\n|-|-|-|-|\n"
     text = f"{section('Tasks and data sets')}\n{section('Models')}\n"
     text += f"## 3. Variants (map)\n\n{table}\n\n{checklist}"
     (root / "experiment.md").write_bytes(text.replace("\n", newline).encode())
-    found = {v.name: v.options for v in loaded(root).variants}
-    shipped = {v.name: v.options for v in loaded(REPO).variants}
-    assert found == {name: shipped[name] for name in found}
-    assert len(found) == 3
+    assert {v.name: v.options for v in loaded(root).variants} == shipped
 
 
 def test_ambiguous_keywords_get_a_hint() -> None:

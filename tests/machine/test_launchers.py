@@ -60,7 +60,7 @@ def test_a_batch_script_of_slurm_is_one_session(monkeypatch: pytest.MonkeyPatch)
     launchers.check()
     assert launchers.found() == ()
     monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "8")
-    with pytest.raises(UsageError, match="^SLURM_STEP_NUM_TASKS=8: "):
+    with pytest.raises(UsageError, match=r"^SLURM_STEP_NUM_TASKS=8: "):
         launchers.check()
 
 

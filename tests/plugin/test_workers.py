@@ -298,7 +298,7 @@ def run_on_cards(folder: Path, nvml: SimulatedNvml, workers: str) -> Ended:
     stub_suite.write(folder)
     with (folder / "conftest.py").open("a") as conftest:
         conftest.write(SEES_A_CARD)
-    variables = {"COLUMNS": "200", "STUB_TIMES": "10", **nvml.environment()}
+    variables = {"COLUMNS": "200", "STUB_TIMES": "40", **nvml.environment()}
     arguments = (workers, "--green-rounds=2", "-k", "V0 or V1_")
     return Ended(folder, stub_suite.run(folder, *arguments, **variables))
 

@@ -211,7 +211,7 @@ def test_a_whole_round_of_a_classifier_is_counted_the_same() -> None:
         inference=InferenceOptions(skip_layers=0.34),
     )
     found, trained, answered = counted_round(
-        options, replace(SIZE, max_tokens=96), START, functions(32), functions(20, seed=1)
+        options, replace(SIZE, max_tokens=96, epochs=2), START, functions(32), functions(20, seed=1)
     )
     assert (found["flops_training"], found["flops_inference"]) == (trained, answered)
     assert min(trained, answered) > 0
@@ -227,8 +227,9 @@ def test_a_whole_round_of_a_decoder_is_counted_the_same(
         training=TrainingOptions(accumulation_steps=2),
     )
     train, test = small_decoders.pairs(8), small_decoders.pairs(6, 40)
+    two_epochs = replace(small_decoders.SIZE, epochs=2)
     found, trained, answered = counted_round(
-        options, small_decoders.SIZE, request.getfixturevalue(kind), train, test
+        options, two_epochs, request.getfixturevalue(kind), train, test
     )
     assert (found["flops_training"], found["flops_inference"]) == (trained, answered)
 
