@@ -84,7 +84,7 @@ CASES = [
         user,
         workers,
         ending,
-        marks=[] if (user, ending) == ("root", "SIGKILL") else [pytest.mark.slow],
+        marks=[] if (user, workers, ending) == ("root", (), "SIGKILL") else [pytest.mark.slow],
         id=f"{user}-{ending}-{'workers' if workers else 'serial'}",
     )
     for user in ("root", "zeusd")
