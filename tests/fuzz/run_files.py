@@ -286,8 +286,9 @@ def open_gates(folder: Path) -> Iterator[Callable[[str], None]]:
         assert math.isfinite(gate.number)
         assert gate.text.isprintable()
         assert gate == parse(gate.text, ("T1", "T2"))
-        (verdicts,) = compared([run, run], [text])
-        check_numbers(verdicts)
+        with refusals("--green-gate"):  # a score that this run does not have
+            (verdicts,) = compared([run, run], [text])
+            check_numbers(verdicts)
 
     yield read
 

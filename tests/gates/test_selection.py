@@ -18,23 +18,42 @@ CI = f"""
 addopts = "{stub_suite.LEAN}"
 markers = ["smoke: quick ones"]
 """
-QUICK = """
-import time
+CONFTEST = """
+import types
 
+import pytest
+from greenbench.machine.energy import open_window
+
+@pytest.fixture
+def takes(measure, monkeypatch):
+    clock = types.SimpleNamespace(now=0.0, perf_counter=lambda: clock.now)
+    monkeypatch.setattr(open_window, "time", clock)
+    seconds = []
+
+    def work():
+        clock.now += seconds[-1]
+        seconds[-1] *= 1.01
+
+    def measured(each):
+        seconds.append(each)
+        measure(work, rounds=2)
+
+    return measured
+"""
+"""Functions take the seconds that they say, by a clock that nobody else moves."""
+QUICK = """
 import pytest
 
 @pytest.mark.smoke
-def test_step(measure):
-    measure(lambda: time.sleep(0.002), rounds=2)  # two rounds of microseconds can tell nothing
+def test_step(takes):
+    takes(0.002)
 
-def test_other(measure):
-    measure(lambda: time.sleep(0.002), rounds=2)
+def test_other(takes):
+    takes(0.002)
 """
 SLOW = """
-import time
-
-def test_step(measure):
-    measure(lambda: time.sleep(0.2), rounds=2)
+def test_step(takes):
+    takes(0.2)
 """
 RERUN = """
 import pytest
@@ -68,6 +87,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Measure functions of one name in two files, with main.json beside them."""
     folder = tmp_path_factory.mktemp("functions")
     (folder / "pyproject.toml").write_text(CI)
+    (folder / "conftest.py").write_text(CONFTEST)
     (folder / "test_a.py").write_text(QUICK)
     (folder / "sub").mkdir()
     (folder / "sub/test_b.py").write_text(SLOW)
@@ -99,8 +119,10 @@ def run(suite: pytest.Pytester, *arguments: str) -> pytest.RunResult:
 def test_functions_of_one_name_are_told_apart_by_their_files(suite: pytest.Pytester) -> None:
     """The slow one of the two is judged too; the other's record took its place before."""
     done = run(suite, "--green-gate=time <= 0.1")
-    done.stdout.fnmatch_lines_random(["sub/test_b.py::test_step *", "test_a.py::test_step *PASS*"])
-    done.stdout.no_fnmatch_line("sub/test_b.py::test_step *PASS*")
+    assert done.ret == 1
+    done.stdout.fnmatch_lines_random(
+        ["sub/test_b.py::test_step *FAIL*", "test_a.py::test_step *PASS*"]
+    )
     assert not (suite.path / "results").exists()
 
 
@@ -114,7 +136,7 @@ def test_a_saved_run_of_short_names_is_read_by_its_node_ids(suite: pytest.Pytest
     done = run(suite, "--benchmark-compare=main.json", GATE)
     assert done.ret == 0
     done.stdout.fnmatch_lines_random(
-        ["sub/test_b.py::test_step * x *", "test_a.py::test_step * x *"]
+        ["sub/test_b.py::test_step * x *PASS*", "test_a.py::test_step * x *PASS*"]
     )
 
 
@@ -147,7 +169,7 @@ def test_what_was_not_selected_is_told_and_not_judged(
         (("test_a.py", "def test_other", "def test_renamed"), ("-m", "smoke"), "test_other"),
         (("test_a.py", "def test_other", "def helper"), ("-k", "step"), "test_other"),
         (
-            ("test_a.py", "def test_other(measure):", "def test_other():\n    return"),
+            ("test_a.py", "def test_other(takes):", "def test_other():\n    return"),
             (),
             "test_other",
         ),
@@ -184,7 +206,8 @@ def test_of_several_attempts_the_last_counts_and_the_earlier_is_told(
     suite: pytest.Pytester,
 ) -> None:
     """A rerun leaves one record in the report and in the saved run, which is a baseline again."""
-    (suite.path / "conftest.py").write_text(RERUN)
+    with (suite.path / "conftest.py").open("a") as file:
+        file.write(RERUN)
     (suite.path / "test_flaky.py").write_text(FLAKY)
     done = run(suite, "test_flaky.py", "--benchmark-json=flaky.json", "--green-gate=time <= 1000")
     assert done.ret == 0

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 Pair = tuple[PythonBPE, Tokenizer]
 
 # A slow machine is no failure: no deadline, no complaint about slow generation.
-untimed = settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+untimed = settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 
 CORPUS = [
     (

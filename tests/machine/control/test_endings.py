@@ -74,7 +74,7 @@ def test_the_previous_settings_are_restored(
         assert not controlled.as_before
         assert (controlled.gpu.power_limit_w, controlled.gpu.locked_sm_mhz) == (490, 1500)
         process.send_signal(getattr(signal, ending))
-    process.communicate(timeout=30)
+    process.communicate(timeout=120)
     assert controlled.settle()
     assert process.returncode == RETURN_CODES[ending]
     if ending == "worker":
@@ -100,7 +100,7 @@ def test_a_session_whose_guard_is_killed_restores_by_itself(machine: Machine) ->
     process = machine.start("wait")
     os.kill(guard_of(process.pid), signal.SIGKILL)
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=30)
+    process.communicate(timeout=120)
     assert machine.settle()
 
 
@@ -110,7 +110,7 @@ def test_the_guard_ends_after_its_session(machine: Machine) -> None:
     process = machine.start("wait")
     guard = guard_of(process.pid)
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=30)
+    process.communicate(timeout=120)
     wait_until(lambda: gone(guard))
     assert gone(guard)
     assert machine.settle()
@@ -125,7 +125,7 @@ def abandoned(machine: Machine) -> Machine:
     os.kill(guard, signal.SIGKILL)
     wait_until(lambda: gone(guard))
     process.kill()
-    process.communicate(timeout=30)
+    process.communicate(timeout=120)
     assert len(machine.journals) == 1
     assert not machine.as_before
     return machine
@@ -134,7 +134,7 @@ def abandoned(machine: Machine) -> Machine:
 def test_the_next_session_restores_before_it_sets_anything(abandoned: Machine) -> None:
     """It reports the ended session, and afterwards the administrator's settings are back."""
     process = abandoned.start("normal")
-    output, _ = process.communicate(timeout=30)
+    output, _ = process.communicate(timeout=120)
     assert abandoned.settle()
     assert process.returncode == 0, output
     assert "changed; the previous values are restored" in abandoned.messages
@@ -148,7 +148,7 @@ def test_two_sessions_take_turns(machine: Machine) -> None:
     wait_until(lambda: "waiting for cpu: process" in machine.messages)
     assert "waiting for cpu: process" in machine.messages
     first.send_signal(signal.SIGTERM)
-    first.communicate(timeout=30)
-    second.communicate(timeout=30)
+    first.communicate(timeout=120)
+    second.communicate(timeout=120)
     assert second.returncode == 0
     assert machine.settle()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -48,8 +49,12 @@ def open_meter(gpus: tuple[()]) -> Meter:
 
 def _trackers() -> list[psutil.Process]:
     """Return the processes that Zeus started."""
-    children = psutil.Process().children(recursive=True)
-    return [child for child in children if any("spawn_main" in word for word in child.cmdline())]
+    trackers = []
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):  # one that has ended is none
+            if "spawn_main" in " ".join(child.cmdline()):
+                trackers.append(child)
+    return trackers
 
 
 def _used(meter: Meter, *uses: tuple[Zone, float]) -> Energy:

@@ -196,15 +196,16 @@ def test_importing_the_meter_is_light() -> None:
 @pytest.mark.alone
 def test_a_short_pass_is_repeated_until_the_counters_resolve_it(meter: Meter) -> None:
     """Joules, seconds and their uncertainty are a single pass's; the window is nobody else's."""
-    passes: list[int] = []
+    passes: list[float] = []
 
     def one_pass() -> None:
-        passes.append(1)
+        started = time.perf_counter()
         time.sleep(0.03)
+        passes.append(time.perf_counter() - started)
 
     window = meter.repeated("data", one_pass)
-    assert window.passes == len(passes) >= 3
-    assert window.seconds == pytest.approx(0.03, rel=0.3)
+    assert window.passes == len(passes) >= 2
+    assert sum(passes) <= window.seconds * len(passes) < sum(passes) + 0.03
     assert window.energy.cpu_j == pytest.approx(5 / len(passes))
     assert window.energy.uncertainty_j["cpu"]["resolution"] == pytest.approx(1 / len(passes))
     assert meter.take() == ()

@@ -89,7 +89,7 @@ def test_seeds_decide() -> None:
 
 
 @given(SEEDS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_loops_end_because_nothing_in_them_moves_their_bounds(seed: int) -> None:
     """No loop's body writes its variable or bounds; a while loop's last line nears its end."""
     (method,) = methods(seed, 1)
@@ -112,7 +112,7 @@ def test_loops_end_because_nothing_in_them_moves_their_bounds(seed: int) -> None
 
 
 @given(SEEDS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_variables_are_declared_once_and_before_they_are_read(seed: int) -> None:
     """No method reads a variable that is not in scope, or declares one that is."""
     (method,) = methods(seed, 1)
@@ -193,7 +193,7 @@ TAKES = {
 
 
 @given(SEEDS, st.sampled_from(["int", "boolean", "String", "char"]), st.integers(0, 3))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_an_expression_has_the_requested_type_and_uses_variables_in_scope(
     seed: int, type_: str, depth: int
 ) -> None:
@@ -226,7 +226,7 @@ def test_variables_can_be_added_and_hidden() -> None:
 
 
 @given(SEEDS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_divisors_are_constants_other_than_zero(seed: int) -> None:
     """No drawn method divides by zero; Python's own division is used on natural numbers only."""
     (method,) = methods(seed, 1)
