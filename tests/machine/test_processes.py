@@ -138,3 +138,16 @@ def test_a_process_may_have_any_name() -> None:
         assert child.pid in forgetful()
         assert int(start_ticks(child.pid)) > 0
         child.communicate(b"\n")
+
+
+def test_a_forked_child_adopts_for_itself() -> None:
+    """It inherits its parent's count of adoptions, and not that orphans come to it."""
+    adoption = Adoption()
+    child = os.fork()
+    if child == 0:
+        inherited = adopts_orphans()
+        Adoption()
+        os._exit(0 if adopts_orphans() and not inherited else 2)
+    _, status = os.waitpid(child, 0)
+    adoption.end()
+    assert os.waitstatus_to_exitcode(status) == 0

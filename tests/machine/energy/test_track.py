@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -134,6 +135,14 @@ def test_the_resolution_covers_what_a_slow_counter_hides(
         abs(reading.joules - watts * seconds)
         <= allowed * max(1.0, watts * seconds / reading.joules) + 1e-6
     )
+
+
+def test_whole_joules_are_uncertain_by_their_rounding() -> None:
+    """It is independent of the lag, and both are the resolution."""
+    samples = shown([20.0] * 20, 100, None)
+    fine = followed(GPU, samples).uncertainty["resolution"]
+    whole = followed(replace(GPU, step_j=1.0), samples).uncertainty["resolution"]
+    assert whole**2 - fine**2 == pytest.approx(1 / 6)
 
 
 def test_short_windows_are_coarse() -> None:
