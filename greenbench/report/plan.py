@@ -132,12 +132,13 @@ def _cell_line(cell: Cell, plan: TaskPlan, prediction: Forecast | None) -> str:
     """Return rounds, optimizer steps and the earlier cost of a cell."""
     train = plan.splits.train
     batch = cell.options.data.batch_size
-    if train is not None and train < batch:
+    if train is not None and train < batch and plan.data.task.torch:
         return f"{cell.id}: cannot run: {train} training examples do not fill one batch of {batch}"
     cost = "no earlier result"
     if prediction is not None:
         cost = f"by earlier results {predicted(prediction)}"
-    return f"{cell.id}: {rounds_of([cell])} of {_steps(cell, plan)} steps; {cost}"
+    steps = f" of {_steps(cell, plan)} steps" if plan.data.task.torch else ""
+    return f"{cell.id}: {rounds_of([cell])}{steps}; {cost}"
 
 
 def _steps(cell: Cell, plan: TaskPlan) -> str:

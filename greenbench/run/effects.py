@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from greenbench.options import differences
+from greenbench.options import differences, knobs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,7 +112,8 @@ def effect_of(rounds: Sequence[Round], options: Options) -> tuple[str, tuple[str
 def should_differ(applied: Sequence[Applied], other: Sequence[Applied]) -> bool:
     """Whether a knob that moves outputs reads back differently, whatever was requested.
 
-    The batch size does so by training alone: a model answers a row the same in any batch.
+    The batch size does so by training alone: a model answers a row the same in any batch. Of a
+    suite's own knobs those without a proof count, against which outputs are the only witness.
     """
     here, there = _readings(applied), _readings(other)
     silent: tuple[str, ...] = SILENT
@@ -181,11 +182,15 @@ def _likeness(here: Answered, there: Answered) -> str:
 
 
 def _readings(applied: Sequence[Applied]) -> dict[str, object]:
+    """Return what was read of each knob, and what was asked of one that nothing reads back."""
     readings: dict[str, object] = {}
     for proof in applied:
         knob = f"{proof.stage}.{proof.knob}"
-        got = proof.got if proof.proved else proof.asked
-        if isinstance(got, str):
-            got = SAME_OUTPUTS.get((knob, got), got)
-        readings[knob] = got
+        if not proof.proved:
+            readings[knob] = proof.asked
+        elif proof.knob in knobs(proof.stage):
+            got = proof.got
+            if isinstance(got, str):
+                got = SAME_OUTPUTS.get((knob, got), got)
+            readings[knob] = got
     return readings

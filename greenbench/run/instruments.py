@@ -74,8 +74,13 @@ class Instruments:
 
     @functools.cached_property
     def device(self) -> str:
-        """The torch device, or all of a cell; torch is imported only if a GPU may be among them."""
+        """The torch device, or all of a cell; torch is imported only if a GPU may be among them.
+
+        It is ``auto`` where a suite's own functions may run on any of the GPUs.
+        """
         requested = self._settings.device
+        if requested == "auto" and self.survey.gpus and not self._knows_devices:
+            return requested
         on_cpu = requested == "auto" and not self.survey.gpus
         return "cpu" if on_cpu else _resolved(requested)
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from greenbench.errors import UnavailableError
-from greenbench.pipeline import Pipeline
+from greenbench.pipeline import Pipeline, WithoutTorch
 from greenbench.results.record import Json, cell_record
 from greenbench.run.cell_result import inputs_of, sentence, summarise, summarise_function
 from greenbench.run.doubts import lacking
 from greenbench.run.kept_outputs import with_kept_outputs
-from greenbench.run.reference_kernel import KernelRuns, Kernels
+from greenbench.run.reference_kernel import NUMPY, TORCH, KernelRuns, Kernels
 from greenbench.run.reuse import share_stages
 from greenbench.run.rounds import Benchmark, FunctionTarget, Rounds
 
@@ -84,7 +84,8 @@ def measure_cell(
         if benchmark.enabled:
             share_stages(pipeline, session)
             run_kernel = functools.partial(_run_kernel, pipeline, session)
-            kernel = replace(kernel, before=session.memory.kernel.latest_or(run_kernel))
+            latest = session.memory.kernel.latest_or(run_kernel, _library(pipeline.toggles))
+            kernel = replace(kernel, before=latest)
         rounds.run(benchmark)
         if benchmark.enabled:
             kernel = _with_kernel_after(kernel, pipeline, session)
@@ -144,8 +145,14 @@ def _run_kernel(pipeline: Pipeline, session: Session) -> Json:
     kernels = Kernels(
         functools.partial(pipeline.run_kernel, toggles.yardstick),
         functools.partial(pipeline.run_kernel, toggles.memory_yardstick),
+        _library(toggles),
     )
     return session.memory.kernel.measure(kernels, shortest_s=pipeline.energy.shortest_s)
+
+
+def _library(stages: Stages) -> str:
+    """Return what the reference kernels of ``stages`` compute with."""
+    return NUMPY if isinstance(stages, WithoutTorch) else TORCH
 
 
 def _with_kernel_after(kernel: KernelRuns, pipeline: Pipeline, session: Session) -> KernelRuns:

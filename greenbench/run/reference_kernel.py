@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 SHARED_S = 1.0
 """A run that ended so shortly ago serves the next cell too: nothing lies between the two."""
 
+TORCH, NUMPY = "torch", "numpy"
+"""The libraries that a kernel multiplies with."""
+
 KernelRun = dict[str, Any]
 """One run of both kernels, as the results file has it: the memory kernel's stands in ``memory``."""
 
@@ -104,16 +107,19 @@ class Kernels:
     arithmetic: Callable[[float], tuple[int, Window]]
     memory: Callable[[float], tuple[int, Window]]
     """Raises UnavailableError where too little memory is available."""
+    library: str = TORCH
+    """What multiplies: libraries differ in speed, and runs of one are not compared with another's.
+    """
 
 
 class ReferenceKernel:
-    """The kernels' runs in one session; later ones are compared with the first."""
+    """The kernels' runs in one session; later ones are compared with the first of their library."""
 
     def __init__(self) -> None:
         """Begin without any run."""
-        self._first: KernelRun = {}
-        self._latest: KernelRun = {}
-        self._ended = -math.inf
+        self._first: dict[str, KernelRun] = {}
+        self._latest: dict[str, KernelRun] = {}
+        self._ended: dict[str, float] = {}
 
     def measure(self, kernels: Kernels, shortest_s: float = 0.0) -> KernelRun:
         """Run both kernels, again and longer where a rate is not that of the latest run.
@@ -121,29 +127,24 @@ class ReferenceKernel:
         ``shortest_s`` is the shortest window that the counters resolve. A memory kernel that cannot
         run leaves its reason.
         """
-        result = self._run(ARITHMETIC, kernels.arithmetic, shortest_s)
+        library = kernels.library
+        latest = self._latest.get(library, {})
+        result = _run(ARITHMETIC, kernels.arithmetic, shortest_s, latest)
+        result["library"] = library
         try:
-            result["memory"] = self._run(MEMORY, kernels.memory, shortest_s)
+            result["memory"] = _run(MEMORY, kernels.memory, shortest_s, latest)
         except (UnavailableError, MemoryError, OSError) as error:
             result["memory"] = {"bytes_per_second": None, "reason": str(error)}
-        self._latest = result
-        self._ended = time.monotonic()
-        self._first = self._first or result
+        self._latest[library] = result
+        self._ended[library] = time.monotonic()
+        self._first.setdefault(library, result)
         return result
 
-    def _run(
-        self, kind: KernelKind, run: Callable[[float], tuple[int, Window]], shortest_s: float
-    ) -> KernelRun:
-        extended_s = min(shortest_s, kind.longest_s)
-        result = kernel_run(kind, *run(max(kind.short_s, extended_s)), shortest_s)
-        if _changed(kind, _rate(kind, self._latest), result[f"{kind.work}_per_second"]):
-            result = kernel_run(kind, *run(max(kind.long_s, extended_s)), shortest_s)
-        return result
-
-    def latest_or(self, measure: Callable[[], KernelRun]) -> KernelRun:
-        """Return the latest run if it has only just ended, else what ``measure`` returns."""
-        fresh = time.monotonic() - self._ended < SHARED_S
-        return self._latest if fresh and self._latest else measure()
+    def latest_or(self, measure: Callable[[], KernelRun], library: str = TORCH) -> KernelRun:
+        """Return the latest run of ``library`` if it ended just now, else what ``measure`` does."""
+        ended = self._ended.get(library, -math.inf)
+        fresh = time.monotonic() - ended < SHARED_S
+        return self._latest[library] if fresh else measure()
 
     def warnings(
         self, before: KernelRun, after: KernelRun | None, *, since_first: bool = True
@@ -157,10 +158,25 @@ class ReferenceKernel:
             start = _rate(kind, before)
             if after is not None:
                 texts += _change(kind, "while this cell ran", start, _rate(kind, after))
-            if since_first and self._first:
-                first = _rate(kind, self._first)
+            earliest = self._first.get(str(before.get("library", TORCH)))
+            if since_first and earliest:
+                first = _rate(kind, earliest)
                 texts += _change(kind, "since the session's first cell", first, start)
         return tuple(texts)
+
+
+def _run(
+    kind: KernelKind,
+    run: Callable[[float], tuple[int, Window]],
+    shortest_s: float,
+    latest: KernelRun,
+) -> KernelRun:
+    """Return one run, a longer one if its rate is not that of the ``latest``."""
+    extended_s = min(shortest_s, kind.longest_s)
+    result = kernel_run(kind, *run(max(kind.short_s, extended_s)), shortest_s)
+    if _changed(kind, _rate(kind, latest), result[f"{kind.work}_per_second"]):
+        result = kernel_run(kind, *run(max(kind.long_s, extended_s)), shortest_s)
+    return result
 
 
 def _rate(kind: KernelKind, run: KernelRun) -> float | None:

@@ -46,6 +46,7 @@ class System:
         Without ``control`` no limit or clock is touched; ``threads`` sets their number.
         """
         self._threads = threads
+        self._thread_count: ThreadCount | None = None
         self._options = options
         self._devices = DeviceSettings(options, gpus, control=control, say=say)
         self._context = contextlib.ExitStack()
@@ -56,6 +57,7 @@ class System:
         if self._options.cpu_affinity:
             _processors(self._options.cpu_affinity)
         self._devices.reserve()
+        self._thread_count = self._threads(self._options.cpu_threads)
 
     def release(self) -> None:
         """Let others have the devices."""
@@ -65,7 +67,8 @@ class System:
         """Set what can be set, and read it back."""
         with contextlib.ExitStack() as stack:
             stack.enter_context(self._devices)
-            threads = stack.enter_context(self._threads(self._options.cpu_threads))
+            count = self._thread_count or self._threads(self._options.cpu_threads)
+            threads = stack.enter_context(count)
             affinity = stack.enter_context(_Affinity(self._options.cpu_affinity))
             node = stack.enter_context(NumaBinding(self._options.numa_node))
             self._process_settings = (threads, affinity, node)

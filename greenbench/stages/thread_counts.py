@@ -17,10 +17,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
+HOW = "threadpoolctl.threadpool_info()"
+
+
 class ThreadCount(Protocol):
     """Context in which a number of threads is in force; None leaves it as it is."""
 
-    proof: Applied
+    @property
+    def proof(self) -> Applied:
+        """What was requested, and what was read back."""
 
     def __enter__(self) -> Self: ...  # noqa: D105
     def __exit__(self, *_: object) -> None: ...  # noqa: D105
@@ -79,54 +84,67 @@ class TorchThreads:
 class LibraryThreads:
     """Context in which every library with threads uses a number of them; None leaves them alone.
 
-    A library that is loaded within the context has its own number: the proof says so.
+    The libraries are those that are loaded when it is made, as looking for them takes longer than
+    setting them. One that is loaded within the context keeps its own number: the proof says so.
     """
 
-    proof: Applied
-
     def __init__(self, requested: int | None) -> None:
-        """Set nothing yet."""
+        """Find the libraries; set nothing yet."""
+        from threadpoolctl import ThreadpoolController
+
         self._requested = requested
-        self._before = _most_threads()
+        self._libraries = ThreadpoolController()
+        self._before = self._most()
         self._context = contextlib.ExitStack()
+        self._read = proof_of(requested, None, self._before, HOW)
 
     def __enter__(self) -> Self:
         """Set the number, and read it back."""
-        from threadpoolctl import threadpool_limits
-
         if self._requested is not None:
-            self._context.enter_context(threadpool_limits(limits=self._requested))
+            limited = self._libraries.limit(limits=self._requested)
+            self._context.enter_context(limited)
             self._context.enter_context(_torch_limited(self._requested))
-        how = "threadpoolctl.threadpool_info()"
-        self.proof = proof_of(self._requested, _most_threads(), self._before, how)
-        self._read("")
+        self._note("")
         return self
 
-    def _read(self, when: str) -> None:
-        actual = _most_threads()
+    def __exit__(self, *_: object) -> None:
+        """Read it once more, and put it back."""
+        if self._read.holds:
+            self._note(" at the end")
+        self._context.close()
+
+    @property
+    def proof(self) -> Applied:
+        """What was read, and whether a library has come since."""
+        added = self._added()
+        if self._requested is None or not self._read.holds or not added:
+            return self._read
+        note = f"{', '.join(added)} came in the round, and has threads of its own number"
+        return replace(self._read, got=None, note=note)
+
+    def _most(self) -> int | None:
+        """Return the largest number of threads that a library uses; None if there is none."""
+        counts = [int(pool["num_threads"]) for pool in self._libraries.info()]
+        torch = sys.modules.get("torch")
+        if torch is not None:
+            counts.append(torch.get_num_threads())
+        return max(counts, default=None)
+
+    def _note(self, when: str) -> None:
+        actual = self._most()
         note = ""
         if self._requested is not None and actual is None:
             note = "no library with threads is loaded, so that nothing was set"
         elif self._requested not in {None, actual}:
             note = f"requested {self._requested} threads, a library uses {actual}{when}"
-        self.proof = replace(self.proof, got=actual, note=note)
+        self._read = replace(self._read, got=actual, note=note)
 
-    def __exit__(self, *_: object) -> None:
-        """Read it once more, and put it back."""
-        if self.proof.holds:
-            self._read(" at the end")
-        self._context.close()
+    def _added(self) -> list[str]:
+        """Return the libraries that were loaded after the others were found."""
+        from threadpoolctl import threadpool_info
 
-
-def _most_threads() -> int | None:
-    """Return the largest number of threads that a loaded library uses; None if none is loaded."""
-    from threadpoolctl import threadpool_info
-
-    counts = [int(pool["num_threads"]) for pool in threadpool_info()]
-    torch = sys.modules.get("torch")
-    if torch is not None:
-        counts.append(torch.get_num_threads())
-    return max(counts, default=None)
+        known = {pool["filepath"] for pool in self._libraries.info()}
+        return [pool["prefix"] for pool in threadpool_info() if pool["filepath"] not in known]
 
 
 @contextlib.contextmanager

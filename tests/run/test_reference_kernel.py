@@ -94,6 +94,17 @@ def test_a_drift_since_the_first_cell_gives_a_warning() -> None:
     assert [len(kernel.warnings(result, None)) for result in results] == [0, 0, 1]
 
 
+def test_kernels_of_two_libraries_are_not_compared_with_each_other() -> None:
+    """NumPy's may be half as fast as torch's; each drifts from its own first run."""
+    kernel = ReferenceKernel()
+    (fast, _), (slow, seconds) = machine(80), machine(40)
+    torch = kernel.measure(Kernels(fast, steady_memory))
+    numpy = kernel.measure(Kernels(slow, steady_memory, "numpy"))
+    assert seconds == [ARITHMETIC.short_s]
+    assert kernel.warnings(numpy, None) == kernel.warnings(torch, None) == ()
+    assert kernel.latest_or(dict, "numpy") is numpy
+
+
 def test_the_kernel_that_changed_is_named() -> None:
     """A neighbour that takes a third of the bandwidth leaves the arithmetic as it was."""
     kernel = ReferenceKernel()

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import threadpoolctl
 import torch
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from greenbench.stages import thread_counts
 from greenbench.stages.thread_counts import LibraryThreads
 
 if TYPE_CHECKING:
@@ -49,9 +49,19 @@ def test_without_a_request_nothing_is_set() -> None:
     assert (threads.proof.asked, threads.proof.got, threads.proof.note) == (None, 2, "")
 
 
+def test_a_library_that_comes_in_the_round_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody has limited it."""
+    threads = LibraryThreads(1)
+    with threads:
+        pass
+    later = [*threadpool_info(), {"filepath": "/lib/libmkl.so", "prefix": "libmkl"}]
+    monkeypatch.setattr(threadpoolctl, "threadpool_info", lambda: later)
+    assert threads.proof.note == "libmkl came in the round, and has threads of its own number"
+
+
 def test_a_process_without_such_a_library_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """Then a request for threads has nothing to act on."""
-    monkeypatch.setattr(thread_counts, "_most_threads", lambda: None)
+    monkeypatch.setattr(LibraryThreads, "_most", lambda _self: None)
     with LibraryThreads(2) as threads:
         pass
     assert threads.proof.note == "no library with threads is loaded, so that nothing was set"
