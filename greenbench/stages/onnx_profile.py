@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 ROOT = ".net."
 """Beginning of a module's name in the wrapper that is exported."""
 FORMATS = {"float": "fp32"}
+GENERAL = "Gemm"
+"""Part of the kinds of nodes that add a bias to a product, as linear layers over rows do."""
+FUSED = "fused "
+"""Beginning of the name of a node that the runtime has put together, of its first part's name."""
 PRODUCTS = ("MatMul", "Gemm")
 """Beginnings, or parts, of the kinds of nodes that multiply matrices."""
 
@@ -87,7 +91,7 @@ def layers_of(nodes: Iterable[NodeRun], depth: Depth) -> int:
 
 def module_of(name: str) -> str:
     """Return the module that a node comes from: ``model.layers.3.attn.Wo``."""
-    scope = name.rpartition("/")[0]
+    scope = name.removeprefix(FUSED).rpartition("/")[0]
     return scope.replace("/", ".").removeprefix(ROOT)
 
 
@@ -104,7 +108,8 @@ def linear_formats(nodes: Iterable[NodeRun], head: str) -> dict[str, str]:
     """Return the format of the matrix of each linear layer that ran, by module; not of ``head``.
 
     A node of a linear layer has one tensor of activations; a second one in floating point, of the
-    same rank as in ``q @ k``, is attention's. Constants in floating point are not profiled.
+    same rank as in ``q @ k``, is attention's, which never is a ``Gemm``. A product's constants in
+    floating point are not profiled.
     """
     found = {}
     for node in nodes:
@@ -112,7 +117,7 @@ def linear_formats(nodes: Iterable[NodeRun], head: str) -> dict[str, str]:
             continue
         if "int8" in node.inputs:
             found[module_of(node.name)] = "int8"
-        elif node.inputs == ("float",):
+        elif node.inputs == ("float",) or GENERAL in node.kind:
             found[module_of(node.name)] = "fp32"
     return found
 

@@ -31,6 +31,7 @@ from greenbench.stages import (
     freezing,
     layers,
     model_checks,
+    onnx_engine,
     packing_check,
     pruning,
     weights,
@@ -232,6 +233,29 @@ def test_packed_rows_get_the_answers_of_padded_ones_or_are_refused(kind: str, zo
 def test_the_head_can_be_asked_between_layers(kind: str, zoo: Zoo) -> None:
     """What it says of the last layer's output is the model's own answer."""
     exit_head.refuse_others(zoo.net(kind))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["bert", "distilbert", "roberta"])
+@pytest.mark.parametrize("weight_format", ["fp32", "int8"])
+def test_onnx_runtime_answers_for_a_shortened_encoder(
+    kind: str, weight_format: str, zoo: Zoo
+) -> None:
+    """Layers, matrices and formats are read from its profile, whatever the layers are called."""
+    net = zoo.net(kind)
+    layers.leave_out(net, [1])
+    depth, expected = layers.depth_of(net), logits(net)
+    engine = onnx_engine.converted(net, in_int8=weight_format == "int8")
+    engine.watch(depth)
+    answered = engine(**batch()).logits
+    close = 0.3 if weight_format == "int8" else 1e-5
+    assert float((answered - expected).abs().max()) < close * float(expected.abs().max())
+    assert dict(depth.passes.counts) == {0b111: 1}
+    trained = {}
+    for name, module in weights.convertible(net).items():
+        trained[f"{name}.weight"] = module.weight.detach()
+    options = ArchitectureOptions(weight_format=weight_format)
+    assert broken(engine.weight_proofs(options, trained)) == []
 
 
 def test_a_model_with_a_convolution_between_its_layers_is_not_asked() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import TYPE_CHECKING
 
 from greenbench.data.places import cache
@@ -16,6 +17,8 @@ OLDER = ("vocab.txt", "merges.txt", "spiece.model", "spm.model", "tokenizer.mode
 """Files that hold a vocabulary in older formats: WordPiece, byte-level BPE, SentencePiece."""
 BESIDE = ("vocab.json", "added_tokens.json", "special_tokens_map.json", "tokenizer_config.json")
 """Files beside them that say more."""
+LEAST = 0.5
+"""Share of an embedding's rows that have a token at least; a few are often left for later ones."""
 FETCHED = (NAME, *OLDER, *BESIDE)
 
 
@@ -59,6 +62,14 @@ def _digest(folder: Path) -> str:
     return digest.hexdigest()[:16]
 
 
+def _refuse_partial(found: int, folder: Path) -> None:
+    """Raise ValueError for a vocabulary without most tokens: transformers passes over files."""
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    rows = config.get("vocab_size") or 0
+    if found < rows * LEAST:
+        raise ValueError(f"it finds {found} tokens, and config.json says {rows}")
+
+
 def _convert(folder: Path, into: Path) -> None:
     """Write a ``tokenizer.json``; the file is whole once it has its name."""
     from transformers import AutoTokenizer
@@ -69,6 +80,7 @@ def _convert(folder: Path, into: Path) -> None:
             folder, local_files_only=True, trust_remote_code=False
         )
         backend = loaded.backend_tokenizer
+        _refuse_partial(backend.get_vocab_size(), folder)
     except Exception as error:
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise UsageError(
