@@ -18,6 +18,7 @@ from greenbench.errors import UnavailableError, UsageError
 if TYPE_CHECKING:
     from greenbench.api.block import CodeBlock
     from greenbench.api.measurement import Measurement
+    from tests.simulators.nvml import SimulatedNvml
     from tests.simulators.powercap import Zone
 
 CHANNELS = ("gpu", "cpu", "dram")
@@ -269,3 +270,21 @@ def test_gpus_that_cannot_be_counted_are_refused_by_the_call_s_name(package: Zon
         package.use(1)
     assert step.reasons["gpu"] == "measure(gpus=...) is none"
     assert not any("at the same time" in text for text in step.warnings)
+
+
+def test_all_visible_gpus_count_unless_some_are_named(nvml: SimulatedNvml, package: Zone) -> None:
+    """One of another name is refused with what was written."""
+    cards = nvml.plug(2)
+    for card in cards:
+        card.power_w, card.update_s = 300, 0
+    with greenbench.measure("both") as both:
+        package.use(1)
+    assert both.sources["gpu"] == "simulated:nvml-counter"
+    assert both.joules["gpu"] is not None
+    with greenbench.measure("one", gpus=cards[0].uuid) as one:
+        package.use(1)
+    facts = METERS.meter(MeterScope(gpus=cards[0].uuid)).facts["counters"]
+    assert [fact["channel"] for fact in facts].count("gpu") == 1
+    assert one.sources["gpu"] == "simulated:nvml-counter"
+    with pytest.raises(UsageError, match=r"^measure\(gpus=...\): 'GPU-no' names no GPU here"):
+        greenbench.measure("none", gpus="GPU-no").__enter__()
