@@ -28,7 +28,7 @@ class LightningTask(AdaptedTask):
     def train(self, options: Opaque, data: Opaque, _seed: int) -> Opaque:
         """Return the fitted module; the process is seeded already."""
         module, trainer = self.module(options), self.trainer(options)
-        valid = self.loader(data.valid, options, training=False) if data.valid else None
+        valid = self.loader(data.valid, options, training=False) if len(data.valid) else None
         trainer.fit(module, self.loader(data.train, options, training=True), valid)
         return module
 
