@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 WIDE, NARROW = 880, 340
 """Pixels; the style sheet shows one of the two."""
+TALLEST = 900
+"""Pixels of a narrow drawing from which on it is not printed: it would take more than a page."""
+HEIGHT = re.compile(r'\bheight="(\d+)')
 IDS = re.compile(r'(\bid="|url\(#|href="#)')
 """Where an SVG names one of its ids."""
 
@@ -38,6 +41,8 @@ class FigureView(NamedTuple):
     drawings: tuple[FigureDrawing, ...]
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    is_tall: bool
+    """Whether it would not fit on a page."""
 
 
 class FolderFigures(NamedTuple):
@@ -74,7 +79,14 @@ def _view(wide: Figure, narrow: Figure, prefix: str) -> FigureView:
         drawings=tuple(drawings),
         columns=wide.columns,
         rows=tuple(_rows(wide)),
+        is_tall=any(is_tall(drawing.narrow) for drawing in drawings),
     )
+
+
+def is_tall(svg: str) -> bool:
+    """Whether a narrow drawing says that it is higher than a page."""
+    found = HEIGHT.search(svg)
+    return found is not None and int(found[1]) > TALLEST
 
 
 def _rows(figure: Figure) -> Iterable[tuple[str, ...]]:

@@ -13,6 +13,7 @@ from greenbench.gates.changes import Change
 from greenbench.report import caption, numbers, table
 from greenbench.report.findings import findings
 from greenbench.report.page.intervals import LogAxis
+from greenbench.report.page.printed import printed_names
 from greenbench.report.page.verdict_words import CellWord, word_of
 from greenbench.results.consistency import SCORE_RANGES
 from greenbench.results.reading import is_baseline
@@ -71,6 +72,8 @@ class Matrix:
     """Task to the score that is shown of it."""
     rows: tuple[MatrixRow, ...]
     ticks: Sequence[Tick]
+    printed: frozenset[str]
+    """Names of the rows that are printed."""
 
 
 def matrix(data: ReportData) -> Matrix:
@@ -85,7 +88,8 @@ def matrix(data: ReportData) -> Matrix:
             name = record.id.removeprefix(f"{record.task}-")
             row = rows.setdefault(name, _row(name, record))
             row.cells[comparison.task] = _cell(record, found, axis)
-    return Matrix(tasks=tasks, rows=tuple(rows.values()), ticks=axis.ticks)
+    listed = tuple(rows.values())
+    return Matrix(tasks=tasks, rows=listed, ticks=axis.ticks, printed=printed_names(listed))
 
 
 def _energy_changes(data: ReportData) -> Iterator[Change]:
