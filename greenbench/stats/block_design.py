@@ -154,54 +154,58 @@ class WeightedFit:
 def weighted_fit(design: BlockDesign, table: Array, weights: Array) -> WeightedFit:
     """Fit blocks, cells and the trend by least squares, each round by its weight.
 
-    Blocks are taken out beforehand, so that the normal equations of the cells are sums over blocks
-    and take a time that grows with the square of the cells, and their inverse alone with the cube.
+    Once blocks are taken out, the equations of the cells are a diagonal less one product a block.
+    So Woodbury's identity solves them in a time that grows with the square of the cells, and the
+    trend is one border more (Searle, Linear Models 1971, ch. 7, on the two-way layout).
     """
     counted = np.maximum(weights, LEAST_WEIGHT)
-    shares = counted / counted.sum(axis=1, keepdims=True)
-    values = _within_blocks(table, shares)
-    normal = np.diag(counted.sum(axis=0)) - counted.T @ shares
-    moments = (counted * values).sum(axis=0)
-    time = _within_blocks(design.time, shares)
-    if design.has_trend:
-        along = counted * time
-        normal = _bordered(normal, along.sum(axis=0), (along * time).sum())
-        moments = np.append(moments, (along * values).sum())
-    covariance = _inverse(normal, design.cells)
-    solved = covariance @ moments
-    effects, trend = solved[: design.cells], solved[design.cells :]
-    of_cells = np.broadcast_to(effects, table.shape)
-    residuals = values - _within_blocks(of_cells, shares) - time * trend.sum()
-    own = covariance[: design.cells, : design.cells]
-    return WeightedFit(effects, residuals, own)
+    values = _within_blocks(table, counted)
+    covariance = _covariance_of_cells(counted)
+    right = (counted * values).sum(axis=0)
+    effects = covariance @ right
+    if not design.has_trend:
+        return WeightedFit(effects, _unexplained(values, effects, counted), covariance)
+    time = _within_blocks(design.time, counted)
+    shared = (counted * time).sum(axis=0)
+    along = covariance @ shared
+    bent = _unexplained(time, along, counted)
+    spread = float((counted * bent**2).sum())
+    if spread <= NEGLIGIBLE * float((counted * time**2).sum()):
+        return WeightedFit(effects, _unexplained(values, effects, counted), covariance)
+    slope = float((counted * bent * values).sum()) / spread
+    effects = effects - slope * along
+    residuals = _unexplained(values, effects, counted) - slope * time
+    return WeightedFit(effects, residuals, covariance + np.outer(along, along) / spread)
 
 
-def _within_blocks(table: Array, shares: Array) -> Array:
-    """Take each block's mean out, in which rounds have their ``shares``."""
-    means = (shares * table).sum(axis=1, keepdims=True)
-    result: Array = table - means
+def _covariance_of_cells(weights: Array) -> Array:
+    """Return the covariance of cells' effects that sum to 0, blocks taken out, without a trend.
+
+    The equations leave the sum of the effects open: it is given a weight, whose part is taken away.
+    """
+    blocks, cells = weights.shape
+    of_cells = weights.sum(axis=0)
+    weight = float(of_cells.mean()) / cells
+    sides = np.vstack([weights, np.ones(cells)])
+    scaled = sides / of_cells
+    inner = scaled @ sides.T
+    inner[np.arange(blocks), np.arange(blocks)] -= weights.sum(axis=1)
+    inner[blocks, blocks] += 1 / weight
+    inverse = np.diag(1 / of_cells) - scaled.T @ np.linalg.solve(inner, scaled)
+    covariance: Array = inverse - 1 / (weight * cells**2)
+    return covariance
+
+
+def _unexplained(values: Array, effects: Array, weights: Array) -> Array:
+    """Return what cells' effects leave of values, both without their blocks' weighted means."""
+    result: Array = values - _within_blocks(np.broadcast_to(effects, values.shape), weights)
     return result
 
 
-def _bordered(matrix: Array, border: Array, corner: float) -> Array:
-    """Return a symmetric matrix with one row and column more."""
-    upper = np.column_stack([matrix, border])
-    lower = np.append(border, corner)
-    return np.vstack([upper, lower])
-
-
-def _inverse(normal: Array, cells: int) -> Array:
-    """Return the pseudo-inverse of normal equations that leave the mean of ``cells`` open.
-
-    Their columns are one too many: the effects are those that sum to 0. What is open is fixed
-    before inverting, and taken out again, which is exact and quicker than a decomposition.
-    """
-    common = np.zeros(len(normal))
-    common[:cells] = cells**-0.5
-    scale = np.trace(normal) / len(normal)
-    unit = np.outer(common, common)
-    inverse = np.linalg.inv(normal + scale * unit)
-    result: Array = inverse - unit / scale
+def _within_blocks(values: Array, weights: Array) -> Array:
+    """Take the weighted mean of each block out."""
+    totals = (weights * values).sum(axis=1, keepdims=True)
+    result: Array = values - totals / weights.sum(axis=1, keepdims=True)
     return result
 
 
