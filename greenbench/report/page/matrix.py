@@ -6,6 +6,7 @@ of score and time, and where its joules come from. Sorting, filters and sliders 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,8 +14,7 @@ from greenbench.gates.changes import Change
 from greenbench.report import caption, numbers, table
 from greenbench.report.findings import findings
 from greenbench.report.page.intervals import LogAxis
-from greenbench.report.page.printed import printed_names
-from greenbench.report.page.verdict_words import CellWord, word_of
+from greenbench.report.page.verdict_words import SAVES, CellWord, word_of
 from greenbench.results.consistency import SCORE_RANGES
 from greenbench.results.reading import is_baseline
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 SOURCE_KINDS = ("simulated", "estimated")
 MOST_KNOBS = 6
+MOST_PRINTED = 20
+"""Rows that are printed, V0's among them: two pages of two tasks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,3 +195,28 @@ def _keys(
 
 def _written(*values: float) -> str:
     return " ".join(f"{value:.5g}" for value in values)
+
+
+def printed_names(rows: Sequence[MatrixRow]) -> frozenset[str]:
+    """Return the names of the rows that are printed: V0, and those of least energy on any task.
+
+    Those that are shown to save come first, and those without a ratio last.
+    """
+    ranked = sorted(rows, key=_rank)
+    return frozenset(row.name for row in ranked[:MOST_PRINTED])
+
+
+def _rank(row: MatrixRow) -> tuple[bool, bool, float]:
+    """Return what sorts rows, the first ones first."""
+    ratios = [math.inf]
+    saving = [math.inf]
+    for cell in row.cells.values():
+        if "e" not in cell.keys:
+            continue
+        ratio = float(cell.keys["e"])
+        ratios.append(ratio)
+        if cell.verdict.kind == SAVES:
+            saving.append(ratio)
+    least = min(saving)
+    saves = least < math.inf
+    return not row.is_baseline, not saves, least if saves else min(ratios)

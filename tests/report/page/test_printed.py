@@ -11,7 +11,7 @@ from report.sessions import cell
 
 from greenbench.report.page.contents import page
 from greenbench.report.page.figures import TALLEST, is_tall
-from greenbench.report.page.printed import MOST_ROWS
+from greenbench.report.page.matrix import MOST_PRINTED
 
 
 def test_what_saves_most_is_printed_and_the_rest_counted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -22,9 +22,9 @@ def test_what_saves_most_is_printed_and_the_rest_counted(monkeypatch: pytest.Mon
     records += [cell("T2-V30_x", [None]), cell("T2-V0_baseline", [100.0])]
     html = page([data_of(records)], made=MADE)
     left_out = re.findall(r'<tr class="unprinted"><th scope="row">(\w+)', html)
-    dearest = sorted(joules, key=joules.__getitem__)[MOST_ROWS - 1 :]
+    dearest = sorted(joules, key=joules.__getitem__)[MOST_PRINTED - 1 :]
     assert sorted(left_out) == sorted([*dearest, "V30_x"])
-    assert f"Printed: {MOST_ROWS} of 26 variants" in ParsedPage(html).text("p")
+    assert f"Printed: {MOST_PRINTED} of 26 variants" in ParsedPage(html).text("p")
 
 
 @pytest.mark.parametrize(("height", "tall"), [(TALLEST, False), (TALLEST + 1, True)])
