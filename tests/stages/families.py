@@ -158,6 +158,17 @@ def saved(folder: Path, kind: str) -> Checkpoint:
     return Checkpoint("M", str(folder), head=head)
 
 
+def older_bert(folder: Path) -> Path:
+    """Save a BERT as older releases did: its vocabulary is a text file, one token a line."""
+    drawn("bert").save_pretrained(folder)
+    ids = tokenizer("bert").get_vocab()
+    words = sorted(ids, key=lambda word: ids[word])
+    words[: len(SPECIAL)] = ["[PAD]", "[CLS]", "[SEP]", "[UNK]"]
+    words[-1] = "[MASK]"
+    (folder / "vocab.txt").write_text("\n".join(words), "utf-8")
+    return folder
+
+
 class Zoo:
     """Checkpoints of all families, each made when it is first asked for."""
 

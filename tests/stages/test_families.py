@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import json
+import os
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,6 +48,7 @@ if TYPE_CHECKING:
 
 BOTH = [*ENCODERS, *DECODERS]
 ALL = [*BOTH, *ODD]
+ROOT = Path(__file__).parents[2]
 CPU = torch.device("cpu")
 QUICK = ("gpt2",)
 """Family whose whole cell is run in any case; those of the others are slow."""
@@ -323,9 +328,34 @@ def test_a_model_without_a_single_stack_is_refused() -> None:
         stack_of(net)
 
 
+@pytest.mark.slow
+def test_an_older_checkpoint_of_bert_gets_a_table_at_once(tmp_path: Path) -> None:
+    """V0 and layer skipping, by the command line, from a folder that has no tokenizer.json."""
+    model = families.older_bert(tmp_path / "bert")
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "bench"]
+    command += ["-k", "T2 and (V0 or V3)", f"--green-model=M2={model}", "--green-rounds=1"]
+    command += ["--green-size=T2=train:64,valid:32,test:64,epochs:1", "--green-control=off"]
+    done = subprocess.run(
+        [*command, f"--green-results={tmp_path / 'results'}"],
+        cwd=ROOT,
+        env={**os.environ, "XDG_CACHE_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
+    (skipping,) = (tmp_path / "results").glob("V3_inference_*.json")
+    (cell,) = json.loads(skipping.read_text())["cells"]
+    assert cell["status"] == "ok"
+    proofs = {proof["knob"]: proof for proof in cell["applied"]}
+    assert proofs["skip_layers"]["got"] > 0
+    assert proofs["tokenizer"]["got"] == "rust"
+    assert "the baseline has the Rust one" in proofs["tokenizer"]["how"]
+
+
 def test_the_documentation_has_a_line_for_each_family_as_tested_here() -> None:
     """docs/models.md promises what the tests above show."""
-    page = (Path(__file__).parents[2] / "docs" / "models.md").read_text("utf-8")
+    page = (ROOT / "docs" / "models.md").read_text("utf-8")
     table = [line for line in page.splitlines() if line.startswith("| `") and "fused" in line]
     table += [line for line in page.splitlines() if line.startswith("| `") and "eager |" in line]
     assert sorted(table) == sorted(map(line_of, ALL))
