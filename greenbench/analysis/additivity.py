@@ -19,7 +19,7 @@ from greenbench.analysis.simultaneous import (
     judge,
     together,
 )
-from greenbench.results.consistency import SCORE_RANGES
+from greenbench.analysis.tolerance import scale_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -121,8 +121,7 @@ def score_additivity(fitted: ScoreFit, combined: Sequence[CombinedCell]) -> Addi
     """Compare the score of each combination with V0's plus what its parts add."""
     known = fitted.having(combined)
     means = fitted.model.means[:, 0]
-    _, best = SCORE_RANGES.get(fitted.measure, (0.0, 1.0))
-    margin = SCORE_TOLERANCE * best
+    margin = SCORE_TOLERANCE * scale_of(fitted.measure, float(means[0]))
     rule = Rule(-margin, margin, *SCORE_WORDS)
     effects = []
     for one, effect in zip(known, _interactions(fitted, known), strict=True):

@@ -39,7 +39,7 @@ class Candidate:
     change: Bounded
     """Of the score, from V0's."""
     on_front: float
-    """Share of the draws in which no other variant takes less and scores no lower, or the other
+    """Share of the draws in which no other variant takes less and scores no worse, or the other
     way round."""
     excluded: str
     """Why it is not to be chosen; empty if it may."""
@@ -73,7 +73,7 @@ class _Compared(NamedTuple):
 def choose(energy: StageFit, scores: ScoreFit, keep: float | None = None) -> Choice:
     """Choose among the cells whose joules and score are known."""
     if keep is None:
-        keep = allowed_loss(scores.measure)
+        keep = allowed_loss(scores.measure, float(scores.model.means[0, 0]))
     compared = _compared(energy, scores)
     candidates = []
     for place in range(len(compared.cells)):
@@ -100,7 +100,7 @@ def _candidate(
 ) -> Candidate:
     name = compared.cells[place]
     change, ratio = compared.changes[place], compared.energy[place]
-    excluded = _lost(scores.measure, change, keep)
+    excluded = _lost(scores, change, keep)
     if not excluded and place:
         excluded = _no_saving(ratio)
     joules = np.exp(energy.model.means[energy.numbers[name]])
@@ -120,12 +120,21 @@ def _joules(candidate: Candidate) -> float:
     return candidate.joules
 
 
-def _lost(score: str, change: Bounded, keep: float) -> str:
-    """Say that a score is lower by more than may be, or that it is not shown not to be."""
-    if change.low >= -keep:
+def _lost(scores: ScoreFit, change: Bounded, keep: float) -> str:
+    """Say that a score is worse by more than may be, or that it is not shown not to be."""
+    gained = gain(change, higher_is_better=scores.higher_is_better)
+    if gained.low >= -keep:
         return ""
-    shown = "is shown to be" if change.high < -keep else "may be"
-    return f"its {score} {shown} lower than V0's by more than {keep:g}"
+    shown = "is shown to be" if gained.high < -keep else "may be"
+    worse = "lower" if scores.higher_is_better else "higher"
+    return f"its {scores.measure} {shown} {worse} than V0's by more than {keep:g}"
+
+
+def gain(change: Bounded, *, higher_is_better: bool) -> Bounded:
+    """Return by how much a score that changed is better."""
+    if higher_is_better:
+        return change
+    return Bounded(-change.value, -change.high, -change.low)
 
 
 def _no_saving(energy: Bounded) -> str:
@@ -151,7 +160,8 @@ def _compared(energy: StageFit, scores: ScoreFit) -> _Compared:
     for name, change in zip(others, bounded(differences, of_scores), strict=True):
         compared.changes.append(UNCHANGED if name in scores.same else change)
     joules = drawn(logarithms, of_energy, 1)
-    shares = front_shares(joules, drawn(differences, of_scores, 2))
+    sign = 1.0 if scores.higher_is_better else -1.0
+    shares = front_shares(joules, sign * drawn(differences, of_scores, 2))
     return compared._replace(on_front=shares)
 
 

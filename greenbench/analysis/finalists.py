@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from greenbench.analysis.choice import gain
 from greenbench.analysis.knob_ranking import in_order, together
 from greenbench.experiment.knob_trials import knob_trial
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from greenbench.analysis.knob_ranking import KnobRanking, RankedKnob
+    from greenbench.analysis.simultaneous import Bounded
     from greenbench.experiment.knob_trials import KnobTrial
     from greenbench.options import Options
 
@@ -26,6 +28,10 @@ LESS = 0.98
 """Joules relative to V0's below which a setting seems to pay."""
 
 
+def _gain(knob: RankedKnob, screened: KnobRanking) -> Bounded:
+    return gain(knob.change, higher_is_better=screened.higher_is_better)
+
+
 def finalists(screened: KnobRanking, tried: Sequence[KnobTrial]) -> list[KnobTrial]:
     """Return what to measure again of ``tried``: each, and at once all that seem to keep the score.
 
@@ -33,7 +39,7 @@ def finalists(screened: KnobRanking, tried: Sequence[KnobTrial]) -> list[KnobTri
     """
     promising = []
     for knob in screened.knobs:
-        lost = knob.change.high < -screened.keep
+        lost = _gain(knob, screened).high < -screened.keep
         if knob.energy.value < LESS and not lost:
             promising.append(knob)
 
@@ -70,7 +76,7 @@ def judged_again(screened: KnobRanking, confirmed: KnobRanking) -> KnobRanking:
 
 
 def _keeps(knob: RankedKnob, ranking: KnobRanking) -> bool:
-    return knob.change.value >= -ranking.keep
+    return _gain(knob, ranking).value >= -ranking.keep
 
 
 def _best_shown(knobs: Sequence[RankedKnob]) -> tuple[str, ...]:

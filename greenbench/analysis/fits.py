@@ -16,6 +16,7 @@ from greenbench.analysis.origins import Origins
 from greenbench.analysis.regression import RoundPlace
 from greenbench.analysis.resampling import resampled_scores
 from greenbench.options import STAGES
+from greenbench.results.reading import higher_is_better
 from greenbench.types import REUSABLE
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class ScoreFit(CellFit):
     """Scores of each cell (row) on resampled test rows; None if the cells' rows do not pair up."""
     same: frozenset[str]
     """Cells whose answers score as V0's do in each of its blocks, on every resample too."""
+    higher_is_better: bool = True
 
     def covariance(self, weights: Array) -> Array | None:
         """Return the covariance of contrasts over test rows; ``weights`` by contrast and cell."""
@@ -114,6 +116,7 @@ def fit_score(evidence: TaskEvidence, score: str) -> ScoreFit | str:
         left_out=tuple(known.left_out),
         resampled=resampled,
         same=_same(cells, known.rows, resampled),
+        higher_is_better=higher_is_better(score, [evidence.newest[evidence.baseline.id].record]),
     )
 
 

@@ -75,7 +75,9 @@ class KnobRanking:
     """Why nothing is ranked; empty if something is."""
     score: str = ""
     keep: float = 0.0
-    """How much lower than V0's the score may be."""
+    """How much worse than V0's the score may be."""
+    higher_is_better: bool = True
+    """Whether more of the score is better."""
     blocks: int = 0
     """Of the measurement of all knobs."""
     again: int = 0
@@ -118,6 +120,7 @@ def rank(task: str, sessions: Sequence[AnalysedSession], keep: float | None = No
         task=task,
         score=chosen.score,
         keep=chosen.keep,
+        higher_is_better=scores.higher_is_better,  # type: ignore[union-attr]
         blocks=len(known.blocks),
         source=source_label(known.newest[known.baseline.id].record),
         knobs=knobs,

@@ -1,14 +1,24 @@
-"""How much lower than V0's a score may be and still count as kept."""
+"""How much worse than V0's a score may be and still count as kept."""
 
 from __future__ import annotations
 
-from greenbench.results.consistency import SCORE_RANGES
+import math
+
+from greenbench.results.consistency import score_range
 
 KEEP = 0.02
-"""Of scores up to 1; of those up to 100 it is a hundred times that."""
+"""Of scores up to 1; of those up to 100 it is a hundred times that, of those without a best value,
+like an error in euros, the share of V0's."""
 
 
-def allowed_loss(score: str) -> float:
-    """Return the loss of ``score`` that is allowed unless another one is asked for."""
-    _, best = SCORE_RANGES.get(score, (0.0, 1.0))
-    return KEEP * best
+def allowed_loss(score: str, v0: float | None = None) -> float:
+    """Return the loss of ``score`` that may be if no other one is asked for; V0 has ``v0``."""
+    return KEEP * scale_of(score, v0)
+
+
+def scale_of(score: str, v0: float | None = None) -> float:
+    """Return the best value of ``score``, or V0's if there is no best one."""
+    _, best = score_range(score)
+    if not math.isinf(best):
+        return best
+    return abs(v0) if v0 else 1.0

@@ -13,18 +13,17 @@ import hashlib
 import os
 from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic
 
+from greenbench.data.examples import AnyExample, ExampleT
 from greenbench.data.places import cache
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
-
-    from greenbench.data.examples import Example
 
     Clusters = NDArray[np.signedinteger]
 
@@ -37,10 +36,10 @@ KEPT_FROM = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Distinct:
+class Distinct(Generic[ExampleT]):
     """What exact de-duplication leaves; it and the removed rows add up to the rows given."""
 
-    examples: tuple[Example, ...]
+    examples: tuple[ExampleT, ...]
     counts: Mapping[str, int]
     """``empty_removed``: rows without code. ``duplicates_removed``: rows beyond the first of texts
     with one label. ``conflicts_removed``: rows of texts with both labels. ``conflicting_texts``:
@@ -57,14 +56,16 @@ def key(text: str) -> bytes:
     return hashlib.blake2b(code.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-def exact(examples: Sequence[Example]) -> Distinct:
+def exact(examples: Sequence[ExampleT], key: Callable[[str], Hashable] = key) -> Distinct[ExampleT]:
     """Keep one example of each text, and none of a text with conflicting labels.
+
+    Texts of one ``key`` are the same; an empty key is that of an empty text.
 
     Each split of the data's authors is looked at alone: what two of them share, a split rule
     leaves out of the earlier one. The oldest one is kept, and the first in the order of the texts
     among those of one time, so that the order of the rows does not matter.
     """
-    groups: dict[tuple[bytes, str | None], list[Example]] = defaultdict(list)
+    groups: dict[tuple[Hashable, str | None], list[ExampleT]] = defaultdict(list)
     empty = 0
     for example in examples:
         text_key = key(example.text)
@@ -72,7 +73,7 @@ def exact(examples: Sequence[Example]) -> Distinct:
             groups[text_key, example.side].append(example)
         else:
             empty += 1
-    kept: list[Example] = []
+    kept: list[ExampleT] = []
     duplicates = conflicts = conflicting_texts = 0
     for group in groups.values():
         if _labels_conflict(group):
@@ -90,21 +91,21 @@ def exact(examples: Sequence[Example]) -> Distinct:
     return Distinct(examples=tuple(kept), counts=counts)
 
 
-def _labels_conflict(group: Sequence[Example]) -> bool:
+def _labels_conflict(group: Sequence[AnyExample]) -> bool:
     return len({e.label for e in group}) > 1
 
 
-def _order(example: Example) -> tuple[bool, float, str, str]:
+def _order(example: AnyExample) -> tuple[bool, float, str, str]:
     return example.time is None, example.time or 0.0, example.text, example.project or ""
 
 
-def near(examples: Sequence[Example]) -> tuple[list[Example], dict[str, int | str]]:
+def near(examples: Sequence[ExampleT]) -> tuple[list[ExampleT], dict[str, int | str]]:
     """Return the examples with their clusters, and counts of those that share one."""
     from greenbench.data import near_duplicates
 
     clusters, cached = _clusters([e.text for e in examples])
-    clustered: list[Example] = []
-    members: dict[int, list[Example]] = defaultdict(list)
+    clustered: list[ExampleT] = []
+    members: dict[int, list[ExampleT]] = defaultdict(list)
     for example, cluster in zip(examples, clusters.tolist(), strict=True):
         placed = replace(example, group=cluster)
         clustered.append(placed)
@@ -118,7 +119,7 @@ def near(examples: Sequence[Example]) -> tuple[list[Example], dict[str, int | st
     return clustered, facts
 
 
-def _shared_counts(clusters: Iterable[Sequence[Example]]) -> Counter[str]:
+def _shared_counts(clusters: Iterable[Sequence[AnyExample]]) -> Counter[str]:
     """Count the clusters of several examples, their members, and those with both labels."""
     counts = Counter(near_duplicates=0, near_duplicate_clusters=0, near_duplicate_conflicts=0)
     for members in clusters:

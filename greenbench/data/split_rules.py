@@ -13,14 +13,14 @@ import hashlib
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from greenbench.data.examples import AnyExample, ExampleT
 from greenbench.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Sequence
 
-    from greenbench.data.examples import Example
 
-ExampleLists = tuple[list["Example"], list["Example"], list["Example"]]
+ExampleLists = tuple[list[ExampleT], list[ExampleT], list[ExampleT]]
 """Train, valid and test."""
 
 AUTHORS = "authors"
@@ -42,8 +42,8 @@ RULES = {
 
 
 def fill(
-    examples: Sequence[Example], rule: str, seed: int, origin: str
-) -> tuple[ExampleLists, dict[str, int]]:
+    examples: Sequence[ExampleT], rule: str, seed: int, origin: str
+) -> tuple[ExampleLists[ExampleT], dict[str, int]]:
     """Return the splits that ``rule`` makes of clustered examples, and counts of those left out.
 
     Raises UsageError if most examples lack the property that the rule divides by.
@@ -65,10 +65,10 @@ def fill(
 
 
 def _as_authors_did(
-    examples: Sequence[Example], seed: int, origin: str
-) -> tuple[ExampleLists, dict[str, int]]:
+    examples: Sequence[ExampleT], seed: int, origin: str
+) -> tuple[ExampleLists[ExampleT], dict[str, int]]:
     """Keep the authors' splits; without valid, take a tenth of train, clusters as a whole."""
-    sides: dict[str | None, list[Example]] = defaultdict(list)
+    sides: dict[str | None, list[ExampleT]] = defaultdict(list)
     for example in sorted(examples, key=lambda e: _draw(seed, e)):
         sides[example.side].append(example)
     if None in sides:
@@ -88,38 +88,40 @@ def _as_authors_did(
     return (train, valid, test), counts
 
 
-def _tenth_as_valid(examples: Sequence[Example], seed: int) -> tuple[list[Example], list[Example]]:
+def _tenth_as_valid(
+    examples: Sequence[ExampleT], seed: int
+) -> tuple[list[ExampleT], list[ExampleT]]:
     tenth = round(len(examples) / 10)
-    train: list[Example] = []
-    valid: list[Example] = []
+    train: list[ExampleT] = []
+    valid: list[ExampleT] = []
     for unit in _units(examples, "group", seed):
         (valid if len(valid) + len(unit) <= tenth else train).extend(unit)
     return train, valid
 
 
-def _total(lists: Iterable[Sequence[Example]]) -> int:
+def _total(lists: Iterable[Sequence[object]]) -> int:
     return sum(len(examples) for examples in lists)
 
 
-def _units(examples: Iterable[Example], attribute: str, seed: int) -> list[list[Example]]:
+def _units(examples: Iterable[ExampleT], attribute: str, seed: int) -> list[list[ExampleT]]:
     """Return the examples grouped by ``attribute``, each group in an order drawn by the seed."""
-    units: dict[Hashable, list[Example]] = defaultdict(list)
+    units: dict[Hashable, list[ExampleT]] = defaultdict(list)
     for example in sorted(examples, key=lambda e: _draw(seed, e)):
         units[getattr(example, attribute)].append(example)
     return list(units.values())
 
 
-def _draw(seed: int, example: Example) -> bytes:
+def _draw(seed: int, example: AnyExample) -> bytes:
     """Return a hash of seed and text: a random order that ignores the platform and the file's."""
     return hashlib.sha256(f"{seed}\0{example.text}".encode("utf-8", "surrogatepass")).digest()
 
 
-def _in_random_order(units: Sequence[Sequence[Example]], seed: int) -> ExampleLists:
+def _in_random_order(units: Sequence[Sequence[ExampleT]], seed: int) -> ExampleLists[ExampleT]:
     """Give each unit to test or valid while that stays within a tenth, otherwise to train."""
     tenth = round(_total(units) / 10)
-    train: list[Example] = []
-    valid: list[Example] = []
-    test: list[Example] = []
+    train: list[ExampleT] = []
+    valid: list[ExampleT] = []
+    test: list[ExampleT] = []
     for unit in sorted(units, key=lambda u: _draw(seed, u[0])):
         if len(test) + len(unit) <= tenth:
             test.extend(unit)
@@ -130,13 +132,13 @@ def _in_random_order(units: Sequence[Sequence[Example]], seed: int) -> ExampleLi
     return train, valid, test
 
 
-def _oldest_first(units: Sequence[Sequence[Example]]) -> ExampleLists:
+def _oldest_first(units: Sequence[Sequence[ExampleT]]) -> ExampleLists[ExampleT]:
     """Cut by time; examples of the same time stay together."""
     count = _total(units)
     placed = 0
-    train: list[Example] = []
-    valid: list[Example] = []
-    test: list[Example] = []
+    train: list[ExampleT] = []
+    valid: list[ExampleT] = []
+    test: list[ExampleT] = []
     for unit in sorted(units, key=lambda u: u[0].time or 0.0):
         if placed < 0.8 * count:
             train.extend(unit)
@@ -148,7 +150,7 @@ def _oldest_first(units: Sequence[Sequence[Example]]) -> ExampleLists:
     return train, valid, test
 
 
-def _without_shared_clusters(splits: ExampleLists) -> ExampleLists:
+def _without_shared_clusters(splits: ExampleLists[ExampleT]) -> ExampleLists[ExampleT]:
     """Leave out of valid and test what is a near-duplicate of an example in an earlier split."""
     train, valid, test = splits
     earlier = {e.group for e in train}
@@ -161,7 +163,7 @@ def _without_shared_clusters(splits: ExampleLists) -> ExampleLists:
 def _refuse_unknown(known: int, count: int, rule: str, origin: str) -> None:
     if known * 2 < count:
         raise UsageError(
-            f"{origin}: a split by {rule} was requested, and {count - known} of {count} functions "
-            f"have no {rule}; name the column with --green-columns T2={rule}:COLUMN, or split at "
+            f"{origin}: a split by {rule} was requested, and {count - known} of {count} rows "
+            f"have no {rule}; name the column with --green-columns TASK={rule}:COLUMN, or split at "
             "random"
         )

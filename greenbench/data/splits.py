@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from greenbench.data import deduplication
-from greenbench.data.examples import Example, normalised
+from greenbench.data.examples import AnyExample, Example, normalised
 from greenbench.data.split_rules import AUTHORS, RULES, fill
 from greenbench.errors import UsageError
 
@@ -52,19 +52,8 @@ class Splits:
 
     @property
     def groups(self) -> tuple[int, ...]:
-        """The cluster of each test example, numbered by first occurrence.
-
-        An example without a cluster is a cluster of its own.
-        """
-        numbers: dict[tuple[str, int], int] = {}
-        groups: list[int] = []
-        for place, example in enumerate(self.test):
-            if example.group is None:
-                key = ("alone", place)
-            else:
-                key = ("cluster", example.group)
-            groups.append(numbers.setdefault(key, len(numbers)))
-        return tuple(groups)
+        """The cluster of each test example, numbered by first occurrence."""
+        return clusters_of(self.test)
 
     @property
     def class_weights(self) -> tuple[float, float]:
@@ -77,6 +66,22 @@ class Splits:
             return (1.0, 1.0)
         share = _positives(examples) / len(examples)
         return ((1 - self.natural) / (1 - share), self.natural / share)
+
+
+def clusters_of(examples: Sequence[AnyExample]) -> tuple[int, ...]:
+    """Return the cluster of each example, numbered by first occurrence.
+
+    An example without a cluster is a cluster of its own.
+    """
+    numbers: dict[tuple[str, int], int] = {}
+    groups: list[int] = []
+    for place, example in enumerate(examples):
+        if example.group is None:
+            key = ("alone", place)
+        else:
+            key = ("cluster", example.group)
+        groups.append(numbers.setdefault(key, len(numbers)))
+    return tuple(groups)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,18 +6,25 @@ both named.
 
 from __future__ import annotations
 
+from functools import partial
+from importlib import metadata
 from typing import TYPE_CHECKING
 
-from greenbench.errors import UsageError
-from greenbench.tasks import BUILT_IN
+from greenbench.errors import Disagreements, UsageError
+from greenbench.experiment import task_file
+from greenbench.tasks import BUILT_IN, TaskOf, contract
+from greenbench.tasks.kinds import making
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from greenbench.tasks import Task
 
 FOLDER = "tasks"
 """Beside experiment.md: a file for each task of the suite's own."""
+GROUP = "greenbench.tasks"
+"""The entry points by which installed packages offer tasks."""
 
 
 def is_defined(name: str, root: Path) -> bool:
@@ -34,20 +41,38 @@ def find(name: str, root: Path) -> Task:
 
     Raises UsageError if there is none, or more than one, or if it is wrong.
     """
-    file = root / FOLDER / f"{name}.py"
+    places: dict[str, Callable[[], Task]] = {}
     if name in BUILT_IN:
-        if file.exists():
-            raise UsageError(
-                f"{name} is defined in {FOLDER}/{file.name} and in greenbench; rename the file"
-            )
-        return BUILT_IN[name]
-    if file.exists():
-        return from_file(file)
+        places["greenbench"] = partial(BUILT_IN.__getitem__, name)
+    folder = root / FOLDER
+    described, written = folder / f"{name}.yaml", folder / f"{name}.py"
+    if described.exists():
+        places[f"{FOLDER}/{described.name}"] = partial(from_yaml, described, name, root)
+    if written.exists():
+        places[f"{FOLDER}/{written.name}"] = partial(from_file, written)
+    for point in metadata.entry_points(group=GROUP, name=name):
+        places[_offered(point)] = partial(from_package, point)
+    if len(places) > 1:
+        raise UsageError(f"{name} is defined in {' and in '.join(places)}; rename one of them")
+    for make in places.values():
+        return make()
     known = ", ".join(BUILT_IN)
     raise UsageError(
-        f"{name} is defined nowhere; write {FOLDER}/{file.name}, or take one of greenbench's: "
-        f"{known}"
+        f"{name} is defined nowhere; write {FOLDER}/{written.name} or {FOLDER}/{described.name}, "
+        f"or take one of greenbench's: {known}"
     )
+
+
+def from_yaml(file: Path, name: str, root: Path) -> Task:
+    """Return the task that a file describes; raises UsageError for what is wrong in it."""
+    where = f"{FOLDER}/{file.name}"
+    if task_file.kind_of(file) == task_file.FUNCTION:
+        from greenbench.tasks.functions.source import from_name
+        from greenbench.tasks.functions.task import function_task
+
+        functions = from_name(task_file.functions_of(file), where, root)
+        return function_task(name, functions, where)
+    return making.make(task_file.read(file, name, root))
 
 
 def from_file(path: Path) -> Task:
@@ -60,3 +85,38 @@ def from_file(path: Path) -> Task:
 
     where = f"{FOLDER}/{path.name}"
     return function_task(path.stem, functions_of(path, where), where)
+
+
+def from_package(point: metadata.EntryPoint) -> Task:
+    """Return the task that a package offers: a ``Task``, or an object with a task's functions.
+
+    Raises UsageError, which names package and task, for what cannot be imported or is none.
+    """
+    where = _offered(point)
+    try:
+        offered: object = point.load()
+    except Exception as error:  # whatever a package raises when it is imported
+        raise UsageError(
+            f"{where}: its task {point.name} cannot be imported from {point.value}: "
+            f"{type(error).__name__}: {error}; mend the package, or remove the task's row"
+        ) from error
+    if not isinstance(offered, TaskOf):
+        from greenbench.tasks.functions.task import function_task
+
+        return function_task(point.name, offered, where)
+    if offered.name != point.name:
+        raise UsageError(
+            f"{where}: its entry point {point.name} gives a task that is called {offered.name}; "
+            "call both alike"
+        )
+    problems = contract.problems(offered)
+    if problems:
+        raise Disagreements([f"{where}: {problem}" for problem in problems])
+    return offered
+
+
+def _offered(point: metadata.EntryPoint) -> str:
+    """Name the package of an entry point, with its version."""
+    if point.dist is None:
+        return f"the entry point {point.value}"
+    return f"package {point.dist.name} {point.dist.version}"

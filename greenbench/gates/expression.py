@@ -193,8 +193,10 @@ def parse(text: str, tasks: Sequence[str] = (), scores: Scores | None = None) ->
     operator = reader.take("operator", expected=f"one of {' '.join(OPERATORS)}")
     form, number, reference = _parse_value(reader)
     reader.end()
+    words = text.split()
+    owners = _owners(metric_name, scores)
     return Gate(
-        text=" ".join(text.split()),
+        text=" ".join(words),
         task=task,
         stage=stage,
         metric=metric_name,
@@ -202,7 +204,7 @@ def parse(text: str, tasks: Sequence[str] = (), scores: Scores | None = None) ->
         form=form,
         number=number,
         reference=reference,
-        tasks=_owners(metric_name, scores),
+        tasks=owners,
     )
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from greenbench.analysis.tolerance import allowed_loss
 from greenbench.gates.changes import Change, NoChange
 from greenbench.report import numbers
 from greenbench.report.comparison import MachineChange
@@ -127,7 +126,7 @@ def _score(comparison: TaskComparison, cell_id: str) -> str:
         return f"its {comparison.score} is lower, {text}"
     if change.is_higher:
         return f"its {comparison.score} is higher, {text}"
-    within = f"{allowed_loss(comparison.score):g}"
+    within = f"{comparison.allowed_loss:g}"
     if keeps(comparison, cell_id):
         return f"its {comparison.score} is kept within {within}, {text}"
     return f"that its {comparison.score} is kept within {within} is not shown, {text}"

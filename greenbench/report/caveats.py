@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from greenbench.analysis.tolerance import allowed_loss
 from greenbench.gates.changes import NoChange
 from greenbench.report import warnings
 from greenbench.report.advice import advice_on
@@ -143,7 +142,7 @@ def _scores(found: Findings, names: ShortNames) -> list[Caveat]:
     if not unsure:
         return []
     verb = "saves" if len(unsure) == 1 else "save"
-    kept = f"{comparison.score} is kept within {allowed_loss(comparison.score):g}"
+    kept = f"{comparison.score} is kept within {comparison.allowed_loss:g}"
     caveat = Caveat(
         task=comparison.task,
         kind=SCORE,

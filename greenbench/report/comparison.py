@@ -5,8 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from greenbench.analysis.tolerance import allowed_loss
 from greenbench.gates.changes import Change, NoChange, changes
-from greenbench.results.reading import is_baseline, is_control, primary_score
+from greenbench.results.reading import (
+    higher_is_better,
+    is_baseline,
+    is_control,
+    primary_score,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -49,6 +55,17 @@ class TaskComparison:
     quality: Mapping[str, Change | NoChange]
     baseline: CellRecord | None
     """V0's cell, of this session or an earlier one; None if there is none."""
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Whether more of the score is better."""
+        return higher_is_better(self.score, self.cells)
+
+    @property
+    def allowed_loss(self) -> float:
+        """How much worse than V0's a score may be and still count as kept."""
+        v0 = None if self.baseline is None else self.baseline.score(self.score)
+        return allowed_loss(self.score, v0)
 
     def is_control(self, cell_id: str) -> bool:
         """Whether a cell is V0 again, an A/A control."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from greenbench.analysis.tolerance import allowed_loss
 from greenbench.gates.changes import Change, NoChange
 
 if TYPE_CHECKING:
@@ -120,15 +119,20 @@ def is_partial(comparison: TaskComparison, cell_id: str) -> bool:
 
 
 def loses(comparison: TaskComparison, cell_id: str) -> bool:
-    """Whether the score of a cell is shown to be lower than V0's, or is not compared."""
+    """Whether the score of a cell is shown to be worse than V0's, or is not compared."""
     change = comparison.quality.get(cell_id)
-    return not isinstance(change, Change) or change.is_lower
+    if not isinstance(change, Change):
+        return True
+    return change.is_lower if comparison.higher_is_better else change.is_higher
 
 
 def keeps(comparison: TaskComparison, cell_id: str) -> bool:
-    """Whether the score of a cell is shown to be lower than V0's by the allowed loss at most."""
+    """Whether the score of a cell is shown to be worse than V0's by the allowed loss at most."""
     change = comparison.quality.get(cell_id)
-    return isinstance(change, Change) and change.low >= -allowed_loss(comparison.score)
+    if not isinstance(change, Change):
+        return False
+    largest = -change.low if comparison.higher_is_better else change.high
+    return largest <= comparison.allowed_loss
 
 
 def _word(comparison: TaskComparison, cell_id: str, change: Change | NoChange) -> str:

@@ -21,8 +21,11 @@ SCORE_RANGES = {
     "bleu": (0.0, 100.0),
     "chrf": (0.0, 100.0),
     "codebleu": (0.0, 100.0),
+    "r2": (-math.inf, 1.0),
+    "pearson": (-1.0, 1.0),
+    **dict.fromkeys(("mae", "rmse", "log_loss"), (0.0, math.inf)),
 }
-"""Lowest and highest value of a score; others are shares from 0 to 1."""
+"""Lowest and highest value of a score that is no share from 0 to 1."""
 KNOWN_SHARES = frozenset(
     {
         *("pass_at_1", "compile_rate", "exact_match"),
@@ -57,7 +60,7 @@ def check_scores(quality: Mapping[str, Metric], fields: Fields) -> None:
     for name, metric in quality.items():
         if metric.value is None:
             continue
-        low, high = _range_of(name)
+        low, high = score_range(name)
         slack = TOLERANCE * max(1.0, abs(high))  # a perfect BLEU is a little above 100
         if not low - slack <= metric.value <= high + slack:
             place = f"{fields.place}.{name}"
@@ -113,7 +116,8 @@ def check_positions(rounds: Mapping[str, Sequence[Round]], origin: str) -> None:
             cells[position] = cell
 
 
-def _range_of(score: str) -> tuple[float, float]:
+def score_range(score: str) -> tuple[float, float]:
+    """Return the lowest and the highest value of a score; those of a task's own are not known."""
     if score in SCORE_RANGES:
         return SCORE_RANGES[score]
     return (0.0, 1.0) if score in KNOWN_SHARES else (-math.inf, math.inf)

@@ -36,8 +36,11 @@ def inputs_of(
     pipeline: Pipeline, rounds: Sequence[Round], definition: TaskDefinition
 ) -> CellInputs:
     """Return what a pipeline measured; facts are empty if no round ended: nothing was loaded."""
-    data = dict(pipeline.dataset.facts) if rounds else {}
-    checkpoint = dict(pipeline.model.facts) if rounds else {}
+    data: Facts = {}
+    checkpoint: Facts = {}
+    if rounds:
+        data = dict(pipeline.dataset.facts)
+        checkpoint = dict(pipeline.model.facts)
     return CellInputs(
         model=pipeline.model.source, data=data, checkpoint=checkpoint, definition=definition
     )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import platform
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 from greenbench.data.models.checkpoints import REVISIONS, Checkpoint
 from greenbench.data.places import local_path
@@ -13,10 +14,10 @@ from greenbench.errors import UsageError
 from greenbench.experiment import profiles
 from greenbench.results.forecast import ForecastKey
 from greenbench.tasks.dataset import TaskDataset
-from greenbench.tasks.request import BALANCE, GENERATED, RULE
+from greenbench.tasks.request import BALANCE, GENERATED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence, Sized
 
     from greenbench.experiment.settings import Settings
     from greenbench.protocols import ModelHandle, WarmingStages
@@ -25,16 +26,27 @@ if TYPE_CHECKING:
     from greenbench.types import Cell, Profile, TaskSize
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class TaskInputs:
     """The inputs of one task's cells. The handles of data and model load nothing yet."""
 
     task: str
     size: TaskSize
     dataset: TaskDataset
-    model: ModelHandle
+    start: ModelHandle
+    """The model; a checkpoint's head has 0 labels if only the data tell how many there are."""
     forecast_key: ForecastKey
     """What an earlier cell must share with these for its cost to forecast theirs."""
+
+    @functools.cached_property
+    def model(self) -> ModelHandle:
+        """The model; the data are loaded if its head has as many labels as they have."""
+        start = self.start
+        if not isinstance(start, Checkpoint) or start.head.labels:
+            return start
+        labels = cast("Sized", self.dataset.facts["labels"])
+        head = replace(start.head, labels=len(labels))
+        return replace(start, head=head)
 
 
 def task_inputs(task: Task, model_name: str, settings: Settings, profile: Profile) -> TaskInputs:
@@ -45,13 +57,15 @@ def task_inputs(task: Task, model_name: str, settings: Settings, profile: Profil
     size = task_size(task, model_name, settings, profile)
     handle = dataset(task, size, settings)
     model = _model(task, model_name, settings, size)
+    host = platform.node()
+    device = settings.device
     key = ForecastKey(
-        host=platform.node(),
-        device=None if settings.device == "auto" else settings.device,
+        host=host,
+        device=None if device == "auto" else device,
         model=model.source,
-        data=str(handle.source),
+        data=handle.written_source,
     )
-    return TaskInputs(task=task.name, size=size, dataset=handle, model=model, forecast_key=key)
+    return TaskInputs(task=task.name, size=size, dataset=handle, start=model, forecast_key=key)
 
 
 def task_size(task: Task, model_name: str, settings: Settings, profile: Profile) -> TaskSize:
@@ -113,29 +127,39 @@ def dataset(task: Task, size: TaskSize, settings: Settings) -> TaskDataset:
     _refuse_sizes(task, settings)
     local = settings.data.get(task.name)
     columns = settings.columns.get(task.name, {})
-    if columns and local is None:
+    if columns and local is None and not isinstance(size.data, Path):
         raise UsageError(
             f"--green-columns {task.name}=...: columns are named for data that "
             f"--green-data {task.name}=PATH gives"
         )
     source: object = size.data
+    asked = ""
     sizes: tuple[int | None, ...] | None = size.sizes
     if local is not None:
         source, sizes = local_path(local), size.local_sizes
+    elif isinstance(size.data, Path):
+        written = size.data
+        if written.is_relative_to(task.root):
+            written = written.relative_to(task.root)
+        asked = str(written)
     elif size.data == GENERATED:
         sizes = _filled(task, size.sizes)
     elif size.data_revision:
         source = f"{size.data}@{size.data_revision}"
+    direction = settings.direction if "direction" in task.takes else None
+    split = _split_options(task, settings)
+    named = sorted(columns.items())
     return _handle(
-        tuple(sorted(columns.items())),
+        tuple(named),
         task=task,
         source=source,
+        asked=asked,
         sizes=sizes,
         max_chars=size.max_chars,
         seed=settings.seed,
-        direction=settings.direction if "direction" in task.takes else None,
+        direction=direction,
         unsafe=settings.unsafe_exec,
-        **_split_options(task, settings),
+        **split,
     )
 
 
@@ -188,12 +212,11 @@ def _split_options(task: Task, settings: Settings) -> dict[str, Any]:
 
     Raises UsageError for an option that the task does not take.
     """
-    options: dict[str, Mapping[str, object]] = {
-        "columns": settings.columns,
-        "split": settings.split,
-        "balance": settings.balance,
-        "prevalence": settings.prevalence,
-    }
+    options: dict[str, Mapping[str, object]] = {}
+    options["columns"] = settings.columns
+    options["split"] = settings.split
+    options["balance"] = settings.balance
+    options["prevalence"] = settings.prevalence
     for name, by_task in options.items():
         if task.name in by_task and name not in task.takes:
             taken = ", ".join(task.takes) or "none of these"
@@ -201,10 +224,10 @@ def _split_options(task: Task, settings: Settings) -> dict[str, Any]:
                 f"--green-{name} {task.name}=...: {task.name} ({task.kind}) takes no such option; "
                 f"it takes {taken}: leave it out"
             )
-    # The authors' splits of a user's data are kept; a profile says how its own data are split
-    rule = None if task.name in settings.data else RULE
-    return {
-        "rule": settings.split.get(task.name, rule),
-        "balance": settings.balance.get(task.name, BALANCE),
-        "natural": settings.prevalence.get(task.name),
-    }
+    # The authors' splits of a user's data are kept; a task says how its own data are split
+    rule = None if task.name in settings.data else task.rule
+    chosen: dict[str, Any] = {}
+    chosen["rule"] = settings.split.get(task.name, rule)
+    chosen["balance"] = settings.balance.get(task.name, BALANCE)
+    chosen["natural"] = settings.prevalence.get(task.name)
+    return chosen

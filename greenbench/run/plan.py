@@ -36,7 +36,7 @@ def plan_lines(session: Session) -> list[str]:
                 task=task,
                 size=inputs.size,
                 data=inputs.dataset,
-                model=inputs.model,
+                model=inputs.start,
                 cells=cells,
             )
         )

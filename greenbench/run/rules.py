@@ -62,11 +62,14 @@ def demanded(
     also_allowed = option_parsers.words(ALLOWED)(RawOption("--green-allow", table.get("allow")))
     failing = option_parsers.strictness(RawOption("--green-strict", table.get("strict")))
     scores = scores or known_scores(known_runs)
+    written = RawOption("--green-gate", texts, scores=scores)
+    gates = option_parsers.gates(written)
+    fails_open = strict or "inconclusive" in failing
     return Rules(
-        gates=option_parsers.gates(RawOption("--green-gate", texts, scores=scores)),
+        gates=gates,
         gates_of=source,
         allow=(*allow, *also_allowed),
-        strict=strict or "inconclusive" in failing,
+        strict=fails_open,
     )
 
 

@@ -15,6 +15,7 @@ from greenbench.stats import (
     bootstrap,
     classification_answers,
     row_answers,
+    summed_answers,
     translation_answers,
 )
 
@@ -90,6 +91,8 @@ def differences_of_each(
 
 def read(kept: Mapping[str, object]) -> bootstrap.Answers:
     """Return the answers that a results file keeps, of a classifier, of translations or by row."""
+    if kept.get("kind") in summed_answers.READERS:
+        return summed_answers.read(kept)
     if kept.get("kind") == row_answers.KIND:
         return row_answers.read(kept)
     if kept.get("kind") == translation_answers.KIND:

@@ -49,6 +49,11 @@ class TaskDataset(DataRequest):
 
     task: Task
 
+    @property
+    def written_source(self) -> str:
+        """The source as it was written, and no path of this machine for a suite's own file."""
+        return self.asked or str(self.source)
+
     @functools.cached_property
     def splits(self) -> SplitExamples:
         """Train, valid and test; raises UsageError or UnavailableError with what to do."""
@@ -77,7 +82,7 @@ class TaskDataset(DataRequest):
     @property
     def facts(self) -> Mapping[str, object]:
         """The requested source, the actual one, its checksum, sizes and what was removed."""
-        facts: dict[str, object] = {"asked": str(self.source)}
+        facts: dict[str, object] = {"asked": self.written_source}
         if "balance" in self.task.takes:
             facts["balance"] = self.balance
         facts.update(self.splits.facts)

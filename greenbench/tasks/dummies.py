@@ -24,6 +24,8 @@ class DummyBaselines:
     """The scores on resampled rows."""
     descriptions: Mapping[str, str]
     """What each baseline does, for sentences."""
+    lower_is_better: tuple[str, ...] = ()
+    """The scores of which less is better: a lead in them is how much lower the model's is."""
 
     def leads(self, metric: str, score: float | None, drawn: Array | None) -> dict[str, Lead]:
         """Return by how much a model leads each baseline, with a paired 95 % interval.
@@ -41,9 +43,10 @@ class DummyBaselines:
         lead = None
         bounds = bootstrap.Interval(None, None)
         if score is not None and baseline_score is not None:
-            lead = score - baseline_score
+            sign = -1.0 if metric in self.lower_is_better else 1.0
+            lead = sign * (score - baseline_score)
             if drawn is not None and baseline_drawn is not None:
-                bounds = bootstrap.interval(drawn - baseline_drawn)
+                bounds = bootstrap.interval(sign * (drawn - baseline_drawn))
         return {
             f"{metric}_lead": lead,
             f"{metric}_lead_low": bounds.low,
@@ -66,7 +69,9 @@ class DummyBaselines:
                 continue
             description = self.descriptions[baseline]
             score = self.scores[baseline][metric]
-            warnings.append(f"{description} scores {metric} {score:.3f}, {_compared(ahead)}")
+            better = "below" if metric in self.lower_is_better else "above"
+            compared = _compared(ahead, better)
+            warnings.append(f"{description} scores {metric} {score:.3f}, {compared}")
         return tuple(warnings)
 
 
@@ -75,12 +80,12 @@ def _is_beaten(ahead: float, low: float | None) -> bool:
     return ahead > 0 and low is not None and low > 0
 
 
-def _compared(ahead: float) -> str:
+def _compared(ahead: float, better: str) -> str:
     """Say how a baseline compares with a model that leads it by ``ahead``."""
     if ahead == 0:
         return "as the model does"
     if ahead < 0:
-        return f"{-ahead:.3f} above the model"
+        return f"{-ahead:.3f} {better} the model"
     return (
         f"which the model is not shown to beat: it is {ahead:.3f} ahead, and the 95 % confidence "
         "interval contains 0"

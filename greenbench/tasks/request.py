@@ -22,6 +22,8 @@ class DataRequest:
     columns: Mapping[str, str]
     sizes: tuple[int, int, int] | None
     seed: int
+    asked: str = ""
+    """The source as it was written, for results files; empty for ``source`` itself."""
     direction: str | None = None
     """``SRC:DST``, for tasks that have one; None takes the data's."""
     unsafe: bool = False

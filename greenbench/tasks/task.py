@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from greenbench.tasks.request import RULE
 from greenbench.types import TaskDefinition
 
 if TYPE_CHECKING:
@@ -68,6 +70,10 @@ class TaskOf(Generic[SplitsT, OutputT]):
     """Whether judging needs outputs for the validation examples too, to choose a threshold."""
     runs_programs: bool = False
     """Whether its judging mostly waits for processes of its own, so that it can run beside work."""
+    rule: str | None = RULE
+    """How its own data are split if no option says; None keeps what the names of files tell."""
+    root: Path = Path()
+    """The folder of the suite, from which the paths of its data start."""
     takes: tuple[str, ...] = ()
     """The options for it, of ``columns``, ``direction``, ``split``, ``balance``, ``prevalence``."""
     lacks: Callable[[str], str] = _lacks_nothing

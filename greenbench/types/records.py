@@ -127,8 +127,8 @@ class TaskSize:
     model: str
     """A folder of ``greenbench/data/models``, or a hub id."""
     model_revision: str | None = None
-    data: str
-    """``generated``, or a hub id."""
+    data: str | Path
+    """``generated``, a hub id, or the path of a suite's own file or folder."""
     data_revision: str | None = None
     sizes: tuple[int | None, int | None, int | None] | None = None
     """Most generated examples in train, valid and test; None takes the generator's default."""
@@ -146,6 +146,9 @@ class TaskSize:
     """Tokens of an input that are kept."""
     class_weights: bool = False
     """Whether a classifier's loss weighs the classes evenly; ``--green-balance`` says so."""
+    one_probability: bool = True
+    """Whether a classifier of two classes answers with the probability of class 1 alone, for which
+    the judging finds a threshold; else with that of each class."""
     max_new_tokens: int = 0
     """Tokens of a target that are kept in training, and that a generating model may write."""
     parameters: int | None = None

@@ -256,6 +256,6 @@ def test_hardly_a_row_that_has_it_is_refused(rule: str) -> None:
     with pytest.raises(UsageError) as caught:
         fill([*known[1:], *lacking], rule, 0, "a.csv")
     assert str(caught.value) == (
-        f"a.csv: a split by {rule} was requested, and 50 of 99 functions have no "
-        f"{rule}; name the column with --green-columns T2={rule}:COLUMN, or split at random"
+        f"a.csv: a split by {rule} was requested, and 50 of 99 rows have no "
+        f"{rule}; name the column with --green-columns TASK={rule}:COLUMN, or split at random"
     )

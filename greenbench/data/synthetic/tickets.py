@@ -79,19 +79,21 @@ def _drawn(rng: Random) -> Ticket:
             tags.append(f"{begin}-{name}" if name else "O")
 
     severity = rng.choice(list(SEVERITIES))
-    clauses: list[Callable[[], None]] = [
-        lambda: say(f"I am {severity} {rng.choice(MOODS)}"),
-        lambda: say(rng.choice(CLOSINGS)),
-    ]
-    say(rng.choice(OPENINGS))
-    say(f"I {rng.choice(TOPICS[topic])} the")
+    mood = rng.choice(MOODS)
+    closing = rng.choice(CLOSINGS)
+    endings = [f"I am {severity} {mood}", closing]
+    rng.shuffle(endings)
+    opening = rng.choice(OPENINGS)
+    trouble = rng.choice(TOPICS[topic])
+    say(opening)
+    say(f"I {trouble} the")
     say(item, "ITEM")
     say("since")
     say(day, "DAY")
-    rng.shuffle(clauses)
-    for clause in clauses:
-        clause()
-    return Ticket(topic, words, tags, SEVERITIES[severity], item, day)
+    for ending in endings:
+        say(ending)
+    hours = SEVERITIES[severity]
+    return Ticket(topic, words, tags, hours, item, day)
 
 
 def _classified(ticket: Ticket) -> dict[str, str]:

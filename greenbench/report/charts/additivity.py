@@ -13,6 +13,7 @@ from greenbench.analysis.additivity import (
     WORDS,
 )
 from greenbench.analysis.simultaneous import ADDITIVE, CANNOT_TELL
+from greenbench.analysis.tolerance import scale_of
 from greenbench.report.additivity import TITLES
 from greenbench.report.charts import forest, waterfall
 from greenbench.report.charts.drawing import Sheet
@@ -20,7 +21,6 @@ from greenbench.report.charts.figure import bounds, slug
 from greenbench.report.charts.forest import Effect, Ruler
 from greenbench.report.charts.marks import Group
 from greenbench.report.cost import plural
-from greenbench.results.consistency import SCORE_RANGES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -121,8 +121,7 @@ def _source(one: Additivity, task: TaskAnalysis) -> str:
 def _ruler(one: Additivity) -> Ruler:
     if one.unit:
         return RATIO
-    _, best = SCORE_RANGES.get(one.measure, (0.0, 1.0))
-    margin = SCORE_TOLERANCE * best
+    margin = SCORE_TOLERANCE * scale_of(one.measure)
     title = f"{one.measure}, observed - expected"
     return replace(DIFFERENCE, title=title, band=(-margin, margin))
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from greenbench.gates.changes import Change
 from greenbench.report import caption, numbers, table
-from greenbench.report.findings import findings
+from greenbench.report.findings import findings, loses
 from greenbench.report.page.intervals import LogAxis
 from greenbench.report.page.verdict_words import SAVES, CellWord, word_of
-from greenbench.results.consistency import SCORE_RANGES
+from greenbench.results.consistency import score_range
 from greenbench.results.reading import is_baseline
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class MatrixCell:
     score: str
     """The difference of its score from V0's, with the interval, or why there is none."""
     is_worse: bool
-    """Whether its score is shown to be lower than V0's."""
+    """Whether its score is shown to be worse than V0's."""
     time: str
     sources: tuple[str, ...]
     """``measured``, ``estimated: CPU`` and the like."""
@@ -120,7 +120,7 @@ def _cell(record: CellRecord, found: Findings, axis: LogAxis) -> MatrixCell:
     quality = comparison.quality.get(record.id)
     interval = axis.places(energy) if isinstance(energy, Change) else None
     keys = _keys(energy, time, quality, points_of(comparison.score))
-    is_worse = isinstance(quality, Change) and quality.is_lower
+    is_worse = isinstance(quality, Change) and loses(comparison, record.id)
     verdict = word_of(record, found)
     own = _own(record, comparison.score)
     score = table.difference_text(quality)
@@ -169,8 +169,8 @@ def source_badges(record: CellRecord) -> tuple[str, ...]:
 
 def points_of(score: str) -> float:
     """Return how many points a score's unit has: 100, or 1 of scores that go up to 100."""
-    _, best = SCORE_RANGES.get(score, (0.0, 1.0))
-    return 100.0 / best
+    _, best = score_range(score)
+    return 100.0 if math.isinf(best) else 100.0 / best
 
 
 def _keys(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from greenbench.stages.objectives.classification import Classification
+from greenbench.stages.objectives.many_classes import ManyClasses
+from greenbench.stages.objectives.regression import Regression
 from greenbench.stages.objectives.translation import Translation
 
 if TYPE_CHECKING:
@@ -17,6 +19,10 @@ if TYPE_CHECKING:
 def objective(tokenizer: Encoder, checkpoint: Checkpoint, size: TaskSize) -> Objective:
     """Return the objective of the head of ``checkpoint``; raises ValueError for an unknown one."""
     kind = checkpoint.head.kind
+    if kind == "text-classification" and not size.one_probability:
+        return ManyClasses(tokenizer, checkpoint.pad_id, class_weights=size.class_weights)
+    if kind == "regression":
+        return Regression(tokenizer, checkpoint.pad_id)
     if kind == "text-classification":
         return Classification(tokenizer, checkpoint.pad_id, class_weights=size.class_weights)
     if kind == "causal-lm":

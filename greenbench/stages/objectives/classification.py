@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from greenbench.stages.encoders import Encoder
-    from greenbench.stages.objectives.interface import Loader, ModelInputs
+    from greenbench.stages.objectives.interface import Answers, Loader, ModelInputs
 
 
 class LabelledText(Protocol):
@@ -42,6 +42,8 @@ class Classification:
     """Binary classification with a sequence classifier."""
 
     training_texts = 1
+    noun = "functions"
+    """What warnings call the texts."""
     score_name = "mcc"
     validation_score = staticmethod(validation_scores.mcc)
     tokens_generated = 0
@@ -67,10 +69,8 @@ class Classification:
 
         They are those of scikit-learn's ``balanced``: rows / (classes x rows of the class).
         """
-        positive = sum(e.label for e in examples)
-        if self._weighted and 0 < positive < len(examples):
-            counts = torch.tensor([len(examples) - positive, positive])
-            self._weights = len(examples) / (2 * counts)
+        if self._weighted:
+            self._weights = _balanced([example.label for example in examples])
         return self._rows(examples)
 
     def validation_rows(self, examples: Sequence[LabelledText]) -> Encoded:
@@ -137,12 +137,12 @@ class Classification:
         """Warn of texts that are cut: the model cannot find what lies behind the cut."""
         if not self._full_texts:
             return ()
-        filling = f"{self._full_texts} of {self._texts} test functions fill"
+        filling = f"{self._full_texts} of {self._texts} test {self.noun} fill"
         kept = f"the {self._tokenizer.max_tokens} tokens that are kept"
         return (f"{filling} {kept}: the model does not read what follows",)
 
     @torch.inference_mode()
-    def answer(self, net: nn.Module, loader: Loader, device: torch.device) -> list[float]:
+    def answer(self, net: nn.Module, loader: Loader, device: torch.device) -> Answers:
         """Return the probability of class 1 for every example, in the loader's order."""
         net.eval()
         of_class_1 = []
@@ -157,3 +157,14 @@ class Classification:
         self.answered = tuple(shapes)
         answers: list[float] = torch.cat(of_class_1).tolist()
         return answers
+
+
+def _balanced(labels: Sequence[int]) -> torch.Tensor | None:
+    """Return the weight of each class, 0 for one without rows; None if all rows have one class."""
+    counts = torch.bincount(torch.tensor(labels), minlength=2)
+    has_rows = counts > 0
+    present = int(has_rows.sum())
+    if present == 1:
+        return None
+    weights = len(labels) / (present * counts.clamp(min=1))
+    return weights * has_rows

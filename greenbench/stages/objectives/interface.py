@@ -18,8 +18,8 @@ TaskExample = Any
 """An example as its objective reads it: a ``LabelledText`` or a ``TextPair``."""
 EncodedRow = Any
 """An example as token ids, in the form that its objective makes batches of."""
-Answers = Sequence[float] | Sequence[str]
-"""A probability or a text for each example."""
+Answers = Sequence[float] | Sequence[str] | Sequence[Sequence[float]]
+"""For each example a probability or a number, a text, or the probability of each class."""
 ModelInputs = Mapping[str, torch.Tensor]
 """A batch: ``input_ids`` and ``attention_mask``, and in training ``labels``.
 

@@ -33,6 +33,32 @@ def mcc(net: nn.Module, batches: Sequence[ModelInputs], device: torch.device) ->
     return best_mcc(true.numpy(), answered.double().numpy())
 
 
+def accuracy(net: nn.Module, batches: Sequence[ModelInputs], device: torch.device) -> float:
+    """Return the share of examples whose likeliest class is the right one."""
+    given, labels = _answered(net, batches, device)
+    return float((given.argmax(-1) == labels).double().mean())
+
+
+def r2(net: nn.Module, batches: Sequence[ModelInputs], device: torch.device) -> float:
+    """Return the share of the variance of the numbers that answers explain."""
+    given, labels = _answered(net, batches, device)
+    squares = ((given.squeeze(-1) - labels) ** 2).sum()
+    around_mean = ((labels - labels.mean()) ** 2).sum()
+    return float(1 - squares / around_mean) if around_mean > 0 else 0.0
+
+
+def _answered(
+    net: nn.Module, batches: Sequence[ModelInputs], device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the outputs for all examples, and what is right."""
+    given, labels = [], []
+    for batch in batches:
+        inputs = on_device(batch, device)
+        labels.append(inputs.pop("labels"))
+        given.append(net(**inputs).logits.float())
+    return torch.cat(given).cpu(), torch.cat(labels).cpu()
+
+
 def token_accuracy(net: nn.Module, batches: Sequence[ModelInputs], device: torch.device) -> float:
     """Return the share of target tokens that are the likeliest ones after what precedes them.
 

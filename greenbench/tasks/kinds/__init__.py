@@ -1,0 +1,1 @@
+"""The kinds of tasks that a file describes: their data, scores, dummy baselines and sizes."""

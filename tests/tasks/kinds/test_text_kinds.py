@@ -1,0 +1,120 @@
+"""Tasks over tables: what is read, how answers are judged, and when they are no prediction."""
+
+from __future__ import annotations
+
+import csv
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import task_suites
+
+from greenbench.data.synthetic import tickets
+from greenbench.errors import UsageError
+from greenbench.experiment import task_definitions
+from greenbench.tasks.request import DataRequest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from greenbench.tasks import Task
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write a suite with a task of each kind."""
+    folder = tmp_path_factory.mktemp("kinds")
+    task_suites.write(folder, {"T3": "text-classification", "T4": "regression"}, rows=200)
+    return folder
+
+
+def loaded(folder: Path, name: str, **changed: object) -> tuple[Task, object]:
+    """Return a task of the suite and its splits."""
+    task = task_definitions.find(name, folder)
+    asked = {"source": task.sizes["tiny"].data, "columns": {}, "sizes": None, "seed": 0}
+    return task, task.load(DataRequest(**{**asked, "rule": None, **changed}))
+
+
+def test_labels_are_numbered_by_letters_and_kept(tables: Path) -> None:
+    """The order does not depend on the rows'."""
+    _, splits = loaded(tables, "T3")
+    assert splits.labels == ("billing", "delivery", "technical")
+    assert splits.facts["labels"] == ["billing", "delivery", "technical"]
+    assert {example.label for example in splits.test} == {0, 1, 2}
+    texts = [{example.text for example in part} for part in (splits.train, splits.test)]
+    assert not texts[0] & texts[1]
+
+
+def test_the_seed_draws_the_split(tables: Path) -> None:
+    """The same seed gives the same rows, another one others."""
+    rows = [loaded(tables, "T4", seed=seed)[1].test_rows for seed in (0, 0, 1)]
+    assert rows[0] == rows[1] != rows[2]
+
+
+def test_right_answers_score_best_and_constant_ones_are_degenerate(tables: Path) -> None:
+    """A classifier that is right, and one that always gives the first label."""
+    task, splits = loaded(tables, "T3")
+    dummies = task.baselines(splits)
+    right = np.eye(3)[[example.label for example in splits.test]].tolist()
+    judged = task.judge(splits, right, (), dummies)
+    assert judged.quality["accuracy"].value == 1.0
+    assert judged.correct == len(splits.test)
+    assert not judged.degenerate
+    constant = [[0.8, 0.1, 0.1]] * len(splits.test)
+    assert "one output for all" in task.judge(splits, constant, (), dummies).degenerate[0]
+    assert dummies.scores["tfidf"]["accuracy"] > dummies.scores["majority"]["accuracy"]
+
+
+def test_an_error_is_better_if_it_is_lower(tables: Path) -> None:
+    """The lead over a dummy is how much lower the error is; the mean of all is no prediction."""
+    task, splits = loaded(tables, "T4")
+    dummies = task.baselines(splits)
+    truth = [example.label for example in splits.test]
+    judged = task.judge(splits, truth, (), dummies)
+    assert judged.quality["mae"].value == 0.0
+    assert not judged.quality["mae"].higher_is_better
+    assert judged.references["mean"]["mae_lead"] > 0
+    assert judged.correct is None
+    constant = task.judge(splits, [3.0] * len(truth), (), dummies)
+    assert "one number" in constant.degenerate[0]
+    assert constant.quality["r2"].constant == 0.0
+    assert any("below the model" in doubt for doubt in constant.doubts)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "sentence"),
+    [
+        ("value", "many", "a finite number is needed"),
+        ("value", "nan", "a finite number is needed"),
+    ],
+)
+def test_a_row_that_is_wrong_is_named(
+    tmp_path: Path, column: str, value: str, sentence: str
+) -> None:
+    """File, row, what it holds and what is needed."""
+    task_suites.write(tmp_path, {"T4": "regression"}, rows=30)
+    rows = tickets.rows("regression", 30)
+    rows[4][column] = value
+    with (tmp_path / "data/T4.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    with pytest.raises(UsageError, match=rf"T4\.csv: row 5: column 'value'.*{sentence}"):
+        loaded(tmp_path, "T4")
+
+
+def test_data_that_are_not_there_are_named(tmp_path: Path) -> None:
+    """The task's file is named, and what would do."""
+    task_suites.write(tmp_path, {"T4": "regression"}, rows=30)
+    (tmp_path / "data/T4.csv").unlink()
+    with pytest.raises(UsageError, match=r"tasks/T4\.yaml: data\.source is 'data/T4\.csv'"):
+        loaded(tmp_path, "T4")
+
+
+def test_knobs_that_a_kind_does_not_have_are_named(tables: Path) -> None:
+    """With what would work."""
+    classes, numbers = (task_definitions.find(name, tables) for name in ("T3", "T4"))
+    assert "writes no text" in classes.lacks("inference.cache")
+    assert classes.lacks("inference.exit_confidence") == ""
+    assert "skip_layers" in numbers.lacks("inference.exit_confidence")
+    assert numbers.lacks("data.batching") == ""
