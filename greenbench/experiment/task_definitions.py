@@ -100,19 +100,25 @@ def from_package(point: metadata.EntryPoint) -> Task:
             f"{where}: its task {point.name} cannot be imported from {point.value}: "
             f"{type(error).__name__}: {error}; mend the package, or remove the task's row"
         ) from error
-    if not isinstance(offered, TaskOf):
-        from greenbench.tasks.functions.task import function_task
-
-        return function_task(point.name, offered, where)
-    if offered.name != point.name:
+    task = _as_task(offered, point.name, f"{where}: task {point.name}")
+    if task.name != point.name:
         raise UsageError(
-            f"{where}: its entry point {point.name} gives a task that is called {offered.name}; "
+            f"{where}: its entry point {point.name} gives a task that is called {task.name}; "
             "call both alike"
         )
-    problems = contract.problems(offered)
+    problems = contract.problems(task)
     if problems:
         raise Disagreements([f"{where}: {problem}" for problem in problems])
-    return offered
+    return task
+
+
+def _as_task(offered: object, name: str, where: str) -> Task:
+    """Return what a package offers as a task; raises UsageError, which begins with ``where``."""
+    if isinstance(offered, TaskOf):
+        return offered
+    from greenbench.tasks.functions.task import function_task
+
+    return function_task(name, offered, where)
 
 
 def _offered(point: metadata.EntryPoint) -> str:

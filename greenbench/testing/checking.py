@@ -58,8 +58,18 @@ def _definition(task: object, name: str) -> Task:
     if isinstance(task, TaskOf):
         return task
     if isinstance(task, str | Path):
-        return task_definitions.from_file(Path(task))
+        return _from_file(Path(task))
     return function_task(name, task, name)
+
+
+def _from_file(path: Path) -> Task:
+    """Return the task of a file; raises UsageError for one that is none."""
+    if not path.is_file():
+        raise UsageError(f"{path}: there is no such file; give tasks/NAME.yaml or tasks/NAME.py")
+    path = path.resolve()
+    if path.suffix == ".yaml":
+        return task_definitions.from_yaml(path, path.stem, path.parent.parent)
+    return task_definitions.from_file(path)
 
 
 def _try_out(task: Task, profile: str, findings: TaskFaults) -> None:

@@ -65,6 +65,6 @@ def _check_dummies(task: Task, judged: Judged, primary: str, findings: TaskFault
             continue
         findings.warnings.append(
             f"{task.name}: the dummy baseline {dummy} reaches {primary} {reached:.3f}, and V0 "
-            f"{value:.3f}: a model that learnt something is ahead; train longer, or choose a score "
-            "that a constant answer does not reach"
+            f"{value:.3f}: a model that learnt something is ahead; train longer, or take data "
+            "or a score that tell them apart"
         )

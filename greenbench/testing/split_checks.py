@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from greenbench import extras
 from greenbench.tasks.functions.rows import row_digests, rows_of
+from greenbench.tasks.functions.splits import FunctionSplits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -28,7 +29,7 @@ class SplitDigests:
     @classmethod
     def of(cls, splits: object) -> SplitDigests:
         """Look at every row of the three splits."""
-        return cls({name: row_digests(getattr(splits, name)) for name in NAMES})
+        return cls({name: row_digests(_split(splits, name)) for name in NAMES})
 
     def changed(self, later: SplitDigests) -> list[str]:
         """Return the splits whose rows, or their order, are others later."""
@@ -103,10 +104,18 @@ def _check_near(splits: object, leaked: set[int], findings: TaskFaults) -> None:
         )
 
 
+def _split(splits: object, name: str) -> object:
+    """Return a split; a tuple of examples is no tuple of columns, as functions may give one."""
+    rows: object = getattr(splits, name)
+    if isinstance(rows, tuple) and not isinstance(splits, FunctionSplits):
+        return list(rows)
+    return rows
+
+
 def _long_texts(splits: object, name: str) -> dict[int, str]:
     """Return by number the texts of each row as one; rows of few words are left out."""
     found = {}
-    for number, row in enumerate(rows_of(getattr(splits, name))):
+    for number, row in enumerate(rows_of(_split(splits, name))):
         text = "\n".join(_texts(row))
         if len(text.split()) >= FEWEST_WORDS:
             found[number] = text

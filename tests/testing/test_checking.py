@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from greenbench.data.synthetic import tickets
 from greenbench.errors import Disagreements, UnavailableError
 from greenbench.tasks.functions.task import function_task
 from greenbench.testing import CONTRACT, check_task
@@ -105,6 +106,14 @@ def test_a_missing_package_is_no_fault_of_the_task(monkeypatch: pytest.MonkeyPat
         check_task(replace(RIGHT, extra="suite"))
 
 
+def test_a_file_that_is_none_is_a_problem(tmp_path: Path) -> None:
+    """A path that leads nowhere, and a description with a kind that does not exist."""
+    (problem,) = check_task(tmp_path / "spam.yaml").problems
+    assert "there is no such file; give tasks/NAME.yaml" in problem
+    (tmp_path / "spam.yaml").write_text("kind: telepathy\n")
+    assert "telepathy" in str(check_task(tmp_path / "spam.yaml"))
+
+
 FROM_A_FILE = """
 import sys
 from greenbench.testing import check_task
@@ -123,3 +132,26 @@ def test_a_file_is_checked_without_torch(tmp_path: Path) -> None:
     command = [sys.executable, "-c", FROM_A_FILE, str(file)]
     ran = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert ran.stdout == "threshold: nothing is wrong\n", ran.stderr
+
+
+@pytest.mark.slow
+def test_a_description_of_texts_is_checked_like_functions(tmp_path: Path) -> None:
+    """A checkpoint of greenbench is trained once; made-up tickets are right."""
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "tickets.csv").write_text(
+        "text,label\n" + "".join(f"{row['text']!r},{row['label']}\n" for row in _tickets())
+    )
+    file = tmp_path / "tasks" / "tickets.yaml"
+    file.write_text(
+        "kind: text-classification\nmodel: modernbert_tiny\n"
+        "data: {source: tickets.csv, columns: {text: text, label: label}}\n"
+        "profiles: {tiny: {train: 120, valid: 20, test: 40, epochs: 1}}\n"
+    )
+    assert check_task(file).problems == ()
+
+
+def _tickets() -> list[dict[str, str]]:
+    return [
+        {"text": row["text"].replace(",", ""), "label": row["label"]}
+        for row in tickets.rows("text-classification", 200)
+    ]
