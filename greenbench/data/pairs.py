@@ -44,10 +44,14 @@ class Pair:
     """The problem of the data set that it solves; empty if the data do not say."""
     tests: Tests | None = None
     """None if there are none."""
+    request: str | None = None
+    """The line that follows the source; None asks for a translation into ``language``."""
 
     @property
     def instruction(self) -> str:
         """The line that follows the source in the prompt."""
+        if self.request is not None:
+            return self.request
         return instruction(LANGUAGES[self.language])
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from greenbench.data.models import checkpoints, packaged
-from greenbench.data.models.heads import Head, HeadKind
+from greenbench.data.models.heads import CAUSAL_LM, Head, HeadKind
 from greenbench.data.places import local_path
-from greenbench.tasks.kinds import classification, regression, switches
+from greenbench.tasks.kinds import classification, regression, switches, writing
 from greenbench.tasks.task import Task, TaskOf
 from greenbench.types import TaskSize
 
@@ -63,6 +63,17 @@ KINDS: Mapping[HeadKind, KindOfTask] = {
         load=regression.load,
         judge=regression.judge,
         baselines=regression.baselines,
+    ),
+    "causal-lm": KindOfTask(
+        head=CAUSAL_LM,
+        scores=writing.SCORES,
+        primary=writing.PRIMARY,
+        does="answers each prompt with a text",
+        load=writing.load,
+        judge=writing.judge,
+        baselines=writing.baselines,
+        longest_answer=64,
+        learning_rate=2e-5,
     ),
 }
 ROWS: Mapping[str, tuple[int | None, int | None, int | None]] = {

@@ -118,3 +118,19 @@ def test_knobs_that_a_kind_does_not_have_are_named(tables: Path) -> None:
     assert classes.lacks("inference.exit_confidence") == ""
     assert "skip_layers" in numbers.lacks("inference.exit_confidence")
     assert numbers.lacks("data.batching") == ""
+
+
+def test_a_model_that_writes_is_compared_with_the_right_answers(tmp_path: Path) -> None:
+    """Right answers score best; one for all, and the prompts, are none."""
+    task_suites.write(tmp_path, {"T5": "causal-lm"}, rows=100)
+    task, splits = loaded(tmp_path, "T5")
+    dummies = task.baselines(splits)
+    right = [pair.target for pair in splits.test]
+    judged = task.judge(splits, right, (), dummies)
+    assert judged.quality["exact_match"].value == 1.0
+    assert judged.quality["bleu"].value == pytest.approx(100)
+    assert judged.correct == len(right)
+    same = task.judge(splits, ["yes"] * len(right), (), dummies)
+    assert "one answer to all" in same.degenerate[0]
+    back = task.judge(splits, [pair.source for pair in splits.test], (), dummies)
+    assert "gives back" in back.degenerate[0]
