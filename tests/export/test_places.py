@@ -118,6 +118,40 @@ def test_spdx_holds_measured_joules_alone(results: Path, tmp_path: Path) -> None
     assert "training, cpu: left out, as its joules are estimated, not measured." in comment
 
 
+def test_spdx_has_what_the_standard_requires_in_its_form(results: Path, tmp_path: Path) -> None:
+    """Properties that SPDX 3.0.1 requires of each class, its decimals, IRIs, times and units."""
+    file = tmp_path / "s.json"
+    main(["export", str(results), "--spdx", str(file)])
+    written = json.loads(file.read_text())
+    assert set(written) == {"@context", "@graph"}
+    element = {"spdxId", "creationInfo"}
+    required = {
+        "CreationInfo": {"@id", "specVersion", "created", "createdBy"},
+        "SoftwareAgent": element,
+        "SpdxDocument": element,
+        "ai_AIPackage": element | {"name"},
+    }
+    for node in written["@graph"]:
+        assert required[node["type"]] <= set(node)
+        if "spdxId" in node:
+            assert re.fullmatch(r"urn:uuid:[0-9a-f-]{36}", node["spdxId"])
+        for entry in (*node.get("ai_hyperparameter", ()), *node.get("ai_metric", ())):
+            assert entry["type"] == "DictionaryEntry"
+            assert isinstance(entry["key"], str)
+            assert isinstance(entry["value"], str)
+        energy = node.get("ai_energyConsumption", {"type": "ai_EnergyConsumption"})
+        assert energy.pop("type") == "ai_EnergyConsumption"
+        for stage, descriptions in energy.items():
+            assert re.fullmatch("ai_(training|finetuning|inference)EnergyConsumption", stage)
+            for one in descriptions:
+                assert one["type"] == "ai_EnergyConsumptionDescription"
+                assert re.fullmatch(r"[0-9]+(\.[0-9]*)?", one["ai_energyQuantity"])
+                assert one["ai_energyUnit"] in {"kilowattHour", "megajoule", "other"}
+    creation = written["@graph"][0]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", creation["created"])
+    assert re.fullmatch(r"3\.0\.1", creation["specVersion"])
+
+
 def test_spdx_names_what_is_in_it(results: Path, tmp_path: Path) -> None:
     """Every node that the document lists is there, with the creation information."""
     file = tmp_path / "s.json"
