@@ -28,8 +28,10 @@ def lacking(variant: Variant, task: Task) -> dict[str, str]:
 
 def _split(variant: Variant, task: Task) -> tuple[list[str], dict[str, str]]:
     """Return the knobs of ``variant`` that ``task`` has, and those it lacks, with the reason."""
-    others = {knob.knob for knob in own_knobs(variant.options)}
-    others -= {knob.knob for knob in task.own_knobs}
+    everybodys = own_knobs(variant.options)
+    others = {knob.knob for knob in everybodys}
+    own = {knob.knob for knob in task.own_knobs}
+    others -= own
     has, lacks = [], {}
     for change in changes(variant):
         reason = task.lacks(change.knob)

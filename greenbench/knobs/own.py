@@ -221,8 +221,9 @@ def _check_stage(stage: str, name: str, place: str) -> None:
 
 def _whole_hint(hint: Hint, declaration: Declaration, place: str) -> Hint:
     """Return the annotation with the limits of ``knob``, in the form that ``Options`` has."""
-    parts = [part for part in get_args(hint) if part is not NoneType]
-    optional = NoneType in get_args(hint)
+    whole = get_args(hint)
+    optional = NoneType in whole
+    parts = [part for part in whole if part is not NoneType]
     plain = parts[0] if optional and len(parts) == 1 else hint
     if get_origin(plain) is Literal and not declaration.choices:
         choices: tuple[Hint, ...] = get_args(plain)

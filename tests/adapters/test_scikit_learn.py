@@ -64,6 +64,8 @@ def test_a_regression_is_scored_by_its_error_of_which_less_is_better() -> None:
     assert judged.quality["error"].higher_is_better is False
     assert judged.quality["error"].value < judged.references["constant"]["error"]
     assert judged.correct is None
+    assert judged.references["constant"]["error_lead_low"] > 0
+    assert judged.doubts == ()
 
 
 def test_random_states_are_the_rounds_seed() -> None:

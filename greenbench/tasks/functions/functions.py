@@ -80,7 +80,10 @@ def task_functions(source: object, where: str) -> TaskFunctions:
         if function is not None:
             found[name] = _callable(function, name, where)
     for name, function in found.items():
-        parameters = OPTIONAL[name] if name in OPTIONAL else REQUIRED[name][0]
+        if name in OPTIONAL:
+            parameters = OPTIONAL[name]
+        else:
+            parameters, _ = REQUIRED[name]
         _check_parameters(function, name, parameters, where)
     primary = _primary(source, where)
     return TaskFunctions(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from greenbench.protocols import Opaque
     from greenbench.stats.classification_scores import Array
     from greenbench.stats.row_answers import Means
+    from greenbench.tasks.dummies import Lead
     from greenbench.tasks.functions.functions import TaskFunctions
     from greenbench.tasks.functions.splits import FunctionSplits
 
@@ -66,12 +67,12 @@ def judge(
         drawn = _drawn(means)
         quality |= _with_intervals(means, drawn, functions.directions)
     primary = functions.primary
-    leads = baselines.leads(primary, quality[primary].value, drawn.get(primary))
+    lead = _leads(baselines, quality[primary], drawn.get(primary), primary)
     return Judged(
         quality=quality,
-        doubts=(*_doubts(scored), *baselines.doubts(leads, primary)),
+        doubts=(*_doubts(scored), *_unbeaten(baselines, lead, primary)),
         correct=None if means is None or means.right is None else int(means.right.sum()),
-        references=baselines.with_leads(leads),
+        references=baselines.with_leads(lead),
         outcomes=_kept(means),
         degenerate=_degenerate(predictions, rows),
     )
@@ -163,6 +164,54 @@ def _with_intervals(
     return quality
 
 
+def _leads(
+    baselines: DummyBaselines, metric: Metric, drawn: Array | None, primary: str
+) -> dict[str, Lead]:
+    """Return by how much the predictions are better than those of each baseline."""
+    if metric.higher_is_better:
+        return baselines.leads(primary, metric.value, drawn)
+    below = DummyBaselines(
+        scores={name: _negated(known) for name, known in baselines.scores.items()},
+        drawn={name: _mirrored(known) for name, known in baselines.drawn.items()},
+        descriptions=baselines.descriptions,
+    )
+    own = {} if drawn is None else _mirrored({primary: drawn})
+    value = _negated({primary: metric.value})
+    return below.leads(primary, value[primary], own.get(primary))
+
+
+def _negated(scores: Mapping[str, float | None]) -> dict[str, float | None]:
+    negated = {}
+    for name, score in scores.items():
+        negated[name] = None if score is None else -score
+    return negated
+
+
+def _mirrored(drawn: Mapping[str, Array]) -> dict[str, Array]:
+    mirrored = {}
+    for name, values in drawn.items():
+        mirrored[name] = -values
+    return mirrored
+
+
+def _unbeaten(baselines: DummyBaselines, leads: Mapping[str, Lead], primary: str) -> list[str]:
+    """Say which baselines the predictions are not shown to beat."""
+    sentences = []
+    for name, lead in leads.items():
+        ahead = lead[f"{primary}_lead"]
+        low = lead[f"{primary}_lead_low"]
+        if ahead is None:
+            continue
+        if low is not None and low > 0:
+            continue
+        description = baselines.descriptions[name]
+        known = baselines.scores[name]
+        score = known[primary]
+        scores = f"{description} scores {primary} {score:.3f}"
+        sentences.append(f"{scores}, which the model is not shown to beat")
+    return sentences
+
+
 def _kept(means: Means | None) -> dict[str, object]:
     from greenbench.stats import row_answers
 
@@ -193,8 +242,13 @@ def baselines(functions: TaskFunctions, splits: FunctionSplits) -> DummyBaseline
     for name, values in given.items():
         scored = score(functions, splits, Predictions(values))
         means = _means(scored, splits, functions.primary)
-        scores[name] = {**scored.numbers, **({} if means is None else means.point())}
-        drawn[name] = {} if means is None else _drawn(means)
+        scores[name] = dict(scored.numbers)
+        drawn[name] = {}
+        if means is None:
+            continue
+        point = means.point()
+        scores[name] |= point
+        drawn[name] = _drawn(means)
     return DummyBaselines(scores=scores, drawn=drawn, descriptions=_descriptions(list(scores)))
 
 

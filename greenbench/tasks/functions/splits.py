@@ -51,9 +51,11 @@ def load(functions: TaskFunctions, seed: int, sizes: WantedRows) -> FunctionSpli
         digests[name] = row_digests(split)
     if not counts["test"]:
         raise UsageError(f"{functions.where}: test of load has no rows; there is nothing to score")
-    shared = set(digests["test"]) & {*digests["train"], *digests["valid"]}
-    repeated = sum(digest in shared for digest in digests["test"])
-    everything = [*digests["train"], *digests["valid"], *digests["test"]]
+    test = digests["test"]
+    seen = [*digests["train"], *digests["valid"]]
+    everything = [*seen, *test]
+    shared = set(seen)
+    repeated = sum(digest in shared for digest in test)
     facts = {
         "source": functions.where,
         "sha256": checksum(everything),
