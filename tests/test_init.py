@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import builtins
 import json
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 from test_extras import WITHOUT
 
+from greenbench import extras
 from greenbench.cli import main
 from greenbench.experiment import matrix
 from greenbench.experiment.knobs import changes
 from greenbench.experiment.starter.kinds import KINDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 Tree = dict[str, bytes]
 
@@ -28,20 +35,25 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def tree(folder: Path) -> Tree:
-    """Return all files with their bytes."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    """Return all files with their bytes, but for bytecode."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc")
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def folders_of(folder: Path) -> list[Path]:
+    """Return all folders, but for those of bytecode."""
+    return sorted(path for path in folder.rglob("*/") if path.name != "__pycache__")
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     """Run a command that has to end with a sentence and to leave everything as it was."""
     before = tree(Path())
-    folders = sorted(Path().rglob("*/"))
+    folders = folders_of(Path())
     assert main(["init", *arguments, "--yes"]) == 2
     said = capsys.readouterr().err
     assert said.startswith("greenbench init: ")
     assert tree(Path()) == before
-    assert sorted(Path().rglob("*/")) == folders
+    assert folders_of(Path()) == folders
     return said
 
 
@@ -63,7 +75,7 @@ def test_a_second_run_changes_nothing_and_says_so(capsys: pytest.CaptureFixture[
     assert main(["init", "--yes", "--task", "function"]) == 0
     assert capsys.readouterr().out.endswith("next:\n  pytest bench\n  greenbench compare results\n")
     made = tree(Path())
-    assert main(["init", "--yes", "--task", "function"]) == 0
+    assert main(["init", "--yes", "--task", "regression"]) == 0
     assert "there is a suite already; nothing was changed" in capsys.readouterr().out
     assert tree(Path()) == made
     assert main(["new", "V3_thread", "--set", "system.cpu_threads=1"]) == 0
@@ -78,6 +90,24 @@ def test_what_an_ended_run_has_left_is_taken_over() -> None:
     Path("tasks/points.py").unlink()
     assert main(["init", "--yes", "--task", "function"]) == 0
     assert tree(Path()) == made
+
+
+def test_a_task_that_is_there_is_kept(capsys: pytest.CaptureFixture[str]) -> None:
+    """The suite is made around it, with V0 alone, and says how the first variant is made."""
+    assert main(["init", "other", "--yes", "--task", "function"]) == 0
+    Path("tasks").mkdir()
+    file = Path("other/tasks/points.py").rename("tasks/mine.py")
+    text = file.read_text()
+    assert "--task: tasks/mine.py is there, and says it" in refused(
+        capsys, "--name", "mine", "--task", "function"
+    )
+    assert main(["init", "--yes", "--name", "mine"]) == 0
+    said = capsys.readouterr().out
+    assert "task mine (function), V0 alone; greenbench new V1_name --set STAGE.KNOB=VALUE" in said
+    assert file.read_text() == text
+    assert main(["new", "V1_short", "--set", "training.epochs=2"]) == 0
+    assert main(["check"]) == 0
+    assert 'task="mine"' in Path("bench/test_mine.py").read_text()
 
 
 @pytest.mark.parametrize(
@@ -98,8 +128,10 @@ def test_a_file_in_the_way_is_named_and_nothing_is_written(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--task", "poetry"], "--task poetry: there is no such kind; take function"),
+        (["--task", "poetry"], "--task poetry: there is no such kind; take text-classification"),
         (["--task", "function", "--data", "x.csv"], "--data: a task of kind function says it"),
+        (["--data", "missing.csv"], "--data missing.csv: there is no such file"),
+        (["--model", "./missing"], "--model ./missing: there is no such file or folder"),
         (["--name", "two words"], "--name two words: a task's name is one word"),
         (["--name", "energy"], "nothing has changed, as the suite would not run"),
         (["--task", "function", "file/green"], "file"),
@@ -132,6 +164,79 @@ def test_what_is_around_stays_as_it_is(here: Path, capsys: pytest.CaptureFixture
     assert not Path("pytest.ini").exists()
 
 
+def test_a_suite_in_a_folder_has_options_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    """The workflow, at the top of the repository, works in the folder."""
+    Path("pyproject.toml").write_text("[project]\nname = 'a'\n")
+    Path("requirements.txt").touch()
+    Path("reviews.csv").write_text("text,stars\nfine,5\nbad,1\n")
+    call = ["init", "perf/green", "--yes", "--data", "reviews.csv", "--columns", "label:stars"]
+    assert main(call) == 0
+    assert "  cd perf/green\n  pytest bench\n" in capsys.readouterr().out
+    assert Path("perf/green/pytest.ini").is_file()
+    assert not Path("perf/green/.github").exists()
+    job = yaml.safe_load(Path(".github/workflows/greenbench.yml").read_text())["jobs"]["measure"]
+    assert job["defaults"]["run"]["working-directory"] == "perf/green"
+    (install,) = [s["run"] for s in job["steps"] if s.get("name") == "Install"]
+    assert install == "pip install -r ../../requirements.txt -e ../.. 'greenbench[suite]'"
+    (gates,) = [s["run"] for s in job["steps"] if "greenbench ci" in s.get("run", "")]
+    assert '--gate "reviews.accuracy >= saved-0.02"' in gates
+    task = yaml.safe_load(Path("perf/green/tasks/reviews.yaml").read_text())
+    assert task["data"] == {"source": "../../reviews.csv", "columns": {"label": "stars"}}
+    assert not Path("perf/green/data").exists()
+
+
+def answering(monkeypatch: pytest.MonkeyPatch, *answers: str) -> list[str]:
+    """Sit at a terminal and give these answers; return the questions as they come."""
+    waiting: Iterator[str] = iter(answers)
+    asked: list[str] = []
+
+    def answer(question: str) -> str:
+        asked.append(question)
+        try:
+            return next(waiting)
+        except StopIteration:
+            raise EOFError from None
+
+    monkeypatch.setattr(builtins, "input", answer)
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    return asked
+
+
+def test_a_terminal_is_asked_three_questions_at_most(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A wrong kind is asked for again; Return takes what is offered; options answer beforehand."""
+    asked = answering(monkeypatch, "poetry", "regression", "", "")
+    assert main(["init", "a"]) == 0
+    assert [question.split(":")[0] for question in asked] == [
+        *["Which kind of task"] * 2,
+        "Which data",
+        "Which model",
+    ]
+    assert "[modernbert_tiny]" in asked[-1]
+    assert "task tickets (regression), V0 and 2 variants" in capsys.readouterr().out
+    asked = answering(monkeypatch)
+    assert main(["init", "b", "--task", "function"]) == 0
+    assert asked == []
+    assert main(["init", "c"]) == 2
+    assert "the input has ended, and nothing was written" in capsys.readouterr().err
+    assert not Path("c").exists()
+
+
+def test_without_torch_the_functions_are_one_s_own(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Another kind is made if it is asked for, with the line that installs what it needs."""
+    monkeypatch.setattr(extras, "find_spec", lambda _name: None)
+    assert main(["init", "a", "--yes"]) == 0
+    assert "(function)" in capsys.readouterr().out
+    assert main(["init", "b", "--yes", "--task", "regression"]) == 0
+    assert (
+        "lacks what its model runs in: pip install 'greenbench[suite]'" in capsys.readouterr().out
+    )
+
+
 def test_a_suite_of_functions_runs_without_any_extra(here: Path) -> None:
     """From nothing to a table, its files and a comparison; every knob is proved."""
     commands = [
@@ -155,3 +260,18 @@ def test_a_suite_of_functions_runs_without_any_extra(here: Path) -> None:
         (cell,) = json.loads(file.read_text())["cells"]
         assert cell["status"] == "ok", cell
         assert cell["quality"]["accuracy"]["value"] > 0.5
+
+
+@pytest.mark.slow
+def test_a_suite_of_texts_runs(here: Path) -> None:
+    """The default where torch is installed, with the shipped model and made-up data."""
+    python = [sys.executable, "-m"]
+    for command in (["greenbench", "init", "--yes"], ["pytest", "bench", "-p", "no:cacheprovider"]):
+        done = subprocess.run(
+            [*python, *command], cwd=here, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert "tickets V1" in done.stdout
+    for file in Path("results").glob("V*.json"):
+        (cell,) = json.loads(file.read_text())["cells"]
+        assert cell["status"] == "ok", cell

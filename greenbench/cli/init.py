@@ -45,9 +45,8 @@ def add_init(commands: Commands) -> None:
     parser.add_argument(
         "--task",
         metavar="KIND",
-        help="text-classification, token-classification, regression, causal-lm (or seq2seq), or "
-        "function: training code of your own (default: text-classification; without torch, "
-        "function)",
+        help="text-classification, regression (a number for each text), or function: training "
+        "code of your own (default: text-classification; without torch, function)",
     )
     parser.add_argument(
         "--name",
@@ -116,18 +115,18 @@ def _has_torch() -> bool:
 
 
 def _default_kind() -> str:
-    from greenbench.experiment.starter.kinds import FUNCTION, KINDS
+    from greenbench.experiment.starter.kinds import FUNCTION
 
-    return TORCH_KIND if TORCH_KIND in KINDS and _has_torch() else FUNCTION
+    return TORCH_KIND if _has_torch() else FUNCTION
 
 
 def _ask(options: argparse.Namespace) -> None:
     """Ask for what no option says: the kind, and for a model in torch its data and itself."""
-    from greenbench.experiment.starter.kinds import ALIASES, FUNCTION, KINDS
+    from greenbench.experiment.starter.kinds import FUNCTION, KINDS
 
     if options.task is None:
         question = f"Which kind of task: {', '.join(KINDS)}?"
-        options.task = _answer(question, _default_kind(), {*KINDS, *ALIASES})
+        options.task = _answer(question, _default_kind(), KINDS)
     if options.task == FUNCTION:
         return
     if options.data is None:
@@ -178,13 +177,12 @@ def _task(options: argparse.Namespace) -> StarterTask:
 
 
 def _kind(text: str) -> StarterKind:
-    from greenbench.experiment.starter.kinds import ALIASES, KINDS
+    from greenbench.experiment.starter.kinds import KINDS
 
-    name = ALIASES.get(text, text)
-    if name not in KINDS:
-        known = ", ".join((*KINDS, *ALIASES))
+    if text not in KINDS:
+        known = ", ".join(KINDS)
         raise UsageError(f"greenbench init: --task {text}: there is no such kind; take {known}")
-    return KINDS[name]
+    return KINDS[text]
 
 
 def _refuse(options: argparse.Namespace, *names: str, why: str) -> None:
@@ -204,11 +202,8 @@ def _source(text: str, folder: Path, option: str) -> str:
     path = local_path(text)
     if path.exists():
         return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
-    if (
-        path.is_absolute()
-        or text.startswith((".", "~"))
-        or len(path.parts) > len(("owner", "name"))
-    ):
+    elsewhere = path.is_absolute() or text.startswith((".", "~"))
+    if elsewhere or path.suffix in FILES or len(path.parts) > HUB_PARTS:
         raise UsageError(f"greenbench init: {option} {text}: there is no such file or folder")
     return text
 

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
 
 FUNCTION: Final = "function"
 """The kind whose code is the user's own, and needs no torch."""
-ALIASES: Final[Mapping[str, str]] = MappingProxyType({})
-"""Other names of kinds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +51,56 @@ class StarterKind:
     variants: tuple[StarterVariant, ...]
 
 
+LEAN_DATA: Final = StarterVariant(
+    name="V1_lean_data",
+    title="Lean data stage",
+    stage="data",
+    cell="**Rust tokenizer, batches by length**",
+    config="data:\n  tokenizer: rust\n  batching: bucketed\n",
+    text="""The tokenizer of V0 is written in Python; this one, in Rust, gives the same ids.
+Examples of similar length come into one batch (`batching: bucketed`), so that less padding is
+computed. Predictions stay as they are: what is saved costs no quality.""",
+)
+FROZEN: Final = StarterVariant(
+    name="V2_frozen",
+    title="Half of the layers frozen",
+    stage="training",
+    cell="**half of the layers frozen**",
+    config="training:\n  frozen_layers: 0.5\n",
+    text="""The lower half of the pretrained layers is not trained (`frozen_layers: 0.5`): their
+backward passes and the state of their optimizer are saved. The score may fall; by how much is what
+to look at.""",
+)
+TORCH_BASELINE: Final = MappingProxyType(
+    {
+        "data": "Python tokenizer, batches of 32",
+        "architecture": "FP32 weights",
+        "training": "AdamW, FP32",
+        "system": "the machine's own",
+        "inference": "all layers",
+    }
+)
+
+
+def _torch_kind(
+    name: str,
+    description: str,
+    columns: dict[str, str],
+    score: str,
+) -> StarterKind:
+    return StarterKind(
+        name=name,
+        task="tickets",
+        description=description,
+        columns=columns,
+        score=score,
+        limit=">= saved-0.02",
+        model="modernbert_tiny",
+        baseline=TORCH_BASELINE,
+        variants=(LEAN_DATA, FROZEN),
+    )
+
+
 OWN_FUNCTIONS: Final = StarterKind(
     name=FUNCTION,
     task="points",
@@ -89,5 +137,24 @@ same and its overhead is not, so this should save; fewer steps may leave the sco
         ),
     ),
 )
-KINDS: Final[Mapping[str, StarterKind]] = MappingProxyType({FUNCTION: OWN_FUNCTIONS})
+KINDS: Final[Mapping[str, StarterKind]] = MappingProxyType(
+    {
+        kind.name: kind
+        for kind in (
+            _torch_kind(
+                "text-classification",
+                "which label a text has",
+                {"text": "text", "label": "label"},
+                score="accuracy",
+            ),
+            _torch_kind(
+                "regression",
+                "which number belongs to a text",
+                {"text": "text", "value": "value"},
+                score="r2",
+            ),
+            OWN_FUNCTIONS,
+        )
+    }
+)
 """By the name of the kind."""

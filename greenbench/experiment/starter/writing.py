@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -51,6 +52,7 @@ class Written:
         for path in reversed(self.files):
             path.unlink()
         for folder in reversed(self.folders):
+            shutil.rmtree(folder / "__pycache__", ignore_errors=True)  # the check has run tasks/
             with contextlib.suppress(OSError):  # somebody else has put something into it
                 folder.rmdir()
 
