@@ -207,15 +207,15 @@ def test_a_terminal_is_asked_three_questions_at_most(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A wrong kind is asked for again; Return takes what is offered; options answer beforehand."""
-    asked = answering(monkeypatch, "poetry", "regression", "", "")
+    asked = answering(monkeypatch, "poetry", "seq2seq", "", "")
     assert main(["init", "a"]) == 0
     assert [question.split(":")[0] for question in asked] == [
         *["Which kind of task"] * 2,
         "Which data",
         "Which model",
     ]
-    assert "[modernbert_tiny]" in asked[-1]
-    assert "task tickets (regression), V0 and 2 variants" in capsys.readouterr().out
+    assert "[llama_tiny]" in asked[-1]
+    assert "task tickets (causal-lm), V0 and 2 variants" in capsys.readouterr().out
     asked = answering(monkeypatch)
     assert main(["init", "b", "--task", "function"]) == 0
     assert asked == []

@@ -45,8 +45,9 @@ def add_init(commands: Commands) -> None:
     parser.add_argument(
         "--task",
         metavar="KIND",
-        help="text-classification, regression (a number for each text), or function: training "
-        "code of your own (default: text-classification; without torch, function)",
+        help="text-classification, regression (a number for each text), causal-lm (or seq2seq: "
+        "texts that a model writes), or function: training code of your own (default: "
+        "text-classification; without torch, function)",
     )
     parser.add_argument(
         "--name",
@@ -122,11 +123,11 @@ def _default_kind() -> str:
 
 def _ask(options: argparse.Namespace) -> None:
     """Ask for what no option says: the kind, and for a model in torch its data and itself."""
-    from greenbench.experiment.starter.kinds import FUNCTION, KINDS
+    from greenbench.experiment.starter.kinds import ALIASES, FUNCTION, KINDS
 
     if options.task is None:
         question = f"Which kind of task: {', '.join(KINDS)}?"
-        options.task = _answer(question, _default_kind(), KINDS)
+        options.task = _answer(question, _default_kind(), {*KINDS, *ALIASES})
     if options.task == FUNCTION:
         return
     if options.data is None:
@@ -177,12 +178,13 @@ def _task(options: argparse.Namespace) -> StarterTask:
 
 
 def _kind(text: str) -> StarterKind:
-    from greenbench.experiment.starter.kinds import KINDS
+    from greenbench.experiment.starter.kinds import ALIASES, KINDS
 
-    if text not in KINDS:
-        known = ", ".join(KINDS)
+    name = ALIASES.get(text, text)
+    if name not in KINDS:
+        known = ", ".join((*KINDS, *ALIASES))
         raise UsageError(f"greenbench init: --task {text}: there is no such kind; take {known}")
-    return KINDS[text]
+    return KINDS[name]
 
 
 def _refuse(options: argparse.Namespace, *names: str, why: str) -> None:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 FUNCTION: Final = "function"
 """The kind whose code is the user's own, and needs no torch."""
+ALIASES: Final[Mapping[str, str]] = MappingProxyType({"seq2seq": "causal-lm"})
+"""Other names of kinds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +89,8 @@ def _torch_kind(
     description: str,
     columns: dict[str, str],
     score: str,
+    limit: str = ">= saved-0.02",
+    model: str = "modernbert_tiny",
 ) -> StarterKind:
     return StarterKind(
         name=name,
@@ -94,8 +98,8 @@ def _torch_kind(
         description=description,
         columns=columns,
         score=score,
-        limit=">= saved-0.02",
-        model="modernbert_tiny",
+        limit=limit,
+        model=model,
         baseline=TORCH_BASELINE,
         variants=(LEAN_DATA, FROZEN),
     )
@@ -152,6 +156,14 @@ KINDS: Final[Mapping[str, StarterKind]] = MappingProxyType(
                 "which number belongs to a text",
                 {"text": "text", "value": "value"},
                 score="r2",
+            ),
+            _torch_kind(
+                "causal-lm",
+                "what a language model answers to a text",
+                {"prompt": "prompt", "answer": "answer"},
+                score="bleu",
+                limit=">= saved-2",
+                model="llama_tiny",
             ),
             OWN_FUNCTIONS,
         )
