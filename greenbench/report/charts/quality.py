@@ -47,7 +47,7 @@ SWITCHES = (
     ),
 )
 CAPTION = (
-    "Up and to the left is better. Whiskers: 95 % intervals of each cell's ratio to V0's joules "
+    "{} and to the left is better. Whiskers: 95 % intervals of each cell's ratio to V0's joules "
     "and of the difference of their scores, set beside V0, which has none. The dashed edge is the "
     "front of the means"
 )
@@ -116,20 +116,27 @@ def _trade_offs(
     if not joules or score is None:
         return []
     fronts = _fronts(report, comparison.task) if switch.metric == "energy" else {}
+    higher = comparison.higher_is_better
     amount = _exactly(joules)
     level = _exactly(score)
-    points = [_point(report, baseline.id, fronts, amount, level)]
+    points = [_point(report, baseline.id, fronts, amount, level, higher=higher)]
     for cell_id, ratio in _ratios(report, comparison, switch).items():
         difference = comparison.quality.get(cell_id)
         if isinstance(ratio, Change) and isinstance(difference, Change):
             amount = _moved(ratio, joules, 0.0)
             level = _moved(difference, 1.0, score)
-            points.append(_point(report, cell_id, fronts, amount, level))
+            points.append(_point(report, cell_id, fronts, amount, level, higher=higher))
     return points
 
 
 def _point(
-    report: ReportData, cell: str, fronts: Mapping[str, float], joules: Bounded, score: Bounded
+    report: ReportData,
+    cell: str,
+    fronts: Mapping[str, float],
+    joules: Bounded,
+    score: Bounded,
+    *,
+    higher: bool,
 ) -> TradeOff:
     _, _, variant = cell.partition("-")
     return TradeOff(
@@ -139,6 +146,7 @@ def _point(
         score=score,
         on_front=fronts.get(cell),
         is_baseline=is_baseline(variant),
+        higher_is_better=higher,
     )
 
 
@@ -184,7 +192,7 @@ def _caption(
     comparison: TaskComparison, by_switch: Mapping[JouleSwitch, Sequence[TradeOff]]
 ) -> str:
     (points, *_) = by_switch.values()
-    text = CAPTION
+    text = CAPTION.format("Up" if comparison.higher_is_better else "Down")
     if any(point.on_front is not None for point in points):
         text += FRONTS
     cells = _cells(comparison, points)

@@ -41,8 +41,15 @@ class TradeOff:
     joules: Bounded
     score: Bounded
     on_front: float | None
-    """Share of bootstrap draws in which nothing takes less and scores no lower; None: unknown."""
+    """Share of bootstrap draws in which nothing takes less and scores no worse; None: unknown."""
     is_baseline: bool = False
+    higher_is_better: bool = True
+    """Whether more of the score is better."""
+
+    @property
+    def merit(self) -> float:
+        """The score, with its sign turned where less of it is better."""
+        return self.score.value if self.higher_is_better else -self.score.value
 
 
 class _Plane(NamedTuple):
@@ -60,20 +67,19 @@ class _Plane(NamedTuple):
 
 
 def front(points: Sequence[TradeOff]) -> list[TradeOff]:
-    """Return the points that no other one takes less than at no lower score, least joules first."""
+    """Return the points that no other one takes less than at no worse score, least joules first."""
     found: list[TradeOff] = []
     best = -math.inf
     for point in sorted(points, key=_front_order):
-        score = point.score.value
-        if score > best:
+        if point.merit > best:
             found.append(point)
-            best = score
+            best = point.merit
     return found
 
 
 def _front_order(point: TradeOff) -> tuple[float, float]:
     """Sort by joules, the best score first among equals."""
-    return point.joules.value, -point.score.value
+    return point.joules.value, -point.merit
 
 
 def most_telling(points: Sequence[TradeOff]) -> list[TradeOff]:

@@ -103,6 +103,15 @@ def test_hostile_names_are_text() -> None:
         assert name[:10] in written
 
 
+def test_where_less_is_better_the_good_corner_is_at_the_bottom() -> None:
+    """The caption says so."""
+    records = charted.cells(1)[:4]
+    for record in records:
+        record["quality"]["mcc"]["higher_is_better"] = False
+    (figure,) = quality.figures(charted.of_records(records), 340)
+    assert figure.caption.startswith("Down and to the left is better.")
+
+
 def test_no_results_no_charts() -> None:
     """A session whose only cell failed has nothing to draw, and that is no error."""
     failed = charted.cells(1)[0] | {"rounds": [], "status": "failed", "error": "ValueError: no"}

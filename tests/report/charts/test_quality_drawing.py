@@ -12,7 +12,7 @@ NUMBERS = st.floats(1, 1000)
 POINTS = st.lists(st.tuples(NUMBERS, st.floats(0, 1)), min_size=1, max_size=60)
 
 
-def points(values: list[tuple[float, float]]) -> list[TradeOff]:
+def points(values: list[tuple[float, float]], *, higher: bool = True) -> list[TradeOff]:
     """Return cells at joules and scores, the first of which is V0."""
     found = []
     for number, (joules, score) in enumerate(values):
@@ -24,6 +24,7 @@ def points(values: list[tuple[float, float]]) -> list[TradeOff]:
                 score=Bounded(score, score, score),
                 on_front=None,
                 is_baseline=number == 0,
+                higher_is_better=higher,
             )
         )
     return found
@@ -45,6 +46,12 @@ def test_the_front_is_what_nothing_beats(values: list[tuple[float, float]]) -> N
         is_beaten = any(beats(other, cell) for other in cells)
         assert ((cell.joules, cell.score) in kept) == (not is_beaten)
     assert len(kept) == len(found)
+
+
+def test_the_front_of_an_error_runs_down() -> None:
+    """Of an error, a point that takes more joules is on the front only if it has less of it."""
+    cells = points([(10, 0.5), (5, 0.9), (20, 0.2), (30, 0.9)], higher=False)
+    assert [one.cell for one in front(cells)] == ["1", "0", "2"]
 
 
 @settings(max_examples=25)
