@@ -37,7 +37,12 @@ class EstimatorTask(AdaptedTask):
 def estimator_task(
     estimator: Opaque, load: SuiteFunction, knobs: Sequence[str] = (), **parts: Opaque
 ) -> EstimatorTask:
-    """Return the task of ``estimator``, with the parameters ``knobs`` as knobs, and these parts."""
+    """Return the task of ``estimator``, with the parameters ``knobs`` as knobs, and these parts.
+
+    A knob without a proof of the suite's own is proved by ``get_params()`` of the fitted copy. That
+    shows that the estimator was made with the value, not what it did with it. Raises UsageError for
+    a parameter that does not exist, and for one whose type its value, None, does not tell.
+    """
     from sklearn.base import is_classifier
     from sklearn.dummy import DummyClassifier, DummyRegressor
 
@@ -45,9 +50,9 @@ def estimator_task(
     name, dummy = ("accuracy", DummyClassifier()) if classifies else ("error", DummyRegressor())
     if unknown := [knob for knob in knobs if knob not in known]:
         raise UsageError(f"{estimator} has no parameter {unknown[0]}; it has {', '.join(known)}")
-    declared = [(knob, type(known[knob]), known[knob]) for knob in knobs]
-    options = parts.pop("Options", make_dataclass("Options", declared, frozen=True))
+    options = parts.pop("Options", None) or _options(estimator, known, knobs)
     proofs = {f.name: lambda m, n=f.name: m.get_params()[n] for f in fields(options)}
+    proofs |= parts.pop("PROOFS", {})
 
     def score(rows: Opaque, predictions: Opaque) -> Mapping[str, Opaque]:
         return {name: predictions == rows[1] if classifies else abs(predictions - rows[1])}
@@ -58,3 +63,18 @@ def estimator_task(
     made = {"PRIMARY": name, "HIGHER_IS_BETTER": classifies, "score": score, "baselines": baselines}
     made |= {"load": load, "Options": options, "PROOFS": proofs, **parts}
     return EstimatorTask(estimator=estimator, **made)
+
+
+def _options(estimator: Opaque, known: Mapping[str, Opaque], knobs: Sequence[str]) -> type:
+    """Return a class whose fields are parameters, of the types of the estimator's own values."""
+    declared = []
+    for knob in knobs:
+        default = known[knob]
+        if default is None:
+            raise UsageError(
+                f"{estimator}: the knob {knob} is None, which does not tell its type; instead of "
+                f"knobs= pass Options=, a frozen dataclass with a field like {knob}: int | None = "
+                "None for each knob"
+            )
+        declared.append((knob, type(default), default))
+    return make_dataclass("Options", declared, frozen=True)

@@ -29,7 +29,7 @@ class AdaptedTask:
     Options: type | None = None
     """Frozen dataclass of the task's own knobs; None for none."""
     PROOFS: Mapping[str, SuiteFunction] = field(default_factory=dict)
-    """Proofs of knobs by name, beside those that ``greenbench.knob`` was given."""
+    """Proofs of knobs by name, for those that ``greenbench.knob`` was given none of."""
     prepare: SuiteFunction | None = None
     """``prepare(options, data, seed)`` returns train, valid and test for the other stages."""
     baselines: SuiteFunction | None = None

@@ -126,8 +126,8 @@ def proof(name: str) -> Callable[[Function], Function]:
 def own_options(made_by: type | None, proofs: Mapping[str, Proof], where: str) -> OwnOptions:
     """Return the knobs that the fields of a class declare, with their proofs.
 
-    ``made_by`` is None if there are no knobs; ``proofs`` are those that stand elsewhere, by name.
-    Raises UsageError, which begins with ``where``.
+    ``made_by`` is None if there are no knobs; ``proofs`` are those that stand elsewhere, by name,
+    and hold for fields that were given none. Raises UsageError, which begins with ``where``.
     """
     if made_by is None:
         _check_proofs(proofs, (), where)
@@ -135,7 +135,7 @@ def own_options(made_by: type | None, proofs: Mapping[str, Proof], where: str) -
     place = f"{where}: {made_by.__name__}"
     _check_class(made_by, place)
     hints = _hints(made_by, place)
-    read = {**_proofs(made_by), **proofs}
+    read = {**proofs, **_proofs(made_by)}
     found = []
     for field in dataclasses.fields(made_by):
         own = _own_knob(field, hints[field.name], place, proved=field.name in read)

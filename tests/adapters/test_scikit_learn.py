@@ -94,6 +94,35 @@ def test_parts_of_the_suite_replace_those_made_here() -> None:
     assert (list(judged.quality), proofs) == (["hits"], {"max_iter": (50, True)})
 
 
+def steps(model: object) -> int:
+    """Return how many steps a model has gone."""
+    return int(model.n_iter_[0])
+
+
+@dataclass(frozen=True)
+class ProvedOptions:
+    """A parameter that is read back from what was done."""
+
+    max_iter: int = greenbench.knob(50, proof=steps)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [{"Options": ProvedOptions}, {"Options": Options, "PROOFS": {"max_iter": steps}}],
+)
+def test_a_proof_of_the_suites_own_goes_before_get_params(parts: dict[str, object]) -> None:
+    """The solver ends earlier than it may, which the parameter does not show."""
+    _, proofs, model = run(estimator_task(LogisticRegression(), load, **parts))
+    assert steps(model) < 50
+    assert proofs == {"max_iter": (steps(model), False)}
+
+
+def test_a_parameter_that_is_none_needs_a_type() -> None:
+    """The sentence says where to write it."""
+    with pytest.raises(UsageError, match=r"max_depth is None.*with a field like max_depth: int \|"):
+        estimator_task(DecisionTreeClassifier(), load, ["max_depth"])
+
+
 def test_a_parameter_that_is_not_there_is_refused() -> None:
     """The sentence lists those that are."""
     with pytest.raises(UsageError, match=r"has no parameter max_itr; it has C, .*max_iter"):
