@@ -83,6 +83,8 @@ class Experiment:
     """V0's options: all knobs, with those that the suite declares."""
     definitions: Mapping[str, Task] = field(default_factory=dict)
     """What each task is, by its name."""
+    root: Path | None = None
+    """The folder of ``experiment.md``; None for a matrix of no file."""
 
     def model_of(self, task: str) -> str:
         """Return the name of the model that the models table gives ``task``."""
@@ -146,6 +148,7 @@ def load(experiment: Path, variants_dir: Path) -> Experiment:
         variants=tuple(variants),
         definitions=definitions,
         baseline=baseline,
+        root=experiment.parent,
     )
 
 

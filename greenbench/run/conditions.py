@@ -74,7 +74,8 @@ def _sha256_of_files(sources: Iterable[Path]) -> str:
     digest = hashlib.sha256(_own_sha256().encode())
     for path in sources:
         digest.update(f"{path.name}\n".encode("utf-8", "surrogateescape"))
-        digest.update(path.read_bytes())
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()
 
 

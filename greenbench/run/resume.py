@@ -20,6 +20,7 @@ from greenbench.run.cell_result import CellInputs, summarise
 from greenbench.run.conditions import changed
 from greenbench.run.reference_kernel import KernelRun, KernelRuns
 from greenbench.run.session_results import stated_time
+from greenbench.tasks import BUILT_IN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -244,17 +245,19 @@ def _kernel_runs(fields: Fields) -> KernelRuns:
 def _refuse_changed_inputs(session: Session, records: Sequence[Json]) -> None:
     """Raise UsageError if data or a model of the user's are no longer those of the records.
 
-    What greenbench ships or generates changes with its code alone, which was compared.
+    Of a task of the suite's own both are. What greenbench ships or generates changes with its code
+    alone, which was compared.
     """
-    settings = session.settings
+    settings, definitions = session.settings, session.matrix.definitions
     for record in records:
         task = record["task"]
         if not record["rounds"]:
             continue
-        if task in settings.data:
+        is_own = definitions[task] is not BUILT_IN.get(task)
+        if is_own or task in settings.data:
             now = session.inputs(task).dataset.facts
             _refuse_other(f"the data of {task}", CellRecord.of(record).data, now)
-        if session.matrix.model_of(task) in settings.model:
+        if is_own or session.matrix.model_of(task) in settings.model:
             now = session.inputs(task).model.facts
             _refuse_other(f"the model of {task}", CellRecord.of(record).checkpoint, now)
 

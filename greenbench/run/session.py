@@ -25,6 +25,7 @@ from greenbench.run.made_up import made_up
 from greenbench.run.memory import SessionMemory
 from greenbench.run.messages import Messages
 from greenbench.run.session_results import SessionResults
+from greenbench.run.suite_files import suite_files
 from greenbench.run.until_sure import planned_looks
 from greenbench.run.warm_up import WarmUp
 
@@ -92,7 +93,7 @@ class Session:
         for task in self.tasks:
             self.inputs(task)
         self.results.check_folder({cell.variant for cell in selected})
-        self.results.state_conditions(selected, sources)
+        self.results.state_conditions(selected, {*sources, *suite_files(self.matrix.root)})
 
     @property
     def tasks(self) -> list[str]:
