@@ -40,7 +40,8 @@ def estimate(gate: Gate, here: CellRecord, there: CellRecord | None) -> Estimate
         return _margin(gate, excess, gate.number, reference, how)
     if reference <= 0:
         meaning = f"a ratio to {gate.metric} = {reference:.3g} means nothing"
-        example = f"{gate.metric} {gate.operator} {gate.reference}-0.02"
+        sign = "+" if gate.upper else "-"
+        example = f"{gate.metric} {gate.operator} {gate.reference}{sign}0.02"
         raise ValueError(f"{meaning}: gate a difference, such as {example}")
     excess, how = _excess(gate.metric, here, there, gate.number)
     return _margin(gate, excess, 0.0, reference, how)

@@ -9,7 +9,13 @@ from greenbench.experiment import option_parsers
 from greenbench.experiment.option_parsers import RawOption
 from greenbench.experiment.pyproject import nearest_settings, read_pyproject
 from greenbench.gates.expression import ALLOWED, SAVED
-from greenbench.results.reading import BASELINE, NO_JOULES, higher_is_better, primary_score
+from greenbench.results.reading import (
+    BASELINE,
+    NO_JOULES,
+    higher_is_better,
+    is_baseline,
+    primary_score,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -21,6 +27,8 @@ if TYPE_CHECKING:
 
 DEFAULT_GATES = ("energy <= 1.05*{0}", "time <= 1.05*{0}")
 """Gates on a reference if none is given, beside a task's primary score, which may fall by 0.02."""
+LOSS = 0.02
+"""How much worse a primary score may be; of one of which less is better, the reference's share."""
 TYPED, DEFAULTS = "the command line", "the defaults, as no gate is given"
 
 
@@ -77,6 +85,7 @@ def default_gates(known_runs: Sequence[Mapping[str, Measured]]) -> list[str]:
     """Return gates on what any of the runs knows: energy, time, and each task's primary score."""
     reference = SAVED if len(known_runs) > 1 else BASELINE
     cells = [cell.record for run in known_runs for cell in run.values()]
+    references = _by_task(_references(known_runs))
     measured = any(cell.scope != NO_JOULES for cell in cells)
     texts = []
     for text in DEFAULT_GATES:
@@ -85,8 +94,20 @@ def default_gates(known_runs: Sequence[Mapping[str, Measured]]) -> list[str]:
     for task, of_task in _by_task(cells).items():
         score = primary_score(of_task)
         if any(cell.score(score) is not None for cell in of_task):
-            texts.append(f"{task}.{score} {_kept(score, reference, of_task)}")
+            higher = higher_is_better(score, of_task)
+            values = [cell.score(score) for cell in references.get(task, ())]
+            known = [value for value in values if value is not None]
+            condition = _above(reference) if higher else _below(reference, known)
+            texts.append(f"{task}.{score} {condition}")
     return texts
+
+
+def _references(known_runs: Sequence[Mapping[str, Measured]]) -> list[CellRecord]:
+    """Return the cells of the first of several runs, or V0's of a single one."""
+    cells = [cell.record for run in known_runs[:1] for cell in run.values()]
+    if len(known_runs) > 1:
+        return cells
+    return [cell for cell in cells if is_baseline(cell.variant)]
 
 
 def _by_task(cells: Sequence[CellRecord]) -> dict[str, list[CellRecord]]:
@@ -98,14 +119,22 @@ def _by_task(cells: Sequence[CellRecord]) -> dict[str, list[CellRecord]]:
     return by_task
 
 
-def _kept(score: str, reference: str, cells: Sequence[CellRecord]) -> str:
-    """Return the condition that a primary score is hardly worse than the reference's.
+def _above(reference: str) -> str:
+    """Return the condition that a score is hardly lower than the reference's."""
+    return f">= {reference}-{LOSS:g}"
 
-    A score without a scale of its own, like an error in euros, may be worse by a share.
+
+def _below(reference: str, known: Sequence[float]) -> str:
+    """Return the condition that a score of which less is better is hardly higher.
+
+    Such a score has no scale of its own, like an error in euros: it may be worse by a share of the
+    reference's values, which are ``known``. A ratio to one that is not above zero means nothing, so
+    beside such a value the share is that of the largest one; of zero it is taken as of 1.
     """
-    if not higher_is_better(score, cells):
-        return f"<= 1.02*{reference}"
-    return f">= {reference}-0.02"
+    if all(value > 0 for value in known):
+        return f"<= {1 + LOSS:g}*{reference}"
+    largest = max(abs(value) for value in known)
+    return f"<= {reference}+{LOSS * (largest or 1):.3g}"
 
 
 def known_scores(
