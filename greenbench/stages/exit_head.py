@@ -64,10 +64,15 @@ class ExitHead:
 
 
 def _twin(module: nn.Module) -> Any:
-    """Return a module with the same parts and weights, whose parts can be replaced; no hooks."""
+    """Return a module with the same parts and weights, whose parts can be replaced; no hooks.
+
+    A ``forward`` that training has put over the class's own (accelerate does for autocast) is bound
+    to ``module``, and would run its parts.
+    """
     twin = copy.copy(module)
     parts = dict(module.named_children())
     twin.__dict__["_modules"] = parts
+    twin.__dict__.pop("forward", None)
     for name in HOOKS:
         twin.__dict__[name] = OrderedDict()
     return twin

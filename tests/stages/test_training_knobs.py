@@ -12,7 +12,8 @@ from stages.small_runs import SHORT, START, functions, run_stages
 from greenbench.errors import UnavailableError
 from greenbench.options import ArchitectureOptions, DataOptions, Options, TrainingOptions
 from greenbench.run.effects import without_effect
-from greenbench.stages import freezing, optimizers, training
+from greenbench.stages import optimizers, training
+from greenbench.stages.stack import LayerStack
 from greenbench.stages.toggles import Toggles
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def test_frozen_layers_keep_their_weights_and_the_backward_pass_ends_there() -> 
 
 def test_gradients_that_reach_frozen_layers_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     """Layers that are frozen above trainable embeddings spare no backward pass."""
-    monkeypatch.setattr(freezing, "_before_layers", lambda _stack: ())
+    monkeypatch.setattr(LayerStack, "before", lambda _stack: ())
     proofs, _, _ = run(TrainingOptions(frozen_layers=0.5))
     proof = proofs["training.frozen_layers"]
     expected = "layers without gradients: none; requested: 0,1,2"

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-WORK = "time.process_time() + 0.02"
-"""What each cell of the suite burns."""
+WORK = "self.uses(0.7)"
+"""What training takes in each cell of the suite, in joules."""
 BLOCKS = 2
 
 
@@ -76,9 +76,9 @@ class Measured(NamedTuple):
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> Measured:
-    """Measure a change that burns ten times as much, which the gate allows, in two blocks."""
+    """Measure a change whose training takes ten times as much, which the gate allows."""
     project = write_project(tmp_path_factory.mktemp("measured") / "project")
-    change(project, WORK, "time.process_time() + 0.2")
+    change(project, WORK, "self.uses(7)")
     command = [sys.executable, "-m", "greenbench", "ci", "--base=main", f"--blocks={BLOCKS}"]
     command += ["--gate=training.energy <= 1000*saved", "--comment=comment.md", "--junit=junit.xml"]
     command += ["--", "-k", "V0"]
@@ -90,7 +90,7 @@ def test_each_side_runs_its_own_code(measured: Measured) -> None:
     """The ratio is that of the two trees' work, not 1."""
     (verdict,) = measured.results["verdicts"]
     assert (verdict["cell"], verdict["outcome"]) == ("T2-V0_baseline", "PASS")
-    assert 3 < verdict["change"] < 30
+    assert 9 < verdict["change"] < 11
     assert verdict["reference"] == f"T2-V0_baseline of main ({head_of(measured)[:9]})"
 
 
@@ -201,11 +201,8 @@ def test_plain_functions_are_compared_without_a_matrix(
 def test_a_loss_is_confirmed_by_fresh_blocks_before_it_fails(
     project: Path, ci: Callable[..., Ended]
 ) -> None:
-    """A stage of the change burns 60 % more CPU time."""
-    change(project, WORK, "time.process_time() + 0.3")
-    git(project, "commit", "--quiet", "-am", "more work")
-    git(project, "branch", "--quiet", "--force", "main")
-    change(project, "+ 0.3", "+ 0.48")
+    """A stage of the change takes 60 % more joules."""
+    change(project, WORK, "self.uses(1.12)")
     ended = ci("--blocks=3", "--gate=training.energy <= 1.05*saved", "--", "-k", "V0")
     assert ended.status == 1
     assert "3 blocks of both in turns, in one job, and as many fresh ones after" in ended.output
