@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from greenbench.gates.expression import ALLOWED, RUN_METRICS
 from greenbench.gates.metrics import PER_OUTPUT, scope
 from greenbench.machine import variables
+from greenbench.tasks.functions.task import KIND as FUNCTION
 from greenbench.types import REUSABLE
 
 if TYPE_CHECKING:
@@ -165,7 +166,12 @@ def _data(data: Facts) -> str:
 
 
 def _model(record: CellRecord) -> str:
-    """Return the model, and the revision or the hash of its checkpoint."""
+    """Return the model, and the revision or the hash of its checkpoint.
+
+    Of a suite's own functions the hash is that of their code, which is what may change.
+    """
+    if record.definition.kind == FUNCTION:
+        return record.model
     checkpoint = record.checkpoint
     version = checkpoint.get("revision") or checkpoint.get("sha256")
     return f"{record.model} {_short(version)}".strip()

@@ -53,6 +53,20 @@ def test_the_search_for_a_baseline_looks_at_the_tools() -> None:
     assert list(differences(compiled_by(NEW), compiled_by(OLD))) == ["tools"]
 
 
+def test_other_code_of_a_suite_s_functions_is_compared_and_another_checkpoint_is_not() -> None:
+    """The code is what may change between two commits."""
+    gate = parse("energy <= saved")
+    for kind, reason in (("function", ""), ("text-classification", "model: tiny aaaa")):
+        definition = {"kind": kind, "primary": ["mcc"]}
+        sides = []
+        for letter in "ab":
+            hashed = {"sha256": letter * 64}
+            sides.append(cell("T3-V0_baseline", checkpoint=hashed, definition=definition))
+        found = refusal(*sides, gate, ())
+        assert found.startswith(reason)
+        assert bool(found) == bool(reason)
+
+
 def test_a_compiler_that_changed_between_rounds_is_named_too() -> None:
     """Then the rounds hold two versions."""
     rounds = [one_round(n, 100.0, tools={"g++": version}) for n, version in enumerate((OLD, NEW))]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from greenbench.errors import UsageError
+from greenbench.tasks.functions.functions import OPTIONAL, REQUIRED, WHOLE
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -28,7 +29,7 @@ class FunctionModel:
     """The file or the object that trains it."""
     folder: Path
     sha256: str | None
-    """Of the file; None if the functions stand in none."""
+    """Of the files that the functions stand in; None if they stand in none."""
 
     @property
     def facts(self) -> dict[str, object]:
@@ -103,11 +104,30 @@ def _add_to_path(folder: Path) -> None:
 
 
 def model_of(functions: object, where: str) -> FunctionModel:
-    """Return the handle of what ``functions`` train."""
-    module = sys.modules.get(getattr(functions, "__module__", ""), functions)
-    file = getattr(module, "__file__", None)
-    if file is None:
+    """Return the handle of what ``functions`` train.
+
+    Its checksum is of the file that has them as attributes, and of those that define them: an
+    adapter's ``load`` and ``score`` are the suite's.
+    """
+    files = sorted(_files_of(functions))
+    if not files:
         return FunctionModel(source=where, folder=Path(), sha256=None)
-    path = Path(file)
-    digest = hashlib.sha256(path.read_bytes())
-    return FunctionModel(source=where, folder=path.parent, sha256=digest.hexdigest())
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(path.read_bytes())
+    return FunctionModel(source=where, folder=files[0].parent, sha256=digest.hexdigest())
+
+
+def _files_of(functions: object) -> set[Path]:
+    """Return the files of a task's functions, and the one of the object that has them."""
+    whole = getattr(functions, WHOLE, functions)
+    holders = [functions, whole]
+    for name in (*REQUIRED, *OPTIONAL):
+        holders.append(getattr(whole, name, None))
+    files = set()
+    for holder in holders:
+        module = sys.modules.get(getattr(holder, "__module__", ""), holder)
+        file = getattr(module, "__file__", None)
+        if file is not None:
+            files.add(Path(file))
+    return files

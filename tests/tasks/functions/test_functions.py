@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import pytest
 
+from greenbench.adapters.task import AdaptedTask
 from greenbench.errors import UsageError
 from greenbench.tasks.functions.functions import task_functions
+from greenbench.tasks.functions.source import from_file, model_of
 from tests.tasks.functions import nearest
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 WHOLE = {name: getattr(nearest, name) for name in dir(nearest) if not name.startswith("_")}
 
@@ -71,3 +77,21 @@ def test_functions_without_options_have_no_knobs() -> None:
     """They are given an empty object."""
     plain = changed(Options=None, scale_of=None)
     assert task_functions(plain, "tasks/T3.py").own.knobs == ()
+
+
+def test_the_checksum_of_the_code_is_of_all_files_that_have_functions(tmp_path: Path) -> None:
+    """An adapter in greenbench has ``train``; ``load`` and ``score`` are of the suite's file."""
+    code = "def load(seed, sizes): ...\ndef score(rows, predictions): ...\n"
+    checksums = []
+    for number, text in enumerate((code, f"{code}# changed\n", code)):
+        path = tmp_path / str(number) / "tasks" / "T3.py"
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+        written = from_file(path, "tasks/T3.py")
+        adapted = AdaptedTask(
+            load=written.load, score=written.score, PRIMARY="accuracy", HIGHER_IS_BETTER=True
+        )
+        checksums.append(model_of(adapted, "package mine 1.0").sha256)
+    assert checksums[0] != checksums[1]
+    assert checksums[0] == checksums[2]
+    assert model_of(nearest, "tasks/T3.py").folder.name == "functions"
