@@ -92,13 +92,15 @@ def from_package(point: metadata.EntryPoint) -> Task:
 
     Raises UsageError, which names package and task, for what cannot be imported or is none.
     """
+    from greenbench.tasks.functions.source import told
+
     where = _offered(point)
     try:
         offered: object = point.load()
-    except Exception as error:  # whatever a package raises when it is imported
+    except (Exception, SystemExit) as error:  # whatever a package raises when it is imported
         raise UsageError(
             f"{where}: its task {point.name} cannot be imported from {point.value}: "
-            f"{type(error).__name__}: {error}; mend the package, or remove the task's row"
+            f"{told(error)}; mend the package, or remove the task's row"
         ) from error
     task = _as_task(offered, point.name, f"{where}: task {point.name}")
     if task.name != point.name:

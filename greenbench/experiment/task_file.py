@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from greenbench.data.places import local_path
 from greenbench.data.split_rules import RULES
 from greenbench.errors import Disagreements, UsageError
 from greenbench.experiment.option_parsers import SIZES
@@ -105,6 +106,15 @@ class FileProblems:
         self.report(line, f"{key} must be a text")
         return ""
 
+    def path(self, line: int, node: yaml.Node, key: str) -> str:
+        """Return a text that may be a path; one in the home of nobody is a problem."""
+        value = self.text(line, node, key)
+        if str(local_path(value)).startswith("~"):
+            home, _, _ = value.partition("/")
+            known = f"{key} is {value!r}, and there is no home directory {home} here"
+            self.report(line, f"{known}; write the whole path")
+        return value
+
     def one_of(self, line: int, node: yaml.Node, key: str, allowed: Sequence[str]) -> str:
         """Return one of the ``allowed`` texts; another value is a problem."""
         value = self.text(line, node, key)
@@ -137,7 +147,9 @@ class TaskFileReader(FileProblems):
         for key in ("kind", "model", "data"):
             if key not in found:
                 self.report(1, f"{key} is missing; a task needs kind, model and data")
-        for key, (line, node) in found.items():
+        ordered = [key for key in KEYS if key in found]  # the kind tells what others may say
+        for key in ordered:
+            line, node = found[key]
             getattr(self, f"_read_{key}")(line, node)
 
     def described(self, name: str, root: Path) -> TaskDescription:
@@ -194,6 +206,8 @@ class TaskFileReader(FileProblems):
         for key, (at, inner) in found.items():
             if key == "columns":
                 values[key] = self._columns(at, inner)
+            elif key == "source":
+                values[key] = self.path(at, inner, "data.source")
             elif key == "split":
                 values[key] = self.one_of(at, inner, "data.split", tuple(RULES))
             else:

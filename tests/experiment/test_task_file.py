@@ -51,6 +51,10 @@ def test_a_file_becomes_a_definition(tmp_path: Path) -> None:
         (GOOD + "labels: [a]\n", ":6: labels must be a list of two or more"),
         (GOOD.replace("label: label", "value: label"), "no key 'data.columns.value'"),
         (GOOD.replace("source: data/x.csv", "split: by luck"), "data.source is missing"),
+        (
+            GOOD.replace("data/x.csv", "~nobody-here/x.csv"),
+            "there is no home directory ~nobody-here",
+        ),
         (GOOD + "kind: regression\n", ":6: kind is already set on line 1"),
     ],
 )
@@ -60,6 +64,29 @@ def test_what_is_wrong_is_said_with_its_line(tmp_path: Path, text: str, sentence
         task_definitions.find("T3", written(tmp_path, text))
     assert sentence in str(caught.value)
     assert str(caught.value).startswith("tasks/T3.yaml")
+
+
+def test_keys_may_stand_in_any_order(tmp_path: Path) -> None:
+    """The columns are those of the kind, wherever it stands."""
+    text = "data:\n  source: data/x.csv\n  columns: {text: a, label: b}\n"
+    text += "score: {name: log_loss, higher_is_better: false}\n"
+    text += "model: modernbert_tiny\nkind: text-classification\n"
+    task = task_definitions.find("T3", written(tmp_path, text))
+    assert (task.kind, task.primary) == ("text-classification", ("log_loss",))
+
+
+def test_a_file_that_ends_python_is_one_sentence(tmp_path: Path) -> None:
+    """With the line that does."""
+    (tmp_path / "tasks").mkdir()
+    file = tmp_path / "tasks" / "T3.py"
+    file.write_text("import sys\n\nsys.exit()\n")
+    with pytest.raises(UsageError, match=r"^tasks/T3\.py:3: SystemExit, which ends Python; put"):
+        task_definitions.find("T3", tmp_path)
+    named = tmp_path / "tasks" / "T4.yaml"
+    named.write_text("kind: function\nfunctions: ends_python\n")
+    file.rename(tmp_path / "ends_python.py")
+    with pytest.raises(UsageError, match=r"^tasks/T4\.yaml: ends_python cannot be imported \(Sys"):
+        task_definitions.find("T4", tmp_path)
 
 
 def test_a_task_in_two_places_is_refused(tmp_path: Path) -> None:
@@ -92,6 +119,7 @@ def package(folder: Path, value: str) -> None:
         "bare = replace(good, scores={}, primary=())\n"
         "future = replace(good, contract=99)\n"
     )
+    (folder / "ends.py").write_text("raise SystemExit(3)\n")
 
 
 @pytest.mark.parametrize(
@@ -101,6 +129,7 @@ def package(folder: Path, value: str) -> None:
         ("acme:bare", "package acme-tasks 1.2: T7 (acme): it has no score"),
         ("acme:future", "it is written for version 99 of the contract"),
         ("acme:nothing", "package acme-tasks 1.2: its task T7 cannot be imported"),
+        ("ends:good", "T7 cannot be imported from ends:good: SystemExit: 3, which ends Python"),
     ],
 )
 def test_a_package_may_offer_a_task(

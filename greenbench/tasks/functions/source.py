@@ -58,20 +58,28 @@ def _module(path: Path, _changed_ns: int, where: str) -> ModuleType:
     sys.modules[name] = module  # annotations of its classes are looked up there
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise _failed(error, path, where) from error
     return module
 
 
-def _failed(error: Exception, path: Path, where: str) -> UsageError:
+def _failed(error: BaseException, path: Path, where: str) -> UsageError:
     """Return the sentence for a file that cannot be run, with the last of its own lines."""
     line = getattr(error, "lineno", None)
     for frame in traceback.extract_tb(error.__traceback__):
         if frame.filename == str(path):
             line = frame.lineno
     place = f"{where}:{line}" if line else where
-    return UsageError(f"{place}: {type(error).__name__}: {error}; mend it, or remove the task")
+    return UsageError(f"{place}: {told(error)}; mend it, or remove the task")
+
+
+def told(error: BaseException) -> str:
+    """Return what an import raised, and what it means if that would have ended Python."""
+    text = f"{type(error).__name__}: {error}".removesuffix(": ")
+    if isinstance(error, SystemExit):
+        return f'{text}, which ends Python; put that under if __name__ == "__main__"'
+    return text
 
 
 def from_name(name: str, where: str, root: Path) -> object:
@@ -85,9 +93,9 @@ def from_name(name: str, where: str, root: Path) -> object:
     _add_to_path(root.resolve())
     try:
         found: object = importlib.import_module(module_name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UsageError(
-            f"{where}: {module_name} cannot be imported ({type(error).__name__}: {error}); write "
+            f"{where}: {module_name} cannot be imported ({told(error)}); write "
             f"{FORM}, and install the package or put the file beside experiment.md"
         ) from error
     for attribute in filter(None, attributes.split(".")):

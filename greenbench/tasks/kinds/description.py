@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from greenbench.data.places import local_path
 from greenbench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class TaskDescription:
     @property
     def local(self) -> Path | None:
         """The file or folder of the data; None for those of the hub."""
-        path = Path(self.data.source).expanduser()
+        path = local_path(self.data.source)
         if path.is_absolute():
             return path
         beside = self.root / path
