@@ -45,8 +45,9 @@ def add_init(commands: Commands) -> None:
     parser.add_argument(
         "--task",
         metavar="KIND",
-        help="text-classification, regression (a number for each text), causal-lm (or seq2seq: "
-        "texts that a model writes), or function: training code of your own (default: "
+        help="text-classification, regression (a number for each text), token-classification (a "
+        "tag for each word), causal-lm (or seq2seq: texts that a model writes), or function: "
+        "training code of your own (default: "
         "text-classification; without torch, function)",
     )
     parser.add_argument(

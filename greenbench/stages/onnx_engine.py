@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Self
 import torch
 from torch import nn
 
-from greenbench.stages import onnx_profile, onnx_weights, weights
+from greenbench.stages import onnx_profile, onnx_weights, packing, weights
 from greenbench.stages.tally import Tally
 
 if TYPE_CHECKING:
@@ -70,7 +70,9 @@ def exported(net: nn.Module) -> ModelProto:
     mask = torch.ones_like(ids)
     mask[0, -1] = 0  # so that nobody takes a mask for needless
     free = {0: "batch", 1: "tokens"}
-    axes = {**dict.fromkeys(INPUTS, free), "logits": {0: "batch"}}
+    of_texts = type(net).__name__.endswith(packing.OF_TEXTS)
+    of_logits = {0: "batch"} if of_texts else free
+    axes = {**dict.fromkeys(INPUTS, free), "logits": of_logits}
     with contextlib.ExitStack() as context:
         folder = context.enter_context(tempfile.TemporaryDirectory())
         context.enter_context(torch.inference_mode())

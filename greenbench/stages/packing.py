@@ -97,8 +97,6 @@ def _put(
     packed["position_ids"][row, place] = torch.arange(length)
     if "labels" in batch and batch["labels"].ndim > 1:
         packed["labels"][row, place] = batch["labels"][number, :length]
-        # What the last token of the example before would predict is no part of it
-        packed["labels"][row, place.start] = IGNORED
 
 
 def fullest(lengths: Sequence[int]) -> tuple[list[list[int]], int]:

@@ -39,6 +39,28 @@ def test_two_tasks_of_files_are_measured_and_gated(tmp_path: Path) -> None:
     assert accuracy > 0.5, ended.stdout
 
 
+@pytest.mark.slow
+def test_tags_of_words_are_measured(tmp_path: Path) -> None:
+    """In packed batches, which are proved; the score is that of spans."""
+    few = "profiles:\n  tiny: {train: 64, valid: 16, test: 40, epochs: 1}\n"
+    config = "data: {batching: packed}\n"
+    claim = "packed | - | - | - | -"
+    kinds = {"T6": "token-classification"}
+    task_suites.write(tmp_path, kinds, rows=150, config=config, claim=claim, more=few)
+    ended = subprocess.run(
+        [*PYTEST, "-k", "V1"], check=False, cwd=tmp_path, capture_output=True, text=True
+    )
+    runs, problems = load_folder(tmp_path / "results")
+    assert problems == [], ended.stdout
+    (cell,) = [cell for run in runs for cell in run.cells]
+    assert cell.definition.primary == ("f1", "accuracy")
+    assert cell.score("f1") is not None
+    accuracy = cell.score("accuracy")
+    assert accuracy is not None
+    assert accuracy > 0.3, ended.stdout
+    assert ended.returncode == 0, ended.stdout
+
+
 def test_a_plan_shows_a_task_of_a_file(tmp_path: Path) -> None:
     """Its data are read and split, and nothing runs."""
     task_suites.write(tmp_path, {"T4": "regression"}, rows=60)

@@ -165,6 +165,12 @@ KINDS: Final[Mapping[str, StarterKind]] = MappingProxyType(
                 limit=">= saved-2",
                 model="llama_tiny",
             ),
+            _torch_kind(
+                "token-classification",
+                "which tag each word has",
+                {"tokens": "tokens", "tags": "tags"},
+                score="f1",
+            ),
             OWN_FUNCTIONS,
         )
     }

@@ -1,4 +1,4 @@
-"""The objectives of models: classification and translation."""
+"""The objectives of models: classification, regression, tagging and translation."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from greenbench.stages.objectives.classification import Classification
 from greenbench.stages.objectives.many_classes import ManyClasses
 from greenbench.stages.objectives.regression import Regression
+from greenbench.stages.objectives.tagging import Tagging
 from greenbench.stages.objectives.translation import Translation
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ def objective(tokenizer: Encoder, checkpoint: Checkpoint, size: TaskSize) -> Obj
         return ManyClasses(tokenizer, checkpoint.pad_id, class_weights=size.class_weights)
     if kind == "regression":
         return Regression(tokenizer, checkpoint.pad_id)
+    if kind == "token-classification":
+        return Tagging(tokenizer, checkpoint.pad_id)
     if kind == "text-classification":
         return Classification(tokenizer, checkpoint.pad_id, class_weights=size.class_weights)
     if kind == "causal-lm":

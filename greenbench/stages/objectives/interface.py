@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from torch import nn
 
 TaskExample = Any
-"""An example as its objective reads it: a ``LabelledText`` or a ``TextPair``."""
+"""An example as its objective reads it: a ``LabelledText``, ``TaggedText`` or ``TextPair``."""
 EncodedRow = Any
 """An example as token ids, in the form that its objective makes batches of."""
 Answers = Sequence[float] | Sequence[str] | Sequence[Sequence[float]]
-"""For each example a probability or a number, a text, or the probability of each class."""
+"""For each example a probability or a number, a text, the probability of each class, or tags."""
 ModelInputs = Mapping[str, torch.Tensor]
 """A batch: ``input_ids`` and ``attention_mask``, and in training ``labels``.
 

@@ -83,8 +83,7 @@ class Translation:
             text = torch.tensor(prompt + target)
             ids.append(text)
             masks.append(torch.ones_like(text))
-            ignored = [IGNORED] * len(prompt)
-            labels.append(torch.tensor(ignored + target))
+            labels.append(_expected(prompt, target))
         batch = {}
         batch["input_ids"] = pad_sequence(ids, batch_first=True, padding_value=self.pad_id)
         batch["attention_mask"] = pad_sequence(masks, batch_first=True)
@@ -174,6 +173,16 @@ def _generated(
         eos_token_id=eos_id,
     )
     return ids
+
+
+def _expected(prompt: list[int], target: list[int]) -> torch.Tensor:
+    """Return the labels of a text, whose prompt is ignored.
+
+    So is a first token that has no prompt: in a packed row another text would predict it.
+    """
+    labels = torch.tensor([IGNORED] * len(prompt) + target)
+    labels[:1] = IGNORED
+    return labels
 
 
 def _longest(texts: Sequence[list[int]]) -> int:

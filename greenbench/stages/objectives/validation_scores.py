@@ -59,6 +59,19 @@ def _answered(
     return torch.cat(given).cpu(), torch.cat(labels).cpu()
 
 
+def tag_accuracy(net: nn.Module, batches: Sequence[ModelInputs], device: torch.device) -> float:
+    """Return the share of words whose likeliest tag is the right one."""
+    right = total = 0
+    for batch in batches:
+        inputs = on_device(batch, device)
+        labels = inputs.pop("labels")
+        counted = labels != IGNORED
+        hits = net(**inputs).logits.argmax(-1) == labels
+        right += int(hits[counted].sum())
+        total += int(counted.sum())
+    return right / max(1, total)
+
+
 def token_accuracy(net: nn.Module, batches: Sequence[ModelInputs], device: torch.device) -> float:
     """Return the share of target tokens that are the likeliest ones after what precedes them.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from greenbench.data.models import checkpoints, packaged
 from greenbench.data.models.heads import CAUSAL_LM, Head, HeadKind
 from greenbench.data.places import local_path
-from greenbench.tasks.kinds import classification, regression, switches, writing
+from greenbench.tasks.kinds import classification, regression, switches, tagging, writing
 from greenbench.tasks.task import Task, TaskOf
 from greenbench.types import TaskSize
 
@@ -30,7 +30,8 @@ class KindOfTask:
 
     head: Head
     scores: Mapping[str, bool]
-    primary: str
+    primary: tuple[str, ...]
+    """The first one that has a value counts, if a file does not say."""
     does: str
     """What such a task does, in half a sentence."""
     load: Callable[..., Splits]
@@ -48,7 +49,7 @@ KINDS: Mapping[HeadKind, KindOfTask] = {
     "text-classification": KindOfTask(
         head=Head("text-classification", labels=AS_MANY_AS_THE_DATA_HAVE),
         scores=classification.SCORES,
-        primary=classification.PRIMARY,
+        primary=(classification.PRIMARY,),
         does="gives each text one of several labels",
         load=classification.load,
         judge=classification.judge,
@@ -58,16 +59,25 @@ KINDS: Mapping[HeadKind, KindOfTask] = {
     "regression": KindOfTask(
         head=Head("regression"),
         scores=regression.SCORES,
-        primary=regression.PRIMARY,
+        primary=(regression.PRIMARY,),
         does="estimates a number for each text",
         load=regression.load,
         judge=regression.judge,
         baselines=regression.baselines,
     ),
+    "token-classification": KindOfTask(
+        head=Head("token-classification", labels=AS_MANY_AS_THE_DATA_HAVE),
+        scores=tagging.SCORES,
+        primary=tagging.PRIMARY,
+        does="gives each word a tag",
+        load=tagging.load,
+        judge=tagging.judge,
+        baselines=tagging.baselines,
+    ),
     "causal-lm": KindOfTask(
         head=CAUSAL_LM,
         scores=writing.SCORES,
-        primary=writing.PRIMARY,
+        primary=(writing.PRIMARY,),
         does="answers each prompt with a text",
         load=writing.load,
         judge=writing.judge,
@@ -92,14 +102,14 @@ SPLITS = ("train", "valid", "test")
 def make(described: TaskDescription) -> Task:
     """Return the definition; raises UsageError for a score that the kind does not give."""
     kind = KINDS[described.kind]  # type: ignore[index]  # the reader has checked it
-    primary = described.score or kind.primary
-    if primary not in kind.scores:
+    primary = (described.score,) if described.score else kind.primary
+    if primary[0] not in kind.scores:
         raise described.error(
-            f"score is {primary!r}, which {described.kind} does not give; it gives "
+            f"score is {described.score!r}, which {described.kind} does not give; it gives "
             f"{', '.join(kind.scores)}"
         )
     load = functools.partial(kind.load, described)
-    judge = functools.partial(_judge, kind.judge, primary)
+    judge = functools.partial(_judge, kind.judge, primary[0])
     lacks = functools.partial(switches.lacking, described.kind, described.name)
     sizes = {}
     for profile in ROWS:
@@ -111,7 +121,7 @@ def make(described: TaskDescription) -> Task:
         origin=described.where,
         description=does,
         scores=kind.scores,
-        primary=(primary,),
+        primary=primary,
         sizes=sizes,
         head=kind.head,
         load=load,
