@@ -90,7 +90,7 @@ def analyse(
     """Analyse results files, folders of them, and saved runs together.
 
     ``tasks`` are those to analyse, by default all. ``allow`` names differences between sessions
-    that do not matter, as ``--green-allow`` does. ``keep`` is how much lower than V0's the score of
+    that do not matter, as ``--green-allow`` does. ``keep`` is how much worse than V0's the score of
     the chosen variant may be, by default 0.02, or 2 of scores up to 100. Raises UsageError for
     paths that hold nothing to analyse, for tasks that they lack, and for a negative ``keep``.
     """

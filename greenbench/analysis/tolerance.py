@@ -18,7 +18,13 @@ def allowed_loss(score: str, v0: float | None = None) -> float:
 
 def scale_of(score: str, v0: float | None = None) -> float:
     """Return the best value of ``score``, or V0's if there is no best one."""
+    if is_share(score):
+        return abs(v0) if v0 else 1.0
     _, best = score_range(score)
-    if not math.isinf(best):
-        return best
-    return abs(v0) if v0 else 1.0
+    return best
+
+
+def is_share(score: str) -> bool:
+    """Whether the loss of ``score`` is a share of V0's, since no largest value is known."""
+    _, best = score_range(score)
+    return math.isinf(best)

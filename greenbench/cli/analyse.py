@@ -32,8 +32,9 @@ def add_analyse(commands: Commands) -> None:
         "--keep",
         type=_number,
         metavar="LOSS",
-        help="how much lower than V0's the score of the greenest variant may be (default: 0.02, "
-        "of scores up to 100: 2)",
+        help="how much worse than V0's the score of the greenest variant may be (default: 0.02, "
+        "of scores up to 100: 2, of those without a largest value, like an error in euros: 2 %% "
+        "of V0's)",
     )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print all of it as JSON")

@@ -14,7 +14,16 @@ from greenbench.gates.changes import Change, NoChange
 from greenbench.report import numbers
 from greenbench.report.comparison import MachineChange
 from greenbench.report.cost import plural
-from greenbench.report.findings import CONTROL, DRIFT, OPEN, PARTIAL, findings, is_partial, keeps
+from greenbench.report.findings import (
+    CONTROL,
+    DRIFT,
+    OPEN,
+    PARTIAL,
+    findings,
+    is_partial,
+    keeps,
+    loses,
+)
 from greenbench.report.texts import listed
 
 if TYPE_CHECKING:
@@ -122,11 +131,11 @@ def _score(comparison: TaskComparison, cell_id: str) -> str:
         reason = f" ({change.word}: {change.reason})" if change is not None else ""
         return f"its {comparison.score} is not compared{reason}"
     text = numbers.difference(change.value, change.low, change.high)
-    if change.is_lower:
-        return f"its {comparison.score} is lower, {text}"
-    if change.is_higher:
-        return f"its {comparison.score} is higher, {text}"
-    within = f"{comparison.allowed_loss:g}"
+    if loses(comparison, cell_id):
+        return f"its {comparison.score} is worse, {text}"
+    if change.significant:
+        return f"its {comparison.score} is better, {text}"
+    within = comparison.tolerance
     if keeps(comparison, cell_id):
         return f"its {comparison.score} is kept within {within}, {text}"
     return f"that its {comparison.score} is kept within {within} is not shown, {text}"

@@ -49,13 +49,13 @@ class Findings:
 
     @property
     def keepers(self) -> dict[str, Change]:
-        """The savers whose score is not shown to be lower, the most first."""
+        """The savers whose score is not shown to be worse, the most first."""
         savers = self.savers
         return {name: savers[name] for name in savers if not loses(self.comparison, name)}
 
     @property
     def losers(self) -> dict[str, Change]:
-        """The savers whose score is shown to be lower, or not compared, the most first."""
+        """The savers whose score is shown to be worse, or not compared, the most first."""
         savers = self.savers
         return {name: savers[name] for name in savers if loses(self.comparison, name)}
 

@@ -52,13 +52,17 @@ def answers(right: int) -> dict[str, Any]:
 
 
 def cell(cell_id: str, joules: Sequence[float | None], **more: Any) -> CellRecord:
-    """Return a cell with a round for each of ``joules``; ``right`` of its 100 answers are right."""
+    """Return a cell with a round for each of ``joules``; ``right`` of its 100 answers are right.
+
+    ``metric`` and ``score`` are another score than the task's, and what each round has of it.
+    """
     task, _, rest = cell_id.partition("-")
     right = more.pop("right", 90)
     sources = more.pop("sources", CPU)
     answered = more.pop("answered", [])
-    metric = "mcc" if task == "T2" else "pass_at_1"
+    metric = more.pop("metric", "mcc" if task == "T2" else "pass_at_1")
     score = {"value": 2 * right / 100 - 1, "low": 2 * right / 100 - 1.1, "high": right / 100}
+    score = more.pop("score", score)
     rounds = []
     for seed, value in enumerate(joules):
         inner = {"quality": {metric: score}, "applied": more.get("applied", [])}

@@ -63,7 +63,25 @@ def test_a_saver_that_loses_score_comes_behind_one_that_keeps_it() -> None:
     text = said(V0, variant("V4_x", 0.8), variant("V7_all", 0.62, right=60))
     assert text.startswith("On T2 V4 saves 20.0 % (95 % interval 19.2 to 20.8 %) of V0's energy")
     assert " V7 saves 38.0 % (95 % interval 37.4 to 38.6 %) of V0's energy, but its mcc" in text
-    assert re.search(r" is lower, -0\.60 \(-0\.\d+ to -0\.\d+\), n = 5 rounds\.$", text)
+    assert re.search(r" is worse, -0\.60 \(-0\.\d+ to -0\.\d+\), n = 5 rounds\.$", text)
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (9.0, "but its error is worse, +4.00 (3.99 to 4.01)"),
+        (3.0, "its error is better, -2.00 (-2.01 to -1.99)"),
+        (5.0, "its error is kept within 0.1 (2 % of V0's)"),
+    ],
+)
+def test_of_an_error_less_is_better(error: float, told: str) -> None:
+    """More of it is a loss, and what may be lost is a share of V0's."""
+    cells = []
+    for name, value, factor in (("V0_baseline", 5.0, 1.0), ("V7_all", error, 0.62)):
+        score = {"value": value, "low": value - 0.01, "high": value + 0.01, "n": 100}
+        more = {"score": {**score, "higher_is_better": False}, "metric": "error"}
+        cells.append(variant(name, factor, definition={"primary": ["error"]}, **more))
+    assert told in said(*cells)
 
 
 def test_a_score_that_may_be_lower_is_not_called_kept() -> None:

@@ -153,7 +153,7 @@ def _check_first_sentence(text: str, savers: list[CellRecord], base: CellRecord)
     rounds = re.search(r"n = (\d+) rounds?$", first)
     assert rounds, text
     assert 1 <= int(rounds[1]) <= min(len(savers[0].rounds), len(base.rounds)), text
-    assert re.search(r"; (that )?its pass_at_1 is (higher|kept within 0\.02)", text)
+    assert re.search(r"; (that )?its pass_at_1 is (better|kept within 0\.02)", text)
     kept = re.search(r"; its pass_at_1 is kept within 0\.02, \S+ \((\S+) to", text)
     assert kept is None or float(kept[1]) >= -0.02, text
     kinds = _kinds(base)
