@@ -29,7 +29,7 @@ class SplitDigests:
     @classmethod
     def of(cls, splits: object) -> SplitDigests:
         """Look at every row of the three splits."""
-        return cls({name: row_digests(_split(splits, name)) for name in NAMES})
+        return cls({name: row_digests(_split(splits, name), name) for name in NAMES})
 
     def changed(self, later: SplitDigests) -> list[str]:
         """Return the splits whose rows, or their order, are others later."""

@@ -32,13 +32,22 @@ FEWEST_ROWS = 2
 class Predictions:
     """What ``predict`` returned; its ``repr`` is a checksum of all of it."""
 
-    def __init__(self, values: Opaque) -> None:
-        """Keep ``values``; of an iterator those that it gives."""
-        self.values = values if hasattr(values, "__len__") else list(values)
+    def __init__(self, values: Opaque, where: str, by: str = "predict") -> None:
+        """Keep ``values``; of an iterator those that it gives.
+
+        ``where`` begins what is said of them, and ``by`` is what returned them.
+        """
+        is_listed = hasattr(values, "__len__") or not hasattr(values, "__iter__")
+        self.values = values if is_listed else list(values)
+        self.where, self.by = where, by
+        self.what = f"{where}: what {by} returned"
 
     def __repr__(self) -> str:
-        """Return the checksum of the contents: equal if and only if all predictions are."""
-        return contents_sha256(self.values)
+        """Return the checksum of the contents: equal if and only if all predictions are.
+
+        Raises UsageError for predictions without one.
+        """
+        return contents_sha256(self.values, self.what)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +66,7 @@ def judge(
 ) -> Judged:
     """Score the predictions for the test rows; raises UsageError for what ``score`` gave."""
     scored = score(functions, splits, predictions)
-    means = _means(scored, splits, functions.primary)
+    means = _means(scored, splits, functions)
     rows = splits.test_rows
     quality = {}
     for name, value in scored.numbers.items():
@@ -83,9 +92,12 @@ def score(
 ) -> ScoreValues:
     """Call ``score`` and look at what it gives; raises UsageError."""
     where, rows = functions.where, splits.test_rows
-    answered = row_count(predictions.values, f"{where}: what predict returned")
+    _refuse_single_values(predictions)
+    answered = row_count(predictions.values, predictions.what)
     if answered != rows:
-        raise UsageError(f"{where}: predict returned {answered} predictions for {rows} rows")
+        raise UsageError(
+            f"{where}: {predictions.by} returned {answered} predictions for {rows} rows"
+        )
     given = functions.score(splits.test, predictions.values)
     if not isinstance(given, Mapping) or functions.primary not in given:
         found = ", ".join(map(str, given)) if isinstance(given, Mapping) else repr(given)
@@ -101,7 +113,40 @@ def score(
                 f"of it is better; write {{{functions.primary!r}: True, {name!r}: ...}} there"
             )
         _sort_in(scored, name, value, rows, where)
+    _refuse_infinite(scored, predictions)
     return scored
+
+
+def _refuse_infinite(scored: ScoreValues, predictions: Predictions) -> None:
+    """Raise UsageError for a score that is NaN or infinite, be it of one row."""
+    import numpy as np
+
+    everything: dict[str, Opaque] = {**scored.numbers, **scored.by_row}
+    for name, value in everything.items():
+        values = np.atleast_1d(value)
+        wrong = int((~np.isfinite(values)).sum())
+        if wrong:
+            raise UsageError(
+                f"{predictions.where}: {name}, which score gives of what {predictions.by} "
+                f"returned, has {wrong} of {values.size} values that are no finite numbers; "
+                "return finite ones, or mend what makes them NaN or infinite"
+            )
+
+
+def _refuse_single_values(predictions: Predictions) -> None:
+    """Raise UsageError for a tuple of single values: a tuple is taken for columns."""
+    values = predictions.values
+    who = f"{predictions.where}: {predictions.by}"
+    if isinstance(values, tuple) and any(map(_is_single, values)):
+        raise UsageError(
+            f"{who} returned a tuple of {len(values)} single values, and a tuple is "
+            "columns like (labels, scores); return a list with one prediction a row"
+        )
+
+
+def _is_single(value: Opaque) -> bool:
+    is_text = isinstance(value, str | bytes)
+    return is_text or getattr(value, "shape", None) == () or not hasattr(value, "__len__")
 
 
 def _sort_in(scored: ScoreValues, name: str, value: Opaque, rows: int, where: str) -> None:
@@ -125,18 +170,21 @@ def _sort_in(scored: ScoreValues, name: str, value: Opaque, rows: int, where: st
         )
 
 
-def _means(scored: ScoreValues, splits: FunctionSplits, primary: str) -> Means | None:
-    """Return the scores by row; None if there are none."""
+def _means(scored: ScoreValues, splits: FunctionSplits, functions: TaskFunctions) -> Means | None:
+    """Return the scores by row; None if there are none.
+
+    A row is right whose primary score is 1, or 0 where less is better, if each row has one of both.
+    """
     import numpy as np
 
     from greenbench.stats.row_answers import Means
 
     if not scored.by_row:
         return None
-    deciding = scored.by_row.get(primary)
+    deciding = scored.by_row.get(functions.primary)
     right = None
     if deciding is not None and np.isin(deciding, (0.0, 1.0)).all():
-        right = deciding == 1
+        right = deciding == (1 if functions.directions[functions.primary] else 0)
     return Means(values=scored.by_row, rows_sha256=splits.test_sha256, right=right)
 
 
@@ -228,7 +276,7 @@ def _doubts(scored: ScoreValues) -> tuple[str, ...]:
 def _degenerate(predictions: Predictions, rows: int) -> tuple[str, ...]:
     if rows < FEWEST_ROWS:
         return ()
-    different = set(row_digests(predictions.values))
+    different = set(row_digests(predictions.values, predictions.what))
     return (f"all {rows} predictions are the same",) if len(different) == 1 else ()
 
 
@@ -236,12 +284,13 @@ def baselines(functions: TaskFunctions, splits: FunctionSplits) -> DummyBaseline
     """Return what the suite's own dummy predictions reach; nothing if it gives none."""
     given: Mapping[str, Opaque] = {}
     if functions.baselines is not None:
-        given = functions.baselines(splits.data)
+        given = _predictions_by_name(functions.baselines(splits.data), functions.where)
     scores: dict[str, dict[str, float | None]] = {}
     drawn: dict[str, dict[str, Array]] = {}
     for name, values in given.items():
-        scored = score(functions, splits, Predictions(values))
-        means = _means(scored, splits, functions.primary)
+        dummy = Predictions(values, functions.where, f"the baseline {name}")
+        scored = score(functions, splits, dummy)
+        means = _means(scored, splits, functions)
         scores[name] = dict(scored.numbers)
         drawn[name] = {}
         if means is None:
@@ -250,6 +299,16 @@ def baselines(functions: TaskFunctions, splits: FunctionSplits) -> DummyBaseline
         scores[name] |= point
         drawn[name] = _drawn(means)
     return DummyBaselines(scores=scores, drawn=drawn, descriptions=_descriptions(list(scores)))
+
+
+def _predictions_by_name(given: object, where: str) -> Mapping[str, Opaque]:
+    """Return what ``baselines`` gave; raises UsageError for anything but a mapping."""
+    if isinstance(given, Mapping):
+        return given
+    found = "None" if given is None else f"a {type(given).__name__}"
+    raise UsageError(
+        f'{where}: baselines returned {found}; return predictions by name: {{"constant": ...}}'
+    )
 
 
 def _descriptions(names: Sequence[str]) -> dict[str, str]:

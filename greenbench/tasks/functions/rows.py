@@ -31,11 +31,23 @@ class ArrayLike(Protocol):
         """Return the contents in row-major order."""
 
 
+class UnpicklableError(Exception):
+    """A value whose contents nothing tells."""
+
+
 class Digest(Protocol):
     """A checksum in the making."""
 
     def update(self, data: bytes, /) -> None:
         """Add ``data``."""
+
+    def digest(self) -> bytes:
+        """Return the checksum."""
+        ...
+
+    def hexdigest(self) -> str:
+        """Return the checksum in hexadecimal digits."""
+        ...
 
 
 def columns_of(split: Split) -> Sequence[Split] | None:
@@ -75,13 +87,14 @@ def _length(rows: Split, what: str) -> int:
         ) from error
 
 
-def row_digests(split: Split) -> list[bytes]:
-    """Return a checksum of each row, equal for equal contents."""
+def row_digests(split: Split, what: str) -> list[bytes]:
+    """Return a checksum of each row, equal for equal contents.
+
+    Raises UsageError, which calls the split ``what``, for rows that have none.
+    """
     digests = []
     for row in rows_of(split):
-        digest = hashlib.sha256()
-        _feed(digest, row)
-        digests.append(digest.digest())
+        digests.append(_digest(row, what).digest())
     return digests
 
 
@@ -90,11 +103,20 @@ def checksum(rows: Iterable[bytes]) -> str:
     return hashlib.sha256(b"".join(rows)).hexdigest()
 
 
-def contents_sha256(values: object) -> str:
-    """Return the SHA-256 of any value's contents."""
+def contents_sha256(values: object, what: str) -> str:
+    """Return the SHA-256 of any value's contents; raises UsageError, which calls them ``what``."""
+    return _digest(values, what).hexdigest()
+
+
+def _digest(values: object, what: str) -> Digest:
     digest = hashlib.sha256()
-    _feed(digest, values)
-    return digest.hexdigest()
+    try:
+        _feed(digest, values)
+    except UnpicklableError as error:
+        raise UsageError(
+            f"{what} cannot be compared: {error}; give numbers, texts, arrays, or lists of them"
+        ) from error
+    return digest
 
 
 def rows_of(split: Split) -> Iterator[object]:
@@ -137,8 +159,16 @@ def _feed(digest: Digest, value: object) -> None:
         tensor: Opaque = value
         _feed(digest, tensor.detach().cpu().numpy())
     else:
-        digest.update(pickle.dumps(value))
+        digest.update(_pickled(value))
     digest.update(b"\0")
+
+
+def _pickled(value: object) -> bytes:
+    try:
+        return pickle.dumps(value)
+    except Exception as error:  # whatever its class raises
+        kind = type(value).__name__
+        raise UnpicklableError(f"a {kind} among them cannot be pickled ({error})") from error
 
 
 def _feed_array(digest: Digest, array: ArrayLike) -> None:

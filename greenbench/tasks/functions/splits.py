@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import traceback
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from greenbench.errors import UsageError
+from greenbench.errors import GreenbenchError, UsageError
 from greenbench.tasks.functions.functions import FunctionData
 from greenbench.tasks.functions.rows import checksum, row_count, row_digests
 
@@ -42,13 +44,14 @@ class FunctionSplits:
 
 def load(functions: TaskFunctions, seed: int, sizes: WantedRows) -> FunctionSplits:
     """Call ``load`` and look at what it gives; raises UsageError."""
-    data = checked(functions.load(seed, sizes), functions, "load")
+    data = checked(_given(functions, seed, sizes), functions, "load")
     counts = {}
     digests = {}
     for name in NAMES:
         split = getattr(data, name)
-        counts[name] = row_count(split, f"{functions.where}: {name} of load")
-        digests[name] = row_digests(split)
+        what = f"{functions.where}: {name} of load"
+        counts[name] = row_count(split, what)
+        digests[name] = row_digests(split, what)
     if not counts["test"]:
         raise UsageError(f"{functions.where}: test of load has no rows; there is nothing to score")
     test = digests["test"]
@@ -72,6 +75,21 @@ def load(functions: TaskFunctions, seed: int, sizes: WantedRows) -> FunctionSpli
         facts=facts,
         test_sha256=checksum(digests["test"]),
     )
+
+
+def _given(functions: TaskFunctions, seed: int, sizes: WantedRows) -> object:
+    """Return what ``load`` gives; raises UsageError, with the line, for what it raises."""
+    try:
+        given: object = functions.load(seed, sizes)
+    except GreenbenchError:
+        raise
+    except Exception as error:
+        *_, frame = traceback.extract_tb(error.__traceback__)
+        line = f"{Path(frame.filename).name}:{frame.lineno}"
+        raise UsageError(
+            f"{functions.where}: load failed with {type(error).__name__}: {error} ({line}); mend it"
+        ) from error
+    return given
 
 
 def checked(splits: object, functions: TaskFunctions, name: str) -> FunctionData:

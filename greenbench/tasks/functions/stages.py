@@ -169,7 +169,8 @@ class FunctionStages(PlainStages):
 
     def inference(self, model: Opaque, data: FunctionData) -> Predictions:
         """Return what ``predict`` says of the test rows."""
-        return Predictions(self._functions.predict(model, data.test, self._own))
+        functions = self._functions
+        return Predictions(functions.predict(model, data.test, self._own), functions.where)
 
     def applied(self) -> tuple[Applied, ...]:
         """Return a proof of each of the suite's knobs; raises UsageError if one fails."""

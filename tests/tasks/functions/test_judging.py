@@ -26,9 +26,14 @@ def functions(**changes: object) -> TaskFunctions:
     return task_functions(SimpleNamespace(**(whole | changes)), "tasks/T3.py")
 
 
+def predicted(values: object) -> Predictions:
+    """Return predictions as ``predict`` of the task returns them."""
+    return Predictions(values, "tasks/T3.py")
+
+
 def judged(values: object, of: TaskFunctions = FUNCTIONS) -> judging.Judged:
     """Judge predictions beside the task's own baseline."""
-    return judging.judge(of, SPLITS, Predictions(values), judging.baselines(of, SPLITS))
+    return judging.judge(of, SPLITS, predicted(values), judging.baselines(of, SPLITS))
 
 
 def test_a_score_by_row_has_an_interval_and_a_number_says_that_it_has_none() -> None:
@@ -79,6 +84,78 @@ def test_a_score_that_means_nothing_is_refused(score: object, problem: str) -> N
         judged(RIGHT, functions(score=score, baselines=lambda _data: {}))
 
 
+def test_scores_that_are_no_finite_numbers_are_refused_with_their_count() -> None:
+    """A row that is left out would make the others look better; of a baseline it is the same."""
+    per_row = np.where(np.arange(90) < 3, np.nan, 1.0)
+    whose = "which score gives of what"
+    for value, many in ((per_row, "3 of 90"), (float("inf"), "1 of 1"), (float("nan"), "1 of 1")):
+        of = functions(score=lambda _r, _p, v=value: {"accuracy": v}, baselines=lambda _data: {})
+        with pytest.raises(UsageError, match=f"accuracy, {whose} predict returned, has {many} val"):
+            judged(RIGHT, of)
+    unknown = functions(
+        score=lambda _r, p: {"accuracy": np.where(p == 9, np.nan, 1.0)},
+        baselines=lambda _data: {"nine": np.full(90, 9)},
+    )
+    with pytest.raises(UsageError, match=f"{whose} the baseline nine returned, has 90 of 90"):
+        judged(RIGHT, unknown)
+
+
+def test_a_row_without_error_is_right_where_less_is_better() -> None:
+    """Of an error of 0 or 1, rows with 1 are the wrong ones."""
+    of = functions(
+        PRIMARY="error",
+        HIGHER_IS_BETTER=False,
+        score=lambda rows, predictions: {"error": predictions != rows[1]},
+        baselines=lambda _data: {},
+    )
+    assert judged(NEARLY, of).correct == 81
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        (None, "baselines returned None; return predictions by name"),
+        ([1, 2], "baselines returned a list; return predictions by name"),
+        ({"short": [1]}, "the baseline short returned 1 predictions for 90 rows"),
+    ],
+)
+def test_baselines_are_predictions_by_name(given: object, problem: str) -> None:
+    """Anything else is refused in one sentence."""
+    with pytest.raises(UsageError, match=rf"^tasks/T3.py: {problem}"):
+        judged(RIGHT, functions(baselines=lambda _data: given))
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        (tuple(RIGHT), "predict returned a tuple of 90 single values, and a tuple is columns"),
+        (("yes",) * 90, "predict returned a tuple of 90 single values"),
+        (None, "what predict returned is of type NoneType, whose rows cannot be counted"),
+    ],
+)
+def test_what_are_no_predictions_is_refused(values: object, problem: str) -> None:
+    """A tuple is taken for columns, so one of answers has to be a list."""
+    with pytest.raises(UsageError, match=rf"^tasks/T3.py: {problem}"):
+        judged(values)
+
+
+def test_predictions_that_pickle_refuses_are_named() -> None:
+    """Nothing tells whether two of them are the same."""
+    with pytest.raises(UsageError, match=r"^tasks/T3.py: what predict returned cannot be compared"):
+        repr(predicted([lambda: 1]))
+
+
+def test_what_load_raises_is_one_sentence_with_its_line() -> None:
+    """The session has not begun then; a traceback through greenbench would say less."""
+
+    def absent(_seed: int, _sizes: object) -> object:
+        raise FileNotFoundError("rows.csv")
+
+    said = r"^tasks/T3.py: load failed with FileNotFoundError: rows.csv \(test_judging.py:\d+\)"
+    with pytest.raises(UsageError, match=said):
+        splits.load(functions(load=absent), 0, WantedRows())
+
+
 def test_a_prediction_for_each_row_is_needed() -> None:
     """Fewer are refused before they are scored."""
     with pytest.raises(UsageError, match="predict returned 89 predictions for 90 rows"):
@@ -87,8 +164,8 @@ def test_a_prediction_for_each_row_is_needed() -> None:
 
 def test_all_predictions_are_in_their_checksum() -> None:
     """Also of an iterator, which is read once."""
-    assert repr(Predictions(list(range(5000)))) == repr(Predictions(iter(range(5000))))
-    assert repr(Predictions(RIGHT)) != repr(Predictions(NEARLY))
+    assert repr(predicted(list(range(5000)))) == repr(predicted(iter(range(5000))))
+    assert repr(predicted(RIGHT)) != repr(predicted(NEARLY))
 
 
 def test_splits_have_facts_and_test_rows_in_training_are_named() -> None:
