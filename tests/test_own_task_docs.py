@@ -23,6 +23,7 @@ import pytest
 from greenbench.cli import main
 from greenbench.data.models import modernbert_tiny
 from greenbench.results import loading
+from greenbench.tasks.kinds.making import KINDS
 from greenbench.testing import CONTRACT
 
 if TYPE_CHECKING:
@@ -199,3 +200,14 @@ def test_the_page_states_the_promises_of_the_present_contract() -> None:
     """The table of versions ends with the one that ``greenbench.testing`` has."""
     versions = re.findall(r"^\| (\d+) \| ", PAGE[PAGE.index("| version |") :], re.MULTILINE)
     assert versions == [str(number + 1) for number in range(CONTRACT)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_scores_of_each_kind_are_named_with_the_one_that_counts_first(kind: str) -> None:
+    """The row has all of them and no others."""
+    row = re.search(rf"^\| `{kind}` \|.*\| (?P<scores>.*) \|$", PAGE, re.MULTILINE)
+    assert row is not None
+    named = re.findall(r"`(\w+)`", row["scores"])
+    made = KINDS[kind]
+    assert named[0] == made.primary[0]
+    assert set(named) == set(made.scores)
