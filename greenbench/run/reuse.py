@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from greenbench.data.models.checkpoints import Checkpoint
 from greenbench.errors import UsageError
 from greenbench.machine.devices import parts
 from greenbench.machine.training_processes import devices_of
@@ -17,6 +18,7 @@ from greenbench.run.made_up import shares_stages
 
 if TYPE_CHECKING:
     from greenbench.pipeline import Pipeline
+    from greenbench.protocols import ModelHandle
     from greenbench.results.record import Json
     from greenbench.reuse.stage import StageKeeper
     from greenbench.run.session import Session
@@ -128,13 +130,18 @@ class CellKey:
             "system_options": asdict(options.system),
             "control": session.settings.control,
             "examples": examples,
-            "model": [model.source, fingerprints.of_folder(folder)],
+            "model": [model.source, fingerprints.of_folder(folder), _head(model)],
             "code": [code, suite.get("files_sha256")],
             "packages": fingerprints.of_packages(),
             "machine": _machine(environment),
             "energy_sources": dict(pipeline.energy.sources),
             "cpu_watts": session.settings.cpu_watts,
         }
+
+
+def _head(model: ModelHandle) -> Json | None:
+    """Return what a checkpoint carries behind its layers: the same weights can start with any."""
+    return asdict(model.head) if isinstance(model, Checkpoint) else None
 
 
 def _machine(environment: Json) -> Json:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from greenbench.data.examples import Example
+from greenbench.data.models.checkpoints import Checkpoint
+from greenbench.data.models.heads import TWO_CLASSES, Head
 from greenbench.options import (
     ArchitectureOptions,
     DataOptions,
@@ -54,7 +56,15 @@ class Made:
             "gpus": [{"uuid": "GPU-1", "driver": "580.1", "power_limit_w": 300.0, "sm_clock": 1}],
         }
         self.code = "a" * 64
+        self.head = TWO_CLASSES
         self.settings = SimpleNamespace(control="on", cpu_watts=None)
+
+    @property
+    def model(self) -> Checkpoint:
+        """The checkpoint in the folder, whose files nothing checks."""
+        model = Checkpoint(model="M2", source="tiny", head=self.head)
+        model.__dict__["folder"] = self.folder
+        return model
 
     @property
     def key(self) -> str:
@@ -66,7 +76,7 @@ class Made:
         pipeline: Any = SimpleNamespace(
             cell=SimpleNamespace(task="T2", options=self.options),
             dataset=SimpleNamespace(**self.splits),
-            model=SimpleNamespace(source="tiny", folder=self.folder),
+            model=self.model,
             toggles=object(),
             power=object(),
             energy=SimpleNamespace(sources=self.sources),
@@ -104,6 +114,8 @@ def with_file(name: str) -> Callable[[Made], None]:
 
 
 ANOTHER: dict[str, Callable[[Made], None]] = {
+    "labels": lambda made: setattr(made, "head", Head("text-classification", labels=3)),
+    "kind of head": lambda made: setattr(made, "head", Head("regression", labels=2)),
     "seed": lambda made: setattr(made, "seed", 1),
     "tokenizer": with_options(data=DataOptions(tokenizer="rust")),
     "batch size": with_options(data=DataOptions(batch_size=16)),
