@@ -43,7 +43,10 @@ def _loaded_files(root: Path) -> Iterator[Path]:
         file = getattr(module, "__file__", None)
         if package in {"greenbench", "__main__"} or not isinstance(file, str):
             continue
-        path = Path(file).resolve()
+        path = Path(file)
+        if not path.is_absolute():  # a name alone, as torch gives modules that it makes up
+            continue
+        path = path.resolve()
         is_test = any(fnmatch(path.name, pattern) for pattern in TESTS)
         if path.is_relative_to(root) and not is_test and not _is_installed(path):
             yield path
