@@ -385,14 +385,14 @@ def test_real_weights_write_sense() -> None:
     """SmolLM2, converted from the installed package, continues a function as expected."""
     from tokenizers import Tokenizer
 
-    from greenbench.data.models.checkpoints import _load_translator
+    from greenbench.data.models.heads import CAUSAL_LM
 
     try:
         made = packaged.folder(NAME)
     except UnavailableError as error:
         pytest.skip(str(error))
     _check_tokenizers(made)
-    net, tokenizer = _load_translator(made, {}), Tokenizer.from_file(str(made / "tokenizer.json"))
+    net, tokenizer = CAUSAL_LM.load(made, {}), Tokenizer.from_file(str(made / "tokenizer.json"))
     ids = tokenizer.encode(
         "<|im_start|>user\nWhat is the capital of France?<|im_end|>\n<|im_start|>assistant\n"
     ).ids
