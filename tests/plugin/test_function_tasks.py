@@ -57,11 +57,11 @@ def records(folder: Path) -> dict[str, dict]:
 def test_digits_with_scikit_learn_are_measured_against_half_the_iterations(tmp_path: Path) -> None:
     """Two blocks and two gates in a process that cannot import torch."""
     function_suite.write(tmp_path, DIGITS, HALVED)
-    gates = ("T3.accuracy >= V0-0.2", "time <= 20*V0")
+    gates = ("T3.accuracy >= V0-0.2", "T3.accuracy >= 0.5")
     options = ["--green-rounds=2", *(f"--green-gate={gate}" for gate in gates)]
     run = stub_suite.process(tmp_path, sys.executable, "-m", "pytest", "bench", "-q", *options)
     assert run.ret == 0, "\n".join(run.outlines + run.errlines)
-    run.stdout.fnmatch_lines(["*Gates: 2 PASS*", "T3 V0*", "T3 V1*", "T3.accuracy >= V0-0.2"])
+    run.stdout.fnmatch_lines(["*Gates: 3 PASS*", "T3 V0*", "T3 V1*", "T3.accuracy >= V0-0.2"])
     cells = records(tmp_path)
     half = cells["T3-V1_half"]
     assert [change["knob"] for change in half["differs_from_baseline"]] == ["training.max_iter"]
