@@ -54,6 +54,7 @@ NOT_CHECKED = {
 }
 """Beginnings of commands that no parser here reads, and why."""
 NOT_RUN = {
+    "greenbench doctor --sensor": "reads a class of the reader's own",
     "greenbench ci": "measures two commits: run/change/test_job.py and test_workflows.py run it",
     "greenbench export results --mlflow": "needs a database; export/test_places.py has none",
     "greenbench init": "writes a suite: test_init.py does in folders of its own",
