@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 VERSION = 1
 MOST_BYTES = 1 << 20
 """A journal of a setting for each of 1,000 CPUs has 200 kB."""
+LONGEST_TEXT = 1000
+"""Characters of a path or a value; those of a kernel have some 100."""
 MOST_NAMED = 3
 """Journals of another user that a message names."""
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -217,9 +219,9 @@ def _value(found: object) -> Value:
 
 def _text(found: object) -> str:
     """Return a text that can be shown on a terminal as it is; raises ValueError for another."""
-    if isinstance(found, str) and found.isprintable():
+    if isinstance(found, str) and found.isprintable() and len(found) <= LONGEST_TEXT:
         return found
-    raise ValueError("it is no printable text")
+    raise ValueError("it is no short printable text")
 
 
 def _whole_number(found: object) -> int:

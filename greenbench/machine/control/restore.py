@@ -19,6 +19,7 @@ from greenbench.machine.control.journal import (
 )
 from greenbench.machine.control.lease import Lease
 from greenbench.machine.control.state_folder import shared_folder
+from greenbench.machine.control.texts import legible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -203,4 +204,4 @@ def same_value(value: Value, other: Value) -> bool:
 
 
 def _shown(value: Value) -> str:
-    return "unlocked" if value is None else str(value)
+    return "unlocked" if value is None else legible(str(value))

@@ -243,6 +243,7 @@ def test_what_is_no_journal_is_reported_at_once(
         {"entries": [{"control": {"kind": "file", "path": "\x1b[2J"}, "before": 1, "after": 1}]},
         {"entries": [{"control": {"kind": "file", "path": "a"}, "before": "\x07", "after": 1}]},
         {"entries": [{"control": {"kind": "file", "path": "a"}, "before": {}, "after": 1}]},
+        {"entries": [{"control": {"kind": "file", "path": "a" * 1001}, "before": 1, "after": 1}]},
         {"pid": "1"},
         {"uid": None},
         {"command": 3},
