@@ -6,7 +6,9 @@ both named.
 
 from __future__ import annotations
 
-from functools import partial
+import os
+import sys
+from functools import lru_cache, partial
 from importlib import metadata
 from typing import TYPE_CHECKING
 
@@ -50,8 +52,9 @@ def find(name: str, root: Path) -> Task:
         places[f"{FOLDER}/{described.name}"] = partial(from_yaml, described, name, root)
     if written.exists():
         places[f"{FOLDER}/{written.name}"] = partial(from_file, written)
-    for point in metadata.entry_points(group=GROUP, name=name):
-        places[_offered(point)] = partial(from_package, point)
+    for point in _entry_points(_search_path()):
+        if point.name == name:
+            places[_offered(point)] = partial(from_package, point)
     if len(places) > 1:
         raise UsageError(f"{name} is defined in {' and in '.join(places)}; rename one of them")
     for make in places.values():
@@ -61,6 +64,27 @@ def find(name: str, root: Path) -> Task:
         f"{name} is defined nowhere; write {FOLDER}/{written.name} or {FOLDER}/{described.name}, "
         f"or take one of greenbench's: {known}"
     )
+
+
+def _search_path() -> tuple[tuple[str, int], ...]:
+    """Return where packages are looked for, and when each folder last changed (ns; 0 if unknown)."""
+    folders = []
+    for folder in sys.path:
+        try:
+            changed = os.stat(folder or ".").st_mtime_ns
+        except OSError:
+            changed = 0
+        folders.append((folder, changed))
+    return tuple(folders)
+
+
+@lru_cache(maxsize=1)
+def _entry_points(_path: tuple[tuple[str, int], ...]) -> tuple[metadata.EntryPoint, ...]:
+    """Return the tasks that installed packages offer: read again only if the path has changed.
+
+    To find them, Python reads a file of every installed package.
+    """
+    return tuple(metadata.entry_points(group=GROUP))
 
 
 def from_yaml(file: Path, name: str, root: Path) -> Task:

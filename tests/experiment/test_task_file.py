@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib import metadata
 from typing import TYPE_CHECKING
 
 import pytest
@@ -145,3 +146,22 @@ def test_a_package_may_offer_a_task(
     with pytest.raises(UsageError) as caught:
         task_definitions.find("T7", tmp_path)
     assert sentence in str(caught.value)
+
+
+def test_installed_packages_are_read_again_only_when_the_path_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is installed meanwhile, into a folder of the path too, is found."""
+    monkeypatch.delitem(sys.modules, "acme", raising=False)
+    reads = []
+    entry_points = metadata.entry_points
+    monkeypatch.setattr(
+        metadata, "entry_points", lambda **asked: reads.append(asked) or entry_points(**asked)
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    for _ in range(3):
+        assert not task_definitions.is_defined("T7", tmp_path)
+    assert len(reads) == 1
+    package(tmp_path, "acme:good")
+    assert task_definitions.find("T7", tmp_path).name == "T7"
+    assert len(reads) == 2
