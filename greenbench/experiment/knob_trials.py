@@ -2,11 +2,12 @@
 
 Knobs that do nothing without another one are set together: ``"architecture.weight_format=int8
 architecture.quantizer=torchao"`` is one variant. It has no folder and is named after what it sets,
-``K0_data_batch_size_64``.
+``K0_data_batch_size_64``; after the first of many, ``K0_data_tokenizer_rust_and_5_more_3f9a1c``.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
 FLAG = "--green-knob"
 NUMBER = "K0"
 """Begins the names; the 0 is that of V0, from which each variant differs."""
+LONGEST_NAME = 60
+"""Characters; a longer name fills tables, and a file system takes no more than some 200."""
+LONGEST_FIRST = 36
+"""Characters of its first knob that a shortened name keeps."""
+SHORTENED = re.compile(rf"{NUMBER}_\w+_and_[0-9]+_more_[0-9a-f]{{6}}", re.ASCII)
 FORM = "write STAGE.KNOB=VALUE, e.g. data.batch_size=64, with a blank between knobs of one variant"
 
 
@@ -48,7 +54,7 @@ class KnobTrial:
 
     @property
     def name(self) -> str:
-        """The variant's name."""
+        """The variant's name; one that would be too long ends in a digest of what it sets."""
         words = [NUMBER]
         latest = ""
         for knob, value in self.settings:
@@ -56,7 +62,21 @@ class KnobTrial:
             written = f"{name}_{value}" if stage == latest else f"{knob}_{value}"
             words.append(re.sub(r"\W+", "_", written, flags=re.ASCII))
             latest = stage
-        return "_".join(words)
+        whole = "_".join(words)
+        if len(whole) <= LONGEST_NAME:
+            return whole
+        return _shortened(words[1], len(self.settings) - 1, whole)
+
+
+def _shortened(first: str, more: int, whole: str) -> str:
+    """Name a variant after its first knob; the digest tells it from others that begin alike."""
+    digest = hashlib.sha256(whole.encode()).hexdigest()[:6]
+    return f"{NUMBER}_{first[:LONGEST_FIRST].rstrip('_')}_and_{more}_more_{digest}"
+
+
+def is_shortened(name: str) -> bool:
+    """Whether a variant's name does not say all that the variant sets."""
+    return SHORTENED.fullmatch(name) is not None
 
 
 def knob_trials(raw: RawOption) -> tuple[KnobTrial, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from greenbench.experiment.knob_trials import is_shortened
 from greenbench.gates.changes import Change, NoChange
 from greenbench.report import numbers
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
     from greenbench.report.comparison import TaskComparison
     from greenbench.report.layout import Column
+    from greenbench.report.names import ShortNames
     from greenbench.results.reading import CellRecord
 
 INTERVAL = " (95 %)"
@@ -22,13 +24,14 @@ def lines(
     comparisons: Sequence[TaskComparison],
     every: Sequence[Column],
     shown: Sequence[Column],
+    names: ShortNames,
 ) -> list[str]:
     """Return the sentences of the caption.
 
     ``every`` are the table's columns, ``shown`` those that fit.
     """
     left_out = _left_out(every, shown)
-    texts = []
+    texts = _combinations(records, names)
     methods = _methods(comparisons)
     if methods:
         texts.append(
@@ -47,6 +50,16 @@ def lines(
         texts += _baselines(comparisons)
         texts.append(f"Left out for want of width: {', '.join(left_out)}.")
     return texts
+
+
+def _combinations(records: Sequence[CellRecord], names: ShortNames) -> list[str]:
+    """Say what a variant of many knobs sets, whose name is too short to say it."""
+    texts: dict[str, None] = {}
+    for record in records:
+        if record.changes and is_shortened(record.variant):
+            settings = [f"{knob}={record.knobs.get(knob)}" for knob in record.changes]
+            texts[f"{names.variant(record.id)} sets {', '.join(settings)}."] = None
+    return list(texts)
 
 
 def _left_out(every: Sequence[Column], shown: Sequence[Column]) -> list[str]:

@@ -121,7 +121,8 @@ class Summary:
             return
         columns = table.columns(self.records, comparisons, names)
         shown = print_table(console, columns)
-        verdicts.print_lines(console, caption.lines(self.records, comparisons, columns, shown))
+        sentences = caption.lines(self.records, comparisons, columns, shown, names)
+        verdicts.print_lines(console, sentences)
         console.print()
         energy_table.show(console, self.records, names, self._carbon)
 

@@ -10,7 +10,13 @@ from greenbench.errors import UsageError
 from greenbench.experiment import knob_candidates, matrix
 from greenbench.experiment.knob_candidates import affordable, candidates
 from greenbench.experiment.knob_list import described_knobs
-from greenbench.experiment.knob_trials import KnobTrial, knob_trials, trial_variants
+from greenbench.experiment.knob_trials import (
+    LONGEST_NAME,
+    KnobTrial,
+    is_shortened,
+    knob_trials,
+    trial_variants,
+)
 from greenbench.experiment.option_parsers import RawOption
 from greenbench.options import DataOptions, InferenceOptions, Options
 
@@ -39,6 +45,22 @@ def test_each_trial_is_a_variant_named_after_what_it_sets() -> None:
     assert made[1].options == Options(data=DataOptions(batch_size=64))
     chosen = InferenceOptions(skip_layers=0.5, layer_choice="top")
     assert made[2].options == Options(inference=chosen)
+
+
+def test_a_variant_of_many_knobs_has_a_name_that_a_table_can_show() -> None:
+    """It keeps the first knob; two that begin alike differ, and the same knobs are named alike."""
+    knobs = "data.tokenizer=rust training.optimizer=adamw_fused system.cpu_threads=1"
+    names = [
+        trial.name
+        for trial in trials(f"{knobs} inference.batch_size=64", f"{knobs} inference.batch_size=16")
+    ]
+    assert names[0] != names[1]
+    for name in names:
+        assert name.startswith("K0_data_tokenizer_rust_and_3_more_")
+        assert is_shortened(name)
+        assert len(name) <= LONGEST_NAME
+    assert trials(f"{knobs} inference.batch_size=64")[0].name == names[0]
+    assert not is_shortened(trials("data.batch_size=64")[0].name)
 
 
 @pytest.mark.parametrize(

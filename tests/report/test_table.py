@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -213,3 +214,16 @@ def test_a_ratio_within_the_machine_s_own_change_is_marked() -> None:
     base = cell("T2-V0_baseline", STEADY, yardstick=runs)
     assert row(cell("T2-V1_x", times(0.5)), base)["vs V0 (95 %)"].endswith(") drift")
     assert row(cell("T2-V1_x", times(0.1)), base)["vs V0 (95 %)"].endswith(")")
+
+
+def test_the_caption_says_what_a_shortened_name_leaves_out() -> None:
+    """Every knob that the variant sets, with its value."""
+    variant = "K0_data_tokenizer_rust_and_3_more_3f9a1c"
+    knobs = {"data.tokenizer": "rust", "training.optimizer": "sgd"}
+    differences = [{"knob": knob} for knob in knobs]
+    record = cell(f"T2-{variant}", times(0.5), variant=variant, differs_from_baseline=differences)
+    named = replace(record, knobs=knobs)
+    measured = [Measured(record=each, header=HEADER) for each in (V0, named)]
+    names = ShortNames([V0.id, named.id])
+    lines = caption.lines([V0, named], compare(measured), [], [], names)
+    assert lines[0].endswith(" sets data.tokenizer=rust, training.optimizer=sgd.")
