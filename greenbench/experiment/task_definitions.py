@@ -6,10 +6,10 @@ both named.
 
 from __future__ import annotations
 
-import os
 import sys
 from functools import lru_cache, partial
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from greenbench.errors import Disagreements, UsageError
@@ -19,7 +19,6 @@ from greenbench.tasks.kinds import making
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from greenbench.tasks import Task
 
@@ -67,11 +66,11 @@ def find(name: str, root: Path) -> Task:
 
 
 def _search_path() -> tuple[tuple[str, int], ...]:
-    """Return where packages are looked for, and when each folder last changed (ns; 0 if unknown)."""
+    """Return where packages are looked for, and when each folder last changed (ns; 0: unknown)."""
     folders = []
     for folder in sys.path:
         try:
-            changed = os.stat(folder or ".").st_mtime_ns
+            changed = Path(folder or ".").stat().st_mtime_ns
         except OSError:
             changed = 0
         folders.append((folder, changed))
