@@ -47,6 +47,18 @@ computed again give the same gradients, device settings compute nothing, a model
 same in any batch, with any cache and whoever guesses what it will write, and a cut that no text
 reaches, a score that is never reached and a head that is never sure change nothing: their proofs
 say so."""
+FORMATS = (
+    "training.precision",
+    "architecture.weight_format",
+    "architecture.quantizer",
+    "architecture.int8_threshold",
+    "inference.precision",
+)
+"""Knobs that change the formats of numbers: they move every probability a little, and need not move
+a label, a tag or a text, which is the likeliest one."""
+CHOSEN = frozenset({"spans", "translations", "means"})
+"""Kinds of recorded answers that are choices, not numbers: tags, texts, what a suite's function
+predicts."""
 SAME_OUTPUTS = {("training.optimizer", "adamw_fused"): "adamw"}
 """From a knob and a reading to another reading that may give the same outputs: one arithmetic."""
 
@@ -109,16 +121,19 @@ def effect_of(rounds: Sequence[Round], options: Options) -> tuple[str, tuple[str
     return effect, named
 
 
-def should_differ(applied: Sequence[Applied], other: Sequence[Applied]) -> bool:
+def should_differ(
+    applied: Sequence[Applied], other: Sequence[Applied], *, chosen: bool = False
+) -> bool:
     """Whether a knob that moves outputs reads back differently, whatever was requested.
 
-    The batch size does so by training alone: a model answers a row the same in any batch. Of a
-    suite's own knobs those without a proof count, against which outputs are the only witness.
+    Outputs that are ``chosen`` need not move with the format of numbers. The batch size moves
+    outputs by training alone: a model answers a row the same in any batch. Of a suite's own knobs
+    those without a proof count, against which outputs are the only witness.
     """
     here, there = _readings(applied), _readings(other)
-    silent: tuple[str, ...] = SILENT
+    silent: tuple[str, ...] = (*SILENT, *FORMATS) if chosen else SILENT
     if not here.get("training.finetune", True) and not there.get("training.finetune", True):
-        silent = (*SILENT, "data.batch_size")
+        silent = (*silent, "data.batch_size")
     for knob in {**here, **there}:
         if here.get(knob) != there.get(knob) and not knob.startswith(silent):
             return True
@@ -135,8 +150,8 @@ class Outputs:
     def identical_outputs(self, cell: Cell, rounds: Sequence[Round]) -> tuple[str, ...]:
         """Say which earlier cells of the same task and seed gave the same outputs, and should not.
 
-        Texts and probabilities are the same to the last bit, probabilities also if they differ by
-        no more than ``ROUNDING``. Remembers the outputs of these rounds too.
+        Outputs are the same to the last bit, probabilities also if they differ by no more than
+        ``ROUNDING``. Remembers the outputs of these rounds too.
         """
         copies: dict[str, dict[str, None]] = {}
         for one_round in rounds:
@@ -145,8 +160,11 @@ class Outputs:
             earlier = self._answered.setdefault((cell.task, one_round.seed), [])
             probabilities = _probabilities(one_round)
             here = Answered(cell.id, one_round.applied, one_round.outputs_sha256, probabilities)
+            chosen = one_round.judged.outcomes.get("kind") in CHOSEN
             for there in earlier:
-                if there.cell == cell.id or not should_differ(there.applied, here.applied):
+                if there.cell == cell.id:
+                    continue
+                if not should_differ(there.applied, here.applied, chosen=chosen):
                     continue
                 if how := _likeness(here, there):
                     copies.setdefault(how, {})[there.cell] = None

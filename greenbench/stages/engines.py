@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 NEEDED = {"onnx": ("onnx", "onnxruntime"), "vllm": ("vllm",)}
 """Packages of each engine that is no part of torch."""
 INSTALL = {"onnx": line_for("onnx"), "vllm": "pip install vllm"}
+VLLM_IS_NOT_RUN = "nothing here hands a trained model to vllm yet"
 
 
 class Engine(Protocol):
@@ -88,14 +89,14 @@ def check(options: Options, device: torch.device, *, generates: bool) -> None:
     _refuse_other_tasks(engine, generates=generates)
     for package in NEEDED.get(engine, ()):
         if find_spec(package) is None:
+            also = f", though {VLLM_IS_NOT_RUN}" if engine == "vllm" else ""
             raise UnavailableError(
                 f"inference.engine: {engine} needs the package {package}, which is not installed; "
-                f"{INSTALL[engine]} would install it, and torch works without"
+                f"{INSTALL[engine]} would install it{also}, and torch works without"
             )
     if engine == "vllm":
         raise UnavailableError(
-            "inference.engine: vllm is installed, and nothing here hands a trained model to it "
-            "yet; torch would work"
+            f"inference.engine: vllm is installed, and {VLLM_IS_NOT_RUN}; torch would work"
         )
     if engine == "onnx" and device.type != "cpu":
         raise UnavailableError(

@@ -157,6 +157,34 @@ def test_equal_outputs_of_variants_that_should_differ_are_told() -> None:
     assert doubt.startswith("its outputs equal those of T2-V0, T2-V1 to the last bit")
 
 
+@pytest.mark.parametrize(
+    ("kind", "knob", "told"),
+    [
+        ("spans", "architecture.weight_format", False),
+        ("translations", "inference.precision", False),
+        ("means", "training.precision", False),
+        ("spans", "inference.skip_layers", True),
+        ("numbers", "architecture.weight_format", True),
+    ],
+)
+def test_tags_and_texts_need_not_move_with_the_format_of_numbers(
+    kind: str,
+    knob: str,
+    told: bool,  # noqa: FBT001
+) -> None:
+    """Numbers move with it, and choices with layers; equal ones are told."""
+    cell = Cell(task="T2", variant="V0", options=Options(), profile="tiny", seed=0, rounds=1)
+    judged = Judged(outcomes={"kind": kind})
+    seen = Outputs()
+    copies: tuple[str, ...] = ()
+    for variant in ("V0", "V4"):
+        (answered,) = rounds(proof(knob, variant), outputs="a")
+        copies = seen.identical_outputs(
+            replace(cell, variant=variant), [replace(answered, judged=judged)]
+        )
+    assert bool(copies) == told
+
+
 def answered(probabilities: list[float], precision: str) -> Round:
     """Return a round with these probabilities, computed in ``precision``."""
     answers = Outcomes.of([0] * len(probabilities), probabilities, threshold=0.5)
