@@ -13,7 +13,10 @@ STAGE_MEASURES = {
     "energy_gpu": "J",
     "time": "s",
 }
-"""Measures of a stage with their units. ``energy`` sums the known channels."""
+"""Measures of a stage that are fitted, with their units. ``energy`` sums the known channels."""
+MACHINE = "energy_node"
+"""Joules of the machine as a whole, which contain those of all channels and of what else it ran."""
+UNITS = {**STAGE_MEASURES, MACHINE: "J"}
 
 
 def stage_value(measure: str, one_round: Round, stage: str) -> float | None:
@@ -45,6 +48,8 @@ def whole_value(measure: str, one_round: Round) -> float | None:
 def _joules(measure: str, energy: Energy, whole: Energy) -> float | None:
     if measure == "energy_gpu":
         return energy.gpu_j
+    if measure == MACHINE:
+        return energy.node_j
     if energy.scope != whole.scope:  # a sum over other channels would look complete
         return None
     return energy.total_net_j if measure == "energy_net" else energy.total_j

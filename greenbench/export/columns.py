@@ -82,7 +82,7 @@ class RoundColumns(NamedTuple):
 
 
 class WindowColumns(NamedTuple):
-    """One stage, once. The same in the rows of all three channels."""
+    """One stage, once. The same in the rows of all channels."""
 
     stage: str | None
     """`whole` for the round, otherwise a stage: `data`, `architecture`, `training`, `inference`;
@@ -108,7 +108,8 @@ class ChannelColumns(NamedTuple):
     """The joules of one channel in the window."""
 
     channel: str | None
-    """`gpu`, `cpu` or `dram`; they add up, as far as they are known."""
+    """`gpu`, `cpu` or `dram`, which add up, as far as they are known; and `node`, the machine as a
+    whole, where a sensor knows it: it contains the others, so leave it out before adding up."""
     joules_are: str | None
     """How far `joules` can be relied on: `measured` by a counter, `estimated` (from CPU time),
     `simulated` (by a device that is none) or `unknown`."""

@@ -16,7 +16,7 @@ from greenbench.export.columns import (
     WindowColumns,
 )
 from greenbench.report.texts import printable
-from greenbench.types import CHANNELS, is_measured
+from greenbench.types import is_measured
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -45,7 +45,7 @@ def rows(cells: Iterable[Measured]) -> Iterator[Row]:
             of_round = _round(number, one_round)
             scores = _scores(one_round)
             for window, energy in _windows(one_round):
-                for channel in CHANNELS:
+                for channel in energy.channels:
                     joules = _channel(channel, energy, measured.header.carbon)
                     yield (*about, *of_round, *window, *joules, *scores)
 

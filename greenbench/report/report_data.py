@@ -6,7 +6,7 @@ Page and charts read this alone, so that both say the same of the same cells.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from greenbench.errors import UsageError
@@ -14,6 +14,7 @@ from greenbench.gates import runs
 from greenbench.report.comparison import compare
 from greenbench.report.names import ShortNames
 from greenbench.results.reading import is_baseline
+from greenbench.results.sweep_files import load_sweeps
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from greenbench.gates.verdict import Measured
     from greenbench.report.comparison import TaskComparison
     from greenbench.results.reading import CellRecord
+    from greenbench.results.sweep_files import SweepRecord
 
 ONE_KNOB = "K0_"
 """What the variants begin with that ``--green-knob`` makes."""
@@ -48,6 +50,8 @@ class ReportData:
     rankings: tuple[KnobRanking, ...]
     """Of the tasks whose knobs were measured one at a time."""
     names: ShortNames
+    sweeps: tuple[SweepRecord, ...] = ()
+    """Power sweeps in the folder, the newest of each cell."""
 
     @property
     def records(self) -> tuple[CellRecord, ...]:
@@ -70,7 +74,8 @@ def read_report_data(path: Path, allow: Collection[str] = ()) -> ReportData:
     itself.
     """
     run = runs.read(path, as_baseline=False)
-    return report_data(str(path), tuple(run.cells.values()), older=run.older, allow=allow)
+    data = report_data(str(path), tuple(run.cells.values()), older=run.older, allow=allow)
+    return replace(data, sweeps=load_sweeps(path)) if path.is_dir() else data
 
 
 def report_data(

@@ -10,9 +10,12 @@ from dataclasses import replace
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from greenbench.errors import UsageError
+from greenbench.errors import UnavailableError, UsageError
+from greenbench.results.files import now_stamp
+from greenbench.results.sweep_files import SweepFile
 from greenbench.run.efficiency import stage_energy, stage_seconds
 from greenbench.run.measure import build_pipeline, measure_cell
+from greenbench.run.session_results import stated_time
 from greenbench.stats.curve import Point
 from greenbench.stats.uncertainty import added, energies
 
@@ -84,14 +87,41 @@ def sweep(
     settings: Sequence[Mapping[str, float]],
     say: Callable[[str], None],
 ) -> list[Point]:
-    """Measure ``cell`` with each of the ``settings``; raises what a cell raises that cannot run."""
+    """Measure ``cell`` with each of the ``settings``; the results folder has a file of the points.
+
+    Raises what a cell raises that cannot run, and UnavailableError if the file cannot be written.
+    """
     session.check([cell])
     session.messages.show = say
     session.warm_up()
+    points = []
     try:
-        return [_point(session, cell, each, say) for each in settings]
+        file = _file(session, cell)
+        for each in settings:
+            points.append(_point(session, cell, each, say))
+            _keep(file, points[-1])
+        say(f"wrote {file.path}")
+        return points
     finally:
         session.release(hurry=True)
+
+
+def _file(session: Session, cell: Cell) -> SweepFile:
+    about = {"cell": cell.id, "task": cell.task, "rounds": cell.rounds}
+    moment = now_stamp()
+    facts = {"started": stated_time(moment), "profile": session.settings.profile}
+    machine = {"environment": session.results.describe_machine()}
+    return SweepFile(session.settings.results, moment, {**about, **facts, **machine})
+
+
+def _keep(file: SweepFile, point: Point) -> None:
+    try:
+        file.append(point)
+    except OSError as error:
+        raise UnavailableError(
+            f"{file.path}: the points of the sweep cannot be written ({error.strerror or error}); "
+            "free or mend the folder, or give another with --green-results"
+        ) from error
 
 
 def _point(

@@ -12,6 +12,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from export import made
 from export.made import HOSTILE, write_results
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,7 +21,10 @@ import greenbench
 from greenbench.cli import main
 from greenbench.errors import UnavailableError, UsageError
 from greenbench.export import table, writing
+from greenbench.options import Options
+from greenbench.results.files import Recorder
 from greenbench.results.loading import load as load_file
+from greenbench.results.record import cell_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,6 +72,20 @@ def test_joules_are_those_of_the_records(frame: pd.DataFrame, results: Path) -> 
         for cell in load_file(path).cells:
             for number, one_round in enumerate(cell.rounds):
                 assert sums[cell.id, number] == pytest.approx(one_round.whole.energy.total_j)
+
+
+def test_the_machine_as_a_whole_has_rows_of_its_own(tmp_path: Path) -> None:
+    """The channel ``node`` is there where a sensor knows it, and the others are the total."""
+    known = {"node_j": 300.0, "sources": {**made.SOURCES, "node": "user:wattmeter:Battery"}}
+    recorder = Recorder(tmp_path, made.STARTED, made.HEADER)
+    rounds = (made.one_round(0, **known),)
+    cell = made.result("T2-V0_baseline", "V0_baseline", rounds, quality={})
+    recorder.append(cell_record(cell, Options()), Options())
+    found = greenbench.load(tmp_path)
+    whole = found[found["stage"] == "whole"].set_index("channel")["joules"]
+    assert list(whole.index) == ["gpu", "cpu", "dram", "node"]
+    assert whole["node"] == 300.0
+    assert whole.drop("node").sum() == pytest.approx(100.0)
 
 
 def test_joules_say_what_they_are(frame: pd.DataFrame) -> None:

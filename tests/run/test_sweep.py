@@ -14,6 +14,7 @@ from rich.console import Console
 from greenbench.cli import main
 from greenbench.errors import UsageError
 from greenbench.report import sweep as report
+from greenbench.results.sweep_files import load_sweeps, measured_points
 from greenbench.run import sweep as sweeping
 from greenbench.stats import curve
 from greenbench.stats.curve import Point
@@ -192,6 +193,8 @@ def test_a_real_cell_is_swept_and_the_card_is_as_before(
         "all",
         "--green-device",
         "cpu",
+        "--green-results",
+        str(tmp_path / "results"),
     ]
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments],
@@ -210,3 +213,7 @@ def test_a_real_cell_is_swept_and_the_card_is_as_before(
     assert "least energy: gpu_clock_fraction 0.2" in done.stdout
     assert (gpu.power_limit_w, gpu.locked_sm_mhz) == (650, 0)
     assert not list((tmp_path / "state").rglob("*.journal"))
+    (kept,) = load_sweeps(tmp_path / "results")
+    assert (kept.cell, kept.task, len(kept.points)) == ("T2-V0_baseline", "T2", 3)
+    assert "simulated:nvml-counter" in kept.sources
+    assert len(measured_points(kept.points)) == 2

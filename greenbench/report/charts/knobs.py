@@ -1,4 +1,4 @@
-"""Knobs one at a time: their ranking, and the curve of a knob that was given several values."""
+"""Knobs one at a time: their ranking, and the curves of one that was given several values."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from greenbench.report.charts.drawing import Sheet
 from greenbench.report.charts.figure import bounds, slug
 from greenbench.report.charts.forest import Effect, Ruler
 from greenbench.report.charts.marks import Group
+from greenbench.report.charts.power_sweeps import power_figures
 from greenbench.report.charts.sweeps import sweep_figures
 from greenbench.report.cost import plural
 from greenbench.report.knob_ranking import knob_name
@@ -37,12 +38,12 @@ CAPTION = (
 
 
 def figures(report: ReportData, width: int) -> list[Figure]:
-    """Return the ranking of each task with single knobs, and the curves of swept knobs."""
+    """Return the ranking of each task with single knobs, and curves of swept knobs and of power."""
     found = []
     for ranking in report.rankings:
         if ranking.knobs:
             found.append(_ranking_figure(ranking, width))
-    return [*found, *sweep_figures(report, width)]
+    return [*found, *sweep_figures(report, width), *power_figures(report, width)]
 
 
 def _ranking_figure(ranking: KnobRanking, width: int) -> Figure:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from greenbench.report.cost import plural
 from greenbench.report.texts import listed
 from greenbench.results.reading import source_label
+from greenbench.types import NODE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -18,10 +19,12 @@ SIMULATED, ESTIMATED = "simulated", "estimated"
 
 def kind(cells: Iterable[CellRecord]) -> str:
     """Return ``estimated``, ``partly simulated``, ...; ``measured`` if all of it is."""
-    kinds: set[str] = set()
-    for cell in cells:
-        for source in cell.sources.values():
-            kinds.add(source.partition(":")[0])
+    return in_a_word([source for cell in cells for source in cell.sources.values()])
+
+
+def in_a_word(sources: Iterable[str]) -> str:
+    """Return ``measured``, ``estimated``, ``partly simulated``, ... of joules of ``sources``."""
+    kinds = {source.partition(":")[0] for source in sources}
     for word in (SIMULATED, ESTIMATED):
         if word in kinds:
             return word if len(kinds) == 1 else f"partly {word}"
@@ -38,6 +41,16 @@ def design(cells: Sequence[CellRecord]) -> str:
 def subtitle(cells: Sequence[CellRecord]) -> str:
     """Return what stands inside a drawing: ``estimated joules, n = 5 rounds``."""
     return f"{kind(cells)} joules, {rounds(cells)}"
+
+
+def machine_subtitle(cells: Sequence[CellRecord]) -> str:
+    """Return the same of joules of the machine as a whole."""
+    known = []
+    for cell in cells:
+        for one_round in cell.rounds:
+            if one_round.whole.energy.node_j is not None:
+                known.append(one_round.whole.energy.sources.get(NODE, "none"))
+    return f"{in_a_word(known)} joules of the machine as a whole, {rounds(cells)}"
 
 
 def rounds(cells: Sequence[CellRecord]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from greenbench.analysis.measures import STAGE_MEASURES
+from greenbench.analysis.measures import MACHINE, UNITS
 from greenbench.options import STAGES
 from greenbench.report.charts import marks, sources, stage_shares
 from greenbench.report.charts.drawing import DOTS, GRATING, LINES, Drawing, Sheet
@@ -32,14 +32,19 @@ if TYPE_CHECKING:
     from greenbench.report.report_data import ReportData
     from greenbench.results.reading import CellRecord
 
-SWITCHES = {"total": "energy", "GPU": "energy_gpu", "time": "time"}
+SWITCHES = {"total": "energy", "GPU": "energy_gpu", "machine": MACHINE, "time": "time"}
 MOST = 40
 """Cells that are drawn."""
 ROW = 22
 """Pixels of a row."""
 BAR = {"height": 16, "stroke": PALETTE["paper"], "strokeWidth": 1}
 HATCHED_BAR = {"height": 16, "stroke": PALETTE["ink"], "strokeWidth": 0.8}
-AXES = {"total": "J a round", "GPU": "J a round, GPU alone", "time": "s a round"}
+AXES = {
+    "total": "J a round",
+    "GPU": "J a round, GPU alone",
+    "machine": "J a round, the machine as a whole",
+    "time": "s a round",
+}
 MEANINGS = {
     LINES: "lines: taken over from a training that was measured before (reused)",
     DOTS: "dots: too short for the counter, so repeated after the round",
@@ -120,7 +125,7 @@ def _drawing(
     width: int,
 ) -> Drawing:
     chosen = most_telling(stacked)
-    symbol = STAGE_MEASURES[SWITCHES[switch]]
+    symbol = UNITS[SWITCHES[switch]]
     segments: list[Row] = []
     ends: list[Row] = []
     for number, one in enumerate(chosen):
@@ -206,9 +211,11 @@ def _hatch(share: StageShare) -> str:
 
 
 def _subtitle(switch: str, cells: Sequence[CellRecord], segments: Sequence[Row]) -> str:
-    text = f"seconds, {sources.rounds(cells)}"
-    if switch != "time":
-        text = sources.subtitle(cells)
+    text = sources.subtitle(cells)
+    if switch == "machine":
+        text = sources.machine_subtitle(cells)
+    elif switch == "time":
+        text = f"seconds, {sources.rounds(cells)}"
     hatches = {row["hatch"] for row in segments}
     for hatch, meaning in MEANINGS.items():
         if hatch in hatches:
@@ -227,7 +234,7 @@ def _caption(cells: Sequence[CellRecord], by_switch: Mapping[str, Sequence[Stack
 
 def _rows(switch: str, stacked: Sequence[StackedCell], names: ShortNames) -> list[EntryRow]:
     """Return a row of each cell, with a column for each stage."""
-    symbol = STAGE_MEASURES[SWITCHES[switch]]
+    symbol = UNITS[SWITCHES[switch]]
     rows: list[EntryRow] = []
     for one in most_telling(stacked):
         amounts = {share.stage: share.amount for share in one.shares}

@@ -8,7 +8,10 @@ from analysis.made import cell, energy, one_round
 from hypothesis import given
 from hypothesis import strategies as st
 from records import cell_record
+from report import charted
 
+from greenbench.analysis.measures import MACHINE
+from greenbench.report.charts import stages
 from greenbench.report.charts.stage_shares import OUTSIDE, UNRESOLVED, StackedCell, stacked_cell
 
 JOULES = st.tuples(*[st.floats(0.1, 100) for _ in range(4)])
@@ -56,6 +59,23 @@ def test_a_stage_that_no_counter_resolved_is_not_zero() -> None:
         UNRESOLVED,
     ]
     assert one.shares[-1].amount == 1.0
+
+
+def test_the_machine_as_a_whole_has_bars_of_its_own() -> None:
+    """Its joules are drawn behind a switch, with their own source, and are in no total."""
+    made = one_round(0, 0, (1.0, 1.0, 1.0, 1.0))
+    for part in (made["energy"], *made["windows"]):
+        part["node_j"] = 10 * part["cpu_j"]
+        part["sources"] = {**part["sources"], "node": "user:wattmeter:Battery"}
+    record = cell("V0_baseline", (), [made])
+    whole = stacked_cell(cell_record(record), MACHINE)
+    assert whole is not None
+    assert (whole.total, [share.amount for share in whole.shares]) == (40.0, [10.0] * 4)
+    assert stacked(made).total == 4.0
+    (figure,) = stages.figures(charted.of_records([record]), 340)
+    assert list(figure.drawings) == ["total", "machine", "time"]
+    drawn = " ".join(charted.texts(figure.drawings["machine"]))
+    assert "measured joules of the machine as a whole" in drawn
 
 
 def test_a_reused_training_is_marked_in_any_round() -> None:
