@@ -32,10 +32,13 @@ def _gain(knob: RankedKnob, screened: KnobRanking) -> Bounded:
     return gain(knob.change, higher_is_better=screened.higher_is_better)
 
 
-def finalists(screened: KnobRanking, tried: Sequence[KnobTrial]) -> list[KnobTrial]:
+def finalists(
+    screened: KnobRanking, tried: Sequence[KnobTrial], most: int = MOST
+) -> list[KnobTrial]:
     """Return what to measure again of ``tried``: each, and at once all that seem to keep the score.
 
-    These come first, then what takes least; what is shown to lose the score is left out.
+    At most ``most`` are measured alone. Those that seem to keep the score come first, then what
+    takes least; what is shown to lose the score is left out.
     """
     promising = []
     for knob in screened.knobs:
@@ -47,7 +50,7 @@ def finalists(screened: KnobRanking, tried: Sequence[KnobTrial]) -> list[KnobTri
         return not _keeps(knob, screened), knob.energy.value
 
     promising.sort(key=order)
-    chosen = promising[:MOST]
+    chosen = promising[:most]
     joint = together([knob for knob in chosen if _keeps(knob, screened)])
     known = {trial.options: trial for trial in tried}
     again: dict[Options, KnobTrial] = {}

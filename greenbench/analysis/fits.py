@@ -32,6 +32,8 @@ Rows: TypeAlias = "list[list[float]]"
 CellInBlock: TypeAlias = "tuple[int, int, str]"
 """A session, a block of it, and a cell."""
 ALONE = "V0 alone is known"
+ROUNDING = 1e-9
+"""A difference of mean scores below it is rounding: means are over other numbers of rounds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +74,7 @@ class ScoreFit(CellFit):
     resampled: Array | None
     """Scores of each cell (row) on resampled test rows; None if the cells' rows do not pair up."""
     same: frozenset[str]
-    """Cells whose answers score as V0's do in each of its blocks, on every resample too."""
+    """Cells whose answers score as V0's do in each of their blocks, on every resample too."""
     higher_is_better: bool = True
 
     def covariance(self, weights: Array) -> Array | None:
@@ -218,15 +220,18 @@ def _scores(cell: AnalysedCell, *, score: str) -> Rows | str:
 def _same(
     cells: Sequence[AnalysedCell], known: Mapping[str, Rows], resampled: Array | None
 ) -> frozenset[str]:
-    """Return the cells that answer as V0, the first, does, as far as the score can tell."""
+    """Return the cells that answer as V0, the first, does, as far as the score can tell.
+
+    V0 may have blocks that a cell lacks, as in groups of knobs, if their seeds are the same.
+    """
     if resampled is None:
         return frozenset()
     v0 = cells[0]
+    scores = dict(zip(v0.rounds, known[v0.id], strict=True))
     names = set()
     for number, cell in enumerate(cells[1:], start=1):
-        in_same_blocks = cell.rounds.keys() == v0.rounds.keys()
-        scores_alike = known[cell.id] == known[v0.id]
-        if in_same_blocks and scores_alike and (resampled[number] == resampled[0]).all():
+        scores_alike = known[cell.id] == [scores[block] for block in cell.rounds]
+        if scores_alike and np.allclose(resampled[number], resampled[0], rtol=0, atol=ROUNDING):
             names.add(cell.id)
     return frozenset(names)
 

@@ -79,7 +79,9 @@ class KnobRanking:
     higher_is_better: bool = True
     """Whether more of the score is better."""
     blocks: int = 0
-    """Of the measurement of all knobs."""
+    """Of the measurement of all knobs, the most that a knob has."""
+    groups: int = 1
+    """Sessions that they were measured in, each with a V0 of its own."""
     again: int = 0
     """Blocks in which those that seemed to pay were measured again; 0 if none were."""
     source: str = ""
@@ -121,7 +123,8 @@ def rank(task: str, sessions: Sequence[AnalysedSession], keep: float | None = No
         score=chosen.score,
         keep=chosen.keep,
         higher_is_better=scores.higher_is_better,  # type: ignore[union-attr]
-        blocks=len(known.blocks),
+        blocks=max((knob.blocks for knob in knobs), default=0),
+        groups=known.sessions,
         source=source_label(known.newest[known.baseline.id].record),
         knobs=knobs,
         left_out=(*known.left_out, *energy.left_out, *scores.left_out),  # type: ignore[union-attr]

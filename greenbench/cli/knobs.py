@@ -50,7 +50,7 @@ def add_knobs(commands: Commands) -> None:
         nargs="*",
         metavar="TASK",
         help="measure every knob alone beside V0 on these tasks (default: all), in "
-        f"{BLOCKS} blocks unless --rounds says otherwise, and again what seems to pay",
+        f"{BLOCKS} blocks a group unless --rounds says otherwise, and again what seems to pay",
     )
     parser.add_argument(
         "--only", type=listed, default=(), metavar="STAGE|KNOB,...", help="these stages or knobs"
@@ -128,9 +128,11 @@ def _measure(options: argparse.Namespace) -> int:
     if options.json:
         commands = {one.task: report.to_paste(one, name) for one in rankings}
         found = {"tasks": rankings, "to_paste": commands, "not_measured": session.untried}
+        found["origins_of_values"] = dict(session.origins)
         print(json.dumps(builtin(found)))  # noqa: T201
     else:
-        report.show(Console(highlight=False), rankings, session.untried, name)
+        console = Console(highlight=False)
+        report.show(console, rankings, session.untried, name, session.origins)
     if problem:
         print_to_stderr(problem)
         return 2
@@ -149,7 +151,7 @@ def _ranked(session: KnobSession) -> tuple[list[KnobRanking], str]:
     screened = session.screen()
     rankings = [rank(task, screened) for task in session.tasks]
     for place, ranking in enumerate(rankings):
-        trials = finalists(ranking, session.trials)
+        trials = finalists(ranking, session.trials, session.left.finalists)
         if not trials:
             continue
         try:

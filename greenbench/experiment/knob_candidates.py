@@ -1,7 +1,7 @@
 """The values at which ``greenbench knobs --measure`` tries each knob, one table for all.
 
-A knob that the table does not name is tried at each other choice that it takes, but for ``auto``,
-which is one of the others; one whose values are numbers or texts needs an entry.
+A knob that the table does not name, such as one of a suite's own, is tried at what its declaration
+allows (``knob_values``).
 """
 
 from __future__ import annotations
@@ -13,10 +13,9 @@ from greenbench.errors import UsageError
 from greenbench.experiment.knob_list import described_knobs
 from greenbench.experiment.knob_rules import contradiction
 from greenbench.experiment.knob_trials import KnobTrial, knob_trial
-from greenbench.experiment.knobs import value_of
+from greenbench.experiment.knob_values import derived_values
 from greenbench.experiment.texts import did_you_mean
-from greenbench.knobs.kinds import knob_type
-from greenbench.options import BASELINE, STAGES, Options, baseline_of
+from greenbench.options import BASELINE, STAGES, Options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -83,7 +82,7 @@ LONG: Mapping[str, str] = {
 """Knobs that are measured only if they are named, and why."""
 BLOCKS = 2
 """How often each is measured before those that seem to pay are measured again."""
-NO_VALUE = "no value to try is declared for it"
+NO_VALUE = "no value to try follows from its default, bounds or choices; --green-knob measures one"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +108,7 @@ def candidates(
         if knob in NOT_TRIED:
             untried.append(Untried(knob=knob, reason=NOT_TRIED[knob]))
             continue
-        values = VALUES.get(knob) or _other_choices(knob, suite)
+        values = VALUES.get(knob) or derived_values(knob, suite).values
         if not values:
             untried.append(Untried(knob=knob, reason=NO_VALUE))
         for value in values:
@@ -157,9 +156,14 @@ def chosen(only: Sequence[str], suite: Options = BASELINE) -> Iterator[KnobDescr
             yield knob
 
 
-def _other_choices(knob: str, suite: Options) -> tuple[str, ...]:
-    """Return the choices of a knob but the baseline's and ``auto``; none if it takes no choices."""
-    kind, baseline = knob_type(knob, suite), value_of(baseline_of(suite), knob)
-    if kind.kind is bool:
-        return ("false",) if baseline else ("true",)
-    return tuple(choice for choice in kind.choices if choice not in {baseline, "auto"})
+def origins_of_values(
+    trials: Sequence[KnobTrial], suite: Options = BASELINE
+) -> tuple[tuple[str, str], ...]:
+    """Return how the numbers that are tried were found, by knob, where no table has them."""
+    found = {}
+    for trial in trials:
+        knob = trial.settings[-1][0]
+        how = "" if knob in VALUES else derived_values(knob, suite).how
+        if how:
+            found[knob] = how
+    return tuple(found.items())

@@ -34,9 +34,16 @@ TITLES = {
 
 
 def show(
-    console: Console, rankings: Sequence[KnobRanking], untried: Sequence[Untried], name: str
+    console: Console,
+    rankings: Sequence[KnobRanking],
+    untried: Sequence[Untried],
+    name: str,
+    origins: Sequence[tuple[str, str]] = (),
 ) -> None:
-    """Print all tasks; ``name`` is free for a new variant."""
+    """Print all tasks; ``name`` is free for a new variant.
+
+    ``origins`` say how the numbers that were tried of a knob were found, where no table has them.
+    """
     for ranking in rankings:
         print_lines(console, [answer(ranking)])
         if not ranking.refusal:
@@ -54,7 +61,11 @@ def show(
             print_lines(console, [_variant(ranking)])
             console.print(f"    {command}", soft_wrap=True, highlight=False, markup=False)
         console.print()
-    print_lines(console, _not_tried(untried), bullet="- ")
+    found = [
+        f"{knob} is tried at values that follow from its declaration: {how}"
+        for knob, how in origins
+    ]
+    print_lines(console, [*found, *_not_tried(untried)], bullet="- ")
 
 
 def answer(ranking: KnobRanking) -> str:
@@ -94,6 +105,8 @@ def _variant(ranking: KnobRanking) -> str:
 
 def _design(ranking: KnobRanking) -> str:
     measured = f"n = {plural(ranking.blocks, 'block')}"
+    if ranking.groups > 1:
+        measured += f" of each of {ranking.groups} groups, which have a V0 of their own"
     if ranking.again:
         again = plural(ranking.again, "block")
         measured += f"; what seemed to pay was measured again in {again}, and is judged by these"

@@ -1,6 +1,7 @@
 """Measures single knobs beside V0, in sessions of pytest: ``greenbench knobs --measure``.
 
-The first session has all of them; for each task a second one has those that seemed to pay.
+All of them are measured first, in groups, each a session with a V0 of its own: a machine changes
+within minutes, so a block is to be short. For each task a last session has what seemed to pay.
 """
 
 from __future__ import annotations
@@ -9,16 +10,19 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from greenbench.analysis.sessions import read_sessions
+from greenbench.analysis.finalists import MOST
+from greenbench.analysis.sessions import AnalysedSession, read_sessions
 from greenbench.errors import UsageError
 from greenbench.experiment import knob_candidates, matrix
 from greenbench.experiment.knob_candidates import Untried
 from greenbench.experiment.settings import OPTIONS
 from greenbench.experiment.task_knobs import foreign_knob_problems
 from greenbench.results.files import RESULTS_FILES
+from greenbench.results.reading import is_baseline
 from greenbench.run.refusals import refusal
 from greenbench.run.session import Session, check_packages
 from greenbench.types import Variant
@@ -26,7 +30,6 @@ from greenbench.types import Variant
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from greenbench.analysis.sessions import AnalysedSession
     from greenbench.experiment.knob_trials import KnobTrial
     from greenbench.tasks import Task
     from greenbench.types import Cell
@@ -36,7 +39,9 @@ KNOB = "--green-knob"
 ROUNDS, SEED = "--green-rounds", "--green-seed"
 MINUTES = 15
 """What all of it should take; the second measurement has the time that the first one leaves."""
-FEWEST, MOST = 5, 12
+GROUP = 6
+"""The most settings that are measured beside one V0."""
+FEWEST_BLOCKS, MOST_BLOCKS = 5, 12
 """Blocks of the second measurement."""
 FIXED = (
     *("--green-gate=none", "--green-interleave=blocks"),
@@ -44,8 +49,47 @@ FIXED = (
 )
 ENDED = (0, 1)
 """Exit codes of a session that ran to its end: all passed, or a cell failed."""
+STOPPED = (2, 4, 5)
+"""Exit codes of a session that no other one would do better than: interrupted, wrong options,
+nothing to run."""
 STDERR = 2
 """Where the session's own output goes: the answer alone is this command's."""
+
+
+class UnfinishedSession(UsageError):
+    """A session of pytest that did not run to its end."""
+
+    def __init__(self, code: int, results: Path) -> None:
+        """Say so; ``code`` is its exit code."""
+        super().__init__(
+            f"{COMMAND}: pytest ended with {code}, and nothing is ranked by it; its output above "
+            f"says why, and {results} has what was measured"
+        )
+        self.code = code
+
+
+class TimeLeft(NamedTuple):
+    """What the second measurement of a task may take."""
+
+    rounds: float
+    """That fit into it."""
+
+    @classmethod
+    def after(cls, seconds: float, rounds: int) -> TimeLeft:
+        """Return what the first measurement leaves, which had so many ``rounds`` of each task."""
+        return cls((60 * MINUTES - seconds) * rounds / seconds)
+
+    def blocks(self, cells: int) -> int:
+        """Return how many blocks of so many cells to measure."""
+        return max(FEWEST_BLOCKS, min(MOST_BLOCKS, int(self.rounds / cells)))
+
+    @property
+    def finalists(self) -> int:
+        """How many settings fit in the fewest blocks, at least one.
+
+        V0 and a variant of several of them run beside them.
+        """
+        return max(1, min(MOST, int(self.rounds / FEWEST_BLOCKS) - 2))
 
 
 class KnobSession:
@@ -66,6 +110,8 @@ class KnobSession:
             )
         suite = matrix.load(Path("experiment.md"), Path("variants"))
         trials, untried = knob_candidates.candidates(only, suite.baseline)
+        self.origins = knob_candidates.origins_of_values(trials, suite.baseline)
+        """How the numbers that are tried of a knob were found, where no table has them."""
         trials, foreign = _of_tasks(trials, list(suite.definitions.values()))
         trials, too_long = knob_candidates.affordable(trials, only)
         self._blocks = int(str(given.get(ROUNDS) or knob_candidates.BLOCKS))
@@ -83,35 +129,54 @@ class KnobSession:
             raise UsageError(f"{COMMAND}: no knob can run here: {first.knob}: {first.reason}")
         self._results = session.settings.results
         self._seed = session.settings.seed
-        self._seconds = 0.0
+        self.left = TimeLeft(0.0)
 
     @property
     def plan(self) -> str:
         """What will be measured, in a sentence."""
-        count = f"{len(self.trials)} settings of single knobs beside V0"
-        return f"{COMMAND}: {count} on {', '.join(self.tasks)}, {self._blocks} blocks"
+        count = f"{len(self.trials)} settings of single knobs on {', '.join(self.tasks)}"
+        groups = f"{len(self._groups)} groups, each beside a V0 of its own"
+        return f"{COMMAND}: {count}, in {groups}, {self._blocks} blocks"
+
+    @property
+    def _groups(self) -> list[list[KnobTrial]]:
+        return divided(self.trials)
 
     def screen(self) -> list[AnalysedSession]:
-        """Measure all settings; raises UsageError if nothing is measured."""
+        """Measure all settings, group by group; raises UsageError if nothing is measured.
+
+        What shows only when a session warms up that it cannot run is moved to ``untried``, and so
+        is a group whose session ends before its end. The others go on.
+        """
         started = time.monotonic()
-        measured = self._measure(self.tasks, self.trials, self._given)
-        self._seconds = time.monotonic() - started
+        measured: list[AnalysedSession] = []
+        for number, group in enumerate(self._groups, start=1):
+            names = ", ".join(trial.text for trial in group)
+            _say(f"group {number} of {len(self._groups)}: {names}")
+            try:
+                sessions = self._measure(self.tasks, group, self._given)
+            except UnfinishedSession as error:
+                if error.code in STOPPED:
+                    raise
+                reason = f"its group's session ended with {error.code}; the output above says why"
+                self.untried += [Untried(knob=trial.text, reason=reason) for trial in group]
+                continue
+            kept, refused = _without_refused(sessions, group)
+            measured += kept
+            self.untried += refused
+        if not measured:
+            raise UsageError(f"{COMMAND}: no session ran to its end; the output above says why")
+        rounds = self._blocks * (len(self.trials) + len(self._groups))
+        self.left = TimeLeft.after(time.monotonic() - started, rounds)
         return measured
 
     def confirm(self, task: str, trials: Sequence[KnobTrial]) -> list[AnalysedSession]:
         """Measure a few settings again, on other seeds; raises UsageError like ``screen``."""
-        blocks = self._blocks_left(len(trials) + 1)
+        blocks = self.left.blocks(len(trials) + 1)
         again = f"{len(trials)} settings that seem to pay, with V0 on {task}, {blocks} blocks"
-        print(f"{COMMAND}: {again}", file=sys.stderr)  # noqa: T201  before what pytest prints
+        _say(again)
         given = {**self._given, ROUNDS: blocks, SEED: self._seed + self._blocks}
         return self._measure([task], trials, given)
-
-    def _blocks_left(self, cells: int) -> int:
-        """Return how many blocks of so many cells fit into the time that is left for a task."""
-        rounds = self._blocks * (len(self.trials) + 1) * len(self.tasks)
-        left = (60 * MINUTES - self._seconds) / len(self.tasks)
-        fitting = int(left / (cells * self._seconds / rounds))
-        return max(FEWEST, min(MOST, fitting))
 
     def _measure(
         self, tasks: Sequence[str], trials: Sequence[KnobTrial], given: Mapping[str, object]
@@ -126,11 +191,42 @@ class KnobSession:
             signal.signal(signal.SIGINT, previous)
         files = sorted(set(self._results.glob(RESULTS_FILES)) - before)
         if done.returncode not in ENDED or not files:
-            raise UsageError(
-                f"{COMMAND}: pytest ended with {done.returncode}, and nothing is ranked by it; its "
-                f"output above says why, and {self._results} has what was measured"
-            )
+            raise UnfinishedSession(done.returncode, self._results)
         return read_sessions(files)
+
+
+def divided(trials: Sequence[KnobTrial]) -> list[list[KnobTrial]]:
+    """Return ``trials`` in their order, in groups of at most ``GROUP`` that are about as large."""
+    count = -(-len(trials) // GROUP)
+    groups = []
+    for number in range(count):
+        begin, end = number * len(trials) // count, (number + 1) * len(trials) // count
+        groups.append(list(trials[begin:end]))
+    return groups
+
+
+def _without_refused(
+    sessions: Sequence[AnalysedSession], group: Sequence[KnobTrial]
+) -> tuple[list[AnalysedSession], list[Untried]]:
+    """Leave out cells of which no round ended; say why each did not run."""
+    texts = {trial.name: trial.text for trial in group}
+    kept, refused = [], []
+    for session in sessions:
+        cells = {}
+        for name, measured in session.cells.items():
+            record = measured.record
+            if record.rounds or is_baseline(record.variant):
+                cells[name] = measured
+                continue
+            text = texts.get(record.variant, record.variant)
+            reason = f"on {record.task}: {record.error or 'its record does not say why'}"
+            refused.append(Untried(knob=text, reason=reason))
+        kept.append(replace(session, cells=cells))
+    return kept, refused
+
+
+def _say(text: str) -> None:
+    print(f"{COMMAND}: {text}", file=sys.stderr, flush=True)  # noqa: T201  before what pytest prints
 
 
 def _command(

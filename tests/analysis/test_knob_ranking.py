@@ -8,6 +8,7 @@ import pytest
 from analysis import made
 from rich.console import Console
 
+from greenbench.analysis.choice import UNCHANGED
 from greenbench.analysis.knob_ranking import COSTS, LOSES, OPEN, SAVES, KnobRanking, rank
 from greenbench.analysis.sessions import read_sessions
 from greenbench.experiment.knob_candidates import Untried
@@ -53,6 +54,27 @@ def test_knobs_are_ranked_by_what_is_shown(ranking: KnobRanking) -> None:
     assert best.time.low < 0.86 < best.time.high
     assert (best.blocks, ranking.blocks) == (4, 4)
     assert [one.cell for one in ranking.left_out] == ["T2-K0_idle"]
+
+
+def test_groups_are_compared_with_their_own_v0(tmp_path: Path) -> None:
+    """A machine that takes a half more in one group changes no ratio, and no answer is lost."""
+    groups = {
+        "20260101T000000Z": (1.0, "K0_data_tokenizer_rust"),
+        "20260101T000500Z": (1.5, "K0_inference_skip_layers_0_25"),
+    }
+    for started, (level, name) in groups.items():
+        means = {}
+        for variant in ("V0_baseline", name):
+            on, joules = MEANS[variant]
+            means[variant] = (on, tuple(level * j for j in joules))
+        cells = made.session(means, noise=0.01, right=dict.fromkeys(means, 90), blocks=3)
+        folder = made.write(tmp_path / "results", cells, started)
+    ranking = rank("T2", read_sessions([folder]))
+    assert (ranking.groups, ranking.blocks) == (2, 3)
+    ratios = {knob.settings: knob.energy.value for knob in ranking.knobs}
+    assert ratios["data.tokenizer=rust",] == pytest.approx(0.86, rel=0.02)
+    assert ratios["inference.skip_layers=0.25",] == pytest.approx(0.94, rel=0.02)
+    assert all(knob.change == UNCHANGED for knob in ranking.knobs)
 
 
 def test_a_dearer_preparation_pays_from_some_inferences_on(tmp_path: Path) -> None:
