@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from greenbench.data import hub
+from greenbench.data import hub_files
 from greenbench.extras import require
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _arrow_errors() -> Iterator[None]:
 def _open(file: PurePath) -> BinaryIO:
     if isinstance(file, Path):
         return file.open("rb")
-    return hub.open_file(file)
+    return hub_files.open_file(file)
 
 
 def _parquet_schema(file: PurePath) -> pa.Schema:
@@ -107,7 +107,7 @@ def _values(file: PurePath, builder: str, names: Sequence[str], **options: objec
     """Return the values of the columns; ``builder`` is a packaged one of ``datasets``."""
     from datasets import load_dataset
 
-    location = glob.escape(str(file)) if isinstance(file, Path) else hub.url(file)
+    location = glob.escape(str(file)) if isinstance(file, Path) else hub_files.url(file)
     columns: Columns = {name: [] for name in names}
     # Streaming stores nothing, but a builder locks a folder in its cache
     with _quiet(), tempfile.TemporaryDirectory() as scratch:

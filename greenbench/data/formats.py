@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from greenbench.data import arrow_files, hub
+from greenbench.data import arrow_files, hub_files
 from greenbench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _explained(file: PurePath) -> Iterator[None]:
         with _explained_damage(file):
             yield
     else:
-        with hub.explained_stream(file):
+        with hub_files.explained_stream(file):
             yield
 
 

@@ -9,7 +9,6 @@ Both ways lead to the same rows and the same checksum, which anybody can recompu
 
 from __future__ import annotations
 
-import functools
 import re
 import threading
 import urllib.error
@@ -19,18 +18,18 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from greenbench.data.hub_files import LISTING_SECONDS, first_line, listed, shards_of
 from greenbench.data.models import tokenizer_files
 from greenbench.errors import UnavailableError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import PurePath
-    from typing import BinaryIO
+
+    from greenbench.data.hub_files import RemoteFile
 
 SECONDS = 4.0
 """How long the hub may take for its first answer; its client alone waits far longer for one."""
-LISTING_SECONDS = 30.0
-"""How long the hub may take to list the files of a repository."""
 WHOLE_UP_TO = 2 * 2**30
 """Bytes of parquet up to which a data set is downloaded whole; a larger one is streamed."""
 REFERENCE = "refs/convert/parquet"
@@ -45,16 +44,6 @@ _MODEL_FILES = [
     "*.safetensors",
     "*.safetensors.index.json",
 ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemoteFile:
-    """What the hub says about a file of a data set."""
-
-    size: int
-    """Bytes."""
-    sha256: str | None
-    """None for a small file that the hub does not keep in its large-file storage."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +74,7 @@ def fetch(name: str, *, task: str) -> tuple[PurePath, str]:
             listing, obstacle = _listing(repository, revision)
     with _explained(name, subject, obstacle, remedy):
         if listing is not None:
-            shards = _shards(listing.files)
+            shards = shards_of(listing.files)
             if not shards:
                 raise UsageError(_no_parquet(name, list(listing.files), remedy))
             if _is_large(shards) and not _is_cached(repository, listing.commit, list(shards)):
@@ -109,59 +98,6 @@ def fetch_model(name: str, *, model: str) -> Path:
         return _snapshot(repository, "model", revision or None, _MODEL_FILES, obstacle)
 
 
-# --- files that stay on the hub -------------------------------------------------------------------
-
-
-def files(folder: PurePath) -> tuple[PurePath, ...]:
-    """Return the parquet files of a folder that ``fetch`` left on the hub, sorted by path."""
-    repository, commit, _ = _identity(folder)
-    shards = _shards(_files(repository, commit))
-    return tuple(sorted(folder / name for name in shards))
-
-
-def sha256(file: PurePath) -> str:
-    """Return the checksum that the hub states for a file on it."""
-    repository, commit, name = _identity(file)
-    checksum = _files(repository, commit)[name].sha256
-    if checksum is None:
-        raise UnavailableError(f"{file}: the hub states no checksum for it")
-    return checksum
-
-
-def url(file: PurePath) -> str:
-    """Return the address of a file on the hub, as ``datasets`` and fsspec take it."""
-    return f"hf://{file.relative_to('hf:').as_posix()}"
-
-
-def open_file(file: PurePath) -> BinaryIO:
-    """Open a file on the hub; what is read is transferred."""
-    from huggingface_hub import HfFileSystem, constants
-
-    stream: BinaryIO = HfFileSystem(endpoint=constants.ENDPOINT).open(url(file), "rb")
-    return stream
-
-
-@contextmanager
-def explained_stream(file: PurePath) -> Iterator[None]:
-    """Turn what interrupts the streaming of a file into UnavailableError."""
-    remedy = "try again, or give a local copy with --green-data TASK=PATH"
-    try:
-        yield
-    except UsageError:
-        raise
-    except Exception as error:
-        reason = _first_line(error).rstrip(".")
-        raise UnavailableError(f"{url(file)}: cannot be streamed: {reason}; {remedy}") from error
-
-
-def _identity(path: PurePath) -> tuple[str, str, str]:
-    """Return repository, commit and the path in it."""
-    below = path.relative_to("hf:/datasets").as_posix()
-    repository, _, rest = below.partition("@")
-    commit, _, name = rest.partition("/")
-    return repository, commit, name
-
-
 # --- asking the hub -------------------------------------------------------------------------------
 
 
@@ -173,12 +109,12 @@ def _listing(repository: str, revision: str) -> tuple[Listing | None, str | None
     """
     try:
         commit = _commit(repository, revision)
-        return Listing(commit=commit, files=_files(repository, commit)), None
+        return Listing(commit=commit, files=listed(repository, commit)), None
     # The client raises its HTTP library's errors, OSErrors or its own
     except Exception as error:
         if _is_wrong_name(error):
             raise
-        return None, _first_line(error)
+        return None, first_line(error)
 
 
 def _is_wrong_name(error: Exception) -> bool:
@@ -201,31 +137,6 @@ def _commit(repository: str, revision: str) -> str:
         repository, revision=revision or None, timeout=LISTING_SECONDS
     )
     return str(info.sha)
-
-
-@functools.cache
-def _files(repository: str, commit: str) -> Mapping[str, RemoteFile]:
-    """Return all files of a data set at a commit, by their paths."""
-    import huggingface_hub
-
-    info = huggingface_hub.HfApi().dataset_info(
-        repository, revision=commit, files_metadata=True, timeout=LISTING_SECONDS
-    )
-    files: dict[str, RemoteFile] = {}
-    for sibling in info.siblings or ():
-        checksum = sibling.lfs.sha256 if sibling.lfs else None
-        files[sibling.rfilename] = RemoteFile(size=sibling.size or 0, sha256=checksum)
-    return files
-
-
-def _shards(files: Mapping[str, RemoteFile]) -> dict[str, RemoteFile]:
-    """Return the parquet files in no hidden folder."""
-    shards: dict[str, RemoteFile] = {}
-    for name, file in files.items():
-        hidden = any(part.startswith(".") for part in name.split("/"))
-        if name.endswith(".parquet") and not hidden:
-            shards[name] = file
-    return shards
 
 
 def _is_large(shards: Mapping[str, RemoteFile]) -> bool:
@@ -288,15 +199,10 @@ def _explained(name: str, what: str, obstacle: str | None, remedy: str) -> Itera
         raise UsageError(f"'{name}' is neither a file nor a hub id; {remedy}") from error
     # The client raises its HTTP library's errors, OSErrors or its own
     except Exception as error:
-        reason = (obstacle or _first_line(error)).rstrip(".")
+        reason = (obstacle or first_line(error)).rstrip(".")
         if not _is_wrong_name(error):
             reason += ", and no whole copy of it is in the hub's cache"
         raise UnavailableError(f"{what} cannot be had: {reason}; {remedy}") from error
-
-
-def _first_line(error: Exception) -> str:
-    text = str(error).strip() or type(error).__name__
-    return text.splitlines()[0]
 
 
 def _obstacle() -> str | None:

@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from greenbench.data import hub
+from greenbench.data import hub_files
 from greenbench.data.formats import ALLOWED, extension
 from greenbench.errors import UsageError
 
@@ -65,7 +65,7 @@ def candidates(folder: PurePath) -> tuple[PurePath, ...]:
     Raises UsageError if there is nothing.
     """
     if not isinstance(folder, Path):
-        return hub.files(folder)
+        return hub_files.files(folder)
     tables = sorted(p for p in folder.rglob("*") if p.is_file() and _is_table(p, folder))
     if not tables:
         raise UsageError(
@@ -150,6 +150,6 @@ def digest(path: PurePath, tables: Sequence[PurePath]) -> str:
 
 def _file_sha256(file: PurePath) -> str:
     if not isinstance(file, Path):
-        return hub.sha256(file)
+        return hub_files.sha256(file)
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

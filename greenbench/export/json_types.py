@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
 
-from greenbench.options import KnobValue, Options, Range, TextForm
+from greenbench.options import KnobValue, Options
+from greenbench.options.limits import Range, TextForm
 from greenbench.results.descriptions import descriptions
 from greenbench.types import Quantity, Window
 

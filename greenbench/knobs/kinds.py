@@ -19,7 +19,8 @@ from typing import (
     get_type_hints,
 )
 
-from greenbench.options import BASELINE, Hint, KnobValue, Options, Range, TextForm
+from greenbench.options import BASELINE, Hint, KnobValue, Options
+from greenbench.options.limits import Range, TextForm
 
 _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 

@@ -22,7 +22,8 @@ from typing import (
 
 from greenbench.errors import UsageError
 from greenbench.knobs.kinds import type_of
-from greenbench.options import STAGES, Hint, KnobValue, Options, OwnKnob, Range, knobs
+from greenbench.options import STAGES, Hint, KnobValue, Options, OwnKnob, knobs
+from greenbench.options.limits import Range
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from huggingface_hub import HfFileSystem, constants
 
-from greenbench.data import hub, table_files, tables
+from greenbench.data import hub, hub_files, table_files, tables
 from greenbench.data.layouts import choosing
 from greenbench.data.splits import Wanted
 from greenbench.errors import UnavailableError, UsageError
@@ -36,7 +36,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path / "datasets"))
     monkeypatch.setenv("no_proxy", "*")
-    hub._files.cache_clear()
+    hub_files.listed.cache_clear()
     return cache
 
 
@@ -216,9 +216,9 @@ def test_files_without_a_stated_checksum_are_downloaded(
     """What is streamed has a checksum in the facts, so what states none is not streamed."""
     local_hub.commit("owner/name", SHARDS)
     monkeypatch.setattr(hub, "WHOLE_UP_TO", 0)
-    unstated = {"a.parquet": hub.RemoteFile(size=1, sha256=None)}
+    unstated = {"a.parquet": hub_files.RemoteFile(size=1, sha256=None)}
     assert not hub._is_large(unstated)
-    assert hub._is_large({"a.parquet": hub.RemoteFile(size=1, sha256="0")})
+    assert hub._is_large({"a.parquet": hub_files.RemoteFile(size=1, sha256="0")})
 
 
 def test_a_stream_that_breaks_off_is_unavailable(
