@@ -138,13 +138,16 @@ def judged(fields: Fields) -> Judged:
 
 def answered_row(fields: Fields) -> AnsweredRow:
     """Read a test row in words, with the answer to it."""
+    right = None
+    if "right" in fields:
+        right = fields.flag("right", default=False)
     return AnsweredRow(
         row=count(fields, "row"),
         source=fields.text("source"),
         expected=fields.text("expected"),
         output=fields.text("output"),
         outcome=fields.text("outcome"),
-        right=fields.flag("right", default=False),
+        right=right,
         cut=count(fields, "cut", 0),
     )
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 # 10: proofs in applied have proved.
 # 11: cells have definition: what their task is, and its primary scores.
 # 12: windows have node_j, and cells node_j and node_net_j in energy where it is known.
-# 13: rounds have answered.
+# 13: rounds have answered, whose right may be null.
 SCHEMA = 13
 
 Json = dict[str, Any]

@@ -8,13 +8,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from greenbench.types import MOST_ANSWERED
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from greenbench.types import AnsweredRow, Round
 
-MOST_ROWS = 200
-"""Of a cell, the first ones of the test split: the same in all cells."""
 MOST_CHARACTERS = 2000
 """Of each text of a row."""
 
@@ -28,7 +28,7 @@ def with_kept_outputs(rounds: Sequence[Round], first_seed: int, *, asked: bool) 
     for one_round in rounds:
         rows: tuple[AnsweredRow, ...] = ()
         if asked and one_round.seed == first_seed:
-            first = one_round.judged.answered[:MOST_ROWS]
+            first = one_round.judged.answered[:MOST_ANSWERED]
             rows = tuple([_shortened(row) for row in first])
         judged = replace(one_round.judged, answered=rows)
         kept.append(replace(one_round, judged=judged))

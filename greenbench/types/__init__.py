@@ -15,6 +15,7 @@ from greenbench.types.energy import (
     is_measured,
 )
 from greenbench.types.records import (
+    MOST_ANSWERED,
     PREFILL,
     REUSABLE,
     AnsweredRow,
@@ -35,6 +36,7 @@ from greenbench.types.records import (
 __all__ = (
     "ALL_CHANNELS",
     "CHANNELS",
+    "MOST_ANSWERED",
     "NODE",
     "PREFILL",
     "REUSABLE",

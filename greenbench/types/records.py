@@ -64,6 +64,10 @@ class Metric:
     """Why ``value`` is None."""
 
 
+MOST_ANSWERED = 200
+"""Rows in words that results files keep of a cell: the first of the test split, the same of all."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnsweredRow:
     """A row of the test split in words, with the model's answer to it."""
@@ -77,7 +81,8 @@ class AnsweredRow:
     output: str
     outcome: str
     """What came of the answer: ``passed``, ``does_not_compile``, ``equal``, ``wrong``, ..."""
-    right: bool
+    right: bool | None
+    """None where a single answer is neither right nor wrong, like a number that is estimated."""
     cut: int = 0
     """Characters that were left out at the ends of the three texts."""
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from greenbench.results.fields import Fields
 from greenbench.results.parsing import one_round
 from greenbench.results.record import round_record
-from greenbench.run.kept_outputs import MOST_CHARACTERS, MOST_ROWS, with_kept_outputs
-from greenbench.types import AnsweredRow, Energy, Judged, Round, Window
+from greenbench.run.kept_outputs import MOST_CHARACTERS, with_kept_outputs
+from greenbench.types import MOST_ANSWERED, AnsweredRow, Energy, Judged, Round, Window
 
 WHOLE = Window(stage="whole", seconds=1.0, energy=Energy())
 
@@ -51,5 +51,5 @@ def test_the_first_round_keeps_bounded_texts_that_are_read_back(
 
 def test_of_many_rows_the_first_are_kept() -> None:
     """They are the same of every cell."""
-    (kept,) = with_kept_outputs([measured(0, ["text"] * (MOST_ROWS + 9))], 0, asked=True)
-    assert [row.row for row in kept.judged.answered] == list(range(MOST_ROWS))
+    (kept,) = with_kept_outputs([measured(0, ["text"] * (MOST_ANSWERED + 9))], 0, asked=True)
+    assert [row.row for row in kept.judged.answered] == list(range(MOST_ANSWERED))

@@ -31,7 +31,7 @@ class Answer(NamedTuple):
 
     lines: tuple[str, ...]
     outcome: str
-    right: bool
+    right: bool | None
 
 
 class TellingRow(NamedTuple):
@@ -78,9 +78,12 @@ def _rows_of(record: CellRecord, baseline: CellRecord) -> Iterator[TellingRows]:
         return
     differing.sort(key=_telling, reverse=True)
     shown = differing[:MOST_ROWS]
-    discordant = sum(here.right != there.right for here, there in pairs)
     about = f"{len(shown)} of {plural(len(pairs), 'row')} that were kept. The answers to "
-    about += f"{len(differing)} differ; {discordant} are right in one of the two alone."
+    about += f"{len(differing)} differ"
+    if any(here.right is not None for here, _ in pairs):
+        discordant = sum(here.right != there.right for here, there in pairs)
+        about += f"; {discordant} are right in one of the two alone"
+    about += "."
     rows = tuple([_row(here, there) for here, there in shown])
     yield TellingRows(record.id, about, rows)
 
@@ -106,13 +109,26 @@ def _telling(pair: tuple[AnsweredRow, AnsweredRow]) -> tuple[bool, float]:
 
 
 def _likeness(row: AnsweredRow) -> float:
-    """Return the sentence BLEU of an answer, 0 to 100; 0 if the true one is not known."""
+    """Return how like the true answer one is: higher for a better one, 0 if that is not known.
+
+    Of texts it is the sentence BLEU, 0 to 100; of numbers minus their distance.
+    """
     from sacrebleu.metrics import BLEU
 
     if not row.expected:
         return 0.0
+    if row.right is None:
+        return _nearness(row)
     bleu = BLEU(tokenize="none", force=True, effective_order=True)
     return float(bleu.sentence_score(row.output, [row.expected]).score)
+
+
+def _nearness(row: AnsweredRow) -> float:
+    """Return minus the distance of two numbers; 0 for what is none."""
+    try:
+        return -abs(float(row.output) - float(row.expected))
+    except ValueError:
+        return 0.0
 
 
 def _row(here: AnsweredRow, there: AnsweredRow) -> TellingRow:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from greenbench.errors import UsageError
 from greenbench.tasks.dummies import DummyBaselines
 from greenbench.tasks.functions.rows import contents_sha256, row_count, row_digests
-from greenbench.types import Judged, Metric
+from greenbench.tasks.functions.words import answered_rows
+from greenbench.types import MOST_ANSWERED, Judged, Metric
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from greenbench.tasks.dummies import Lead
     from greenbench.tasks.functions.functions import TaskFunctions
     from greenbench.tasks.functions.splits import FunctionSplits
+    from greenbench.types import AnsweredRow
 
 FEWEST_ROWS = 2
 """Rows from which on one answer for all is no prediction."""
@@ -84,7 +86,23 @@ def judge(
         references=baselines.with_leads(lead),
         outcomes=_kept(means),
         degenerate=_degenerate(predictions, rows),
+        answered=_in_words(splits, predictions, primary, means),
     )
+
+
+def _in_words(
+    splits: FunctionSplits, predictions: Predictions, primary: str, means: Means | None
+) -> tuple[AnsweredRow, ...]:
+    """Return test rows with predictions, and the primary score of each where it is known."""
+    if means is None:
+        return answered_rows(splits.test, predictions.values, (), None)
+    outcomes = []
+    for value in means.values.get(primary, ())[:MOST_ANSWERED]:
+        outcomes.append(f"{primary} {value:.4g}")
+    right = None
+    if means.right is not None:
+        right = means.right.tolist()
+    return answered_rows(splits.test, predictions.values, outcomes, right)
 
 
 def score(

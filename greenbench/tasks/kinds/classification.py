@@ -10,6 +10,7 @@ from greenbench.data import text_splits
 from greenbench.data.examples import relabelled
 from greenbench.errors import GreenbenchError, UsageError
 from greenbench.tasks.kinds import judging, labels, learners, rows
+from greenbench.types import MOST_ANSWERED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from greenbench.tasks.dummies import DummyBaselines
     from greenbench.tasks.kinds.description import TaskDescription
     from greenbench.tasks.request import DataRequest
-    from greenbench.types import Judged
+    from greenbench.types import AnsweredRow, Judged
 
 SCORES = {
     "accuracy": True,
@@ -97,8 +98,25 @@ def judge(
         primary=primary,
         bar=bar,
         degenerate=degenerate,
+        answered=_in_words(splits, probabilities),
         doubts=doubts,
     )
+
+
+def _in_words(splits: TextSplits[int], probabilities: Array) -> tuple[AnsweredRow, ...]:
+    """Return the first rows with the label of each, and how probable it is."""
+    rows = []
+    for number, example in enumerate(splits.test[:MOST_ANSWERED]):
+        shares = probabilities[number]
+        chosen = int(shares.argmax())
+        truth = splits.labels[example.label]
+        called = splits.labels[chosen]
+        share = shares[chosen]
+        output = f"{called} (probability {share:.3f})"
+        right = chosen == example.label
+        row = judging.in_words(number, example.text, truth, output, right=right)
+        rows.append(row)
+    return tuple(rows)
 
 
 def _checked(splits: TextSplits[int], outputs: Sequence[Sequence[float]]) -> Array:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from greenbench.tasks.dummies import DummyBaselines
-from greenbench.types import Judged, Metric
+from greenbench.types import AnsweredRow, Judged, Metric
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,6 +38,7 @@ def judged(
     primary: str,
     bar: Bar,
     degenerate: tuple[str, ...],
+    answered: tuple[AnsweredRow, ...],
     doubts: Sequence[str] = (),
 ) -> Judged:
     """Score ``answers``; ``scores`` are the names, and whether more is better."""
@@ -63,6 +64,24 @@ def judged(
         references=references,
         outcomes=outcomes,
         degenerate=degenerate,
+        answered=answered,
+    )
+
+
+def in_words(
+    number: int,
+    text: str,
+    expected: str,
+    output: str,
+    *,
+    right: bool | None,
+    outcome: str = "",
+) -> AnsweredRow:
+    """Return test row ``number`` with the answer to it, by default right or wrong."""
+    if not outcome:
+        outcome = "right" if right else "wrong"
+    return AnsweredRow(
+        row=number, source=text, expected=expected, output=output, outcome=outcome, right=right
     )
 
 

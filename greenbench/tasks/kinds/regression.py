@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from greenbench.data import text_splits
 from greenbench.errors import GreenbenchError, UsageError
 from greenbench.tasks.kinds import judging, learners, rows
+from greenbench.types import MOST_ANSWERED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from greenbench.tasks.dummies import DummyBaselines
     from greenbench.tasks.kinds.description import TaskDescription
     from greenbench.tasks.request import DataRequest
-    from greenbench.types import Judged
+    from greenbench.types import AnsweredRow, Judged
 
 SCORES = {"mae": False, "rmse": False, "r2": True, "pearson": True}
 PRIMARY = "mae"
@@ -79,7 +80,22 @@ def judge(
         primary=primary,
         bar=bar,
         degenerate=degenerate,
+        answered=_in_words(splits, given),
     )
+
+
+def _in_words(splits: TextSplits[float], given: Array) -> tuple[AnsweredRow, ...]:
+    """Return the first rows with their numbers: none is right or wrong, but off by so much."""
+    rows = []
+    for number, example in enumerate(splits.test[:MOST_ANSWERED]):
+        answer = float(given[number])
+        distance = abs(answer - example.label)
+        truth = f"{example.label:g}"
+        output = f"{answer:.6g}"
+        off = f"off by {distance:.3g}"
+        row = judging.in_words(number, example.text, truth, output, right=None, outcome=off)
+        rows.append(row)
+    return tuple(rows)
 
 
 def _answered(splits: TextSplits[float], given: Array) -> SummedAnswers:

@@ -9,6 +9,7 @@ from greenbench.data import text_splits
 from greenbench.data.examples import relabelled
 from greenbench.errors import UsageError
 from greenbench.tasks.kinds import judging, labels, marked_spans, rows
+from greenbench.types import MOST_ANSWERED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from greenbench.tasks.dummies import DummyBaselines
     from greenbench.tasks.kinds.description import TaskDescription
     from greenbench.tasks.request import DataRequest
-    from greenbench.types import Judged
+    from greenbench.types import AnsweredRow, Judged
 
     Tags = tuple[int, ...]
     """The number of the tag of each word."""
@@ -123,6 +124,7 @@ def judge(
         primary=score,
         bar=bar,
         degenerate=_constant(splits, outputs),
+        answered=_in_words(splits, outputs),
         doubts=_doubts(splits),
     )
 
@@ -134,14 +136,39 @@ def _answered(splits: TextSplits[Tags], outputs: Sequence[Sequence[int]]) -> Sum
     from greenbench.stats.summed_answers import AnsweredRows
 
     marking = marked_spans.marks_spans(splits.labels)
-    outside = marked_spans.OUTSIDE if marked_spans.OUTSIDE in splits.labels else ""
     counted = []
     for example, output in zip(splits.test, outputs, strict=True):
-        truth = [splits.labels[tag] for tag in example.label]
-        answers = [splits.labels[tag] if tag >= 0 else outside for tag in output]
+        truth = _called(splits, example.label)
+        answers = _called(splits, output)
         counted.append(marked_spans.counts(truth, answers, marking=marking))
     about = AnsweredRows(texts=splits.test_rows, groups=splits.groups)
     return summed_answers.spans(np.array(counted), about)
+
+
+def _called(splits: TextSplits[Tags], output: Sequence[int]) -> list[str]:
+    """Return the tag of each word: of one that was not read O, or none where there is no O."""
+    outside = marked_spans.OUTSIDE if marked_spans.OUTSIDE in splits.labels else ""
+    return [splits.labels[tag] if tag >= 0 else outside for tag in output]
+
+
+def _in_words(
+    splits: TextSplits[Tags], outputs: Sequence[Sequence[int]]
+) -> tuple[AnsweredRow, ...]:
+    """Return the first rows with a tag for each word, a dash for one without."""
+    rows = []
+    for number, example in enumerate(splits.test[:MOST_ANSWERED]):
+        truth = _called(splits, example.label)
+        called = _called(splits, outputs[number])
+        pairs = zip(truth, called, strict=True)
+        hits = sum(tag == true for true, tag in pairs)
+        words = len(truth)
+        outcome = f"{hits} of {words} tags right"
+        expected = " ".join(truth)
+        output = " ".join(tag or "-" for tag in called)
+        right = hits == words
+        row = judging.in_words(number, example.text, expected, output, right=right, outcome=outcome)
+        rows.append(row)
+    return tuple(rows)
 
 
 def _constants(splits: TextSplits[Tags]) -> dict[str, float]:

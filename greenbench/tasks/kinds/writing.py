@@ -66,6 +66,7 @@ def judge(
         doubts=dummy.doubts(leads, primary),
         correct=correct,
         outcomes=translation_answers.record(found.answers),
+        answered=scores.answered_rows(splits.test, answers, found),
     )
 
 

@@ -86,14 +86,14 @@ def judge(splits: PairSplits, outputs: Sequence[str], baselines: DummyBaselines)
         correct=correct,
         outcomes=translation_answers.record(answers),
         tools=_tools(splits) if result.programs else {},
-        answered=_answered_rows(pairs, translations, result),
+        answered=answered_rows(pairs, translations, result),
     )
 
 
-def _answered_rows(
+def answered_rows(
     pairs: Sequence[Pair], outputs: Sequence[str], result: Scored
 ) -> tuple[AnsweredRow, ...]:
-    """Return each test pair with its translation as it was scored, and what came of it."""
+    """Return each test pair with its answer as it was scored, and what came of it."""
     rows = []
     are_right = result.answers.right.tolist()
     for number, (pair, output) in enumerate(zip(pairs, outputs, strict=True)):

@@ -13,7 +13,7 @@ from greenbench.report.page.telling_rows import CUT, MOST_CHARACTERS, MOST_ROWS,
 TRUE = "return a + b ;"
 
 
-def row(number: int, output: str, *, right: bool = False, **more: Any) -> dict[str, Any]:
+def row(number: int, output: str, *, right: bool | None = False, **more: Any) -> dict[str, Any]:
     """Return a test row whose true answer is TRUE."""
     texts = {"source": f"int f{number}()", "expected": TRUE, "output": output, "outcome": "ran"}
     return {"row": number, "right": right, **texts, **more}
@@ -43,6 +43,15 @@ def test_rows_that_one_alone_gets_right_come_first_and_equal_answers_not_at_all(
     first = shown.rows[0]
     assert (first.variant.right, first.baseline.right) == (True, False)
     assert (first.variant.lines, first.baseline.lines) == ((TRUE,), ("return a + b ; ;",))
+
+
+def test_numbers_that_are_neither_right_nor_wrong_are_told_by_their_distance() -> None:
+    """The row whose two errors differ most stands first; nothing is counted as right."""
+    near = (row(0, "2.1", right=None, expected="2"), row(0, "2.2", right=None, expected="2"))
+    far = (row(1, "9", right=None, expected="2"), row(1, "2.2", right=None, expected="2"))
+    (shown,) = rows_of(near, far)
+    assert [one.number for one in shown.rows] == [2, 1]
+    assert shown.about.endswith("The answers to 2 differ.")
 
 
 def test_at_most_ten_rows_are_shown_and_long_texts_cut() -> None:

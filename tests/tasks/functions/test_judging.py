@@ -12,6 +12,7 @@ from greenbench.stats import paired
 from greenbench.tasks.functions import judging, splits
 from greenbench.tasks.functions.functions import TaskFunctions, WantedRows, task_functions
 from greenbench.tasks.functions.judging import Predictions
+from greenbench.tasks.functions.words import in_words
 from tests.tasks.functions import nearest
 
 FUNCTIONS = task_functions(nearest, "tasks/T3.py")
@@ -46,6 +47,20 @@ def test_a_score_by_row_has_an_interval_and_a_number_says_that_it_has_none() -> 
     assert found.correct == 81
     (doubt,) = [text for text in found.doubts if "no interval" in text]
     assert doubt == "worst: no interval, as score gives one number and no value for each row"
+
+
+def test_rows_and_predictions_stand_in_words() -> None:
+    """With the score of each row where it is known, and at most the first values of a long one."""
+    wrong, *_, last = judged(NEARLY).answered
+    assert wrong.source == f"{SPLITS.test[0][0]:.6g}, {RIGHT[0]}"
+    assert (wrong.output, wrong.outcome, wrong.right) == (str(NEARLY[0]), "accuracy 0", False)
+    assert (last.row, last.outcome, last.right) == (89, "accuracy 1", True)
+    together = judged(NEARLY, functions(score=lambda _rows, _given: {"accuracy": 0.9}))
+    assert together.answered[0].outcome == "scored together with the other rows"
+    assert together.answered[0].right is None
+    image = {"pixels": np.zeros((30, 40)), "name": "a", "shape": (30, 40)}
+    assert in_words(image).startswith("pixels: 0, 0, ")
+    assert in_words(image).endswith(", 0, ..., name: a, shape: 30, 40")
 
 
 def test_cells_are_compared_on_the_same_rows() -> None:

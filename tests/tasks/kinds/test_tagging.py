@@ -113,6 +113,10 @@ def test_words_behind_the_cut_lose_their_spans(tagged: Loaded) -> None:
     judged = task.judge(splits, cut, (), task.baselines(splits))
     assert judged.quality["recall"].value < 1
     assert judged.quality["precision"].value > judged.quality["recall"].value
+    cut_row = next(row for row in judged.answered if not row.right)
+    assert "tags right" in cut_row.outcome
+    assert cut_row.output.endswith(" O")
+    assert len(cut_row.output.split()) == len(cut_row.expected.split())
     with pytest.raises(ValueError, match="cannot be scored"):
         task.judge(splits, cut[1:], (), task.baselines(splits))
 
