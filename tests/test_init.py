@@ -103,7 +103,9 @@ def test_a_task_that_is_there_is_kept(capsys: pytest.CaptureFixture[str]) -> Non
     )
     assert main(["init", "--yes", "--name", "mine"]) == 0
     said = capsys.readouterr().out
-    assert "task mine (function), V0 alone; greenbench new V1_name --set STAGE.KNOB=VALUE" in said
+    assert "task mine (function), V0 alone\n" in said
+    commands = ["greenbench knobs", "greenbench new V1_name --set STAGE.KNOB=VALUE", "pytest bench"]
+    assert "next:\n  " + "\n  ".join(commands) in said
     assert file.read_text() == text
     assert main(["new", "V1_short", "--set", "training.epochs=2"]) == 0
     assert main(["check"]) == 0

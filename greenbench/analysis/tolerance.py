@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import math
 
+from greenbench.gates.default_limits import LOSS
 from greenbench.results.consistency import score_range
-
-KEEP = 0.02
-"""Of scores up to 1; of those up to 100 it is a hundred times that, of those without a best value,
-like an error in euros, the share of V0's."""
 
 
 def allowed_loss(score: str, v0: float | None = None) -> float:
     """Return the loss of ``score`` that may be if no other one is asked for; V0 has ``v0``."""
-    return KEEP * scale_of(score, v0)
+    return LOSS * scale_of(score, v0)
 
 
 def scale_of(score: str, v0: float | None = None) -> float:

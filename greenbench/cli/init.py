@@ -26,7 +26,8 @@ FILES = (".csv", ".json", ".jsonl", ".parquet", ".arrow")
 """Suffixes of data that are no repository of a hub."""
 HUB_PARTS = 2
 """Of a hub id: owner and name."""
-FIRST_VARIANT = "greenbench new V1_name --set STAGE.KNOB=VALUE makes the first variant"
+FIRST_VARIANT = ("greenbench knobs", "greenbench new V1_name --set STAGE.KNOB=VALUE")
+"""What to type where there is V0 alone: what a variant can set, and how one is made."""
 OF_DATA = ("model", "data", "columns")
 TASK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
@@ -77,27 +78,30 @@ def init(options: argparse.Namespace) -> int:
         print_lines(
             [
                 f"{folder / 'experiment.md'}: there is a suite already; nothing was changed",
-                *_next(folder, "greenbench new V3_name --set STAGE.KNOB=VALUE adds a variant"),
+                "greenbench new V3_name --set STAGE.KNOB=VALUE adds a variant",
+                *_next(folder),
             ]
         )
         return 0
     task = _task(options)
     lines = writing.make(folder, task)
-    print_lines([f"made a suite: {_about(task)}", *lines, *_next(folder, *_missing(task))])
+    first = () if task.kind.variants else FIRST_VARIANT
+    made = f"made a suite: {_about(task)}"
+    print_lines([made, *lines, *_missing(task), *_next(folder, *first)])
     return 0
 
 
 def _about(task: StarterTask) -> str:
     count = len(task.kind.variants)
-    others = f"V0 and {count} variants" if count else f"V0 alone; {FIRST_VARIANT}"
+    others = f"V0 and {count} variants" if count else "V0 alone"
     return f"task {task.name} ({task.kind.name}), {others}"
 
 
-def _next(folder: Path, *before: str) -> list[str]:
-    """Return what to type next, in the suite's folder."""
-    enter = [] if folder == Path() else [f"  cd {shlex.quote(str(folder))}"]
-    commands = ["  pytest bench", "  greenbench compare results"]
-    return [*before, "next:", *enter, *commands]
+def _next(folder: Path, *first: str) -> list[str]:
+    """Return what to type next, in the suite's folder; the commands ``first`` before the others."""
+    enter = [] if folder == Path() else [f"cd {shlex.quote(str(folder))}"]
+    commands = [*enter, *first, "pytest bench", "greenbench compare results"]
+    return ["next:", *(f"  {command}" for command in commands)]
 
 
 def _missing(task: StarterTask) -> list[str]:

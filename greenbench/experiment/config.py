@@ -24,7 +24,7 @@ from greenbench.knobs.kinds import knob_type
 from greenbench.options import BASELINE, STAGES, Options, knobs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from greenbench.options import KnobValue
@@ -44,24 +44,30 @@ class Config:
     """One sentence each; ``options`` and ``sweep`` lack the knobs that they are about."""
 
 
-def read_config(folder: Path, baseline: Options = BASELINE) -> Config:
-    """Read ``folder/config.yaml``; without one, return the ``baseline``, whose knobs there are."""
+def read_config(folder: Path, baseline: Options = BASELINE, absent: Collection[str] = ()) -> Config:
+    """Read ``folder/config.yaml``; without one, return the ``baseline``, whose knobs there are.
+
+    Messages do not offer the knobs that are ``absent``, which no task of the suite has.
+    """
     path = folder / "config.yaml"
     name = f"{folder.parent.name}/{folder.name}/config.yaml"
     if not path.exists() and not path.is_symlink():
         return parse_config("", name, baseline)
     try:
-        return parse_config(read_text(path, name), name, baseline)
+        return parse_config(read_text(path, name), name, baseline, absent)
     except UsageError as error:
         return replace(parse_config("", name, baseline), problems=(str(error),))
 
 
-def parse_config(text: str, name: str, baseline: Options = BASELINE) -> Config:
+def parse_config(
+    text: str, name: str, baseline: Options = BASELINE, absent: Collection[str] = ()
+) -> Config:
     """Read the text of a ``config.yaml``; problems call the file ``name``.
 
-    The knobs that there are, and their values in the baseline, are those of ``baseline``.
+    The knobs that there are, and their values in the baseline, are those of ``baseline``; messages
+    do not offer those that are ``absent``.
     """
-    reader = ConfigReader(name, baseline)
+    reader = ConfigReader(name, OfferedKnobs(baseline, absent))
     try:
         reader.read(compose(text, name))
     except UsageError as error:
@@ -75,25 +81,71 @@ def parse_config(text: str, name: str, baseline: Options = BASELINE) -> Config:
 
 
 def parse_value(
-    knob: str, text: str, name: str, baseline: Options = BASELINE
+    knob: str,
+    text: str,
+    name: str,
+    baseline: Options = BASELINE,
+    absent: Collection[str] = (),
 ) -> KnobValue | list[KnobValue]:
     """Return the value, or the list of swept values, that ``text`` gives ``knob`` of ``baseline``.
 
-    Raises UsageError, whose sentence starts with ``name``.
+    Raises UsageError, whose sentence starts with ``name`` and offers no ``absent`` knob.
     """
     stage, _, short = knob.partition(".")
+    offered = OfferedKnobs(baseline, absent)
     if stage not in STAGES:
-        raise UsageError(f"{name}: {_unknown_stage(stage, baseline)}")
+        raise UsageError(f"{name}: {offered.unknown_stage(stage)}")
     if short not in knobs(stage, baseline):
-        raise UsageError(f"{name}: {_unknown_knob(stage, short, baseline)}")
+        raise UsageError(f"{name}: {offered.unknown_knob(stage, short)}")
     node = compose(text, name)
     if node is None:
         raise UsageError(f"{name}: it gives no value; allowed: {knob_type(knob, baseline)}")
-    reader = ConfigReader(name, baseline)
+    reader = ConfigReader(name, offered)
     values = reader.knob_values(knob, node)
     if reader.problems:
         raise UsageError(reader.problems[0].replace(f"{name}:1:", f"{name}:", 1))
     return values if isinstance(node, yaml.SequenceNode) else values[0]
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedKnobs:
+    """The knobs that there are, and what is said of others."""
+
+    baseline: Options
+    """All knobs, with their values in the baseline."""
+    absent: Collection[str] = ()
+    """Those that no task of the suite has: they can be read, and are not offered."""
+
+    def of(self, stage: str) -> list[str]:
+        """Return the names of the knobs of a stage that are worth offering."""
+        names = knobs(stage, self.baseline)
+        return [name for name in names if f"{stage}.{name}" not in self.absent]
+
+    def listed(self, stage: str) -> str:
+        """Return these names as a message lists them."""
+        return ", ".join(self.of(stage)) or "none for the tasks of this suite"
+
+    def unknown_stage(self, name: str) -> str:
+        """Say that there is no stage ``name``."""
+        owner = self._owner(name)
+        if owner:
+            hint = f"; {name} is a knob of {owner}: indent it under '{owner}:'"
+        else:
+            hint = did_you_mean(name, STAGES)
+        return f"there is no stage '{name}'; there are: {', '.join(STAGES)}{hint}"
+
+    def unknown_knob(self, stage: str, name: str) -> str:
+        """Say that ``stage`` has no knob ``name``."""
+        owner = self._owner(name)
+        hint = f"; {name} is a knob of {owner}" if owner else did_you_mean(name, self.of(stage))
+        return f"{stage} has no '{name}'; it has: {self.listed(stage)}{hint}"
+
+    def _owner(self, name: str) -> str | None:
+        """Return the first stage with a knob called ``name``."""
+        for stage in STAGES:
+            if name in self.of(stage):
+                return stage
+        return None
 
 
 @dataclass(slots=True)
@@ -102,13 +154,18 @@ class ConfigReader:
 
     name: str
     """How problems call the file."""
-    baseline: Options = BASELINE
-    """The knobs that there are, with their values in the baseline."""
+    offered: OfferedKnobs
+    """The knobs that there are."""
     values: dict[str, KnobValue] = field(default_factory=dict)
     sweep: dict[str, tuple[KnobValue, ...]] = field(default_factory=dict)
     lines: dict[str, int] = field(default_factory=dict)
     """Knob to its line."""
     problems: list[str] = field(default_factory=list)
+
+    @property
+    def baseline(self) -> Options:
+        """The knobs that there are, with their values in the baseline."""
+        return self.offered.baseline
 
     def report(self, line: int, sentence: str) -> None:
         """Add a problem on ``line``."""
@@ -126,7 +183,7 @@ class ConfigReader:
             if stage in STAGES:
                 self._read_stage(line, stage, node)
             else:
-                self.report(line, _unknown_stage(stage, self.baseline))
+                self.report(line, self.offered.unknown_stage(stage))
         for rule in RULES:
             for line, sentence in rule(self.lines, self._values_of):
                 self.report(line, sentence)
@@ -149,14 +206,14 @@ class ConfigReader:
     def _read_stage(self, line: int, stage: str, node: yaml.Node) -> None:
         names = knobs(stage, self.baseline)
         if not isinstance(node, yaml.MappingNode) or not node.value:
-            known = f"{stage} names no knob; it has: {', '.join(names)}"
+            known = f"{stage} names no knob; it has: {self.offered.listed(stage)}"
             self.report(line, f"{known}; indent one under it or remove it")
             return
         for knob_line, name, value in self._unique_entries(node, f"{stage}."):
             if name in names:
                 self._read_knob(f"{stage}.{name}", knob_line, value)
             else:
-                self.report(knob_line, _unknown_knob(stage, name, self.baseline))
+                self.report(knob_line, self.offered.unknown_knob(stage, name))
 
     def _read_knob(self, knob: str, line: int, node: yaml.Node) -> None:
         known_problems = len(self.problems)
@@ -221,29 +278,6 @@ def _values_problem(knob: str, values: Sequence[KnobValue], baseline: Options) -
         remedy = "config.yaml holds only what differs: remove the line"
         return f"{knob} is {as_yaml(before)} in the baseline already; {remedy}"
     return ""
-
-
-def _unknown_stage(name: str, baseline: Options) -> str:
-    owner = _owner(name, baseline)
-    if owner:
-        hint = f"; {name} is a knob of {owner}: indent it under '{owner}:'"
-    else:
-        hint = did_you_mean(name, STAGES)
-    return f"there is no stage '{name}'; there are: {', '.join(STAGES)}{hint}"
-
-
-def _unknown_knob(stage: str, name: str, baseline: Options) -> str:
-    owner, names = _owner(name, baseline), knobs(stage, baseline)
-    hint = f"; {name} is a knob of {owner}" if owner else did_you_mean(name, names)
-    return f"{stage} has no '{name}'; it has: {', '.join(names)}{hint}"
-
-
-def _owner(name: str, baseline: Options) -> str | None:
-    """Return the first stage with a knob called ``name``."""
-    for stage in STAGES:
-        if name in knobs(stage, baseline):
-            return stage
-    return None
 
 
 def _options(values: Mapping[str, KnobValue], baseline: Options) -> Options:

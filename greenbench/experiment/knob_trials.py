@@ -19,7 +19,7 @@ from greenbench.options import BASELINE, KnobValue, Options, baseline_of
 from greenbench.types import Variant
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from greenbench.experiment.option_parsers import RawOption
 
@@ -88,13 +88,16 @@ def knob_trials(raw: RawOption) -> tuple[KnobTrial, ...]:
         raise raw.error(FORM)
     trials: dict[Options, KnobTrial] = {}
     for entry in entries:
-        trial = knob_trial(entry, raw.baseline)
+        trial = knob_trial(entry, raw.baseline, raw.absent)
         trials.setdefault(trial.options, trial)
     return tuple(trials.values())
 
 
-def knob_trial(text: str, baseline: Options = BASELINE) -> KnobTrial:
-    """Return the knobs of one variant; raises UsageError for what no variant can set."""
+def knob_trial(text: str, baseline: Options = BASELINE, absent: Collection[str] = ()) -> KnobTrial:
+    """Return the knobs of one variant; raises UsageError for what no variant can set.
+
+    Its sentence does not offer the knobs that are ``absent``.
+    """
     from greenbench.experiment.config import parse_value
 
     settings = {}
@@ -103,7 +106,7 @@ def knob_trial(text: str, baseline: Options = BASELINE) -> KnobTrial:
         where = f"{FLAG}: found {word!r}"
         if not equals or "." not in knob:
             raise UsageError(f"{where}; {FORM}")
-        parsed = parse_value(knob, value, where, baseline)
+        parsed = parse_value(knob, value, where, baseline, absent)
         if isinstance(parsed, list):
             raise UsageError(f"{where}; give one value, and repeat {FLAG} for another")
         settings[knob] = parsed

@@ -36,12 +36,16 @@ from greenbench.experiment.row_problems import (
     variant_problems,
 )
 from greenbench.experiment.tables import cell, read_tables
-from greenbench.experiment.task_knobs import foreign_knob_problems, same_knob_problems
+from greenbench.experiment.task_knobs import (
+    absent_knobs,
+    foreign_knob_problems,
+    same_knob_problems,
+)
 from greenbench.options import BASELINE, extended
 from greenbench.types import Variant
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from greenbench.experiment.markdown import Row
@@ -97,9 +101,14 @@ class Experiment:
         return any(task.torch for task in self.definitions.values())
 
     @property
-    def scores(self) -> dict[str, tuple[str, ...]]:
-        """The scores that each task can give, by its name."""
-        return {name: tuple(task.scores) for name, task in self.definitions.items()}
+    def scores(self) -> dict[str, dict[str, bool]]:
+        """The scores that each task can give, and whether more of each is better."""
+        return {name: dict(task.scores) for name, task in self.definitions.items()}
+
+    @property
+    def absent_knobs(self) -> frozenset[str]:
+        """The knobs that no task of the suite has."""
+        return absent_knobs(list(self.definitions.values()), self.baseline)
 
     @property
     def options(self) -> dict[str, Options]:
@@ -123,11 +132,12 @@ def load(experiment: Path, variants_dir: Path) -> Experiment:
     for task in definitions.values():
         own |= {knob.knob: knob for knob in task.own_knobs if knob.knob not in own}
     baseline = extended(list(own.values())) if own else BASELINE
-    configs = _read_configs(folders, baseline)
+    tasks = list(definitions.values())
+    configs = _read_configs(folders, baseline, absent_knobs(tasks, baseline))
     problems = [
         *tables.problems,
         *undefined,
-        *same_knob_problems(definitions.values()),
+        *same_knob_problems(tasks),
         *_row_problems(tables, folders, configs, definitions),
         *folder_problems(variants_dir),
     ]
@@ -136,14 +146,14 @@ def load(experiment: Path, variants_dir: Path) -> Experiment:
             problems += config.problems
     if problems:
         raise Disagreements(problems)
-    tasks = [_task(row, tables) for row in tables.rows("Tasks")]
+    task_rows = [_task(row, tables) for row in tables.rows("Tasks")]
     models = [_model(row) for row in tables.rows("Models")]
     variants = [_variant(row, folders, configs) for row in tables.rows("Variants")]
-    foreign = foreign_knob_problems(variants, list(definitions.values()))
+    foreign = foreign_knob_problems(variants, tasks)
     if foreign:
         raise Disagreements(foreign)
     return Experiment(
-        tasks=tuple(tasks),
+        tasks=tuple(task_rows),
         models=tuple(models),
         variants=tuple(variants),
         definitions=definitions,
@@ -180,11 +190,13 @@ def _is_missing(path: Path) -> bool:
     return False
 
 
-def _read_configs(folders: Mapping[str, Path], baseline: Options) -> dict[str, Config]:
+def _read_configs(
+    folders: Mapping[str, Path], baseline: Options, absent: Collection[str]
+) -> dict[str, Config]:
     configs = {}
     for name, folder in folders.items():
         if FOLDER_NAME.fullmatch(name):
-            configs[name] = read_config(folder, baseline)
+            configs[name] = read_config(folder, baseline, absent)
     return configs
 
 

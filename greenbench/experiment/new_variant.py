@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import TypeAlias
 
+    from greenbench.experiment.matrix import Experiment
     from greenbench.options import Difference, KnobValue, Options
 
     Knobs: TypeAlias = Mapping[str, KnobValue | list[KnobValue]]
@@ -74,7 +75,7 @@ def make(
             f"greenbench new: {folder} exists already, and is not a variant; move it away"
         )
     start = _find(origin, known)
-    knobs = _knobs_off_baseline(start, _parse_settings(settings, baseline), baseline)
+    knobs = _knobs_off_baseline(start, _parse_settings(settings, experiment), baseline)
     variant = _variant(folder, title, knobs, baseline)
     if not may_be_copy:
         _refuse_copy(variant, known)
@@ -120,15 +121,17 @@ def _find(name: str, known: Sequence[Variant]) -> Variant:
     raise UsageError(f"greenbench new: --from {name}: there is no such variant; there are {names}")
 
 
-def _parse_settings(settings: Sequence[str], baseline: Options) -> Knobs:
+def _parse_settings(settings: Sequence[str], experiment: Experiment) -> Knobs:
     """Return the knobs of ``stage.knob=value`` texts, validated like lines of ``config.yaml``."""
+    baseline, absent = experiment.baseline, experiment.absent_knobs
     knobs = {}
     for setting in settings:
         where = f"greenbench new: --set {setting}"
         knob, equals, value = setting.partition("=")
         if not equals or "." not in knob:
             raise UsageError(f"{where}: write stage.knob=value, like system.cpu_threads=1")
-        knobs[knob.strip()] = parse_value(knob.strip(), value.strip(), where, baseline)
+        name = knob.strip()
+        knobs[name] = parse_value(name, value.strip(), where, baseline, absent)
     return knobs
 
 

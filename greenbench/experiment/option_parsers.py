@@ -56,12 +56,14 @@ class RawOption:
     """A text, the texts of a repeatable option, or what TOML makes of pyproject.toml."""
     tasks: Sequence[str] = ()
     models: Sequence[str] = ()
-    scores: Mapping[str, Collection[str]] | None = None
-    """The scores that gates may be about, by task; None for any."""
+    scores: Mapping[str, Mapping[str, bool]] | None = None
+    """The scores that gates may be about, by task, and whether more is better; None for any."""
     root: Path = Path()
     """The folder that relative paths start from."""
     baseline: Options = BASELINE
     """The knobs that there are."""
+    absent: Collection[str] = ()
+    """Those of them that no task has."""
 
     def error(self, remedy: str) -> UsageError:
         """Return the error that says what was found and, by ``remedy``, what is allowed."""

@@ -17,12 +17,12 @@ from greenbench.options import BASELINE
 from greenbench.tasks import BUILT_IN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from greenbench.experiment.settings import Option
     from greenbench.options import Options
 
-BUILT_IN_SCORES = {name: tuple(task.scores) for name, task in BUILT_IN.items()}
+BUILT_IN_SCORES = {name: dict(task.scores) for name, task in BUILT_IN.items()}
 NONE = "none"
 """On the command line, in place of a gate: what pyproject.toml has is left out."""
 
@@ -33,24 +33,32 @@ def resolve_settings(
     *,
     tasks: Sequence[str],
     models: Sequence[str],
-    scores: Mapping[str, Sequence[str]] | None = None,
+    scores: Mapping[str, Mapping[str, bool]] | None = None,
     places: Sequence[Path] = (),
     baseline: Options = BASELINE,
+    absent: Collection[str] = (),
 ) -> Settings:
     """Return every option's value: the command line's, else pyproject.toml's, else the default.
 
     ``command_line`` returns the value of a flag, None if it was not given. ``tasks`` and ``models``
     are the names that options may refer to, ``scores`` those of each task (None: those of
-    greenbench's own tasks), the knobs are those of ``baseline``, and relative paths start from
-    ``root``. The pyproject.toml is the nearest one with settings, upwards from ``places``, then
-    from ``root``.
+    greenbench's own tasks) with their directions, the knobs are those of ``baseline``, of which no
+    task has those that are ``absent``, and relative paths start from ``root``. The pyproject.toml
+    is the nearest one with settings, upwards from ``places``, then from ``root``.
     Raises Disagreements, with a sentence for each option that is wrong.
     """
     table = _table(root, places)
     values: dict[str, Any] = {}
     problems = []
     names = RawOption(
-        "", None, tasks, models, scores or BUILT_IN_SCORES, root=root, baseline=baseline
+        flag="",
+        value=None,
+        tasks=tasks,
+        models=models,
+        scores=scores or BUILT_IN_SCORES,
+        root=root,
+        baseline=baseline,
+        absent=absent,
     )
     for known in OPTIONS:
         typed = command_line(known.flag)

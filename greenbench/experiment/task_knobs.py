@@ -11,12 +11,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from greenbench.experiment.knobs import changes
-from greenbench.options import own_knobs, restricted
+from greenbench.options import STAGES, knobs, own_knobs, restricted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from greenbench.options import OwnKnob
+    from greenbench.options import Options, OwnKnob
     from greenbench.tasks import Task
     from greenbench.types import Variant
 
@@ -42,6 +42,20 @@ def _split(variant: Variant, task: Task) -> tuple[list[str], dict[str, str]]:
         else:
             has.append(change.knob)
     return has, lacks
+
+
+def absent_knobs(tasks: Sequence[Task], baseline: Options) -> frozenset[str]:
+    """Return the knobs of ``baseline`` that none of the ``tasks`` has; none if there are no tasks.
+
+    A suite of functions, for example, has none of those that act on torch.
+    """
+    absent = set()
+    for stage in STAGES:
+        for name in knobs(stage, baseline):
+            knob = f"{stage}.{name}"
+            if tasks and all(task.lacks(knob) for task in tasks):
+                absent.add(knob)
+    return frozenset(absent)
 
 
 def variants_of(task: Task, variants: Iterable[Variant]) -> list[Variant]:

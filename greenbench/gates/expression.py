@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from greenbench.errors import UsageError
+from greenbench.gates.default_limits import limit
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 Kind = Literal["energy", "time", "memory", "work", "quality"]
 Form = Literal["number", "ratio", "difference"]
@@ -130,11 +131,11 @@ _TOKEN = re.compile(
 class GateReader:
     """Reads the tokens of a gate one after the other; an error points at a character."""
 
-    def __init__(self, text: str, scores: Collection[str] = ()) -> None:
+    def __init__(self, text: str, scores: Scores | None = None) -> None:
         """Start before the first token of ``text``; ``scores`` are those that errors name."""
         self.text = text
         self.place = 0
-        self._known = (*METRICS, *scores)
+        self._scores = scores or {}
 
     @property
     def next_place(self) -> int:
@@ -169,17 +170,25 @@ class GateReader:
 
     def error(self, place: int, problem: str) -> UsageError:
         """Return the error, with a caret below the character at ``place``."""
+        metrics = ", ".join((*METRICS, *_names(self._scores)))
         return UsageError(
             f"--green-gate: {problem}, at character {place + 1}:\n"
             f"    {self.text}\n"
             f"    {' ' * place}^\n"
             "    a gate is [TASK.][STAGE.]METRIC OP VALUE, e.g. energy <= 0.60*V0, "
-            f"T2.mcc >= V0-0.02, training.time <= 1.1*saved; metrics: {', '.join(self._known)}"
+            f"{self._example()}training.time <= 1.1*saved; metrics: {metrics}"
         )
 
+    def _example(self) -> str:
+        """Return a gate on the first score of the first task, with a comma; nothing if none is."""
+        for task, scores in self._scores.items():
+            for name, higher in scores.items():
+                return f"{task}.{name} {limit(name, 'V0', higher=higher)}, "
+        return ""
 
-Scores: TypeAlias = "Mapping[str, Collection[str]]"
-"""The scores that each task has."""
+
+Scores: TypeAlias = "Mapping[str, Mapping[str, bool]]"
+"""The scores that each task has, and whether more of each is better."""
 
 
 def parse(text: str, tasks: Sequence[str] = (), scores: Scores | None = None) -> Gate:
@@ -188,7 +197,7 @@ def parse(text: str, tasks: Sequence[str] = (), scores: Scores | None = None) ->
     Without ``scores`` any name that is not measured is taken for a score. Raises UsageError, which
     points at the first wrong character.
     """
-    reader = GateReader(text, _names(scores))
+    reader = GateReader(text, scores)
     task, stage, metric_name = _parse_subject(reader, tasks, scores)
     operator = reader.take("operator", expected=f"one of {' '.join(OPERATORS)}")
     form, number, reference = _parse_value(reader)

@@ -11,6 +11,7 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from greenbench.gates.default_limits import LOSS
 from greenbench.gates.margins import Z
 from greenbench.gates.verdict import Estimate
 from greenbench.stats.over_seeds import over_rounds
@@ -41,7 +42,7 @@ def estimate(gate: Gate, here: CellRecord, there: CellRecord | None) -> Estimate
     if reference <= 0:
         meaning = f"a ratio to {gate.metric} = {reference:.3g} means nothing"
         sign = "+" if gate.upper else "-"
-        example = f"{gate.metric} {gate.operator} {gate.reference}{sign}0.02"
+        example = f"{gate.metric} {gate.operator} {gate.reference}{sign}{LOSS:g}"
         raise ValueError(f"{meaning}: gate a difference, such as {example}")
     excess, how = _excess(gate.metric, here, there, gate.number)
     return _margin(gate, excess, 0.0, reference, how)

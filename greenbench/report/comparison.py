@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from greenbench.analysis.tolerance import KEEP, allowed_loss, is_share
+from greenbench.analysis.tolerance import allowed_loss, is_share
 from greenbench.gates.changes import Change, NoChange, changes
+from greenbench.gates.default_limits import LOSS
 from greenbench.results.reading import (
     higher_is_better,
     is_baseline,
@@ -71,7 +72,7 @@ class TaskComparison:
     def tolerance(self) -> str:
         """The allowed loss in words: ``0.02``, or ``0.103 (2 % of V0's)`` of an error."""
         v0 = None if self.baseline is None else self.baseline.score(self.score)
-        share = f" ({100 * KEEP:g} % of V0's)" if v0 and is_share(self.score) else ""
+        share = f" ({100 * LOSS:g} % of V0's)" if v0 and is_share(self.score) else ""
         return f"{self.allowed_loss:.3g}{share}"
 
     def is_control(self, cell_id: str) -> bool:

@@ -71,22 +71,28 @@ def task_inputs(task: Task, model_name: str, settings: Settings, profile: Profil
 def task_size(task: Task, model_name: str, settings: Settings, profile: Profile) -> TaskSize:
     """Return how big ``task`` is in the profile, with what the settings change of it.
 
-    A checkpoint of the user's is fine-tuned as the profile ``full`` does: the tiny profile's
-    learning rate is tuned for its own start and would ruin a model of usual size.
+    A checkpoint of the user's is fine-tuned as a model of usual size is: the tiny profile's
+    learning rate is tuned for its own start and would ruin such a model.
     """
     size = task.sizes[profile.name]
     if model_name in settings.model:
-        full = task.sizes["full"]
-        size = replace(
-            size,
-            learning_rate=full.learning_rate,
-            weight_decay=full.weight_decay,
-            warmup=full.warmup,
-            parameters=None,  # those of another model
-            vocabulary=None,
-        )
+        size = _of_another_model(task, size, profile, settings.model[model_name])
     weighted = replace(size, class_weights=settings.balance.get(task.name) == "weights")
     return profiles.sized(weighted, settings.size.get(task.name, {}))
+
+
+def _of_another_model(task: Task, size: TaskSize, profile: Profile, model: str) -> TaskSize:
+    size = replace(size, parameters=None, vocabulary=None)
+    if task.learning_rate_for is not None:
+        rate = task.learning_rate_for(profile.name, model)
+        return replace(size, learning_rate=rate)
+    full = task.sizes["full"]
+    return replace(
+        size,
+        learning_rate=full.learning_rate,
+        weight_decay=full.weight_decay,
+        warmup=full.warmup,
+    )
 
 
 def stages_of(

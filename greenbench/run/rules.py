@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from greenbench.experiment import option_parsers
 from greenbench.experiment.option_parsers import RawOption
 from greenbench.experiment.pyproject import nearest_settings, read_pyproject
+from greenbench.gates.default_limits import limit
 from greenbench.gates.expression import ALLOWED, SAVED
 from greenbench.results.reading import (
     BASELINE,
@@ -26,9 +27,7 @@ if TYPE_CHECKING:
     from greenbench.results.reading import CellRecord
 
 DEFAULT_GATES = ("energy <= 1.05*{0}", "time <= 1.05*{0}")
-"""Gates on a reference if none is given, beside a task's primary score, which may fall by 0.02."""
-LOSS = 0.02
-"""How much worse a primary score may be; of one of which less is better, the reference's share."""
+"""Gates on a reference if none is given, beside one on each task's primary score."""
 TYPED, DEFAULTS = "the command line", "the defaults, as no gate is given"
 
 
@@ -49,13 +48,14 @@ def demanded(
     *,
     strict: bool,
     folder: Path,
-    scores: Mapping[str, Collection[str]] | None = None,
+    scores: Mapping[str, Mapping[str, bool]] | None = None,
 ) -> Rules:
     """Return the gates that hold for runs, whose cells stand by id, and what else is demanded.
 
-    ``scores`` are those that gates may be about, by task; without them, those of the runs. The
-    gates are ``expressions``, else those of the nearest pyproject.toml with settings, from
-    ``folder`` upwards, else the defaults. Raises UsageError for what is no gate.
+    ``scores`` are those that gates may be about, by task, and whether more of each is better;
+    without them, those of the runs. The gates are ``expressions``, else those of the nearest
+    pyproject.toml with settings, from ``folder`` upwards, else the defaults. Raises UsageError for
+    what is no gate.
     """
     root = nearest_settings([folder])
     table = read_pyproject(root) if root is not None else {}
@@ -97,8 +97,7 @@ def default_gates(known_runs: Sequence[Mapping[str, Measured]]) -> list[str]:
             higher = higher_is_better(score, of_task)
             values = [cell.score(score) for cell in references.get(task, ())]
             known = [value for value in values if value is not None]
-            condition = _above(reference) if higher else _below(reference, known)
-            texts.append(f"{task}.{score} {condition}")
+            texts.append(f"{task}.{score} {limit(score, reference, known, higher=higher)}")
     return texts
 
 
@@ -119,33 +118,19 @@ def _by_task(cells: Sequence[CellRecord]) -> dict[str, list[CellRecord]]:
     return by_task
 
 
-def _above(reference: str) -> str:
-    """Return the condition that a score is hardly lower than the reference's."""
-    return f">= {reference}-{LOSS:g}"
-
-
-def _below(reference: str, known: Sequence[float]) -> str:
-    """Return the condition that a score of which less is better is hardly higher.
-
-    Such a score has no scale of its own, like an error in euros: it may be worse by a share of the
-    reference's values, which are ``known``. A ratio to one that is not above zero means nothing, so
-    beside such a value the share is that of the largest one; of zero it is taken as of 1.
-    """
-    if all(value > 0 for value in known):
-        return f"<= {1 + LOSS:g}*{reference}"
-    largest = max(abs(value) for value in known)
-    return f"<= {reference}+{LOSS * (largest or 1):.3g}"
-
-
 def known_scores(
     known_runs: Sequence[Mapping[str, Measured]],
-) -> dict[str, tuple[str, ...]] | None:
-    """Return the scores of each task in the runs; None if no cell has any, so that all may be."""
+) -> dict[str, dict[str, bool]] | None:
+    """Return the scores of each task in the runs, and whether more of each is better.
+
+    It is None if no cell has any, so that all names may be scores.
+    """
     cells = [cell.record for run in known_runs for cell in run.values()]
     scores = {}
     for task, of_task in _by_task(cells).items():
-        names: dict[str, None] = {}
+        directions: dict[str, bool] = {}
         for cell in of_task:
-            names.update(dict.fromkeys((*cell.definition.primary, *cell.quality)))
-        scores[task] = tuple(names)
+            for name in (*cell.definition.primary, *cell.quality):
+                directions.setdefault(name, higher_is_better(name, of_task))
+        scores[task] = directions
     return scores if any(cell.quality for cell in cells) else None

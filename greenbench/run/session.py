@@ -200,6 +200,7 @@ def _settings(
         scores=experiment.scores,
         places=places,
         baseline=experiment.baseline,
+        absent=experiment.absent_knobs,
     )
 
 

@@ -84,6 +84,9 @@ class TaskOf(Generic[SplitsT, OutputT]):
     """Makes the stages of a cell, given why its warm-up failed, if it did; None for torch's."""
     model_handle: Callable[[], ModelHandle] | None = None
     """Makes the handle of its model, where that is no checkpoint."""
+    learning_rate_for: Callable[[str, str], float] | None = None
+    """Returns the learning rate in a profile of a model that takes the place of its own; None takes
+    that of the profile ``full``, with its weight decay and warm-up."""
     torch: bool = True
     """Whether its stages need torch, which the session then imports."""
     extra: str = "suite"

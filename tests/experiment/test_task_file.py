@@ -90,6 +90,15 @@ def test_a_file_that_ends_python_is_one_sentence(tmp_path: Path) -> None:
         task_definitions.find("T4", tmp_path)
 
 
+def test_a_sentence_of_a_file_s_own_stands_as_it_is(tmp_path: Path) -> None:
+    """Such as that of a knob which is declared wrongly: greenbench's own class is no part of it."""
+    (tmp_path / "tasks").mkdir()
+    text = "from greenbench.errors import UsageError\n\nraise UsageError('rows.csv is missing')\n"
+    (tmp_path / "tasks" / "T3.py").write_text(text)
+    with pytest.raises(UsageError, match=r"^tasks/T3\.py:3: rows\.csv is missing; mend it, or"):
+        task_definitions.find("T3", tmp_path)
+
+
 def test_a_task_in_two_places_is_refused(tmp_path: Path) -> None:
     """Both are named."""
     with pytest.raises(UsageError, match=r"T1 is defined in greenbench and in tasks/T1\.yaml"):
@@ -101,7 +110,7 @@ def test_a_row_without_a_definition_is_a_problem_of_the_matrix(tmp_path: Path) -
     task_suites.write(tmp_path, {"T3": "text-classification"}, rows=30)
     experiment = matrix.load(tmp_path / "experiment.md", tmp_path / "variants")
     assert experiment.definitions["T3"].kind == "text-classification"
-    assert experiment.scores["T3"][0] == "accuracy"
+    assert next(iter(experiment.scores["T3"])) == "accuracy"
     (tmp_path / "tasks/T3.yaml").unlink()
     with pytest.raises(Disagreements, match=r"experiment\.md:7: T3 is defined nowhere"):
         matrix.load(tmp_path / "experiment.md", tmp_path / "variants")

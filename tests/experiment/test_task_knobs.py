@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from types import SimpleNamespace
 
+from greenbench.experiment.config import parse_config
 from greenbench.experiment.knobs import with_knob
 from greenbench.experiment.task_knobs import (
+    absent_knobs,
     foreign_knob_problems,
     lacking,
     left_out,
@@ -85,6 +87,18 @@ def test_a_variant_that_no_task_can_run_is_refused() -> None:
     assert "V3_bf16 sets training.precision, which no task has; T3: its knobs are" in problem
     assert foreign_knob_problems([BF16], [TORCH, FIRST]) == []
     assert list(lacking(BF16, FIRST)) == ["training.precision"]
+
+
+def test_a_misspelt_knob_is_answered_with_the_knobs_that_a_task_has() -> None:
+    """A suite of functions is offered none of torch's, and one with a task in torch all of them."""
+    absent = absent_knobs([FIRST, SECOND], BASELINE)
+    text = "training: {step: 4, precision: true}\narchitecture: {}\n"
+    found = parse_config(text, "config.yaml", BASELINE, absent).problems
+    epochs, precision, architecture = found
+    assert epochs.endswith("'step'; it has: steps, depth; did you mean 'steps'?")
+    assert precision.startswith("config.yaml:1: training.precision cannot be true; allowed: ")
+    assert "architecture names no knob; it has: none for the tasks of this suite;" in architecture
+    assert not absent_knobs(TASKS, BASELINE)
 
 
 def test_tasks_declare_a_shared_knob_alike() -> None:

@@ -14,7 +14,7 @@ from greenbench.stats.classification_scores import HIGHER_IS_BETTER
 from greenbench.tasks import BUILT_IN
 
 TASK_NAMES = ("T1", "T2")
-SCORES = {name: tuple(BUILT_IN[name].scores) for name in TASK_NAMES}
+SCORES = {name: BUILT_IN[name].scores for name in TASK_NAMES}
 
 
 @pytest.mark.parametrize(
@@ -114,6 +114,17 @@ def test_any_valid_gate_is_read_back(
         reference,
     )
     assert gate.number == pytest.approx(number)
+
+
+def test_an_example_is_about_a_task_of_the_suite() -> None:
+    """By its first score, in its direction and unit; without known scores it is about none."""
+    examples = []
+    for scores in ({"price": {"mae": False}}, {"answers": {"bleu": True}}, None):
+        with pytest.raises(UsageError) as caught:
+            parse("energy <=", scores=scores)
+        examples.append(str(caught.value).partition("energy <= 0.60*V0, ")[2].partition(";")[0])
+    also = "training.time <= 1.1*saved"
+    assert examples == [f"price.mae <= 1.02*V0, {also}", f"answers.bleu >= V0-2, {also}", also]
 
 
 @given(st.text(max_size=30))

@@ -46,6 +46,17 @@ def test_variants_of_one_run_are_held_against_v0() -> None:
     assert default_gates([run_of(V0_x=0.0, V1_x=2.0)])[-1] == "T2.error <= V0+0.02"
 
 
+@pytest.mark.parametrize(
+    ("score", "gate"),
+    [("accuracy", ">= V0-0.02"), ("bleu", ">= V0-2"), ("reward", ">= 0.98*V0")],
+)
+def test_a_score_may_fall_by_a_share_of_its_best_value(score: str, gate: str) -> None:
+    """Of one that has none, by a share of V0's."""
+    quality = {score: {"value": 0.5, "n": 100, "higher_is_better": True}}
+    v0 = cell("T2-V0_x", quality=quality, definition={"primary": [score]})
+    assert default_gates([{v0.id: v0}])[-1] == f"T2.{score} {gate}"
+
+
 def test_before_anything_is_measured_time_alone_is_held() -> None:
     """No run yet tells which scores there are."""
     assert default_gates([]) == ["time <= 1.05*V0"]

@@ -24,12 +24,13 @@ if TYPE_CHECKING:
 def test_files_of_tasks_and_loaded_modules_of_the_suite_are_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither compiled files, nor modules that nobody imported, nor what is installed beside it."""
+    """Neither caches, nor modules that nothing names, nor what is installed beside it."""
     installed = tmp_path / "env" / "site-packages"
     for folder in (tmp_path / "tasks" / "__pycache__", tmp_path / "tasks" / "words", installed):
         folder.mkdir(parents=True)
     (tmp_path / "tasks" / "__pycache__" / "T3.pyc").write_bytes(b"")
-    task, words = tmp_path / "tasks" / "T3.py", tmp_path / "tasks" / "words" / "known.txt"
+    (tmp_path / "tasks" / "words" / "cache.npy").write_bytes(b"")
+    task, words = tmp_path / "tasks" / "T3.py", tmp_path / "tasks" / "words" / "T4.yaml"
     helper, library = tmp_path / "helper_of_suite.py", installed / "library_of_suite.py"
     for path in (task, words, helper, library, tmp_path / "never_imported.py"):
         path.write_text("")
@@ -42,13 +43,33 @@ def test_files_of_tasks_and_loaded_modules_of_the_suite_are_found(
     assert suite_files(tmp_path) == sorted([task, words, helper])
 
 
+def test_modules_that_a_function_imports_first_when_it_is_called_are_found(tmp_path: Path) -> None:
+    """And what these import in turn, relatively too; greenbench's own files are not the suite's."""
+    texts = {
+        "tasks/T3.py": "def train(options, data, seed):\n    from lazily.net import Net, layers\n",
+        "lazily/__init__.py": "",
+        "lazily/net.py": "from . import layers as chosen\nimport greenbench.plugin, numpy\n",
+        "lazily/layers.py": "from ..known_words import WORDS\nimport one.two\n",
+        "lazily/broken.py": "def\n",
+        "known_words.py": "",
+        "one/two.py": "import lazily.broken",
+        "greenbench/plugin.py": "",
+    }
+    for name, text in texts.items():
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    found = [path.relative_to(tmp_path).as_posix() for path in suite_files(tmp_path)]
+    assert found == sorted(texts.keys() - {"greenbench/plugin.py"})
+
+
 def test_a_changed_file_of_a_task_is_another_condition(tmp_path: Path) -> None:
     """The session states the hash of all of them."""
     stub_suite.write(tmp_path)
     (tmp_path / "tasks").mkdir(exist_ok=True)
-    words = tmp_path / "tasks" / "words.txt"
+    words = tmp_path / "tasks" / "words.py"
     stated = []
-    for text in ("one", "two", "one"):
+    for text in ("one = 1", "two = 2", "one = 1"):
         words.write_text(text)
         one = session(tmp_path, matrix="experiment.md", results=str(tmp_path / "results"))
         one.check(one.cells("T2"))

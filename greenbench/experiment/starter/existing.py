@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from greenbench.experiment import task_definitions
 from greenbench.experiment.starter.files import StarterTask
 from greenbench.experiment.starter.kinds import StarterKind
+from greenbench.gates.default_limits import limit
+from greenbench.gates.expression import SAVED
 from greenbench.options import STAGES
 
 if TYPE_CHECKING:
@@ -42,7 +44,7 @@ def _kind(task: Task) -> StarterKind:
         description=task.description or "own task",
         columns={},
         score=score,
-        limit=">= saved-0.02" if task.scores[score] else "<= 1.05*saved",
+        limit=limit(score, SAVED, higher=task.scores[score]),
         model="",
         baseline=dict.fromkeys(STAGES, "the task's own"),
         variants=(),

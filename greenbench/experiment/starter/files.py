@@ -110,7 +110,6 @@ def workflow(task: StarterTask, folder: str, arguments: str) -> str:
         "workflow.yml.txt",
         folder=folder,
         install=f"pip install {arguments}",
-        arguments=arguments,
         environment="" if kind.name == FUNCTION else CPU_BUILDS,
         gate=f"{task.name}.{kind.score} {kind.limit}",
         results=f"{results}\n            {comment}",

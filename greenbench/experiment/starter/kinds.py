@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from greenbench.gates.default_limits import limit
+from greenbench.gates.expression import SAVED
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -89,7 +92,6 @@ def _torch_kind(
     description: str,
     columns: dict[str, str],
     score: str,
-    limit: str = ">= saved-0.02",
     model: str = "modernbert_tiny",
 ) -> StarterKind:
     return StarterKind(
@@ -98,7 +100,7 @@ def _torch_kind(
         description=description,
         columns=columns,
         score=score,
-        limit=limit,
+        limit=limit(score, SAVED, higher=True),
         model=model,
         baseline=TORCH_BASELINE,
         variants=(LEAN_DATA, FROZEN),
@@ -111,7 +113,7 @@ OWN_FUNCTIONS: Final = StarterKind(
     description="own code that tells which group a point belongs to",
     columns={},
     score="accuracy",
-    limit=">= saved-0.02",
+    limit=limit("accuracy", SAVED, higher=True),
     model="",
     baseline={
         "data": "made-up points",
@@ -162,7 +164,6 @@ KINDS: Final[Mapping[str, StarterKind]] = MappingProxyType(
                 "what a language model answers to a text",
                 {"prompt": "prompt", "answer": "answer"},
                 score="bleu",
-                limit=">= saved-2",
                 model="llama_tiny",
             ),
             _torch_kind(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import shlex
 from typing import TYPE_CHECKING, Protocol
 
+from greenbench.experiment import installation
 from greenbench.experiment.starter.files import configuration, workflow
 from greenbench.experiment.starter.kinds import FUNCTION
 
@@ -53,8 +52,8 @@ def _add_workflow(root: Path, folder: Path, task: StarterTask, written: FileWrit
     place = root / WORKFLOW
     if place.exists():
         return f"not touched: {place}, which is there already"
-    extra = "" if task.kind.name == FUNCTION else "suite"
-    arguments = install_arguments(root, folder, extra)
+    extras = () if task.kind.name == FUNCTION else ("suite",)
+    arguments = installation.arguments(root, folder, extras)
     inside = folder.relative_to(root).as_posix()
     written.write(place, workflow(task, inside, arguments))
     return f"wrote {place}: a job that measures each pull request beside its base"
@@ -90,27 +89,6 @@ def has_configuration(folder: Path) -> bool:
         if file.is_file() and table in file.read_text("utf-8", errors="replace"):
             return True
     return False
-
-
-def install_arguments(root: Path, folder: Path, extra: str) -> str:
-    """Return pip's arguments, in ``folder``, for greenbench and the project at ``root``."""
-    up = os.path.relpath(root, folder)
-    words = []
-    if (root / "constraints.txt").is_file():
-        words += ["-c", os.path.join(up, "constraints.txt")]  # noqa: PTH118  as pip reads it
-    if (root / "requirements.txt").is_file():
-        words += ["-r", os.path.join(up, "requirements.txt")]  # noqa: PTH118
-    if _is_project(root):
-        words += ["-e", up]
-    return shlex.join([*words, f"greenbench[{extra}]" if extra else "greenbench"])
-
-
-def _is_project(root: Path) -> bool:
-    """Whether pip can install what is in ``root``."""
-    declared = root / "pyproject.toml"
-    if declared.is_file():
-        return "[project]" in declared.read_text("utf-8", errors="replace")
-    return (root / "setup.py").is_file()
 
 
 def ignore(file: Path, written: FileWriter) -> str:

@@ -7,9 +7,10 @@ import sys
 from typing import TYPE_CHECKING
 
 from greenbench.errors import UsageError
-from greenbench.run.change.trees import declares_project
+from greenbench.experiment import installation
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     from greenbench.run.change.cleanup import Workspace
@@ -18,19 +19,16 @@ SHOWN_LINES = 8
 """Lines of pip's output that an error repeats."""
 
 
-def install_arguments(folder: Path) -> str:
-    """Return how pip installs the project in ``folder``: with its constraints and requirements.
+def install_arguments(tree: Path, folder: Path, extras: Collection[str]) -> str:
+    """Return how pip installs, in ``folder``, the project there, or else at the top of its tree.
 
-    It is empty where none of these files says how.
+    It takes the project's constraints and requirements, and greenbench with its ``extras``. It is
+    empty where no file says how.
     """
-    words = []
-    if (folder / "requirements.txt").is_file():
-        words += ["-r", "requirements.txt"]
-    if declares_project(folder):
-        words += ["-e", "."]
-    if words and (folder / "constraints.txt").is_file():
-        words = ["-c", "constraints.txt", *words]
-    return shlex.join(words)
+    for root in (folder, tree):
+        if installation.says_how(root):
+            return installation.arguments(root, folder, extras)
+    return ""
 
 
 def build(workspace: Workspace, project: Path, arguments: str) -> str:

@@ -156,7 +156,9 @@ def _base_python(
     if not differing and not request.base_install:
         return request.python, ""
     project = tree / checkout.place
-    arguments = request.base_install or environments.install_arguments(project)
+    arguments = request.base_install or environments.install_arguments(
+        tree, project, _extras(request.folder)
+    )
     if not arguments:
         raise UsageError(
             f"greenbench ci: {differing} of {checkout.base_name} states other dependencies than "
@@ -195,13 +197,24 @@ def _rules(request: ChangeRequest, cells: Sequence[Mapping[str, Measured]]) -> R
     )
 
 
-def _scores(folder: Path) -> dict[str, tuple[str, ...]] | None:
-    """Return the scores of each task of the suite in ``folder``; None if it cannot be read.
+def _scores(folder: Path) -> dict[str, dict[str, bool]] | None:
+    """Return the scores of each task of the suite in ``folder``; None if it cannot be read."""
+    suite = _suite(folder)
+    return None if suite is None else suite.scores
 
-    The sessions of the job say why it cannot.
-    """
+
+def _extras(folder: Path) -> set[str]:
+    """Return the extras of greenbench that the tasks of the suite in ``folder`` need."""
+    suite = _suite(folder)
+    if suite is None:
+        return set()
+    return {task.extra for task in suite.definitions.values() if task.extra}
+
+
+def _suite(folder: Path) -> matrix.Experiment | None:
+    """Return the suite in ``folder``; None if it cannot be read, as the job's sessions will say."""
     try:
-        return matrix.load(folder / "experiment.md", folder / "variants").scores
+        return matrix.load(folder / "experiment.md", folder / "variants")
     except UsageError:
         return None
 

@@ -144,11 +144,6 @@ def _pins(file: Path) -> list[str]:
     return pins
 
 
-def declares_project(folder: Path) -> bool:
-    """Whether the pyproject.toml of a folder describes a project that pip can install."""
-    return bool(_project(folder / "pyproject.toml"))
-
-
 def _declared(file: Path) -> list[object]:
     """Return what a pyproject.toml says of dependencies."""
     project = _project(file)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from greenbench.errors import UsageError
+from greenbench.errors import GreenbenchError, UsageError
 from greenbench.tasks.functions.functions import OPTIONAL, REQUIRED, WHOLE
 
 if TYPE_CHECKING:
@@ -75,7 +75,12 @@ def _failed(error: BaseException, path: Path, where: str) -> UsageError:
 
 
 def told(error: BaseException) -> str:
-    """Return what an import raised, and what it means if that would have ended Python."""
+    """Return what an import raised, and what it means if that would have ended Python.
+
+    A sentence of greenbench's own errors, such as a refused knob, stands without their class.
+    """
+    if isinstance(error, GreenbenchError):
+        return str(error)
     text = f"{type(error).__name__}: {error}".removesuffix(": ")
     if isinstance(error, SystemExit):
         return f'{text}, which ends Python; put that under if __name__ == "__main__"'

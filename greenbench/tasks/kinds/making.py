@@ -114,6 +114,7 @@ def make(described: TaskDescription) -> Task:
     sizes = {}
     for profile in ROWS:
         sizes[profile] = _size(described, kind, profile)
+    learning_rate_for = functools.partial(_learning_rate, described, kind)
     does = described.description or kind.does
     task: Task = TaskOf(
         name=described.name,
@@ -131,6 +132,7 @@ def make(described: TaskDescription) -> Task:
         rule=described.data.split,
         root=described.root,
         lacks=lacks,
+        learning_rate_for=learning_rate_for,
     )
     return task
 
@@ -155,11 +157,8 @@ def _size(described: TaskDescription, kind: KindOfTask, profile: str) -> TaskSiz
     train, valid, test = limits
     sizes = (train, valid, test)
     source = described.local
-    rate = kind.learning_rate
-    if model in checkpoints.shipped():
-        rate = SHIPPED_RATE
+    stated["learning_rate"] = _learning_rate(described, kind, profile, model)
     stated.setdefault("epochs", EPOCHS[profile])
-    stated.setdefault("learning_rate", rate)
     stated.setdefault("max_tokens", TOKENS[profile])
     stated.setdefault("max_new_tokens", kind.longest_answer)
     name, revision = _found(model, described)
@@ -172,6 +171,13 @@ def _size(described: TaskDescription, kind: KindOfTask, profile: str) -> TaskSiz
         one_probability=False,
         **stated,
     )
+
+
+def _learning_rate(described: TaskDescription, kind: KindOfTask, profile: str, model: str) -> float:
+    """Return what the file says of a profile, else what suits the model."""
+    usual = SHIPPED_RATE if model in checkpoints.shipped() else kind.learning_rate
+    stated = described.profiles.get(profile, {})
+    return float(stated.get("learning_rate", usual))
 
 
 def _found(model: str, described: TaskDescription) -> tuple[str, str | None]:

@@ -304,22 +304,25 @@ def workspace_in(folder: Path, project: Path) -> Iterator[Workspace]:
     [
         ({}, ""),
         ({"constraints.txt": "a==1"}, ""),
-        ({"requirements.txt": "a"}, "-r requirements.txt"),
-        ({"pyproject.toml": "[project]\nname = 'a'\n"}, "-e ."),
+        ({"requirements.txt": "a"}, "-r requirements.txt 'greenbench[suite]'"),
+        ({"pyproject.toml": "[project]\nname = 'a'\n"}, "-e . 'greenbench[suite]'"),
+        ({"../setup.py": ""}, "-e .. 'greenbench[suite]'"),
         ({"pyproject.toml": "[tool.pytest]\n"}, ""),
         (
             {"constraints.txt": "", "requirements.txt": "", "pyproject.toml": "[project]\na = 1\n"},
-            "-c constraints.txt -r requirements.txt -e .",
+            "-c constraints.txt -r requirements.txt -e . 'greenbench[suite]'",
         ),
     ],
 )
 def test_a_base_is_installed_as_its_files_say(
     tmp_path: Path, files: dict[str, str], arguments: str
 ) -> None:
-    """Constraints alone install nothing."""
+    """With what its suite needs of greenbench; constraints alone install nothing."""
+    folder = tmp_path / "suite"
+    folder.mkdir()
     for name, text in files.items():
-        (tmp_path / name).write_text(text)
-    assert environments.install_arguments(tmp_path) == arguments
+        (folder / name).write_text(text)
+    assert environments.install_arguments(tmp_path, folder, {"suite"}) == arguments
 
 
 @pytest.mark.slow

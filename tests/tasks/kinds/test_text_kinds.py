@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,8 @@ import task_suites
 from greenbench.data.synthetic import tickets
 from greenbench.errors import UsageError
 from greenbench.experiment import task_definitions
+from greenbench.experiment.profiles import PROFILES
+from greenbench.run.inputs import task_size
 from greenbench.tasks.request import DataRequest
 
 if TYPE_CHECKING:
@@ -60,6 +63,10 @@ def test_right_answers_score_best_and_constant_ones_are_degenerate(tables: Path)
     assert judged.quality["accuracy"].value == 1.0
     assert judged.correct == len(splits.test)
     assert not judged.degenerate
+    first = judged.answered[0]
+    assert first.expected == splits.labels[splits.test[0].label]
+    assert first.output == f"{first.expected} (probability 1.000)"
+    assert (first.source, first.outcome, first.right) == (splits.test[0].text, "right", True)
     constant = [[0.8, 0.1, 0.1]] * len(splits.test)
     assert "one output for all" in task.judge(splits, constant, (), dummies).degenerate[0]
     assert dummies.scores["tfidf"]["accuracy"] > dummies.scores["majority"]["accuracy"]
@@ -76,6 +83,9 @@ def test_an_error_is_better_if_it_is_lower(tables: Path) -> None:
     assert judged.references["mean"]["mae_lead"] > 0
     assert judged.correct is None
     constant = task.judge(splits, [3.0] * len(truth), (), dummies)
+    first = constant.answered[0]
+    assert (first.output, first.right) == ("3", None)
+    assert first.outcome == f"off by {abs(3 - truth[0]):.3g}"
     assert "one number" in constant.degenerate[0]
     assert constant.quality["r2"].constant == 0.0
     assert any("below the model" in doubt for doubt in constant.doubts)
@@ -111,6 +121,29 @@ def test_data_that_are_not_there_are_named(tmp_path: Path) -> None:
         loaded(tmp_path, "T4")
 
 
+def test_a_model_in_place_of_the_file_s_has_the_learning_rate_of_its_size(tmp_path: Path) -> None:
+    """What the file itself says of a profile holds for it too."""
+    task_suites.write(tmp_path, {"T3": "causal-lm"}, rows=40)
+    path = tmp_path / "tasks" / "T3.yaml"
+    path.write_text(path.read_text() + "profiles:\n  small: {learning_rate: 1e-4}\n")
+    task = task_definitions.find("T3", tmp_path)
+    assert task.sizes["full"].learning_rate == 3e-3  # that of the shipped model
+    rates = {}
+    for chosen in (None, "llama_tiny", "Qwen/Qwen3-0.6B"):
+        for profile in ("tiny", "small"):
+            settings = SimpleNamespace(model={"M1": chosen} if chosen else {}, size={}, balance={})
+            size = task_size(task, "M1", settings, PROFILES[profile])
+            rates[chosen, profile] = size.learning_rate
+    assert rates == {
+        (None, "tiny"): 3e-3,
+        (None, "small"): 1e-4,
+        ("llama_tiny", "tiny"): 3e-3,
+        ("llama_tiny", "small"): 1e-4,
+        ("Qwen/Qwen3-0.6B", "tiny"): 2e-5,
+        ("Qwen/Qwen3-0.6B", "small"): 1e-4,
+    }
+
+
 def test_knobs_that_a_kind_does_not_have_are_named(tables: Path) -> None:
     """With what would work."""
     classes, numbers = (task_definitions.find(name, tables) for name in ("T3", "T4"))
@@ -131,6 +164,8 @@ def test_a_model_that_writes_is_compared_with_the_right_answers(tmp_path: Path) 
     assert judged.quality["bleu"].value == pytest.approx(100)
     assert judged.correct == len(right)
     same = task.judge(splits, ["yes"] * len(right), (), dummies)
+    assert [row.outcome for row in judged.answered] == ["equal"] * len(right)
+    assert (same.answered[0].output, same.answered[0].right) == ("yes", False)
     assert "one answer to all" in same.degenerate[0]
     back = task.judge(splits, [pair.source for pair in splits.test], (), dummies)
     assert "gives back" in back.degenerate[0]
