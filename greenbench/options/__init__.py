@@ -25,8 +25,9 @@ from greenbench.options.limits import (
     LayerList,
     LayerNames,
     Positive,
-    Range,
 )
+from greenbench.options.limits import Range as Range
+from greenbench.options.limits import TextForm as TextForm
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
