@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import gc
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -51,18 +50,8 @@ def trained(baseline: tuple[nn.Module, TrainingLog]) -> nn.Module:
     return copy.deepcopy(baseline[0])
 
 
-@pytest.fixture(scope="session")
-def frozen_heap() -> None:
-    """Load a model once, and take the objects of imports out of what a reset has to collect."""
-    from stages.small_runs import START
-
-    START.load()
-    gc.collect()
-    gc.freeze()
-
-
 @pytest.fixture
-def as_new(frozen_heap: None) -> Iterator[None]:  # noqa: ARG001
+def as_new() -> Iterator[None]:
     """Reset the process after the test."""
     from greenbench.stages import isolation
 

@@ -73,7 +73,7 @@ class OneRound:
 
 
 @pytest.fixture(scope="module")
-def baseline(tmp_path_factory: pytest.TempPathFactory, frozen_heap: None) -> tuple[OneRound, Path]:  # noqa: ARG001
+def baseline(tmp_path_factory: pytest.TempPathFactory) -> tuple[OneRound, Path]:
     """Give the baseline's round, and the file that keeps its training."""
     file = tmp_path_factory.mktemp("kept") / FILE
     return OneRound(BASELINE, file), file
