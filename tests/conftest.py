@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 import stub_suite
-from hypothesis import HealthCheck, settings
 
 from tests.simulators import nvml as nvml_simulator
 
@@ -35,13 +34,6 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # The tests' models are too small to gain from threads, and threads of two workers that wait for
 # cores take three times the CPU time. torch reads it when imported; processes of tests inherit it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-
-# A busy machine is slow, and no test is to fail for that. In CI every run tries the same examples.
-settings.register_profile(
-    "greenbench", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
-settings.register_profile("ci", settings.get_profile("greenbench"), derandomize=True, database=None)
-settings.load_profile("ci" if os.environ.get("CI") else "greenbench")
 
 # Every test holds the second lock while it runs, and the first one only to wait for the second in
 # its turn: otherwise tests that share the lock would keep one that wants it for itself waiting.
@@ -72,6 +64,19 @@ def freeze_imports() -> None:
         gc.collect()
         gc.freeze()
         FROZEN.update(sys.modules)
+
+
+def pytest_configure() -> None:
+    """Let hypothesis take its time on a busy machine; in CI every run tries the same examples."""
+    from hypothesis import HealthCheck, settings  # once bytecode may be written: it is slow without
+
+    settings.register_profile(
+        "greenbench", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    )
+    settings.register_profile(
+        "ci", settings.get_profile("greenbench"), derandomize=True, database=None
+    )
+    settings.load_profile("ci" if os.environ.get("CI") else "greenbench")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -6,6 +6,7 @@ benchmark. None or an absent key means that the value could not be determined.
 
 from __future__ import annotations
 
+import functools
 import platform
 import shutil
 import socket
@@ -97,11 +98,18 @@ def package_versions() -> dict[str, str]:
     """Return the versions of ``PACKAGES`` that are installed; what is not installed is left out."""
     versions: dict[str, str] = {}
     for name in PACKAGES:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
+        version = _version(name)
+        if version is not None:
+            versions[name] = version
     return versions
+
+
+@functools.cache  # each takes a millisecond, and packages do not change under a process
+def _version(distribution: str) -> str | None:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def git_state(root: Path) -> dict[str, object]:

@@ -50,18 +50,29 @@ def _task_files(folder: Path) -> Iterator[Path]:
 
 def _loaded_files(root: Path) -> Iterator[Path]:
     """Yield the files of loaded modules in ``root`` that are neither installed nor greenbench's."""
+    is_own: dict[str, bool] = {}  # by folder
     for name, module in list(sys.modules.items()):
         package, _, _ = name.partition(".")
         file = getattr(module, "__file__", None)
         if package in {"greenbench", "__main__"} or not isinstance(file, str):
             continue
-        path = Path(file)
-        if not path.is_absolute():  # a name alone, as torch gives modules that it makes up
+        folder, slash, _ = file.rpartition("/")
+        if not slash:  # a name alone, as torch gives modules that it makes up
             continue
-        path = path.resolve()
-        is_test = any(fnmatch(path.name, pattern) for pattern in TESTS)
-        if path.is_relative_to(root) and not is_test and not _is_installed(path):
-            yield path
+        if folder not in is_own:
+            is_own[folder] = _is_own(folder, root)
+        if is_own[folder]:
+            path = Path(file).resolve()
+            is_test = any(fnmatch(path.name, pattern) for pattern in TESTS)
+            if path.is_relative_to(root) and not is_test:
+                yield path
+
+
+def _is_own(folder: str, root: Path) -> bool:
+    if not PACKAGES.isdisjoint(folder.split("/")):  # before links are resolved: torch has hundreds
+        return False
+    path = Path(folder).resolve()
+    return path.is_relative_to(root) and not _is_installed(path)
 
 
 def _is_installed(path: Path) -> bool:
