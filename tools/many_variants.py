@@ -1,14 +1,17 @@
 """Writes a results file of many made-up variants on both tasks, to time reports on.
 
-Joules and scores are drawn from distributions, not measured.
+Joules and scores are drawn from distributions, not measured. With ``--like`` all else of a cell,
+from its proofs to its warnings, is that of a measured one.
 
     python tools/many_variants.py 250 many.json
     time greenbench report many.json --figures figures
+    python tools/many_variants.py 250 like.json --like results
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import random
 import sys
@@ -35,21 +38,83 @@ def main() -> None:
     parser.add_argument("file", type=Path)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--like", type=Path, metavar="RESULTS", help="a folder of results files")
     options = parser.parse_args()
     noise = random.Random(options.seed)
-    cells = []
-    for task in SCORES:
-        for number in range(options.variants):
-            cells.append(cell(task, number, options.rounds, noise))
     contents = {
         "schema": SCHEMA,
         "variant": "many",
         "profile": "tiny",
         "environment": {"device": "cpu", "cpu": {"model": "made up"}, "gpus": []},
         "session": {"id": "made up", "started": "2026-01-01T00:00:00Z"},
-        "cells": cells,
     }
-    options.file.write_text(json.dumps(contents), "utf-8")
+    cells = []
+    if options.like:
+        header, measured = read(options.like)
+        contents |= header
+        cells = copies(measured, options.variants, noise)
+    else:
+        for task in SCORES:
+            for number in range(options.variants):
+                cells.append(cell(task, number, options.rounds, noise))
+    options.file.write_text(json.dumps({**contents, "cells": cells}), "utf-8")
+
+
+def read(folder: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return what the results files of a folder share, and the cells of all of them, V0 first."""
+    cells = []
+    header: dict[str, Any] = {}
+    for path in sorted(folder.glob("[VK]*.json")):
+        file = json.loads(path.read_text("utf-8"))
+        cells += file["cells"]
+        header = {key: file[key] for key in ("environment", "session", "profile_changes")}
+    return header, sorted(cells, key=lambda one: (one["task"], "V0" not in one["variant"]))
+
+
+def copies(
+    measured: list[dict[str, Any]], variants: int, noise: random.Random
+) -> list[dict[str, Any]]:
+    """Return V0 and made-up variants of each task, each like a measured one in turn."""
+    made = []
+    for task in dict.fromkeys(one["task"] for one in measured):
+        of_task = [one for one in measured if one["task"] == task]
+        for number in range(variants):
+            one = copy.deepcopy(of_task[number % len(of_task)])
+            factor = 1.0
+            if number:
+                one["variant"] = f"V{number}_like_{one['variant'].partition('_')[0]}"
+                factor = noise.lognormvariate(-0.2, 0.4)
+            one["id"] = f"{task}-{one['variant']}"
+            one["energy"] = {k: scaled(v, factor) for k, v in one["energy"].items()}
+            one["efficiency"] = {k: scaled(v, factor) for k, v in one["efficiency"].items()}
+            for each in one["rounds"]:
+                scale_round(each, factor, noise)
+                each["position"] += 1000 * len(made)
+            made.append(one)
+    return made
+
+
+def scaled(quantity: dict[str, Any], factor: float) -> dict[str, Any]:
+    """Return a mean and its uncertainty, times a factor."""
+    found = dict(quantity)
+    for key in ("value", "uncertainty", "standard"):
+        if found.get(key) is not None:
+            found[key] *= factor
+    return found
+
+
+def scale_round(one: dict[str, Any], factor: float, noise: random.Random) -> None:
+    """Multiply seconds and joules of all windows of a round, each with noise of its own."""
+    for window in (one, *one["windows"], *one["repeats"]):
+        times = factor * noise.lognormvariate(0, 0.02)
+        window["seconds"] *= times
+        energy = window.get("energy", window)
+        for key in ("cpu_j", "gpu_j", "dram_j", "total_j", "total_net_j"):
+            if energy.get(key) is not None:
+                energy[key] *= times
+        for key in ("net_j", "idle_j"):
+            known = energy.get(key) or {}
+            energy[key] = {k: v * times if v is not None else None for k, v in known.items()}
 
 
 def cell(task: str, number: int, rounds: int, noise: random.Random) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from greenbench.report.page.figures import FolderFigures, folder_figures
 from greenbench.report.page.glossary import glossary
 from greenbench.report.page.matrix import Matrix, matrix, source_badges
 from greenbench.report.page.provenance import Provenance, provenance
+from greenbench.report.page.records import packed
 from greenbench.report.page.rendering import rendered
 from greenbench.report.page.same_rows import DiscordantRows, discordant_rows
 from greenbench.report.page.side_by_side import side_by_side
@@ -43,13 +44,6 @@ class TaskAnswer(NamedTuple):
     sentence: str
     choice: str
     """The greenest variant that keeps the score; empty where nothing is analysed."""
-
-
-class RecordView(NamedTuple):
-    """What a cell's numbers stand on, and its anchor on the page."""
-
-    anchor: str
-    of: Provenance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +81,7 @@ def page(
     views = []
     for number, folder in enumerate(folders, start=1):
         views.append(_view(number, folder))
-    records, anchors = _records(folders, sessions)
+    records, places = _records(folders, sessions)
     made = made or datetime.now(UTC)
     contents = {
         "version": __version__,
@@ -100,8 +94,8 @@ def page(
         "sides": side_by_side(folders, allow),
         "sessions": sessions.lines(),
         "differences": sessions.differences(),
-        "records": records,
-        "anchors": anchors,
+        "records": packed(records),
+        "places": places,
     }
     return rendered(contents, PALETTE)
 
@@ -129,17 +123,15 @@ def _subtitle(folders: Sequence[ReportData], sessions: NumberedSessions) -> str:
 
 def _records(
     folders: Sequence[ReportData], sessions: NumberedSessions
-) -> tuple[list[RecordView], dict[tuple[int, str], str]]:
-    """Return the provenance of every cell, and its anchor by folder and id."""
-    views: list[RecordView] = []
-    anchors = {}
+) -> tuple[list[Provenance], dict[tuple[int, str], int]]:
+    """Return the provenance of every cell, and its place among them by folder and id."""
+    records: list[Provenance] = []
+    places = {}
     for number, folder in enumerate(folders, start=1):
         for cell in folder.cells:
-            anchor = f"c{len(views)}"
-            anchors[number, cell.id] = anchor
-            of = provenance(cell, sessions.number_of(cell))
-            views.append(RecordView(anchor, of))
-    return views, anchors
+            places[number, cell.id] = len(records)
+            records.append(provenance(cell, sessions.number_of(cell)))
+    return records, places
 
 
 def _view(number: int, data: ReportData) -> FolderView:

@@ -1,5 +1,5 @@
-// Sorts, filters and greys out the matrix, copies, and keeps its state in the address's fragment.
-// The page is complete without it. Texts are set by textContent alone.
+// Sorts, filters and greys out the matrix, opens what a verdict stands on, copies, and keeps its
+// state in the address's fragment. All else is complete without it. Texts are set by textContent alone.
 (() => {
   "use strict";
   document.documentElement.classList.add("js");
@@ -229,9 +229,80 @@
     }
     setTimeout(() => { button.textContent = label; }, 1500);
   }
-  for (const button of document.querySelectorAll(".copy")) {
-    button.addEventListener("click", () => copy(button));
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest(".copy");
+    if (button) copy(button);
+  });
+
+  // --- what a verdict stands on: one dialog for all records, which lie compressed in the page -----
+  const dialog = document.getElementById("record");
+
+  async function unpacked() {
+    const packed = atob(document.getElementById("records").content.textContent);
+    const bytes = Uint8Array.from(packed, (character) => character.charCodeAt(0));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+    return JSON.parse(await new Response(stream).text());
   }
+
+  let records = null; // a promise, from the first click on
+
+  function element(tag, parts, attributes = {}) {
+    const made = document.createElement(tag);
+    made.append(...[parts].flat()); // texts become text nodes
+    for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+    return made;
+  }
+
+  function facts(pairs) {
+    const parts = pairs.flatMap(([name, text]) => [element("dt", name), element("dd", text)]);
+    return element("dl", parts, { class: "facts" });
+  }
+
+  function table(caption, columns, lines) {
+    if (lines.length === 0) return [];
+    const head = element("tr", columns.map((column) => element("th", column, { scope: "col" })));
+    const rows = lines.map(([first, ...rest]) =>
+      element("tr", [element("th", first, { scope: "row" }), ...rest.map((part) => element("td", part))]));
+    const parts = [element("caption", caption), element("thead", head), element("tbody", rows)];
+    return element("table", parts, { class: "data" });
+  }
+
+  function knob([name, asked, got, how, note]) {
+    return [name, asked, got, note ? [how + " ", element("strong", note)] : how];
+  }
+
+  function again(command) {
+    const button = element("button", "copy", { type: "button", class: "copy", "data-copy": "text" });
+    return element("p", [element("code", command), " ", button], { class: "command" });
+  }
+
+  function contents(record) {
+    const session = element("a", "session " + record.session, { href: "#session-" + record.session });
+    const origin = ["Measured in ", session, ": its command, machine and versions."];
+    if (record.command) origin.push(" Again, beside V0:");
+    return [
+      facts(record.energy),
+      table("Windows, mean of the rounds", ["stage", "state", "time", "joules", "of single rounds"], record.windows),
+      table("Knobs, requested and read back", ["knob", "requested", "read back", "where"], record.knobs.map(knob)),
+      record.other_knobs ? element("p", record.other_knobs) : [],
+      facts(record.scores),
+      facts(record.facts),
+      record.warnings.length ? element("ul", record.warnings.map((text) => element("li", text))) : [],
+      element("p", origin),
+      record.command ? again(record.command) : [],
+    ].flat();
+  }
+
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-record]");
+    if (!button) return;
+    records = records || unpacked();
+    const record = (await records)[Number(button.dataset.record)];
+    dialog.querySelector("h2").textContent = record.id;
+    dialog.querySelector("div").replaceChildren(...contents(record));
+    dialog.showPopover();
+    dialog.scrollTop = 0;
+  });
 
   // --- links within the page keep the state ----------------------------------------------------
   document.addEventListener("click", (event) => {

@@ -6,13 +6,14 @@ import base64
 import hashlib
 import re
 from html.parser import HTMLParser
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from greenbench.report.page import contents
 from greenbench.report.page.figures import FolderFigures
+from greenbench.report.page.records import unpacked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     import pytest
 
@@ -22,7 +23,7 @@ TAGS = frozenset(
         r"\w+",
         """
         html head meta title style script body header nav main section footer div span
-        h1 h2 h3 p a ul li strong b small br code dl dt dd details summary dialog figure
+        h1 h2 h3 p a ul li strong b small br code dl dt dd details summary dialog figure template
         table caption thead tbody tr th td form label input select option output button
         svg g path circle rect line text tspan defs pattern clippath use
         """,
@@ -85,9 +86,15 @@ class ParsedPage(HTMLParser):
             names.update(attributes)
         return names
 
+    @property
+    def records(self) -> Sequence[dict[str, Any]]:
+        """What verdicts open."""
+        (packed,) = self.texts["template"]
+        return unpacked(packed)
+
     def text(self, *tags: str) -> str:
-        """Return all that people can read, of ``tags`` or of all elements."""
-        kinds: Iterable[str] = tags or set(self.texts) - {"script", "style"}
+        """Return all that people can read without a click, of ``tags`` or of all elements."""
+        kinds: Iterable[str] = tags or set(self.texts) - {"script", "style", "template"}
         return " ".join(" ".join(self.texts.get(tag, ())) for tag in kinds)
 
 

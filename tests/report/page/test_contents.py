@@ -62,12 +62,14 @@ def test_the_answer_comes_before_the_matrix_and_the_matrix_before_the_sessions(h
 
 
 def test_every_cell_has_a_verdict_that_opens_its_provenance(html: str) -> None:
-    """Twenty cells have twenty buttons and twenty dialogs."""
+    """Twenty cells have twenty buttons, each of a record of its own, in the matrix's order."""
     parsed = ParsedPage(html)
-    dialogs = parsed.attributes("dialog", "id")
     verdicts = [a for tag, a in parsed.tags if tag == "button" and a.get("class") == "verdict"]
-    assert len(dialogs) == 20
-    assert sorted(str(button["popovertarget"]) for button in verdicts) == sorted(dialogs)
+    places = [int(str(button["data-record"])) for button in verdicts]
+    assert sorted(places) == list(range(20))
+    assert len({record["id"] for record in parsed.records}) == 20
+    for place, name in zip(places, re.findall(r", (T\d-[^:<]+): where this", html), strict=True):
+        assert parsed.records[place]["id"] == name
 
 
 def test_a_verdict_is_a_word_and_flawed_cells_are_no_evidence(html: str) -> None:
@@ -166,7 +168,8 @@ def test_the_provenance_of_a_cell_has_the_command_that_measures_it_again() -> No
     """With the options of its own session; V0 is part of each such command."""
     command = "pytest bench --green-factorial=data,training --green-profile small"
     records = [cell("T2-V0_baseline", [10.0]), cell("T2-F7_data", [9.0, 9.0])]
-    text = ParsedPage(page([data_of(records, RunHeader(command=command))], made=MADE)).text("code")
+    parsed = ParsedPage(page([data_of(records, RunHeader(command=command))], made=MADE))
+    text = " ".join(str(record["command"]) for record in parsed.records)
     again = 'pytest bench -k "T2 and (V0_ or F7_data])" --green-profile small '
     assert f"{again}--green-factorial data,training --green-rounds 2" in text
     assert 'pytest bench -k "T2 and (V0_)" --green-profile small --green-rounds 1' in text
