@@ -89,7 +89,7 @@ def copies(
             one["efficiency"] = {k: scaled(v, factor) for k, v in one["efficiency"].items()}
             for each in one["rounds"]:
                 scale_round(each, factor, noise)
-                each["position"] += 1000 * len(made)
+                each["position"] = 10_000 * each["block"] + len(made)
             made.append(one)
     return made
 
