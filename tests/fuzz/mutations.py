@@ -7,8 +7,10 @@ itself would take longer than most readers do.
 from __future__ import annotations
 
 import copy
-import itertools
+import functools
 import json
+import operator
+from collections import Counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hypothesis import strategies as st
@@ -238,29 +240,48 @@ EDITS: tuple[Callable[[Decisions, str], str], ...] = (
 
 
 ONCE = (None, -1, 0, 1e308, True, "", [], {})
-"""What each value of a document is replaced by in turn."""
+"""What a value of a document is replaced by in turn."""
+REMOVED = object()
+"""Stands for no value."""
 
 
 def changed_once(document: Tree) -> Iterator[bytes]:
-    """Yield JSON like ``document`` with one value replaced, negated or removed: every such file."""
+    """Yield JSON like ``document`` with one value replaced, negated or removed.
+
+    Values that differ only by their places in lists are of one kind. The first of a kind is changed
+    in every way; each other one in two ways, which follow those of the value before it.
+    """
     text = json.dumps([document])
-    for number, (holder, key) in enumerate(_places([document])):
-        value = holder[key]
-        others = [*ONCE, -value] if isinstance(value, int | float) else ONCE
-        for other in others:
-            root, parent, place = _place(text, number)
-            parent[place] = other
-            yield json.dumps(root[0]).encode()
-        root, parent, place = _place(text, number)
-        del parent[place]
-        yield json.dumps(*root).encode() if root else b""
+    met: Counter[tuple[object, ...]] = Counter()
+    for path in _paths([document]):
+        kind = tuple(None if isinstance(step, int) else step for step in path)
+        changes = [*ONCE, REMOVED]
+        value = functools.reduce(operator.getitem, path, [document])
+        if isinstance(value, int | float):
+            changes.append(-value)
+        for number in range(2 if met[kind] else len(changes)):
+            yield _changed(text, path, changes[(2 * met[kind] + number) % len(changes)])
+        met[kind] += 1
 
 
-def _place(text: str, number: int) -> tuple[list[Tree], Tree, Any]:
-    """Read a document in a list, and return it with one of its places."""
+def _paths(tree: Tree, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield the keys and indices that lead to each value."""
+    for key in list(tree) if isinstance(tree, dict) else range(len(tree)):
+        yield (*path, key)
+        if isinstance(tree[key], dict | list):
+            yield from _paths(tree[key], (*path, key))
+
+
+def _changed(text: str, path: tuple[Any, ...], other: Tree) -> bytes:
+    """Read a document in a list, and write it with another value, or none, in one place."""
     root = json.loads(text)
-    holder, key = next(itertools.islice(_places(root), number, None))
-    return root, holder, key
+    *way, key = path
+    holder = functools.reduce(operator.getitem, way, root)
+    if other is REMOVED:
+        del holder[key]
+    else:
+        holder[key] = other
+    return json.dumps(*root).encode() if root else b""
 
 
 def json_files(document: Tree) -> SearchStrategy[bytes]:
