@@ -236,7 +236,7 @@ def _beside(suite: pytest.Pytester, arguments: Sequence[str]) -> subprocess.Pope
     [
         pytest.param(2, (), id="twice"),
         pytest.param(20, (), marks=pytest.mark.slow, id="20 times"),
-        pytest.param(20, ("-n2",), marks=pytest.mark.slow, id="20 times, two workers"),
+        pytest.param(10, ("-n2",), marks=pytest.mark.slow, id="10 times, two workers"),
     ],
 )
 def test_a_session_survives_sigkill_at_random_moments(
