@@ -24,6 +24,7 @@ PACKAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "lora": ("peft",),
     "fp8": ("torchao",),
     "small": ("gguf",),
+    "cluster": ("submitit",),
 }
 """What is imported of each extra of pyproject.toml, by the name of the import."""
 NAMED = 3

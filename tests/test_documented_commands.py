@@ -56,6 +56,11 @@ NOT_CHECKED = {
 NOT_RUN = {
     "greenbench doctor --sensor": "reads a class of the reader's own",
     "greenbench ci": "measures two commits: run/change/test_job.py and test_workflows.py run it",
+    "greenbench submit": "starts jobs: tests of cluster/ submit them to each engine",
+    "greenbench status": "reads a run that cluster/ makes",
+    "greenbench fetch": "reads a run that cluster/ makes",
+    "greenbench resubmit": "reads a run that cluster/ makes",
+    "greenbench cancel": "reads a run that cluster/ makes",
     "greenbench export results --mlflow": "needs a database; export/test_places.py has none",
     "greenbench init": "writes a suite: test_init.py does in folders of its own",
     "greenbench knobs": "measures for minutes: plugin/test_knob.py runs such a session",
@@ -148,7 +153,7 @@ def check_greenbench(arguments: list[str], config: pytest.Config, *, resolve: bo
         assert arguments[0] == "run" or set(flags) <= set(known), f"unrecognised: {flags}"
         return
     options, rest = parser.parse_known_args(arguments)
-    if arguments[0] in {"run", "ci"}:
+    if arguments[0] in {"run", "ci", "submit"}:
         check_pytest(["bench", *rest, *of_pytest], config, resolve=resolve)
     else:
         assert not rest, f"unrecognised: {rest}"

@@ -27,7 +27,7 @@ LAYERS = (
     ("experiment",),
     ("analysis",),
     ("report",),
-    ("run", "export"),
+    ("run", "export", "cluster"),
     ("plugin", "cli", "api", "testing"),
 )
 """From the lowest to the highest. An entry imports from lower layers only, and not from its own."""

@@ -1,8 +1,8 @@
 """The command line around the suite: measure, list, check and compare variants; see the machine.
 
-Exit codes: 0 fine, 1 ``compare`` or ``ci`` found a failure, ``cache verify`` a damaged training, or
-``restore`` could not restore everything, 2 the call or a file is wrong; ``run`` passes pytest's own
-on.
+Exit codes: 0 fine, 1 ``compare`` or ``ci`` found a failure, ``status`` or ``fetch`` a job without
+results, ``cache verify`` a damaged training, or ``restore`` could not restore everything, 2 the
+call or a file is wrong; ``run`` passes pytest's own on.
 
 A command imports what it needs itself, so that ``--help``, ``list`` and ``check`` start at once.
 """
@@ -25,6 +25,7 @@ from greenbench.cli.machine import add_doctor, add_restore
 from greenbench.cli.matrix import add_check, add_list, add_new
 from greenbench.cli.measure import add_run, add_sweep_power
 from greenbench.cli.report import add_report
+from greenbench.cli.submit import add_cancel, add_fetch, add_resubmit, add_status, add_submit
 from greenbench.errors import GreenbenchError, explained_paths
 from greenbench.report.texts import error_text
 
@@ -45,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         add_command(commands)
     arguments, after = _of_pytest(list(sys.argv[1:] if arguments is None else arguments))
     options, rest = parser.parse_known_args(arguments)
-    if options.command == "ci":
+    if options.command in WITH_DASHES:
         options.pytest_arguments = after
     if options.command == "run":
         options.pytest_arguments = rest
@@ -63,13 +64,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _of_pytest(arguments: list[str]) -> tuple[list[str], list[str]]:
-    """Return the arguments of ``ci`` and, apart from them, pytest's, which stand after ``--``."""
-    if arguments[:1] != ["ci"] or "--" not in arguments:
+    """Return a command's own arguments and, apart from them, pytest's, which stand after ``--``."""
+    if arguments[:1] not in [[name] for name in WITH_DASHES] or "--" not in arguments:
         return arguments, []
     place = arguments.index("--")
     return arguments[:place], arguments[place + 1 :]
 
 
+WITH_DASHES = ("ci", "submit")
+"""Commands whose arguments after ``--`` are pytest's."""
 COMMANDS: tuple[Callable[[Commands], None], ...] = (
     add_init,
     add_run,
@@ -83,6 +86,11 @@ COMMANDS: tuple[Callable[[Commands], None], ...] = (
     add_report,
     add_export,
     add_ci,
+    add_submit,
+    add_status,
+    add_fetch,
+    add_resubmit,
+    add_cancel,
     add_cache,
     add_restore,
     add_check,

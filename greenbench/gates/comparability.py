@@ -123,6 +123,15 @@ def _machine(environment: Facts) -> dict[str, str]:
     }
 
 
+def machine_class(environment: Facts) -> str:
+    """Return in words what machines must have in common for their cells to be compared."""
+    machine = _machine(environment)
+    words = [machine["host"], f"device {machine['device']}"]
+    if machine["driver"] != "none":
+        words.append(f"driver {machine['driver']}, limit {machine['power_limit']}")
+    return ", ".join(words)
+
+
 def _variables(here: Facts, there: Facts) -> tuple[str, str]:
     """Return the variables that change computations; empty in records of earlier versions.
 

@@ -129,6 +129,10 @@ def _with_change(verdict: Verdict, estimate: Estimate) -> Verdict:
     verdict = replace(verdict, change=estimate.shown(estimate.margin), how=estimate.how)
     if estimate.spread is not None:
         verdict = replace(verdict, rounds=estimate.rounds)
+    between = estimate.between_hosts
+    if between is not None:
+        relative = math.expm1(between) if verdict.form == "ratio" else between
+        verdict = replace(verdict, between_hosts=relative)
     ends = bounds(estimate)
     if not all(abs(end) < math.inf for end in ends):
         return verdict

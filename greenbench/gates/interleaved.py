@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from greenbench.gates import margins
+from greenbench.gates.hosts import host_estimates
 from greenbench.gates.metrics import Readings, observed, scope
 from greenbench.results.reading import is_baseline
 from greenbench.stats.student import effective_freedom
@@ -65,6 +66,11 @@ class CellPair:
     there: Side
     same_session: bool
 
+    @property
+    def of_a_fleet(self) -> bool:
+        """Whether both are of one run on many machines."""
+        return self.same_session and bool(self.here.cell.apart and self.there.cell.apart)
+
 
 @dataclass(frozen=True, slots=True)
 class Design:
@@ -98,6 +104,9 @@ def block_estimates(
     """
     if gate.about.kind not in {"energy", "time"}:
         return {}
+    fleet = [(pair.here.cell, pair.there.cell) for pair in pairs if pair.of_a_fleet]
+    estimates = host_estimates(gate, fleet)
+    pairs = [pair for pair in pairs if not pair.of_a_fleet]
     within: dict[str, list[CellPair]] = {}
     between: dict[str, list[CellPair]] = {}
     for pair in pairs:
@@ -105,7 +114,6 @@ def block_estimates(
             within.setdefault(pair.there.cell.id, []).append(pair)
         elif gate.form == "ratio":
             between.setdefault(pair.here.cell.record.task, []).append(pair)
-    estimates: dict[str, Estimate] = {}
     for of_reference in within.values():
         for together in _pooled(of_reference):
             estimates |= _within(gate, together)

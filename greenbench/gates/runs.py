@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from greenbench.errors import Disagreements, UsageError
 from greenbench.gates.comparability import differences
+from greenbench.gates.fleets import joined
 from greenbench.gates.references import is_named
 from greenbench.gates.verdict import Measured
 from greenbench.results import loading
@@ -179,9 +180,14 @@ def _folder(path: Path, *, as_baseline: bool) -> Run:
     for run in found:
         for measured in measured_of(run, str(path)):
             newest = cells.get(measured.id)
-            if newest is None or newest.record is not measured.record:
+            if newest is None or not _is_in(measured, newest):
                 older.append(measured)
     return Run(name=str(path), cells=cells, failed=not passed, older=older)
+
+
+def _is_in(measured: Measured, newest: Measured) -> bool:
+    """Whether a cell of a session is the newest one, or a part of it."""
+    return any(part.record is measured.record for part in newest.apart or (newest,))
 
 
 def saved(fields: Fields) -> Run:
@@ -235,11 +241,10 @@ def _refuse_repeated(ids: list[str], origin: str) -> None:
 
 def _by_id(runs: list[RunRecord], origin: str) -> dict[str, Measured]:
     """Return the cells of all runs by id; a later run's cell replaces an earlier one's."""
-    cells = {}
+    every: list[Measured] = []
     for run in runs:
-        for measured in measured_of(run, origin):
-            cells[measured.id] = measured
-    return cells
+        every += measured_of(run, origin)
+    return {measured.id: measured for measured in joined(every)}
 
 
 def measured_of(run: RunRecord, origin: str) -> list[Measured]:

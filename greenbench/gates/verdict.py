@@ -38,6 +38,8 @@ class Measured:
     header: RunHeader
     origin: str = "this session"
     """The file that it comes from."""
+    apart: tuple[Measured, ...] = ()
+    """The cell in each session of a run on many machines, which ``gates.fleets`` joined."""
 
     @property
     def id(self) -> str:
@@ -96,6 +98,8 @@ class Estimate:
     to correct for many cells by its ``part``."""
     part: float = 0.0
     """Part of the variance that is the control's."""
+    between_hosts: float | None = None
+    """Standard deviation between the hosts of a run; None for one host, and for other runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +137,9 @@ class Verdict:
     which counts all looks."""
     most_blocks: int | None = None
     """The most blocks that such a session would have measured."""
+    between_hosts: float | None = None
+    """Of a run on many machines, the standard deviation of the change between hosts, relative for a
+    ratio; None for one host, and for other runs."""
     rounds_needed: int | None = None
     """About how many rounds would settle an inconclusive verdict; None if none would."""
     how: str = ""

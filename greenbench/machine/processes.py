@@ -19,6 +19,8 @@ from pathlib import Path
 
 import psutil
 
+SET_PDEATHSIG = 1
+"""``PR_SET_PDEATHSIG`` of linux/prctl.h."""
 SET_SUBREAPER = 36
 """``PR_SET_CHILD_SUBREAPER`` of linux/prctl.h, since Linux 3.4."""
 GET_SUBREAPER = 37
@@ -65,6 +67,17 @@ def adopts_orphans() -> bool:
     """Whether orphans among this process's descendants become its children."""
     answer = ctypes.c_int(0)
     return _prctl(GET_SUBREAPER, ctypes.byref(answer)) == 0 and answer.value == 1
+
+
+def end_with_parent() -> None:
+    """Let the kernel send this process SIGTERM when its parent has ended, also if that is killed.
+
+    A parent that ended before is noticed at once.
+    """
+    parent = os.getppid()
+    _prctl(SET_PDEATHSIG, ctypes.c_ulong(signal.SIGTERM))
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _prctl(option: int, argument: object) -> int:

@@ -17,7 +17,7 @@ from greenbench.results.reading import is_baseline
 from greenbench.results.sweep_files import load_sweeps
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from greenbench.analysis.analyse import TaskAnalysis
@@ -93,7 +93,7 @@ def report_data(
     ordered = sorted(cells, key=_order)
     variants = [cell for cell in ordered if cell.record.variant]
     by_id = runs.by_id([*variants, *older])
-    sessions = _sessions([*variants, *older])
+    sessions = _sessions([*_apart(variants), *older])
     return ReportData(
         name=name,
         cells=tuple(ordered),
@@ -103,6 +103,12 @@ def report_data(
         rankings=_rankings(sessions, ordered),
         names=ShortNames(cell.id for cell in ordered),
     )
+
+
+def _apart(cells: Iterable[Measured]) -> Iterator[Measured]:
+    """Yield cells session by session: those of a run on many machines are of several."""
+    for cell in cells:
+        yield from cell.apart or (cell,)
 
 
 def _sessions(cells: Iterable[Measured]) -> list[AnalysedSession]:

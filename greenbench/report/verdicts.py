@@ -139,6 +139,12 @@ def _reason(verdict: Verdict) -> str:
     own_name = f"{verdict.cell} of "
     if " of " in verdict.reference and not verdict.reference.startswith(own_name):
         parts.append(f"compared with {verdict.reference}")
+    if verdict.between_hosts is not None:
+        is_ratio = verdict.form == "ratio"
+        spread = (
+            f"{100 * verdict.between_hosts:.2g} %" if is_ratio else f"{verdict.between_hosts:.3g}"
+        )
+        parts.append(f"hosts differ in it by {spread} (standard deviation, {verdict.how})")
     return "; ".join(parts)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from greenbench.machine.allocation import Allocation
 from greenbench.results.fields import Fields, amount
 from greenbench.stats.looks import MOST_BLOCKS, Looks
 from greenbench.types import TaskDefinition
@@ -100,6 +101,18 @@ def looks(session: Fields) -> Looks:
     if not 1 <= first <= most <= MOST_BLOCKS:
         fields.refuse(f"looks after {first} to {most} blocks", f"1 to {MOST_BLOCKS}, rising")
     return Looks(first=first, most=most)
+
+
+def allocation(session: Fields) -> Allocation:
+    """Read which part of a run on many machines a session measured; raises UsageError."""
+    fields = session.fields("allocation")
+    return Allocation(
+        run=fields.text("run"),
+        job=fields.text("job"),
+        place=fields.text("place"),
+        host=fields.text("host", ""),
+        shared=fields.text("shared", ""),
+    )
 
 
 def profile_changes(fields: Fields) -> Facts:

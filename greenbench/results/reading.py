@@ -17,6 +17,7 @@ from greenbench.stats.over_seeds import DEGENERATE, known_in_all
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from greenbench.machine.allocation import Allocation
     from greenbench.results.carbon import CarbonIntensity
     from greenbench.stats.looks import Looks
     from greenbench.types import (
@@ -181,6 +182,8 @@ class RunHeader:
     """Of the electricity; None if the session was not told."""
     verdicts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """The outcome of each gate by cell; empty without gates."""
+    allocation: Allocation | None = None
+    """Which part of a run on many machines the session measured; None if it is none."""
 
     @classmethod
     def of(cls, fields: Fields) -> RunHeader:
@@ -196,6 +199,7 @@ class RunHeader:
             looks=facts.looks(session) if "until_sure" in session else None,
             carbon=intensity_of(fields),
             verdicts=facts.verdicts(fields.fields("gates")),
+            allocation=facts.allocation(session) if "allocation" in session else None,
         )
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from greenbench.errors import UsageError
 from greenbench.gates import runs
+from greenbench.gates.fleets import hosts_of
 from greenbench.gates.judging import judge
 from greenbench.gates.references import References, is_named
 from greenbench.gates.verdict import any_fails
@@ -224,7 +225,7 @@ def _compared(
         verdicts=verdicts,
         failed=any_fails(verdicts, strict=rules.strict),
         gates_of=rules.gates_of,
-        note=_same_session(pair) if pair.same_cells else "",
+        note=_same_session(pair) if pair.same_cells else _hosts(pair),
     )
 
 
@@ -238,6 +239,24 @@ def _compared_sides(sides: JobSides, rules: Rules) -> Comparison:
         gates_of=rules.gates_of,
         note="; ".join(sides.notes),
     )
+
+
+def _hosts(pair: RunPair) -> str:
+    """Say which hosts measured a run on many machines, with their blocks of V0; else nothing."""
+    blocks: dict[str, int] = {}
+    named = []
+    for cell in pair.saved.values():
+        of_cell = hosts_of(cell)
+        for host, count in of_cell.items():
+            blocks[host] = max(count, blocks.get(host, 0))
+        if len(of_cell) == len(blocks):
+            break
+    for host, count in blocks.items():
+        named.append(f"{host} {count}")
+    if not named:
+        return ""
+    listed = ", ".join(named)
+    return f"blocks by host: {listed}"
 
 
 def _same_session(pair: RunPair) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Self
 
-from greenbench.machine import integrated_gpus
+from greenbench.machine import allocation, integrated_gpus
 from greenbench.machine.devices import parts, wait_for_cuda
 from greenbench.machine.training_processes import devices_of
 from greenbench.stages.ranks.pools import RankPools
@@ -37,7 +37,7 @@ class Instruments:
         self._knows_devices = knows_devices
         self._meter: Meter | None = None
         self._pools = RankPools()
-        self.no_host = ""
+        self.no_host = allocation.why_shared()
         """Why joules of CPUs and memory do not count; set before the meter opens."""
 
     def __enter__(self) -> Self:

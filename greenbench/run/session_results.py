@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 from greenbench.errors import UnavailableError, UsageError
+from greenbench.machine import allocation
 from greenbench.machine.control.journal import boot_id
 from greenbench.machine.processes import since_boot_s
 from greenbench.results import files
@@ -140,7 +141,7 @@ class SessionResults:
             "id": uuid.uuid4().hex,
             "argv": shlex.join(["pytest", *sys.argv[1:]]),
             "started": stated_time(self._started),
-            "process": _own_process(),
+            **_where_it_runs(),
             "conditions": self.conditions,
             "until_sure": builtin(planned_looks(self._settings)),
         }
@@ -165,6 +166,10 @@ def _not_written(record: Json, recorder: files.Recorder, folder: Path, error: OS
 def stated_time(moment: datetime) -> str:
     """Return a time in UTC in ISO 8601, as results files state it."""
     return moment.isoformat().replace("+00:00", "Z")
+
+
+def _where_it_runs() -> Json:
+    return {"process": _own_process(), "allocation": allocation.recorded()}
 
 
 def _own_process() -> Json:

@@ -14,6 +14,8 @@ from greenbench.report.cost import plural
 from greenbench.report.page.circumstances import NumberedSessions
 from greenbench.report.page.figures import FolderFigures, folder_figures
 from greenbench.report.page.glossary import glossary
+from greenbench.report.page.hosts import COLUMNS as HOST_COLUMNS
+from greenbench.report.page.hosts import host_rows
 from greenbench.report.page.matrix import Matrix, matrix, source_badges
 from greenbench.report.page.provenance import Provenance, provenance
 from greenbench.report.page.records import packed
@@ -61,6 +63,8 @@ class FolderView:
     """All warnings of the cells."""
     matrix: Matrix
     functions: tuple[tuple[str, ...], ...]
+    hosts: tuple[tuple[str, ...], ...]
+    """Of a run on many machines: a row each."""
     figures: FolderFigures
     discordant: tuple[DiscordantRows, ...]
     telling: tuple[TellingRows, ...]
@@ -90,6 +94,7 @@ def page(
         "made": f"{made:%Y-%m-%d at %H:%M}",
         "reports": views,
         "kinds": KINDS,
+        "host_columns": HOST_COLUMNS,
         "most_caveats": MOST_CAVEATS,
         "sides": side_by_side(folders, allow),
         "sessions": sessions.lines(),
@@ -159,6 +164,7 @@ def _view(number: int, data: ReportData) -> FolderView:
         further=tuple(further),
         matrix=matrix(data),
         functions=functions,
+        hosts=tuple(host_rows(data)),
         figures=figures,
         discordant=discordant,
         telling=telling,

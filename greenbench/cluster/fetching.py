@@ -1,0 +1,155 @@
+"""Makes ordinary results files of what a run delivered, a folder for each class of host.
+
+What was fetched once stays as it is: a job that delivers late, or twice, changes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from greenbench.gates.comparability import machine_class
+from greenbench.results import loading
+from greenbench.results.files import write_atomically
+from greenbench.results.json_files import read_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from greenbench.cluster.run_folder import RunFolder
+
+LONGEST_NAME = 60
+SHOWN = 5
+"""Jobs that lack and are named."""
+
+
+@dataclass(slots=True, kw_only=True)
+class ClassFolder:
+    """The results files of machines of one class."""
+
+    path: Path
+    description: str
+    """What the machines have in common."""
+    hosts: dict[str, int] = field(default_factory=dict)
+    """Jobs that each host measured."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Fetched:
+    """What is in the results folder after a fetch."""
+
+    folders: dict[str, ClassFolder] = field(default_factory=dict)
+    new: int = 0
+    """Jobs that were not there before."""
+    lacking: list[str] = field(default_factory=list)
+    """Jobs without results."""
+    problems: list[str] = field(default_factory=list)
+    """Deliveries that cannot be read."""
+
+
+def fetch(run: RunFolder, target: Path) -> Fetched:
+    """Copy the results files of each job that delivered into ``target``, each job once."""
+    fetched = Fetched()
+    deliveries = run.deliveries()
+    there = _by_job(target, [job.name for job in run.plan.jobs])
+    for job in run.plan.jobs:
+        folders = deliveries.get(job.name, [])
+        if not _fetch_one(job.name, folders, target, there.get(job.name, set()), fetched):
+            fetched.lacking.append(job.name)
+    return fetched
+
+
+def _fetch_one(
+    job: str, folders: Sequence[Path], target: Path, there: set[str], fetched: Fetched
+) -> bool:
+    """Copy the first delivery that can be read, or go on with the one that was begun."""
+    for folder in folders:
+        files = {_fetched_name(path, job): path for path in loading.results_files(folder)}
+        if not there <= files.keys():  # another delivery counted before
+            continue
+        try:
+            texts = {name: path.read_text("utf-8") for name, path in files.items()}
+            environments = [_environment(path) for path in files.values()]
+        except (OSError, ValueError) as error:
+            fetched.problems.append(f"{folder}: cannot be read ({error}); measure {job} again")
+            continue
+        if not environments:
+            fetched.problems.append(f"{folder}: it has no results file; measure {job} again")
+            continue
+        place = _class_folder(environments[0], target, fetched)
+        host = str(environments[0]["host"])
+        place.hosts[host] = place.hosts.get(host, 0) + 1
+        place.path.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            if name not in there:
+                write_atomically(place.path / name, text)
+        fetched.new += not there
+        return True
+    return False
+
+
+def _fetched_name(path: Path, job: str) -> str:
+    """Return ``V1_fast_b001-T2-01_20261130T120000Z.json``: no two jobs share a name."""
+    variant, _, stamp = path.name.rpartition("_")
+    return f"{variant}_{job}_{stamp}"
+
+
+def _by_job(target: Path, jobs: Iterable[str]) -> dict[str, set[str]]:
+    """Return the names of the files that were fetched of each job before."""
+    known = set(jobs)
+    found: dict[str, set[str]] = {}
+    for path in target.glob("*/*Z.json"):
+        job = path.name.rpartition("_")[0].rpartition("_")[2]
+        if job in known:
+            found.setdefault(job, set()).add(path.name)
+    return found
+
+
+def _environment(path: Path) -> dict[str, object]:
+    """Return the environment of a results file, with the host as its engine calls it."""
+    data = read_json(path)
+    if not isinstance(data, dict) or not isinstance(environment := data.get("environment"), dict):
+        raise ValueError(f"{path.name} states no environment")  # noqa: TRY004  as read_json does
+    session = data.get("session")
+    allocation = session.get("allocation") if isinstance(session, dict) else None
+    named = allocation.get("host") if isinstance(allocation, dict) else None
+    return {**environment, "host": named or environment.get("host")}
+
+
+def _class_folder(environment: dict[str, object], target: Path, fetched: Fetched) -> ClassFolder:
+    """Return the folder of a machine's class: one that other machines share is never made new."""
+    description = machine_class(environment)
+    if description not in fetched.folders:
+        digest = hashlib.sha256(description.encode()).hexdigest()[:6]
+        words = re.sub(r"[^A-Za-z0-9]+", "-", description).strip("-")[:LONGEST_NAME].strip("-")
+        path = target / f"{words}-{digest}"
+        fetched.folders[description] = ClassFolder(path=path, description=description)
+    return fetched.folders[description]
+
+
+def lines(run: RunFolder, fetched: Fetched) -> list[str]:
+    """Say what was fetched, and what lacks."""
+    jobs = len(run.plan.jobs)
+    lacking = fetched.lacking
+    there = jobs - len(lacking)
+    texts = [f"run {run.plan.run}: {there} of {jobs} jobs have results, {fetched.new} of them new"]
+    for folder in fetched.folders.values():
+        hosts = []
+        for host, count in folder.hosts.items():
+            hosts.append(f"{host} ({count} jobs)")
+        named = ", ".join(hosts)
+        texts.append(f"{folder.path}: {folder.description}: {named}")
+        texts.append(f"  greenbench compare {folder.path}")
+    if len(fetched.folders) > 1:
+        texts.append("hosts of different class are compared apart: their ratios are not pooled")
+    if lacking:
+        names = ", ".join(lacking[:SHOWN])
+        rest = len(lacking) - SHOWN
+        if rest > 0:
+            names += f" and {rest} more"
+        texts.append(f"lacking: {names}; greenbench resubmit {run.path} measures them")
+    texts += fetched.problems
+    return texts

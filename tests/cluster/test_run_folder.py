@@ -1,0 +1,124 @@
+"""The folder of a run, which many machines add to and nobody locks."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from greenbench.cluster import fetching, status
+from greenbench.cluster.plan import Job, RunPlan, Software
+from greenbench.cluster.run_folder import RunFolder, created, own_process
+from greenbench.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+JOBS = ("b001-T2-01", "b002-T2-01")
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunFolder:
+    """Make a run of two jobs that were submitted."""
+    jobs = [Job(name=name, block=n, cells=("T2-V0_x", "T2-V1_x")) for n, name in enumerate(JOBS, 1)]
+    plan = RunPlan(
+        run="night",
+        engine="local",
+        root=str(tmp_path),
+        arguments=(),
+        rounds=2,
+        software=Software(python="3", packages={}, commit=None, dirty=None),
+        jobs=tuple(jobs),
+    )
+    made = created(tmp_path / "runs" / "night", plan)
+    for name in JOBS:
+        made.note("submitted", name, {"id": "7"})
+    return made
+
+
+def results(folder: Path, host: str = "a", stamp: str = "20260101T000000Z") -> Path:
+    """Write what a job leaves: a results file for each variant."""
+    folder.mkdir()
+    environment = {"host": host, "device": "cpu", "cpu": {"model": "a", "usable_cores": 2}}
+    for variant in ("V0_x", "V1_x"):
+        text = json.dumps({"variant": variant, "environment": environment, "cells": []})
+        (folder / f"{variant}_{stamp}.json").write_text(text)
+    return folder
+
+
+def test_a_job_that_delivers_twice_counts_once(run: RunFolder, tmp_path: Path) -> None:
+    """The first delivery is fetched; a later one changes nothing, also after a first fetch."""
+    run.deliver(JOBS[0], results(tmp_path / "first"), {})
+    fetched = fetching.fetch(run, tmp_path / "out")
+    assert (fetched.new, fetched.lacking) == (1, [JOBS[1]])
+    before = sorted(path.name for path in (tmp_path / "out").rglob("*.json"))
+    run.deliver(JOBS[0], results(tmp_path / "again", "b", "20260102T000000Z"), {})
+    run.deliver(JOBS[1], results(tmp_path / "other", "b"), {})
+    fetched = fetching.fetch(run, tmp_path / "out")
+    after = sorted(path.name for path in (tmp_path / "out").rglob("*.json"))
+    assert (fetched.new, fetched.lacking, len(after)) == (1, [], 4)
+    assert set(before) < set(after)
+    (one,) = fetched.folders.values()
+    assert one.hosts == {"a": 1, "b": 1}
+    assert status.states(run)[0].note == "delivered 2 times, counted once"
+
+
+def test_a_delivery_that_was_cut_off_is_none(run: RunFolder, tmp_path: Path) -> None:
+    """What a killed host left half copied is not seen; a whole one that arrives later counts."""
+    half = run.path / "delivered" / f".moving-{JOBS[0]}.20260101"
+    half.parent.mkdir()
+    results(half)
+    assert run.lacking() == list(JOBS)
+    run.deliver(JOBS[0], results(tmp_path / "whole"), {})
+    assert run.lacking() == [JOBS[1]]
+
+
+def test_a_damaged_delivery_gives_way_to_the_next(run: RunFolder, tmp_path: Path) -> None:
+    """It is named, and the job's other delivery is fetched."""
+    broken = run.deliver(JOBS[0], results(tmp_path / "broken"), {})
+    (broken / "V1_x_20260101T000000Z.json").write_text("{")
+    run.deliver(JOBS[0], results(tmp_path / "whole", "b"), {})
+    fetched = fetching.fetch(run, tmp_path / "out")
+    assert fetched.new == 1
+    assert len(fetched.problems) == 1
+    assert "measure b001-T2-01 again" in fetched.problems[0]
+
+
+def test_classes_of_hosts_get_folders_of_their_own(run: RunFolder, tmp_path: Path) -> None:
+    """Results of another processor are never beside the first one's."""
+    run.deliver(JOBS[0], results(tmp_path / "first"), {})
+    other = results(tmp_path / "other")
+    for path in other.iterdir():
+        path.write_text(path.read_text().replace('"usable_cores": 2', '"usable_cores": 64'))
+    run.deliver(JOBS[1], other, {})
+    fetched = fetching.fetch(run, tmp_path / "out")
+    assert len(fetched.folders) == 2
+    assert {len(list(one.path.iterdir())) for one in fetched.folders.values()} == {2}
+    assert any("not pooled" in line for line in fetching.lines(run, fetched))
+
+
+def test_states_tell_what_needs_to_be_submitted_again(run: RunFolder) -> None:
+    """Waiting and running jobs do not; failed and lost ones do, until they are submitted again."""
+
+    def found(queued: dict[str, str]) -> list[str]:
+        return [one.state for one in status.states(run, queued)]
+
+    assert found({"7": "PENDING"}) == ["waiting", "waiting"]
+    run.note("started", JOBS[0], {**own_process(), "place": "here"})
+    assert found({"7": "RUNNING"}) == ["running", "waiting"]
+    run.note("failed", JOBS[0], {"place": "here", "reason": "no cell was measured"})
+    run.note("started", JOBS[1], {**own_process(), "since_boot_s": 0.0, "place": "there"})
+    assert found({}) == ["failed", "lost"]
+    run.note("submitted", JOBS[0], {"id": "8"})
+    assert found({"8": "PENDING"}) == ["waiting", "lost"]
+    run.cancel()
+    assert found({}) == ["cancelled", "cancelled"]
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path: Path, run: RunFolder) -> None:
+    """So is a run of a name that is taken."""
+    with pytest.raises(UsageError, match=r"no run is here"):
+        RunFolder(tmp_path)
+    with pytest.raises(UsageError, match=r"a run of this name is there already"):
+        created(run.path, run.plan)
