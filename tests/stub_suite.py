@@ -264,7 +264,8 @@ class StubData:
             return Metric(value=float("nan"), n=rows)
         if "STUB_RIGHT" not in os.environ:
             return Metric(value=0.5, n=rows)
-        low, high = bootstrap.interval(bootstrap.replicates(answers)["mcc"])
+        (drawn,) = bootstrap.replicates_of_each([answers], ["mcc"])
+        low, high = bootstrap.interval(drawn["mcc"])
         return Metric(value=bootstrap.point(answers)["mcc"], n=rows, low=low, high=high)
 
     def judge(self, outputs, deciding):

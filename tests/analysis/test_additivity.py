@@ -304,14 +304,14 @@ def test_an_interval_must_lie_within_the_margin_to_be_additive() -> None:
 
 @pytest.mark.parametrize("noise", ["white", "blocks"])
 def test_intervals_cover_and_families_keep_their_level(noise: str) -> None:
-    """Of 40 drawn sessions with a planted interaction, few intervals miss and few alarms sound.
+    """Of 20 drawn sessions with a planted interaction, few intervals miss and few alarms sound.
 
     The draws are fixed; docs/additivity.md has 1,000 sessions.
     """
     random = np.random.default_rng(7)
     session = additivity_check.KnownSession("matrix", "planted", noise, 5, random)
-    tally = additivity_check.check(session, 40)
-    assert tally.together >= 35
-    assert tally.alarms <= 5
+    tally = additivity_check.check(session, 20)
+    assert tally.together >= 17
+    assert tally.alarms <= 3
     assert tally.wrong == 0
     assert tally.found > 0.5 * tally.effects

@@ -19,6 +19,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::pytest_benchmark.logger.PytestB
 
 NEWER = '"schema": 99'
 ENERGY, SCORE = "energy <= 1.5*saved", "T2.mcc >= V0-0.02"
+ONE = ("--green-rounds=1",)
+"""Where the verdict does not depend on the number of rounds."""
 RIGHT = "T2-V0_baseline=0.95,T2-V1_fast=0.95,T2-V10_capped=0.95"
 
 
@@ -135,7 +137,7 @@ def test_a_cell_vanishes(suite: pytest.Pytester) -> None:
         "\n".join(line for line in text.splitlines() if "V1_fast" not in line)
     )
     shutil.rmtree(suite.path / "variants/V1_fast")
-    done = run(suite, ENERGY, of="V0")
+    done = run(suite, ENERGY, of="V0", more=ONE)
     assert done.ret == 1
     done.stdout.fnmatch_lines(
         ["*MISSING: energy*: T2-V1_fast: main.json has it and this run has not*"]
@@ -144,7 +146,7 @@ def test_a_cell_vanishes(suite: pytest.Pytester) -> None:
 
 def test_a_cell_that_was_not_selected_is_told(suite: pytest.Pytester) -> None:
     """A cell that ``-k`` left out is listed and does not fail."""
-    done = run(suite, ENERGY, of="V0")
+    done = run(suite, ENERGY, of="V0", more=ONE)
     assert done.ret == 0
     done.stdout.fnmatch_lines(["*not selected, and so not judged: T2-V1_fast of main.json*"])
 
@@ -154,7 +156,7 @@ def test_a_cell_is_renamed(suite: pytest.Pytester) -> None:
     (suite.path / "variants/V1_fast").rename(suite.path / "variants/V1_quick")
     text = (suite.path / "experiment.md").read_text()
     (suite.path / "experiment.md").write_text(text.replace("V1_fast", "V1_quick"))
-    done = run(suite, ENERGY)
+    done = run(suite, ENERGY, more=ONE)
     assert done.ret == 1
     done.stdout.fnmatch_lines(
         [
@@ -207,17 +209,17 @@ def test_nothing_to_compare_with(suite: pytest.Pytester) -> None:
 def test_a_baseline_of_another_host(suite: pytest.Pytester) -> None:
     """Both machines are named; ``--green-allow host`` compares them all the same."""
     edited(suite, lambda data: data["greenbench"]["environment"]["cpu"].update(model="PDP-11"))
-    done = run(suite, ENERGY)
+    done = run(suite, ENERGY, more=ONE)
     assert done.ret == 1
     done.stdout.fnmatch_lines(
         ["*NOT-COMPARABLE*host: *cores here, PDP-11 with * cores there (--green-allow host*"]
     )
-    assert run(suite, ENERGY, more=("--green-allow=host",)).ret == 0
+    assert run(suite, ENERGY, more=(*ONE, "--green-allow=host")).ret == 0
 
 
 def test_all_cells_unmeasured(suite: pytest.Pytester) -> None:
     """A gate on a GPU's joules does not pass without a GPU."""
-    done = run(suite, "energy_gpu <= saved")
+    done = run(suite, "energy_gpu <= saved", more=ONE)
     assert done.ret == 1
     done.stdout.fnmatch_lines(
         ["*UNMEASURED: energy_gpu <= saved: T2-V0_baseline, T2-V1_fast: energy_gpu is unknown*"]
@@ -240,7 +242,7 @@ def test_an_unknown_metric(suite: pytest.Pytester) -> None:
 
 def test_two_gates_on_one_cell(suite: pytest.Pytester) -> None:
     """Each has its verdict, and one that fails fails the session."""
-    done = run(suite, "T2.mcc >= 0.5", "T2.mcc >= 1")
+    done = run(suite, "T2.mcc >= 0.5", "T2.mcc >= 1", more=ONE)
     assert done.ret == 1
     done.stdout.fnmatch_lines(
         ["*T2.mcc >= 0.5*", "*T2-V1_fast*PASS*", "*T2.mcc >= 1*", "*T2-V1_fast*FAIL*"]
@@ -250,7 +252,7 @@ def test_two_gates_on_one_cell(suite: pytest.Pytester) -> None:
 def test_a_score_that_is_no_number(suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """NaN passes no gate."""
     monkeypatch.setenv("STUB_NAN", "V1_fast")
-    done = run(suite, "T2.mcc >= 0")
+    done = run(suite, "T2.mcc >= 0", more=ONE)
     assert done.ret == 1
     done.stdout.fnmatch_lines(
         ["*T2-V1_fast*UNMEASURED*", "*UNMEASURED*T2-V1_fast: the score is no number*"]
@@ -260,7 +262,7 @@ def test_a_score_that_is_no_number(suite: pytest.Pytester, monkeypatch: pytest.M
 def test_a_ratio_to_nothing(suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """A V0 that guesses has an MCC of 0, and a ratio to it is refused."""
     monkeypatch.setenv("STUB_RIGHT", RIGHT.replace("V0_baseline=0.95", "V0_baseline=0.5"))
-    done = run(suite, "T2.mcc >= 0.98*V0")
+    done = run(suite, "T2.mcc >= 0.98*V0", more=ONE)
     assert done.ret == 1
     done.stdout.fnmatch_lines(
         ["*NOT-COMPARABLE*a ratio to mcc = 0 means nothing: gate a difference*"]
@@ -269,11 +271,10 @@ def test_a_ratio_to_nothing(suite: pytest.Pytester, monkeypatch: pytest.MonkeyPa
 
 def test_one_round_only(suite: pytest.Pytester) -> None:
     """The verdict is open, names the rounds that would settle it, and fails only under strict."""
-    one_round = ("energy <= 1.02*V0", "--green-rounds=1")
-    done = run(suite, one_round[0], more=one_round[1:])
+    done = run(suite, "energy <= 1.02*V0", more=ONE)
     assert done.ret == 0
     done.stdout.fnmatch_lines(["*T2-V1_fast*INCONCLUSIVE*", "*INCONCLUSIVE*--green-rounds*"])
-    strict = run(suite, one_round[0], more=(*one_round[1:], "--green-strict=inconclusive"))
+    strict = run(suite, "energy <= 1.02*V0", more=(*ONE, "--green-strict=inconclusive"))
     assert strict.ret == 1
 
 
@@ -281,8 +282,8 @@ def test_a_regression_is_no_baseline(
     suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A run that regressed fails each time, though it is saved and the latest is compared with."""
-    latest = ("--benchmark-autosave", "--benchmark-compare")
-    assert run(suite, compare="", more=("--benchmark-autosave",)).ret == 0
+    latest = (*ONE, "--benchmark-autosave", "--benchmark-compare")
+    assert run(suite, compare="", more=(*ONE, "--benchmark-autosave")).ret == 0
     monkeypatch.setenv("STUB_RIGHT", RIGHT.replace("V1_fast=0.95", "V1_fast=0.55"))
     for _ in range(2):
         done = run(suite, "T2.mcc >= saved-0.02", compare="", more=latest)
@@ -292,7 +293,7 @@ def test_a_regression_is_no_baseline(
 
 def test_without_v0_the_newest_of_earlier_results_is_taken(suite: pytest.Pytester) -> None:
     """Table and gates use it and show its age; without one the command that makes it is shown."""
-    done = run(suite, SCORE, of="V1_", compare="")
+    done = run(suite, SCORE, of="V1_", compare="", more=ONE)
     assert done.ret == 0
     done.stdout.fnmatch_lines(
         [
@@ -303,7 +304,7 @@ def test_without_v0_the_newest_of_earlier_results_is_taken(suite: pytest.Pyteste
     )
     for file in (suite.path / "results").glob("V0_*.json"):
         file.write_text(file.read_text().replace('"started": "20', '"started": "29'))
-    done = run(suite, SCORE, of="V1_", compare="")
+    done = run(suite, SCORE, of="V1_", compare="", more=ONE)
     assert done.ret == 1
     done.stdout.fnmatch_lines_random(
         [
@@ -334,14 +335,13 @@ def test_gates_of_pyproject_hold(
     (suite.path / "other.ini").write_text(
         f"[pytest]\naddopts = --import-mode=importlib {stub_suite.LEAN}\n"
     )
-    more = (*more, "--green-rounds=1")
-    assert run(suite, *typed, more=more, of="V0", compare="").ret == code
+    assert run(suite, *typed, more=(*more, *ONE), of="V0", compare="").ret == code
 
 
 def test_a_gate_of_a_suite_that_measures_nothing_fails(suite: pytest.Pytester) -> None:
     """Deselecting every cell and disabling benchmarks do not pass a gate."""
     assert run(suite, "T2.mcc >= 0.1", of="nothing").ret == 5
-    done = run(suite, "T2.mcc >= 0.1", more=("--benchmark-disable",))
+    done = run(suite, "T2.mcc >= 0.1", more=(*ONE, "--benchmark-disable"))
     assert done.ret == 1
     done.stdout.fnmatch_lines(["*MISSING*it was selected and left no record*"])
 
@@ -351,10 +351,10 @@ def test_a_cell_whose_assertion_failed_is_no_evidence(
 ) -> None:
     """Its record is missing for a gate, in this run and as a baseline."""
     monkeypatch.setenv("STUB", "T2-V1_fast=assert")
-    done = run(suite, "T2.mcc >= 0.1", more=("--benchmark-json=bad.json",))
+    done = run(suite, "T2.mcc >= 0.1", more=(*ONE, "--benchmark-json=bad.json"))
     done.stdout.fnmatch_lines(["*MISSING*T2-V1_fast: its test failed after it was measured*"])
     monkeypatch.delenv("STUB")
-    done = run(suite, "T2.mcc >= saved-0.5", compare="bad.json")
+    done = run(suite, "T2.mcc >= saved-0.5", compare="bad.json", more=ONE)
     assert done.ret == 1
     done.stdout.fnmatch_lines(
         ["*MISSING*T2-V1_fast of bad.json: its test failed after it was measured*"]
@@ -372,7 +372,7 @@ def test_a_reference_has_to_be_one_of_the_matrix(suite: pytest.Pytester) -> None
 
 def test_joules_and_quality_are_properties_of_the_test(suite: pytest.Pytester) -> None:
     """A JUnit file has them with their source."""
-    run(suite, compare="", more=("--junitxml=junit.xml",))
+    run(suite, compare="", more=(*ONE, "--junitxml=junit.xml"))
     text = (suite.path / "junit.xml").read_text()
     assert '<property name="greenbench.energy_source" value="cpu estimated"' in text
     assert '<property name="greenbench.mcc" value="0.9' in text

@@ -61,7 +61,7 @@ def model(cell):
     folder = HERE / "variants" / "V0_baseline"
     return SimpleNamespace(source="modernbert_tiny", folder=folder, facts={"sha256": "0" * 64})
 """
-REUSE = ("--green-reuse", "--green-rounds=3", "--green-cpu-watts=5", "--green-device=cpu")
+REUSE = ("--green-reuse", "--green-rounds=2", "--green-cpu-watts=5", "--green-device=cpu")
 
 
 @pytest.fixture
@@ -111,9 +111,9 @@ def test_a_block_runs_once_what_is_the_same(reusing: pytest.Pytester) -> None:
     The data stage of a block is one of all three, with what it took by its repeats.
     """
     output = run_here(reusing, *REUSE, "-k", "V0 or V1_ or V3", "--benchmark-json=run.json")
-    output.assert_outcomes(passed=9)
+    output.assert_outcomes(passed=6)
     rounds = cells(reusing)
-    assert [training(r)["state"] for r in rounds[V1]] == ["cold"] * 3
+    assert [training(r)["state"] for r in rounds[V1]] == ["cold"] * 2
     for ours, others in zip(rounds[V0], rounds[V3], strict=True):
         windows = training(ours), training(others)
         assert sorted(w["state"] for w in windows) == ["cold", "reused"]
@@ -127,7 +127,7 @@ def test_a_block_runs_once_what_is_the_same(reusing: pytest.Pytester) -> None:
         assert repeats[0] == repeats[1] == repeats[2]
         for one_round in in_block:
             assert_is_sum(one_round)
-    shared = "3 trainings and 6 data stages taken over from cells that share them"
+    shared = "2 trainings and 4 data stages taken over from cells that share them"
     output.stdout.fnmatch_lines([f"- measured * recorded before *: {shared}, *"])
     assert "NOT-COMPARABLE" not in output.stdout.str()
 
@@ -193,7 +193,7 @@ def test_a_factorial_experiment_trains_once_in_a_block(
     add_variant(reusing, "V7_both", "bf16 | -", config)
     with (reusing.path / "conftest.py").open("a") as file:
         file.write(ALL_APPLY)
-    asked = ("--green-factorial=training,inference", "--green-rounds=2", *REUSE[2:])
+    asked = ("--green-factorial=training,inference", *REUSE[1:])
     for _ in range(2):  # the second session finds trainings of the first, and takes none
         run_here(reusing, *asked, "--benchmark-json=run.json").assert_outcomes(passed=8)
         rounds = cells(reusing)

@@ -37,8 +37,8 @@ def test_a_long_phase_is_not_silent_in_a_log(
 ) -> None:
     """Without a terminal a plain line comes from time to time, also in the middle of a phase."""
     stub_suite.write(pytester.path)
-    monkeypatch.setenv("STUB_SCORING", "0.4")
-    monkeypatch.setattr("greenbench.report.progress.PERIOD_S", 0.15)
+    monkeypatch.setenv("STUB_SCORING", "0.25")
+    monkeypatch.setattr("greenbench.report.progress.PERIOD_S", 0.1)
     output = run_here(pytester, "--green-rounds=2", "-k", "V0 or V1_")
     output.assert_outcomes(passed=4, deselected=1)
     output.stdout.fnmatch_lines(
