@@ -6,8 +6,6 @@ within minutes, so a block is to be short. For each task a last session has what
 
 from __future__ import annotations
 
-import signal
-import subprocess
 import sys
 import time
 from dataclasses import replace
@@ -15,27 +13,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from greenbench.analysis.finalists import MOST
-from greenbench.analysis.sessions import AnalysedSession, read_sessions
 from greenbench.errors import UsageError
 from greenbench.experiment import knob_candidates, matrix
 from greenbench.experiment.knob_candidates import Untried
-from greenbench.experiment.settings import OPTIONS
 from greenbench.experiment.task_knobs import foreign_knob_problems
-from greenbench.results.files import RESULTS_FILES
 from greenbench.results.reading import is_baseline
 from greenbench.run.refusals import refusal
 from greenbench.run.session import Session, check_packages
+from greenbench.run.trial_sessions import KNOB, UnfinishedSession, measure_trials
 from greenbench.types import Variant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from greenbench.analysis.sessions import AnalysedSession
     from greenbench.experiment.knob_trials import KnobTrial
     from greenbench.tasks import Task
     from greenbench.types import Cell
 
 COMMAND = "greenbench knobs"
-KNOB = "--green-knob"
 ROUNDS, SEED = "--green-rounds", "--green-seed"
 MINUTES = 15
 """What all of it should take; the second measurement has the time that the first one leaves."""
@@ -43,29 +39,9 @@ GROUP = 6
 """The most settings that are measured beside one V0."""
 FEWEST_BLOCKS, MOST_BLOCKS = 5, 12
 """Blocks of the second measurement."""
-FIXED = (
-    *("--green-gate=none", "--green-interleave=blocks"),
-    *("--green-factorial=off", "--green-until-sure=off"),
-)
-ENDED = (0, 1)
-"""Exit codes of a session that ran to its end: all passed, or a cell failed."""
 STOPPED = (2, 4, 5)
 """Exit codes of a session that no other one would do better than: interrupted, wrong options,
 nothing to run."""
-STDERR = 2
-"""Where the session's own output goes: the answer alone is this command's."""
-
-
-class UnfinishedSession(UsageError):
-    """A session of pytest that did not run to its end."""
-
-    def __init__(self, code: int, results: Path) -> None:
-        """Say so; ``code`` is its exit code."""
-        super().__init__(
-            f"{COMMAND}: pytest ended with {code}, and nothing is ranked by it; its output above "
-            f"says why, and {results} has what was measured"
-        )
-        self.code = code
 
 
 class TimeLeft(NamedTuple):
@@ -154,7 +130,7 @@ class KnobSession:
             names = ", ".join(trial.text for trial in group)
             _say(f"group {number} of {len(self._groups)}: {names}")
             try:
-                sessions = self._measure(self.tasks, group, self._given)
+                sessions = measure_trials(COMMAND, self.tasks, group, self._given, self._results)
             except UnfinishedSession as error:
                 if error.code in STOPPED:
                     raise
@@ -176,23 +152,7 @@ class KnobSession:
         again = f"{len(trials)} settings that seem to pay, with V0 on {task}, {blocks} blocks"
         _say(again)
         given = {**self._given, ROUNDS: blocks, SEED: self._seed + self._blocks}
-        return self._measure([task], trials, given)
-
-    def _measure(
-        self, tasks: Sequence[str], trials: Sequence[KnobTrial], given: Mapping[str, object]
-    ) -> list[AnalysedSession]:
-        before = set(self._results.glob(RESULTS_FILES))
-        command = _command(tasks, trials, given)
-        # Ctrl-C reaches pytest too, which ends by itself; a handler is not inherited, SIG_IGN is.
-        previous = signal.signal(signal.SIGINT, lambda _number, _frame: None)
-        try:
-            done = subprocess.run(command, check=False, stdout=STDERR)  # noqa: S603  ours
-        finally:
-            signal.signal(signal.SIGINT, previous)
-        files = sorted(set(self._results.glob(RESULTS_FILES)) - before)
-        if done.returncode not in ENDED or not files:
-            raise UnfinishedSession(done.returncode, self._results)
-        return read_sessions(files)
+        return measure_trials(COMMAND, [task], trials, given, self._results)
 
 
 def divided(trials: Sequence[KnobTrial]) -> list[list[KnobTrial]]:
@@ -227,24 +187,6 @@ def _without_refused(
 
 def _say(text: str) -> None:
     print(f"{COMMAND}: {text}", file=sys.stderr, flush=True)  # noqa: T201  before what pytest prints
-
-
-def _command(
-    tasks: Sequence[str], trials: Sequence[KnobTrial], given: Mapping[str, object]
-) -> list[str]:
-    """Return the command that measures ``trials`` beside V0."""
-    keyword = " or ".join(f"[{task}-" for task in tasks)
-    command = [sys.executable, "-m", "pytest", "bench", "-q", "-k", keyword, *FIXED]
-    for option in OPTIONS:
-        value = given.get(option.flag)
-        if value is None or value is False:
-            continue
-        if value is True:
-            command.append(option.flag)
-            continue
-        entries = value if isinstance(value, list) else [value]
-        command += [f"{option.flag}={entry}" for entry in entries]
-    return command + [f"{KNOB}={trial.text}" for trial in trials]
 
 
 def _tasks(wanted: Sequence[str], session: Session) -> list[str]:
