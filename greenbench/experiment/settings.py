@@ -216,6 +216,14 @@ class Settings:
         f"sizes other than the profile's, of {', '.join(SIZES)}, e.g. T1=train:24,max_chars:900",
         repeatable=True,
     )
+    scored: str = option(
+        "SPLIT",
+        one_of(("test", "valid")),
+        "the rows that are scored: test, or valid, which `greenbench search` uses until it "
+        "confirms; what chooses thresholds or layers by validation rows then knows the scored ones "
+        "(default: test)",
+        default="test",
+    )
     direction: str | None = option(
         "SRC:DST",
         optional(matching(DIRECTION, DIRECTION_FORM)),

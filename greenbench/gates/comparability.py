@@ -171,7 +171,9 @@ def _data(data: Facts) -> str:
     source = data.get("source")
     sizes = data.get("split_sizes") or {}
     split = "/".join(map(str, sizes.values()))
-    return f"{source} {_short(data.get('sha256'))} {split}".strip()
+    scored = data.get("scored_split")
+    rows = f", {scored} rows scored" if scored else ""
+    return f"{source} {_short(data.get('sha256'))} {split}{rows}".strip()
 
 
 def _model(record: CellRecord) -> str:

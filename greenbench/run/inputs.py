@@ -165,6 +165,7 @@ def dataset(task: Task, size: TaskSize, settings: Settings) -> TaskDataset:
         seed=settings.seed,
         direction=direction,
         unsafe=settings.unsafe_exec,
+        scored=settings.scored,
         **split,
     )
 

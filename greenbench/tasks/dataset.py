@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from greenbench.tasks.request import DataRequest
+from greenbench.errors import UsageError
+from greenbench.tasks.functions.splits import FunctionSplits
+from greenbench.tasks.request import SCORED, DataRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,6 +45,24 @@ class SplitExamples(Protocol):
         ...
 
 
+def scored_on_valid(splits: SplitExamples, task: str) -> SplitExamples:
+    """Return splits whose test examples are the validation examples, which also stay those.
+
+    Raises UsageError if there are none.
+    """
+    if isinstance(splits, FunctionSplits):
+        return splits.scored_on_valid(task)
+    if not splits.valid:
+        raise UsageError(
+            f"--green-scored=valid: {task} has no validation rows; give it some, or score its test "
+            "rows"
+        )
+    facts = {**splits.facts, SCORED: "valid"}
+    changed: Any = splits
+    scored: SplitExamples = replace(changed, test=splits.valid, facts=facts)
+    return scored
+
+
 @dataclass(frozen=True, kw_only=True)
 class TaskDataset(DataRequest):
     """Examples of one task, split by one seed."""
@@ -57,7 +77,8 @@ class TaskDataset(DataRequest):
     @functools.cached_property
     def splits(self) -> SplitExamples:
         """Train, valid and test; raises UsageError or UnavailableError with what to do."""
-        return cast("SplitExamples", self.task.load(self))
+        loaded = cast("SplitExamples", self.task.load(self))
+        return loaded if self.scored == "test" else scored_on_valid(loaded, self.task.name)
 
     @property
     def train(self) -> Sequence[object]:
@@ -66,7 +87,7 @@ class TaskDataset(DataRequest):
 
     @property
     def valid(self) -> Sequence[object]:
-        """Validation examples: never trained on, and never scored."""
+        """Validation examples: never trained on, and scored only in place of the test examples."""
         return self.splits.valid
 
     @property

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 GENERATED = "generated"
+SCORED = "scored_split"
+"""Fact about the data: the split whose rows were scored, where that is not the test split."""
 RULE, BALANCE = "random", "none"
 """How a profile's data are split, and how the rarer class is treated, if no option says."""
 
@@ -35,5 +37,7 @@ class DataRequest:
     files tell."""
     balance: str = BALANCE
     """How the rarer class is treated in training."""
+    scored: str = "test"
+    """The split whose rows are scored: ``test``, or ``valid``."""
     natural: float | None = None
     """Share of positive examples that the scores are to be weighted to."""

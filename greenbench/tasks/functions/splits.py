@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from greenbench.errors import GreenbenchError, UsageError
 from greenbench.tasks.functions.functions import FunctionData
 from greenbench.tasks.functions.rows import checksum, row_count, row_digests
+from greenbench.tasks.request import SCORED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,6 +31,8 @@ class FunctionSplits:
     facts: Mapping[str, object]
     test_sha256: str
     """Of the test rows in their order."""
+    valid_sha256: str
+    """Of the validation rows."""
 
     @property
     def data(self) -> FunctionData:
@@ -40,6 +43,19 @@ class FunctionSplits:
     def test_rows(self) -> int:
         """How many rows are answered."""
         return row_count(self.test, "test")
+
+    def scored_on_valid(self, task: str) -> FunctionSplits:
+        """Return these splits with the validation rows in place of the test rows too.
+
+        Raises UsageError if there are none.
+        """
+        if not row_count(self.valid, "valid"):
+            raise UsageError(
+                f"--green-scored=valid: {task} has no validation rows; let load give some, or "
+                "score its test rows"
+            )
+        facts = {**self.facts, SCORED: "valid"}
+        return replace(self, test=self.valid, test_sha256=self.valid_sha256, facts=facts)
 
 
 def load(functions: TaskFunctions, seed: int, sizes: WantedRows) -> FunctionSplits:
@@ -74,6 +90,7 @@ def load(functions: TaskFunctions, seed: int, sizes: WantedRows) -> FunctionSpli
         test=data.test,
         facts=facts,
         test_sha256=checksum(digests["test"]),
+        valid_sha256=checksum(digests["valid"]),
     )
 
 
