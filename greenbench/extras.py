@@ -25,6 +25,7 @@ PACKAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "fp8": ("torchao",),
     "small": ("gguf",),
     "cluster": ("submitit",),
+    "search": ("optuna",),
 }
 """What is imported of each extra of pyproject.toml, by the name of the import."""
 NAMED = 3

@@ -64,6 +64,7 @@ NOT_RUN = {
     "greenbench export results --mlflow": "needs a database; export/test_places.py has none",
     "greenbench init": "writes a suite: test_init.py does in folders of its own",
     "greenbench knobs": "measures for minutes: plugin/test_knob.py runs such a session",
+    "greenbench search": "measures for minutes: search/test_command.py runs one",
     "greenbench new": "starts from variants of this repository: experiment/test_new_variant.py",
 }
 """Beginnings of commands in fences that are read, and not run below, and why."""

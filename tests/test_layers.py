@@ -25,7 +25,7 @@ LAYERS = (
     ("pipeline", "stages", "tasks", "results", "adapters"),
     ("gates", "reuse"),
     ("experiment",),
-    ("analysis",),
+    ("analysis", "search"),
     ("report",),
     ("run", "export", "cluster"),
     ("plugin", "cli", "api", "testing"),

@@ -25,6 +25,7 @@ from greenbench.cli.machine import add_doctor, add_restore
 from greenbench.cli.matrix import add_check, add_list, add_new
 from greenbench.cli.measure import add_run, add_sweep_power
 from greenbench.cli.report import add_report
+from greenbench.cli.search import add_search
 from greenbench.cli.submit import add_cancel, add_fetch, add_resubmit, add_status, add_submit
 from greenbench.errors import GreenbenchError, explained_paths
 from greenbench.report.texts import error_text
@@ -80,6 +81,7 @@ COMMANDS: tuple[Callable[[Commands], None], ...] = (
     add_doctor,
     add_new,
     add_knobs,
+    add_search,
     add_sweep_power,
     add_compare,
     add_analyse,

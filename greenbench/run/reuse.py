@@ -71,7 +71,7 @@ def _runs_once(session: Session, cell: Cell) -> bool:
     settings = session.settings
     if settings.fresh or not shares_stages(settings):
         return False
-    in_blocks = settings.interleave != "off" and settings.block is None
+    in_blocks = settings.interleave != "off"
     devices = devices_of(cell.options.system.processes, settings.device)
     alone = session.memory.file is None and len(parts(devices)) == 1
     return in_blocks and alone

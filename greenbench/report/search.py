@@ -1,0 +1,255 @@
+"""What people see of a search: a line while it runs, the answer, what was tried, what to paste."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from typing import TYPE_CHECKING, NamedTuple
+
+from greenbench.report import numbers
+from greenbench.report.cost import plural
+from greenbench.report.layout import Column, print_table
+from greenbench.report.verdicts import print_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from greenbench.gates.expression import Gate
+    from greenbench.search.answer import Payback, SearchAnswer
+    from greenbench.search.budget import SearchBudget
+    from greenbench.search.confirmation import ConfirmedPoint, RatioToV0
+    from greenbench.search.racing import PointStanding
+    from greenbench.search.readings import SearchBlock
+    from greenbench.search.space import Point, Space
+
+SHOWN = 8
+"""Points of the search that are listed."""
+
+
+class SearchTexts(NamedTuple):
+    """What a search was about, for its sentences."""
+
+    task: str
+    quality: Gate
+    measure: str
+    """What is minimised."""
+    space: Space
+    budget: SearchBudget
+
+    def setting(self, point: Point) -> str:
+        """Return what a point sets, in words."""
+        return self.space.text(point) or "V0"
+
+
+def progress(texts: SearchTexts, block: SearchBlock, so_far: SearchAnswer, spent: float) -> str:
+    """Return the line after a block: how far the search is, and the best so far."""
+    number = block.plan.number + 1
+    left = max(0.0, texts.budget.most - spent)
+    budget = f"{_amount(spent, texts)} spent, {_amount(left, texts)} left"
+    words = [f"greenbench search: {block.plan.phase}, block {number}; {budget}"]
+    best = so_far.recommended
+    if best is not None and best.ratio is not None:
+        setting = texts.setting(best.point)
+        words.append(f"confirmed so far: {setting}, {best.ratio.value:.2f} times")
+    first = next(iter(so_far.standings), None)
+    if first is not None and first.promises:
+        setting = texts.setting(first.point)
+        ratio = math.exp(first.effect)
+        words.append(f"best unconfirmed: {setting}, {ratio:.2f} times (n = {first.rounds})")
+    return "; ".join(words)
+
+
+def _amount(value: float, texts: SearchTexts) -> str:
+    counts = texts.budget.counts
+    if counts == "evaluations":
+        return plural(int(value), "evaluation")
+    unit = "J" if counts == "joules" else "s"
+    return numbers.unit(value, unit)
+
+
+def show(console: Console, texts: SearchTexts, found: SearchAnswer, name: str) -> None:
+    """Print the answer; ``name`` is free for a new variant."""
+    lines = sentences(texts, found)
+    print_lines(console, lines)
+    console.print()
+    if found.findings:
+        _show_confirmation(console, texts, found.findings)
+    if found.standings:
+        _show_search(console, texts, found.standings)
+    dropped = []
+    for reason, count in found.in_vain.items():
+        settings = plural(count, "setting")
+        dropped.append(f"{settings} dropped: {reason}")
+    print_lines(console, dropped, bullet="- ")
+    command = to_paste(texts, found, name)
+    if command:
+        console.print()
+        console.print(f"    {command}", soft_wrap=True, highlight=False, markup=False)
+
+
+def sentences(texts: SearchTexts, found: SearchAnswer) -> list[str]:
+    """Return the answer: what is recommended, what only seems so, and what the search took."""
+    best = found.recommended
+    lines = []
+    if best is None:
+        tried = plural(len(found.standings), "setting")
+        lines.append(
+            f"On {texts.task} no setting is confirmed to take less {texts.measure} than V0 and to "
+            f"keep {texts.quality.text}; {tried} tried."
+        )
+    else:
+        lines.append(_recommended(texts, best))
+    unconfirmed = found.unconfirmed
+    if unconfirmed is not None:
+        setting = texts.setting(unconfirmed)
+        lines.append(f"{setting} looked better in the search, and was not confirmed.")
+    lines.append(_cost(found))
+    if found.payback is not None:
+        lines.append(_paid(found.payback))
+    return lines
+
+
+def _recommended(texts: SearchTexts, best: ConfirmedPoint) -> str:
+    setting = texts.setting(best.point)
+    taken = _interval(best.ratio, " to ")
+    blocks = plural(best.blocks, "block")
+    return (
+        f"On {texts.task} {setting} takes {taken} times V0's {texts.measure} and keeps "
+        f"{texts.quality.text}: {score(texts, best)}; n = {blocks} on test rows and seeds that the "
+        "search had not seen."
+    )
+
+
+def score(texts: SearchTexts, found: ConfirmedPoint) -> str:
+    """Return how a point's score differs from V0's, or from what is asked, with its interval."""
+    gate = texts.quality
+    if found.margin is None:
+        return f"{gate.metric} is unknown"
+    than = "from V0's" if gate.form == "difference" else "from what is asked"
+    return f"{gate.metric} differs {than} by {_difference(gate, found)}"
+
+
+def _difference(gate: Gate, found: ConfirmedPoint) -> str:
+    """Return the difference with its interval; the margin is what it has beyond the allowed one."""
+    if found.margin is None:
+        return numbers.UNKNOWN
+    sign = -1 if gate.upper else 1
+    offset = gate.number if gate.form == "difference" else 0.0
+    value = offset + sign * found.margin
+    if found.low is None or found.high is None:
+        return f"{value:+.3f}"
+    ends = [offset + sign * found.low, offset + sign * found.high]
+    low, high = sorted(ends)
+    return f"{value:+.3f} ({low:+.3f} to {high:+.3f})"
+
+
+def _cost(found: SearchAnswer) -> str:
+    joules = "an unknown number of joules"
+    if found.joules is not None:
+        amount = numbers.unit(found.joules, "J")
+        joules = f"{amount} ({found.source})" if found.source else amount
+    seconds = numbers.unit(found.seconds, "s")
+    evaluations = plural(found.evaluations, "evaluation")
+    blocks = plural(found.blocks, "block")
+    return f"The search itself took {joules} and {seconds}: {evaluations} in {blocks}."
+
+
+def _paid(payback: Payback) -> str:
+    most = "possibly never" if payback.high is None else f"{payback.high:,.0f}"
+    uses = f"{payback.uses:,.0f} runs of the pipeline (95 %: {payback.low:,.0f} to {most})"
+    return f"That is saved after {uses}."
+
+
+def to_paste(texts: SearchTexts, found: SearchAnswer, name: str) -> str:
+    """Return the command that makes a variant of what is confirmed; empty if nothing is."""
+    best = found.recommended
+    if best is None:
+        return ""
+    words = ["greenbench", "new", name, "--from", "V0"]
+    settings = texts.space.text(best.point)
+    for setting in settings.split():
+        words += ["--set", setting]
+    return shlex.join(words)
+
+
+def as_json(texts: SearchTexts, found: SearchAnswer, name: str) -> dict[str, object]:
+    """Return the answer for programs: points by their settings, and the command to paste."""
+    confirmed: list[dict[str, object]] = []
+    for finding in found.findings:
+        setting = texts.setting(finding.point)
+        confirmed.append({"settings": setting, "confirmed": finding.confirmed, "is": finding})
+    searched: list[dict[str, object]] = []
+    for one in found.standings:
+        setting = texts.setting(one.point)
+        searched.append({"settings": setting, "is": one})
+    answer: dict[str, object] = {"task": texts.task}
+    answer["quality"] = texts.quality.text
+    answer["finalists"] = confirmed
+    answer["searched"] = searched
+    answer["evaluations"] = found.evaluations
+    answer["blocks"] = found.blocks
+    answer["joules"] = found.joules
+    answer["source"] = found.source
+    answer["seconds"] = found.seconds
+    answer["payback"] = found.payback
+    answer["to_paste"] = to_paste(texts, found, name)
+    return answer
+
+
+def _show_confirmation(
+    console: Console, texts: SearchTexts, findings: Sequence[ConfirmedPoint]
+) -> None:
+    metric = texts.quality.metric
+    rows: dict[str, list[str]] = {"setting": [], "n": [], texts.measure: [], "seconds": []}
+    rows[metric] = []
+    rows["verdict"] = []
+    for one in findings:
+        rows["setting"].append(texts.setting(one.point))
+        rows["n"].append(str(one.blocks))
+        rows[texts.measure].append(_interval(one.ratio))
+        rows["seconds"].append(_interval(one.seconds))
+        rows[metric].append(_difference(texts.quality, one))
+        verdict = "confirmed" if one.confirmed else one.against
+        rows["verdict"].append(verdict)
+    count = plural(len(findings), "setting")
+    title = f"Confirmation on test rows, {count}: multiples of V0's, 95 % intervals of each alone"
+    _print_columns(console, title, rows)
+
+
+def _show_search(console: Console, texts: SearchTexts, standings: Sequence[PointStanding]) -> None:
+    rows: dict[str, list[str]] = {"setting": [], "n": [], texts.measure: [], "state": []}
+    shown = standings[:SHOWN]
+    for one in shown:
+        rows["setting"].append(texts.setting(one.point))
+        rows["n"].append(str(one.rounds))
+        ratio = math.exp(one.effect)
+        text = f"{ratio:.2f}" if math.isfinite(ratio) else numbers.UNKNOWN
+        rows[texts.measure].append(text)
+        rows["state"].append(_state(one))
+    count = plural(len(standings), "setting")
+    title = f"The search on validation rows, {len(shown)} of {count}: multiples of V0's"
+    _print_columns(console, title, rows)
+
+
+def _print_columns(console: Console, title: str, rows: dict[str, list[str]]) -> None:
+    columns = []
+    for heading, texts in rows.items():
+        column = Column(heading=heading, texts=texts, dropped=heading == "seconds")
+        columns.append(column)
+    print_lines(console, [title])
+    print_table(console, columns)
+    console.print()
+
+
+def _interval(ratio: RatioToV0 | None, separator: str = "-") -> str:
+    if ratio is None:
+        return numbers.UNKNOWN
+    return numbers.ratio(ratio.value, ratio.low, ratio.high, separator=separator)
+
+
+def _state(one: PointStanding) -> str:
+    if one.out:
+        return one.out
+    return "open" if one.seems_kept else "score seems lost"

@@ -1,0 +1,78 @@
+"""The confirmation: what is proven on fresh rows and seeds, corrected over the finalists."""
+
+from __future__ import annotations
+
+import pytest
+from search.planted import Planted
+
+from greenbench.search.confirmation import judge
+from greenbench.search.racing import SearchRules
+from greenbench.search.readings import CONFIRMATION, BlockPlan, SearchBlock
+
+GOOD, DEAR, RUINED = (3, 0, 2), (1, 1, 0), (1, 0, 3)
+
+
+def confirmed(world: Planted, *points: tuple[int, ...], blocks: int = 5) -> list[SearchBlock]:
+    """Return a measured confirmation of points."""
+    plans = [BlockPlan(number=n, phase=CONFIRMATION, points=points) for n in range(blocks)]
+    return [world.measure(plan) for plan in plans]
+
+
+def test_what_saves_and_keeps_the_score_is_confirmed() -> None:
+    """The best confirmed point comes first, with its interval; the others say what they lack."""
+    blocks = confirmed(Planted(), DEAR, RUINED, GOOD)
+    best, *others = judge((DEAR, RUINED, GOOD), blocks, SearchRules())
+    assert (best.point, best.confirmed, best.blocks) == (GOOD, True, 5)
+    assert best.ratio is not None
+    assert best.ratio.low < 0.607 < best.ratio.high
+    against = {one.point: one.against for one in others}
+    assert against[DEAR] == "that it takes less than V0 is not proven"
+    assert against[RUINED] == "that it keeps the score is not proven"
+
+
+def test_a_wide_interval_keeps_nothing() -> None:
+    """A score whose lower bound is below the limit is not kept, whatever its value."""
+    (found,) = judge((GOOD,), confirmed(Planted(half=0.03), GOOD), SearchRules())
+    assert found.margin is not None
+    assert found.margin > 0
+    assert not found.confirmed
+
+
+def test_time_may_be_bounded_too() -> None:
+    """``slowdown`` asks for a proof that the point is fast enough."""
+    blocks = confirmed(Planted(), GOOD)
+    (found,) = judge((GOOD,), blocks, SearchRules(slowdown=0.5))
+    assert found.against == "that it takes at most 0.5 times V0's time is not proven"
+
+
+def test_a_score_without_an_interval_proves_nothing() -> None:
+    """Two numbers that are as good as each other show nothing of other rows."""
+    world = Planted(half=0.0)
+    blocks = confirmed(world, GOOD)
+    bare = []
+    for block in blocks:
+        reading = block.readings[GOOD]
+        without = type(reading)(value=reading.value, seconds=1.0, margin=reading.margin)
+        bare.append(
+            SearchBlock(
+                plan=block.plan,
+                baseline=block.baseline,
+                joules=None,
+                seconds=1.0,
+                readings={GOOD: without},
+            )
+        )
+    (found,) = judge((GOOD,), bare, SearchRules())
+    assert found.against == "that it keeps the score is not proven"
+
+
+@pytest.mark.parametrize("finalists", [1, 3])
+def test_false_confirmations_are_rare(finalists: int) -> None:
+    """Points that take what V0 takes are confirmed in few of many searches, for all together."""
+    points = ((0, 0, 0), (2, 0, 0), (3, 0, 0))[:finalists]
+    false = 0
+    for seed in range(60):
+        blocks = confirmed(Planted(noise=0.03, same=True, seed=seed), *points)
+        found = judge(points, blocks, SearchRules())
+        false += any(one.confirmed for one in found)
+    assert false <= 6  # 2.5 % are 1.5 of 60
