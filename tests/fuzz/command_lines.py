@@ -127,4 +127,6 @@ def open_calls(folder: Path) -> Iterator[Callable[[Sequence[str]], None]]:
     yield read
 
 
-GREENBENCH = Reader(name="command line of greenbench", inputs=decided(call), open=open_calls)
+GREENBENCH = Reader(
+    name="command line of greenbench", inputs=decided(call), open=open_calls, dear=True
+)

@@ -37,6 +37,8 @@ class Reader:
     """Prepares a folder, and gives the function that reads an input in it."""
     document: Any = None
     """What ``inputs`` damages, if that is JSON."""
+    dear: bool = False
+    """Whether an input takes more than some 7 ms of CPU: fewer are tried then."""
 
     def __str__(self) -> str:
         """Return its name, as a test's id."""

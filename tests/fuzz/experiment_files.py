@@ -97,7 +97,9 @@ def open_experiment(folder: Path) -> Iterator[Callable[[bytes], None]]:
     yield read
 
 
-EXPERIMENT = Reader(name="experiment.md", inputs=decided(experiment), open=open_experiment)
+EXPERIMENT = Reader(
+    name="experiment.md", inputs=decided(experiment), open=open_experiment, dear=True
+)
 
 CONFIGS: tuple[Tree, ...] = (
     {"data": {"tokenizer": "rust", "batch_size": [16, 64]}, "training": {"precision": "bf16"}},
@@ -150,7 +152,7 @@ def open_config(folder: Path) -> Iterator[Callable[[bytes], None]]:
     yield read
 
 
-CONFIG = Reader(name="config.yaml", inputs=decided(config), open=open_config)
+CONFIG = Reader(name="config.yaml", inputs=decided(config), open=open_config, dear=True)
 
 VALID: Mapping[str, tuple[Any, ...]] = {
     "data": ("T2=table.csv", "T1=pairs.jsonl"),

@@ -121,6 +121,7 @@ def reader_of_runs(name: str, original: Tree) -> Reader:
         inputs=json_files(original),
         document=original,
         open=lambda folder: open_runs(folder, original),
+        dear=True,
     )
 
 
@@ -166,7 +167,9 @@ def open_job(folder: Path) -> Iterator[Callable[[bytes], None]]:
     yield read
 
 
-JOB_FILE = Reader(name="job file", inputs=json_files(job()), document=job(), open=open_job)
+JOB_FILE = Reader(
+    name="job file", inputs=json_files(job()), document=job(), open=open_job, dear=True
+)
 RESULTS_FILE = reader_of_runs("results file", RESULTS)
 SAVED = reader_of_runs("saved run", SAVED_RUN)
 
@@ -208,6 +211,7 @@ ANALYSED = Reader(
     inputs=json_files(analysed_run()),
     document=analysed_run(),
     open=open_analysis,
+    dear=True,
 )
 
 

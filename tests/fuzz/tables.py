@@ -94,6 +94,7 @@ FUNCTION_TABLE = Reader(
     name="table of T2",
     inputs=decided(lambda decisions: table(decisions, FUNCTIONS)),
     open=open_functions,
+    dear=True,
 )
 PAIR_TABLE = Reader(
     name="table of T1",

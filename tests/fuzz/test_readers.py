@@ -55,12 +55,14 @@ def test_a_reader_takes_forty_damaged_inputs(reader: Reader, folder: Path) -> No
 
 @pytest.mark.slow
 @pytest.mark.parametrize("reader", READERS, ids=str)
-def test_a_reader_takes_a_thousand_damaged_inputs(reader: Reader, folder: Path) -> None:
+def test_a_reader_takes_thousands_of_damaged_inputs(reader: Reader, folder: Path) -> None:
     """It reads each, or refuses it in a sentence that is safe to print.
 
-    A fault that one input in 330 shows is found by 95 of 100 draws of so many.
+    Of 100 draws of 3,000 inputs 95 find a fault that one input in 1,000 shows; of a dear reader's
+    1,000 inputs, one that one in 330 shows.
     """
-    assert taken(reader, folder, examples=1000) >= 1000
+    examples = 1000 if reader.dear else 3000
+    assert taken(reader, folder, examples) >= examples
 
 
 @pytest.mark.slow
