@@ -15,7 +15,7 @@ from greenbench.experiment.knob_trials import KnobTrial
 from greenbench.options import Options
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
 Refuse: TypeAlias = Callable[[Options], str]
 """Says why options cannot run, and what would work; an empty text if they can."""
@@ -53,13 +53,27 @@ def refused_pairs(trials: Sequence[KnobTrial], refuse: Refuse) -> list[RefusedPa
     return refused
 
 
-def covering_variants(trials: Sequence[KnobTrial], refuse: Refuse) -> list[KnobTrial]:
-    """Return variants that hold, between them, every pair of ``trials`` that is not refused."""
-    waiting: dict[Pair, None] = {}
+def pairs_that_run(trials: Sequence[KnobTrial], refuse: Refuse) -> list[Pair]:
+    """Return the pairs of ``trials`` that are not refused, in their order."""
+    pairs = []
     for pair in itertools.combinations(trials, 2):
         both = together(pair)
         if both is not None and not refuse(both.options):
-            waiting[frozenset(pair)] = None
+            pairs.append(frozenset(pair))
+    return pairs
+
+
+def covering_variants(
+    trials: Sequence[KnobTrial], refuse: Refuse, covered: Collection[Pair] = ()
+) -> list[KnobTrial]:
+    """Return variants that hold, between them, every pair of ``trials`` that is not refused.
+
+    Pairs that are ``covered`` elsewhere are left out.
+    """
+    waiting: dict[Pair, None] = {}
+    for needed in pairs_that_run(trials, refuse):
+        if needed not in covered:
+            waiting[needed] = None
     variants = []
     while waiting:
         members = sorted(next(iter(waiting)), key=trials.index)
