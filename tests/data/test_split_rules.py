@@ -52,7 +52,7 @@ def labelled(**per: int) -> list[Example]:
 # --- at random ------------------------------------------------------------------------------------
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(
     seed=st.integers(0, 2**32),
     families=st.lists(st.integers(2, 6), max_size=8),

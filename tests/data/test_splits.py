@@ -39,7 +39,7 @@ def sides_as_read(splits: Splits) -> tuple[list[tuple[str, int]], ...]:
     return tuple([(e.text, e.label) for e in side] for side in parts(splits))
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=20)
 @given(count=st.integers(100, 300), seed=st.integers(0, 99))
 def test_splits_are_a_partition_of_80_10_10(count: int, seed: int) -> None:
     """Each split is within one row of its share, and together they hold every example once."""
@@ -160,7 +160,7 @@ def test_groups_number_the_test_examples_as_they_come() -> None:
     assert made.groups == (0, 1, 2, 0, 3, 2, 4)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=5)
 @given(seed=st.integers(0, 999))
 def test_groups_hang_on_no_order_of_rows(seed: int) -> None:
     """In any order of the rows, the same test examples share a cluster of the same number."""

@@ -254,9 +254,9 @@ def test_one_worker_runs_many_programs(workers: sandbox.Workers) -> None:
 def test_a_program_whose_supervisor_dies_is_run_again(workers: sandbox.Workers) -> None:
     """Its result is that of a sandbox of its own, and the loss has a reason."""
     supervisor = _supervisor(workers)
-    timer = threading.Timer(0.5, os.kill, (supervisor, signal.SIGKILL))
+    timer = threading.Timer(0.2, os.kill, (supervisor, signal.SIGKILL))
     timer.start()
-    result = workers.run([PYTHON, "-c", "import time; time.sleep(1); print('right')"], files={})
+    result = workers.run([PYTHON, "-c", "import time; time.sleep(0.4); print('right')"], files={})
     assert (result.end, result.stdout) == ("exit", "right\n")
     assert workers.losses == ["the supervisor's processes ended without a report"]
 

@@ -7,6 +7,7 @@ import json
 import threading
 import urllib.parse
 from contextlib import contextmanager
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +47,8 @@ class LocalHub:
         handler = type("Handler", (_Handler,), {"hub": self})
         with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
             self.url = f"http://127.0.0.1:{server.server_address[1]}"
-            threading.Thread(target=server.serve_forever, daemon=True).start()
+            serve = partial(server.serve_forever, poll_interval=0.01)  # the end is seen so soon
+            threading.Thread(target=serve, daemon=True).start()
             try:
                 yield self
             finally:
@@ -58,6 +60,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     hub: LocalHub
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # a body need not wait for the receipt of its headers
 
     def log_message(self, *_args: object) -> None:
         """Log nothing."""

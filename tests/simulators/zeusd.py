@@ -12,6 +12,7 @@ import json
 import socketserver
 import threading
 import urllib.parse
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -115,7 +116,8 @@ class Zeusd:
             daemon_threads = True
 
         self._server = Server(str(socket), Handler)
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        serve = partial(self._server.serve_forever, poll_interval=0.01)  # the end is seen so soon
+        threading.Thread(target=serve, daemon=True).start()
 
     def close(self) -> None:
         """Stop listening."""

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from greenbench.types import TaskSize
 
 SIZE = BUILT_IN["T2"].sizes["tiny"]
-SHORT = replace(SIZE, max_tokens=48)
+SHORT = replace(SIZE, max_tokens=24)
 """Texts are cut early where only counts and proofs matter."""
 START = Checkpoint("M2", SIZE.model, head=TWO_CLASSES)
 CPU = torch.device("cpu")

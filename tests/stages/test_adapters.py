@@ -17,6 +17,7 @@ from greenbench.stages.toggles import Toggles
 from greenbench.stages.trained_parts import TrainedParts
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from torch import nn
@@ -31,13 +32,15 @@ LORA = ArchitectureOptions(adapter="lora", lora_rank=4, lora_targets="Wqkv,Wo")
 KNOBS = ("adapter", "lora_rank", "lora_alpha", "lora_targets")
 
 
-def run(options: Options) -> tuple[dict[str, Applied], dict[str, int | None], nn.Module]:
-    """Run the stages in miniature; return the proofs, the work counted, and the model."""
+def run(
+    options: Options,
+) -> tuple[dict[str, Applied], nn.Module, Callable[[], dict[str, int | None]]]:
+    """Run the stages in miniature; return the proofs, the model, and what counts the work."""
     stages = Toggles(options, SHORT, "cpu")
     rows = functions(32), functions(8, seed=1), functions(8, seed=2)
     net, batches, _ = run_stages(stages, *rows)
     proofs = {f"{proof.stage}.{proof.knob}": proof for proof in stages.applied()}
-    return proofs, stages.work(net, batches), net
+    return proofs, net, lambda: stages.work(net, batches)
 
 
 def asked(architecture: ArchitectureOptions, **others: Any) -> Options:
@@ -51,7 +54,7 @@ def test_adapters_are_trained_and_the_plain_model_answers() -> None:
 
     The layers below those that are frozen have adapters that are not trained.
     """
-    proofs, work, net = run(asked(LORA))
+    proofs, net, adapted_work = run(asked(LORA))
     read = {knob: proofs[f"architecture.{knob}"] for knob in KNOBS}
     assert [proof.got for proof in read.values()] == ["lora", 4, 16.0, "Wo,Wqkv"]
     assert all(proof.holds for proof in proofs.values())
@@ -64,7 +67,8 @@ def test_adapters_are_trained_and_the_plain_model_answers() -> None:
     expected = {name for name, _ in net.named_parameters() if not name.startswith("model.")}
     expected |= {f"{name}.weight" for name in adapters.target_names(start, "Wqkv,Wo")}
     assert moved == expected
-    _, whole, _ = run(asked(ArchitectureOptions()))
+    _, _, whole_work = run(asked(ArchitectureOptions()))
+    work, whole = adapted_work(), whole_work()
     assert work["parameters"] == whole["parameters"]
     assert work["flops_inference"] == whole["flops_inference"]
     assert 0.5 < work["flops_training"] / whole["flops_training"] < 1
@@ -100,7 +104,7 @@ def test_merged_adapters_answer_what_unmerged_ones_do(kind: str, tolerance: floa
 
 def test_weights_in_nf4_are_trained_by_their_adapters_alone() -> None:
     """QLoRA is proved by the live base weights, and inference holds FP32 again."""
-    proofs, _, net = run(asked(ArchitectureOptions(adapter="qlora")))
+    proofs, net, _ = run(asked(ArchitectureOptions(adapter="qlora")))
     proof = proofs["architecture.adapter"]
     assert (proof.got, proof.note) == ("qlora", "")
     assert proofs["architecture.weight_format"].got == "fp32"

@@ -36,6 +36,7 @@ from greenbench.stages import (
     layers,
     model_checks,
     onnx_engine,
+    packing,
     packing_check,
     pruning,
     weights,
@@ -221,12 +222,35 @@ NOT_PACKED = {
 }
 
 
+@torch.no_grad()
+def alone(net: Any) -> torch.Tensor:
+    """Return the answers to texts of ``batch`` one by one, or those to each one's last token."""
+    inputs, answers = batch(), []
+    for ids, length in zip(inputs["input_ids"], inputs["attention_mask"].sum(1), strict=True):
+        answer = net(input_ids=ids[None, :length]).logits[0]
+        answers.append(answer if answer.ndim == 1 else answer[-1])
+    return torch.stack(answers)
+
+
+@torch.no_grad()
+def packed(net: Any) -> torch.Tensor:
+    """Return the same of packed rows."""
+    inputs = batch()
+    made = packing.pack(inputs, 0)
+    answer = packing.run(net, made).logits
+    if answer.ndim == 2:
+        return answer
+    ends = made[packing.STARTS] + inputs["attention_mask"].sum(1) - 1
+    return answer.flatten(0, 1)[ends]
+
+
 @pytest.mark.parametrize("kind", ALL)
 def test_packed_rows_get_the_answers_of_padded_ones_or_are_refused(kind: str, zoo: Zoo) -> None:
-    """Equal to rounding, or one sentence with what would work."""
+    """Each text gets the answer that it gets alone, or one sentence says what would work."""
     net = zoo.net(kind)
     if kind not in NOT_PACKED:
         packing_check.refuse_other_answers(net, 0)
+        torch.testing.assert_close(packed(net), alone(net), rtol=1e-3, atol=1e-4)
         return
     with pytest.raises(
         GreenbenchError, match=f"batching: packed: .*{NOT_PACKED[kind]}.*; set plain"
@@ -237,7 +261,15 @@ def test_packed_rows_get_the_answers_of_padded_ones_or_are_refused(kind: str, zo
 @pytest.mark.parametrize("kind", ENCODERS)
 def test_the_head_can_be_asked_between_layers(kind: str, zoo: Zoo) -> None:
     """What it says of the last layer's output is the model's own answer."""
-    exit_head.refuse_others(zoo.net(kind))
+    net, given = zoo.net(kind), []
+    exit_head.refuse_others(net)
+    ids = batch()["input_ids"]
+    hook = stack_of(net).layers[-1].register_forward_hook(lambda *call: given.append(call[-1]))
+    with torch.no_grad():
+        expected = net(input_ids=ids).logits
+        asked = exit_head.ExitHead(net).logits(ids, None, given[0])
+    hook.remove()
+    torch.testing.assert_close(asked, expected)
 
 
 @pytest.mark.slow

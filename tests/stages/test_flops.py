@@ -10,8 +10,8 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from stages import small_decoders
-from stages.small_runs import CPU, SHORT, SIZE, START, functions, run_stages
+from stages import families, small_decoders
+from stages.small_runs import CPU, SHORT, START, functions, run_stages
 from torch.utils.flop_counter import FlopCounterMode
 
 from greenbench.options import (
@@ -33,16 +33,19 @@ pytestmark = pytest.mark.usefixtures("as_new")
 
 @pytest.fixture(scope="module")
 def classifier() -> Any:
-    """Give the tiny encoder with eager attention: torch does not count the CPU's fused one."""
-    net = START.load()
+    """Give an encoder with a global and a local layer.
+
+    Its attention is eager, as torch does not count the CPU's fused one.
+    """
+    net = families.drawn("modernbert", num_hidden_layers=2, max_position_embeddings=1024)
     net.set_attn_implementation("eager")
     return net
 
 
 @pytest.fixture(scope="module")
 def decoder(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Give a small decoder with eager attention."""
-    net = small_decoders.saved(tmp_path_factory.mktemp("decoder")).load()
+    """Give a decoder of two layers with eager attention."""
+    net = small_decoders.saved(tmp_path_factory.mktemp("decoder"), num_hidden_layers=2).load()
     net.set_attn_implementation("eager")
     return net
 
@@ -101,10 +104,11 @@ def test_real_generation_is_counted_the_same(decoder: Any, written: int) -> None
 
 def test_a_sliding_window_leaves_the_cache_and_costs_no_more(tmp_path: Path) -> None:
     """Prompts are read whole, and tokens written attend to the window alone in those layers."""
-    sliding = {"use_sliding_window": True, "sliding_window": 6, "max_window_layers": 2}
+    sliding = {"use_sliding_window": True, "sliding_window": 6, "max_window_layers": 1}
+    sliding["num_hidden_layers"] = 2
     net: Any = small_decoders.saved(tmp_path, "qwen2", **sliding).load()
     net.set_attn_implementation("eager")
-    assert net.config.layer_types == ["full_attention"] * 2 + ["sliding_attention"] * 2
+    assert net.config.layer_types == ["full_attention", "sliding_attention"]
     told = {
         "max_new_tokens": 9,
         "do_sample": False,
@@ -119,7 +123,7 @@ def test_a_sliding_window_leaves_the_cache_and_costs_no_more(tmp_path: Path) -> 
 
 
 EXAMPLES = settings(
-    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 SHAPE = st.tuples(st.integers(1, 40), st.integers(1, 600))
 
@@ -189,7 +193,7 @@ def counted_round(
     toggles = Toggles(options, size, "cpu")
     with toggles.quiet():
         toggles.reset(0)
-        batches = toggles.data(train, test, start, 0, valid=train[:20])
+        batches = toggles.data(train, test, start, 0, valid=train[:4])
         net: Any = toggles.architecture(start)
         net.set_attn_implementation("eager")
         with FlopCounterMode(display=False) as training:
@@ -206,12 +210,12 @@ def counted_round(
 def test_a_whole_round_of_a_classifier_is_counted_the_same() -> None:
     """Padded micro-batches of all epochs count with all layers; so does picking layers."""
     options = Options(
-        data=DataOptions(tokenizer="rust", batch_size=16),
-        training=TrainingOptions(accumulation_steps=4),
+        data=DataOptions(tokenizer="rust", batch_size=4),
+        training=TrainingOptions(accumulation_steps=2),
         inference=InferenceOptions(skip_layers=0.34),
     )
     found, trained, answered = counted_round(
-        options, replace(SIZE, max_tokens=96, epochs=2), START, functions(32), functions(20, seed=1)
+        options, replace(SHORT, epochs=2), START, functions(4), functions(3, seed=1)
     )
     assert (found["flops_training"], found["flops_inference"]) == (trained, answered)
     assert min(trained, answered) > 0
@@ -226,8 +230,8 @@ def test_a_whole_round_of_a_decoder_is_counted_the_same(
         data=DataOptions(tokenizer="rust", batch_size=4),
         training=TrainingOptions(accumulation_steps=2),
     )
-    train, test = small_decoders.pairs(8), small_decoders.pairs(6, 40)
-    two_epochs = replace(small_decoders.SIZE, epochs=2)
+    train, test = small_decoders.pairs(4), small_decoders.pairs(2, 40)
+    two_epochs = replace(small_decoders.SIZE, epochs=2, max_new_tokens=6)
     found, trained, answered = counted_round(
         options, two_epochs, request.getfixturevalue(kind), train, test
     )
@@ -249,9 +253,12 @@ def test_an_answer_that_ends_early_costs_the_steps_it_took(llama: Any) -> None:
     )
 
 
+RUST = DataOptions(tokenizer="rust")
+
+
 def work(**options: Any) -> dict[str, int | None]:
     """Run the stages in miniature and return the work counted."""
-    toggles = Toggles(Options(**options), SHORT, "cpu")
+    toggles = Toggles(Options(data=RUST, **options), SHORT, "cpu")
     net, batches, first = run_stages(
         toggles, functions(32), functions(8, seed=1), functions(8, seed=2)
     )
@@ -274,7 +281,11 @@ def test_accumulating_is_as_much_training_as_one_batch() -> None:
     same = functions(1) * 32
     found = [
         counted_round(
-            Options(training=TrainingOptions(accumulation_steps=n)), SHORT, START, same, same[:2]
+            Options(data=RUST, training=TrainingOptions(accumulation_steps=n)),
+            SHORT,
+            START,
+            same,
+            same[:2],
         )[0]
         for n in (1, 4)
     ]
@@ -301,7 +312,8 @@ def test_a_model_that_cannot_be_counted_costs_no_cell(monkeypatch: pytest.Monkey
         raise NotImplementedError("meta tensors\nand a long trace")
 
     monkeypatch.setattr(flops, "of_inference", fail)
-    toggles = Toggles(Options(training=TrainingOptions(finetune=False)), SIZE, "cpu")
+    untrained = Options(data=RUST, training=TrainingOptions(finetune=False))
+    toggles = Toggles(untrained, SHORT, "cpu")
     with toggles.quiet():
         toggles.reset(0)
         batches = toggles.data(functions(32), functions(8, seed=1), START, 0)

@@ -96,6 +96,10 @@ CHANGED = Options(
 )
 
 
+WITHOUT_WORKERS = replace(CHANGED, data=replace(CHANGED.data, workers=0))
+"""The same, whose batches no further process makes."""
+
+
 def run(options: Options) -> tuple[Toggles, tuple[Applied, ...], dict[str, int | None]]:
     """Run the five stages in miniature and return the switches, all proofs and the work counted."""
     toggles, system = Toggles(options, SHORT, "cpu"), System(options.system, ())
@@ -191,11 +195,11 @@ def test_every_knob_of_a_translation_leaves_a_proof(
     """
     scores = iter([0.0, 1.0])
     monkeypatch.setattr(Translation, "validation_score", lambda *_: next(scores))
-    applied, work, answers = translated(request.getfixturevalue(kind), CHANGED)
+    applied, work, answers = translated(request.getfixturevalue(kind), WITHOUT_WORKERS)
     asked = {
-        (stage, f.name): getattr(getattr(CHANGED, stage), f.name)
+        (stage, f.name): getattr(getattr(WITHOUT_WORKERS, stage), f.name)
         for stage in STAGES
-        for f in fields(getattr(CHANGED, stage))
+        for f in fields(getattr(WITHOUT_WORKERS, stage))
     }
     assert {(a.stage, a.knob): a.asked for a in applied} == asked
     assert len(applied) == len(asked)
@@ -236,7 +240,8 @@ def test_a_classifier_writes_no_tokens() -> None:
 
 def test_a_variant_without_training_proves_that_and_counts_no_work_of_it() -> None:
     """The stage does not run, its other knobs asked for nothing, and nothing is trained."""
-    toggles, applied, work = run(replace(CHANGED, training=TrainingOptions(finetune=False)))
+    untrained = replace(WITHOUT_WORKERS, training=TrainingOptions(finetune=False))
+    toggles, applied, work = run(untrained)
     assert not toggles.finetunes
     training = {a.knob: (a.got, a.holds) for a in applied if a.stage == "training"}
     assert training.pop("finetune") == (False, True)
@@ -247,12 +252,13 @@ def test_a_variant_without_training_proves_that_and_counts_no_work_of_it() -> No
 
 def test_a_reset_forgets_the_last_round() -> None:
     """Each round has its own proofs."""
-    toggles, _, _ = run(Options(data=DataOptions(tokenizer="rust")))
+    toggles = Toggles(Options(data=DataOptions(tokenizer="rust")), SHORT, "cpu")
+    run_stages(toggles, functions(32), functions(8, seed=1))
     toggles.reset(1)
     assert not any(a.got for a in toggles.applied())
 
 
-@pytest.mark.parametrize("options", [Options(), CHANGED], ids=["baseline", "changed"])
+@pytest.mark.parametrize("options", [Options(), WITHOUT_WORKERS], ids=["baseline", "changed"])
 def test_warm_up_leaves_no_trace(options: Options) -> None:
     """The miniature adds nothing to the cell's proofs, and the process is as new after it."""
     toggles = Toggles(options, SIZE, "cpu")

@@ -17,6 +17,8 @@ from greenbench.stages.stack import LayerStack
 from greenbench.stages.toggles import Toggles
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import nn
 
     from greenbench.types import Applied
@@ -28,8 +30,8 @@ SGD = TrainingOptions(optimizer="sgd")
 
 def run(
     options: TrainingOptions, **architecture: Any
-) -> tuple[dict[str, Applied], dict[str, int | None], nn.Module]:
-    """Train two steps in miniature; return proofs by knob, the work counted, and the model."""
+) -> tuple[dict[str, Applied], nn.Module, Callable[[], dict[str, int | None]]]:
+    """Train two steps in miniature; return proofs by knob, the model, and what counts the work."""
     asked = Options(
         data=DataOptions(tokenizer="rust", batch_size=16),
         architecture=ArchitectureOptions(**architecture),
@@ -39,7 +41,7 @@ def run(
     rows = functions(32), functions(4, seed=1), functions(4, seed=2)
     net, batches, _ = run_stages(stages, *rows)
     proofs = {f"{proof.stage}.{proof.knob}": proof for proof in stages.applied()}
-    return proofs, stages.work(net, batches), net
+    return proofs, net, lambda: stages.work(net, batches)
 
 
 def largest_difference(one: nn.Module, other: nn.Module) -> float:
@@ -49,24 +51,25 @@ def largest_difference(one: nn.Module, other: nn.Module) -> float:
 
 
 @pytest.fixture(scope="module")
-def plain() -> tuple[dict[str, Applied], dict[str, int | None], nn.Module]:
-    """Train with SGD, whose steps are the gradients."""
-    return run(SGD)
+def plain() -> tuple[nn.Module, dict[str, int | None]]:
+    """Train with SGD, whose steps are the gradients; give the model and the work."""
+    _, net, work = run(SGD)
+    return net, work()
 
 
 def test_checkpointing_recomputes_every_layer_and_changes_no_gradient(plain: Any) -> None:
     """Two steps of SGD end in the same weights; afterwards the model computes once again."""
-    proofs, work, net = run(replace(SGD, gradient_checkpointing=True))
+    proofs, net, work = run(replace(SGD, gradient_checkpointing=True))
     proof = proofs["training.gradient_checkpointing"]
     assert (proof.got, proof.note, proof.how.partition(",")[2]) == (True, "", " by hooks")
-    assert largest_difference(plain[2], net) < 1e-6
+    assert largest_difference(plain[0], net) < 1e-6
     assert not any(getattr(module, "gradient_checkpointing", False) for module in net.modules())
-    assert work["flops_training"] == plain[1]["flops_training"]
+    assert work()["flops_training"] == plain[1]["flops_training"]
 
 
 def test_frozen_layers_keep_their_weights_and_the_backward_pass_ends_there() -> None:
     """Embeddings and three layers stay; of four layers that pruning leaves, a half is two."""
-    proofs, _, net = run(TrainingOptions(frozen_layers=0.5))
+    proofs, net, _ = run(TrainingOptions(frozen_layers=0.5))
     proof, start = proofs["training.frozen_layers"], START.load()
     assert (proof.got, proof.note, proof.evidence["frozen"]) == (0.5, "", [0, 1, 2])
     same = {
@@ -103,8 +106,8 @@ def test_a_fraction_that_freezes_no_layer_is_reported() -> None:
 
 def test_the_fused_optimizer_steps_like_the_other() -> None:
     """Its kernel is read from the live object; the weights differ by rounding alone."""
-    plain, _, whole = run(TrainingOptions())
-    fused, _, other = run(TrainingOptions(optimizer="adamw_fused"))
+    plain, whole, _ = run(TrainingOptions())
+    fused, other, _ = run(TrainingOptions(optimizer="adamw_fused"))
     assert (plain["training.optimizer"].got, fused["training.optimizer"].got) == (
         "adamw",
         "adamw_fused",

@@ -32,7 +32,7 @@ ROOT = Path(__file__).parents[2]
 SIZE = BUILT_IN["T2"].sizes["tiny"]
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", [0, 1])
 def test_trivial_predictors_stay_low(seed: int) -> None:
     """Neither a bag of words nor length reaches an MCC of 0.3 on the held-out functions."""
     splits = vulnerability.load(SIZE.data, columns={}, wanted=Wanted(seed=seed, sizes=SIZE.sizes))

@@ -40,7 +40,7 @@ def nothing() -> None:
 
 
 def measured(
-    meter: Meter, true_j: Callable[[], float], act: Callable[[], None], seconds: float = 0.6
+    meter: Meter, true_j: Callable[[], float], act: Callable[[], None], seconds: float = 0.4
 ) -> tuple[Energy, float]:
     """Return a window with ``act`` after a third of ``seconds``, and the window's true joules."""
     with meter.window("stage"):
@@ -81,13 +81,13 @@ def meter(gpu: SimulatedGpu) -> Iterator[Meter]:
     """Give a calibrated meter over the first card, which has followed its counter for a while."""
     counted = [g for g in devices.gpus() if g.uuid == gpu.uuid]
     with open_meter(counted, cpu_watts=5) as opened:
-        time.sleep(0.3)
+        time.sleep(0.2)
         yield opened
 
 
 def test_a_healthy_counter_is_right(meter: Meter, gpu: SimulatedGpu) -> None:
     """The truth lies within an uncertainty of a few percent, and the source is simulated."""
-    energy, true = measured(meter, lambda: gpu.true_j, nothing)
+    energy, true = measured(meter, lambda: gpu.true_j, nothing, 0.6)
     assert holds(energy, "gpu", true)
     assert math.hypot(*gross_causes(energy, ("gpu",)).values()) < 0.05 * true
     assert (energy.sources["gpu"], energy.doubts, energy.coarse) == (

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from greenbench.machine.energy.track import Mark
     from tests.simulators.powercap import Powercap, Zone
 
-WINDOWS = 40
+WINDOWS = 20
 """Of each fault."""
 COVERAGE = 1.96
 """Standard uncertainties that the stated interval is wide."""

@@ -169,7 +169,7 @@ def test_programs_that_cannot_be_run_here_say_why(
 ) -> None:
     """Without Java, translations into Java have text scores only, and a reason says why."""
     back = translation.load(
-        "generated", columns={}, sizes=(4, 2, 3), seed=0, direction="python:java"
+        "generated", columns={}, sizes=(4, 2, 1), seed=0, direction="python:java"
     )
     monkeypatch.setenv("PATH", str(tmp_path))
     judged = judge(back.test, targets(back.test))
@@ -197,9 +197,9 @@ def test_the_true_targets_reach_everything(splits: PairSplits) -> None:
     run_tests.unavailable("java") is not None, reason=str(run_tests.unavailable("java"))
 )
 def test_the_true_targets_reach_everything_in_java(splits: PairSplits) -> None:
-    """So do the Java texts of a few programs."""
+    """So does the Java text of a program."""
     back = translation.load(
-        "generated", columns={}, sizes=(4, 2, 3), seed=0, direction="python:java"
+        "generated", columns={}, sizes=(4, 2, 1), seed=0, direction="python:java"
     )
     judged = judge(back.test, targets(back.test))
     assert (judged.quality["pass_at_1"].value, judged.quality["exact_match"].value) == (1, 1)

@@ -100,7 +100,7 @@ def wild_programs(seed: int, count: int) -> list[Program]:
 
 def sample(seed: int) -> list[Program]:
     """Give drawn programs and wild ones."""
-    return [*itertools.islice(programs(seed), 130), *wild_programs(seed, 70)]
+    return [*itertools.islice(programs(seed), 65), *wild_programs(seed, 35)]
 
 
 def expected(chosen: list[Program]) -> list[list[Any]]:
@@ -159,7 +159,7 @@ def test_python_imports_what_it_needs_and_no_more() -> None:
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="no node on this machine")
 def test_the_javascript_text_computes_the_meaning() -> None:
-    """One node process runs some two hundred programs, each in a scope of its own."""
+    """One node process runs a hundred programs, each in a scope of its own."""
     chosen = sample(11)
     lines = ["const results = [];"]
     for program in chosen:
@@ -204,7 +204,7 @@ def java_literal(type_: str, value: Any) -> str:
     shutil.which("javac") is None or shutil.which("java") is None, reason="no JDK on this machine"
 )
 def test_the_java_text_compiles_and_computes_the_meaning(tmp_path: Path) -> None:
-    """One javac compiles some two hundred programs as nested classes, and one java runs them."""
+    """One javac compiles a hundred programs as nested classes, and one java runs them."""
     chosen = sample(12)
     classes, calls = [], []
     for number, program in enumerate(chosen):
