@@ -31,6 +31,9 @@ for name in [name for name in os.environ if name.startswith("PYTEST_XDIST_")]:
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+# Sessions that tests start need no plugin of a dependency.
+os.environ.setdefault("PYTEST_ADDOPTS", stub_suite.LEAN)
+
 # The tests' models are too small to gain from threads, and threads of two workers that wait for
 # cores take three times the CPU time. torch reads it when imported; processes of tests inherit it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

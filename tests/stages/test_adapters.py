@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import importlib.util
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +26,11 @@ if TYPE_CHECKING:
     from greenbench.data.models.checkpoints import Checkpoint
     from greenbench.types import Applied
 
-pytest.importorskip("peft")
-pytestmark = pytest.mark.usefixtures("as_new")
+LACKS_PEFT = importlib.util.find_spec("peft") is None  # imported by the test that first uses it
+pytestmark = [
+    pytest.mark.usefixtures("as_new"),
+    pytest.mark.skipif(LACKS_PEFT, reason="the extra lora is not installed"),
+]
 
 LORA = ArchitectureOptions(adapter="lora", lora_rank=4, lora_targets="Wqkv,Wo")
 KNOBS = ("adapter", "lora_rank", "lora_alpha", "lora_targets")
