@@ -69,6 +69,8 @@ def _add_own(parser: CommandParser) -> None:
         "the results folder)"
     )
     add("--journal", type=Path, metavar="FILE", help=journal)
+    front = "print which settings of the search no other one beats in both energy and score"
+    add("--front", action="store_true", help=front)
     add("--write", action="store_true", help="make the variant of what is confirmed")
     add_json(parser)
 
@@ -161,7 +163,7 @@ def _print(
         print(json.dumps(builtin(report.as_json(texts, found, name))))  # noqa: T201
     else:
         console = Console(highlight=False)
-        report.show(console, texts, found, name)
+        report.show(console, texts, found, name, front=options.front)
     if options.write and found.recommended is not None:
         _write(name, texts.space.text(found.recommended.point))
     return 0

@@ -15,6 +15,7 @@ from greenbench.report.comparison import compare
 from greenbench.report.names import ShortNames
 from greenbench.results.reading import is_baseline
 from greenbench.results.sweep_files import load_sweeps
+from greenbench.search.recorded import recorded_searches
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from greenbench.report.comparison import TaskComparison
     from greenbench.results.reading import CellRecord
     from greenbench.results.sweep_files import SweepRecord
+    from greenbench.search.recorded import RecordedSearch
 
 ONE_KNOB = "K0_"
 """What the variants begin with that ``--green-knob`` makes."""
@@ -52,6 +54,8 @@ class ReportData:
     names: ShortNames
     sweeps: tuple[SweepRecord, ...] = ()
     """Power sweeps in the folder, the newest of each cell."""
+    searches: tuple[RecordedSearch, ...] = ()
+    """Searches whose journals are in the folder."""
 
     @property
     def records(self) -> tuple[CellRecord, ...]:
@@ -75,7 +79,9 @@ def read_report_data(path: Path, allow: Collection[str] = ()) -> ReportData:
     """
     run = runs.read(path, as_baseline=False)
     data = report_data(str(path), tuple(run.cells.values()), older=run.older, allow=allow)
-    return replace(data, sweeps=load_sweeps(path)) if path.is_dir() else data
+    if not path.is_dir():
+        return data
+    return replace(data, sweeps=load_sweeps(path), searches=recorded_searches(path))
 
 
 def report_data(

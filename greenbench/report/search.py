@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 SHOWN = 8
 """Points of the search that are listed."""
+MANY = 1000
+"""Runs from which on no decimals are shown."""
 
 
 class SearchTexts(NamedTuple):
@@ -69,8 +71,10 @@ def _amount(value: float, texts: SearchTexts) -> str:
     return numbers.unit(value, unit)
 
 
-def show(console: Console, texts: SearchTexts, found: SearchAnswer, name: str) -> None:
-    """Print the answer; ``name`` is free for a new variant."""
+def show(
+    console: Console, texts: SearchTexts, found: SearchAnswer, name: str, *, front: bool = False
+) -> None:
+    """Print the answer, with the ``front`` if asked for; ``name`` is free for a new variant."""
     lines = sentences(texts, found)
     print_lines(console, lines)
     console.print()
@@ -78,6 +82,8 @@ def show(console: Console, texts: SearchTexts, found: SearchAnswer, name: str) -
         _show_confirmation(console, texts, found.findings)
     if found.standings:
         _show_search(console, texts, found.standings)
+    if front:
+        _show_front(console, texts, found.front)
     dropped = []
     for reason, count in found.in_vain.items():
         settings = plural(count, "setting")
@@ -157,9 +163,14 @@ def _cost(found: SearchAnswer) -> str:
 
 
 def _paid(payback: Payback) -> str:
-    most = "possibly never" if payback.high is None else f"{payback.high:,.0f}"
-    uses = f"{payback.uses:,.0f} runs of the pipeline (95 %: {payback.low:,.0f} to {most})"
+    most = "possibly never" if payback.high is None else _runs(payback.high)
+    uses = f"{_runs(payback.uses)} runs of the pipeline (95 %: {_runs(payback.low)} to {most})"
     return f"That is saved after {uses}."
+
+
+def _runs(count: float) -> str:
+    """Return a number of runs: bounds are seldom further apart than a few percent."""
+    return f"{count:,.0f}" if count >= MANY else f"{count:.3g}"
 
 
 def to_paste(texts: SearchTexts, found: SearchAnswer, name: str) -> str:
@@ -188,6 +199,7 @@ def as_json(texts: SearchTexts, found: SearchAnswer, name: str) -> dict[str, obj
     answer["quality"] = texts.quality.text
     answer["finalists"] = confirmed
     answer["searched"] = searched
+    answer["front"] = [texts.setting(one.point) for one in found.front]
     answer["evaluations"] = found.evaluations
     answer["blocks"] = found.blocks
     answer["joules"] = found.joules
@@ -230,6 +242,19 @@ def _show_search(console: Console, texts: SearchTexts, standings: Sequence[Point
         rows["state"].append(_state(one))
     count = plural(len(standings), "setting")
     title = f"The search on validation rows, {len(shown)} of {count}: multiples of V0's"
+    _print_columns(console, title, rows)
+
+
+def _show_front(console: Console, texts: SearchTexts, front: Sequence[PointStanding]) -> None:
+    metric = f"{texts.quality.metric}, beyond what is asked"
+    rows: dict[str, list[str]] = {"setting": [], "n": [], texts.measure: [], metric: []}
+    for one in front:
+        ratio = math.exp(one.effect)
+        rows["setting"].append(texts.setting(one.point))
+        rows["n"].append(str(one.rounds))
+        rows[texts.measure].append(f"{ratio:.2f}")
+        rows[metric].append(f"{one.margin or 0.0:+.3f}")
+    title = "The front on validation rows, not confirmed: what no other setting beats in both"
     _print_columns(console, title, rows)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from greenbench.search.confirmation import judge
-from greenbench.search.racing import standings
+from greenbench.search.racing import FLAWED, standings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -66,6 +67,27 @@ class SearchAnswer:
             if finding.point == first.point and finding.confirmed:
                 return None
         return first.point
+
+    @property
+    def front(self) -> tuple[PointStanding, ...]:
+        """The points of the search that no other one beats in both what they take and the score.
+
+        They come from single rounds on validation rows, and are not confirmed. Those that lose the
+        score are among them; those that are no evidence are not.
+        """
+        known = []
+        for one in self.standings:
+            if one.margin is not None and not one.out.startswith(FLAWED):
+                known.append(one)
+        known.sort(key=lambda one: one.effect)
+        best = -math.inf
+        front = []
+        for one in known:
+            margin = one.margin or 0.0
+            if margin > best:
+                best = margin
+                front.append(one)
+        return tuple(front)
 
     @property
     def in_vain(self) -> Mapping[str, int]:

@@ -115,7 +115,7 @@ class SearchJournal:
 
     def _block(self, number: int, line: Line) -> SearchBlock:
         try:
-            return _block(line)
+            return block_of(line)
         except (KeyError, TypeError, ValueError) as error:
             raise UsageError(
                 f"{self.path}:{number + 2} is no measured block ({error!r}); give another file "
@@ -147,7 +147,8 @@ def _line(block: SearchBlock, space: Space) -> Line:
     }
 
 
-def _block(line: Line) -> SearchBlock:
+def block_of(line: Line) -> SearchBlock:
+    """Return the block of a line; raises KeyError, TypeError or ValueError if it is of none."""
     readings: dict[Point, PointReading] = {}
     for described in line["readings"]:
         rest = dict(described)

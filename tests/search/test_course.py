@@ -75,6 +75,18 @@ def test_what_the_search_took_is_said_with_the_uses_that_pay_for_it() -> None:
     assert found.payback.low < found.joules / saved < (found.payback.high or 0)
 
 
+def test_the_front_holds_what_no_other_point_beats() -> None:
+    """From the least joules on, each point of the front has a better score than those before."""
+    found = answer(searched(course(), Planted(), []), SearchRules())
+    taken = [one.effect for one in found.front]
+    margins = [one.margin or 0.0 for one in found.front]
+    assert taken == sorted(taken)
+    assert margins == sorted(set(margins))
+    for one in found.standings:
+        beaten = [f for f in found.front if f.effect <= one.effect and f.margin >= one.margin]
+        assert beaten
+
+
 def test_nothing_is_recommended_where_nothing_saves() -> None:
     """A space in which every point takes what V0 takes ends without a recommendation."""
     found = answer(searched(course(), Planted(same=True), []), SearchRules())

@@ -12,6 +12,7 @@ from greenbench.report.charts.figure import bounds, slug
 from greenbench.report.charts.forest import Effect, Ruler
 from greenbench.report.charts.marks import Group
 from greenbench.report.charts.power_sweeps import power_figures
+from greenbench.report.charts.searches import search_figures
 from greenbench.report.charts.sweeps import sweep_figures
 from greenbench.report.cost import plural
 from greenbench.report.knob_ranking import knob_name
@@ -38,12 +39,15 @@ CAPTION = (
 
 
 def figures(report: ReportData, width: int) -> list[Figure]:
-    """Return the ranking of each task with single knobs, and curves of swept knobs and of power."""
+    """Return the ranking of single knobs by task, curves of swept knobs and power, and searches."""
     found = []
     for ranking in report.rankings:
         if ranking.knobs:
             found.append(_ranking_figure(ranking, width))
-    return [*found, *sweep_figures(report, width), *power_figures(report, width)]
+    found += sweep_figures(report, width)
+    found += power_figures(report, width)
+    found += search_figures(report, width)
+    return found
 
 
 def _ranking_figure(ranking: KnobRanking, width: int) -> Figure:
