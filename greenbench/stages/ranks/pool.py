@@ -144,7 +144,17 @@ class Ranks:
         silent = [other for other in self._others if other.failure() is None]
         if silent and any(map(_is_timeout, (error, *failures))):
             return silent[0].silence()
+        if failures and _is_timeout(error):
+            return _impatience(self.devices, self._limit_s)
         return failures[0] if failures else None
+
+
+def _impatience(devices: str, limit_s: float) -> RankFailure:
+    """Return the failure of this rank, which gave up while the others worked on."""
+    return RankFailure(
+        f"the ranks of {devices} waited for each other for more than {limit_s:g} s; see whether "
+        "the machine is overloaded, and run again"
+    )
 
 
 def _is_timeout(error: Exception) -> bool:

@@ -170,7 +170,7 @@ def failure_of(ranks: Ranks, action: signal.Signals) -> str:
 
 def test_a_rank_that_dies_or_hangs_fails_the_cell_and_no_other(two: Ranks) -> None:
     """The sentence names the rank and what became of it; the next cell trains with new ranks."""
-    ranks = Ranks("cpu:2", limit_s=15, before_start=two.close)  # one group at a time
+    ranks = Ranks("cpu:2", limit_s=30, before_start=two.close)  # one group at a time
     try:
         assert failure_of(ranks, signal.SIGKILL) == (
             "rank 1 of cpu:2 (process PID) was killed by SIGKILL in training; see whether memory "
@@ -178,7 +178,7 @@ def test_a_rank_that_dies_or_hangs_fails_the_cell_and_no_other(two: Ranks) -> No
         )
         run_stages(Toggles(options(), SHORT, ranks), functions(16), functions(2))
         assert failure_of(ranks, signal.SIGSTOP).startswith(
-            "rank 1 of cpu:2 (process PID) gave no sign for 15 s in training, and was ended; "
+            "rank 1 of cpu:2 (process PID) gave no sign for 30 s in training, and was ended; "
         )
         ranks.reset(0)
         with pytest.raises(UnavailableError, match=r"failed when it loaded the model: UsageError"):
