@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from greenbench.analysis.knob_ranking import KnobRanking
     from greenbench.cli.arguments import Commands
     from greenbench.experiment.knob_pairs import RefusedPair
-    from greenbench.options import Options
+    from greenbench.experiment.matrix import Experiment
     from greenbench.run.knob_session import KnobSession
 
 NOT_FOR_KNOBS = (
@@ -83,24 +83,29 @@ def knobs(options: argparse.Namespace) -> int:
             print_lines(lines(pairs))
         return 0
 
-    known = list(chosen(options.only, _suite()))
+    suite = _suite()
+    known = list(chosen(options.only, suite.baseline))
+    offered = [knob for knob in known if knob.knob not in suite.absent_knobs]
     if options.json:
-        print(json.dumps([knob_list.record(knob) for knob in known], indent=1))  # noqa: T201
+        print(json.dumps([knob_list.record(knob) for knob in offered], indent=1))  # noqa: T201
     else:
-        print_lines(knob_list.lines(known))
+        tasks = list(suite.definitions)
+        print_lines(knob_list.lines(offered))
+        print_lines(knob_list.left_out(len(known) - len(offered), tasks))
     return 0
 
 
-def _suite() -> Options:
-    """Return the baseline of the suite in this folder, whose own knobs are listed too.
+def _suite() -> Experiment:
+    """Return the suite in this folder, whose own knobs are listed too; one of nothing elsewhere.
 
     Raises Disagreements if its experiment.md is inconsistent.
     """
     from greenbench.experiment import matrix
-    from greenbench.options import BASELINE
 
     here = Path("experiment.md")
-    return matrix.load(here, Path("variants")).baseline if here.exists() else BASELINE
+    if not here.exists():
+        return matrix.Experiment(tasks=(), models=(), variants=())
+    return matrix.load(here, Path("variants"))
 
 
 def _refused_pairs(only: Sequence[str]) -> list[RefusedPair]:

@@ -39,6 +39,14 @@ def lines(knobs: Sequence[KnobDescription]) -> Iterator[str]:
             )
 
 
+def left_out(count: int, tasks: Sequence[str]) -> Iterator[str]:
+    """Yield how many knobs of greenbench are not listed, since no task of the suite has them."""
+    if count:
+        text = f"Not listed: {count} knobs of greenbench that act on none of the suite's tasks "
+        text += f"({', '.join(tasks)})."
+        yield from textwrap.wrap(text, WIDTH)
+
+
 def _origin(knob: KnobDescription) -> str:
     """Say that a knob is the suite's own, and whether it is proved; nothing of a built-in one."""
     if not knob.own:

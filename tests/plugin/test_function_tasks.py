@@ -139,14 +139,16 @@ def test_options_that_functions_cannot_obey_are_refused(
 
 
 def test_list_knobs_and_new_know_the_suites_knobs(folder: Path) -> None:
-    """The unproved one is marked, and a new variant may set it."""
+    """The unproved one is marked, a new variant may set it, and torch's are not offered."""
     greenbench = (sys.executable, "-m", "greenbench")
     listed = "\n".join(stub_suite.process(folder, *greenbench, "list").outlines)
     assert "training.rate: 0.5 -> 0.4 (unproved)" in listed
     assert "training.steps: 8 -> 4 (unproved)" not in listed
     knobs = " ".join(
-        stub_suite.process(folder, *greenbench, "knobs", "--only", "steps,rate").outlines
+        stub_suite.process(folder, *greenbench, "knobs", "--only", "training").outlines
     )
+    assert "Not listed: 9 knobs of greenbench that act on none of the suite's tasks (T3)." in knobs
+    assert "precision" not in knobs
     assert "Passes over the training rows. (The suite's own.)" in knobs
     assert "unproved: nothing reads it back" in knobs
     made = stub_suite.process(folder, *greenbench, "new", "V3_slow", "--set", "training.rate=0.1")
