@@ -168,7 +168,7 @@ def share(raw: RawOption) -> float:
     """Return a share of positive examples, a number between 0 and 1."""
     found = _converted(raw.value, float)
     if found is None or not 0 < found < 1:
-        raise raw.error("give a share between 0 and 1, e.g. T2=0.056")
+        raise raw.error("give a share between 0 and 1, e.g. 0.056")
     return found
 
 
@@ -281,7 +281,7 @@ def by_model(raw: RawOption) -> dict[str, str]:
 def _entries(raw: RawOption, kind: str, names: Sequence[str]) -> dict[str, str]:
     """Return the values of ``NAME=VALUE`` entries, whose names are among ``names``."""
     form = f"{kind.upper()}=VALUE"
-    example = names[0] if names else "T2"
+    example = names[0] if names else kind.upper()
     entries = {}
     for entry in _texts(raw, f"{form} texts"):
         name, _, value = entry.partition("=")

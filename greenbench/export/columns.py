@@ -34,7 +34,7 @@ class CellColumns(NamedTuple):
     cell: str
     """Id of the cell, as pytest shows it; with `session` it names a cell."""
     task: str
-    """`T1`, `T2`; empty for a plain function, as are `variant` and `model`."""
+    """Its name, like `T2`; empty for a plain function, as are `variant` and `model`."""
     variant: str
     """Folder of the variant, like `V7_all_optimised`."""
     model: str

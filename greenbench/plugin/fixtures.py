@@ -32,7 +32,7 @@ def cell(request: pytest.FixtureRequest) -> Cell:
     if not hasattr(request, "param"):
         pytest.fail(
             f"{request.node.nodeid}: it requests 'cell' and lacks "
-            "@pytest.mark.greenbench(task='T2')",
+            "@pytest.mark.greenbench(task='NAME'), NAME being a task of experiment.md",
             pytrace=False,
         )
     requested: Cell = request.param

@@ -181,8 +181,14 @@ def check_reuse(tasks: Sequence[Task], settings: Settings) -> None:
 
 
 def _refuse_sizes(task: Task, settings: Settings) -> None:
-    """Raise UsageError for what a task of a suite's own functions has no use for."""
+    """Raise UsageError for what a task that writes nothing, or one of functions, has no use for."""
     if task.torch:
+        writes = all(size.max_new_tokens for size in task.sizes.values())
+        if "max_new_tokens" in settings.size.get(task.name, {}) and not writes:
+            raise UsageError(
+                f"--green-size {task.name}=max_new_tokens: {task.name} ({task.kind}) writes no "
+                "text; leave it out"
+            )
         return
     if task.name in settings.data:
         raise UsageError(

@@ -135,8 +135,8 @@ def check(*, asked: bool, rank: Rank, generates: bool) -> None:
         )
     if asked and generates:
         raise UsageError(
-            "training.compile: true is for classifiers (T2), and this model writes texts; false "
-            "would work"
+            "training.compile: true is for models that do not write, and this one writes texts; "
+            "false would work"
         )
 
 

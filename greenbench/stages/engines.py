@@ -109,13 +109,13 @@ def check(options: Options, device: torch.device, *, generates: bool) -> None:
 def _refuse_other_tasks(engine: str, *, generates: bool) -> None:
     if engine in {"compile", "onnx"} and generates:
         raise UsageError(
-            f"inference.engine: {engine} runs classifiers alone (T2), and this model writes texts; "
-            "torch would work"
+            f"inference.engine: {engine} runs models that do not write alone, and this one writes "
+            "texts; torch would work"
         )
     if engine == "vllm" and not generates:
         raise UsageError(
-            "inference.engine: vllm runs models that write texts alone (T1), and this one "
-            "classifies; torch, compile or onnx would work"
+            "inference.engine: vllm runs models that write texts alone, and this one does not; "
+            "torch, compile or onnx would work"
         )
 
 

@@ -23,7 +23,8 @@ def room(model: Checkpoint, size: TaskSize) -> int | None:
     if left <= 0:
         raise UsageError(
             f"{model.source}: it has positions for {most} tokens, and the profile has it write "
-            f"{size.max_new_tokens}; take a model for longer texts, or --green-size TASK=written:N"
+            f"{size.max_new_tokens}; take a model for longer texts, or --green-size "
+            "TASK=max_new_tokens:N"
         )
     return left
 

@@ -150,7 +150,7 @@ def test_seed_zero_on_the_command_line_is_a_value(tmp_path: Path) -> None:
         ({"balance": ["T9=none"]}, "--green-balance: there is no task 'T9'; experiment.md has T2"),
         (
             {"prevalence": ["T2=5%"]},
-            "--green-prevalence: found '5%'; give a share between 0 and 1, e.g. T2=0.056",
+            "--green-prevalence: found '5%'; give a share between 0 and 1, e.g. 0.056",
         ),
         ({"prevalence": ["T2=0"]}, "--green-prevalence: found '0'"),
         ({"prevalence": ["T2=1"]}, "--green-prevalence: found '1'"),

@@ -453,7 +453,7 @@ def test_conditions_of_the_data_are_taken(suite: pytest.Pytester) -> None:
         ),
         (
             "prevalence=T2=5%",
-            "--green-prevalence: found '5%'; give a share between 0 and 1, e.g. T2=0.056",
+            "--green-prevalence: found '5%'; give a share between 0 and 1, e.g. 0.056",
         ),
     ],
 )

@@ -92,6 +92,6 @@ def test_every_pass_has_to_be_compiled(log: CompileLog, asked: Any, note: str) -
 
 def test_models_that_write_are_refused() -> None:
     """The sentence says what would work."""
-    with pytest.raises(UsageError, match=r"training.compile: true is for classifiers \(T2\)"):
+    with pytest.raises(UsageError, match=r"training.compile: true is for models that do not write"):
         compiled_training.check(asked=True, rank=ALONE, generates=True)
     compiled_training.check(asked=False, rank=ALONE, generates=True)

@@ -160,7 +160,9 @@ def _size(described: TaskDescription, kind: KindOfTask, profile: str) -> TaskSiz
     stated["learning_rate"] = _learning_rate(described, kind, profile, model)
     stated.setdefault("epochs", EPOCHS[profile])
     stated.setdefault("max_tokens", TOKENS[profile])
-    stated.setdefault("max_new_tokens", kind.longest_answer)
+    if stated.setdefault("max_new_tokens", kind.longest_answer) and not kind.longest_answer:
+        where = f"profiles.{profile}.max_new_tokens"
+        raise described.error(f"{where}: {described.kind} writes no text; leave it out")
     name, revision = _found(model, described)
     return TaskSize(
         model=name,

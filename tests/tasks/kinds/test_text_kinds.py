@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import task_suites
+from pyarrow import Table, parquet
 
+from greenbench.data import hub
 from greenbench.data.synthetic import tickets
 from greenbench.errors import UsageError
 from greenbench.experiment import task_definitions
 from greenbench.experiment.profiles import PROFILES
-from greenbench.run.inputs import task_size
+from greenbench.run import inputs
 from greenbench.tasks.request import DataRequest
 
 if TYPE_CHECKING:
@@ -113,6 +115,60 @@ def test_a_row_that_is_wrong_is_named(
         loaded(tmp_path, "T4")
 
 
+def tables_of(folder: Path, source: str) -> dict[str, str]:
+    """Write tickets in a form of data, and return the file that holds each of them."""
+    rows = tickets.rows("text-classification", 90)
+    parts = {"data/T3.parquet": rows}
+    if source != "data/T3.parquet":
+        names = ("train-00000", "train-00001", "validation", "test")
+        parts = {f"data/T3/{name}.parquet": rows[n::4] for n, name in enumerate(names)}
+    files = {}
+    for name, part in parts.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        parquet.write_table(Table.from_pylist(part), folder / name)
+        files.update(dict.fromkeys([row["text"] for row in part], name))
+    return files
+
+
+@pytest.mark.parametrize("source", ["data/T3.parquet", "data/T3", "owner/tickets@main"])
+def test_data_are_a_parquet_file_a_folder_of_them_or_on_the_hub(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    """Where the names of files tell the split, it is kept; else it is drawn."""
+    task_suites.write(tmp_path, {"T3": "text-classification"}, rows=10)
+    text = task_suites.description("text-classification", source)
+    (tmp_path / "tasks/T3.yaml").write_text(text)
+    files = tables_of(tmp_path, source)
+    fetched = tmp_path / "data/T3", "a commit"
+    monkeypatch.setattr(hub, "fetch", lambda _name, *, task: fetched if task == "T3" else None)
+    _, splits = loaded(tmp_path, "T3")
+    sizes = splits.facts["split_sizes"]
+    where = {files[example.text] for example in splits.test}
+    if source == "data/T3.parquet":
+        assert (sizes, where) == ({"train": 72, "valid": 9, "test": 9}, {source})
+    else:
+        assert (sizes["train"], where) == (46, {"data/T3/test.parquet"})
+    is_fetched = source == "owner/tickets@main"
+    assert splits.facts["source"] == (f"hub:{source}" if is_fetched else source.split("/")[1])
+    assert splits.facts["revision"] == ("a commit" if is_fetched else None)
+
+
+@pytest.mark.parametrize("kind", ["text-classification", "regression", "token-classification"])
+def test_a_task_that_writes_nothing_has_no_size_for_what_is_written(
+    tmp_path: Path, kind: str
+) -> None:
+    """It would be taken for a model that writes, to which other knobs belong."""
+    task_suites.write(tmp_path, {"T3": kind}, rows=10)
+    settings = SimpleNamespace(size={"T3": {"max_new_tokens": 4}}, data={})
+    task = task_definitions.find("T3", tmp_path)
+    with pytest.raises(UsageError, match=r"--green-size T3=max_new_tokens: .* writes no text"):
+        inputs.dataset(task, task.sizes["tiny"], settings)
+    path = tmp_path / "tasks/T3.yaml"
+    path.write_text(path.read_text() + "profiles: {tiny: {max_new_tokens: 4}}\n")
+    with pytest.raises(UsageError, match=r"profiles\.tiny\.max_new_tokens: .* writes no text"):
+        task_definitions.find("T3", tmp_path)
+
+
 def test_data_that_are_not_there_are_named(tmp_path: Path) -> None:
     """The task's file is named, and what would do."""
     task_suites.write(tmp_path, {"T4": "regression"}, rows=30)
@@ -132,7 +188,7 @@ def test_a_model_in_place_of_the_file_s_has_the_learning_rate_of_its_size(tmp_pa
     for chosen in (None, "llama_tiny", "Qwen/Qwen3-0.6B"):
         for profile in ("tiny", "small"):
             settings = SimpleNamespace(model={"M1": chosen} if chosen else {}, size={}, balance={})
-            size = task_size(task, "M1", settings, PROFILES[profile])
+            size = inputs.task_size(task, "M1", settings, PROFILES[profile])
             rates[chosen, profile] = size.learning_rate
     assert rates == {
         (None, "tiny"): 3e-3,
