@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from report import charted
 
@@ -56,6 +56,7 @@ def write(folder: Path, points: tuple[Point, ...] = POINTS, moment: datetime = M
     return file.path
 
 
+@settings(max_examples=20)
 @given(values=st.lists(st.tuples(JOULES, st.floats(0.05, 1)), min_size=1, max_size=5))
 def test_what_is_written_is_read(
     values: list[tuple[float | None, float]], tmp_path_factory: pytest.TempPathFactory
