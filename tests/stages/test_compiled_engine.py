@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import torch
-from stages.small_runs import CPU, classify
+from stages.small_runs import CPU, SHORT, batched, classify, fine_tuned, functions
 
 from greenbench.errors import UsageError
 from greenbench.options import ArchitectureOptions, InferenceOptions, Options
@@ -35,16 +35,22 @@ def shortened(net: nn.Module) -> tuple[nn.Module, layers.Depth]:
     return short, depth
 
 
+@pytest.fixture
+def learnt() -> tuple[nn.Module, TrainingLog]:
+    """Give a model that two steps have trained."""
+    return fine_tuned(batched(functions(64), functions(2), size=SHORT))
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("as_new")
 def test_a_compiled_model_answers_what_the_model_does_and_proves_itself(
-    baseline: tuple[nn.Module, TrainingLog], batches: Batches
+    learnt: tuple[nn.Module, TrainingLog], batches: Batches
 ) -> None:
     """Probabilities agree within 1e-4, also of other lengths; graphs say what ran in each pass.
 
     One graph, no break and no recompilation.
     """
-    net, depth = shortened(baseline[0])
+    net, depth = shortened(learnt[0])
     whole = classify(net, batches)
     _, engine = engines.converted(net, COMPILE, CPU, batches)
     probe = InferenceProbe(net, depth, engine)
@@ -59,7 +65,7 @@ def test_a_compiled_model_answers_what_the_model_does_and_proves_itself(
     counts = (found["graphs"], found["graph_breaks"], found["recompiled_at_inference"])
     assert counts == (1, 0, 0)
     assert found["compile_seconds"] > 0
-    rows = layers.renumbered(baseline[1].rows, depth)
+    rows = layers.renumbered(learnt[1].rows, depth)
     assert engine.weight_proofs(ArchitectureOptions(), rows)[0].holds
 
 

@@ -6,44 +6,34 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from stages.small_runs import CPU, SHORT, START, batched, functions
+from stages.small_runs import SHORT, functions, run_stages
 
 from greenbench.errors import UsageError
-from greenbench.options import TrainingOptions
-from greenbench.stages import compiled_training, isolation, layers, training, training_log
-from greenbench.stages.compiled_training import CompiledTraining, CompileLog
-from greenbench.stages.ranks.pool import Ranks
+from greenbench.options import ArchitectureOptions, DataOptions, Options, TrainingOptions
+from greenbench.stages import compiled_training
+from greenbench.stages.compiled_training import CompileLog
 from greenbench.stages.ranks.rank import ALONE
+from greenbench.stages.toggles import Toggles
 
 if TYPE_CHECKING:
     from typing import Any
 
     from torch import nn
 
-    from greenbench.stages.training_log import TrainingLog
-
 pytestmark = pytest.mark.usefixtures("as_new")
 
 EAGER = TrainingOptions(accumulation_steps=2)
 COMPILED = replace(EAGER, compile=True)
-GONE = (1, 2, 3, 4)
+SHALLOW = ArchitectureOptions(prune_choice="1,2,3,4")
 """A model of two layers compiles in less time."""
-MICRO = 16
 
 
-def trained(options: TrainingOptions) -> tuple[nn.Module, TrainingLog]:
-    """Train a model of two layers, for as many epochs as it takes to see other lengths."""
-    batches = batched(functions(64), functions(2), options, size=SHORT)
-    isolation.reset(0)
-    net = START.load()
-    layers.leave_out(net, GONE)
-    compiled = None
-    if options.compile:
-        compiled = CompiledTraining(net, options.precision, CPU)
-        compiled.warm_up(batches, MICRO)
-    size = replace(SHORT, epochs=2)
-    log = training.finetune(net, batches, options, size, Ranks("cpu"), compiled)
-    return net, log
+def trained(options: TrainingOptions) -> tuple[nn.Module, Toggles]:
+    """Run a cell of two layers, for as many epochs as it takes to see other lengths."""
+    chosen = Options(data=DataOptions(tokenizer="rust"), architecture=SHALLOW, training=options)
+    toggles = Toggles(chosen, replace(SHORT, epochs=2), "cpu")
+    net, _, _ = run_stages(toggles, functions(64), functions(40, seed=1))
+    return net, toggles
 
 
 @pytest.mark.slow
@@ -53,14 +43,15 @@ def test_a_compiled_training_is_the_eager_one_and_proves_itself() -> None:
     Compiling draws from no random state, and leaves no gradient.
     """
     eager, expected = trained(EAGER)
-    net, log = trained(COMPILED)
+    net, toggles = trained(COMPILED)
+    log = toggles.record.log
     assert list(map(float, log.losses)) == pytest.approx(
-        list(map(float, expected.losses)), abs=1e-3
+        list(map(float, expected.record.log.losses)), abs=1e-3
     )
     for (name, weight), other in zip(net.named_parameters(), eager.parameters(), strict=True):
         difference = (weight - other).abs().max().item()
         assert difference < 1e-3, name
-    proofs = {proof.knob: proof for proof in training_log.proofs(log, COMPILED)}
+    proofs = {proof.knob: proof for proof in toggles.applied()}
     assert all(proof.holds for proof in proofs.values())
     evidence = dict(proofs["compile"].evidence)
     assert evidence.pop("compile_seconds") > 0
