@@ -7,6 +7,9 @@ import re
 import pytest
 import stub_suite
 
+from greenbench.errors import UsageError
+from greenbench.plugin.budgets import _budget
+
 TESTS = """
 import time
 import pytest
@@ -85,27 +88,34 @@ def test_a_test_that_fails_by_itself_says_why(output: pytest.RunResult) -> None:
 @pytest.mark.parametrize(
     "budget",
     [
-        'energy_budget("5 bananas")',
-        'energy_budget("5 s")',
-        "energy_budget(5)",
-        'energy_budget("0 J")',
-        'energy_budget("-1 J")',
-        "energy_budget()",
-        'energy_budget("5 J", optionl=True)',
-        'time_budget("2 J")',
-        'time_budget("2 s", optional=True)',
-        'time_budget("nan s")',
+        pytest.mark.energy_budget("5 bananas"),
+        pytest.mark.energy_budget("5 s"),
+        pytest.mark.energy_budget(5),
+        pytest.mark.energy_budget("0 J"),
+        pytest.mark.energy_budget("-1 J"),
+        pytest.mark.energy_budget(),
+        pytest.mark.energy_budget("5 J", optionl=True),
+        pytest.mark.time_budget("2 J"),
+        pytest.mark.time_budget("2 s", optional=True),
+        pytest.mark.time_budget("nan s"),
     ],
 )
-def test_a_budget_that_cannot_be_read_is_a_usage_error(
-    pytester: pytest.Pytester, budget: str
-) -> None:
-    """Nothing runs; the sentence names the test, what was found and what to write."""
-    pytester.makepyfile(f"import pytest\n@pytest.mark.{budget}\ndef test_it():\n    pass\n")
+def test_a_budget_that_cannot_be_read_is_refused(budget: pytest.MarkDecorator) -> None:
+    """The sentence names the test, what was found and what to write."""
+    name = budget.name
+    sentence = rf"^a.py::test_it: found {name}\(.*write {name}\(.*, above 0, in one of "
+    with pytest.raises(UsageError, match=sentence):
+        _budget(budget.mark, "a.py::test_it")
+
+
+def test_a_wrong_budget_is_a_usage_error(pytester: pytest.Pytester) -> None:
+    """Nothing runs."""
+    pytester.makepyfile(
+        "import pytest\n@pytest.mark.energy_budget('5 s')\ndef test_it(): raise SystemExit(3)\n"
+    )
     output = pytester.runpytest_inprocess("-p", "no:cacheprovider")
     assert output.ret == pytest.ExitCode.USAGE_ERROR
-    name = budget.partition("(")[0]
-    output.stderr.fnmatch_lines([f"*::test_it: found {name}(*write {name}(*in one of *"])
+    output.stderr.fnmatch_lines(["*::test_it: found energy_budget('5 s'); write energy_budget(*"])
 
 
 @pytest.mark.parametrize(("optional", "outcome"), [(False, "failed"), (True, "passed")])
