@@ -15,6 +15,8 @@ from greenbench.stages.ranks.pool import Ranks
 from greenbench.stages.toggles import Toggles
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import torch
 
     from greenbench.types import Applied
@@ -25,23 +27,27 @@ DATA = DataOptions(tokenizer="rust", batch_size=8)
 HEALED = Options(data=DATA, inference=InferenceOptions(layer_choice="1,4", healing=0.5))
 
 
-def ran(options: Options) -> tuple[Toggles, Applied, dict[str, int | None]]:
-    """Run a cell of four training steps; return its switches, the proof of healing and its work."""
+def ran(options: Options) -> tuple[Toggles, Applied, Callable[[], dict[str, int | None]]]:
+    """Run a cell of four training steps.
+
+    Return its switches, the proof of healing, and what counts its work.
+    """
     toggles = Toggles(options, SHORT, "cpu")
     net, batches, _ = run_stages(toggles, functions(32), functions(8, seed=1))
     proof = next(a for a in toggles.applied() if a.knob == "healing")
-    return toggles, proof, toggles.work(net, batches)
+    return toggles, proof, lambda: toggles.work(net, batches)
 
 
 def test_the_shortened_model_is_trained_and_its_steps_are_work() -> None:
     """Half of four steps are made, by the layers that stay, and all proofs hold."""
-    toggles, proof, healed = ran(HEALED)
+    toggles, proof, healed_work = ran(HEALED)
     assert (proof.got, proof.holds) == (0.5, True)
     assert (proof.evidence["steps"], proof.evidence["layers"]) == (2, [0, 2, 3, 5])
     assert all(a.holds for a in toggles.applied())
-    _, unhealed_proof, unhealed = ran(
+    _, unhealed_proof, unhealed_work = ran(
         Options(data=DATA, inference=InferenceOptions(layer_choice="1,4"))
     )
+    healed, unhealed = healed_work(), unhealed_work()
     assert (unhealed_proof.got, unhealed_proof.holds) == (0.0, True)
     assert (unhealed["optimizer_steps"], healed["optimizer_steps"]) == (4, 6)
     assert healed["samples_trained"] == 48
@@ -82,7 +88,7 @@ def test_where_no_layer_is_left_out_nothing_is_trained() -> None:
             data=DATA, inference=InferenceOptions(skip_layers=0.01, layer_choice="top", healing=1)
         )
     )
-    assert (proof.got, proof.holds, work["optimizer_steps"]) == (0.0, False, 4)
+    assert (proof.got, proof.holds, work()["optimizer_steps"]) == (0.0, False, 4)
 
 
 def test_further_batches_are_new_permutations_of_whole_batches() -> None:

@@ -193,9 +193,7 @@ def test_the_true_targets_reach_everything(splits: PairSplits) -> None:
     assert primary(judged.quality) == "pass_at_1"
 
 
-@pytest.mark.skipif(
-    run_tests.unavailable("java") is not None, reason=str(run_tests.unavailable("java"))
-)
+@pytest.mark.usefixtures("java")
 def test_the_true_targets_reach_everything_in_java(splits: PairSplits) -> None:
     """So does the Java text of a program."""
     back = translation.load(

@@ -17,12 +17,9 @@ from greenbench.tasks.translation.execution.run_tests import (
     ProgramOutcome,
     judge,
     judge_one,
-    unavailable,
 )
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the sandbox is made of util-linux")
-
-NO_JAVA = unavailable("java")
 
 
 def asked(*cases: tuple[tuple[Any, ...], Any], **chosen: Any) -> Calls:
@@ -292,10 +289,8 @@ MORE_JAVA = {
 
 
 @pytest.fixture(scope="module")
-def java_verdicts() -> dict[str, ProgramOutcome]:
+def java_verdicts(java: None) -> dict[str, ProgramOutcome]:  # noqa: ARG001
     """Judge all programs in one batch."""
-    if NO_JAVA:
-        pytest.skip(NO_JAVA)
     verdicts = judge("java", [(text, TWICE) for text, _ in JAVA.values()])
     return dict(zip(JAVA, verdicts, strict=True))
 
@@ -310,7 +305,7 @@ def test_java_outcomes(java_verdicts: dict[str, ProgramOutcome], what: str) -> N
     assert verdict.outcome == JAVA[what][1], verdict
 
 
-@pytest.mark.skipif(NO_JAVA is not None, reason=str(NO_JAVA))
+@pytest.mark.usefixtures("java")
 def test_java_gets_and_gives_every_type() -> None:
     """Arguments and results of all types arrive as they are."""
     given = ('a"\\\né', [1, -2], True, -5)
@@ -329,7 +324,7 @@ def test_java_gets_and_gives_every_type() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(NO_JAVA is not None, reason=str(NO_JAVA))
+@pytest.mark.usefixtures("java")
 def test_more_java_outcomes() -> None:
     """No value upsets the harness, which has to write it down, and no brace leaves the class."""
     verdicts = judge("java", [(text, TWICE) for text, _ in MORE_JAVA.values()])
@@ -338,7 +333,7 @@ def test_more_java_outcomes() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(NO_JAVA is not None, reason=str(NO_JAVA))
+@pytest.mark.usefixtures("java")
 def test_java_that_does_not_end() -> None:
     """An endless loop in Java is a timeout, after its fifteen seconds."""
     assert (

@@ -16,7 +16,6 @@ from greenbench.tasks.translation.execution.run_tests import judge, judge_one
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the sandbox is made of util-linux")
 
-NO_PYTHON = run_tests.unavailable("python")
 MUTATIONS = {
     "as it is": lambda text: text,
     "an operator is another": lambda text: text.replace("+", "-", 1).replace("<", ">", 1),
@@ -36,9 +35,9 @@ MUTATIONS = {
 @pytest.fixture(autouse=True)
 def no_verdicts_known(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forget all verdicts, so that every program is run."""
+    if reason := run_tests.unavailable("python"):
+        pytest.skip(reason)
     monkeypatch.setattr(run_tests, "_remembered", {})
-    if NO_PYTHON:
-        pytest.skip(NO_PYTHON)
 
 
 def test_the_tiny_profiles_programs_and_broken_ones_get_the_same_verdicts() -> None:
