@@ -6,10 +6,12 @@ What was fetched once stays as it is: a job that delivers late, or twice, change
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from greenbench.cluster.run_folder import DELIVERY
 from greenbench.gates.comparability import machine_class
 from greenbench.results import loading
 from greenbench.results.files import write_atomically
@@ -67,28 +69,45 @@ def _fetch_one(
 ) -> bool:
     """Copy the first delivery that can be read, or go on with the one that was begun."""
     for folder in folders:
-        files = {_fetched_name(path, job): path for path in loading.results_files(folder)}
+        files = {}
+        for path in loading.results_files(folder):
+            files[_fetched_name(path, job)] = path
         if not there <= files.keys():  # another delivery counted before
             continue
         try:
-            texts = {name: path.read_text("utf-8") for name, path in files.items()}
-            environments = [_environment(path) for path in files.values()]
-        except (OSError, ValueError) as error:
-            fetched.problems.append(f"{folder}: cannot be read ({error}); measure {job} again")
+            _refuse_damage(folder)
+            environment = _environment(next(iter(files.values())))
+        except (OSError, ValueError, StopIteration) as error:
+            reason = str(error) or "it has no results file"
+            fetched.problems.append(f"{folder}: cannot be read ({reason}); measure {job} again")
             continue
-        if not environments:
-            fetched.problems.append(f"{folder}: it has no results file; measure {job} again")
-            continue
-        place = _class_folder(environments[0], target, fetched)
-        host = str(environments[0]["host"])
+        place = _class_folder(environment, target, fetched)
+        host = str(environment["host"])
         place.hosts[host] = place.hosts.get(host, 0) + 1
         place.path.mkdir(parents=True, exist_ok=True)
-        for name, text in texts.items():
+        for name, path in files.items():
             if name not in there:
-                write_atomically(place.path / name, text)
+                _put(path, place.path / name)
         fetched.new += not there
         return True
     return False
+
+
+def _refuse_damage(folder: Path) -> None:
+    """Raise ValueError if a delivered file is not as large as it was; all of it is read later."""
+    delivery = json.loads((folder / DELIVERY).read_text("utf-8"))
+    for name, size in delivery["bytes"].items():
+        found = (folder / name).stat().st_size
+        if found != size:
+            raise ValueError(f"{name} has {found} bytes and had {size}")
+
+
+def _put(path: Path, target: Path) -> None:
+    """Let a delivered file, which nobody changes any more, stand at ``target`` too."""
+    try:
+        target.hardlink_to(path)
+    except OSError:  # on another file system, or on one without links
+        write_atomically(target, path.read_text("utf-8"))
 
 
 def _fetched_name(path: Path, job: str) -> str:

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 PLAN, CANCELLED = "plan.json", "cancelled.json"
 EVENTS = ("submitted", "started", "failed")
 DELIVERED = "delivered"
+DELIVERY = "delivery.json"
+"""In a delivered folder: where it was measured, and how large its files are."""
 UNFINISHED = ".moving-"
 """Beginning of the name of what is not whole yet."""
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
@@ -89,7 +91,7 @@ class RunFolder:
         attempt = new_attempt()
         moving = folder / f"{UNFINISHED}{job}.{attempt}"
         shutil.copytree(results, moving)
-        write_atomically(moving / "delivery.json", json.dumps(dict(facts)))
+        write_delivery(moving, facts)
         for file in moving.iterdir():
             _sync(file)
         target = folder / f"{job}.{attempt}"
@@ -152,6 +154,15 @@ def created(path: Path, plan: RunPlan) -> RunFolder:
         ) from error
     write_atomically(path / PLAN, plan.text())
     return RunFolder(path)
+
+
+def write_delivery(folder: Path, facts: Mapping[str, object]) -> None:
+    """Write beside results files what they are, with their sizes, by which damage is noticed."""
+    sizes = {}
+    for path in folder.iterdir():
+        sizes[path.name] = path.stat().st_size
+    text = json.dumps({**facts, "bytes": sizes})
+    (folder / DELIVERY).write_text(text, "utf-8")
 
 
 def new_attempt() -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from greenbench.gates import margins
 from greenbench.gates.fleets import host_of
@@ -16,11 +16,19 @@ from greenbench.gates.metrics import Readings, observed
 from greenbench.stats.random_effects import across_hosts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from greenbench.gates.expression import Gate
     from greenbench.gates.verdict import Estimate, Measured
     from greenbench.stats.random_effects import HostEffects
+
+
+class SessionValues(NamedTuple):
+    """What a session of a run measured of a cell."""
+
+    host: str
+    by_seed: dict[int, float]
+    """Logarithms for a ratio, by the round's seed."""
 
 
 def host_estimates(gate: Gate, pairs: Sequence[tuple[Measured, Measured]]) -> dict[str, Estimate]:
@@ -29,50 +37,48 @@ def host_estimates(gate: Gate, pairs: Sequence[tuple[Measured, Measured]]) -> di
     A cell that shares a session with its reference in fewer than two blocks has none.
     """
     estimates = {}
+    known: dict[int, dict[str, SessionValues]] = {}
     for cell, reference in pairs:
-        by_host = block_values(gate, cell, reference)
-        blocks = sum(map(len, by_host.values()))
         here = observed(gate, cell.record)
         there = observed(gate, reference.record)
         if not isinstance(here, Readings) or not isinstance(there, Readings):
             continue
+        if id(reference) not in known:  # hundreds of cells have the same one
+            known[id(reference)] = session_values(gate, reference)
+        by_host = block_values(session_values(gate, cell), known[id(reference)])
+        blocks = sum(map(len, by_host.values()))
         if blocks > 1:
             estimates[cell.id] = _estimate(gate, here, there, by_host)
     return estimates
 
 
-def block_values(gate: Gate, cell: Measured, reference: Measured) -> dict[str, list[float]]:
-    """Return by host what a cell has to its reference in each block, on the gate's scale.
-
-    That is a logarithm for a ratio, else a difference.
-    """
-    others = {}
-    for part in reference.apart:
-        others[part.header.session_id] = part.record
-    by_host: dict[str, list[float]] = {}
+def session_values(gate: Gate, cell: Measured) -> dict[str, SessionValues]:
+    """Return what each session of a run measured of a joined cell, as far as it is known."""
+    values = {}
     for part in cell.apart:
-        other = others.get(part.header.session_id)
-        if other is None:
+        readings = observed(gate, part.record)
+        if not isinstance(readings, Readings):
             continue
-        here = observed(gate, part.record)
-        there = observed(gate, other)
-        if isinstance(here, Readings) and isinstance(there, Readings):
-            values = _differences(gate, here, there)
-            if values:
-                of_host = by_host.setdefault(host_of(part), [])
-                of_host += values
+        if gate.form != "ratio" or min(readings.values.values()) > 0:
+            session = str(part.header.session_id)
+            values[session] = SessionValues(host_of(part), _by_seed(gate, readings))
+    return values
+
+
+def block_values(
+    cell: Mapping[str, SessionValues], reference: Mapping[str, SessionValues]
+) -> dict[str, list[float]]:
+    """Return by host what a cell has to its reference in each block, within a session each."""
+    by_host: dict[str, list[float]] = {}
+    for session, ours in cell.items():
+        if session not in reference:
+            continue
+        theirs = reference[session].by_seed
+        for seed, value in ours.by_seed.items():
+            if seed in theirs:
+                of_host = by_host.setdefault(ours.host, [])
+                of_host.append(value - theirs[seed])
     return by_host
-
-
-def _differences(gate: Gate, here: Readings, there: Readings) -> list[float]:
-    """Return the difference of the two in each block of their session."""
-    ours = _by_seed(gate, here)
-    theirs = _by_seed(gate, there)
-    differences = []
-    for seed, value in ours.items():
-        if seed in theirs:
-            differences.append(value - theirs[seed])
-    return differences
 
 
 def _by_seed(gate: Gate, readings: Readings) -> dict[int, float]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from greenbench.gates.expression import parse
 from greenbench.gates.fleets import host_of
-from greenbench.gates.hosts import block_values
+from greenbench.gates.hosts import block_values, session_values
 from greenbench.report import numbers
 from greenbench.results.reading import is_baseline
 
@@ -39,10 +39,11 @@ def _of_task(
     baseline: Measured, variants: Sequence[Measured], data: ReportData
 ) -> Iterator[tuple[str, ...]]:
     ratios = {}
+    of_baseline = session_values(GATE, baseline)
     for cell in variants:
         if not cell.record.failed:
             name = data.names[cell.id]
-            ratios[name] = block_values(GATE, cell, baseline)
+            ratios[name] = block_values(session_values(GATE, cell), of_baseline)
     by_host: dict[str, list[Measured]] = {}
     for part in baseline.apart:
         of_host = by_host.setdefault(host_of(part), [])
