@@ -18,6 +18,10 @@ from greenbench.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from greenbench.data.deduplication import Distinct
+    from greenbench.data.examples import ExampleT
+    from greenbench.data.split_rules import ExampleLists
+
 Element = TypeVar("Element")
 
 Sizes = tuple[int, int, int]
@@ -109,28 +113,45 @@ def split(
     UsageError if fewer than ``FEWEST`` distinct examples remain, or if a split (after the cap) has
     one class only: no score is defined then.
     """
-    rule = wanted.rule or _rule_of(examples)
+    rule = wanted.rule or rule_of(examples)
     distinct = deduplication.exact(examples)
     _refuse_hopeless(distinct.examples, len(examples), origin)
-    clustered, cluster_facts = deduplication.near(distinct.examples)
-    available, left_out = fill(clustered, rule, wanted.seed, origin)
+    stated = {**facts, "rows": len(examples)}
+    available, completed = divided(distinct, rule, wanted.seed, origin=origin, facts=stated)
     train, valid, test = _capped(available, wanted.sizes)
     _refuse_one_class(train, f"{origin}: the train split", rule)
     kept = thinned(train) if wanted.undersample else train
-    completed = dict(facts)
-    completed["rows"] = len(examples)
-    completed.update(distinct.counts)
-    completed.update(cluster_facts)
-    completed.update(left_out)
-    completed["available"] = _counts(available)
-    completed["split_rule"] = RULES[rule]
-    completed["split_seed"] = wanted.seed
     completed["undersampled_in_train"] = len(train) - len(kept)
     splits = assemble((kept, valid, test), origin=origin, facts=completed, rule=rule)
     return weighted(splits, wanted.natural)
 
 
-def _rule_of(examples: Sequence[Example]) -> str:
+def divided(
+    distinct: Distinct[ExampleT],
+    rule: str,
+    seed: int,
+    *,
+    origin: str,
+    facts: Mapping[str, object],
+) -> tuple[ExampleLists[ExampleT], dict[str, object]]:
+    """Cluster distinct examples and divide them by ``rule``; return all of them, and the facts.
+
+    ``facts`` are those that are known already, and ``origin`` names the data. Raises UsageError if
+    most examples lack the property that the rule divides by.
+    """
+    clustered, cluster_facts = deduplication.near(distinct.examples)
+    available, left_out = fill(clustered, rule, seed, origin)
+    completed = dict(facts)
+    completed.update(distinct.counts)
+    completed.update(cluster_facts)
+    completed.update(left_out)
+    completed["available"] = counts_of(available)
+    completed["split_rule"] = RULES[rule]
+    completed["split_seed"] = seed
+    return available, completed
+
+
+def rule_of(examples: Sequence[AnyExample]) -> str:
     """Return the rule for data whose user named none."""
     return AUTHORS if any(example.side for example in examples) else "random"
 
@@ -160,7 +181,7 @@ def assemble(
         prevalence[name] = positives[name] / len(part)
     _refuse_overlap(parts, origin)
     prevalence["natural"] = None
-    counts = {"split_sizes": _counts(parts), "positives": positives, "prevalence": prevalence}
+    counts = {"split_sizes": counts_of(parts), "positives": positives, "prevalence": prevalence}
     train, valid, test = (tuple(part) for part in parts)
     return Splits(train=train, valid=valid, test=test, facts={**facts, **counts})
 
@@ -200,7 +221,8 @@ def thinned(examples: Sequence[Example]) -> list[Example]:
     return kept
 
 
-def _counts(parts: Sequence[Sequence[Example]]) -> dict[str, int]:
+def counts_of(parts: Sequence[Sequence[object]]) -> dict[str, int]:
+    """Return how many examples each split has."""
     return {name: len(part) for name, part in zip(NAMES, parts, strict=True)}
 
 

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Generic
 
 from greenbench.data import deduplication
 from greenbench.data.examples import ExampleOf, LabelT, normalised
-from greenbench.data.split_rules import AUTHORS, RULES, fill
-from greenbench.data.splits import FEWEST, NAMES, clusters_of
+from greenbench.data.splits import FEWEST, NAMES, clusters_of, counts_of, divided, rule_of
 from greenbench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -58,24 +57,15 @@ def split(
     ``origin`` names the data in messages; ``facts`` are carried over and completed. Raises
     UsageError if fewer than ``FEWEST`` distinct texts remain, or if a split is left without any.
     """
-    has_sides = any(example.side for example in examples)
-    rule = wanted.rule or (AUTHORS if has_sides else "random")
+    rule = wanted.rule or rule_of(examples)
     distinct = deduplication.exact(examples, normalised)
     if len(distinct.examples) < FEWEST:
         raise UsageError(
             f"{origin}: {len(distinct.examples)} distinct texts are left of {len(examples)} rows, "
             f"too few for an 80 / 10 / 10 split; at least {FEWEST} are needed: give more rows"
         )
-    clustered, cluster_facts = deduplication.near(distinct.examples)
-    available, left_out = fill(clustered, rule, wanted.seed, origin)
-    completed = dict(facts)
-    completed["rows"] = len(examples)
-    completed.update(distinct.counts)
-    completed.update(cluster_facts)
-    completed.update(left_out)
-    completed["available"] = _counts(available)
-    completed["split_rule"] = RULES[rule]
-    completed["split_seed"] = wanted.seed
+    stated = {**facts, "rows": len(examples)}
+    available, completed = divided(distinct, rule, wanted.seed, origin=origin, facts=stated)
     sizes = wanted.sizes or (None, None, None)
     kept = []
     for name, part, size in zip(NAMES, available, sizes, strict=True):
@@ -86,11 +76,7 @@ def split(
             )
         kept.append(tuple(part[:size]))
     train, valid, test = kept
-    completed["split_sizes"] = _counts(kept)
+    completed["split_sizes"] = counts_of(kept)
     if labels:
         completed["labels"] = list(labels)
     return TextSplits(train=train, valid=valid, test=test, facts=completed, labels=labels)
-
-
-def _counts(parts: Sequence[Sequence[object]]) -> dict[str, int]:
-    return {name: len(part) for name, part in zip(NAMES, parts, strict=True)}
