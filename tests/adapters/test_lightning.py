@@ -14,16 +14,13 @@ from typing import Any
 
 import pytest
 import torch
+from adapters.adapted import one_round
 from torch import nn
 from torch.utils.data import DataLoader
 
 import greenbench
 from greenbench.adapters.lightning import LightningTask
-from greenbench.experiment.knobs import with_knob
-from greenbench.options import extended
-from greenbench.tasks.functions import judging, splits
-from greenbench.tasks.functions.functions import WantedRows, task_functions
-from greenbench.tasks.functions.stages import FunctionStages
+from greenbench.tasks.functions.functions import WantedRows
 
 INSTALLED = importlib.util.find_spec("pytorch_lightning") is not None
 
@@ -126,17 +123,9 @@ TASK = LightningTask(
 @pytest.mark.filterwarnings("ignore")
 def test_a_module_is_fitted_asked_and_its_knobs_are_read_back() -> None:
     """Its trainer proves the epochs; predictions of all batches stand in the rows' order."""
-    functions = task_functions(TASK, "tasks/T3.py")
-    options = with_knob(extended(functions.own.knobs), "training.epochs", 5)
-    loaded = splits.load(functions, 0, WantedRows(96, 16, 40))
-    stages = FunctionStages(options, functions, WantedRows())
-    stages.reset(1)
-    with stages.quiet():
-        data = stages.data(loaded.train, loaded.test, None, 1, valid=loaded.valid)
-        predictions = stages.inference(stages.training(None, data), data)
-    judged = judging.judge(functions, loaded, predictions, judging.baselines(functions, loaded))
+    judged, applied = one_round(TASK, WantedRows(96, 16, 40), "training.epochs", 5)
     assert judged.quality["accuracy"].value > 0.85
-    proofs = {proof.knob: (proof.got, proof.holds, proof.proved) for proof in stages.applied()}
+    proofs = {proof.knob: (proof.got, proof.holds, proof.proved) for proof in applied}
     assert proofs == {
         "epochs": (5, True, True),
         "rate": (0.5, True, True),

@@ -7,14 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from adapters.adapted import one_round
 
 import greenbench
 from greenbench.adapters.trainer import TrainerTask
-from greenbench.experiment.knobs import with_knob
-from greenbench.options import extended
-from greenbench.tasks.functions import judging, splits
-from greenbench.tasks.functions.functions import WantedRows, task_functions
-from greenbench.tasks.functions.stages import FunctionStages
+from greenbench.tasks.functions.functions import WantedRows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,15 +71,7 @@ def test_a_trainer_trains_and_predicts_in_the_windows(tmp_path: Path) -> None:
         HIGHER_IS_BETTER=True,
         Options=Options,
     )
-    functions = task_functions(task, "tasks/T3.py")
-    options = with_knob(extended(functions.own.knobs), "training.epochs", 6)
-    loaded = splits.load(functions, 0, WantedRows(160, 0, 40))
-    stages = FunctionStages(options, functions, WantedRows())
-    stages.reset(1)
-    with stages.quiet():
-        data = stages.data(loaded.train, loaded.test, None, 1, valid=loaded.valid)
-        predictions = stages.inference(stages.training(None, data), data)
-    judged = judging.judge(functions, loaded, predictions, judging.baselines(functions, loaded))
+    judged, proofs = one_round(task, WantedRows(160, 0, 40), "training.epochs", 6)
     assert judged.quality["accuracy"].value > 0.8
-    (proof,) = stages.applied()
+    (proof,) = proofs
     assert (proof.asked, proof.got, proof.holds) == (6, 6, True)
