@@ -307,6 +307,7 @@ def workspace_in(folder: Path, project: Path) -> Iterator[Workspace]:
         ({"requirements.txt": "a"}, "-r requirements.txt 'greenbench[suite]'"),
         ({"pyproject.toml": "[project]\nname = 'a'\n"}, "-e . 'greenbench[suite]'"),
         ({"../setup.py": ""}, "-e .. 'greenbench[suite]'"),
+        ({"pyproject.toml": '[project]\nname = "greenbench"\n'}, "-e '.[suite]'"),
         ({"pyproject.toml": "[tool.pytest]\n"}, ""),
         (
             {"constraints.txt": "", "requirements.txt": "", "pyproject.toml": "[project]\na = 1\n"},
