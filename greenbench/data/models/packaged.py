@@ -16,6 +16,7 @@ import importlib.metadata
 import importlib.util
 import io
 import json
+import logging
 import shutil
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
@@ -242,14 +243,19 @@ def _write_tokenizer(gguf: Path, file: Path) -> None:
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """Hide the progress bars of this conversion; one of them can only be hidden by redirection."""
-    from transformers.utils import logging
+    """Hide the progress bars of this conversion, and warnings of libraries that it imports.
 
-    were_shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
+    One of the bars can only be hidden by redirection; torch's log handlers escape that.
+    """
+    from transformers.utils import logging as library
+
+    were_shown, disabled = library.is_progress_bar_enabled(), logging.root.manager.disable
+    library.disable_progress_bar()
+    logging.disable(max(disabled, logging.WARNING))
     try:
         with redirect_stderr(io.StringIO()):
             yield
     finally:
+        logging.disable(disabled)
         if were_shown:
-            logging.enable_progress_bar()
+            library.enable_progress_bar()
