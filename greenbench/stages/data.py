@@ -103,10 +103,7 @@ def prepare(
     cached = cached_in_training + cached_at_inference
     longest = max(rows.longest_input, questions.longest_input)
     loading, widest = Loading(options), tokenizer.max_tokens
-    steps = ShuffledBatches(len(train), options.batch_size, micro, seed)
-    order: ShuffledBatches | SortedSteps = steps
-    if options.batching == "bucketed":
-        order = SortedSteps(steps, rows.lengths)
+    order = _order_of_training(rows, options, micro, seed)
     collate = batching.training_collation(objective, options, widest)
     return Batches(
         train=loading.loader(rows, collate, order),
@@ -124,6 +121,16 @@ def prepare(
             _length_proof(tokenizer, options.max_length, usual_length, longest),
         ),
     )
+
+
+def _order_of_training(
+    rows: Encoded, options: DataOptions, micro: int, seed: int
+) -> ShuffledBatches | SortedSteps:
+    """Return the micro-batches of training, those of a step by length if they are bucketed."""
+    steps = ShuffledBatches(len(rows), options.batch_size, micro, seed)
+    if options.batching == "bucketed":
+        return SortedSteps(steps, rows.lengths)
+    return steps
 
 
 def in_order(objective: Objective, examples: Sequence[TaskExample], batch_size: int) -> Loader:
