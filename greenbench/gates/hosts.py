@@ -34,7 +34,8 @@ class SessionValues(NamedTuple):
 def host_estimates(gate: Gate, pairs: Sequence[tuple[Measured, Measured]]) -> dict[str, Estimate]:
     """Return the estimates of cells beside their references of the same run, by id.
 
-    A cell that shares a session with its reference in fewer than two blocks has none.
+    A single block counts as a single round does anywhere. A cell that shares no block with its
+    reference has no estimate: readings of different sessions are never divided by each other.
     """
     estimates = {}
     known: dict[int, dict[str, SessionValues]] = {}
@@ -47,9 +48,28 @@ def host_estimates(gate: Gate, pairs: Sequence[tuple[Measured, Measured]]) -> di
             known[id(reference)] = session_values(gate, reference)
         by_host = block_values(session_values(gate, cell), known[id(reference)])
         blocks = sum(map(len, by_host.values()))
-        if blocks > 1:
+        if blocks == 1:
+            here, there = _only_block(gate, cell, reference)
+            estimates[cell.id] = margins.estimate(gate, here, there)
+        elif blocks:
             estimates[cell.id] = _estimate(gate, here, there, by_host)
     return estimates
+
+
+def _only_block(gate: Gate, cell: Measured, reference: Measured) -> tuple[Readings, Readings]:
+    """Return the readings of both in the only block of a session that they share."""
+    parts = {part.header.session_id: part for part in reference.apart}
+    for part in cell.apart:
+        other = parts.get(part.header.session_id)
+        here = observed(gate, part.record)
+        there = None if other is None else observed(gate, other.record)
+        if not isinstance(here, Readings) or not isinstance(there, Readings):
+            continue
+        for seed, value in here.values.items():
+            if seed in there.values:
+                ours = replace(here, values={seed: value})
+                return ours, replace(there, values={seed: there.values[seed]})
+    raise LookupError(f"{cell.id} and {reference.id} share no block")
 
 
 def session_values(gate: Gate, cell: Measured) -> dict[str, SessionValues]:

@@ -44,6 +44,10 @@ COPY = (
     "it sets nothing, so it is V0 again, and no difference is its own (--green-allow same judges "
     "it all the same, as an A/A control)"
 )
+NO_COMMON_BLOCK = (
+    "no session of the run measured both, and what machines of a run measured is compared within a "
+    "session alone: measure a block of both"
+)
 TIME_RATES = {"operations_per_second": "reference kernel", "bytes_per_second": "memory kernel"}
 ENERGY_RATES = {"operations_per_joule": "reference kernel", "bytes_per_joule": "memory kernel"}
 ENERGY_RATES_OF_SLOW_COUNTERS = {
@@ -136,9 +140,17 @@ def _in_blocks(
             in_blocks.append(cell)
         elif cell.verdict.cell in estimates:
             in_blocks.append(replace(cell, estimate=estimates[cell.verdict.cell]))
+        elif _is_across_hosts(gate, cell.pair):
+            refused = replace(cell.verdict, outcome="NOT-COMPARABLE", reason=NO_COMMON_BLOCK)
+            in_blocks.append(refused)
         else:
             in_blocks.append(replace(cell, gap=_gap(gate, cell.pair, why_not, references)))
     return in_blocks
+
+
+def _is_across_hosts(gate: Gate, pair: CellPair | None) -> bool:
+    """Whether a cell without an estimate of its blocks would be held against other machines."""
+    return pair is not None and pair.of_a_fleet and gate.about.kind in {"energy", "time"}
 
 
 def _gap(

@@ -74,6 +74,43 @@ def test_hosts_that_differ_in_the_ratio_widen_its_interval(tmp_path: Path, capsy
     assert "hosts differ in it by 7" in " ".join(capsys.readouterr().out.split())
 
 
+def delivered_once(folder: Path, *, with_v0: bool) -> None:
+    """Add a third variant that one small host measured once: it takes 1.2 times V0's joules."""
+    night(folder, {"a": 0.5, "b": 0.5}, levels=(10, 10))
+    small = folder / "small"
+    small.mkdir()
+    block(small, 8, "c", 1.0, 1.2)
+    for path in sorted(small.iterdir()):
+        data = json.loads(path.read_text())
+        if path.name.startswith("V1"):
+            data["variant"] = "V2_slow"
+            for cell in data["cells"]:
+                cell["variant"] = "V2_slow"
+                cell["id"] = "T2-V2_slow"
+        if with_v0 or path.name.startswith("V1"):
+            (folder / path.name.replace("V1_fast", "V2_slow")).write_text(json.dumps(data))
+
+
+@pytest.mark.parametrize(
+    ("with_v0", "outcome"), [(True, "INCONCLUSIVE"), (False, "NOT-COMPARABLE")]
+)
+def test_a_single_block_is_never_divided_by_other_hosts(
+    tmp_path: Path, capsys, outcome: str, *, with_v0: bool
+) -> None:
+    """It counts as one round beside V0 of its own session; without that it is refused."""
+    delivered_once(tmp_path, with_v0=with_v0)
+    code = main(["compare", str(tmp_path), "--gate", "energy <= 1.1*V0", "--json"])
+    (comparison,) = json.loads(capsys.readouterr().out)
+    _, slow = comparison["verdicts"]
+    assert (slow["cell"], slow["outcome"]) == ("T2-V2_slow", outcome)
+    if with_v0:
+        assert slow["change"] == pytest.approx(1.2, rel=0.001)
+        assert "one round" in slow["how"]
+    else:
+        assert code == 1
+        assert "no session of the run measured both" in slow["reason"]
+
+
 def test_v0_of_every_job_counts_beside_its_own_variants_alone(tmp_path: Path, capsys) -> None:
     """A block that is split into jobs has V0 in each, at another level: no ratio crosses them."""
     folder = night(tmp_path, {"a": 0.5, "b": 0.5})
