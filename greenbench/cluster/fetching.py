@@ -9,23 +9,38 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from greenbench.cluster.run_folder import DELIVERY
 from greenbench.gates.comparability import machine_class
 from greenbench.results import loading
 from greenbench.results.files import write_atomically
 from greenbench.results.json_files import read_json
+from greenbench.results.planned_runs import PlannedBlocks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from greenbench.cluster.run_folder import RunFolder
 
 LONGEST_NAME = 60
+SEPARATOR = "@"
+"""Between variant, run and job in the name of a file: neither run nor job may contain it."""
 SHOWN = 5
 """Jobs that lack and are named."""
+
+
+class JobName(NamedTuple):
+    """A job among those of all runs whose results one folder holds."""
+
+    run: str
+    job: str
+
+    def fetched(self, path: Path) -> str:
+        """Return the name of a fetched file: ``V1_fast@night@b001-T2-01_20261130T120000Z.json``."""
+        variant, _, stamp = path.name.rpartition("_")
+        return f"{variant}{SEPARATOR}{self.run}{SEPARATOR}{self.job}_{stamp}"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -37,6 +52,8 @@ class ClassFolder:
     """What the machines have in common."""
     hosts: dict[str, int] = field(default_factory=dict)
     """Jobs that each host measured."""
+    jobs: set[str] = field(default_factory=set)
+    """Their names."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -56,22 +73,41 @@ def fetch(run: RunFolder, target: Path) -> Fetched:
     """Copy the results files of each job that delivered into ``target``, each job once."""
     fetched = Fetched()
     deliveries = run.deliveries()
-    there = _by_job(target, [job.name for job in run.plan.jobs])
+    there = _by_job(target, run.plan.run)
     for job in run.plan.jobs:
+        name = JobName(run.plan.run, job.name)
         folders = deliveries.get(job.name, [])
-        if not _fetch_one(job.name, folders, target, there.get(job.name, set()), fetched):
+        if not _fetch_one(name, folders, target, there.get(job.name, set()), fetched):
             fetched.lacking.append(job.name)
+    for folder in fetched.folders.values():
+        _planned(run, folder, fetched).write(folder.path)
     return fetched
 
 
+def _planned(run: RunFolder, folder: ClassFolder, fetched: Fetched) -> PlannedBlocks:
+    """Return what a class was to measure: all that machines of no other class did."""
+    elsewhere: set[str] = set()
+    for other in fetched.folders.values():
+        if other is not folder:
+            elsewhere |= other.jobs
+    blocks: dict[str, set[int]] = {}
+    for job in run.plan.jobs:
+        if job.name not in elsewhere:
+            for cell in job.cells:
+                of_cell = blocks.setdefault(cell, set())
+                of_cell.add(job.block)
+    counts = {cell: len(of_cell) for cell, of_cell in blocks.items()}
+    return PlannedBlocks(run=run.plan.run, blocks=counts)
+
+
 def _fetch_one(
-    job: str, folders: Sequence[Path], target: Path, there: set[str], fetched: Fetched
+    name: JobName, folders: Sequence[Path], target: Path, there: set[str], fetched: Fetched
 ) -> bool:
     """Copy the first delivery that can be read, or go on with the one that was begun."""
     for folder in folders:
         files = {}
         for path in loading.results_files(folder):
-            files[_fetched_name(path, job)] = path
+            files[name.fetched(path)] = path
         if not there <= files.keys():  # another delivery counted before
             continue
         try:
@@ -79,15 +115,18 @@ def _fetch_one(
             environment = _environment(next(iter(files.values())))
         except (OSError, ValueError, StopIteration) as error:
             reason = str(error) or "it has no results file"
-            fetched.problems.append(f"{folder}: cannot be read ({reason}); measure {job} again")
+            fetched.problems.append(
+                f"{folder}: cannot be read ({reason}); measure {name.job} again"
+            )
             continue
         place = _class_folder(environment, target, fetched)
         host = str(environment["host"])
         place.hosts[host] = place.hosts.get(host, 0) + 1
+        place.jobs.add(name.job)
         place.path.mkdir(parents=True, exist_ok=True)
-        for name, path in files.items():
-            if name not in there:
-                _put(path, place.path / name)
+        for file, path in files.items():
+            if file not in there:
+                _put(path, place.path / file)
         fetched.new += not there
         return True
     return False
@@ -110,19 +149,13 @@ def _put(path: Path, target: Path) -> None:
         write_atomically(target, path.read_text("utf-8"))
 
 
-def _fetched_name(path: Path, job: str) -> str:
-    """Return ``V1_fast_b001-T2-01_20261130T120000Z.json``: no two jobs share a name."""
-    variant, _, stamp = path.name.rpartition("_")
-    return f"{variant}_{job}_{stamp}"
-
-
-def _by_job(target: Path, jobs: Iterable[str]) -> dict[str, set[str]]:
-    """Return the names of the files that were fetched of each job before."""
-    known = set(jobs)
+def _by_job(target: Path, run: str) -> dict[str, set[str]]:
+    """Return the names of the files that were fetched of each job of a run before."""
     found: dict[str, set[str]] = {}
-    for path in target.glob("*/*Z.json"):
-        job = path.name.rpartition("_")[0].rpartition("_")[2]
-        if job in known:
+    for path in target.glob(f"*/*{SEPARATOR}*{SEPARATOR}*Z.json"):
+        _, of_run, rest = path.name.rsplit(SEPARATOR, 2)
+        if of_run == run:
+            job = rest.rpartition("_")[0]
             found.setdefault(job, set()).add(path.name)
     return found
 

@@ -17,11 +17,14 @@ from greenbench.results import loading
 from greenbench.results.consistency import check_positions
 from greenbench.results.fields import Fields
 from greenbench.results.json_files import read_json
+from greenbench.results.planned_runs import load_planned
 from greenbench.results.reading import CellRecord, RunHeader, RunRecord
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from pathlib import Path
+
+    from greenbench.results.planned_runs import PlannedBlocks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +39,8 @@ class Run:
     """Node ids of the tests that measured its cells, where they are known."""
     older: Sequence[Measured] = ()
     """Cells of a folder's other sessions, which newer ones took the place of."""
+    planned: PlannedBlocks | None = None
+    """Of the newest run on many machines that was fetched into a folder."""
 
 
 def read(path: Path, *, as_baseline: bool = True) -> Run:
@@ -176,13 +181,35 @@ def _folder(path: Path, *, as_baseline: bool) -> Run:
     chosen = passed if as_baseline and passed else found
     runs = sorted(chosen, key=lambda run: (run.header.started <= now, run.header.started))
     cells = _by_id(runs, str(path))
+    planned = _newest_planned(path, cells.values())
+    if planned is not None:
+        cells = {name: cell for name, cell in cells.items() if _is_of(planned, cell)}
     older = []
     for run in found:
         for measured in measured_of(run, str(path)):
             newest = cells.get(measured.id)
             if newest is None or not _is_in(measured, newest):
                 older.append(measured)
-    return Run(name=str(path), cells=cells, failed=not passed, older=older)
+    return Run(name=str(path), cells=cells, failed=not passed, older=older, planned=planned)
+
+
+def _newest_planned(folder: Path, cells: Iterable[Measured]) -> PlannedBlocks | None:
+    """Return what was planned of the newest run on many machines in a folder."""
+    planned = load_planned(folder)
+    newest, started = None, ""
+    for cell in cells:
+        allocation = cell.header.allocation
+        if allocation is None or allocation.run not in planned:
+            continue
+        last = max(part.header.started for part in cell.apart)
+        if last > started:
+            newest, started = planned[allocation.run], last
+    return newest
+
+
+def _is_of(planned: PlannedBlocks, cell: Measured) -> bool:
+    """Whether a cell is of a run, or not planned in it: earlier runs do not stand in for it."""
+    return cell.id not in planned.blocks or cell.header.session_id == planned.run
 
 
 def _is_in(measured: Measured, newest: Measured) -> bool:

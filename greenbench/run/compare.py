@@ -7,7 +7,7 @@ is compared with the first one task by task, and a single run's variants with it
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from greenbench.errors import UsageError
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from greenbench.results.record import Json
     from greenbench.run.change.sides import JobSides
     from greenbench.run.rules import Rules
+
+SHOWN = 5
+"""Cells that lack blocks and are named."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +72,10 @@ class RunPair:
     """Cells that the run lacks, and why that matters."""
     same_cells: bool
     """Whether the baseline has the same cells, and not other variants."""
+    lacking: Collection[str] = ()
+    """Cells that a run on many machines planned, and that left no record."""
+    notes: tuple[str, ...] = ()
+    """What lacks of cells that are there."""
 
 
 def compare(
@@ -95,6 +102,7 @@ def compare(
     baseline = runs.read(first)
     others = [runs.read(path, as_baseline=False) for path in further]
     pairs = [_pair(baseline, other) for other in others]
+    pairs = [_as_planned(pair, run) for pair, run in zip(pairs, others, strict=True)]
     rules = rules_for([run.cells for run in (baseline, *others)])
     sessions = _sessions(baseline, *others)
     return [_compared(pair, rules, sessions) for pair in pairs]
@@ -109,7 +117,7 @@ def _alone(
         sides = read_sides(contents, path)
         return _compared_sides(sides, rules_for(sides.cells))
     run = runs.of_contents(contents, path, as_baseline=False)
-    pair = _with_own_baseline(run)
+    pair = _as_planned(_with_own_baseline(run), run)
     return _compared(pair, rules_for([run.cells]), _sessions(run))
 
 
@@ -181,6 +189,25 @@ def _pair_by_task(
     )
 
 
+def _as_planned(pair: RunPair, run: Run) -> RunPair:
+    """Return a pair with what lacks of what its run on many machines planned."""
+    if run.planned is None:
+        return pair
+    lacking, fewer = [], []
+    for name, blocks in run.planned.blocks.items():
+        cell = run.cells.get(name)
+        if cell is None:
+            lacking.append(name)
+        elif not cell.record.failed and len(cell.record.rounds) < blocks:
+            fewer.append(f"{name} {len(cell.record.rounds)} of {blocks}")
+    notes = []
+    if fewer:
+        more = len(fewer) - SHOWN
+        named = ", ".join(fewer[:SHOWN]) + (f" and {more} cells more" if more > 0 else "")
+        notes.append(f"blocks lack of run {run.planned.run}: {named}")
+    return replace(pair, lacking=lacking, notes=tuple(notes))
+
+
 def _one_a_task(cells: Sequence[Measured], name: str) -> dict[str, Measured]:
     """Return the cell of each task; raises UsageError if a task has several."""
     by_task: dict[str, Measured] = {}
@@ -212,6 +239,7 @@ def _compared(
         saved_name=pair.baseline,
         earlier=baseline_cell,
         sessions=lambda name: sessions.get(name, ()),
+        expected=pair.lacking,
         gone=pair.gone,
         allow=rules.allow,
         same_cells=pair.same_cells,
@@ -219,13 +247,15 @@ def _compared(
     verdicts: list[Verdict] = []
     for gate in rules.gates:
         verdicts += judge(gate, pair.cells, references)
+    note = _same_session(pair) if pair.same_cells else _hosts(pair)
+    notes = (note, *pair.notes) if note else pair.notes
     return Comparison(
         run=pair.run,
         baseline=pair.baseline,
         verdicts=verdicts,
         failed=any_fails(verdicts, strict=rules.strict),
         gates_of=rules.gates_of,
-        note=_same_session(pair) if pair.same_cells else _hosts(pair),
+        note="; ".join(notes),
     )
 
 

@@ -83,4 +83,4 @@ def fetched(path: Path, capsys: pytest.CaptureFixture, gate: str = "energy <= 2*
     capsys.readouterr()
     assert main(["compare", str(place), "--gate", gate]) == 0
     assert "1 PASS" in capsys.readouterr().out
-    return sorted(file.name for file in place.iterdir())
+    return sorted(file.name for file in place.glob("V*Z.json"))

@@ -67,8 +67,8 @@ def test_a_killed_worker_loses_its_block_alone(
     assert made.ended(path) == ["delivered", "delivered"]
     names = made.fetched(path, capsys)
     assert [name.rpartition("_")[0] for name in names] == [
-        "V0_baseline_b001-T2-01",
-        "V0_baseline_b002-T2-01",
-        "V1_fast_b001-T2-01",
-        "V1_fast_b002-T2-01",
+        "V0_baseline@night@b001-T2-01",
+        "V0_baseline@night@b002-T2-01",
+        "V1_fast@night@b001-T2-01",
+        "V1_fast@night@b002-T2-01",
     ]

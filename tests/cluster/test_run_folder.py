@@ -11,8 +11,10 @@ from greenbench.cluster import fetching, status
 from greenbench.cluster.plan import Job, RunPlan, Software
 from greenbench.cluster.run_folder import RunFolder, created, own_process
 from greenbench.errors import UsageError
+from greenbench.results.planned_runs import load_planned
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 JOBS = ("b001-T2-01", "b002-T2-01")
@@ -21,9 +23,16 @@ JOBS = ("b001-T2-01", "b002-T2-01")
 @pytest.fixture
 def run(tmp_path: Path) -> RunFolder:
     """Make a run of two jobs that were submitted."""
-    jobs = [Job(name=name, block=n, cells=("T2-V0_x", "T2-V1_x")) for n, name in enumerate(JOBS, 1)]
+    return submitted(tmp_path, "night", JOBS)
+
+
+def submitted(tmp_path: Path, name: str, names: Sequence[str]) -> RunFolder:
+    """Make a run of a block for each of the jobs ``names``."""
+    jobs = []
+    for number, job in enumerate(names, 1):
+        jobs.append(Job(name=job, block=number, cells=("T2-V0_x", "T2-V1_x")))
     plan = RunPlan(
-        run="night",
+        run=name,
         engine="local",
         root=str(tmp_path),
         arguments=(),
@@ -31,9 +40,9 @@ def run(tmp_path: Path) -> RunFolder:
         software=Software(python="3", packages={}, commit=None, dirty=None),
         jobs=tuple(jobs),
     )
-    made = created(tmp_path / "runs" / "night", plan)
-    for name in JOBS:
-        made.note("submitted", name, {"id": "7"})
+    made = created(tmp_path / "runs" / name, plan)
+    for job in names:
+        made.note("submitted", job, {"id": "7"})
     return made
 
 
@@ -52,11 +61,11 @@ def test_a_job_that_delivers_twice_counts_once(run: RunFolder, tmp_path: Path) -
     run.deliver(JOBS[0], results(tmp_path / "first"), {})
     fetched = fetching.fetch(run, tmp_path / "out")
     assert (fetched.new, fetched.lacking) == (1, [JOBS[1]])
-    before = sorted(path.name for path in (tmp_path / "out").rglob("*.json"))
+    before = sorted(path.name for path in (tmp_path / "out").rglob("V*.json"))
     run.deliver(JOBS[0], results(tmp_path / "again", "b", "20260102T000000Z"), {})
     run.deliver(JOBS[1], results(tmp_path / "other", "b"), {})
     fetched = fetching.fetch(run, tmp_path / "out")
-    after = sorted(path.name for path in (tmp_path / "out").rglob("*.json"))
+    after = sorted(path.name for path in (tmp_path / "out").rglob("V*.json"))
     assert (fetched.new, fetched.lacking, len(after)) == (1, [], 4)
     assert set(before) < set(after)
     (one,) = fetched.folders.values()
@@ -85,6 +94,41 @@ def test_a_damaged_delivery_gives_way_to_the_next(run: RunFolder, tmp_path: Path
     assert "measure b001-T2-01 again" in fetched.problems[0]
 
 
+def test_a_task_with_an_underline_is_fetched_once(tmp_path: Path) -> None:
+    """Its job is known again by the names of its files, also if it delivers twice."""
+    run = submitted(tmp_path, "my_night", ["b001-my_task-01"])
+    run.deliver("b001-my_task-01", results(tmp_path / "first"), {})
+    fetching.fetch(run, tmp_path / "out")
+    run.deliver("b001-my_task-01", results(tmp_path / "again", "b", "20250102T000000Z"), {})
+    fetched = fetching.fetch(run, tmp_path / "out")
+    assert (fetched.new, len(list((tmp_path / "out").rglob("V*.json")))) == (0, 2)
+
+
+def test_two_runs_are_fetched_into_one_folder(run: RunFolder, tmp_path: Path) -> None:
+    """Jobs of the same name are told apart by their runs."""
+    run.deliver(JOBS[0], results(tmp_path / "first"), {})
+    fetching.fetch(run, tmp_path / "out")
+    other = submitted(tmp_path, "day", JOBS)
+    other.deliver(JOBS[0], results(tmp_path / "other", "b", "20260102T000000Z"), {})
+    fetched = fetching.fetch(other, tmp_path / "out")
+    assert (fetched.new, fetched.lacking) == (1, [JOBS[1]])
+    assert len(list((tmp_path / "out").rglob("V*.json"))) == 4
+
+
+def test_a_class_is_to_have_what_no_other_class_measured(run: RunFolder, tmp_path: Path) -> None:
+    """Its folder states the blocks that it should have, for what reads the folder alone."""
+    run.deliver(JOBS[0], results(tmp_path / "first"), {})
+    fetched = fetching.fetch(run, tmp_path / "out")
+    (one,) = fetched.folders.values()
+    assert load_planned(one.path)["night"].blocks == {"T2-V0_x": 2, "T2-V1_x": 2}
+    other = results(tmp_path / "other")
+    for path in other.iterdir():
+        path.write_text(path.read_text().replace('"usable_cores": 2', '"usable_cores": 64'))
+    run.deliver(JOBS[1], other, {})
+    fetching.fetch(run, tmp_path / "out")
+    assert load_planned(one.path)["night"].blocks == {"T2-V0_x": 1, "T2-V1_x": 1}
+
+
 def test_classes_of_hosts_get_folders_of_their_own(run: RunFolder, tmp_path: Path) -> None:
     """Results of another processor are never beside the first one's."""
     run.deliver(JOBS[0], results(tmp_path / "first"), {})
@@ -94,7 +138,7 @@ def test_classes_of_hosts_get_folders_of_their_own(run: RunFolder, tmp_path: Pat
     run.deliver(JOBS[1], other, {})
     fetched = fetching.fetch(run, tmp_path / "out")
     assert len(fetched.folders) == 2
-    assert {len(list(one.path.iterdir())) for one in fetched.folders.values()} == {2}
+    assert {len(list(one.path.glob("V*"))) for one in fetched.folders.values()} == {2}
     assert any("not pooled" in line for line in fetching.lines(run, fetched))
 
 

@@ -13,6 +13,7 @@ from greenbench.gates import runs
 from greenbench.gates.fleets import hosts_of
 from greenbench.report.page.hosts import host_rows
 from greenbench.report.report_data import read_report_data
+from greenbench.results.planned_runs import PlannedBlocks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -125,6 +126,34 @@ def test_v0_of_every_job_counts_beside_its_own_variants_alone(tmp_path: Path, ca
         )
     _, verdict = compared(capsys, folder)
     assert verdict["change"] == pytest.approx(0.5, rel=0.02)
+
+
+def test_what_a_run_planned_and_lacks_is_said(tmp_path: Path, capsys) -> None:
+    """A cell without a record is MISSING, and cells that lack blocks are named."""
+    folder = night(tmp_path, {"a": 0.5, "b": 0.5})
+    blocks = {"T2-V0_baseline": 4, "T2-V1_fast": 5, "T2-V7_all": 5}
+    PlannedBlocks(run="night", blocks=blocks).write(folder)
+    code = main(["compare", str(folder), "--gate", "energy <= 0.9*V0", "--json"])
+    (comparison,) = json.loads(capsys.readouterr().out)
+    outcomes = {one["cell"]: one["outcome"] for one in comparison["verdicts"]}
+    assert (code, outcomes["T2-V7_all"]) == (1, "MISSING")
+    assert comparison["note"].endswith("blocks lack of run night: T2-V1_fast 4 of 5")
+
+
+def test_an_earlier_run_stands_in_for_no_cell_of_the_newest(tmp_path: Path, capsys) -> None:
+    """Two runs fetched into one folder: what the second lacks is MISSING, not the first's."""
+    folder = night(tmp_path, {"a": 0.5, "b": 0.5})
+    cells = [made.cell("V0_baseline", (), [made.one_round(1, 0, STAGES)])]
+    cells.append(made.cell("V2_other", (), [made.one_round(1, 1, STAGES)]))
+    allocation = {"run": "day", "job": "b001-T2-01", "place": "slurm 9 on a", "host": "a"}
+    session = {"id": "day-1", "started": "20260301T000000Z", "allocation": allocation}
+    made.write(folder, cells, "20260301T000000Z", session=session)
+    planned = {"T2-V0_baseline": 1, "T2-V1_fast": 1, "T2-V2_other": 1}
+    PlannedBlocks(run="day", blocks=planned).write(folder)
+    main(["compare", str(folder), "--gate", "energy <= 2*V0", "--json"])
+    (comparison,) = json.loads(capsys.readouterr().out)
+    outcomes = {one["cell"]: one["outcome"] for one in comparison["verdicts"]}
+    assert outcomes == {"T2-V1_fast": "MISSING", "T2-V2_other": "PASS"}
 
 
 def test_classes_of_machines_are_not_pooled(tmp_path: Path, capsys) -> None:
