@@ -117,7 +117,10 @@ def _about(
     from greenbench import __version__
 
     levels = {axis.knob: axis.levels for axis in course.space.axes}
-    session = {name: str(value) for name, value in given.items() if value not in {None, False}}
+    session = {}
+    for name, value in given.items():
+        if value is not None and value is not False:
+            session[name] = str(value)
     return {
         "version": __version__,
         "task": options.task,

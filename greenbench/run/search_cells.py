@@ -16,6 +16,7 @@ from greenbench.errors import UsageError
 from greenbench.experiment import matrix
 from greenbench.experiment.task_knobs import foreign_knob_problems
 from greenbench.gates import score_margins
+from greenbench.gates.comparability import differences
 from greenbench.gates.expression import parse
 from greenbench.gates.margins import Z
 from greenbench.gates.metrics import readings
@@ -31,11 +32,13 @@ if TYPE_CHECKING:
 
     from greenbench.experiment.knob_trials import KnobTrial
     from greenbench.gates.expression import Gate
+    from greenbench.gates.verdict import Measured
     from greenbench.results.reading import CellRecord
     from greenbench.search.readings import BlockPlan
     from greenbench.search.space import Point, Space
 
 COMMAND = "greenbench search"
+NOT_COMPARABLE = "NOT-COMPARABLE"
 CONFIRMING = 500
 """Rounds of a search at most; those of the confirmation are counted from there, so that no seed is
 used in both."""
@@ -135,30 +138,28 @@ class CellEvaluator:
         measured = measure_trials(COMMAND, [suite.task.name], trials, options, results)
         seconds = time.monotonic() - started
         (session,) = measured
-        records = [cell.record for cell in session.cells.values()]
-        return self._block(plan, records, seconds)
+        return self._block(plan, list(session.cells.values()), seconds)
 
-    def _block(self, plan: BlockPlan, records: Sequence[CellRecord], seconds: float) -> SearchBlock:
-        baseline = _baseline(records)
-        judge = RecordReader(self._suite, baseline)
+    def _block(self, plan: BlockPlan, cells: Sequence[Measured], seconds: float) -> SearchBlock:
+        baseline = _baseline(cells)
+        judge = RecordReader(self._suite.objective, self._suite.quality, baseline)
         found = {}
         for point in plan.points:
-            record = self._record_of(point, records)
-            found[point] = judge.reading(record)
+            found[point] = judge.reading(self._cell_of(point, cells))
         return SearchBlock(
             plan=plan,
             baseline=judge.reading(baseline),
             readings=found,
-            joules=_joules(records),
+            joules=_joules(cells),
             seconds=seconds,
-            source=source_label(baseline),
+            source=source_label(baseline.record),
         )
 
-    def _record_of(self, point: Point, records: Sequence[CellRecord]) -> CellRecord | None:
-        """Return the record whose knobs are those of a point; a variant may stand for it."""
-        for record in records:
-            if self._has_knobs(record, point):
-                return record
+    def _cell_of(self, point: Point, cells: Sequence[Measured]) -> Measured | None:
+        """Return the cell whose knobs are those of a point; a variant may stand for it."""
+        for cell in cells:
+            if self._has_knobs(cell.record, point):
+                return cell
         return None
 
     def _has_knobs(self, record: CellRecord, point: Point) -> bool:
@@ -169,22 +170,23 @@ class CellEvaluator:
         return True
 
 
-def _baseline(records: Sequence[CellRecord]) -> CellRecord:
-    """Return V0's record; raises UsageError if it has no round."""
-    for record in records:
+def _baseline(cells: Sequence[Measured]) -> Measured:
+    """Return V0's cell; raises UsageError if it has no round."""
+    for cell in cells:
+        record = cell.record
         if is_baseline(record.variant) and record.rounds and not record.failed:
-            return record
+            return cell
     raise UsageError(
         f"{COMMAND}: V0 was not measured in this block, and nothing can be compared with it; "
         "pytest's output above says why. The same command goes on from here"
     )
 
 
-def _joules(records: Sequence[CellRecord]) -> float | None:
+def _joules(cells: Sequence[Measured]) -> float | None:
     """Return what all rounds took themselves, without stages that they took over."""
     total = 0.0
-    for record in records:
-        for one_round in record.rounds:
+    for cell in cells:
+        for one_round in cell.record.rounds:
             if one_round.own_j is None:
                 return None
             total += one_round.own_j
@@ -194,42 +196,47 @@ def _joules(records: Sequence[CellRecord]) -> float | None:
 class RecordReader:
     """Reads what a search needs of the records of a block, whose cells have one round each."""
 
-    def __init__(self, suite: SearchedSuite, baseline: CellRecord) -> None:
-        """Compare with ``baseline``, V0's record."""
-        self._objective = suite.objective
-        self._quality = suite.quality
+    def __init__(self, objective: Gate, quality: Gate, baseline: Measured) -> None:
+        """Compare with ``baseline``, V0's cell."""
+        self._objective = objective
+        self._quality = quality
         self._baseline = baseline
 
-    def reading(self, record: CellRecord | None) -> PointReading:
-        """Return what a record says of its only round."""
-        if record is None:
+    def reading(self, cell: Measured | None) -> PointReading:
+        """Return what a cell says of its only round."""
+        if cell is None:
             return PointReading(flaw="it left no record")
+        record = cell.record
         if record.failed or not record.rounds:
             reason = record.error or record.outcome
             return PointReading(flaw=f"the cell failed: {reason}")
         value = readings(self._objective, record)
         if isinstance(value, str):
             return PointReading(flaw=f"{self._objective.metric} is unmeasured: {value}")
-        flaw = self._flaw(record)
+        flaw = self._flaw(cell)
         plain = PointReading(value=value.mean, seconds=record.seconds, flaw=flaw)
         return self._with_score(plain, record)
 
-    def _flaw(self, record: CellRecord) -> str:
+    def _flaw(self, cell: Measured) -> str:
         """Return why a cell is no evidence; V0 is what others are compared with, as it is."""
-        if record is self._baseline:
+        record = cell.record
+        if cell is self._baseline:
             return ""
         if record.flaw is not None:
             return f"{record.flaw.verdict}: {record.flaw.reason}"
         if record.status == "partial":
             return "partial: a knob did not take effect"
-        return ""
+        apart = []
+        for name, (here, there) in differences(cell, self._baseline, self._objective).items():
+            apart.append(f"{name}: {here} here, {there} in V0")
+        return f"{NOT_COMPARABLE}: {'; '.join(apart)}" if apart else ""
 
     def _with_score(self, plain: PointReading, record: CellRecord) -> PointReading:
         gate = self._quality
-        scores = (record.score(gate.metric), self._baseline.score(gate.metric))
+        scores = (record.score(gate.metric), self._baseline.record.score(gate.metric))
         if None in scores:
             return replace(plain, flaw=plain.flaw or f"{gate.metric} is unknown")
-        reference = self._baseline if gate.reference else None
+        reference = self._baseline.record if gate.reference else None
         try:
             estimate = score_margins.estimate(gate, record, reference)
         except ValueError as error:

@@ -12,8 +12,9 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from greenbench.search.standing import Z, flaw_of, readings_of, score_margin
+from greenbench.search.standing import flaw_of, readings_of, score_margin, score_margins
 from greenbench.stats.many_tests import OneTest, stepped_down
+from greenbench.stats.over_seeds import chance_of_no_more_than_zero
 from greenbench.stats.student import ALPHA, quantile
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from greenbench.search.readings import PointReading, SearchBlock
     from greenbench.search.space import Point
     from greenbench.stats.blocks import CellDifference
-    from greenbench.types import Metric
 
 FEWEST_BLOCKS = 3
 """Blocks of a confirmation: of two no warm-up can be told."""
@@ -79,8 +79,8 @@ def judge(
     seconds = _differences(points, blocks, _seconds)
     tests, worst = [], {}
     for point in points:
-        margin = score_margin(readings_of(blocks, point))
-        proofs = _proofs(values.get(point), seconds.get(point), margin, rules)
+        kept = chance_of_no_more_than_zero(score_margins(readings_of(blocks, point)))
+        proofs = _proofs(values.get(point), seconds.get(point), kept, rules)
         worst[point] = max(proofs)
         test = OneTest(p=worst[point].p)
         tests.append(test)
@@ -167,12 +167,11 @@ def _logarithms(
 def _proofs(
     value: CellDifference | None,
     seconds: CellDifference | None,
-    margin: Metric,
+    kept: float,
     rules: SearchRules,
 ) -> list[_Proof]:
-    """Return the p-values of all that is asked of a point."""
+    """Return the p-values of all that is asked of a point; ``kept`` is that of the score."""
     less = _below(value, 0.0)
-    kept = _kept(margin)
     proofs = [_Proof(less, "that it takes less than V0"), _Proof(kept, "that it keeps the score")]
     if rules.slowdown:
         in_time = _below(seconds, math.log(rules.slowdown))
@@ -192,18 +191,6 @@ def _below(difference: CellDifference | None, limit: float) -> float:
         return 0.0 if excess < 0 else 1.0
     ratio = excess / difference.standard
     return float(stdtr(difference.freedom, ratio))
-
-
-def _kept(margin: Metric) -> float:
-    """Return the one-sided p-value of a margin above 0; 1 if it has no interval."""
-    from scipy.special import ndtr
-
-    if margin.value is None or margin.low is None:
-        return 1.0
-    standard = (margin.value - margin.low) / Z
-    if not standard:
-        return 0.0 if margin.value >= 0 else 1.0
-    return float(ndtr(-margin.value / standard))
 
 
 def _ratio(difference: CellDifference | None) -> RatioToV0 | None:

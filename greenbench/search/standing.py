@@ -129,13 +129,23 @@ def score_margin(readings: Sequence[PointReading]) -> Metric:
 
     The value is None if a round has no score.
     """
+    metrics = score_margins(readings)
+    for metric in metrics:
+        if metric.value is None:
+            return metric
+    return over_rounds(metrics)
+
+
+def score_margins(readings: Sequence[PointReading]) -> list[Metric]:
+    """Return the margin of each round, with its 95 % interval for rows."""
     metrics, count = [], len(readings)
     for reading in readings:
-        if reading.margin is None:
-            return Metric(value=None, n=count, reason="a round has no score")
-        metric = Metric(value=reading.margin, low=reading.low, high=reading.high, n=count)
+        reason = "a round has no score" if reading.margin is None else ""
+        metric = Metric(
+            value=reading.margin, low=reading.low, high=reading.high, n=count, reason=reason
+        )
         metrics.append(metric)
-    return over_rounds(metrics)
+    return metrics
 
 
 def flaw_of(readings: Sequence[PointReading]) -> str:

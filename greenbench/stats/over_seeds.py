@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 DEGENERATE = "DEGENERATE"
 """What such a cell is called wherever it shows."""
+FARTHEST = 8.0
+"""Standard deviations up to which a p-value is told from 0: 6e-16 is left beyond."""
 
 
 def mean_quality(rounds: Sequence[Round]) -> dict[str, Metric]:
@@ -87,6 +89,43 @@ def over_rounds(metrics: Sequence[Metric]) -> Metric:
     return replace(last, value=mean, low=low, high=high)
 
 
+def chance_of_no_more_than_zero(metrics: Sequence[Metric]) -> float:
+    """Return the one-sided p-value of the hypothesis that the mean of ``metrics`` is 0 or less.
+
+    It is the level at which the lower bound of ``over_rounds`` is 0: the part for rows has a normal
+    quantile, that for seeds one of Student's t, whose tails are longer, and both add in quadrature
+    (Zou and Donner, Statistics in Medicine 27, 2008). 1 if a value or a bound is unknown.
+    """
+    values, widths = [], []
+    for metric in metrics:
+        if metric.value is None or metric.low is None or metric.high is None:
+            return 1.0
+        values.append(metric.value)
+        down, up = metric.value - metric.low, metric.high - metric.value
+        widths.append((down, up))
+    mean = statistics.fmean(values)
+    of_rows = statistics.fmean(down if mean > 0 else up for down, up in widths) / quantile(math.inf)
+    of_seeds = _standard_of_mean(values)
+    beyond = _level(abs(mean), of_rows, of_seeds, len(values) - 1)
+    return beyond if mean >= 0 else 1 - beyond
+
+
+def _level(distance: float, of_rows: float, of_seeds: float, freedom: int) -> float:
+    """Return what lies beyond ``distance`` on one side; 0 if nothing is uncertain."""
+    if not of_rows and not of_seeds:
+        return 0.0
+    from scipy.optimize import brentq
+    from scipy.special import ndtr, stdtrit
+
+    def excess(z: float) -> float:
+        t = -stdtrit(freedom, ndtr(-z)) if of_seeds else 0.0
+        return math.hypot(z * of_rows, t * of_seeds) - distance
+
+    if excess(FARTHEST) <= 0:
+        return float(ndtr(-FARTHEST))
+    return float(ndtr(-brentq(excess, 0.0, FARTHEST)))
+
+
 def _mean_width(widths: Sequence[float | None]) -> float | None:
     """Return the mean, None where one of them is: a mean of the others would look complete."""
     known = [width for width in widths if width is not None]
@@ -98,10 +137,16 @@ def spread(values: Sequence[float]) -> float:
 
     It is 0 for a single value, whose spread is unknown.
     """
+    standard = _standard_of_mean(values)
+    return quantile(len(values) - 1) * standard if standard else 0.0
+
+
+def _standard_of_mean(values: Sequence[float]) -> float:
+    """Return the standard uncertainty of the mean; 0 for a single value, or for equal ones."""
     count = len(values)
     if count < 2 or len(set(values)) == 1:  # noqa: PLR2004
         return 0.0
-    return quantile(count - 1) * statistics.stdev(values) / math.sqrt(count)
+    return statistics.stdev(values) / math.sqrt(count)
 
 
 def degenerate(rounds: Sequence[Round]) -> tuple[str, ...]:

@@ -94,3 +94,21 @@ def test_a_wrong_call_measures_nothing(
     assert main(list(arguments)) == 2
     assert message in capsys.readouterr().err
     assert suite == []
+
+
+def test_list_valued_session_options_are_passed_on_to_the_sessions(
+    suite: list[list[str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """``--green-size`` is a list; a session that refuses its options ends the search."""
+    commands: list[list[str]] = []
+
+    def refuse(command: list[str], **_options: object) -> SimpleNamespace:
+        commands.append(command)
+        return SimpleNamespace(returncode=4)
+
+    monkeypatch.setattr(trial_sessions.subprocess, "run", refuse)
+    size = "--green-size=T2=train:40"
+    assert main([*SEARCH, KNOBS, size]) == 2
+    assert "pytest ended with 4" in capsys.readouterr().err
+    assert size in commands[0]
+    assert suite == []

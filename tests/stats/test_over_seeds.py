@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from greenbench.stats.over_seeds import collapsed, degenerate, mean_quality, over_rounds, spread
+from greenbench.stats.over_seeds import (
+    chance_of_no_more_than_zero,
+    collapsed,
+    degenerate,
+    mean_quality,
+    over_rounds,
+    spread,
+)
+from greenbench.stats.student import ALPHA
 from greenbench.types import Energy, Judged, Metric, Round, Window
 
 WHOLE = Window(stage="whole", seconds=1.0, energy=Energy())
@@ -248,3 +256,22 @@ def test_a_score_that_is_no_number_is_none_with_a_reason() -> None:
         None,
         "the score is no number",
     )
+
+
+@given(values=st.lists(st.floats(-1, 1), min_size=1, max_size=6), half=st.floats(0.001, 1))
+def test_the_p_value_agrees_with_the_interval(values: list[float], half: float) -> None:
+    """It is below 2.5 % if and only if the lower 95 % bound of the mean lies above 0."""
+    metrics = [scored(v, v - half, v + half) for v in values]
+    low = over_rounds(metrics).low
+    assert low is not None
+    if abs(low) > 1e-6:
+        assert (chance_of_no_more_than_zero(metrics) < ALPHA) == (low > 0)
+
+
+def test_a_p_value_far_out_is_that_of_its_parts() -> None:
+    """Rows alone have the normal distribution's, seeds alone Student's t's."""
+    rows = [scored(0.3, 0.3 - 0.196, 0.3 + 0.196)] * 3
+    assert chance_of_no_more_than_zero(rows) == pytest.approx(0.00135, rel=0.01)
+    seeds = [scored(v, v, v) for v in (0.2, 0.3, 0.4)]  # t = 5.196 of 2 degrees of freedom
+    assert chance_of_no_more_than_zero(seeds) == pytest.approx(0.01755, rel=0.01)
+    assert chance_of_no_more_than_zero([scored(0.3)]) == 1.0
