@@ -79,19 +79,18 @@ def search(options: argparse.Namespace) -> int:
     """Search, confirm, and print the answer. Raises UsageError or UnavailableError."""
     from greenbench import extras
     from greenbench.report.search import SearchTexts
-    from greenbench.run.search_cells import COMMAND, CellEvaluator, SearchedSuite
+    from greenbench.run.search_cells import CellEvaluator, SearchedSuite
+    from greenbench.run.search_sessions import COMMAND
     from greenbench.search.budget import budget_of
     from greenbench.search.course import Course
     from greenbench.search.journal import SearchJournal
-    from greenbench.search.knob_levels import space_of
     from greenbench.search.proposals import OptunaProposer, SurfaceProposer, Together
     from greenbench.search.racing import SearchRules
 
     extras.require("search", COMMAND)
     given = {name: value for name, value in vars(options).items() if name.startswith("--green-")}
     suite = SearchedSuite(given, options.task, options.quality, options.minimise)
-    space = space_of(options.knobs, suite.experiment.baseline)
-    suite.check(space)
+    space = suite.space(options.knobs)
     budget = budget_of(options.budget)
     evaluator = CellEvaluator(suite, space)
     course = Course(

@@ -20,7 +20,7 @@ from greenbench.experiment.task_knobs import foreign_knob_problems
 from greenbench.results.reading import is_baseline
 from greenbench.run.refusals import refusal
 from greenbench.run.session import Session, check_packages
-from greenbench.run.trial_sessions import KNOB, UnfinishedSession, measure_trials
+from greenbench.run.trial_sessions import KNOB, STOPPED, UnfinishedSession, measure_trials
 from greenbench.types import Variant
 
 if TYPE_CHECKING:
@@ -39,9 +39,6 @@ GROUP = 6
 """The most settings that are measured beside one V0."""
 FEWEST_BLOCKS, MOST_BLOCKS = 5, 12
 """Blocks of the second measurement."""
-STOPPED = (2, 4, 5)
-"""Exit codes of a session that no other one would do better than: interrupted, wrong options,
-nothing to run."""
 
 
 class TimeLeft(NamedTuple):

@@ -1,8 +1,4 @@
-"""Measures the points of a search as cells of the suite: a session of pytest for each block.
-
-All sessions have the same ``--green-seed``, which splits the data; the rounds of a search and those
-of its confirmation have seeds far from each other. Until it confirms, validation rows are scored.
-"""
+"""Measures the points of a search as cells of the suite, and reads what each took and scored."""
 
 from __future__ import annotations
 
@@ -22,9 +18,11 @@ from greenbench.gates.margins import Z
 from greenbench.gates.metrics import readings
 from greenbench.results.reading import is_baseline, source_label
 from greenbench.run.refusals import refusal
+from greenbench.run.search_sessions import COMMAND, BlockSessions
 from greenbench.run.session import Session, check_packages
-from greenbench.run.trial_sessions import measure_trials
+from greenbench.search.knob_levels import space_of
 from greenbench.search.readings import PointReading, SearchBlock
+from greenbench.search.space import Space
 from greenbench.types import Variant
 
 if TYPE_CHECKING:
@@ -35,13 +33,9 @@ if TYPE_CHECKING:
     from greenbench.gates.verdict import Measured
     from greenbench.results.reading import CellRecord
     from greenbench.search.readings import BlockPlan
-    from greenbench.search.space import Point, Space
+    from greenbench.search.space import Point
 
-COMMAND = "greenbench search"
 NOT_COMPARABLE = "NOT-COMPARABLE"
-CONFIRMING = 500
-"""Rounds of a search at most; those of the confirmation are counted from there, so that no seed is
-used in both."""
 
 
 class SearchedSuite:
@@ -75,12 +69,22 @@ class SearchedSuite:
             )
         self.session = Session(given.get, Path(), Path("experiment.md"), Path("variants"))
 
-    def check(self, space: Space) -> None:
-        """Raise UsageError for knobs that the task has not."""
-        for axis in space.axes:
+    def space(self, knobs: str) -> Space:
+        """Return the space of ``--knobs``; without any, that of all knobs that the task has.
+
+        Raises UsageError for what is no knob, and for knobs that the task has not.
+        """
+        every = space_of(knobs, self.experiment.baseline)
+        kept = []
+        for axis in every.axes:
             reason = self.task.lacks(axis.knob)
-            if reason:
+            if reason and knobs.strip():
                 raise UsageError(f"--knobs {axis.knob}: {reason}")
+            if not reason:
+                kept.append(axis)
+        if not kept:
+            raise UsageError(f"{COMMAND}: {self.task.name} has no knob to search; give --knobs")
+        return Space(axes=tuple(kept), suite=every.suite)
 
 
 def _constraint(text: str, task: str, experiment: matrix.Experiment) -> Gate:
@@ -102,6 +106,7 @@ class CellEvaluator:
         """Open nothing yet."""
         self._suite = suite
         self._space = space
+        self._sessions = BlockSessions(suite.session, suite.task.name, suite.given, space)
         self._refusals: dict[Point, str] = {}
 
     def refusal(self, point: Point) -> str:
@@ -125,27 +130,22 @@ class CellEvaluator:
 
     def measure(self, plan: BlockPlan) -> SearchBlock:
         """Run a session of one block; raises UsageError if V0 was not measured in it."""
-        suite = self._suite
-        trials = [self._space.trial(point) for point in plan.points]
-        number = plan.number + 1
-        options = dict(suite.given)
-        options["--green-rounds"] = 2 * CONFIRMING
-        options["--green-block"] = CONFIRMING + number if plan.confirms else number
-        options["--green-scored"] = "test" if plan.confirms else "valid"
-        options["--green-fresh"] = plan.confirms
-        results = suite.session.settings.results
         started = time.monotonic()
-        measured = measure_trials(COMMAND, [suite.task.name], trials, options, results)
+        cells, ended = self._sessions.measure(plan)
         seconds = time.monotonic() - started
-        (session,) = measured
-        return self._block(plan, list(session.cells.values()), seconds)
+        return self._block(plan, cells, ended, seconds)
 
-    def _block(self, plan: BlockPlan, cells: Sequence[Measured], seconds: float) -> SearchBlock:
+    def _block(
+        self, plan: BlockPlan, cells: Sequence[Measured], ended: Mapping[Point, str], seconds: float
+    ) -> SearchBlock:
         baseline = _baseline(cells)
         judge = RecordReader(self._suite.objective, self._suite.quality, baseline)
         found = {}
         for point in plan.points:
-            found[point] = judge.reading(self._cell_of(point, cells))
+            if point in ended:
+                found[point] = PointReading(flaw=ended[point])
+            else:
+                found[point] = judge.reading(self._cell_of(point, cells))
         return SearchBlock(
             plan=plan,
             baseline=judge.reading(baseline),

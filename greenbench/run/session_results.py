@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import shlex
 import sys
 import uuid
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from greenbench.options import Options
     from greenbench.run.instruments import Instruments
     from greenbench.types import Cell
+
+SESSION = "GREENBENCH_SESSION"
+"""The variable by which a command says which id the session that it starts is to have."""
 
 
 class SessionResults:
@@ -138,7 +142,7 @@ class SessionResults:
     def new_session(self) -> Json:
         """Return what the files state of a session that continues no other one."""
         return {
-            "id": uuid.uuid4().hex,
+            "id": os.environ.pop(SESSION, None) or uuid.uuid4().hex,
             "argv": shlex.join(["pytest", *sys.argv[1:]]),
             "started": stated_time(self._started),
             **_where_it_runs(),

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import ctypes
+import json
+import os
 import signal
 import subprocess
 import sys
+import uuid
 from typing import TYPE_CHECKING
 
 from greenbench.analysis.sessions import read_sessions
 from greenbench.errors import UsageError
 from greenbench.experiment.settings import OPTIONS
 from greenbench.results.files import RESULTS_FILES
+from greenbench.run.session_results import SESSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,6 +31,9 @@ FIXED = (
 )
 ENDED = (0, 1)
 """Exit codes of a session that ran to its end: all passed, or a cell failed."""
+STOPPED = (2, 4, 5)
+"""Exit codes of a session that no other one would do better than: interrupted, wrong options,
+nothing to run."""
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None)
 STDERR = 2
@@ -57,32 +64,43 @@ def measure_trials(
     given: Mapping[str, object],
     results: Path,
 ) -> list[AnalysedSession]:
-    """Measure ``trials`` beside V0 on ``tasks``; return the session that did.
+    """Measure ``trials`` beside V0 on ``tasks``, V0 alone without any; return the session that did.
 
-    ``given`` are the session's options by flag, and ``results`` the folder of its files. Raises
-    UnfinishedSession, whose text begins with ``who``, if pytest did not run to its end.
+    ``given`` are the session's options by flag, and ``results`` the folder of its files, to which
+    other sessions may write meanwhile. Raises UnfinishedSession, whose text begins with ``who``, if
+    pytest did not run to its end.
     """
     before = set(results.glob(RESULTS_FILES))
+    session = uuid.uuid4().hex
+    environment = {**os.environ, SESSION: session}
     command = _command(tasks, trials, given)
     # Ctrl-C reaches pytest too, which ends by itself; a handler is not inherited, SIG_IGN is.
     previous = signal.signal(signal.SIGINT, lambda _number, _frame: None)
     try:
         done = subprocess.run(  # noqa: S603  ours; libc is loaded before the fork
-            command, check=False, stdout=STDERR, preexec_fn=_end_with_parent
+            command, check=False, stdout=STDERR, env=environment, preexec_fn=_end_with_parent
         )
     finally:
         signal.signal(signal.SIGINT, previous)
-    files = sorted(set(results.glob(RESULTS_FILES)) - before)
+    new = sorted(set(results.glob(RESULTS_FILES)) - before)
+    files = [path for path in new if _is_of(path, session)]
     if done.returncode not in ENDED or not files:
         raise UnfinishedSession(who, done.returncode, results)
     return read_sessions(files)
+
+
+def _is_of(path: Path, session: str) -> bool:
+    """Whether a file is of a session; it is empty for a moment where others begin theirs."""
+    text = path.read_text()
+    return bool(text) and json.loads(text)["session"]["id"] == session
 
 
 def _command(
     tasks: Sequence[str], trials: Sequence[KnobTrial], given: Mapping[str, object]
 ) -> list[str]:
     """Return the command that measures ``trials`` beside V0."""
-    keyword = " or ".join(f"[{task}-" for task in tasks)
+    variant = "" if trials else "V0"
+    keyword = " or ".join(f"[{task}-{variant}" for task in tasks)
     command = [sys.executable, "-m", "pytest", "bench", "-q", "-k", keyword, *FIXED]
     for option in OPTIONS:
         value = given.get(option.flag)

@@ -11,6 +11,7 @@ import stub_suite
 
 from greenbench.cli import main
 from greenbench.run import trial_sessions
+from greenbench.run.session_results import SESSION
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,9 +34,9 @@ def suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
         conftest.write(stub_suite.ALL_APPLY)
     commands: list[list[str]] = []
 
-    def run(command: list[str], **_options: object) -> SimpleNamespace:
+    def run(command: list[str], *, env: dict[str, str], **_options: object) -> SimpleNamespace:
         commands.append(command)
-        ended = stub_suite.run_pytest(tmp_path, *command[3:], **PLANTED)
+        ended = stub_suite.run_pytest(tmp_path, *command[3:], **PLANTED, **{SESSION: env[SESSION]})
         assert ended.ret == 0, "\n".join(ended.outlines + ended.errlines)
         return SimpleNamespace(returncode=ended.ret)
 
