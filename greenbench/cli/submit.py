@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from greenbench.cli.arguments import listed, print_lines
+from greenbench.cli.arguments import listed, print_lines, print_to_stderr
 
 if TYPE_CHECKING:
     from greenbench.cli.arguments import CommandParser, Commands
     from greenbench.cluster.run_folder import RunFolder
+    from greenbench.cluster.status import EngineQueue
 
 RUNS = Path("runs")
 TIME_MIN = 24 * 60
@@ -228,10 +229,17 @@ def cancel(options: argparse.Namespace) -> int:
     return 0
 
 
-def _asked(path: Path) -> tuple[RunFolder, dict[str, str] | None]:
-    """Return a run with what its hosts have delivered so far, and its engine's queue."""
+def _asked(path: Path) -> tuple[RunFolder, EngineQueue | None]:
+    """Return a run with what its hosts have delivered so far, and its engine's queue.
+
+    Hosts that do not answer are named, and keep nobody from the others.
+    """
     from greenbench.cluster.engines import engine_of
     from greenbench.cluster.run_folder import RunFolder
 
     run = RunFolder(path)
-    return run, engine_of(run.plan.engine).queue(run)
+    queue = engine_of(run.plan.engine).queue(run)
+    if queue is not None:
+        for reason in dict.fromkeys(queue.silent.values()):
+            print_to_stderr(reason)
+    return run, queue

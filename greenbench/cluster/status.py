@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from greenbench.cluster.run_folder import runs_here
 
@@ -16,6 +16,15 @@ if TYPE_CHECKING:
 State = Literal["delivered", "running", "waiting", "failed", "lost", "cancelled"]
 SHOWN = 10
 """Jobs that are named; others are counted."""
+
+
+class EngineQueue(NamedTuple):
+    """What an engine says of the jobs that it was given, by its own ids."""
+
+    states: Mapping[str, str]
+    """Of those that it still has."""
+    silent: Mapping[str, str] = {}
+    """Why it says nothing of others: their host does not answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,11 +42,11 @@ class JobState:
         return self.state in {"failed", "lost", "cancelled"}
 
 
-def states(run: RunFolder, queued: Mapping[str, str] | None = None) -> list[JobState]:
+def states(run: RunFolder, queue: EngineQueue | None = None) -> list[JobState]:
     """Return the state of each job, in the order of the plan.
 
-    ``queued`` has the state in the engine's queue by the engine's id; None if it has no queue. A
-    job that its engine no longer has, and whose process is gone, is lost.
+    ``queue`` is None if the engine has none. A job that its engine no longer has, and whose process
+    is gone, is lost, as is one whose host does not answer.
     """
     delivered = run.deliveries()
     started, failed = run.events("started"), run.events("failed")
@@ -54,7 +63,7 @@ def states(run: RunFolder, queued: Mapping[str, str] | None = None) -> list[JobS
         starts = started.get(name, [])
         failures = failed.get(name, [])
         history = _History(submitted=submissions, started=starts, failed=failures)
-        state = _open(name, history, queued, cancelled=run.cancelled)
+        state = _open(name, history, queue, cancelled=run.cancelled)
         found.append(state)
     return found
 
@@ -68,9 +77,7 @@ class _History:
     failed: Sequence[Event]
 
 
-def _open(
-    name: str, history: _History, queued: Mapping[str, str] | None, *, cancelled: bool
-) -> JobState:
+def _open(name: str, history: _History, queue: EngineQueue | None, *, cancelled: bool) -> JobState:
     """Return the state of a job without a block, by what happened since it was submitted last."""
     submission = _last(history.submitted, "")
     since = ""
@@ -88,11 +95,13 @@ def _open(
         place = str(begun.facts["place"])
         if runs_here(begun.facts):
             return JobState(name=name, state="running", note=place)
-    if queued is None or engine_id in queued:
-        note = queued[engine_id] if queued else ""
+    if queue is None or engine_id in queue.states:
+        note = queue.states[engine_id] if queue else ""
         return JobState(name=name, state="running" if begun else "waiting", note=note)
     if cancelled:
         return JobState(name=name, state="cancelled")
+    if engine_id in queue.silent:
+        return JobState(name=name, state="lost", note=queue.silent[engine_id])
     note = f"it was never begun, and the engine has no {engine_id} any more"
     if begun is not None:
         note = f"{place} ended in the middle of the block"

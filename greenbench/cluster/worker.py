@@ -24,6 +24,7 @@ from greenbench.cluster.run_folder import RunFolder, own_process
 from greenbench.cluster.software import software_of
 from greenbench.errors import GreenbenchError
 from greenbench.machine.allocation import Allocation
+from greenbench.machine.control.state_folder import own_folder
 from greenbench.results import loading
 
 if TYPE_CHECKING:
@@ -95,10 +96,11 @@ class BlockWorker:
         place = self._place(run)
         failures = 0
         for name in names:
-            if run.cancelled:
-                break
-            if name not in run.deliveries():
-                failures += not self._attempt(run, run.plan.job(name), place)
+            with self._turn():  # another worker may deliver the block while this one waits
+                if run.cancelled:
+                    break
+                if name not in run.deliveries():
+                    failures += not self._attempt(run, run.plan.job(name), place)
         return failures
 
     def checkpoint(self, *names: str) -> object:
@@ -124,7 +126,7 @@ class BlockWorker:
     def _attempt(self, run: RunFolder, job: Job, place: WorkPlace) -> bool:
         """Measure a block and deliver it, or note why there is none."""
         run.note("started", job.name, {**own_process(), "place": place.name})
-        with self._turn(), tempfile.TemporaryDirectory(prefix="greenbench-job-") as local:
+        with tempfile.TemporaryDirectory(prefix="greenbench-job-") as local:
             folder = Path(local)
             problem, output = self._measured(run, job, place, folder)
             if problem:
@@ -165,11 +167,15 @@ class BlockWorker:
 
     @contextlib.contextmanager
     def _turn(self) -> Iterator[None]:
-        """Wait until no other worker of this machine measures, where they take turns."""
+        """Wait until no other worker of this machine measures, of any run, where they take turns.
+
+        The run's folder may be shared by hosts that measure at once; that of leases is not.
+        """
         if not self._takes_turns:
             yield
             return
-        with (self._folder / TURN).open("a") as file:  # the kernel releases it however we end
+        name = f"{TURN}-{socket.gethostname()}"
+        with (own_folder() / name).open("a") as file:  # the kernel releases it however we end
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
@@ -268,7 +274,8 @@ def main(arguments: Sequence[str]) -> int:
     """Run a worker as a program: the run's folder, the checkout, the host's name, jobs."""
     folder, root, host, *names = arguments
     try:
-        return min(1, BlockWorker(Path(folder), root=Path(root), host=host)(*names))
+        worker = BlockWorker(Path(folder), root=Path(root), host=host, takes_turns=True)
+        return min(1, worker(*names))
     except GreenbenchError as error:
         sys.stderr.write(f"{error}\n")
         return 2

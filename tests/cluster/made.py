@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import stub_suite
 
@@ -39,7 +39,7 @@ def suite(folder: Path) -> Path:
     return folder
 
 
-def run_of(folder: Path, *, engine: str = "local", blocks: int = 1) -> RunFolder:
+def run_of(folder: Path, *, engine: str = "local", blocks: int = 1, **settings: Any) -> RunFolder:
     """Plan a run of V0 and a variant by hand, without a session that collects them."""
     cells = []
     for name in CELLS:
@@ -55,6 +55,7 @@ def run_of(folder: Path, *, engine: str = "local", blocks: int = 1) -> RunFolder
         software=software_of(folder),
         jobs=tuple(jobs),
         cells=tuple(cells),
+        settings=settings,
     )
     return created(folder / "runs" / "night", plan)
 

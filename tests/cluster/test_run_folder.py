@@ -146,7 +146,8 @@ def test_states_tell_what_needs_to_be_submitted_again(run: RunFolder) -> None:
     """Waiting and running jobs do not; failed and lost ones do, until they are submitted again."""
 
     def found(queued: dict[str, str]) -> list[str]:
-        return [one.state for one in status.states(run, queued)]
+        queue = status.EngineQueue(queued)
+        return [one.state for one in status.states(run, queue)]
 
     assert found({"7": "PENDING"}) == ["waiting", "waiting"]
     run.note("started", JOBS[0], {**own_process(), "place": "here"})

@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -17,7 +18,9 @@ from cluster import made
 
 from greenbench.cli import main
 from greenbench.cluster import remote
+from greenbench.cluster.engines import ssh
 from greenbench.cluster.run_folder import RunFolder
+from greenbench.errors import UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,6 +54,13 @@ Host {name}
   LogLevel ERROR
   SetEnv BOX={folder}/{name}
 """
+ONE_ANSWERS = """#!/bin/sh
+while [ "${1#-}" != "$1" ]; do shift; done
+[ "$1" = box-a ] || exit 255
+shift
+exec sh -c "$*"
+"""
+JOBS = ("b001-T2-01", "b002-T2-01")
 
 
 def can_hide() -> bool:
@@ -148,3 +158,68 @@ def test_a_process_that_got_the_workers_pid_is_no_worker(tmp_path: Path) -> None
     """Neither status nor cancel takes another process for a worker."""
     assert remote.running([os.getpid(), 2**22 + 1], str(tmp_path)) == []
     assert remote.end([os.getpid()], str(tmp_path)) == 0
+
+
+@pytest.fixture
+def half_dead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunFolder:
+    """Make a run on two hosts of which ``box-b`` never answers, over a program in ssh's place."""
+    pytest.importorskip("execnet")
+    program = tmp_path / "bin" / "ssh"
+    program.parent.mkdir()
+    program.write_text(ONE_ANSWERS)
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    return made.run_of(tmp_path, engine="ssh", blocks=2, hosts=["box-b", "box-a"])
+
+
+def test_a_host_that_does_not_answer_keeps_nobody_from_the_others(
+    half_dead: RunFolder, capsys
+) -> None:
+    """Its job is lost, the other host's waits, and cancel ends what it reaches."""
+    path = half_dead.path.resolve()
+    idle = [sys.executable, "-c", "import time; time.sleep(60)", str(path)]
+    with subprocess.Popen(idle) as worker:
+        for name, engine_id in zip(JOBS, (f"box-a:{worker.pid}", "box-b:1"), strict=True):
+            half_dead.note("submitted", name, {"id": engine_id, "run": str(path)})
+        assert main(["status", str(path)]) == 1
+        said = capsys.readouterr()
+        assert "1 waiting, 1 lost" in said.out
+        assert "box-b: no worker could be reached over ssh" in said.err
+        assert main(["cancel", str(path)]) == 2
+        assert "box-b: no worker could be reached" in capsys.readouterr().err
+        assert worker.wait(timeout=20) != 0
+
+
+def test_jobs_are_dealt_to_hosts_that_answer(
+    half_dead: RunFolder, tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one is named, and gets none."""
+    monkeypatch.setenv("GREENBENCH_STATE", str(tmp_path / "state"))
+    results = tmp_path / "results"
+    results.mkdir()
+    for name in JOBS:  # so that the worker has nothing to measure
+        half_dead.deliver(name, results, {})
+    ssh.submit(half_dead, JOBS)
+    assert "box-b: no worker could be reached" in capsys.readouterr().err
+    ids = {str(one[0].facts["id"]) for one in half_dead.events("submitted").values()}
+    assert set(half_dead.events("submitted")) == set(JOBS)
+    (only,) = ids
+    host, _, pid = only.partition(":")
+    assert host == "box-a"
+    until = time.monotonic() + 60
+    while remote.running([int(pid)], str(half_dead.path.resolve())):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def test_a_delivery_arrives_as_a_whole_once(tmp_path: Path) -> None:
+    """One that was cut off is refused; one that another process brought meanwhile stays."""
+    target = tmp_path / "delivered" / "b001-T2-01.1"
+    files = {"V0_x.json": b"{}", "delivery.json": b'{"bytes": {"V0_x.json": 2}}'}
+    with pytest.raises(UnavailableError, match="did not arrive as a whole"):
+        ssh._moved_in(target, {**files, "V0_x.json": b"{"})
+    assert not target.exists()
+    ssh._moved_in(target, files)
+    ssh._moved_in(target, files)
+    assert [path.name for path in target.parent.iterdir()] == [target.name]
+    assert (target / "V0_x.json").read_bytes() == b"{}"

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import os
+import socket
+import threading
+import time
 from typing import TYPE_CHECKING
 
 from cluster import made
@@ -11,6 +15,7 @@ from cluster import made
 from greenbench.cluster import worker
 from greenbench.cluster.plan import read_plan
 from greenbench.cluster.worker import BlockWorker
+from greenbench.machine.control.state_folder import own_folder
 from greenbench.results import loading
 
 if TYPE_CHECKING:
@@ -80,4 +85,28 @@ def test_a_cancelled_run_begins_no_block(tmp_path: Path) -> None:
     run = made.run_of(made.suite(tmp_path / "suite"))
     run.cancel()
     assert BlockWorker(run.path)(JOB) == 0
+    assert run.events("started") == {}
+
+
+def test_a_worker_of_a_host_waits_for_its_turn_and_looks_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another one measures, and delivers the block meanwhile: it is not begun a second time."""
+    monkeypatch.setenv("GREENBENCH_STATE", str(tmp_path / "state"))
+    run = made.run_of(tmp_path, engine="ssh")
+    results = tmp_path / "results"
+    results.mkdir()
+    (results / "V0_x.json").write_text("{}")
+    turn = (own_folder() / f"turn-{socket.gethostname()}").open("a")
+
+    def deliver_and_end() -> None:
+        time.sleep(0.2)
+        run.deliver(JOB, results, {})
+        turn.close()
+
+    fcntl.flock(turn, fcntl.LOCK_EX)
+    other = threading.Thread(target=deliver_and_end)
+    other.start()
+    assert worker.main([str(run.path), str(tmp_path), "box-a", JOB]) == 0
+    other.join()
     assert run.events("started") == {}

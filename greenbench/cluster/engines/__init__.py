@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from greenbench.cluster.plan import RunPlan
     from greenbench.cluster.run_folder import RunFolder
+    from greenbench.cluster.status import EngineQueue
 
 
 class JobEngine(Protocol):
@@ -37,7 +38,7 @@ class JobEngine(Protocol):
     def submit(self, run: RunFolder, names: Sequence[str]) -> None:
         """Hand jobs to it."""
 
-    def queue(self, run: RunFolder) -> dict[str, str] | None:
+    def queue(self, run: RunFolder) -> EngineQueue | None:
         """Return what it still has."""
 
     def cancel(self, run: RunFolder) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from greenbench.cluster.run_folder import new_attempt, runs_here
+from greenbench.cluster.status import EngineQueue
 from greenbench.cluster.worker import BlockWorker
 from greenbench.extras import require
 
@@ -61,7 +62,7 @@ def _counts(plan: RunPlan, jobs: int) -> tuple[int, int]:
     return min(int(plan.settings["workers"]), jobs), int(plan.settings.get("gpus") or 0)
 
 
-def queue(run: RunFolder) -> dict[str, str] | None:
+def queue(run: RunFolder) -> EngineQueue | None:
     """Return the workers whose processes still run, by the id that submitit gave them."""
     queued = {}
     for events in run.events("submitted").values():
@@ -69,7 +70,7 @@ def queue(run: RunFolder) -> dict[str, str] | None:
             engine_id = str(event.facts["id"])
             if _is_worker(int(engine_id), run):
                 queued[engine_id] = "waits for its worker"
-    return queued
+    return EngineQueue(queued)
 
 
 def _is_worker(pid: int, run: RunFolder) -> bool:

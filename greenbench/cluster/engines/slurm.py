@@ -8,6 +8,7 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 from greenbench.cluster.run_folder import new_attempt
+from greenbench.cluster.status import EngineQueue
 from greenbench.cluster.worker import BlockWorker
 from greenbench.errors import UnavailableError
 from greenbench.extras import require
@@ -95,8 +96,12 @@ def _parameters(plan: RunPlan) -> Json:
     return parameters
 
 
-def queue(run: RunFolder) -> dict[str, str] | None:
+def queue(run: RunFolder) -> EngineQueue | None:
     """Return the state of the jobs that Slurm still has, by their ids."""
+    return EngineQueue(_queued(run))
+
+
+def _queued(run: RunFolder) -> dict[str, str]:
     ids: dict[str, None] = {}
     arrays: dict[str, None] = {}
     for events in run.events("submitted").values():
@@ -120,6 +125,6 @@ def queue(run: RunFolder) -> dict[str, str] | None:
 
 def cancel(run: RunFolder) -> None:
     """Take the jobs off the queue; Slurm ends those that run."""
-    ids = sorted(queue(run) or {})
+    ids = sorted(_queued(run))
     if ids:
         subprocess.run(["scancel", *ids], check=True)  # noqa: S603, S607  Slurm's own program

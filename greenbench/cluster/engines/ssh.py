@@ -7,6 +7,7 @@ when somebody asks.
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -18,11 +19,13 @@ from typing import TYPE_CHECKING, Any
 from greenbench.cluster import remote
 from greenbench.cluster.run_folder import (
     DELIVERED,
+    DELIVERY,
     EVENTS,
     UNFINISHED,
     RunFolder,
     new_attempt,
 )
+from greenbench.cluster.status import EngineQueue
 from greenbench.errors import UnavailableError, UsageError
 
 if TYPE_CHECKING:
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
     from greenbench.cluster.plan import RunPlan
 
 SETTINGS = ("hosts", "python", "ssh_config", "folder")
+SSH_OPTIONS = ("-oConnectTimeout=20", "-oServerAliveInterval=20")
+"""A host that is switched off answers nothing at all: nobody waits minutes for it."""
 
 
 def check() -> None:
@@ -45,7 +50,7 @@ def script(plan: RunPlan, path: Path) -> list[str]:
     """Say what each host would do."""
     names = [job.name for job in plan.jobs]
     lines = []
-    for host, share in _shares(plan, names).items():
+    for host, share in _shares(plan.settings["hosts"], names).items():
         lines.append(f"{host}: a worker for {len(share)} jobs: {', '.join(share)}")
     return [*lines, f"the run's folder: {path}"]
 
@@ -53,32 +58,51 @@ def script(plan: RunPlan, path: Path) -> list[str]:
 def submit(run: RunFolder, names: Sequence[str]) -> None:
     """Ship the checkout to each host that lacks it, and start its worker.
 
-    Raises UsageError for a checkout that cannot be shipped, and for a host whose software differs,
-    before anything is started anywhere.
+    Jobs are dealt to hosts that answer. Raises UsageError for a checkout that cannot be shipped,
+    and for a host whose software differs, before anything is started anywhere. Raises
+    UnavailableError where no host answers, and where one stops to, once the others have theirs.
     """
     check()
-    shares = _shares(run.plan, names)
-    places = {}
-    for host in shares:
-        with _gateway(run.plan, host) as gateway:
-            places[host] = _prepared(run, host, gateway)
+    places = _places(run)
     began = new_attempt()  # a job may start before its submission is noted
-    for host, share in shares.items():
+    silent = []
+    for host, share in _shares(list(places), names).items():
         place = places[host]
-        python = _python(run.plan)
-        command = [python, "-m", "greenbench.cluster.worker"]
+        command = [_python(run.plan), "-m", "greenbench.cluster.worker"]
         command += [place["run"], place["root"], host, *share]
-        with _gateway(run.plan, host) as gateway:
-            pid = _answer(
-                gateway, "start", command=command, folder=place["run"], root=place["root"]
-            )
+        try:
+            with _gateway(run.plan, host) as gateway:
+                pid = _answer(
+                    gateway, "start", command=command, folder=place["run"], root=place["root"]
+                )
+        except UnavailableError as error:
+            silent.append(str(error))
+            continue
         for name in share:
             run.note("submitted", name, {"engine": "ssh", "id": f"{host}:{pid}", **place}, began)
+    if silent:
+        raise UnavailableError(f"{'; '.join(silent)}; `greenbench resubmit {run.path}` goes on")
 
 
-def _shares(plan: RunPlan, names: Sequence[str]) -> dict[str, list[str]]:
+def _places(run: RunFolder) -> dict[str, dict[str, str]]:
+    """Return where each host that answers has run and checkout; say which ones do not."""
+    places = {}
+    silent = []
+    for host in run.plan.settings["hosts"]:
+        try:
+            with _gateway(run.plan, host) as gateway:
+                places[host] = _prepared(run, host, gateway)
+        except UnavailableError as error:
+            silent.append(str(error))
+    if not places:
+        raise UnavailableError("; ".join(silent))
+    for text in silent:
+        sys.stderr.write(f"{text}; it gets no jobs\n")
+    return places
+
+
+def _shares(hosts: Sequence[str], names: Sequence[str]) -> dict[str, list[str]]:
     """Deal the jobs out to the hosts in turn: each block is of one host."""
-    hosts = plan.settings["hosts"]
     shares: dict[str, list[str]] = {}
     for number, name in enumerate(names):
         shares.setdefault(hosts[number % len(hosts)], []).append(name)
@@ -133,17 +157,21 @@ def _git(root: Path, *arguments: str) -> bytes:
 # --- what is asked later --------------------------------------------------------------------------
 
 
-def queue(run: RunFolder) -> dict[str, str] | None:
+def queue(run: RunFolder) -> EngineQueue | None:
     """Bring what the hosts have written, and return which workers still run, by ``host:pid``."""
-    queued = {}
+    queued: dict[str, str] = {}
+    silent = {}
     for host, (place, ids) in _submitted(run).items():
-        with _gateway(run.plan, host) as gateway:
-            if Path(place) != run.path.resolve():
-                _bring(run, gateway, place)
-            pids = [int(name.rpartition(":")[2]) for name in sorted(ids)]
-            for pid in _answer(gateway, "running", pids=pids, folder=place):
-                queued[f"{host}:{pid}"] = f"its worker on {host} runs"
-    return queued
+        try:
+            with _gateway(run.plan, host) as gateway:
+                if Path(place) != run.path.resolve():
+                    _bring(run, gateway, place)
+                pids = [int(name.rpartition(":")[2]) for name in sorted(ids)]
+                for pid in _answer(gateway, "running", pids=pids, folder=place):
+                    queued[f"{host}:{pid}"] = f"its worker on {host} runs"
+        except UnavailableError as error:
+            silent.update(dict.fromkeys(ids, str(error)))
+    return EngineQueue(queued, silent)
 
 
 def _submitted(run: RunFolder) -> dict[str, tuple[str, set[str]]]:
@@ -169,25 +197,49 @@ def _bring(run: RunFolder, gateway: Gateway, place: str) -> None:
 
 
 def _moved_in(target: Path, files: Mapping[str, bytes]) -> None:
-    """Make a file, or a folder of ``files``, as a whole."""
-    moving = target.with_name(f"{UNFINISHED}{target.name}")
+    """Make a file, or a folder of ``files``, as a whole, unless another process was faster.
+
+    Raises UnavailableError for a delivery whose files are not as large as it says.
+    """
     target.parent.mkdir(exist_ok=True)
-    if "" in files:
-        moving.write_bytes(files[""])
-    else:
-        shutil.rmtree(moving, ignore_errors=True)
-        moving.mkdir()
-        for name, data in files.items():
-            (moving / Path(name).name).write_bytes(data)
-    moving.rename(target)
+    with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=target.parent) as folder:
+        moving = Path(folder, target.name)
+        if "" in files:
+            moving.write_bytes(files[""])
+        else:
+            _refuse_cut_off(target.name, files)
+            moving.mkdir()
+            for name, data in files.items():
+                (moving / Path(name).name).write_bytes(data)
+        try:
+            moving.rename(target)
+        except OSError:  # a folder that is there is not replaced
+            if not target.is_dir():
+                raise
+
+
+def _refuse_cut_off(delivery: str, files: Mapping[str, bytes]) -> None:
+    sizes = json.loads(files.get(DELIVERY, b'{"bytes": null}'))["bytes"]
+    arrived = {name: len(data) for name, data in files.items() if name != DELIVERY}
+    if sizes != arrived:
+        raise UnavailableError(f"{delivery} did not arrive as a whole; ask the run's status again")
 
 
 def cancel(run: RunFolder) -> None:
-    """End the workers of all hosts, as Ctrl-C does."""
+    """End the workers of all hosts, as Ctrl-C does.
+
+    Raises UnavailableError for hosts that do not answer, once the others have ended theirs.
+    """
+    silent = []
     for host, (place, ids) in _submitted(run).items():
         pids = [int(name.rpartition(":")[2]) for name in ids]
-        with _gateway(run.plan, host) as gateway:
-            _answer(gateway, "end", pids=pids, folder=place)
+        try:
+            with _gateway(run.plan, host) as gateway:
+                _answer(gateway, "end", pids=pids, folder=place)
+        except UnavailableError as error:
+            silent.append(f"{error}; its worker may go on, until `greenbench cancel` reaches it")
+    if silent:
+        raise UnavailableError("\n".join(silent))
 
 
 # --- the channel ----------------------------------------------------------------------------------
@@ -202,7 +254,8 @@ def _gateway(plan: RunPlan, host: str) -> Iterator[Gateway]:
     """Open a channel to ``host``; raises UnavailableError if it does not answer."""
     import execnet
 
-    specification = f"ssh={host}//python={_python(plan)}//id={host}"
+    options = " ".join(SSH_OPTIONS)
+    specification = f"ssh={options} {host}//python={_python(plan)}//id={host}"
     if plan.settings.get("ssh_config"):
         specification += f"//ssh_config={plan.settings['ssh_config']}"
     group = execnet.Group()
