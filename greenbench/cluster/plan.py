@@ -56,6 +56,8 @@ class Software:
     packages: Mapping[str, str]
     commit: str | None
     dirty: bool | None
+    changes: str = ""
+    """Hash of the code that is in no commit; empty if there is none."""
 
     def differences(self, here: Software) -> list[str]:
         """Say what is different ``here``, with both sides."""
@@ -71,9 +73,11 @@ class Software:
 
     def versions(self) -> dict[str, str]:
         """Return all of it by name."""
-        commit = str(self.commit)
-        if self.dirty:
-            commit += " with changes"
+        if self.commit is None:
+            commit = f"none, files {self.changes}" if self.changes else "none"
+        else:
+            changed = self.dirty or self.changes
+            commit = f"{self.commit} with changes {self.changes}" if changed else self.commit
         return {"Python": self.python, "the commit": commit, **self.packages}
 
     def __str__(self) -> str:

@@ -7,6 +7,8 @@ benchmark. None or an absent key means that the value could not be determined.
 from __future__ import annotations
 
 import functools
+import hashlib
+import os
 import platform
 import shutil
 import socket
@@ -131,6 +133,24 @@ def git_state(root: Path) -> dict[str, object]:
     return {"commit": commit, "dirty": bool(changes)}
 
 
+def changes_sha256(root: Path) -> str | None:
+    """Return the hash of what differs from the commit around ``root``; None without a commit."""
+    try:
+        changes = _git_bytes(root, "diff", "HEAD", "--binary", "--no-ext-diff")
+    except (OSError, subprocess.SubprocessError):  # git_state says why
+        return None
+    return hashlib.sha256(changes).hexdigest()
+
+
+def untracked_files(root: Path) -> set[Path]:
+    """Return the files below ``root`` that git neither tracks nor ignores.
+
+    Raises OSError or subprocess.SubprocessError where git does not answer, or has no repository.
+    """
+    listed = _git_bytes(root, "ls-files", "--others", "--exclude-standard", "-z")
+    return {root / os.fsdecode(name) for name in listed.split(b"\0") if name}
+
+
 def _no_commit(reason: str) -> dict[str, object]:
     return {"commit": None, "dirty": None, "reason": reason}
 
@@ -199,6 +219,13 @@ def _git(root: Path, *arguments: str) -> str:
         command, capture_output=True, text=True, check=True, timeout=_GIT_SECONDS
     )
     return finished.stdout.strip()
+
+
+def _git_bytes(root: Path, *arguments: str) -> bytes:
+    command = ["git", "-C", str(root), *arguments]
+    return subprocess.run(  # noqa: S603  git, with arguments of ours
+        command, capture_output=True, check=True, timeout=_GIT_SECONDS
+    ).stdout
 
 
 def _detect_virt(kind: str) -> str | None:

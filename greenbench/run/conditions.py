@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import subprocess
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import greenbench
+from greenbench.machine.environment import changes_sha256
 from greenbench.options import differences
 from greenbench.results.record import Json, builtin
 
@@ -33,7 +33,6 @@ CARD = ("uuid", "name", "driver", "power_limit_w")
 MOST_DIFFERENCES = 3
 """That one sentence names."""
 SELECTED = "selected"
-GIT_SECONDS = 30
 
 
 def conditions(
@@ -55,18 +54,6 @@ def conditions(
 def _cell(cell: Cell) -> Json:
     """Return the knobs that a cell sets; options say how many rounds it has, and their seeds."""
     return {change.knob: builtin(change.here) for change in differences(cell.options)}
-
-
-def changes_sha256(root: Path) -> str | None:
-    """Return the hash of what differs from the commit around ``root``; None without a commit."""
-    command = ["git", "-C", str(root), "diff", "HEAD", "--binary", "--no-ext-diff"]
-    try:
-        changes = subprocess.run(  # noqa: S603  git, with arguments of ours
-            command, capture_output=True, check=True, timeout=GIT_SECONDS
-        ).stdout
-    except (OSError, subprocess.SubprocessError):  # the environment's record says why
-        return None
-    return hashlib.sha256(changes).hexdigest()
 
 
 def _sha256_of_files(sources: Iterable[Path]) -> str:

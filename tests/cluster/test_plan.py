@@ -77,10 +77,10 @@ def test_a_plan_is_read_back_as_it_was_written() -> None:
 
 def test_software_that_differs_is_told_with_both_sides() -> None:
     """A version, a package that lacks, and a commit with changes."""
-    here = Software(python="3.12.0", packages={}, commit="abc", dirty=True)
+    here = Software(python="3.12.0", packages={}, commit="abc", dirty=True, changes="1f")
     assert SOFTWARE.differences(here) == [
         "Python: 3.12.0 here, 3.11.7 where the run was submitted",
-        "the commit: abc with changes here, abc where the run was submitted",
+        "the commit: abc with changes 1f here, abc where the run was submitted",
         "numpy: not there here, 2.4 where the run was submitted",
     ]
     assert SOFTWARE.differences(SOFTWARE) == []

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from greenbench.run.conditions import changed, changes_sha256, conditions
+from greenbench.machine.environment import changes_sha256
+from greenbench.run.conditions import changed, conditions
 from tests.run.test_session import session
 
 if TYPE_CHECKING:

@@ -133,7 +133,7 @@ def _prepared(run: RunFolder, host: str, gateway: Gateway) -> dict[str, str]:
 def _bundle(plan: RunPlan) -> tuple[bytes, str]:
     """Return the commit as a git bundle, and the suite's folder within its checkout."""
     root = Path(plan.root)
-    if plan.software.commit is None or plan.software.dirty:
+    if plan.software.commit is None or plan.software.dirty or plan.software.changes:
         raise UsageError(
             f"greenbench submit ssh: {root} is not a clean checkout at a commit, and a host that "
             "does not see this folder is sent a commit; commit the changes"
