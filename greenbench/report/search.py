@@ -120,11 +120,12 @@ def sentences(texts: SearchTexts, found: SearchAnswer) -> list[str]:
 def _recommended(texts: SearchTexts, best: ConfirmedPoint) -> str:
     setting = texts.setting(best.point)
     taken = _interval(best.ratio, " to ")
-    blocks = plural(best.blocks, "block")
+    blocks = plural(best.used, "block")
+    scored = f", the score of all {best.blocks}" if best.used < best.blocks else ""
     return (
         f"On {texts.task} {setting} takes {taken} times V0's {texts.measure} and keeps "
         f"{texts.quality.text}: {score(texts, best)}; n = {blocks} on test rows and seeds that the "
-        "search had not seen."
+        f"search had not seen ({best.method}{scored})."
     )
 
 
@@ -159,13 +160,16 @@ def _cost(found: SearchAnswer) -> str:
     seconds = numbers.unit(found.seconds, "s")
     evaluations = plural(found.evaluations, "evaluation")
     blocks = plural(found.blocks, "block")
-    return f"The search itself took {joules} and {seconds}: {evaluations} in {blocks}."
+    return (
+        f"The search took {seconds}: {evaluations} in {blocks}, whose measured rounds took "
+        f"{joules}; imports, warm-up, scoring and sessions that failed are not counted in that."
+    )
 
 
 def _paid(payback: Payback) -> str:
     most = "possibly never" if payback.high is None else _runs(payback.high)
     uses = f"{_runs(payback.uses)} runs of the pipeline (95 %: {_runs(payback.low)} to {most})"
-    return f"That is saved after {uses}."
+    return f"The joules of its rounds are saved after {uses}."
 
 
 def _runs(count: float) -> str:
@@ -219,7 +223,7 @@ def _show_confirmation(
     rows["verdict"] = []
     for one in findings:
         rows["setting"].append(texts.setting(one.point))
-        rows["n"].append(str(one.blocks))
+        rows["n"].append(str(one.used or one.blocks))
         rows[texts.measure].append(_interval(one.ratio))
         rows["seconds"].append(_interval(one.seconds))
         rows[metric].append(_difference(texts.quality, one))

@@ -214,7 +214,14 @@ class RecordReader:
         if isinstance(value, str):
             return PointReading(flaw=f"{self._objective.metric} is unmeasured: {value}")
         flaw = self._flaw(cell)
-        plain = PointReading(value=value.mean, seconds=record.seconds, flaw=flaw)
+        shared = value.systematic if self._objective.metric == "energy_net" else 0.0
+        plain = PointReading(
+            value=value.mean,
+            uncertainty=value.uncertainty,
+            systematic=shared,
+            seconds=record.seconds,
+            flaw=flaw,
+        )
         return self._with_score(plain, record)
 
     def _flaw(self, cell: Measured) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from greenbench.search.confirmation import judge
 from greenbench.search.racing import FLAWED, standings
+from greenbench.stats.over_seeds import spread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payback:
-    """After how many uses of what was found the search has paid, with 95 % bounds."""
+    """After how many uses of what was found the search's rounds are paid, with 95 % bounds."""
 
     uses: float
     low: float
@@ -42,7 +43,7 @@ class SearchAnswer:
     """Rounds of points; V0 ran beside them once in each block."""
     blocks: int
     joules: float | None
-    """That all of it took; None if they are unknown."""
+    """That its measured rounds took, and nothing else of its sessions; None if unknown."""
     seconds: float
     source: str = ""
     """Where the joules come from, by channel."""
@@ -134,34 +135,35 @@ def with_payback(
     """Return the answer with after how many uses it pays, if joules were minimised."""
     plain = answer(blocks, rules)
     confirming = [block for block in blocks if block.plan.confirms]
-    of_v0 = mean_of_v0(confirming)
-    if not of_joules or plain.recommended is None or plain.joules is None or of_v0 is None:
+    of_v0 = values_of_v0(confirming)
+    if not of_joules or plain.recommended is None or plain.joules is None or not of_v0:
         return plain
     return replace(plain, payback=payback(plain.joules, of_v0, plain.recommended))
 
 
-def payback(joules: float, of_v0: float, found: ConfirmedPoint) -> Payback | None:
-    """Return after how many runs the search's joules are saved; ``of_v0`` are those of a run.
+def payback(joules: float, of_v0: Sequence[float], found: ConfirmedPoint) -> Payback | None:
+    """Return after how many runs ``joules`` are saved; ``of_v0`` are those of runs of V0.
 
-    None if what a run of the found point takes is unknown. The interval is that of the ratio.
+    None if what a run of the found point takes is unknown. The interval holds the uncertainty of
+    the ratio, and by Student's t that of V0's mean, in quadrature.
     """
-    if found.ratio is None:
+    ratio = found.ratio
+    if ratio is None or ratio.value >= 1:
         return None
-    bounds: list[float | None] = []
-    for ratio in (found.ratio.value, found.ratio.low, found.ratio.high):
-        saved = of_v0 * (1 - ratio)
-        bounds.append(joules / saved if saved > 0 else None)
-    uses, low, high = bounds
-    if uses is None or low is None:
-        return None
-    return Payback(uses=uses, low=low, high=high)
+    mean, of_mean = statistics.fmean(of_v0), spread(of_v0)
+    saved = mean * (1 - ratio.value)
+    by_mean = of_mean * (1 - ratio.value)
+    least = saved - math.hypot(mean * (ratio.high - ratio.value), by_mean)
+    most = saved + math.hypot(mean * (ratio.value - ratio.low), by_mean)
+    high = joules / least if least > 0 else None
+    return Payback(uses=joules / saved, low=joules / most, high=high)
 
 
-def mean_of_v0(blocks: Sequence[SearchBlock]) -> float | None:
-    """Return what a run of V0 takes on average; None if that is unknown."""
+def values_of_v0(blocks: Sequence[SearchBlock]) -> list[float]:
+    """Return what each run of V0 takes; nothing if one is unknown."""
     values = []
     for block in blocks:
         if block.baseline.value is None:
-            return None
+            return []
         values.append(block.baseline.value)
-    return statistics.fmean(values) if values else None
+    return values

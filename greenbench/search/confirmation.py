@@ -9,9 +9,13 @@ corrected by Holm's method over the finalists.
 from __future__ import annotations
 
 import math
+import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from greenbench.gates import margins
+from greenbench.gates.interleaved import Design
+from greenbench.gates.verdict import Estimate
 from greenbench.search.standing import flaw_of, readings_of, score_margin, score_margins
 from greenbench.stats.many_tests import OneTest, stepped_down
 from greenbench.stats.over_seeds import chance_of_no_more_than_zero
@@ -23,7 +27,7 @@ if TYPE_CHECKING:
     from greenbench.search.racing import SearchRules
     from greenbench.search.readings import PointReading, SearchBlock
     from greenbench.search.space import Point
-    from greenbench.stats.blocks import CellDifference
+    from greenbench.stats.blocks import BlockComparison, CellDifference
 
 FEWEST_BLOCKS = 3
 """Blocks of a confirmation: of two no warm-up can be told."""
@@ -46,6 +50,11 @@ class ConfirmedPoint:
 
     point: Point
     blocks: int
+    """That were measured; the score is of all of them."""
+    used: int
+    """Blocks of which the ratio is: without the first one, if that was warm-up."""
+    method: str
+    """How the ratio was found; empty if it is unknown."""
     ratio: RatioToV0 | None
     """What it takes; None if that is unknown."""
     seconds: RatioToV0 | None
@@ -62,6 +71,17 @@ class ConfirmedPoint:
     def confirmed(self) -> bool:
         """Whether it is proven to take less than V0 and to keep what is asked."""
         return not self.against
+
+
+class _Difference(NamedTuple):
+    """How the logarithm of a point differs from V0's."""
+
+    value: float
+    standard: float
+    freedom: float
+    blocks: int
+    """That were used."""
+    method: str
 
 
 class _Proof(NamedTuple):
@@ -89,13 +109,16 @@ def judge(
     for point, p in zip(points, corrected, strict=True):
         readings = readings_of(blocks, point)
         margin = score_margin(readings)
+        taken = values.get(point)
         against = flaw_of(readings)
         if not against and p > ALPHA:
             against = f"{worst[point].name} is not proven"
         one = ConfirmedPoint(
             point=point,
             blocks=len(blocks),
-            ratio=_ratio(values.get(point)),
+            used=0 if taken is None else taken.blocks,
+            method="" if taken is None else taken.method,
+            ratio=_ratio(taken),
             seconds=_ratio(seconds.get(point)),
             margin=margin.value,
             low=margin.low,
@@ -112,61 +135,100 @@ def _order(found: ConfirmedPoint) -> tuple[bool, float]:
     return not found.confirmed, taken
 
 
-def _value(reading: PointReading) -> float | None:
-    return reading.value
+class _Quantity(NamedTuple):
+    """What is compared of a round, with its standard uncertainties."""
+
+    value: float | None
+    uncertainty: float = 0.0
+    systematic: float = 0.0
 
 
-def _seconds(reading: PointReading) -> float | None:
-    return reading.seconds
+def _value(reading: PointReading) -> _Quantity:
+    return _Quantity(reading.value, reading.uncertainty, reading.systematic)
+
+
+def _seconds(reading: PointReading) -> _Quantity:
+    return _Quantity(reading.seconds)
+
+
+class _Column(NamedTuple):
+    """The rounds of a point, with relative standard uncertainties by the instrument."""
+
+    logarithms: list[float]
+    stated: float
+    """Of a round."""
+    fixed: float
+    """Of all rounds together."""
+
+
+def _column(
+    readings: Sequence[PointReading], read: Callable[[PointReading], _Quantity]
+) -> _Column | None:
+    """Return the rounds of a point; None if one is unknown, or not above 0."""
+    values, own, shared = [], [], []
+    for reading in readings:
+        value, uncertainty, systematic = read(reading)
+        if value is None or value <= 0:
+            return None
+        values.append(value)
+        own.append(uncertainty)
+        shared.append(systematic)
+    logarithms = [math.log(value) for value in values]
+    return _Column(logarithms, max(own) / min(values), max(shared) / statistics.fmean(values))
 
 
 def _differences(
     points: Sequence[Point],
     blocks: Sequence[SearchBlock],
-    read: Callable[[PointReading], float | None],
-) -> dict[Point, CellDifference]:
+    read: Callable[[PointReading], _Quantity],
+) -> dict[Point, _Difference]:
     """Return how the logarithm of each point differs from V0's, as far as both are known."""
-    from greenbench.stats.blocks import compare_in_blocks
-
-    baseline = _logarithms([block.baseline for block in blocks], read)
+    baseline = _column([block.baseline for block in blocks], read)
     columns = {}
     for point in points:
-        column = _logarithms(readings_of(blocks, point), read)
-        if len(column) == len(blocks):
+        column = _column(readings_of(blocks, point), read)
+        if column is not None:
             columns[point] = column
-    if len(baseline) < len(blocks) or len(blocks) < FEWEST or not columns:
+    if baseline is None or len(blocks) < FEWEST or not columns:
         return {}
+    compared = _compared([baseline, *columns.values()], blocks)
+    found = {}
+    for (point, column), one in zip(columns.items(), compared.differences[1:], strict=True):
+        found[point] = _with_instruments(one, compared, baseline, column)
+    return found
+
+
+def _compared(columns: Sequence[_Column], blocks: Sequence[SearchBlock]) -> BlockComparison:
+    """Compare the columns with the first one, V0's."""
+    from greenbench.stats.blocks import compare_in_blocks
+
     rows, places = [], []
     for number, block in enumerate(blocks):
-        row = [baseline[number]]
-        for column in columns.values():
-            row.append(column[number])
+        row = [column.logarithms[number] for column in columns]
         rows.append(row)
         first = number * len(row)
         order = list(range(first, first + len(row)))
         if block.plan.backwards:
             order.reverse()
         places.append(order)
-    compared = compare_in_blocks(rows, places, reference=0)
-    of_points = compared.differences[1:]
-    return dict(zip(columns, of_points, strict=True))
+    return compare_in_blocks(rows, places, reference=0)
 
 
-def _logarithms(
-    readings: Sequence[PointReading], read: Callable[[PointReading], float | None]
-) -> list[float]:
-    """Return the logarithms of what is known and above 0."""
-    logarithms = []
-    for reading in readings:
-        value = read(reading)
-        if value is not None and value > 0:
-            logarithms.append(math.log(value))
-    return logarithms
+def _with_instruments(
+    one: CellDifference, compared: BlockComparison, *columns: _Column
+) -> _Difference:
+    """Return a difference with the uncertainty that gates give it: of rounds and instruments."""
+    stated = math.hypot(*(column.stated for column in columns)) / math.sqrt(compared.blocks)
+    fixed = math.hypot(*(column.fixed for column in columns))
+    plain = Estimate(margin=one.value, freedom=one.freedom, fixed=fixed)
+    whole = margins.combined(plain, random=one.standard, stated=stated)
+    method = Design(compared, {}).method(one)
+    return _Difference(one.value, whole.below, whole.freedom, compared.blocks, method)
 
 
 def _proofs(
-    value: CellDifference | None,
-    seconds: CellDifference | None,
+    value: _Difference | None,
+    seconds: _Difference | None,
     kept: float,
     rules: SearchRules,
 ) -> list[_Proof]:
@@ -180,9 +242,9 @@ def _proofs(
     return proofs
 
 
-def _below(difference: CellDifference | None, limit: float) -> float:
+def _below(difference: _Difference | None, limit: float) -> float:
     """Return the one-sided p-value against a difference below ``limit``; 1 if it is unknown."""
-    from scipy.special import stdtr
+    from scipy.special import ndtr, stdtr
 
     if difference is None:
         return 1.0
@@ -190,10 +252,12 @@ def _below(difference: CellDifference | None, limit: float) -> float:
     if not difference.standard:
         return 0.0 if excess < 0 else 1.0
     ratio = excess / difference.standard
+    if math.isinf(difference.freedom):
+        return float(ndtr(ratio))
     return float(stdtr(difference.freedom, ratio))
 
 
-def _ratio(difference: CellDifference | None) -> RatioToV0 | None:
+def _ratio(difference: _Difference | None) -> RatioToV0 | None:
     if difference is None:
         return None
     half = quantile(difference.freedom) * difference.standard

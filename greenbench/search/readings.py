@@ -20,6 +20,10 @@ class PointReading:
 
     value: float | None = None
     """What is minimised: joules, seconds; None if it is unknown, or the cell failed."""
+    uncertainty: float = 0.0
+    """Standard uncertainty of ``value`` by its instrument, of its own in each round."""
+    systematic: float = 0.0
+    """That which all rounds of a point share, and which V0's does not cancel."""
     seconds: float | None = None
     margin: float | None = None
     """By how much the score is better than the constraint asks, on the rows that V0 answered too.

@@ -59,8 +59,10 @@ def test_the_answer_has_interval_n_cost_and_uses(found: SearchAnswer) -> None:
     assert first.startswith("On T2 data.batch_size=128 inference.skip_layers=0.2 takes 0.60 (")
     assert "keeps mcc >= V0-0.02: mcc differs from V0's by -0.004 (-0.014 to +0.006)" in first
     assert "n = 5 blocks on test rows and seeds that the search had not seen" in first
-    assert cost.startswith("The search itself took 3700 J and 10 s: ")
-    assert paid.startswith("That is saved after ")
+    assert "(5 blocks of " in first
+    assert cost.startswith("The search took 10 s: ")
+    assert "whose measured rounds took 3700 J; imports, warm-up, scoring" in cost
+    assert paid.startswith("The joules of its rounds are saved after ")
 
 
 def test_what_is_confirmed_is_a_command_to_paste(found: SearchAnswer) -> None:

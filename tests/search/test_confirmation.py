@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from search.planted import Planted
@@ -69,6 +71,30 @@ def test_a_score_without_an_interval_proves_nothing() -> None:
         )
     (found,) = judge((GOOD,), bare, SearchRules())
     assert found.against == "that it keeps the score is not proven"
+
+
+def test_the_instruments_uncertainty_counts_as_in_gates() -> None:
+    """Rounds that agree by chance prove no more than their meter can tell."""
+    blocks = []
+    for block in confirmed(Planted(), GOOD):
+        readings = {GOOD: replace(block.readings[GOOD], uncertainty=40.0)}
+        blocks.append(replace(block, readings=readings))
+    (found,) = judge((GOOD,), blocks, SearchRules())
+    assert found.against == "that it takes less than V0 is not proven"
+    assert found.ratio is not None
+    assert found.ratio.high > 1
+
+
+def test_a_first_block_that_was_warm_up_is_not_counted() -> None:
+    """The ratio is of the later blocks, and the method says so; the score is of all."""
+    first, *later = confirmed(Planted(), DEAR, GOOD)
+    reading = first.readings[GOOD]
+    cold = replace(reading, value=3 * (reading.value or 0.0))
+    blocks = [replace(first, readings={**first.readings, GOOD: cold}), *later]
+    best, _ = judge((DEAR, GOOD), blocks, SearchRules())
+    assert (best.point, best.used, best.blocks) == (GOOD, 4, 5)
+    assert best.method.startswith("4 blocks of 3 cells")
+    assert "the first left out as warm-up" in best.method
 
 
 @pytest.mark.parametrize("finalists", [1, 3])

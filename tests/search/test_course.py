@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import statistics
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +12,7 @@ from search.planted import SPACE, Planted
 
 from greenbench.errors import UsageError
 from greenbench.options import BASELINE
-from greenbench.search.answer import answer, mean_of_v0, with_payback
+from greenbench.search.answer import answer, payback, values_of_v0, with_payback
 from greenbench.search.budget import budget_of
 from greenbench.search.course import Course
 from greenbench.search.journal import SearchJournal
@@ -70,9 +72,22 @@ def test_what_the_search_took_is_said_with_the_uses_that_pay_for_it() -> None:
     found = with_payback(blocks, SearchRules(), of_joules=True)
     assert found.joules == sum(block.joules or 0.0 for block in blocks)
     assert found.payback is not None
-    of_v0 = mean_of_v0([block for block in blocks if block.plan.confirms]) or 0.0
-    saved = of_v0 * (1 - 0.607)
+    of_v0 = values_of_v0([block for block in blocks if block.plan.confirms])
+    saved = statistics.fmean(of_v0) * (1 - 0.607)
     assert found.payback.low < found.joules / saved < (found.payback.high or 0)
+
+
+def test_the_interval_of_the_uses_holds_the_spread_of_v0() -> None:
+    """Where V0's rounds differ more, it is less certain what a use saves."""
+    blocks = searched(course(), Planted(), [])
+    best = answer(blocks, SearchRules()).recommended
+    assert best is not None
+    steady, restless = (payback(1e3, of_v0, best) for of_v0 in ([100.0] * 3, [80.0, 100.0, 120.0]))
+    assert steady is not None
+    assert restless is not None
+    assert restless.uses == pytest.approx(steady.uses)
+    assert restless.low < steady.low
+    assert (restless.high or math.inf) > (steady.high or 0.0)
 
 
 def test_the_front_holds_what_no_other_point_beats() -> None:
