@@ -12,9 +12,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from greenbench.gates.default_limits import LOSS
-from greenbench.gates.margins import Z
 from greenbench.gates.verdict import Estimate
-from greenbench.stats.over_seeds import over_rounds
+from greenbench.stats.over_seeds import freedom_over_rounds, over_rounds
+from greenbench.stats.student import effective_freedom, quantile
 from greenbench.types import Metric
 
 if TYPE_CHECKING:
@@ -29,6 +29,16 @@ NO_INTERVAL = "compared as they stand: no interval is known"
 """The method for scores without intervals."""
 
 
+class Excess(NamedTuple):
+    """A score minus a multiple of another."""
+
+    score: Metric
+    """With bounds if known."""
+    freedom: float
+    """Degrees of freedom of the bounds: few where seeds differ by more than test rows explain."""
+    how: str
+
+
 def estimate(gate: Gate, here: CellRecord, there: CellRecord | None) -> Estimate:
     """Return the margin by which a cell's score meets a gate.
 
@@ -37,32 +47,41 @@ def estimate(gate: Gate, here: CellRecord, there: CellRecord | None) -> Estimate
     """
     reference = 0.0 if there is None else there.score(gate.metric) or 0.0
     if gate.form != "ratio":
-        excess, how = _excess(gate.metric, here, there, 1.0)
-        return _margin(gate, excess, gate.number, reference, how)
+        excess = _excess(gate.metric, here, there, 1.0)
+        return _margin(gate, excess, gate.number, reference)
     if reference <= 0:
         meaning = f"a ratio to {gate.metric} = {reference:.3g} means nothing"
         sign = "+" if gate.upper else "-"
         example = f"{gate.metric} {gate.operator} {gate.reference}{sign}{LOSS:g}"
         raise ValueError(f"{meaning}: gate a difference, such as {example}")
-    excess, how = _excess(gate.metric, here, there, gate.number)
-    return _margin(gate, excess, 0.0, reference, how)
+    excess = _excess(gate.metric, here, there, gate.number)
+    return _margin(gate, excess, 0.0, reference)
 
 
-def _excess(
-    metric: str, here: CellRecord, there: CellRecord | None, factor: float
-) -> tuple[Metric, str]:
-    """Return a score minus ``factor`` times the other's, with bounds if known, and the method."""
+def _excess(metric: str, here: CellRecord, there: CellRecord | None, factor: float) -> Excess:
+    """Return a score minus ``factor`` times the other's."""
     if there is None:
-        return here.quality[metric], "interval over test examples"
+        return Excess(here.quality[metric], _freedom(here, metric), "interval over test examples")
     pairs = _paired_outcomes(here, there)
     same = factor == 1.0 and here.score(metric) == there.score(metric)
     differences = _paired(pairs, metric, factor, same=same)
     if differences:
         count = int(pairs[0][0]["n"])
         metrics = [Metric(value=d.value, low=d.low, high=d.high, n=count) for d in differences]
-        return over_rounds(metrics), f"paired over {count} test examples"
-    apart = _apart(here.quality[metric], there.quality[metric], factor)
-    return apart, "two intervals, as the examples do not pair up"
+        how = f"paired over {count} test examples"
+        return Excess(over_rounds(metrics), freedom_over_rounds(metrics), how)
+    return _apart(metric, here, there, factor)
+
+
+def _freedom(record: CellRecord, metric: str) -> float:
+    """Return the degrees of freedom of a cell's own interval."""
+    metrics = []
+    for measured in record.rounds:
+        score = measured.judged.quality.get(metric)
+        if score is None:
+            return math.inf
+        metrics.append(score)
+    return freedom_over_rounds(metrics)
 
 
 def _paired_outcomes(here: CellRecord, there: CellRecord) -> list[tuple[Facts, Facts]]:
@@ -95,15 +114,23 @@ def _paired(
     return differences
 
 
-def _apart(here: Metric, there: Metric, factor: float) -> Metric:
+def _apart(metric: str, here: CellRecord, there: CellRecord, factor: float) -> Excess:
     """Return a score minus ``factor`` times the other's, whose intervals are independent."""
-    middle = (here.value or 0.0) - factor * (there.value or 0.0)
-    ours, theirs = _halves(here), _halves(there)
+    how = "two intervals, as the examples do not pair up"
+    score, other = here.quality[metric], there.quality[metric]
+    middle = (score.value or 0.0) - factor * (other.value or 0.0)
+    ours, theirs = _halves(score), _halves(other)
     if ours is None or theirs is None:
-        return Metric(value=middle, n=here.n)
+        return Excess(Metric(value=middle, n=score.n), math.inf, how)
     down = math.hypot(ours.down, factor * theirs.up)
     up = math.hypot(ours.up, factor * theirs.down)
-    return Metric(value=middle, low=middle - down, high=middle + up, n=here.n)
+    bounded = Metric(value=middle, low=middle - down, high=middle + up, n=score.n)
+    freedoms = {"here": _freedom(here, metric), "there": _freedom(there, metric)}
+    parts = {
+        "here": (ours.down + ours.up) / quantile(freedoms["here"]),
+        "there": factor * (theirs.down + theirs.up) / quantile(freedoms["there"]),
+    }
+    return Excess(bounded, effective_freedom(parts, freedoms), how)
 
 
 class Halves(NamedTuple):
@@ -120,21 +147,24 @@ def _halves(metric: Metric) -> Halves | None:
     return Halves(value - metric.low, metric.high - value)
 
 
-def _margin(gate: Gate, excess: Metric, offset: float, reference: float, how: str) -> Estimate:
+def _margin(gate: Gate, excess: Excess, offset: float, reference: float) -> Estimate:
     """Return the margin by which ``excess`` lies on the right side of ``offset``."""
     sign = -1 if gate.upper else 1
-    middle = excess.value or 0.0
+    middle = excess.score.value or 0.0
 
     def shown(margin: float) -> float:
         if gate.form == "ratio":
             return gate.number + sign * margin / reference
         return offset + sign * margin
 
-    plain = Estimate(margin=sign * (middle - offset), shown=shown, how=how)
-    halves = _halves(excess)
+    plain = Estimate(margin=sign * (middle - offset), shown=shown, how=excess.how)
+    halves = _halves(excess.score)
     if halves is None:
         return replace(plain, how=NO_INTERVAL)
-    below, above = halves.down / Z, halves.up / Z
+    # What is stricter than 95 %, for many cells or looks, lies further out in Student's tails.
+    factor = quantile(excess.freedom)
+    plain = replace(plain, freedom=excess.freedom)
+    below, above = halves.down / factor, halves.up / factor
     if gate.upper:
         return replace(plain, below=above, above=below)
     return replace(plain, below=below, above=above)

@@ -14,7 +14,7 @@ import statistics
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from greenbench.stats.student import quantile
+from greenbench.stats.student import effective_freedom, quantile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -87,6 +87,24 @@ def over_rounds(metrics: Sequence[Metric]) -> Metric:
     low = None if rows_below is None else mean - math.hypot(rows_below, seeds)
     high = None if rows_above is None else mean + math.hypot(rows_above, seeds)
     return replace(last, value=mean, low=low, high=high)
+
+
+def freedom_over_rounds(metrics: Sequence[Metric]) -> float:
+    """Return the effective degrees of freedom of the interval of ``over_rounds``.
+
+    The part for rows counts as known exactly, that for seeds has one less than there are rounds.
+    """
+    values, halves = [], []
+    for metric in metrics:
+        if metric.value is None or metric.low is None or metric.high is None:
+            return math.inf
+        values.append(metric.value)
+        halves.append((metric.high - metric.low) / 2)
+    parts = {"seeds": _standard_of_mean(values)}
+    if not parts["seeds"]:
+        return math.inf
+    parts["rows"] = statistics.fmean(halves) / quantile(math.inf)
+    return effective_freedom(parts, {"seeds": len(values) - 1})
 
 
 def chance_of_no_more_than_zero(metrics: Sequence[Metric]) -> float:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
+from dataclasses import replace
 
 import pytest
 from gates.made import CPU, HEADER, answers, cell, one_round
 
+from greenbench.gates import margins, score_margins
 from greenbench.gates.expression import parse
 from greenbench.gates.judging import judge
 from greenbench.gates.references import References
@@ -180,6 +183,18 @@ def test_seeds_that_only_this_run_has_count() -> None:
         rounds=rounds, quality={"mcc": {"value": -0.16, "n": 100, "low": -0.3, "high": 0.0}}
     )
     assert verdict("T2.mcc >= saved-0.02", collapsed, saved=[cell(right=90)]).outcome == "REGRESSED"
+
+
+def test_a_score_whose_seeds_differ_has_the_tails_of_few_rounds() -> None:
+    """The 95 % interval is that of rows and seeds; a stricter one lies further out than normal."""
+    rounds = [one_round(seed, 100.0, outcomes=answers(30 + 30 * seed)) for seed in range(3)]
+    base = [one_round(seed, 100.0, outcomes=answers(90)) for seed in range(3)]
+    here, there = cell(rounds=rounds), cell("T2-V0_baseline", rounds=base)
+    gate = parse("T2.mcc >= V0-0.02")
+    found = score_margins.estimate(gate, here.record, there.record)
+    assert 2 <= found.freedom < 3
+    assert (found.margin, *margins.bounds(found)) == pytest.approx((-0.58, -2.1, 0.94), abs=0.03)
+    assert margins.chance(found) > margins.chance(replace(found, freedom=math.inf))
 
 
 def test_equal_outcomes_do_not_hide_scores_of_texts() -> None:

@@ -13,6 +13,7 @@ from greenbench.stats.over_seeds import (
     chance_of_no_more_than_zero,
     collapsed,
     degenerate,
+    freedom_over_rounds,
     mean_quality,
     over_rounds,
     spread,
@@ -275,3 +276,12 @@ def test_a_p_value_far_out_is_that_of_its_parts() -> None:
     seeds = [scored(v, v, v) for v in (0.2, 0.3, 0.4)]  # t = 5.196 of 2 degrees of freedom
     assert chance_of_no_more_than_zero(seeds) == pytest.approx(0.01755, rel=0.01)
     assert chance_of_no_more_than_zero([scored(0.3)]) == 1.0
+
+
+def test_few_seeds_have_few_degrees_of_freedom() -> None:
+    """Those of the seeds where rows say all, infinitely many where seeds agree, else between."""
+    exact = [scored(value, value, value) for value in (0.1, 0.2, 0.4)]
+    assert freedom_over_rounds(exact) == pytest.approx(2)
+    assert math.isinf(freedom_over_rounds([scored(0.2, 0.1, 0.3)] * 3))
+    both = [scored(value, value - 0.1, value + 0.1) for value in (0.1, 0.2, 0.4)]
+    assert 2 < freedom_over_rounds(both) < math.inf
