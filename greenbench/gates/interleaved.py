@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from greenbench.gates import margins
+from greenbench.gates.fleets import hosts_of
 from greenbench.gates.hosts import host_estimates
 from greenbench.gates.metrics import Readings, observed, scope
 from greenbench.results.reading import is_baseline
@@ -71,6 +72,12 @@ class CellPair:
         """Whether both are of one run on many machines."""
         return self.same_session and bool(self.here.cell.apart and self.there.cell.apart)
 
+    @property
+    def spans_hosts(self) -> bool:
+        """Whether they are of two runs, of which one measured its side on several hosts."""
+        hosts = max(len(hosts_of(side.cell)) for side in (self.here, self.there))
+        return not self.same_session and hosts > 1
+
 
 @dataclass(frozen=True, slots=True)
 class Design:
@@ -112,7 +119,7 @@ def block_estimates(
     for pair in pairs:
         if pair.same_session:
             within.setdefault(pair.there.cell.id, []).append(pair)
-        elif gate.form == "ratio":
+        elif gate.form == "ratio" and not pair.spans_hosts:
             between.setdefault(pair.here.cell.record.task, []).append(pair)
     for of_reference in within.values():
         for together in _pooled(of_reference):

@@ -48,6 +48,10 @@ NO_COMMON_BLOCK = (
     "no session of the run measured both, and what machines of a run measured is compared within a "
     "session alone: measure a block of both"
 )
+SEVERAL_HOSTS = (
+    "one of the two runs measured its blocks on several hosts, and what hosts measured is compared "
+    "within a session alone: gate on V0 of the run itself"
+)
 TIME_RATES = {"operations_per_second": "reference kernel", "bytes_per_second": "memory kernel"}
 ENERGY_RATES = {"operations_per_joule": "reference kernel", "bytes_per_joule": "memory kernel"}
 ENERGY_RATES_OF_SLOW_COUNTERS = {
@@ -138,19 +142,25 @@ def _in_blocks(
     for cell in examined:
         if isinstance(cell, Verdict):
             in_blocks.append(cell)
-        elif cell.verdict.cell in estimates:
+            continue
+        if cell.verdict.cell in estimates:
             in_blocks.append(replace(cell, estimate=estimates[cell.verdict.cell]))
-        elif _is_across_hosts(gate, cell.pair):
-            refused = replace(cell.verdict, outcome="NOT-COMPARABLE", reason=NO_COMMON_BLOCK)
-            in_blocks.append(refused)
+            continue
+        reason = _across_hosts(gate, cell.pair)
+        if reason:
+            in_blocks.append(replace(cell.verdict, outcome="NOT-COMPARABLE", reason=reason))
         else:
             in_blocks.append(replace(cell, gap=_gap(gate, cell.pair, why_not, references)))
     return in_blocks
 
 
-def _is_across_hosts(gate: Gate, pair: CellPair | None) -> bool:
-    """Whether a cell without an estimate of its blocks would be held against other machines."""
-    return pair is not None and pair.of_a_fleet and gate.about.kind in {"energy", "time"}
+def _across_hosts(gate: Gate, pair: CellPair | None) -> str:
+    """Say why a cell without an estimate of its blocks would be held against other machines."""
+    if pair is None or gate.about.kind not in {"energy", "time"}:
+        return ""
+    if pair.of_a_fleet:
+        return NO_COMMON_BLOCK
+    return SEVERAL_HOSTS if pair.spans_hosts else ""
 
 
 def _gap(

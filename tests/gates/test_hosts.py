@@ -23,25 +23,38 @@ WOBBLE = (1.01, 0.99, 1.0, 1.02)
 OTHER_CLASS = {"device": "cpu", "cpu": {"model": "another one", "usable_cores": 8}, "gpus": []}
 
 
-def block(folder: Path, number: int, host: str, level: float, ratio: float, **more: Any) -> None:
+def block(
+    folder: Path,
+    number: int,
+    host: str,
+    level: float,
+    ratio: float,
+    run: str = "night",
+    **more: Any,
+) -> None:
     """Write a job's session: V0 and a variant that takes ``ratio`` of its joules, on a host."""
     job = f"b{number:03}-T2-01"
     cells = []
     for name, on, share in (("V0_baseline", (), 1.0), ("V1_fast", ("training",), ratio)):
         joules = [level * share * stage for stage in STAGES]
         cells.append(made.cell(name, on, [made.one_round(number, 0, joules)]))
-    allocation = {"run": "night", "job": job, "place": f"slurm {number} on {host}", "host": host}
+    allocation = {"run": run, "job": job, "place": f"slurm {number} on {host}", "host": host}
     started = f"202601{number + 1:02}T000000Z"
-    session = {"id": f"session-{number}", "started": started, "allocation": allocation}
+    session = {"id": f"{run}-{number}", "started": started, "allocation": allocation}
     made.write(folder, cells, started, session=session, **more)
 
 
-def night(folder: Path, ratios: dict[str, float], levels: tuple[float, ...] = (1, 3, 9)) -> Path:
+def night(
+    folder: Path,
+    ratios: dict[str, float],
+    levels: tuple[float, ...] = (1, 3, 9),
+    run: str = "night",
+) -> Path:
     """Write two blocks of each host, whose joules differ many times more than their ratios."""
     number = 0
     for (host, ratio), level in zip(ratios.items(), levels, strict=False):
         for _ in range(2):
-            block(folder, number, host, level, ratio * WOBBLE[number % 4])
+            block(folder, number, host, level, ratio * WOBBLE[number % 4], run)
             number += 1
     return folder
 
@@ -73,6 +86,18 @@ def test_hosts_that_differ_in_the_ratio_widen_its_interval(tmp_path: Path, capsy
     assert verdict["between_hosts"] == pytest.approx(0.75, abs=0.05)
     main(["compare", str(folder), "--gate", "energy <= 0.9*V0"])
     assert "hosts differ in it by 7" in " ".join(capsys.readouterr().out.split())
+
+
+def test_two_runs_of_several_hosts_are_not_divided_by_each_other(tmp_path: Path, capsys) -> None:
+    """Their blocks may be of other machines; the sentence says what to gate on instead."""
+    first = night(tmp_path / "first", {"a": 0.5, "b": 0.5}, levels=(1, 9), run="first")
+    second = night(tmp_path / "second", {"a": 0.5, "b": 0.5}, levels=(1, 9), run="second")
+    gate = ["--gate", "energy <= 1.1*saved", "--json"]
+    assert main(["compare", str(first), str(second), *gate]) == 1
+    (comparison,) = json.loads(capsys.readouterr().out)
+    for verdict in comparison["verdicts"]:
+        assert verdict["outcome"] == "NOT-COMPARABLE"
+        assert "gate on V0 of the run itself" in verdict["reason"]
 
 
 def delivered_once(folder: Path, *, with_v0: bool) -> None:
