@@ -256,8 +256,12 @@ def test_a_suite_of_functions_runs_without_any_extra(here: Path) -> None:
         check=False,
     )
     said = done.stdout + done.stderr
-    assert re.findall(r"^exit (\d+)$", done.stdout, re.MULTILINE) == ["0"] * 4, said
-    assert "points V1" in done.stdout
+    *others, compared = re.findall(r"^exit (\d+)$", done.stdout, re.MULTILINE)
+    assert others == ["0"] * 3, said
+    # On a busy machine a variant may have taken longer: that is a verdict and no fault.
+    assert compared in {"0", "1"}, said
+    verdicts = done.stdout.partition("$ greenbench compare results")[2]
+    assert re.search(r"points-V1_fewer_epochs .* x .*(PASS|FAIL|INCONCLUSIVE)", verdicts), said
     for file in Path("results").glob("V[12]_*.json"):
         (cell,) = json.loads(file.read_text())["cells"]
         assert cell["status"] == "ok", cell
