@@ -114,6 +114,8 @@ def _about(
 ) -> dict[str, object]:
     """Return what decides the course of a search: the same command goes on, another does not."""
     from greenbench import __version__
+    from greenbench.run.conditions import sha256_of_code
+    from greenbench.run.suite_files import suite_files
 
     levels = {axis.knob: axis.levels for axis in course.space.axes}
     session = {}
@@ -122,6 +124,7 @@ def _about(
             session[name] = str(value)
     return {
         "version": __version__,
+        "code of greenbench or of the suite": sha256_of_code(suite_files(Path()))[:12],
         "task": options.task,
         "quality": options.quality,
         "knobs": levels,

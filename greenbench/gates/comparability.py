@@ -29,7 +29,7 @@ def differences(
 
     ``gate`` says whether joules and programs that were run matter; without one they do.
     """
-    here, there = _facts(cell), _facts(other)
+    here, there = conditions(cell), conditions(other)
     if gate is None:
         here["scope"], there["scope"] = cell.record.scope, other.record.scope
     elif gate.about.kind == "energy":
@@ -93,8 +93,8 @@ def _apart(cell: Measured, other: Measured, stage: str) -> str:
     return ""
 
 
-def _facts(cell: Measured) -> dict[str, str]:
-    """Return what has to be the same, by the names of ``ALLOWED``."""
+def conditions(cell: Measured) -> dict[str, str]:
+    """Return what has to be the same for any comparison, by the names of ``ALLOWED``."""
     return {
         **_machine(cell.header.environment),
         "profile": _profile(cell),

@@ -46,7 +46,7 @@ def conditions(
     for field in fields(settings):
         if field.name not in AFTERWARDS:
             options[field.name.replace("_", "-")] = builtin(getattr(settings, field.name))
-    files = _sha256_of_files(sorted(set(sources)))
+    files = sha256_of_code(sources)
     code = {"files_sha256": files, "changes_sha256": changes_sha256(root)}
     return {"options": options, "cells": {cell.id: _cell(cell) for cell in cells}, "code": code}
 
@@ -56,10 +56,10 @@ def _cell(cell: Cell) -> Json:
     return {change.knob: builtin(change.here) for change in differences(cell.options)}
 
 
-def _sha256_of_files(sources: Iterable[Path]) -> str:
+def sha256_of_code(sources: Iterable[Path]) -> str:
     """Return the hash of greenbench's own modules and of ``sources``."""
     digest = hashlib.sha256(_own_sha256().encode())
-    for path in sources:
+    for path in sorted(set(sources)):
         digest.update(f"{path.name}\n".encode("utf-8", "surrogateescape"))
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 from greenbench.errors import UsageError
 from greenbench.experiment import matrix
 from greenbench.experiment.task_knobs import foreign_knob_problems
-from greenbench.gates import score_margins
-from greenbench.gates.comparability import differences
+from greenbench.gates import comparability, score_margins
 from greenbench.gates.expression import parse
 from greenbench.gates.margins import Z
 from greenbench.gates.metrics import readings
@@ -153,6 +152,7 @@ class CellEvaluator:
             joules=_joules(cells),
             seconds=seconds,
             source=source_label(baseline.record),
+            conditions=comparability.conditions(baseline),
         )
 
     def _cell_of(self, point: Point, cells: Sequence[Measured]) -> Measured | None:
@@ -233,8 +233,9 @@ class RecordReader:
             return f"{record.flaw.verdict}: {record.flaw.reason}"
         if record.status == "partial":
             return "partial: a knob did not take effect"
+        found = comparability.differences(cell, self._baseline, self._objective)
         apart = []
-        for name, (here, there) in differences(cell, self._baseline, self._objective).items():
+        for name, (here, there) in found.items():
             apart.append(f"{name}: {here} here, {there} in V0")
         return f"{NOT_COMPARABLE}: {'; '.join(apart)}" if apart else ""
 

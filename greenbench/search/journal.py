@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     Line: TypeAlias = Mapping[str, Any]
     """What a line says, as plain builtins."""
 
-FORMAT = 1
-"""Of the file. 1: the first."""
+FORMAT = 2
+"""Of the file. 2: blocks state their conditions."""
 
 
 class SearchJournal:
@@ -64,9 +64,28 @@ class SearchJournal:
         self._file.close()
 
     def add(self, block: SearchBlock) -> None:
-        """Add a measured block, and wait until it is on the disk."""
+        """Add a measured block, and wait until it is on the disk.
+
+        Raises UsageError if it was measured on another machine, or of other data or another model,
+        than those before it.
+        """
+        self._check_conditions(block)
         self._append(_line(block, self._space))
         self.blocks.append(block)
+
+    def _check_conditions(self, block: SearchBlock) -> None:
+        """Compare a block with the latest one that scored the same rows."""
+        alike = [one for one in self.blocks if one.plan.confirms == block.plan.confirms]
+        if not alike:
+            return
+        before = alike[-1].conditions
+        for name, now in block.conditions.items():
+            if before.get(name, now) != now:
+                raise UsageError(
+                    f"{self.path}: its blocks were measured with {name} {before[name]}, and this "
+                    f"one with {now}; restore that and repeat the command, or give another file "
+                    "with --journal"
+                )
 
     def _lock(self) -> None:
         try:
@@ -144,6 +163,7 @@ def _line(block: SearchBlock, space: Space) -> Line:
         "joules": block.joules,
         "seconds": block.seconds,
         "source": block.source,
+        "conditions": dict(block.conditions),
     }
 
 
@@ -163,4 +183,5 @@ def block_of(line: Line) -> SearchBlock:
         joules=line["joules"],
         seconds=line["seconds"],
         source=line["source"],
+        conditions=line["conditions"],
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -69,6 +69,8 @@ class SearchBlock:
     seconds: float
     source: str = ""
     """Where the joules come from, by channel."""
+    conditions: Mapping[str, str] = field(default_factory=dict)
+    """What all blocks of a search must share: machine, data, model, by name."""
 
 
 class Evaluator(Protocol):

@@ -70,6 +70,12 @@ def test_what_is_found_is_confirmed_kept_and_made(
     found = json.loads(capsys.readouterr().out)
     assert found["finalists"][0]["confirmed"]
     assert found["joules"] > 0
+    module = tmp_path / "tasks" / "own.py"
+    module.parent.mkdir(exist_ok=True)
+    module.write_text("CHANGED = True\n")
+    assert main([*SEARCH, KNOBS]) == 2
+    assert "another code of greenbench or of the suite" in capsys.readouterr().err
+    module.unlink()
     assert main([*SEARCH, "--knobs=data.batch_size=64"]) == 2
     assert "is of a search with another knobs" in capsys.readouterr().err
 

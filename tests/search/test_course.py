@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import statistics
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -221,6 +222,25 @@ def test_a_damaged_journal_is_refused_with_its_line(tmp_path: Path, line: str) -
         SearchJournal(path, ABOUT, SPACE)
 
 
+def test_a_block_of_other_data_is_refused(tmp_path: Path) -> None:
+    """It is not kept, and the sentence names both data sets; a confirmation has its own rows."""
+    path = tmp_path / "search.jsonl"
+
+    def measured(number: int, phase: str, data: str) -> SearchBlock:
+        plan = BlockPlan(number=number, phase=phase, points=(BEST,))
+        return replace(Planted().measure(plan), conditions={"data": data})
+
+    with SearchJournal(path, ABOUT, SPACE) as journal:
+        journal.add(measured(0, "search", "a.csv 1111"))
+        journal.add(measured(0, "confirmation", "a.csv 1111, test rows"))
+        with pytest.raises(
+            UsageError, match=r"with data a\.csv 1111, and this one with a\.csv 2222"
+        ):
+            journal.add(measured(1, "search", "a.csv 2222"))
+    with SearchJournal(path, ABOUT, SPACE) as journal:
+        assert len(journal.blocks) == 2
+
+
 def test_the_journal_names_settings_for_people(tmp_path: Path) -> None:
     """Each line says in words which settings were measured."""
     path = tmp_path / "search.jsonl"
@@ -235,7 +255,9 @@ def test_the_journal_names_settings_for_people(tmp_path: Path) -> None:
 def test_simulated_spaces_of_ten_thousand_points_are_searched_well() -> None:
     """Most searches end within 5 % of the best point, and hardly any breaks the score."""
     proposer = Together(SurfaceProposer(), OptunaProposer())
-    outcomes = [search_check.searched(seed, 60, proposer) for seed in range(8)]
+    outcomes = [
+        search_check.searched(search_check.SimulatedSpace(seed), 60, proposer) for seed in range(8)
+    ]
     close = [one for one in outcomes if one.excess <= search_check.CLOSE and not one.violates]
     assert len(close) >= 6
     assert sum(one.violates for one in outcomes) <= 1
