@@ -53,7 +53,7 @@ def without_effect(space: Space, standings: Sequence[PointStanding], noise: floa
     silent = []
     for place, measured in alone.items():
         shown = [one for one in measured if abs(one.effect) > NOTHING_SEEN * noise]
-        saving = [one for one in shown if one.effect < 0]
+        saving = [one for one in measured if one.effect < 0]
         complete = len(measured) >= len(_levels(space.axes[place]))
         between = space.axes[place].ordered and shown
         if complete and not saving and not between:
