@@ -39,11 +39,12 @@ def _levels(axis: Axis) -> list[int]:
 
 
 def without_effect(space: Space, standings: Sequence[PointStanding], noise: float) -> list[int]:
-    """Return the knobs, by their places, of which no level is seen to save.
+    """Return the knobs, by their places, of which no level took less than V0.
 
-    ``noise`` is the standard error of a ratio that was measured once. A knob stays in that could
-    not be measured alone, and a number that changes something at one of its ends: between them it
-    may save.
+    One round does not show the few per cent that a knob may save, and several such knobs together
+    save much: so none has to be significant. A knob stays in that could not be measured alone, and
+    a number that changes something at one of its ends, in units of ``noise``, the standard error of
+    a ratio that was measured once: between them it may save.
     """
     alone: dict[int, list[PointStanding]] = {}
     for one in standings:

@@ -25,8 +25,10 @@ from greenbench.search.proposals import (
     SurfaceProposer,
     Together,
 )
-from greenbench.search.racing import SearchRules
+from greenbench.search.racing import PointStanding, SearchRules
 from greenbench.search.readings import BlockPlan, SearchBlock
+from greenbench.search.screening import without_effect
+from greenbench.search.space import Space
 from tools import search_check
 
 if TYPE_CHECKING:
@@ -115,6 +117,20 @@ def test_a_knob_without_an_effect_is_not_searched() -> None:
     for block in blocks:
         if block.plan.phase == "search":
             assert all(point[1] == 0 for point in block.plan.points)
+
+
+@pytest.mark.parametrize(
+    ("batch", "bf16", "left_out"), [(-0.01, -0.01, []), (0.01, 0.01, [0, 1]), (0.2, 0.2, [1])]
+)
+def test_only_knobs_that_seem_to_cost_are_left_out(
+    batch: float, bf16: float, left_out: list[int]
+) -> None:
+    """One that took a per cent less stays, and so does a number that costs at its end."""
+    space = Space(axes=SPACE.axes[:2])
+    known = []
+    for point, effect in {(0, 0): 0.02, (3, 0): batch, (1, 1): bf16}.items():
+        known.append(PointStanding(point=point, rounds=1, effect=effect, margin=0.0))
+    assert without_effect(space, known, noise=0.03) == left_out
 
 
 def test_power_limits_come_last_at_the_best_setting_of_the_others() -> None:
