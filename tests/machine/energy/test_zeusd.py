@@ -60,26 +60,32 @@ def test_wraps_that_the_daemon_counts_late_are_counted_once(package: Zone) -> No
         true = package.true_j - before
         (window,) = meter.take()
     assert true > 2 * RANGE_J
-    assert window.energy.cpu_j == pytest.approx(true, abs=200)
+    # A busy machine reads late at both edges; a wrap that counts twice, or not, is a whole range.
+    assert window.energy.cpu_j == pytest.approx(true, abs=RANGE_J / 2)
 
 
 def test_a_daemon_that_fails_for_a_while_costs_no_session(zeusd: Zeusd, package: Zone) -> None:
     """In mid-window a failure costs nothing, at an edge the joules; the next window is whole."""
     with open_meter((), calibrate_s=0.1) as meter, package.driven(100):
+        counted = [package.true_j]
         with meter.window("between"):
             time.sleep(0.2)
             zeusd.failing = True
             time.sleep(0.05)
             zeusd.failing = False
             time.sleep(0.2)
+        counted.append(package.true_j)
         with meter.window("edge"):
             time.sleep(0.1)
             zeusd.failing = True
         zeusd.failing = False
+        counted.append(package.true_j)
         with meter.window("after"):
             time.sleep(0.3)
+        counted.append(package.true_j)
         between, edge, after = (w.energy for w in meter.take())
-    assert between.cpu_j == pytest.approx(45, rel=0.3)
+    first, second, third, fourth = counted
+    assert between.cpu_j == pytest.approx(second - first, abs=20)
     assert edge.cpu_j is None
     assert "could not be read at the window's end" in edge.reasons["cpu"]
-    assert after.cpu_j == pytest.approx(30, rel=0.5)
+    assert after.cpu_j == pytest.approx(fourth - third, abs=20)
