@@ -1,8 +1,8 @@
 """Energy consumption in SPDX 3.0.1: an AI package for each cell, as JSON-LD.
 
-The profile's fields hold a quantity and a unit, and nothing that says whether it was measured. So
-they hold measured joules alone; a package's comment says what was left out, and where the rest
-comes from.
+The profile's fields hold a quantity and a unit, and nothing that says whether it was measured: they
+are for "known or estimated" consumption alike (SPDX 3.0.1, class EnergyConsumption). So they hold
+measured joules alone; a package's comment says what was left out, and where the rest comes from.
 """
 
 from __future__ import annotations
@@ -33,6 +33,11 @@ FIELDS = {
     "inference": "ai_inferenceEnergyConsumption",
 }
 """The profile's field of a stage. Training starts from a checkpoint: it is fine-tuning."""
+UNCLAIMED = (
+    "To be merged into the document of whoever distributes a model. It claims the core profile "
+    "alone: supplier, release time, version, download location and both licences, which the AI "
+    "profile requires of a package, are theirs to state."
+)
 DIGITS = 6
 """Significant digits of a quantity: more than any instrument has."""
 
@@ -56,8 +61,7 @@ def spdx_text(cells: Iterable[Measured]) -> str:
         "spdxId": _id("document", *names),
         "creationInfo": CREATION,
         "profileConformance": ["core"],
-        "comment": "To be merged into the document of whoever distributes a model: what the AI "
-        "profile requires of a package besides its energy (supplier, version, place) is theirs.",
+        "comment": UNCLAIMED,
         "rootElement": names,
         "element": [agent["spdxId"], *names],
     }
