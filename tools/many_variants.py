@@ -104,9 +104,13 @@ def scaled(quantity: dict[str, Any], factor: float) -> dict[str, Any]:
 
 
 def scale_round(one: dict[str, Any], factor: float, noise: random.Random) -> None:
-    """Multiply seconds and joules of all windows of a round, each with noise of its own."""
-    for window in (one, *one["windows"], *one["repeats"]):
-        times = factor * noise.lognormvariate(0, 0.02)
+    """Multiply seconds and joules of all windows of a round, each with noise of its own.
+
+    The round itself takes the largest of the factors: no part is larger than the whole.
+    """
+    windows = [*one["windows"], *one["repeats"]]
+    factors = [factor * noise.lognormvariate(0, 0.02) for _ in windows]
+    for window, times in ((one, max(factors)), *zip(windows, factors, strict=True)):
         window["seconds"] *= times
         energy = window.get("energy", window)
         for key in ("cpu_j", "gpu_j", "dram_j", "total_j", "total_net_j"):

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 RECURRING = "inference"
 TAILS = (0.025, 0.975)
+LARGEST = 200.0
+"""Logarithm of joules beyond any that are: what is computed from them stays finite."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +97,7 @@ def stage_draws(fitted: StageFit, number: int) -> Array:
         weights[stages + stage, number, stage] = 1.0
     means = fitted.model.means[[0, number]]
     draws = drawn(means.ravel().tolist(), fitted.model.contrasts(weights), 3)
+    draws = np.clip(draws, -LARGEST, LARGEST)  # a degree of freedom or two has endless tails
     taken: Array = np.exp(draws.reshape(-1, 2, stages))
     return taken
 

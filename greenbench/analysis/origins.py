@@ -6,6 +6,7 @@ error. It cancels in a comparison of two such cells, and does not average out ov
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -72,10 +73,15 @@ class Origins:
         shown[:] = (unexplained[0] * errors).sum()
         if not any(self.shared):
             return shown
-        for first, second in np.ndindex(columns, columns):
+        products: dict[tuple[int, int], Array] = {}
+        for first, second in itertools.combinations_with_replacement(range(columns), 2):
             between = errors[np.ix_(self.rows[:, first], self.rows[:, second])]
-            both = unexplained[first].T @ unexplained[second]
-            shown[first, second] = (both * between).sum()
+            own, other = unexplained[first], unexplained[second]
+            fits = id(own), id(other)  # many columns have one fit
+            if fits not in products:
+                # the product of a projection with itself is itself
+                products[fits] = own if own is other else own.T @ other
+            shown[first, second] = shown[second, first] = (products[fits] * between).sum()
         return shown
 
     def freedom(self, column: int, unexplained: Array) -> float:

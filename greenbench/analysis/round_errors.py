@@ -43,6 +43,7 @@ class RoundErrors:
         """Estimate them; ``correlation`` is that of neighbouring rounds."""
         self._origins = origins
         self._between = _between_rounds(places, correlation)
+        self._independent = not correlation
         freedom = fits[0].freedom
         # Residuals of correlated errors vary by less than the errors do
         unexplained = [fit.unexplained for fit in fits]
@@ -72,7 +73,7 @@ class RoundErrors:
         moved = moved @ self._root
         moved *= self._scales[:, None]
         count = len(moved)
-        correlated = self._between @ moved
+        correlated = moved if self._independent else self._between @ moved
         covariance = moved.reshape(count, -1) @ correlated.reshape(count, -1).T
         parts["errors"] = np.diag(covariance) - sum(parts.values())
         return ErrorVariance(covariance, parts)

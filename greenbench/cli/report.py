@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,11 +65,15 @@ def report(options: argparse.Namespace) -> int:
         saving.check_target(output)
     _check_figures(options)
     allow = words(ALLOWED)(RawOption("--green-allow", options.allow))
-    folders = [read_report_data(path, allow) for path in options.results]
-    if options.figures is not None:
-        _write_figures(folders[0], options.figures)
-    if output is not None:
-        _write_page(folders, output, allow)
+    gc.disable()  # records hold no circles, and there are millions of objects
+    try:
+        folders = [read_report_data(path, allow) for path in options.results]
+        if options.figures is not None:
+            _write_figures(folders[0], options.figures)
+        if output is not None:
+            _write_page(folders, output, allow)
+    finally:
+        gc.enable()
     return 0
 
 

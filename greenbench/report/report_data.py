@@ -6,30 +6,34 @@ Page and charts read this alone, so that both say the same of the same cells.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, TypeAlias
 
 from greenbench.errors import UsageError
 from greenbench.gates import runs
+from greenbench.gates.changes import changes
 from greenbench.report.comparison import compare
 from greenbench.report.names import ShortNames
+from greenbench.results.loading import results_files
 from greenbench.results.reading import is_baseline
 from greenbench.results.sweep_files import load_sweeps
 from greenbench.search.recorded import recorded_searches
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from greenbench.analysis.analyse import TaskAnalysis
     from greenbench.analysis.knob_ranking import KnobRanking
     from greenbench.analysis.sessions import AnalysedSession
+    from greenbench.gates.changes import Change, NoChange
     from greenbench.gates.verdict import Measured
     from greenbench.report.comparison import TaskComparison
     from greenbench.results.reading import CellRecord
     from greenbench.results.sweep_files import SweepRecord
     from greenbench.search.recorded import RecordedSearch
 
+ChangesById: TypeAlias = "Mapping[str, Change | NoChange]"
 ONE_KNOB = "K0_"
 """What the variants begin with that ``--green-knob`` makes."""
 DIGITS = re.compile(r"([0-9]+)")
@@ -56,11 +60,19 @@ class ReportData:
     """Power sweeps in the folder, the newest of each cell."""
     searches: tuple[RecordedSearch, ...] = ()
     """Searches whose journals are in the folder."""
+    _changes: dict[tuple[str, str], ChangesById] = field(default_factory=dict, repr=False)
 
     @property
     def records(self) -> tuple[CellRecord, ...]:
         """The records of ``cells``."""
         return tuple(measured.record for measured in self.cells)
+
+    def changes(self, metric: str, task: str) -> ChangesById:
+        """Return how a metric of each cell differs from V0's; drawings of any width share it."""
+        key = metric, task
+        if key not in self._changes:
+            self._changes[key] = changes(metric, task, self.cells)
+        return self._changes[key]
 
     def analysis(self, task: str) -> TaskAnalysis | None:
         """Return what is analysed of ``task``; None if nothing is."""
@@ -75,13 +87,21 @@ def read_report_data(path: Path, allow: Collection[str] = ()) -> ReportData:
 
     ``allow`` names differences to compare in spite of, as ``--green-allow`` does. Raises UsageError
     where ``greenbench compare`` would: for what is no results file, and for what contradicts
-    itself.
+    itself. A folder needs no results file if power sweeps or journals of searches are in it.
     """
-    run = runs.read(path, as_baseline=False)
-    data = report_data(str(path), tuple(run.cells.values()), older=run.older, allow=allow)
     if not path.is_dir():
-        return data
-    return replace(data, sweeps=load_sweeps(path), searches=recorded_searches(path))
+        return _of_run(path, allow)
+    sweeps, searches = load_sweeps(path), recorded_searches(path)
+    if (sweeps or searches) and not results_files(path):
+        data = report_data(str(path), ())
+    else:
+        data = _of_run(path, allow)
+    return replace(data, sweeps=sweeps, searches=searches)
+
+
+def _of_run(path: Path, allow: Collection[str]) -> ReportData:
+    run = runs.read(path, as_baseline=False)
+    return report_data(str(path), tuple(run.cells.values()), older=run.older, allow=allow)
 
 
 def report_data(

@@ -1,12 +1,14 @@
-"""What ``greenbench sweep-power`` shows: a row and two bars for each point, and the best ones."""
+"""What power sweeps say: ``greenbench sweep-power`` in a table and bars, reports in a sentence."""
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING
 
+from greenbench.report.cost import plural
 from greenbench.report.numbers import plus_minus
 from greenbench.report.texts import plain
+from greenbench.stats.curve import least, least_without_loss
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,8 +110,45 @@ def lines(points: Sequence[Point], best: Point | None, cheap: Point | None) -> l
     return text
 
 
+def answer(cell: str, points: Sequence[Point]) -> str:
+    """Say with which setting a cell takes least, beside the machine as it is, the first point."""
+    what = f"Training and inference of {cell}"
+    if not points:
+        return f"{what}: no point was measured."
+    best = least(points)
+    if best is None:
+        return f"{what}: {NO_ENERGY}.{_failed(points)}"
+    first = points[0]
+    if best is first:
+        return f"{what} take least on the machine as it is: {_taken(first)}.{_failed(points)}"
+    text = f"{what} take least with {settings_of(best)}: {_taken(best)}; "
+    text += f"on the machine as it is: {_taken(first)}."
+    if _overlap(best, first):
+        text += " They differ by less than their uncertainty: more rounds (--green-rounds) may "
+        text += "tell the two apart."
+    cheap = least_without_loss(points)
+    if cheap is not None and cheap not in (best, first):
+        text += f" At most 5 % slower: {settings_of(cheap)}, {_taken(cheap)}."
+    return text + _failed(points)
+
+
+def _taken(point: Point) -> str:
+    if point.note or not point.seconds:
+        return "not measured"
+    joules = _joules(point, "both") if math.isfinite(point.energy_j) else "unknown joules"
+    return f"{joules} in {point.time_s:.3g} s"
+
+
+def _failed(points: Sequence[Point]) -> str:
+    """Count the settings that did not hold; the first reason stands for all."""
+    notes = [point.note for point in points if point.note]
+    if not notes:
+        return ""
+    return f" {plural(len(notes), 'setting')} did not hold ({notes[0]})."
+
+
 def _summary(point: Point) -> str:
-    return f"{settings_of(point)}, {_joules(point, 'both')} in {point.time_s:.3g} s"
+    return f"{settings_of(point)}, {_taken(point)}"
 
 
 def _yaml(title: str, point: Point) -> list[str]:
@@ -124,7 +163,7 @@ def _yaml(title: str, point: Point) -> list[str]:
 
 def _overlap(point: Point, first: Point) -> bool:
     """Whether the difference of two points is within its 95 % uncertainty."""
-    if point is first:
+    if point is first or not math.isfinite(first.energy_j):
         return False
     half_width = point.joules["both"].uncertainty or 0.0
     first_half_width = first.joules["both"].uncertainty or 0.0

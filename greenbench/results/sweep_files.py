@@ -7,7 +7,7 @@ file: what a cell took under a power limit is no measurement of its variant.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from greenbench.results.record import Json
+    from greenbench.types import Facts
 
 SCHEMA = 1
 SWEEP_FILES = "sweep_*Z.json"
@@ -43,6 +44,9 @@ class SweepRecord:
     """Rounds of each point."""
     points: tuple[Point, ...]
     """The machine as it is, then each knob by itself."""
+    profile: str = ""
+    environment: Facts = field(default_factory=dict)
+    """The machine and its software, as in a results file."""
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -106,6 +110,8 @@ def load_sweep(path: Path) -> SweepRecord:
         started=fields.text("started"),
         rounds=fields.integer("rounds"),
         points=fields.each("points", _point),
+        profile=fields.text("profile", ""),
+        environment=fields.mapping("environment"),
     )
 
 

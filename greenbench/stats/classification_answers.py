@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypedDict, cast
 
 import numpy as np
 
-from greenbench.stats.classification_scores import AREAS, BinaryScorer
+from greenbench.stats.classification_scores import BinaryScorer
 from greenbench.stats.packing import pack, pack_bits, unpack, unpack_bits
 
 if TYPE_CHECKING:
@@ -79,9 +79,8 @@ class Outcomes:
         return {name: float(values[0]) for name, values in scores.items()}
 
     def scorer(self, names: Collection[str] = ()) -> Callable[[Array], dict[str, Array]]:
-        """Return what scores weights of shape (resamples, rows): at least ``names``, or all."""
-        areas = [name for name in AREAS if not names or name in names]
-        score = BinaryScorer(self.labels, self.probabilities, self.threshold, areas=areas)
+        """Return what scores weights of shape (resamples, rows): ``names``, or all."""
+        score = BinaryScorer(self.labels, self.probabilities, self.threshold, names=names)
         if self.weights == (1.0, 1.0):
             return score
         return lambda weights: score(weights * self.class_weights)

@@ -7,12 +7,12 @@ second for 600 rows.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection, Mapping
 
 Array = np.ndarray[Any, Any]
 
@@ -52,12 +52,12 @@ class BinaryScorer:
         probabilities: Array,
         threshold: float,
         *,
-        areas: Collection[str] = AREAS,
+        names: Collection[str] = (),
     ) -> None:
         """Take rows of shape (rows,): ``labels`` (0 or 1) and ``probabilities`` of class 1.
 
-        From ``threshold`` on a row is called 1. Of ``AREAS``, which need the rows in order and take
-        most of the time, only ``areas`` are scored.
+        From ``threshold`` on a row is called 1. ``names`` are the scores to compute, all if there
+        are none: those of ``AREAS``, which need the rows in order, take most of the time.
         """
         positive = labels == 1
         called = probabilities >= threshold
@@ -69,8 +69,10 @@ class BinaryScorer:
             (probabilities - labels) ** 2,
         ]
         self._columns = np.column_stack(columns).astype(float)
-        self._areas = areas
-        self._ranking = Ranking(positive, probabilities) if areas else None
+        chosen = [name for name in HIGHER_IS_BETTER if not names or name in names]
+        self._names = [name for name in chosen if name not in AREAS]
+        self._areas = [name for name in chosen if name in AREAS]
+        self._ranking = Ranking(positive, probabilities) if self._areas else None
 
     def __call__(self, weights: Array) -> dict[str, Array]:
         """Return each score by weighting, for ``weights`` of shape (weightings, rows).
@@ -78,28 +80,99 @@ class BinaryScorer:
         No weight is negative. The arrays have shape (weightings,), and NaN where the score is
         undefined.
         """
-        tp, fp, fn, tn, squared_errors = (weights @ self._columns).T
-        positives, negatives = tp + fn, fp + tn
-        total = positives + negatives
-        both_classes = _both(positives, negatives)
-        f1 = _f1(tp, fp, fn)
-        f1_negative = _f1(tn, fp, fn)
-        f1_sum = positives * f1 + negatives * f1_negative
+        counts = Counts(*(weights @ self._columns).T)
+        values = {}
         with np.errstate(invalid="ignore", divide="ignore"):
-            values = {
-                "mcc": _mcc(tp, fp, fn, tn),
-                "macro_f1": np.where(both_classes, (f1 + f1_negative) / 2, np.nan),
-                "f1": np.where(positives > 0, f1, np.nan),
-                "precision": tp / (tp + fp),
-                "recall": tp / positives,
-                "accuracy": (tp + tn) / total,
-                "brier": squared_errors / total,
-                "weighted_f1": f1_sum / total,
-            }
+            for name in self._names:
+                values[name] = OF_COUNTS[name](counts)
             if self._ranking is not None:
                 for name in self._areas:
                     values[name] = self._ranking.area(name, weights)
         return values
+
+
+class Counts(NamedTuple):
+    """Weights of the rows by what they are and what they are called; shape (weightings,)."""
+
+    tp: Array
+    fp: Array
+    fn: Array
+    tn: Array
+    squared_errors: Array
+
+    @property
+    def positives(self) -> Array:
+        """Of class 1."""
+        return self.tp + self.fn
+
+    @property
+    def negatives(self) -> Array:
+        """Of class 0."""
+        return self.fp + self.tn
+
+    @property
+    def total(self) -> Array:
+        """Of all rows."""
+        return self.positives + self.negatives
+
+    @property
+    def f1(self) -> Array:
+        """F1 of class 1."""
+        return _f1(self.tp, self.fp, self.fn)
+
+    @property
+    def f1_negative(self) -> Array:
+        """F1 of class 0."""
+        return _f1(self.tn, self.fp, self.fn)
+
+
+def _macro_f1(counts: Counts) -> Array:
+    both_classes = _both(counts.positives, counts.negatives)
+    return np.where(both_classes, (counts.f1 + counts.f1_negative) / 2, np.nan)
+
+
+def _f1_of_positives(counts: Counts) -> Array:
+    return np.where(counts.positives > 0, counts.f1, np.nan)
+
+
+def _precision(counts: Counts) -> Array:
+    result: Array = counts.tp / (counts.tp + counts.fp)
+    return result
+
+
+def _recall(counts: Counts) -> Array:
+    return counts.tp / counts.positives
+
+
+def _accuracy(counts: Counts) -> Array:
+    return (counts.tp + counts.tn) / counts.total
+
+
+def _brier(counts: Counts) -> Array:
+    return counts.squared_errors / counts.total
+
+
+def _weighted_f1(counts: Counts) -> Array:
+    weighted = counts.positives * counts.f1 + counts.negatives * counts.f1_negative
+    result: Array = weighted / counts.total
+    return result
+
+
+def _mcc_of_counts(counts: Counts) -> Array:
+    return _mcc(counts.tp, counts.fp, counts.fn, counts.tn)
+
+
+OF_COUNTS: Mapping[str, Callable[[Counts], Array]] = {
+    "mcc": _mcc_of_counts,
+    "macro_f1": _macro_f1,
+    "f1": _f1_of_positives,
+    "precision": _precision,
+    "recall": _recall,
+    "accuracy": _accuracy,
+    "brier": _brier,
+    "weighted_f1": _weighted_f1,
+}
+"""The scores that need no order of the rows."""
 
 
 class Ranking:
@@ -203,7 +276,7 @@ def best_mcc(labels: Array, probabilities: Array) -> float:
     threshold = best_threshold(labels, probabilities)
     if threshold is None:
         return 0.0
-    scorer = BinaryScorer(labels, probabilities, threshold, areas=())
+    scorer = BinaryScorer(labels, probabilities, threshold, names=["mcc"])
     return float(scorer(np.ones((1, len(labels))))["mcc"][0])
 
 

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from greenbench.stats.classification_scores import Array
 
 
+MOST_REMEMBERED = 32
+"""Outcomes whose scores are kept, some 16 kB for each score."""
+
+
 class PairedDifference(NamedTuple):
     """A score of one model minus that of another, with a 95 % interval; None where undefined."""
 
@@ -70,23 +74,69 @@ def differences_of_each(
 
     Rounds on the same rows share their resamples: eight of them take hardly longer than one.
     """
-    models = []
+    kept = []
     for one, other in pairs:
         if not alike(one, other):
             raise ValueError("the outcomes are of different test rows, and cannot be paired")
-        models += [read(one), read(other)]
-    drawn = bootstrap.replicates_of_each(models, names)
-    points = [model.point() for model in models]
+        kept += [one, other]
+    scored = RECENT.scores(kept, names)
     by_pair = []
-    for first in range(0, len(models), 2):
+    for one_model, other_model in zip(scored[::2], scored[1::2], strict=True):
         by_score = {}
-        for name, value in points[first].items():
-            if name in points[first + 1] and (not names or name in names):
-                difference = value - factor * points[first + 1][name]
-                resampled = drawn[first][name] - factor * drawn[first + 1][name]
+        for name, value in one_model.point.items():
+            if name in other_model.point and (not names or name in names):
+                difference = value - factor * other_model.point[name]
+                resampled = one_model.drawn[name] - factor * other_model.drawn[name]
                 by_score[name] = _difference(difference, resampled)
         by_pair.append(by_score)
     return by_pair
+
+
+class ScoredOutcomes(NamedTuple):
+    """The scores of kept outcomes."""
+
+    kept: Mapping[str, object]
+    point: dict[str, float]
+    """On the rows as they are."""
+    drawn: dict[str, Array]
+    """On each resample."""
+
+
+class RecentScores:
+    """The outcomes that were scored last: those of V0, which each cell is compared with, once."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._known: dict[tuple[int, frozenset[str]], ScoredOutcomes] = {}
+
+    def scores(
+        self, kept: Sequence[Mapping[str, object]], names: Collection[str]
+    ) -> list[ScoredOutcomes]:
+        """Return the scores of each of the outcomes, at least ``names``, or all."""
+        wanted = frozenset(names)
+        found = {}
+        lacking = {}
+        for outcomes in kept:
+            key = id(outcomes), wanted  # as long as the outcomes are known here, no others have it
+            if key in self._known:
+                found[key] = self._known[key]
+            else:
+                lacking[key] = outcomes
+        models = [read(outcomes) for outcomes in lacking.values()]
+        drawn = bootstrap.replicates_of_each(models, names)
+        for (key, outcomes), model, of_model in zip(lacking.items(), models, drawn, strict=True):
+            found[key] = ScoredOutcomes(outcomes, model.point(), of_model)
+        self._remember(found)
+        return [found[id(outcomes), wanted] for outcomes in kept]
+
+    def _remember(self, found: Mapping[tuple[int, frozenset[str]], ScoredOutcomes]) -> None:
+        """Keep what was asked for last."""
+        others = {key: scored for key, scored in self._known.items() if key not in found}
+        together = [*others.items(), *found.items()]
+        self._known = dict(together[-MOST_REMEMBERED:])
+
+
+RECENT = RecentScores()
 
 
 def read(kept: Mapping[str, object]) -> bootstrap.Answers:

@@ -60,14 +60,18 @@ class Translations:
         scores["bleu"] = corpus_bleu(self.counts.sum(axis=0))
         return scores
 
-    def scorer(self, names: Collection[str] = ()) -> Callable[[Array], dict[str, Array]]:  # noqa: ARG002  none takes long
-        """Return what scores weights of shape (resamples, rows)."""
-        return self._scores
+    def scorer(self, names: Collection[str] = ()) -> Callable[[Array], dict[str, Array]]:
+        """Return what scores weights of shape (resamples, rows): ``names``, or all."""
+        chosen = {name: hits for name, hits in self.shares.items() if not names or name in names}
+        has_bleu = not names or "bleu" in names
 
-    def _scores(self, weights: Array) -> dict[str, Array]:
-        scores = {name: _share(weights, hits) for name, hits in self.shares.items()}
-        scores["bleu"] = resampled_bleu(weights @ self.counts)
-        return scores
+        def score(weights: Array) -> dict[str, Array]:
+            scores = {name: _share(weights, hits) for name, hits in chosen.items()}
+            if has_bleu:
+                scores["bleu"] = resampled_bleu(weights @ self.counts)
+            return scores
+
+        return score
 
 
 def _share(weights: Array, hits: Array) -> Array:

@@ -190,6 +190,14 @@ def _present(rows: Rows, groups: Iterable[Group]) -> list[Group]:
     return [group for group in groups if group.name in names]
 
 
+class DrawnRows(alt.Data):  # type: ignore[misc]  # Altair gives it no type
+    """Rows that nobody changes: Altair copies a chart's data with each step of making it."""
+
+    def __deepcopy__(self, _memo: object = None) -> DrawnRows:
+        """Return the same rows; Altair asks for this method."""
+        return self
+
+
 def _data(rows: Rows) -> alt.Chart:
     """Return a chart of rows; their fields are fixed, only values come from results."""
-    return alt.Chart(alt.Data(values=list(rows)))
+    return alt.Chart(DrawnRows(values=list(rows)))

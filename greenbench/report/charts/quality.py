@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from greenbench.analysis.simultaneous import Bounded
-from greenbench.gates.changes import Change, changes
+from greenbench.gates.changes import Change
 from greenbench.report.charts import quality_drawing, sources
 from greenbench.report.charts.drawing import Sheet
 from greenbench.report.charts.figure import bounds, slug
@@ -166,7 +166,7 @@ def _ratios(
 ) -> Mapping[str, Change | NoChange]:
     if switch.metric == "energy":
         return comparison.energy
-    return changes(switch.metric, comparison.task, report.cells)
+    return report.changes(switch.metric, comparison.task)
 
 
 def _fronts(report: ReportData, task: str) -> dict[str, float]:

@@ -12,7 +12,7 @@ from greenbench.report.charts.labels import Span
 from greenbench.report.charts.marks import Axes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from greenbench.report.charts.figure import EntryRow, Figure
     from greenbench.report.charts.marks import Row
@@ -23,12 +23,34 @@ if TYPE_CHECKING:
 LEAST = 3
 """Values of a knob that make a curve, V0's among them."""
 HEIGHT = 200
-AXES = {"energy": "joules / V0's", "time": "seconds / V0's"}
-CAPTION = (
+
+
+class SweptScale(NamedTuple):
+    """What is drawn of cells: what they take relative to V0, or as it is where V0 is not there."""
+
+    axes: Mapping[str, str]
+    """By switch."""
+    column: str
+    neutral: tuple[float, ...]
+    """What V0 takes on it; nothing where that is not known."""
+    caption: str
+
+
+RELATIVE = SweptScale(
+    {"energy": "joules / V0's", "time": "seconds / V0's"},
+    "ratio to V0",
+    (1.0,),
     "{} at several values, all other knobs alike; beside V0, with the 95 % interval of each cell "
-    "alone. V0's own value has none. {}."
+    "alone. V0's own value has none. {}.",
 )
-COLUMNS = ("measure", "ratio to V0", "low", "high")
+ABSOLUTE = SweptScale(
+    {"energy": "J a round", "time": "s a round"},
+    "J or s a round",
+    (),
+    "{} at several values, all other knobs alike. V0 was not measured, so that joules and seconds "
+    "stand as they are: joules with the 95 % interval of each cell alone, errors that all cells "
+    "share included, and seconds as means. {}.",
+)
 
 
 class SweptValue(NamedTuple):
@@ -39,11 +61,13 @@ class SweptValue(NamedTuple):
 
 
 class SweptPoint(NamedTuple):
-    """A value of a knob, and what it takes relative to V0; V0 itself has no bounds."""
+    """A value of a knob, and what its cell takes."""
 
     value: float
-    ratio: float
+    taken: float
     bounds: tuple[float, float] | None
+    """None for V0 beside itself, and for mean seconds."""
+    is_baseline: bool = False
 
 
 class Sweep(NamedTuple):
@@ -102,25 +126,31 @@ def _others(cell: CellRecord, knob: str) -> str:
 def _figure(comparison: TaskComparison, sweep: Sweep, number: int, width: int) -> Figure | None:
     name = slug("sweep", comparison.task, str(number), sweep.knob)
     sheet = Sheet(name, f"{comparison.task}: {sweep.knob}", width)
+    scale = ABSOLUTE if comparison.baseline is None else RELATIVE
     cells = [value.cell for value in sweep.values]
     subtitle = sources.subtitle(cells)
     drawings = {}
     rows: list[EntryRow] = []
-    for switch, axis in AXES.items():
+    for switch, axis in scale.axes.items():
         points = _points(sweep, comparison, switch)
         if len(points) >= LEAST:
-            drawing = _drawing(points, (sweep.knob, axis), subtitle, width)
+            axes = _axes(points, scale.neutral, (sweep.knob, axis), width)
+            drawing = _drawing(points, scale.neutral, axes, subtitle)
             drawings[switch] = sheet.drawn(drawing, switch)
-        for value, ratio, bounds in points:
-            low, high = bounds or (None, None)
-            rows.append((value, switch, ratio, low, high))
+        for point in points:
+            low, high = point.bounds or (None, None)
+            rows.append((point.value, switch, point.taken, low, high))
     if not drawings:
         return None
-    caption = CAPTION.format(sweep.knob, sources.design(cells))
-    return sheet.figure(caption, drawings, (sweep.knob, *COLUMNS), rows)
+    caption = scale.caption.format(sweep.knob, sources.design(cells))
+    columns = (sweep.knob, "measure", scale.column, "low", "high")
+    return sheet.figure(caption, drawings, columns, rows)
 
 
 def _points(sweep: Sweep, comparison: TaskComparison, switch: str) -> list[SweptPoint]:
+    """Return what the cells take: beside V0 if it was measured, else as it is."""
+    if comparison.baseline is None:
+        return _absolute_points(sweep, switch)
     changes = comparison.energy if switch == "energy" else comparison.time
     baseline = comparison.baseline
     points = []
@@ -130,27 +160,38 @@ def _points(sweep: Sweep, comparison: TaskComparison, switch: str) -> list[Swept
             bounds = (change.low, change.high)
             points.append(SweptPoint(value, change.value, bounds))
         elif baseline is not None and cell.id == baseline.id:
-            points.append(SweptPoint(value, 1.0, None))
+            points.append(SweptPoint(value, 1.0, None, is_baseline=True))
+    return points
+
+
+def _absolute_points(sweep: Sweep, switch: str) -> list[SweptPoint]:
+    points = []
+    for value, cell in sweep.values:
+        taken, bounds = cell.seconds, None
+        if switch == "energy":
+            taken = cell.joules
+            if taken is not None and cell.uncertainty is not None:
+                bounds = (taken - cell.uncertainty, taken + cell.uncertainty)
+        if taken is not None:
+            points.append(SweptPoint(value, taken, bounds))
     return points
 
 
 def _drawing(
-    points: Sequence[SweptPoint], titles: tuple[str, str], subtitle: str, width: int
+    points: Sequence[SweptPoint], neutral: Sequence[float], axes: Axes, subtitle: str
 ) -> Drawing:
     variants: list[Row] = []
     baseline: list[Row] = []
     whiskers: list[Row] = []
-    for value, ratio, bounds in points:
-        place = {"x": value, "y": ratio}
-        if bounds is None:
-            baseline.append(place)
-        else:
-            low, high = bounds
-            variants.append(place)
-            whiskers.append({"x": value, "y": low, "end": high})
-    axes = _axes(points, titles, width)
+    for point in points:
+        place = {"x": point.value, "y": point.taken}
+        (baseline if point.is_baseline else variants).append(place)
+        if point.bounds is not None:
+            low, high = point.bounds
+            whiskers.append({"x": point.value, "y": low, "end": high})
     line = sorted(variants + baseline, key=_value)
-    layers = [axes.level(1.0), axes.line(line, "variant")]
+    layers = [axes.level(value) for value in neutral]
+    layers.append(axes.line(line, "variant"))
     layers.append(axes.uprights(whiskers, "ink", strokeWidth=1.5))
     layers.append(axes.points(variants, "variant", shape="circle"))
     layers.append(axes.points(baseline, "baseline", shape="diamond"))
@@ -161,14 +202,15 @@ def _value(row: Row) -> float:
     return float(str(row["x"]))
 
 
-def _axes(points: Sequence[SweptPoint], titles: tuple[str, str], width: int) -> Axes:
+def _axes(
+    points: Sequence[SweptPoint], neutral: Sequence[float], titles: tuple[str, str], width: int
+) -> Axes:
     values = [point.value for point in points]
-    ratios = [1.0]
+    taken = list(neutral)
     for point in points:
-        ratios.append(point.ratio)
-        ratios += point.bounds or ()
+        taken += [point.taken, *(point.bounds or ())]
     across = Span.of(values, logarithmic=True)
-    up = Span.of(ratios, logarithmic=True)
+    up = Span.of(taken, logarithmic=True)
     x = marks.across(titles[0], across.scale, values=values)
     y = marks.up(titles[1], up.scale)
     return Axes(x, y, width)

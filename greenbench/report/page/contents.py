@@ -17,6 +17,7 @@ from greenbench.report.page.glossary import glossary
 from greenbench.report.page.hosts import COLUMNS as HOST_COLUMNS
 from greenbench.report.page.hosts import host_rows
 from greenbench.report.page.matrix import Matrix, matrix, source_badges
+from greenbench.report.page.power_sweeps import PowerSweepView, power_sweeps
 from greenbench.report.page.provenance import Provenance, provenance
 from greenbench.report.page.records import packed
 from greenbench.report.page.rendering import rendered
@@ -56,7 +57,8 @@ class FolderView:
     name: str
     answers: tuple[TaskAnswer, ...]
     basis: str
-    """What all of it stands on: rounds, sessions, profile, machine, sources."""
+    """What all cells stand on: rounds, sessions, profile, machine, sources; empty without any."""
+    sweeps: tuple[PowerSweepView, ...]
     glossary: str
     caveats: Sequence[Caveat]
     further: tuple[str, ...]
@@ -123,7 +125,17 @@ def _subtitle(folders: Sequence[ReportData], sessions: NumberedSessions) -> str:
     when = " and ".join(starts)
     if len(starts) > MOST_SESSIONS:
         when = f"{starts[0]} to {starts[-1]}"
-    return f"{plural(count, 'cell')} of {plural(len(starts), 'session')}, {when}"
+    parts = []
+    if count:
+        parts.append(f"{plural(count, 'cell')} of {plural(len(starts), 'session')}, {when}")
+    kinds = {
+        "power sweep": sum(len(folder.sweeps) for folder in folders),
+        "search journal": sum(len(folder.searches) for folder in folders),
+    }
+    for kind, found in kinds.items():
+        if found:
+            parts.append(plural(found, kind))
+    return "; ".join(parts)
 
 
 def _records(
@@ -159,6 +171,7 @@ def _view(number: int, data: ReportData) -> FolderView:
         name=data.name,
         answers=tuple(answers),
         basis=basis,
+        sweeps=power_sweeps(data),
         glossary=words,
         caveats=unsettled,
         further=tuple(further),
@@ -180,7 +193,9 @@ def _answer(comparison: TaskComparison, data: ReportData) -> TaskAnswer:
 
 
 def _basis(data: ReportData) -> str:
-    """Say what the answers stand on."""
+    """Say what the answers stand on; nothing without a cell."""
+    if not data.cells:
+        return ""
     rounds = [len(record.rounds) for record in data.records if record.rounds]
     least = min(rounds, default=0)
     most = max(rounds, default=0)

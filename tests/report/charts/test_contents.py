@@ -130,17 +130,31 @@ def test_single_knobs_are_ranked_with_their_verdicts() -> None:
     assert "mcc" in found.drawings
 
 
-def test_a_knob_of_three_values_is_a_curve() -> None:
-    """Cells that differ in one number alone are a curve, V0 among them without an interval."""
-    names = {"V0_baseline": 32, "V1_data-b16": 16, "V1_data-b64": 64}
-    means = {name: ((), [j * 32 / size for j in BASE]) for name, size in names.items()}
+def sweep_of(sizes: dict[str, int]) -> Figure:
+    """Return the curve of cells of some batch sizes, whose joules fall as these grow."""
+    means = {name: ((), [j * 32 / size for j in BASE]) for name, size in sizes.items()}
     records = session(means, blocks=3, noise=0.02)
     for record in records:
         record["options"] = options()
-        record["options"]["data"]["batch_size"] = names[record["variant"]]
+        record["options"]["data"]["batch_size"] = sizes[record["variant"]]
     (found,) = sweeps.sweep_figures(charted.of_records(records), 340)
+    return found
+
+
+def test_a_knob_of_three_values_is_a_curve() -> None:
+    """Cells that differ in one number alone are a curve, V0 among them without an interval."""
+    found = sweep_of({"V0_baseline": 32, "V1_data-b16": 16, "V1_data-b64": 64})
     assert found.title == "T2: data.batch_size"
     energy = [entries for entries in found.rows if entries[1] == "energy"]
     assert [entries[0] for entries in energy] == [16.0, 32.0, 64.0]
     assert energy[1][2:] == (1.0, None, None)
     assert energy[0][2] == pytest.approx(2.0, rel=0.05)
+
+
+def test_a_knob_of_three_values_is_a_curve_of_joules_without_v0() -> None:
+    """A batch sweep that was measured alone has no ratio: its joules stand as they are."""
+    found = sweep_of({"V1_data-b16": 16, "V1_data-b32": 32, "V1_data-b64": 64})
+    assert "J or s a round" in found.columns
+    energy = {entries[0]: entries[2] for entries in found.rows if entries[1] == "energy"}
+    assert energy[16.0] == pytest.approx(4 * energy[64.0], rel=0.05)
+    assert "V0 was not measured" in found.caption
