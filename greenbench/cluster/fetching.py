@@ -38,7 +38,7 @@ class JobName(NamedTuple):
     job: str
 
     def fetched(self, path: Path) -> str:
-        """Return the name of a fetched file: ``V1_fast@night@b001-T2-01_20261130T120000Z.json``."""
+        """Return the name of a fetched file: ``V1@night-6f1d02ab@b001-T2-01_STAMP.json``."""
         variant, _, stamp = path.name.rpartition("_")
         return f"{variant}{SEPARATOR}{self.run}{SEPARATOR}{self.job}_{stamp}"
 
@@ -73,9 +73,9 @@ def fetch(run: RunFolder, target: Path) -> Fetched:
     """Copy the results files of each job that delivered into ``target``, each job once."""
     fetched = Fetched()
     deliveries = run.deliveries()
-    there = _by_job(target, run.plan.run)
+    there = _by_job(target, run.plan.identity)
     for job in run.plan.jobs:
-        name = JobName(run.plan.run, job.name)
+        name = JobName(run.plan.identity, job.name)
         folders = deliveries.get(job.name, [])
         if not _fetch_one(name, folders, target, there.get(job.name, set()), fetched):
             fetched.lacking.append(job.name)
@@ -97,7 +97,7 @@ def _planned(run: RunFolder, folder: ClassFolder, fetched: Fetched) -> PlannedBl
                 of_cell = blocks.setdefault(cell, set())
                 of_cell.add(job.block)
     counts = {cell: len(of_cell) for cell, of_cell in blocks.items()}
-    return PlannedBlocks(run=run.plan.run, blocks=counts)
+    return PlannedBlocks(run=run.plan.identity, blocks=counts)
 
 
 def _fetch_one(

@@ -93,7 +93,9 @@ class RunPlan:
     """A whole run, as it was submitted; nothing in it changes afterwards."""
 
     run: str
-    """Its id."""
+    """Its name, as a person gave it: another folder may have a run of the same one."""
+    mark: str = ""
+    """What tells it from those; empty in plans of an earlier greenbench."""
     engine: str
     """``local``, ``slurm`` or ``ssh``."""
     root: str
@@ -107,6 +109,11 @@ class RunPlan:
     cells: tuple[PlannedCell, ...] = ()
     settings: Json = field(default_factory=dict)
     """Of the engine: partition, hosts, workers."""
+
+    @property
+    def identity(self) -> str:
+        """What results call the run: no other run has it, whatever folder it lies in."""
+        return f"{self.run}-{self.mark}" if self.mark else self.run
 
     def job(self, name: str) -> Job:
         """Return the job of this name; raises UsageError if there is none."""

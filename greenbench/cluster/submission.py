@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
+import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,10 +27,16 @@ OUR_OPTIONS = (
     *("--green-block", "--green-gate", "--green-strict", "--green-interleave", "--green-resume"),
     *("--green-until-sure", "--green-reuse", "--green-results", "--green-plan", "--green-report"),
     *("--benchmark-json", "--benchmark-compare", "--benchmark-disable", "--collect-only"),
-    *("-n", "--numprocesses"),
+    *("-n", "--numprocesses", "--maxprocesses", "--dist", "--tx", "-d"),
 )
 """Options of pytest that a job sets itself, or that have no meaning in it."""
+PROCESSES = re.compile(r"-n=?([0-9]+|auto|logical)")
+"""xdist's ``-n`` with its value: a job's cells are measured one after the other."""
+OTHER_COMMANDS = ("greenbench", "pytest", "ci", "run", "search")
+"""Words that are no argument of pytest, unless a file has the name."""
 SHOWN_LINES = 12
+MARK = 8
+"""Digits that tell runs of one name apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,19 +57,14 @@ class Submission:
 
 def plan_of(request: Submission) -> RunPlan:
     """Plan a run: collect the cells, and divide their blocks into jobs. Raises UsageError."""
-    for argument in request.arguments:
-        option = argument.partition("=")[0]
-        if option in OUR_OPTIONS:
-            raise UsageError(
-                f"greenbench submit: {option} is set for each job, or means nothing in one; leave "
-                "it out after --, and judge what `greenbench fetch` brings by `greenbench compare`"
-            )
+    refuse_foreign(request)
     cells = _collected(request)
     jobs = jobs_of(cells, request.cells_per_job)
     last = jobs[-1]
     root = request.root.resolve()
     return RunPlan(
         run=request.name,
+        mark=uuid.uuid4().hex[:MARK],
         engine=request.engine,
         root=str(root),
         arguments=request.arguments,
@@ -71,6 +74,26 @@ def plan_of(request: Submission) -> RunPlan:
         cells=tuple(cells),
         settings=request.settings,
     )
+
+
+def refuse_foreign(request: Submission) -> None:
+    """Raise UsageError for arguments that a job sets itself, and for another command's."""
+    first = request.arguments[0] if request.arguments else ""
+    if first in OTHER_COMMANDS and not (request.root / first).exists():
+        raise UsageError(
+            f"greenbench submit: after -- stand arguments of pytest, and {first} is none. A job is "
+            "one block of V0 and variants; `greenbench ci` measures a change beside its base on "
+            "one machine: give it to your own sbatch or ssh, or here select cells, e.g. -- -k T2"
+        )
+    for argument in request.arguments:
+        option = argument.partition("=")[0]
+        if PROCESSES.fullmatch(argument):
+            option = "-n"
+        if option in OUR_OPTIONS:
+            raise UsageError(
+                f"greenbench submit: {option} is set for each job, or means nothing in one; leave "
+                "it out after --, and judge what `greenbench fetch` brings by `greenbench compare`"
+            )
 
 
 def _collected(request: Submission) -> list[PlannedCell]:

@@ -146,7 +146,7 @@ class BlockWorker:
         if different:
             return "; ".join(different), ()
         allocation = Allocation(
-            run=run.plan.run,
+            run=run.plan.identity,
             job=job.name,
             place=place.name,
             host=place.host,

@@ -44,10 +44,19 @@ def test_a_dry_run_plans_and_starts_nothing(
     assert not (tmp_path / "suite" / "runs").exists()
 
 
-def test_options_that_a_job_sets_itself_are_refused(capsys) -> None:
-    """The sentence names the option and what to do."""
-    assert main(["submit", "local", "--", "--green-block=2"]) == 2
-    assert "--green-block is set for each job" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--green-block=2"], "--green-block is set for each job"),
+        (["-n", "2"], "-n is set for each job"),
+        (["-n4"], "-n is set for each job"),
+        (["ci", "--base", "main"], "arguments of pytest, and ci is none"),
+    ],
+)
+def test_what_means_nothing_in_a_job_is_refused(words: list[str], said: str, capsys) -> None:
+    """The sentence names the option, or the other command, and what to do."""
+    assert main(["submit", "local", "--", *words]) == 2
+    assert said in capsys.readouterr().err
 
 
 @pytest.mark.slow
@@ -66,9 +75,11 @@ def test_a_killed_worker_loses_its_block_alone(
     assert main(["resubmit", str(path)]) == 0
     assert made.ended(path) == ["delivered", "delivered"]
     names = made.fetched(path, capsys)
+    run = RunFolder(path).plan.identity
+    assert run.startswith("night-")
     assert [name.rpartition("_")[0] for name in names] == [
-        "V0_baseline@night@b001-T2-01",
-        "V0_baseline@night@b002-T2-01",
-        "V1_fast@night@b001-T2-01",
-        "V1_fast@night@b002-T2-01",
+        f"V0_baseline@{run}@b001-T2-01",
+        f"V0_baseline@{run}@b002-T2-01",
+        f"V1_fast@{run}@b001-T2-01",
+        f"V1_fast@{run}@b002-T2-01",
     ]

@@ -26,13 +26,14 @@ def run(tmp_path: Path) -> RunFolder:
     return submitted(tmp_path, "night", JOBS)
 
 
-def submitted(tmp_path: Path, name: str, names: Sequence[str]) -> RunFolder:
+def submitted(tmp_path: Path, name: str, names: Sequence[str], mark: str = "") -> RunFolder:
     """Make a run of a block for each of the jobs ``names``."""
     jobs = []
     for number, job in enumerate(names, 1):
         jobs.append(Job(name=job, block=number, cells=("T2-V0_x", "T2-V1_x")))
     plan = RunPlan(
         run=name,
+        mark=mark,
         engine="local",
         root=str(tmp_path),
         arguments=(),
@@ -105,14 +106,16 @@ def test_a_task_with_an_underline_is_fetched_once(tmp_path: Path) -> None:
 
 
 def test_two_runs_are_fetched_into_one_folder(run: RunFolder, tmp_path: Path) -> None:
-    """Jobs of the same name are told apart by their runs."""
+    """Jobs of the same name are told apart by their runs, even of one name in two folders."""
     run.deliver(JOBS[0], results(tmp_path / "first"), {})
     fetching.fetch(run, tmp_path / "out")
-    other = submitted(tmp_path, "day", JOBS)
+    other = submitted(tmp_path / "elsewhere", "night", JOBS, mark="6f1d02ab")
     other.deliver(JOBS[0], results(tmp_path / "other", "b", "20260102T000000Z"), {})
     fetched = fetching.fetch(other, tmp_path / "out")
     assert (fetched.new, fetched.lacking) == (1, [JOBS[1]])
     assert len(list((tmp_path / "out").rglob("V*.json"))) == 4
+    (one,) = fetched.folders.values()
+    assert set(load_planned(one.path)) == {"night", "night-6f1d02ab"}
 
 
 def test_a_class_is_to_have_what_no_other_class_measured(run: RunFolder, tmp_path: Path) -> None:

@@ -115,8 +115,9 @@ def test_a_commit_is_shipped_and_blocks_come_back_once(
     path = tmp_path / "suite" / "runs" / "night"
     submit = ["submit", "ssh", ",".join(BOXES), "--ssh-config", str(boxes), "--run", "night"]
     assert main([*submit, *made.SELECTED, "--green-rounds", "2"]) == 0
+    run = RunFolder(path).plan.identity
     for name in BOXES:
-        shipped = boxes.parent / name / ".cache/greenbench/runs" / f"night-{name}"
+        shipped = boxes.parent / name / ".cache/greenbench/runs" / f"{run}-{name}"
         assert (shipped / "checkout" / "experiment.md").exists()
     assert made.ended(path) == ["delivered", "delivered"]
     assert len(made.fetched(path, capsys)) == 4

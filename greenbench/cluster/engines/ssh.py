@@ -118,7 +118,7 @@ def _prepared(run: RunFolder, host: str, gateway: Gateway) -> dict[str, str]:
     is_shared = _answer(gateway, "sees", path=f"{folder}/plan.json", text=text)
     if not is_shared:
         bundle, inner = _bundle(plan)
-        base = f"{plan.settings['folder']}/{plan.run}-{host}"
+        base = f"{plan.settings['folder']}/{plan.identity}-{host}"
         commit = plan.software.commit
         place = _answer(gateway, "receive", base=base, bundle=bundle, commit=commit, plan=text)
         folder = place["run"]
