@@ -25,8 +25,10 @@ def read_bytes(path: Path, most: int, *, links: bool = True) -> bytes:
         if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "it is not an ordinary file", str(path))
         contents = b""
-        if status.st_size <= most:  # files of the kernel state no size, and others may grow
-            contents = file.read(most + 1)
+        if status.st_size <= most:
+            contents = file.read(status.st_size + 1)  # to ask for more would allocate all of it
+            if len(contents) > status.st_size:  # files of the kernel state no size, others may grow
+                contents += file.read(most + 1 - len(contents))
     if max(status.st_size, len(contents)) > most:
         raise OSError(errno.EFBIG, f"it is larger than {most:,} bytes", str(path))
     return contents

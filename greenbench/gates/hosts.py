@@ -23,6 +23,15 @@ if TYPE_CHECKING:
     from greenbench.stats.random_effects import HostEffects
 
 
+class FleetPair(NamedTuple):
+    """A cell beside its reference of the same run, with the readings of both."""
+
+    cell: Measured
+    here: Readings
+    reference: Measured
+    there: Readings
+
+
 class SessionValues(NamedTuple):
     """What a session of a run measured of a cell."""
 
@@ -31,7 +40,7 @@ class SessionValues(NamedTuple):
     """Logarithms for a ratio, by the round's seed."""
 
 
-def host_estimates(gate: Gate, pairs: Sequence[tuple[Measured, Measured]]) -> dict[str, Estimate]:
+def host_estimates(gate: Gate, pairs: Sequence[FleetPair]) -> dict[str, Estimate]:
     """Return the estimates of cells beside their references of the same run, by id.
 
     A single block counts as a single round does anywhere. A cell that shares no block with its
@@ -39,18 +48,14 @@ def host_estimates(gate: Gate, pairs: Sequence[tuple[Measured, Measured]]) -> di
     """
     estimates = {}
     known: dict[int, dict[str, SessionValues]] = {}
-    for cell, reference in pairs:
-        here = observed(gate, cell.record)
-        there = observed(gate, reference.record)
-        if not isinstance(here, Readings) or not isinstance(there, Readings):
-            continue
+    for cell, here, reference, there in pairs:
         if id(reference) not in known:  # hundreds of cells have the same one
-            known[id(reference)] = session_values(gate, reference)
-        by_host = block_values(session_values(gate, cell), known[id(reference)])
+            known[id(reference)] = session_values(gate, reference, there)
+        by_host = block_values(session_values(gate, cell, here), known[id(reference)])
         blocks = sum(map(len, by_host.values()))
         if blocks == 1:
-            here, there = _only_block(gate, cell, reference)
-            estimates[cell.id] = margins.estimate(gate, here, there)
+            only = _only_block(gate, cell, reference)
+            estimates[cell.id] = margins.estimate(gate, *only)
         elif blocks:
             estimates[cell.id] = _estimate(gate, here, there, by_host)
     return estimates
@@ -72,16 +77,40 @@ def _only_block(gate: Gate, cell: Measured, reference: Measured) -> tuple[Readin
     raise LookupError(f"{cell.id} and {reference.id} share no block")
 
 
-def session_values(gate: Gate, cell: Measured) -> dict[str, SessionValues]:
-    """Return what each session of a run measured of a joined cell, as far as it is known."""
+def session_values(
+    gate: Gate, cell: Measured, readings: Readings | None = None
+) -> dict[str, SessionValues]:
+    """Return what each session of a run measured of a joined cell, as far as it is known.
+
+    ``readings`` are those of the joined cell, if somebody has them already.
+    """
+    if readings is not None and _are_of_each_session(readings, cell, gate):
+        return _divided(_by_seed(gate, readings), cell)
     values = {}
     for part in cell.apart:
-        readings = observed(gate, part.record)
-        if not isinstance(readings, Readings):
+        own = observed(gate, part.record)
+        if not isinstance(own, Readings):
             continue
-        if gate.form != "ratio" or min(readings.values.values()) > 0:
+        if gate.form != "ratio" or min(own.values.values()) > 0:
             session = str(part.header.session_id)
-            values[session] = SessionValues(host_of(part), _by_seed(gate, readings))
+            values[session] = SessionValues(host_of(part), _by_seed(gate, own))
+    return values
+
+
+def _are_of_each_session(readings: Readings, cell: Measured, gate: Gate) -> bool:
+    """Whether a joined cell has every round of its sessions: V0 may be in several of one block."""
+    rounds = sum(len(part.record.rounds) for part in cell.apart)
+    return rounds == len(readings.values) and (
+        gate.form != "ratio" or min(readings.values.values()) > 0
+    )
+
+
+def _divided(by_seed: Mapping[int, float], cell: Measured) -> dict[str, SessionValues]:
+    """Return the values of a joined cell by session."""
+    values = {}
+    for part in cell.apart:
+        own = {one_round.seed: by_seed[one_round.seed] for one_round in part.record.rounds}
+        values[str(part.header.session_id)] = SessionValues(host_of(part), own)
     return values
 
 
@@ -112,11 +141,8 @@ def _estimate(
     groups = list(by_host.values())
     effects = across_hosts(groups)
     blocks = sum(map(len, groups))
-    plain = margins.estimate(gate, here, there)
-    stated = []
-    for side in (here, there):
-        sample = margins.sample(gate, side)
-        stated.append(sample.stated)
+    plain = margins.bare(gate, here, there)
+    stated = [margins.stated(gate, side) for side in (here, there)]
     scale = margins.Scale.of(gate)
     between = effects.between or 0.0
     within = effects.within or 0.0

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from greenbench.gates import margins
 from greenbench.gates.fleets import hosts_of
-from greenbench.gates.hosts import host_estimates
+from greenbench.gates.hosts import FleetPair, host_estimates
 from greenbench.gates.metrics import Readings, observed, scope
 from greenbench.results.reading import is_baseline
 from greenbench.stats.student import effective_freedom
@@ -73,6 +73,12 @@ class CellPair:
         return self.same_session and bool(self.here.cell.apart and self.there.cell.apart)
 
     @property
+    def as_fleet(self) -> FleetPair:
+        """Both as what combines hosts takes them."""
+        here, there = self.here, self.there
+        return FleetPair(here.cell, here.readings, there.cell, there.readings)
+
+    @property
     def spans_hosts(self) -> bool:
         """Whether they are of two runs, of which one measured its side on several hosts."""
         hosts = max(len(hosts_of(side.cell)) for side in (self.here, self.there))
@@ -111,8 +117,7 @@ def block_estimates(
     """
     if gate.about.kind not in {"energy", "time"}:
         return {}
-    fleet = [(pair.here.cell, pair.there.cell) for pair in pairs if pair.of_a_fleet]
-    estimates = host_estimates(gate, fleet)
+    estimates = host_estimates(gate, [pair.as_fleet for pair in pairs if pair.of_a_fleet])
     pairs = [pair for pair in pairs if not pair.of_a_fleet]
     within: dict[str, list[CellPair]] = {}
     between: dict[str, list[CellPair]] = {}

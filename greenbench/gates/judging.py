@@ -27,13 +27,13 @@ from greenbench.gates.interleaved import (
     why_without_control,
 )
 from greenbench.gates.metrics import Readings, observed
-from greenbench.gates.references import display_name, is_named, reference_of
+from greenbench.gates.references import GateReferences, display_name, is_named
 from greenbench.gates.sequential import Standing
 from greenbench.gates.verdict import Verdict, judged
 from greenbench.results.reading import is_baseline, is_control
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from greenbench.gates.between_sessions import SessionGap
     from greenbench.gates.expression import Gate
@@ -83,7 +83,8 @@ def judge(
             names.append(name)
 
     def examine(some: Sequence[str], among: Mapping[str, Measured]) -> list[Verdict | OpenCell]:
-        examined = [_examine(gate, among[name], among, references) for name in some]
+        known = GateReferences(gate, among, references)
+        examined = [_examine(gate, among[name], known) for name in some]
         return _in_blocks(gate, examined, among, references)
 
     def decide(open_cells: Sequence[OpenCell], settled: Sequence[float]) -> list[Verdict]:
@@ -196,16 +197,14 @@ def _missing(gate: Gate, cells: Mapping[str, Measured], references: References) 
     return verdicts
 
 
-def _examine(
-    gate: Gate, cell: Measured, cells: Mapping[str, Measured], references: References
-) -> Verdict | OpenCell:
+def _examine(gate: Gate, cell: Measured, references: GateReferences) -> Verdict | OpenCell:
     """Return the verdict on a cell that cannot be judged, else its estimate."""
     flaw = cell.record.flaw
     if flaw:
         return judged(gate, cell.id, cast("Outcome", flaw.verdict), flaw.reason)
     if gate.reference is None:
-        return _compare(gate, cell, None)
-    other = reference_of(gate, cell, cells, references)
+        return _compare(gate, cell, None, references)
+    other = references.of(cell)
     if isinstance(other, Verdict):
         return other
     if _is_copy(cell, other) and SAME not in references.allow:
@@ -214,7 +213,7 @@ def _examine(
     if flaw:
         reason = f"{other.id} of {other.origin}: {flaw.reason}"
         return judged(gate, cell.id, cast("Outcome", flaw.verdict), reason)
-    return _compare(gate, cell, other, references.allow)
+    return _compare(gate, cell, other, references)
 
 
 def _is_copy(cell: Measured, other: Measured) -> bool:
@@ -223,7 +222,7 @@ def _is_copy(cell: Measured, other: Measured) -> bool:
 
 
 def _compare(
-    gate: Gate, cell: Measured, other: Measured | None, allow: Collection[str] = ()
+    gate: Gate, cell: Measured, other: Measured | None, references: GateReferences
 ) -> Verdict | OpenCell:
     """Compare a cell with its reference, or with a number if ``other`` is None."""
     here = observed(gate, cell.record)
@@ -233,11 +232,11 @@ def _compare(
     look = cell.look
     if other is None:
         return OpenCell(verdict, _estimate(gate, cell, here), look=look)
-    there = observed(gate, other.record)
+    there = references.observed(other)
     if isinstance(there, str):
         return judged(gate, cell.id, "UNMEASURED", f"{display_name(other)}: {there}")
     verdict = replace(verdict, there=_mean(there), reference=display_name(other))
-    reason = refusal(cell, other, gate, allow)
+    reason = refusal(cell, other, gate, references.allow)
     if reason:
         return replace(verdict, outcome="NOT-COMPARABLE", reason=reason)
     try:

@@ -110,24 +110,29 @@ def estimate(gate: Gate, here: Readings, there: Readings | None, drift: float = 
     """
     if gate.about.kind == "work":
         return _counted(gate, here, there)
-    scale = Scale.of(gate)
     ours = sample(gate, here)
     theirs = None if there is None else sample(gate, there)
-    reference = theirs.mean if theirs else 0.0
-    margin = scale.margin(ours.mean, reference)
-    if math.isinf(scale.change(margin)):
+    margin = Scale.of(gate).margin(ours.mean, theirs.mean if theirs else 0.0)
+    plain = replace(bare(gate, here, there, drift), margin=margin)
+    if math.isinf(plain.shown(margin)):
         raise ValueError(f"the ratio of {gate.metric} is too large for any number")
-    plain = Estimate(
-        margin=margin,
-        shown=scale.change,
-        planned=scale.planned(reference),
-        fixed=_fixed(gate, here, there, drift),
-    )
     if theirs is None or there is None:
         return _unpaired(plain, [ours])
     if _pair_up(here, there):
         return _paired(plain, ours, theirs)
     return _unpaired(plain, [ours, theirs])
+
+
+def bare(gate: Gate, here: Readings, there: Readings | None, drift: float = 0.0) -> Estimate:
+    """Return an estimate without a margin and its spread, which its rounds add."""
+    scale = Scale.of(gate)
+    reference = 0.0 if there is None or scale.is_ratio else there.mean
+    return Estimate(
+        margin=0.0,
+        shown=scale.change,
+        planned=scale.planned(reference),
+        fixed=_fixed(gate, here, there, drift),
+    )
 
 
 def _pair_up(here: Readings, there: Readings) -> bool:
@@ -177,17 +182,24 @@ def _systematic(gate: Gate, here: Readings, there: Readings | None) -> float:
     return math.hypot(*parts)
 
 
+def stated(gate: Gate, readings: Readings) -> float:
+    """Return the uncertainty that each round states by itself, on the gate's scale."""
+    if gate.form != "ratio":
+        return readings.uncertainty
+    return readings.uncertainty / min(readings.values.values())
+
+
 def sample(gate: Gate, readings: Readings) -> Sample:
     """Return the rounds in the order of their seeds, on a logarithmic scale for ratios."""
     values = [readings.values[seed] for seed in sorted(readings.values)]
     if gate.form != "ratio":
-        return Sample(values, readings.size * SINGLE / Z, readings.uncertainty)
+        return Sample(values, readings.size * SINGLE / Z, stated(gate, readings))
     least = min(values)
     if least <= 0:
         needs = f"a ratio of {gate.metric} needs values above zero"
         raise ValueError(f"{needs}, and one is {least:.3g}: gate a difference")
     logarithms = [math.log(value) for value in values]
-    return Sample(logarithms, math.log1p(SINGLE) / Z, readings.uncertainty / least)
+    return Sample(logarithms, math.log1p(SINGLE) / Z, stated(gate, readings))
 
 
 def _paired(plain: Estimate, ours: Sample, theirs: Sample) -> Estimate:

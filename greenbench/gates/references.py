@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from greenbench.gates.expression import Gate
+    from greenbench.gates.metrics import Readings
     from greenbench.gates.verdict import Measured
 
 
@@ -51,13 +52,33 @@ def is_named(cell: Measured, reference: str | None) -> bool:
     return reference in {f"{variant}{suffix}", f"{number}{suffix}"}
 
 
-def reference_of(
-    gate: Gate, cell: Measured, cells: Mapping[str, Measured], references: References
-) -> Measured | Verdict:
-    """Return the cell that ``gate`` compares ``cell`` with, or the verdict if there is none."""
-    if gate.reference == SAVED:
-        return _saved_cell(gate, cell, cells, references)
-    return _variant_cell(gate, cell, cells, references)
+class GateReferences:
+    """The cells that a gate compares others with: one of them may stand beside hundreds."""
+
+    def __init__(self, gate: Gate, cells: Mapping[str, Measured], references: References) -> None:
+        """Look for the reference of ``gate`` among ``cells`` and in ``references``."""
+        self.allow = references.allow
+        self._gate, self._cells, self._references = gate, cells, references
+        self._observed: dict[int, Readings | float | str] = {}
+        self._of_task: dict[str, Measured] = {}
+        if gate.reference not in {None, SAVED}:
+            for cell in cells.values():
+                if is_named(cell, gate.reference):
+                    self._of_task.setdefault(cell.record.task, cell)
+
+    def of(self, cell: Measured) -> Measured | Verdict:
+        """Return the cell that ``cell`` is compared with, or the verdict if there is none."""
+        if self._gate.reference == SAVED:
+            return _saved_cell(self._gate, cell, self._cells, self._references)
+        other = self._of_task.get(cell.record.task)
+        return other or _earlier_cell(self._gate, cell, self._references)
+
+    def observed(self, reference: Measured) -> Readings | float | str:
+        """Return the readings or the score of a reference, or why it has neither."""
+        place = id(reference)
+        if place not in self._observed:
+            self._observed[place] = observed(self._gate, reference.record)
+        return self._observed[place]
 
 
 def _saved_cell(
@@ -76,14 +97,9 @@ def _saved_cell(
     return judged(gate, cell.id, "MISSING", reason)
 
 
-def _variant_cell(
-    gate: Gate, cell: Measured, cells: Mapping[str, Measured], references: References
-) -> Measured | Verdict:
+def _earlier_cell(gate: Gate, cell: Measured, references: References) -> Measured | Verdict:
     name = str(gate.reference)
     task = cell.record.task
-    for other in cells.values():
-        if other.record.task == task and is_named(other, name):
-            return other
     for expected in references.expected:
         if name in _names(expected, task):
             reason = f"{expected} was selected and left no record"

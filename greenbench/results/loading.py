@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fnmatch
+import os
 from typing import TYPE_CHECKING
 
 from greenbench.errors import UsageError
@@ -65,13 +67,14 @@ def results_files(folder: Path) -> list[Path]:
     A folder that does not exist has none. Raises UsageError if it cannot be listed.
     """
     try:
-        return sorted(path for path in folder.iterdir() if path.match(RESULTS_FILES))
+        names = fnmatch.filter(os.listdir(folder), RESULTS_FILES)  # noqa: PTH208  a path is slower
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
         raise UsageError(
             f"{folder}: its results files cannot be listed ({error.strerror})"
         ) from error
+    return [folder / name for name in sorted(names)]
 
 
 def load_folder(folder: Path) -> tuple[list[RunRecord], list[str]]:

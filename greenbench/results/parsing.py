@@ -17,6 +17,7 @@ from greenbench.results.fields import (
     optional_counts,
     optional_numbers,
     texts_by_key,
+    values_of,
 )
 from greenbench.types import (
     ALL_CHANNELS,
@@ -39,21 +40,22 @@ if TYPE_CHECKING:
 
 def energy(fields: Fields) -> Energy:
     """Read the joules of a window; raises UsageError if they contradict their total or scope."""
-    causes = fields.fields("uncertainty_j")
     uncertainty = {}
-    for channel in ALL_CHANNELS:
-        if channel in causes:
-            uncertainty[channel] = amounts(causes.fields(channel))
+    if "uncertainty_j" in fields:
+        causes = fields.fields("uncertainty_j")
+        for channel in ALL_CHANNELS:
+            if channel in causes:
+                uncertainty[channel] = amounts(causes, channel)
     joules = Energy(
         gpu_j=amount(fields, "gpu_j"),
         cpu_j=amount(fields, "cpu_j"),
         dram_j=amount(fields, "dram_j"),
         node_j=amount(fields, "node_j"),
-        sources=texts_by_key(fields.fields("sources")),
-        reasons=texts_by_key(fields.fields("reasons")),
+        sources=texts_by_key(fields, "sources"),
+        reasons=texts_by_key(fields, "reasons"),
         uncertainty_j=uncertainty,
-        idle_j=amounts(fields.fields("idle_j")),
-        idle_uncertainty_j=amounts(fields.fields("idle_uncertainty_j")),
+        idle_j=amounts(fields, "idle_j"),
+        idle_uncertainty_j=amounts(fields, "idle_uncertainty_j"),
         coarse=fields.texts("coarse"),
         doubts=fields.texts("doubts"),
     )
@@ -96,8 +98,11 @@ def metric(fields: Fields) -> Metric:
 
 def quality(fields: Fields) -> dict[str, Metric]:
     """Read all scores of a cell or a round; raises UsageError if one is out of its range."""
-    scores = fields.values(metric)
-    consistency.check_scores(scores, fields)
+    if "quality" not in fields:
+        return {}
+    stated = fields.fields("quality")
+    scores = stated.values(metric)
+    consistency.check_scores(scores, stated)
     return scores
 
 
@@ -107,7 +112,7 @@ def quantity(fields: Fields) -> Quantity:
         value=fields.number("value"),
         uncertainty=amount(fields, "uncertainty"),
         standard=amount(fields, "standard"),
-        causes=amounts(fields.fields("causes")),
+        causes=amounts(fields, "causes"),
         lacks=fields.texts("lacks"),
         n=count(fields, "n", 0),
         reason=fields.text("reason", ""),
@@ -122,16 +127,16 @@ def quantities(fields: Fields) -> dict[str, Quantity]:
 def judged(fields: Fields) -> Judged:
     """Read what the task said of a round's outputs; a round holds it beside its other values."""
     failures = {}
-    for reason, number in optional_counts(fields.fields("failures")).items():
+    for reason, number in optional_counts(fields, "failures").items():
         failures[reason] = number or 0
     return Judged(
-        quality=quality(fields.fields("quality")),
+        quality=quality(fields),
         failures=failures,
         correct=optional_count(fields, "correct"),
-        references=fields.fields("references").values(optional_numbers),
+        references=values_of(fields, "references", optional_numbers),
         outcomes=outcomes(fields.fields("outcomes")),
         degenerate=fields.texts("degenerate"),
-        tools=_tools(fields.fields("tools")),
+        tools=texts_by_key(fields, "tools"),
         answered=fields.each("answered", answered_row),
     )
 
@@ -150,10 +155,6 @@ def answered_row(fields: Fields) -> AnsweredRow:
         right=right,
         cut=count(fields, "cut", 0),
     )
-
-
-def _tools(fields: Fields) -> dict[str, str]:
-    return {name: fields.text(name) for name in fields.whole()}
 
 
 def outcomes(fields: Fields) -> Facts:
@@ -197,7 +198,7 @@ def one_round(fields: Fields) -> Round:
         windows=windows,
         judged=judged(fields),
         repeats=fields.each("repeats", window),
-        work=optional_counts(fields.fields("work")),
+        work=optional_counts(fields, "work"),
         outputs_sha256=fields.optional_text("outputs_sha256"),
         machine=fields.mapping("machine"),
         origins=_origins(fields),
@@ -212,6 +213,8 @@ def _origins(fields: Fields) -> dict[str, Facts]:
     """Read where the stages that may be taken over were measured; nothing of others."""
     origins = {}
     for stage in REUSABLE:
+        if stage not in fields:
+            continue
         origin = fields.fields(stage)
         origin.optional_text("cell")
         amount(origin, "measured_seconds")

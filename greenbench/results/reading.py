@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from greenbench.results import consistency, facts, parsing
 from greenbench.results.carbon import intensity_of
-from greenbench.results.fields import Fields
+from greenbench.results.fields import Fields, values_of
 from greenbench.stats.over_seeds import DEGENERATE, known_in_all
 
 if TYPE_CHECKING:
@@ -301,7 +301,7 @@ def _cell(record: object, origin: str) -> CellRecord:
         fields.refuse("no rounds", "a list of them")
     rounds = fields.each("rounds", parsing.one_round)
     consistency.check_rounds(rounds, f"{fields.place}.rounds")
-    quality = parsing.quality(fields.fields("quality"))
+    quality = parsing.quality(fields)
     consistency.check_mean_scores(quality, rounds, f"{fields.place}.quality")
     return CellRecord(
         id=cell_id,
@@ -312,9 +312,9 @@ def _cell(record: object, origin: str) -> CellRecord:
         outcome=fields.optional_text("outcome"),
         rounds=rounds,
         quality=known_in_all(quality, rounds),
-        energy=parsing.quantities(fields.fields("energy")),
-        efficiency=parsing.quantities(fields.fields("efficiency")),
-        phases=fields.fields("phases").values(parsing.quantities),
+        energy=values_of(fields, "energy", parsing.quantity),
+        efficiency=values_of(fields, "efficiency", parsing.quantity),
+        phases=values_of(fields, "phases", parsing.quantities),
         data=facts.data(fields.fields("data")),
         checkpoint=fields.mapping("checkpoint"),
         kernel=facts.kernel_rates(fields.fields("yardstick")),

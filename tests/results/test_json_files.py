@@ -174,4 +174,15 @@ def test_any_value_in_any_place_is_read_or_refused(data: st.DataObject) -> None:
 
 def test_the_deepest_record_is_far_from_the_limit() -> None:
     """A record of two rounds is a tenth as deep as what is refused."""
-    assert json_files._levels(results_file()) <= json_files.MOST_LEVELS // 8
+    levels, _ = json_files._shape(results_file())
+    assert levels <= json_files.MOST_LEVELS // 8
+
+
+def test_a_text_that_looks_like_a_key_hides_no_key_that_stands_twice(tmp_path: Path) -> None:
+    """Objects within texts, and white space before a colon, are read as JSON has them."""
+    path = tmp_path / NAME
+    path.write_text(json.dumps({"error": '{"a": 1, "a" : 2}', "a": [{"b": {}}]}))
+    assert json_files.read_json(path) == {"error": '{"a": 1, "a" : 2}', "a": [{"b": {}}]}
+    path.write_text('{"error": "no", "inner": [{"a"\n: 1, "a": 2}]}')
+    with pytest.raises(ValueError, match="'a' stands twice in one object"):
+        json_files.read_json(path)
