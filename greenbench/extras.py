@@ -24,6 +24,7 @@ PACKAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "lora": ("peft",),
     "fp8": ("torchao",),
     "small": ("gguf",),
+    "sentencepiece": ("sentencepiece", "google.protobuf"),
     "cluster": ("submitit",),
     "search": ("optuna",),
 }
@@ -64,7 +65,10 @@ def line_for(package: str) -> str:
 
 
 def _is_installed(package: str) -> bool:
-    return find_spec(package) is not None
+    try:
+        return find_spec(package) is not None
+    except ModuleNotFoundError:  # of the package around a module
+        return False
 
 
 def _named(packages: Sequence[str]) -> str:

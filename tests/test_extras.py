@@ -19,6 +19,7 @@ from tests.run.test_compare import MORE, STEADY, cell, results
 PROJECT = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text("utf-8"))
 OTHER_NAMES = {
     "mlflow-skinny": "mlflow",
+    "protobuf": "google.protobuf",
     "scikit-learn": "sklearn",
     "vl-convert-python": "vl_convert",
 }

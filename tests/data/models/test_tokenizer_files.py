@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
-from typing import TYPE_CHECKING
+import sys
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from sentencepiece import SentencePieceProcessor, SentencePieceTrainer
 from tokenizers import Tokenizer
 
 from greenbench.data.models import tokenizer_files
@@ -16,6 +19,23 @@ if TYPE_CHECKING:
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "int", "main", "##s", "(", ")"]
 BERT = {"model_type": "bert", "vocab_size": len(WORDS)}
+
+SENTENCES = tuple(f"int f{number}(char *b) {{ return b + {number}; }}" for number in range(200))
+DEBERTA = {
+    "model_type": "unigram",
+    "vocab_size": 80,
+    "pad_id": 0,
+    "bos_id": 1,
+    "eos_id": 2,
+    "unk_id": 3,
+    "pad_piece": "[PAD]",
+    "bos_piece": "[CLS]",
+    "eos_piece": "[SEP]",
+    "unk_piece": "[UNK]",
+    "user_defined_symbols": ["[MASK]"],
+}
+"""How DeBERTa's SentencePiece models are trained, with its special tokens."""
+LLAMA = {"model_type": "bpe", "vocab_size": 340, "byte_fallback": True}
 
 
 @pytest.fixture
@@ -57,6 +77,62 @@ def test_what_transformers_cannot_convert_is_one_sentence(name: str, older: Path
     with pytest.raises(UsageError, match=rf"{said}.*; load the tokenizer where that works"):
         tokenizer_files.find(older)
     assert not list((older.parent / "cache").rglob("*.*"))
+
+
+def sentencepiece(folder: Path, name: str, family: str, training: dict[str, Any]) -> Path:
+    """Put a SentencePiece model in place of the vocabulary, trained on a few lines of C."""
+    written = io.BytesIO()
+    SentencePieceTrainer.train(
+        sentence_iterator=iter(SENTENCES), model_writer=written, minloglevel=2, **training
+    )
+    (folder / "vocab.txt").unlink()
+    (folder / name).write_bytes(written.getvalue())
+    config = {"model_type": family, "vocab_size": training["vocab_size"]}
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder / name
+
+
+@pytest.mark.parametrize(
+    ("name", "family", "training"),
+    [
+        ("spm.model", "deberta-v2", DEBERTA),
+        ("sentencepiece.bpe.model", "xlm-roberta", {"model_type": "unigram", "vocab_size": 80}),
+        ("tokenizer.model", "llama", LLAMA),
+    ],
+)
+def test_a_sentencepiece_model_is_converted_and_reads_as_before(
+    name: str, family: str, training: dict[str, Any], older: Path
+) -> None:
+    """Between the family's special tokens stand SentencePiece's own pieces."""
+    model = sentencepiece(older, name, family, training)
+    (older / "tokenizer_config.json").write_text(
+        json.dumps({"tokenizer_class": "LlamaTokenizer"} if family == "llama" else {})
+    )
+    made = Tokenizer.from_file(str(tokenizer_files.find(older)))
+    for text in (*SENTENCES[:3], "return int b1"):
+        expected = SentencePieceProcessor(model_file=str(model)).encode(text, out_type=str)
+        assert made.encode(text, add_special_tokens=False).tokens == expected
+    if family == "deberta-v2":
+        assert [made.encode("b").tokens[number] for number in (0, -1)] == ["[CLS]", "[SEP]"]
+
+
+def test_a_conversion_that_reads_other_pieces_is_refused(older: Path) -> None:
+    """A Llama that does not say which tokenizer it has loses the blank before the first word."""
+    sentencepiece(older, "tokenizer.model", "llama", LLAMA)
+    with pytest.raises(UsageError, match=r"where tokenizer.model reads '▁.*tokenizer_class"):
+        tokenizer_files.find(older)
+    assert not list((older.parent / "cache").rglob("*.*"))
+
+
+def test_without_sentencepiece_the_line_to_type_is_said(
+    older: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stands behind the file that needs the extra."""
+    sentencepiece(older, "spm.model", "deberta-v2", DEBERTA)
+    monkeypatch.setitem(sys.modules, "sentencepiece", None)
+    said = r"spm.model: a SentencePiece model needs sentencepiece, .*'greenbench\[sentencepiece\]'"
+    with pytest.raises(UnavailableError, match=said):
+        tokenizer_files.find(older)
 
 
 def test_a_cache_that_cannot_be_written_is_one_sentence(older: Path) -> None:
