@@ -260,8 +260,8 @@ def _beside(suite: pytest.Pytester, arguments: Sequence[str]) -> subprocess.Pope
     ("kills", "workers"),
     [
         pytest.param(2, (), id="twice"),
-        pytest.param(20, (), marks=pytest.mark.slow, id="20 times"),
-        pytest.param(10, ("-n2",), marks=pytest.mark.slow, id="10 times, two workers"),
+        pytest.param(10, (), marks=pytest.mark.slow, id="10 times"),
+        pytest.param(5, ("-n2",), marks=pytest.mark.slow, id="5 times, two workers"),
     ],
 )
 def test_a_session_survives_sigkill_at_random_moments(
@@ -283,7 +283,7 @@ def test_a_session_survives_sigkill_at_random_moments(
         now = _whole_blocks(tmp_path)
         assert now >= whole
         whole = now
-    assert whole or kills == 2
+    assert whole or kills < 10  # of few kills all may come within the first block
     assert stub_suite.run(tmp_path, rounds, *workers, "--green-resume").ret == 0
     assert not list((tmp_path / "results").glob(".*"))
     assert not list(meeting.glob("greenbench-*"))

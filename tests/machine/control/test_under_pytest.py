@@ -78,7 +78,9 @@ ENDINGS = (
     "SIGKILL",
 )
 WITH_A_DAEMON = ("normal", "segfault", "SIGKILL")
-"""Endings of workers whose settings zeusd makes: it does not know how they end."""
+"""Endings of sessions whose settings zeusd makes: it does not know how they end."""
+OF_WORKERS = (*WITH_A_DAEMON, "exit", "SIGTERM")
+"""Endings of workers: an exception is caught in the same place as without workers."""
 CASES = [
     pytest.param(
         user,
@@ -87,9 +89,13 @@ CASES = [
         marks=[] if (user, workers, ending) == ("root", (), "SIGKILL") else [pytest.mark.slow],
         id=f"{user}-{ending}-{'workers' if workers else 'serial'}",
     )
-    for user in ("root", "zeusd")
-    for workers in ((), ("-n", "2"))
-    for ending in (WITH_A_DAEMON if workers and user == "zeusd" else ENDINGS)
+    for user, workers, endings in (
+        ("root", (), ENDINGS),
+        ("root", ("-n", "2"), OF_WORKERS),
+        ("zeusd", (), WITH_A_DAEMON),
+        ("zeusd", ("-n", "2"), WITH_A_DAEMON),
+    )
+    for ending in endings
 ]
 
 
