@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -65,6 +66,30 @@ class SearchBudget:
         if not done:
             return UNKNOWN
         return int(rest / (self.spent(blocks) / done))
+
+    def worth(self, before: Sequence[SearchBlock], points: int) -> int:
+        """Return how many evaluations of the search a block of the confirmation is worth.
+
+        All stages of its ``points`` run, while cells of the search share theirs: by joules or
+        seconds it is taken to be as dear as the mean block before it.
+        """
+        if self.counts == "evaluations" or not before:
+            return points
+        done = sum(len(block.readings) for block in before)
+        return max(points, math.ceil(done / len(before)))
+
+    def blocks_left(
+        self, blocks: Sequence[SearchBlock], alike: Sequence[SearchBlock], points: int
+    ) -> int:
+        """Return for how many more blocks of ``points`` the rest suffices after ``blocks``.
+
+        By joules or seconds each takes the mean of those that are ``alike``.
+        """
+        each = float(points)
+        if self.counts != "evaluations":
+            each = self.spent(alike) / len(alike)
+        rest = self.most - self.spent(blocks)
+        return int(rest / each)
 
 
 UNKNOWN = 1_000

@@ -58,9 +58,11 @@ class Course:
         confirming = blocks[len(before) :]
         if confirming:
             points = confirming[0].plan.points
-            return self._confirmation(points, blocks, len(confirming))
+            return _confirmation(self.budget, points, before, confirming)
         left = self.budget.evaluations_left(blocks)
-        kept = min(FINALISTS * CONFIRMED_IN, (left + _evaluations(before)) // 2)
+        kept = min(
+            CONFIRMED_IN * self.budget.worth(before, FINALISTS), (left + _evaluations(before)) // 2
+        )
         room = left - kept
         plan = self._screening(before, room)
         if plan is None and room >= min(POINTS, CARRIED + 1):
@@ -70,7 +72,7 @@ class Course:
         found = standings(before, self.rules)
         fitting = max(1, left // FEWEST_BLOCKS)
         chosen = finalists(found)[:fitting]
-        return self._confirmation(chosen, blocks, 0) if chosen else None
+        return _confirmation(self.budget, chosen, before) if chosen else None
 
     def _refused(self, point: Point) -> str:
         return self.space.impossible(point) or self.refusal(point)
@@ -153,14 +155,21 @@ class Course:
 
         return usable
 
-    def _confirmation(
-        self, points: Sequence[Point], blocks: Sequence[SearchBlock], done: int
-    ) -> BlockPlan | None:
-        left = self.budget.evaluations_left(blocks) // len(points)
-        wanted = min(CONFIRMED_IN, done + left)
-        if done >= max(FEWEST_BLOCKS, wanted):
-            return None
-        return BlockPlan(number=done, phase=CONFIRMATION, points=tuple(points))
+
+def _confirmation(
+    budget: SearchBudget,
+    points: Sequence[Point],
+    before: Sequence[SearchBlock],
+    confirming: Sequence[SearchBlock] = (),
+) -> BlockPlan | None:
+    """Return the next block that confirms ``points``; None if there are enough."""
+    blocks = [*before, *confirming]
+    left = budget.blocks_left(blocks, confirming or before, len(points))
+    done = len(confirming)
+    wanted = min(CONFIRMED_IN, done + left)
+    if done >= max(FEWEST_BLOCKS, wanted):
+        return None
+    return BlockPlan(number=done, phase=CONFIRMATION, points=tuple(points))
 
 
 def noise_of(blocks: Sequence[SearchBlock]) -> float:
@@ -179,11 +188,15 @@ def _evaluations(blocks: Sequence[SearchBlock]) -> int:
 
 
 def finalists(found: Sequence[PointStanding]) -> list[Point]:
-    """Return the points to confirm: the best that may win, one of them surer to keep the score."""
+    """Return the points to confirm: the best that may win, and the best that surely keep the score.
+
+    What changes answers differs between seeds, often by more than may be lost, and a few blocks
+    cannot prove then that it keeps the score, however little it takes.
+    """
     promising = [one for one in found if one.promises]
     sure = [one for one in promising if one.is_kept]
-    chosen = [one.point for one in promising[: FINALISTS - 1]]
-    for one in (*sure, *promising):
+    chosen: list[Point] = []
+    for one in (*promising[:1], *sure, *promising):
         if one.point not in chosen and len(chosen) < FINALISTS:
             chosen.append(one.point)
     return chosen

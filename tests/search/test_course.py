@@ -15,7 +15,7 @@ from greenbench.errors import UsageError
 from greenbench.options import BASELINE
 from greenbench.search.answer import answer, payback, values_of_v0, with_payback
 from greenbench.search.budget import budget_of
-from greenbench.search.course import Course
+from greenbench.search.course import Course, finalists
 from greenbench.search.journal import SearchJournal
 from greenbench.search.knob_levels import space_of
 from greenbench.search.proposals import (
@@ -184,6 +184,35 @@ def test_budgets_count_joules_and_seconds() -> None:
         blocks = searched(course(text), Planted(), [])
         budget = budget_of(text)
         assert 0.5 * budget.most < budget.spent(blocks) <= 1.1 * budget.most
+
+
+def test_time_is_kept_for_five_blocks_of_the_confirmation() -> None:
+    """Where cells of the search share stages and those of the confirmation none, all five fit."""
+
+    class World(search_check.SimulatedSpace):
+        def measure(self, plan: BlockPlan) -> SearchBlock:
+            seconds = 74.0 if plan.confirms else 100.0  # for six cells, of which stages are shared
+            return replace(super().measure(plan), seconds=seconds)
+
+    world, budget = World(0), budget_of("25min")
+    going = replace(course("25min", RandomProposer()), space=world.space)
+    blocks: list[SearchBlock] = []
+    while plan := going.next_plan(blocks):
+        blocks.append(world.measure(plan))
+    assert sum(block.plan.confirms for block in blocks) == 5
+    assert budget.spent(blocks) <= budget.most
+
+
+def test_finalists_are_the_best_and_the_best_that_keep_the_score_for_sure() -> None:
+    """Of points whose score only seems to be kept, the first alone is confirmed."""
+
+    def standing(number: int, low: float) -> PointStanding:
+        effect = -1.0 + number / 10
+        return PointStanding(point=(number,), rounds=2, effect=effect, margin=0.01, margin_low=low)
+
+    found = [standing(0, -0.05), standing(1, -0.05), standing(2, 0.01), standing(3, 0.01)]
+    assert finalists(found) == [(0,), (2,), (3,)]
+    assert finalists(found[:2]) == [(0,), (1,)]
 
 
 # --- the journal ----------------------------------------------------------------------------------
