@@ -53,16 +53,24 @@ class BlockModel:
     """The fitted model of rounds of several cells and stages."""
 
     def __init__(
-        self, values: Array, places: Sequence[RoundPlace], origins: Origins | None = None
+        self,
+        values: Array,
+        places: Sequence[RoundPlace],
+        origins: Origins | None = None,
+        whole: Array | None = None,
     ) -> None:
         """Fit ``values``, a row a round and a column a stage, logarithms for ratios.
 
         Every cell has a round, and rounds of cells that share blocks connect all of them.
-        ``origins`` are of values that rounds of a block share.
+        ``origins`` are of values that rounds of a block share. ``whole`` is of each round as a
+        whole, the logarithm that verdicts are about: a block that they leave out as warm-up is left
+        out here too. By default it is the mean of the stages that no rounds share.
         """
         origins = origins or Origins.own(*values.shape)
         own = ~np.array(origins.shared)
-        course = _course(values[:, own] if own.any() else values, places)
+        if whole is None:
+            whole = (values[:, own] if own.any() else values).mean(axis=1)
+        course = _course(whole, places)
         kept = []
         for row, place in enumerate(places):
             if place.in_session not in course.warm_up:
@@ -149,9 +157,8 @@ class _Course(NamedTuple):
     """Of the errors of neighbouring rounds."""
 
 
-def _course(values: Array, places: Sequence[RoundPlace]) -> _Course:
+def _course(whole: Array, places: Sequence[RoundPlace]) -> _Course:
     """Look for a warm-up and for correlated errors in the whole rounds of each session."""
-    whole = values.mean(axis=1)
     course = _Course(set(), 0.0)
     for session in {place.session for place in places}:
         blocks = _complete_blocks(session, places)

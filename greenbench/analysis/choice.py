@@ -59,6 +59,10 @@ class Choice:
     """The greenest one's joules over the rival's, whose interval is of these two alone."""
     candidates: tuple[Candidate, ...]
     """Least joules first, V0 among them."""
+    blocks: int
+    """That the ratios of joules are of."""
+    without_first: bool
+    """Whether a first block was left out of these as warm-up."""
 
 
 class _Compared(NamedTuple):
@@ -92,6 +96,8 @@ def choose(energy: StageFit, scores: ScoreFit, keep: float | None = None) -> Cho
         rival=rival,
         lead=lead,
         candidates=tuple(candidates),
+        blocks=energy.model.blocks,
+        without_first=energy.model.without_first,
     )
 
 

@@ -92,10 +92,11 @@ def fit_stages(evidence: TaskEvidence, measure: str) -> StageFit | str:
     known = _known(evidence, partial(_logarithms, measure=measure, stages=stages))
     if isinstance(known, str):
         return known
+    whole = _wholes(evidence, known.rows, measure)
     return StageFit(
         measure=measure,
         unit=STAGE_MEASURES[measure],
-        model=_model(evidence, known.rows, stages),
+        model=_model(evidence, known.rows, stages, whole),
         cells=tuple(known.rows),
         left_out=tuple(known.left_out),
         stages=stages,
@@ -142,8 +143,23 @@ def _known(evidence: TaskEvidence, read: Callable[[AnalysedCell], Rows | str]) -
     return known if len(known.rows) > 1 else ALONE
 
 
+def _wholes(evidence: TaskEvidence, known: Mapping[str, Rows], measure: str) -> Array | None:
+    """Return the logarithm of each round as a whole; None if one has none."""
+    logarithms = []
+    for name in known:
+        for one_round in evidence.cells[name].rounds.values():
+            value = whole_value(measure, one_round)
+            if value is None or value <= 0:
+                return None
+            logarithms.append(math.log(value))
+    return np.array(logarithms)
+
+
 def _model(
-    evidence: TaskEvidence, known: Mapping[str, Rows], stages: Sequence[str] = ()
+    evidence: TaskEvidence,
+    known: Mapping[str, Rows],
+    stages: Sequence[str] = (),
+    whole: Array | None = None,
 ) -> BlockModel:
     """Fit a measure; columns are ``stages``, or one that no rounds share."""
     places, ran = [], []
@@ -162,7 +178,7 @@ def _model(
     origins = Origins.own(*table.shape)
     for stage, cells in measured_in.items():
         origins.rows[:, stages.index(stage)] = _origins(cells, ran)
-    return BlockModel(table, places, origins)
+    return BlockModel(table, places, origins, whole)
 
 
 def _origins(measured_in: Sequence[CellInBlock], ran: Sequence[CellInBlock]) -> list[int]:

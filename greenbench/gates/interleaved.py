@@ -33,6 +33,8 @@ STATES = 0.25
 """The largest change of V0 between two runs that a machine's states are held responsible for.
 
 17 % were observed. Beyond it V0 itself has changed, and is no control."""
+WITHOUT_FIRST = "the first left out as warm-up"
+"""What a method says of blocks whose first one does not fit the others."""
 
 
 class Side(NamedTuple):
@@ -99,7 +101,7 @@ class Design:
         if difference.off:
             method += f", robust: {difference.off} rounds off"
         if self.compared.without_first:
-            method += ", the first left out as warm-up"
+            method += f", {WITHOUT_FIRST}"
         if self.compared.correlation:
             method += f", rounds correlated by {self.compared.correlation:.2f}"
         return method

@@ -42,9 +42,9 @@ def answer(task: TaskAnalysis, names: ShortNames) -> str:
     energy = task.energy
     if energy is None:
         reason = (task.unmeasured or {}).get("energy", "unknown")
-        return f"On {task.task} nothing is known of energy ({reason})."
+        return f"On {task.task}, nothing is known of energy ({reason})."
     if not energy.combinations:
-        return f"On {task.task} no combination of variants has all of its parts measured."
+        return f"On {task.task}, no combination of variants has all of its parts measured."
     word = _source_word(task.source)
     adding, interacting, unknown = [], [], []
     for one in energy.combinations:
@@ -63,7 +63,7 @@ def answer(task: TaskAnalysis, names: ShortNames) -> str:
     if unknown:
         sentences.append(_undecided(unknown, names))
     first, *others = sentences
-    text = f"On {task.task} {first}."
+    text = f"On {task.task}, {first}."
     for sentence in others:
         text += f" {sentence[0].upper()}{sentence[1:]}."
     return text

@@ -55,7 +55,7 @@ def markdown(analysis: Analysis) -> str:
 def answers(task: TaskAnalysis, names: ShortNames) -> list[str]:
     """Return what the analysis says of a task, a paragraph each."""
     if task.refusal:
-        return [f"On {task.task} nothing is analysed: {task.refusal}."]
+        return [f"On {task.task}, nothing is analysed: {task.refusal}."]
     found = [additivity.answer(task, names), *pairs.sentences(task)]
     found += attribution.sentences(task, names)
     if task.choice is not None:

@@ -53,7 +53,7 @@ def sentences(comparison: TaskComparison, names: ShortNames) -> str:
         energy = f"{found.source_word(found.compared)}energy"
         rounds = _rounds(found.compared.values(), advise=not found.losers)
         kept = f" and to keep its {comparison.score}" if found.losers else ""
-        text = f"On {comparison.task} no variant is shown to save {energy}{kept} ({rounds})."
+        text = f"On {comparison.task}, no variant is shown to save {energy}{kept} ({rounds})."
         text += _losing(found, names)
     text += _costs(found, names) + _partial(found, names) + _uncorrected(found, names)
     return text + _drift(found, names) + _controls(found, names)
@@ -64,17 +64,17 @@ def _nothing_compared(comparison: TaskComparison) -> str:
     if not comparison.energy:
         baseline = comparison.baseline
         if baseline is not None and baseline.failed and baseline.flaw is not None:
-            return f"On {task} only V0 ran, and {baseline.flaw.reason.rstrip('.')}."
-        return f"On {task} only V0 was measured: there is no variant to compare with it."
+            return f"On {task}, only V0 ran, and {baseline.flaw.reason.rstrip('.')}."
+        return f"On {task}, only V0 was measured: there is no variant to compare with it."
     refusals: dict[str, None] = {}
     for change in comparison.energy.values():
         if isinstance(change, NoChange):
             refusals[f"{change.word}: {change.reason}"] = None
     if not refusals:
-        return f"On {task} V0 was measured again, and no variant."
+        return f"On {task}, V0 was measured again, and no variant."
     first, *others = refusals
     more = f"; and {plural(len(others), 'other reason')}" if others else ""
-    return f"On {task} no variant can be compared with V0 ({first}{more})."
+    return f"On {task}, no variant can be compared with V0 ({first}{more})."
 
 
 def _saving(found: Findings, names: ShortNames) -> str:
@@ -84,8 +84,8 @@ def _saving(found: Findings, names: ShortNames) -> str:
     best, change = next(iter(keepers.items()))
     amount = numbers.saving(change.value, change.low, change.high)
     rounds = _rounds([change])
-    score = _score(found.comparison, best)
-    subject = f"On {found.comparison.task} {listed(variants, most=LISTED)}"
+    score = _score(found.comparison, best) + _time(found.comparison, best)
+    subject = f"On {found.comparison.task}, {listed(variants, most=LISTED)}"
     source = found.source_word(keepers)
     if len(keepers) == 1:
         return f"{subject} saves {amount} of V0's {source}energy, {rounds}; {score}."
@@ -130,6 +130,8 @@ def _score(comparison: TaskComparison, cell_id: str) -> str:
     if not isinstance(change, Change):
         reason = f" ({change.word}: {change.reason})" if change is not None else ""
         return f"its {comparison.score} is not compared{reason}"
+    if change.low == change.high == 0:
+        return f"its {comparison.score} is V0's in every round"
     text = numbers.difference(change.value, change.low, change.high)
     if loses(comparison, cell_id):
         return f"its {comparison.score} is worse, {text}"
@@ -139,6 +141,14 @@ def _score(comparison: TaskComparison, cell_id: str) -> str:
     if keeps(comparison, cell_id):
         return f"its {comparison.score} is kept within {within}, {text}"
     return f"that its {comparison.score} is kept within {within} is not shown, {text}"
+
+
+def _time(comparison: TaskComparison, cell_id: str) -> str:
+    """Say how long a cell takes beside V0; empty if that is not known."""
+    change = comparison.time.get(cell_id)
+    if not isinstance(change, Change):
+        return ""
+    return f"; it takes {_times(change)} V0's time"
 
 
 def _open(found: Findings, names: ShortNames) -> str:

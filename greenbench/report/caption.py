@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from greenbench.experiment.knob_trials import is_shortened
 from greenbench.gates.changes import Change, NoChange
+from greenbench.gates.interleaved import WITHOUT_FIRST
 from greenbench.report import numbers
+from greenbench.report.verdicts import OTHER_ROUNDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -38,6 +40,8 @@ def lines(
             f"vs V0: energy as a multiple of V0's, with its 95 % interval ({methods}); "
             "can't tell: the interval contains 1."
         )
+    if WITHOUT_FIRST in methods:
+        texts.append(f"Ratios to V0: {OTHER_ROUNDS}.")
     if _any_drift(comparisons):
         texts.append("drift: a reference kernel's rate changed by more than the ratio.")
     scores = _score_methods(comparisons)

@@ -1,8 +1,8 @@
 """What is not settled about the answer, and what would settle it: the terminal and pages show it.
 
 The caveats that change the answer most come first: no V0 to compare with, cells that are no
-evidence, a machine that changed, differences too small for the rounds so far, knobs that did not
-act, and joules that were not measured.
+evidence, what disturbed the variant that saves most, a machine that changed, differences too small
+for the rounds so far, knobs that did not act, and joules that were not measured.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 FIVE_ROUNDS = "--green-rounds 5"
 """What to ask for where rounds would help, and nothing says how many."""
 LISTED = 4
-SOURCE, SCORE = "source", "score"
+SOURCE, SCORE, DISTURBED = "source", "score", "disturbed"
+DISTURBANCES = 3
+"""Of the best variant and V0, that are told here; the list of warnings has all."""
 ESTIMATED = "estimated:"
 ACCESS = "a machine whose counters this user may read: greenbench doctor says what is missing here"
 REMEDIES = {
@@ -50,7 +52,7 @@ class Caveat:
 
     task: str
     kind: str
-    """The word of ``findings`` that it is about, ``SCORE`` or ``SOURCE``."""
+    """The word of ``findings`` that it is about, ``SCORE``, ``SOURCE`` or ``DISTURBED``."""
     text: str
     """What is not settled, a sentence without its stop."""
     remedy: str
@@ -76,6 +78,7 @@ def caveats(
 
 def _of_task(found: Findings, names: ShortNames, options: SessionOptions) -> list[Caveat]:
     listing = _refusals(found, names, options)
+    listing += _disturbed(found, names, options)
     listing += _drift(found, names, options)
     listing += _scores(found, names)
     listing += _open(found, names, options)
@@ -116,6 +119,29 @@ def _refusals(found: Findings, names: ShortNames, options: SessionOptions) -> li
 def _said(change: NoChange) -> str:
     """Return a refusal in words; that a failed cell is missing goes without saying."""
     return change.reason if change.word == "MISSING" else f"{change.word}: {change.reason}"
+
+
+def _disturbed(found: Findings, names: ShortNames, options: SessionOptions) -> list[Caveat]:
+    """Return what disturbed the variant that saves most, or V0 beside it: the answer is of them."""
+    comparison = found.comparison
+    best = next(iter(found.keepers), "")
+    if not best or comparison.baseline is None:
+        return []
+    records = [comparison.baseline]
+    records += [cell for cell in comparison.cells if cell.id == best]
+    shown = [one for one in warnings.ranked(records) if one.rank == warnings.COMPARISON]
+    if not shown:
+        return []
+    lines = warnings.lines(shown[:DISTURBANCES], comparison.cells, names, verbose=True)
+    caveat = Caveat(
+        task=comparison.task,
+        kind=DISTURBED,
+        text="; ".join(lines),
+        remedy="five rounds on a machine that does nothing else",
+        command=measuring(comparison.task, [best], options, FIVE_ROUNDS),
+        cells=(best,),
+    )
+    return [caveat]
 
 
 def _drift(found: Findings, names: ShortNames, options: SessionOptions) -> list[Caveat]:
@@ -173,8 +199,10 @@ def _open_group(
     changes = [found.of(OPEN)[cell_id] for cell_id in cell_ids]
     advices = map(advice_on, changes)
     hardest = max(advices, key=lambda advice: advice.rounds)
-    command = ""
-    if hardest.option and not hardest.is_far:
+    command, remedy = "", hardest.remedy
+    if hardest.is_far:
+        remedy += ", too many to be worth their joules"
+    elif hardest.option:
         command = measuring(found.comparison.task, cell_ids, options, hardest.option)
     most = max(change.rounds for change in changes)
     rounds = plural(most, "round")
@@ -183,7 +211,7 @@ def _open_group(
         task=found.comparison.task,
         kind=OPEN,
         text=f"{subject_of(cell_ids, names)} {verb} nothing that {rounds} can show",
-        remedy=hardest.remedy,
+        remedy=remedy,
         command=command,
         cells=tuple(cell_ids),
     )

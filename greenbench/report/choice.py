@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from greenbench.analysis.choice import UNCHANGED
 from greenbench.report import numbers
 from greenbench.report.additivity import AnalysisTable, difference, ratio
+from greenbench.report.cost import plural
 from greenbench.report.layout import Column
 from greenbench.report.texts import listed
 from greenbench.results.reading import is_baseline
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from greenbench.analysis.choice import Candidate, Choice
     from greenbench.report.names import ShortNames
 
+NOBODY_ELSE = 2
+"""Candidates of which one is V0: the interval is that of the other alone."""
 SURE = 0.995
 """Share of draws that is shown as all of them."""
 
@@ -30,10 +34,10 @@ def sentence(choice: Choice, names: ShortNames) -> str:
     if is_baseline(name):
         text = f"No variant that keeps V0's {score} is shown to save energy"
     else:
-        text = (
-            f"The greenest variant that keeps V0's {score} is {name}: {ratio(chosen.energy)} times "
-        )
-        text += f"V0's energy, {choice.score} {difference(chosen.change)}"
+        amount = numbers.saving(chosen.energy.value, chosen.energy.low, chosen.energy.high)
+        text = f"The greenest variant that keeps V0's {score} is {name}: it saves {amount} of V0's "
+        text += f"energy{_of_all(choice)}, and its {choice.score} {_kept(chosen)}, "
+        text += _blocks(choice)
         text += _rival(choice, names)
     greener = []
     for one in choice.candidates:
@@ -42,6 +46,22 @@ def sentence(choice: Choice, names: ShortNames) -> str:
     if greener:
         text += f". Greener, but excluded: {listed(greener, most=4)}"
     return f"{text}."
+
+
+def _of_all(choice: Choice) -> str:
+    """Say that an interval holds for all variants at once, which makes it wider than its own."""
+    return ", for all variants at once" if len(choice.candidates) > NOBODY_ELSE else ""
+
+
+def _kept(chosen: Candidate) -> str:
+    if chosen.change == UNCHANGED:
+        return "is V0's in every round"
+    return f"differs by {difference(chosen.change)}"
+
+
+def _blocks(choice: Choice) -> str:
+    text = f"n = {plural(choice.blocks, 'block')}"
+    return f"{text}, without the first one, which was warm-up" if choice.without_first else text
 
 
 def tables(task: TaskAnalysis, names: ShortNames) -> list[AnalysisTable]:

@@ -6,7 +6,6 @@ import shlex
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from greenbench.analysis.choice import UNCHANGED
 from greenbench.analysis.knob_ranking import COSTS, LOSES, OPEN, SAVES, VERDICTS
 from greenbench.report import numbers
 from greenbench.report.additivity import difference, ratio
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from greenbench.analysis.simultaneous import Bounded
     from greenbench.experiment.knob_candidates import Untried
 
-SAME = "0 (same answers)"
 TITLES = {
     SAVES: "save energy and keep {score} within {keep:g} of V0's",
     LOSES: "save energy; that {score} is kept within {keep:g} is not shown",
@@ -71,17 +69,17 @@ def show(
 def answer(ranking: KnobRanking) -> str:
     """Return which knobs save energy on a task, in a sentence."""
     if ranking.refusal:
-        return f"On {ranking.task} nothing is ranked: {ranking.refusal}."
+        return f"On {ranking.task}, nothing is ranked: {ranking.refusal}."
     names = {_knob(knob) for knob in ranking.knobs if not knob.joint}
     saving = [knob for knob in ranking.knobs if knob.saves and not knob.joint]
     counted = f"{len({_knob(knob) for knob in saving})} of {plural(len(names), 'knob')}"
     kept = f"keep {ranking.score} within {ranking.keep:g} of V0's"
     if not saving:
-        return f"On {ranking.task} 0 of {plural(len(names), 'knob')} save energy here and {kept}."
+        return f"On {ranking.task}, 0 of {plural(len(names), 'knob')} save energy here and {kept}."
     found = [
         f"{knob_name(knob, ranking)}, {ratio(knob.energy)} times V0's energy" for knob in saving
     ]
-    return f"On {ranking.task} {counted} save energy here and {kept}: {listed(found, most=4)}."
+    return f"On {ranking.task}, {counted} save energy here and {kept}: {listed(found, most=4)}."
 
 
 def to_paste(ranking: KnobRanking, name: str) -> str:
@@ -127,7 +125,7 @@ def _show_table(
         energies.append(_interval(knob.energy))
         times.append(numbers.UNKNOWN if knob.time is None else _interval(knob.time))
         shorts.append(numbers.UNKNOWN if knob.time is None else f"{knob.time.value:.2f}")
-        changes.append(SAME if knob.change == UNCHANGED else difference(knob.change))
+        changes.append(difference(knob.change))
     columns = [
         Column(heading="knob", texts=names),
         Column(heading="n", texts=blocks),

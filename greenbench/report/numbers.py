@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from greenbench.types import Quantity
 
 UNKNOWN = "-"
+SAME = "0 in every round"
+"""A difference of scores whose interval has no width: neither seeds nor rows change it."""
 MOST_PLACES = 6
 """Decimal places at most, where more would be needed to tell a bound from no change."""
 
@@ -87,6 +89,8 @@ def saving(value: float, low: float, high: float) -> str:
 
 def difference(value: float, low: float, high: float) -> str:
     """Return ``-0.02 (-0.06 to 0.01)``, to the place that the width of the interval allows."""
+    if low == high == 0:
+        return SAME
     places = max(2, _places(low, high))
     while places < MOST_PLACES and _hides_sign(low, high, places):
         places += 1

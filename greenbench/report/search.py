@@ -102,7 +102,7 @@ def sentences(texts: SearchTexts, found: SearchAnswer) -> list[str]:
     if best is None:
         tried = plural(len(found.standings), "setting")
         lines.append(
-            f"On {texts.task} no setting is confirmed to take less {texts.measure} than V0 and to "
+            f"On {texts.task}, no setting is confirmed to take less {texts.measure} than V0 and to "
             f"keep {texts.quality.text}; {tried} tried."
         )
     else:
@@ -123,7 +123,7 @@ def _recommended(texts: SearchTexts, best: ConfirmedPoint) -> str:
     blocks = plural(best.used, "block")
     scored = f", the score of all {best.blocks}" if best.used < best.blocks else ""
     return (
-        f"On {texts.task} {setting} takes {taken} times V0's {texts.measure} and keeps "
+        f"On {texts.task}, {setting} takes {taken} times V0's {texts.measure} and keeps "
         f"{texts.quality.text}: {score(texts, best)}; n = {blocks} on test rows and seeds that the "
         f"search had not seen ({best.method}{scored})."
     )

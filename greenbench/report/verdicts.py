@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from greenbench.gates.interleaved import WITHOUT_FIRST
 from greenbench.report.layout import Column, print_table
 from greenbench.report.names import without_files
 from greenbench.report.numbers import UNKNOWN, unit
@@ -26,6 +27,10 @@ COLUMNS = ("cell", "here", "there", "change (95 %)", "verdict")
 COUNTED = ("FLOP", "B")
 MOST_ROWS = 200
 """Cells that a terminal's table lists of a gate, the worst ones if there are more."""
+OTHER_ROUNDS = (
+    "the machine was still warming up in the first block, which is left out of them; means are of "
+    "all blocks"
+)
 STYLES = {"PASS": "green", "INCONCLUSIVE": "yellow"}
 
 
@@ -69,6 +74,8 @@ def print_comparison(console: Console, verdicts: Sequence[Verdict], title: str) 
     console.print()
     show(console, verdicts)
     sentences = lines(verdicts)
+    if any(WITHOUT_FIRST in verdict.how for verdict in verdicts):
+        sentences.insert(0, f"changes: {OTHER_ROUNDS}")
     print_lines(console, sentences[:MOST_ROWS], bullet="- ")
     if len(sentences) > MOST_ROWS:
         more = len(sentences) - MOST_ROWS

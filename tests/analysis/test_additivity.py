@@ -84,7 +84,7 @@ def test_the_command_answers_first_within_80_columns(
     monkeypatch.setenv("COLUMNS", "80")
     assert main(["analyse", str(folder)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("On T2 V5 (V1 + V2) adds up within 5 %: 1.00 (")
+    assert lines[0].startswith("On T2, V5 (V1 + V2) adds up within 5 %: 1.00 (")
     assert "V6 (V1 + V2 + V3) takes more estimated energy" in " ".join(lines[:5])
     assert max(map(len, lines)) <= 80
 
@@ -97,7 +97,7 @@ def test_json_and_markdown_hold_the_same(folder: Path, capsys: pytest.CaptureFix
     assert six["expected"][0]["change"]["low"] > 1.05
     main(["analyse", str(folder), "--markdown"])
     text = capsys.readouterr().out
-    assert text.startswith("## T2\n\nOn T2 V5 (V1 + V2) adds up")
+    assert text.startswith("## T2\n\nOn T2, V5 (V1 + V2) adds up")
     assert "| V6 | V1 + V2 + V3 |" in text
 
 

@@ -73,7 +73,7 @@ def test_the_second_measurement_decides(screened: KnobRanking, tmp_path: Path) -
     assert (by_cell[BOTH].joint, skip.joint) == (True, False)
     assert (ranking.blocks, ranking.again) == (2, 8)
     assert ranking.measured_together == by_cell[BOTH]
-    assert report.answer(ranking).startswith("On T2 1 of 4 knobs save energy here")
+    assert report.answer(ranking).startswith("On T2, 1 of 4 knobs save energy here")
     command = "greenbench new V9_found --from V0 --set data.tokenizer=rust --set inference"
     assert report.to_paste(ranking, "V9_found").startswith(command)
 

@@ -137,7 +137,7 @@ def test_the_answer_comes_first_and_fits_80_columns(
     untried = [Untried(knob="training.precision=fp16", reason="fp16 needs a CUDA device")]
     report.show(Console(width=80, highlight=False), [ranking], untried, "V9_found")
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("On T2 2 of 5 knobs save energy here and keep mcc within 0.02 of")
+    assert lines[0].startswith("On T2, 2 of 5 knobs save energy here and keep mcc within 0.02 of")
     text = "\n".join(lines)
     for heading in ("2 save energy and keep", "1 save energy; that mcc", "1 take more energy"):
         assert heading in text
@@ -150,5 +150,5 @@ def test_a_session_without_a_baseline_is_no_ranking(tmp_path: Path) -> None:
     """The refusal says why, and stands in the answer."""
     cells = made.session({"K0_data_tokenizer_rust": MEANS["K0_data_tokenizer_rust"]})
     ranking = rank("T2", read_sessions([made.write(tmp_path / "results", cells)]))
-    assert report.answer(ranking).startswith("On T2 nothing is ranked: ")
+    assert report.answer(ranking).startswith("On T2, nothing is ranked: ")
     assert report.to_paste(ranking, "V9_found") == ""

@@ -51,6 +51,18 @@ def test_an_open_difference_tells_the_rounds_that_settle_it() -> None:
     assert line == f"T2 V1 b16: {caveat.remedy}: {caveat.command}"
 
 
+def test_what_disturbed_the_best_variant_or_v0_comes_first() -> None:
+    """Disturbances of other cells are no caveat, and a note on accuracy is none either."""
+    noisy = ["other processes kept 0.77 cores busy", "cpu energy is estimated: from seconds"]
+    v0 = cell("T2-V0_baseline", [100.0, 101.0, 99.0], sources=GPU, doubts=noisy)
+    other = variant("V1_data-b16", 1.0, doubts=["neighbours were awake"])
+    first, *rest = of(v0, other, variant("V7_all", 0.6))
+    assert first.kind == "disturbed"
+    assert first.text == "T2 V0: other processes kept 0.77 cores busy"
+    assert first.command == 'pytest bench -k "T2 and (V0_ or V7_)" --green-rounds 5'
+    assert "disturbed" not in {one.kind for one in rest}
+
+
 def test_a_score_that_may_be_lost_is_a_caveat() -> None:
     """Until it is shown to be kept, what saves is not safe to choose."""
     (caveat,) = of(V0, variant("V7_all", 0.6, right=89))

@@ -53,7 +53,7 @@ FLAWS: tuple[dict[str, Any], ...] = (
     },
 )
 INTERVAL = re.compile(r"(-?[\d.]+) % \(95 % interval (-?[\d.]+) to (-?[\d.]+) %\)")
-KEEPERS = re.compile(r"^On T1 ((?:V\d+|, | and )+) saves? ")
+KEEPERS = re.compile(r"^On T1, ((?:V\d+|, | and )+) saves? ")
 LOSERS = re.compile(r"\. (V\d+) saves \d[^;]*?, but its pass_at_1 is (?:lower|not compared)")
 
 

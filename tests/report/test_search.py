@@ -56,7 +56,7 @@ def found(blocks: list[SearchBlock]) -> SearchAnswer:
 def test_the_answer_has_interval_n_cost_and_uses(found: SearchAnswer) -> None:
     """One sentence recommends, the others say what the search took and when that is saved."""
     first, cost, paid = report.sentences(TEXTS, found)
-    assert first.startswith("On T2 data.batch_size=128 inference.skip_layers=0.2 takes 0.60 (")
+    assert first.startswith("On T2, data.batch_size=128 inference.skip_layers=0.2 takes 0.60 (")
     assert "keeps mcc >= V0-0.02: mcc differs from V0's by -0.004 (-0.014 to +0.006)" in first
     assert "n = 5 blocks on test rows and seeds that the search had not seen" in first
     assert "(5 blocks of " in first
@@ -78,7 +78,9 @@ def test_without_a_proof_nothing_is_recommended() -> None:
     """The sentence says that nothing is confirmed, and of how many settings."""
     empty = with_payback(searched(Planted(same=True)), SearchRules(), of_joules=True)
     first = report.sentences(TEXTS, empty)[0]
-    assert first.startswith("On T2 no setting is confirmed to take less energy than V0 and to keep")
+    assert first.startswith(
+        "On T2, no setting is confirmed to take less energy than V0 and to keep"
+    )
     assert report.to_paste(TEXTS, empty, "V9_found") == ""
 
 

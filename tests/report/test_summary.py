@@ -62,7 +62,7 @@ def test_the_answer_comes_first_and_gates_are_counted_in_it() -> None:
     )
     lines = shown(records, verdicts=[verdict]).splitlines()
     starts = [
-        "On T2 V1 saves",
+        "On T2, V1 saves",
         "Gates: 1 PASS.",
         "cell ",
         "vs V0: ",

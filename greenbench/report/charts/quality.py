@@ -49,9 +49,12 @@ SWITCHES = (
 CAPTION = (
     "{} and to the left is better. Whiskers: 95 % intervals of each cell's ratio to V0's joules "
     "and of the difference of their scores, set beside V0, which has none. The dashed edge is the "
-    "front of the means"
+    "front: the cells that no other one beats in both"
 )
-FRONTS = "; percentages are the share of bootstrap draws in which a cell is on the front"
+FRONTS = (
+    "; a percentage is how often a cell is one of them in simulated repetitions of the session "
+    "(parametric bootstrap)"
+)
 HIDDEN = (
     ". {} of {} cells are not drawn: those that are no evidence, of which the matrix says why, and "
     "beyond the front those that take most"
@@ -199,7 +202,7 @@ def _caption(
     every = len(comparison.cells)
     if len(cells) < every:
         text += HIDDEN.format(every - len(cells), every)
-    return f"{text}. {sources.design(cells)}."
+    return f"{text}. {sources.design(cells)}{sources.left_out(comparison)}."
 
 
 def _cells(comparison: TaskComparison, points: Sequence[TradeOff]) -> list[CellRecord]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from greenbench.gates.changes import Change
+from greenbench.gates.interleaved import WITHOUT_FIRST
 from greenbench.report.charts import marks, sources
 from greenbench.report.charts.drawing import Drawing, Sheet
 from greenbench.report.charts.figure import slug
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from greenbench.results.reading import CellRecord
     from greenbench.types import Round
 
+WARM_UP = "The hollow point is of the first block, which is no part of the mean"
 MOST_CELLS, MOST_ROUNDS = 24, 12
 """Cells and rounds of a cell that are drawn."""
 LINE = 8
@@ -47,6 +49,10 @@ class PairedCell:
     ratios: tuple[float, ...]
     """Of the first blocks, ``MOST_ROUNDS`` at most."""
     change: Change
+
+    def counts(self, block: int) -> bool:
+        """Whether a block is in the mean: the first one is not, if it was warm-up."""
+        return block > 0 or WITHOUT_FIRST not in self.change.how
 
 
 def figures(report: ReportData, width: int) -> list[Figure]:
@@ -107,7 +113,10 @@ def _figure(comparison: TaskComparison, cells: Sequence[PairedCell], width: int)
     subtitle = sources.subtitle(comparison.cells)
     drawing = _drawing(chosen, f"{subtitle}; {LEGEND}", width)
     columns, rows = _table(chosen)
-    caption += f". {sources.design(comparison.cells)}."
+    without_first = sources.left_out(comparison)
+    if without_first:
+        caption += f". {WARM_UP}"
+    caption += f". {sources.design(comparison.cells)}{without_first}."
     return sheet.figure(caption, {"total": sheet.drawn(drawing)}, columns, rows)
 
 
@@ -131,16 +140,20 @@ def _drawing(cells: Sequence[PairedCell], subtitle: str, width: int) -> Drawing:
 
 def _block(cells: Sequence[PairedCell], block: int, axes: Axes, shift: float) -> list[LayerChart]:
     """Return the lines of a block, which lie at the same height of every row."""
-    lines: list[Row] = []
-    ends: list[Row] = []
-    for number, cell in enumerate(cells):
-        if block < len(cell.ratios):
-            key = row_key(number, cell.name)
-            ratio = cell.ratios[block]
-            lines.append({"row": key, "x": 1.0, "end": ratio})
-            ends.append({"row": key, "x": ratio})
-    rules = axes.spans(lines, "variant", strokeWidth=1.5, yOffset=shift)
-    return [rules, axes.points(ends, "variant", size=18, yOffset=shift)]
+    layers = []
+    for counts, colour, filled in ((True, "variant", True), (False, "muted", False)):
+        lines: list[Row] = []
+        ends: list[Row] = []
+        for number, cell in enumerate(cells):
+            if block < len(cell.ratios) and cell.counts(block) == counts:
+                key = row_key(number, cell.name)
+                ratio = cell.ratios[block]
+                lines.append({"row": key, "x": 1.0, "end": ratio})
+                ends.append({"row": key, "x": ratio})
+        if lines:
+            layers.append(axes.spans(lines, colour, strokeWidth=1.5, yOffset=shift))
+            layers.append(axes.points(ends, colour, size=18, yOffset=shift, filled=filled))
+    return layers
 
 
 def _means(cells: Sequence[PairedCell], axes: Axes, shift: float) -> list[LayerChart]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from greenbench.gates.changes import Change
+from greenbench.gates.interleaved import WITHOUT_FIRST
 from greenbench.report.cost import plural
 from greenbench.report.texts import listed
 from greenbench.results.reading import source_label
@@ -12,6 +14,7 @@ from greenbench.types import NODE
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from greenbench.report.comparison import TaskComparison
     from greenbench.results.reading import CellRecord
 
 SIMULATED, ESTIMATED = "simulated", "estimated"
@@ -41,6 +44,14 @@ def design(cells: Sequence[CellRecord]) -> str:
 def subtitle(cells: Sequence[CellRecord]) -> str:
     """Return what stands inside a drawing: ``estimated joules, n = 5 rounds``."""
     return f"{kind(cells)} joules, {rounds(cells)}"
+
+
+def left_out(comparison: TaskComparison) -> str:
+    """Return the end of a caption about ratios whose first block is left out; else nothing."""
+    for change in comparison.energy.values():
+        if isinstance(change, Change) and WITHOUT_FIRST in change.how:
+            return "; ratios to V0 leave out the first round, which was warm-up"
+    return ""
 
 
 def machine_subtitle(cells: Sequence[CellRecord]) -> str:

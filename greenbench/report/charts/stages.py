@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from greenbench.report.charts.figure import EntryRow, Figure
     from greenbench.report.charts.marks import Row
     from greenbench.report.charts.stage_shares import StackedCell, StageShare
+    from greenbench.report.comparison import TaskComparison
     from greenbench.report.names import ShortNames
     from greenbench.report.report_data import ReportData
     from greenbench.results.reading import CellRecord
@@ -74,7 +75,7 @@ def figures(report: ReportData, width: int) -> list[Figure]:
         cells = [cell for cell in comparison.cells if cell.rounds and not cell.failed]
         by_switch = _by_switch(cells)
         if by_switch:
-            found.append(_figure(report, comparison.task, by_switch, cells, width))
+            found.append(_figure(report, comparison, by_switch, cells, width))
     return found
 
 
@@ -101,11 +102,12 @@ def _repeats_total(cell: CellRecord, switch: str) -> bool:
 
 def _figure(
     report: ReportData,
-    task: str,
+    comparison: TaskComparison,
     by_switch: Mapping[str, Sequence[StackedCell]],
     cells: Sequence[CellRecord],
     width: int,
 ) -> Figure:
+    task = comparison.task
     sheet = Sheet(slug("stages", task), f"{task}: where the joules went", width)
     drawings = {}
     for switch, stacked in by_switch.items():
@@ -114,7 +116,8 @@ def _figure(
     rows: list[EntryRow] = []
     for switch, stacked in by_switch.items():
         rows += _rows(switch, stacked, report.names)
-    return sheet.figure(_caption(cells, by_switch), drawings, COLUMNS, rows)
+    caption = f"{_caption(cells, by_switch)}{sources.left_out(comparison)}."
+    return sheet.figure(caption, drawings, COLUMNS, rows)
 
 
 def _drawing(
@@ -229,7 +232,7 @@ def _caption(cells: Sequence[CellRecord], by_switch: Mapping[str, Sequence[Stack
     if most > MOST:
         hidden = plural(most - MOST, "cell")
         text += f". {hidden} more, which take more than those drawn, are left out"
-    return f"{text}. {sources.design(cells)}."
+    return f"{text}. {sources.design(cells)}"
 
 
 def _rows(switch: str, stacked: Sequence[StackedCell], names: ShortNames) -> list[EntryRow]:

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
 
 BASELINE = "V0 is the baseline, with no optimisation turned on"
 ROUND = "a round is one run of the whole pipeline, with a seed of its own"
+CELL = (
+    "A cell is one variant on one task; a block is one round of each cell, in which all meet the "
+    "same state of the machine; a session is one run of pytest"
+)
 SCORES = {
     "pass_at_1": "the share of translations that pass their tests",
     "bleu": "likeness to the reference translation, up to 100",
@@ -27,7 +31,7 @@ SCORES = {
 
 def glossary(comparisons: Iterable[TaskComparison]) -> str:
     """Explain V0, the tasks and their scores in a few sentences."""
-    sentences = [f"{BASELINE}; {ROUND}"]
+    sentences = [f"{BASELINE}; {ROUND}", CELL]
     for comparison in comparisons:
         task = _description(comparison)
         score = SCORES.get(comparison.score)
