@@ -86,6 +86,7 @@ class Controller:
         self._items: dict[str, pytest.Item] = {}
         self._workers = 0
         self._gpus = OwnGpus()
+        self._told = False
 
     # --- the workers' start -----------------------------------------------------------------------
 
@@ -141,6 +142,7 @@ class Controller:
         hopeless = getattr(report, "greenbench_hopeless", "")
         if hopeless:
             pytest.exit(hopeless, returncode=pytest.ExitCode.USAGE_ERROR)
+        self._tell(getattr(report, "greenbench_refused", ()))
         item = self._items.get(report.nodeid)
         if item is None:
             return
@@ -152,6 +154,12 @@ class Controller:
             self._keep_row(item, part["row"], report.__dict__["greenbench"])
         if report.failed:
             report.nodeid = item.stash.get(CELL_ID, report.nodeid)
+
+    def _tell(self, refused: Sequence[str]) -> None:
+        """Say which cells cannot run, as the first worker that is warm has found."""
+        for line in () if self._told else refused:
+            self._suite.progress.state(line)
+        self._told = self._told or bool(refused)
 
     def _keep_row(self, item: pytest.Item, row: Json | None, record: Json) -> None:
         cell = cell_of(item)

@@ -11,6 +11,7 @@ from greenbench.plugin.benchmark_rows import measures, taken_row
 from greenbench.plugin.distribution import HOPELESS, RECORD, ROW, is_worker, told
 from greenbench.plugin.errors import one_sentence
 from greenbench.plugin.hooks import suite_of
+from greenbench.plugin.refused import tell_refused
 from greenbench.report.texts import error_text, printable
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def warm_session(pytestconfig: pytest.Config) -> None:
     try:
         with announcing(suite.session.messages, suite.progress):
             suite.session.warm_up()
+        tell_refused(pytestconfig, suite)
     except GreenbenchError as error:  # nothing has run yet, and no cell would do better
         if is_worker(pytestconfig):
             pytestconfig.stash[HOPELESS] = error_text(error)

@@ -22,6 +22,7 @@ from greenbench.plugin.distribution import (
     ROW,
     restore_only,
 )
+from greenbench.plugin.refused import REFUSED
 from greenbench.plugin.stopping import StopGate
 from greenbench.run.adoption import circumstances
 from greenbench.run.meeting import Membership
@@ -99,6 +100,9 @@ class MeasuringWorker:
             report.__dict__["greenbench_worker"] = part
         if HOPELESS in item.config.stash:
             report.__dict__["greenbench_hopeless"] = item.config.stash[HOPELESS]
+        if REFUSED in item.config.stash:
+            report.__dict__["greenbench_refused"] = item.config.stash[REFUSED]
+            del item.config.stash[REFUSED]
         return report
 
     @pytest.hookimpl(wrapper=True, trylast=True)

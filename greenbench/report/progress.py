@@ -66,6 +66,16 @@ class Progress:
         """Show a phase of the whole session, in a log too; an empty text wipes the last one."""
         self._show(text, in_logs=True)
 
+    def state(self, text: str) -> None:
+        """Write a line that stays, in a log and on a terminal."""
+        if self._terminal is None:
+            return
+        with self._writing:
+            if self._rewrites:
+                self._rewrite(self._terminal, "")
+            self._terminal.ensure_newline()
+            self._write_line(self._terminal, text)
+
     @contextlib.contextmanager
     def repeated(self) -> Iterator[None]:
         """Show from time to time, however long a phase lasts, how far the session is."""

@@ -72,7 +72,8 @@ class Session:
         self.selected: tuple[Cell, ...] = ()
         """The cells that will run."""
         self.messages = Messages()
-        self._warm_up: WarmUp | None = None
+        self.miniatures = WarmUp(self.inputs, self.toggles)
+        """Know which cells cannot run, once the session is warm."""
         self._warm = False
 
     def cells(self, task: str) -> tuple[Cell, ...]:
@@ -112,7 +113,7 @@ class Session:
         Raises UsageError or UnavailableError for what would make every cell fail. Does nothing the
         second time.
         """
-        if self._warm_up is not None:
+        if self._warm:
             return
         for task in self.tasks:
             self.messages.show(f"{task}: loading or generating data, and the model")
@@ -123,9 +124,8 @@ class Session:
         restore_leftovers(self.messages.say, control=self.settings.control == "on")
         meter = self.instruments.meter
         self.instruments.report_gpus(self.messages.say)
-        self._warm_up = WarmUp(self.inputs, self.toggles)
         self.messages.show("warming up: imports, and a miniature of each kind of cell")
-        self._warm_up.run(self.selected)
+        self.miniatures.run(self.selected)
         self.messages.show("measuring idle power")
         self.instruments.measure_idle()
         self.results.note({"instrument": meter.facts})
@@ -135,8 +135,7 @@ class Session:
         """Return the cell's switches; raises UsageError for options that contradict each other."""
         task, size = self.matrix.definitions[cell.task], self.inputs(cell.task).size
         ranks = functools.partial(self.instruments.ranks, cell.options.system.processes)
-        broken = self._warm_up.failure(cell) if self._warm_up else None
-        return stages_of(task, cell, size, ranks, broken)
+        return stages_of(task, cell, size, ranks, self.miniatures.failure(cell))
 
     def power(self, cell: Cell) -> System:
         """Return the cell's system stage."""

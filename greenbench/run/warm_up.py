@@ -7,6 +7,8 @@ import gc
 import threading
 from typing import TYPE_CHECKING, NamedTuple
 
+from greenbench.run.cell_result import sentence
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -31,6 +33,15 @@ class CellKind(NamedTuple):
     architecture: ArchitectureOptions
     inference: InferenceOptions
     processes: int | None
+
+
+class Refusal(NamedTuple):
+    """Cells that cannot run."""
+
+    cells: tuple[str, ...]
+    """Their ids."""
+    reason: str
+    """What their miniature raised, as a sentence."""
 
 
 class WarmUp:
@@ -64,6 +75,15 @@ class WarmUp:
     def failure(self, cell: Cell) -> Exception | None:
         """Return why cells like this one cannot run; None if they can."""
         return self._failures.get(kind_of(cell))
+
+    def refusals(self, cells: Sequence[Cell]) -> list[Refusal]:
+        """Return why some of ``cells`` cannot run, each reason once; empty if all can."""
+        by_reason: dict[str, list[str]] = {}
+        for cell in cells:
+            error = self.failure(cell)
+            if error is not None:
+                by_reason.setdefault(sentence(error), []).append(cell.id)
+        return [Refusal(tuple(ids), reason) for reason, ids in by_reason.items()]
 
 
 def load_libraries(datasets: Sequence[TaskDataset]) -> None:

@@ -129,6 +129,9 @@ def test_a_kind_of_cell_that_cannot_run_fails_alone(
     one.toggles(baseline).check()
     with pytest.raises(UnavailableError, match="fp16 needs a CUDA device"):
         one.toggles(fp16).check()
+    (refused,) = one.miniatures.refusals(one.selected)
+    assert refused.cells == (fp16.id,)
+    assert refused.reason.endswith("bf16 or fp32 would work")
     one.release()
 
 
