@@ -10,6 +10,7 @@ from greenbench.analysis.choice import choose, totals
 from greenbench.analysis.compile_steps import step_crossovers
 from greenbench.analysis.evidence import Exclusion, evidence
 from greenbench.analysis.fits import fit_score, fit_stages
+from greenbench.analysis.int8_batches import int8_batches
 from greenbench.analysis.simultaneous import Bounded, bounded
 from greenbench.experiment.knob_list import described_knobs
 from greenbench.experiment.knob_rules import contradiction
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from greenbench.analysis.compile_steps import StepCrossover
     from greenbench.analysis.evidence import KnobSet, TaskEvidence
     from greenbench.analysis.fits import StageFit
+    from greenbench.analysis.int8_batches import Int8Batch
     from greenbench.analysis.sessions import AnalysedSession
 
 SAVES = "saves"
@@ -90,6 +92,8 @@ class KnobRanking:
     """Those that save and keep the score first; least joules first."""
     left_out: tuple[Exclusion, ...] = ()
     """Cells that are no evidence."""
+    int8: tuple[Int8Batch, ...] = ()
+    """What INT8 takes at inference by the size of a batch; empty if fewer than two are known."""
     together: tuple[str, ...] = ()
     """Settings of all knobs that save and keep the score, each at its best value."""
 
@@ -128,6 +132,7 @@ def rank(task: str, sessions: Sequence[AnalysedSession], keep: float | None = No
         source=source_label(known.newest[known.baseline.id].record),
         knobs=knobs,
         left_out=(*known.left_out, *energy.left_out, *scores.left_out),  # type: ignore[union-attr]
+        int8=int8_batches(energy, known),  # type: ignore[arg-type]
         together=together([knob for knob in knobs if knob.saves]),
     )
 

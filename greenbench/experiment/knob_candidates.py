@@ -80,6 +80,16 @@ LONG: Mapping[str, str] = {
     "training.compile": "compiling takes minutes on a CPU; --only training.compile measures it",
 }
 """Knobs that are measured only if they are named, and why."""
+SERIES: Mapping[str, tuple[str, ...]] = {
+    "architecture.weight_format": (
+        "inference.batch_size=8",
+        "inference.batch_size=128",
+        "architecture.weight_format=int8 inference.batch_size=8",
+        "architecture.weight_format=int8 inference.batch_size=128",
+    ),
+}
+"""What is tried besides of a knob that is named, as ``--green-knob`` takes it: where it pays hangs
+on these."""
 BLOCKS = 2
 """How often each is measured before those that seem to pay are measured again."""
 NO_VALUE = "no value to try follows from its default, bounds or choices; --green-knob measures one"
@@ -118,7 +128,24 @@ def candidates(
                 untried.append(Untried(knob=trial.text, reason=problem))
             else:
                 trials.append(trial)
-    return trials, untried
+    return [*trials, *_series(only, trials, suite)], untried
+
+
+def _series(only: Sequence[str], tried: Sequence[KnobTrial], suite: Options) -> list[KnobTrial]:
+    """Return what is tried besides of the knobs that ``only`` names, if it is not ``tried`` yet."""
+    found: dict[Options, KnobTrial] = {}
+    for knob, texts in SERIES.items():
+        for text in texts if _is_named(knob, only) else ():
+            trial = knob_trial(text, suite)
+            found[trial.options] = trial
+    for trial in tried:
+        found.pop(trial.options, None)
+    return list(found.values())
+
+
+def _is_named(knob: str, only: Sequence[str]) -> bool:
+    """Whether ``only`` names the knob itself, with or without its stage."""
+    return knob in only or knob.partition(".")[2] in only
 
 
 def affordable(
@@ -131,7 +158,7 @@ def affordable(
     kept, left_out = [], []
     for trial in trials:
         knob = trial.settings[-1][0]
-        if knob in LONG and knob not in only:
+        if knob in LONG and not _is_named(knob, only):
             left_out.append(Untried(knob=trial.text, reason=LONG[knob]))
         else:
             kept.append(trial)

@@ -51,7 +51,8 @@ def show(
             of_verdict = [knob for knob in ranking.knobs if knob.verdict == verdict]
             if of_verdict:
                 _show_table(console, ranking, of_verdict, verdict)
-        lines = [*_crossovers(ranking), *_step_crossovers(ranking), *_left_out(ranking)]
+        lines = [*_crossovers(ranking), *_step_crossovers(ranking), *_int8_by_batch(ranking)]
+        lines += _left_out(ranking)
         print_lines(console, lines, bullet="- ")
         command = to_paste(ranking, name)
         if command:
@@ -191,6 +192,20 @@ def _step_crossovers(ranking: KnobRanking) -> list[str]:
         bounds = f"95 %, of it alone: {point.low:,.0f} to {most}; {measured}"
         lines.append(f"{name} pays in time from {point.steps:,.0f} optimizer steps on ({bounds})")
     return lines
+
+
+def _int8_by_batch(ranking: KnobRanking) -> list[str]:
+    """Return in which batches INT8 is shown to save at inference, and what it takes in all."""
+    if not ranking.int8:
+        return []
+    taken = []
+    for one in ranking.int8:
+        taken.append(f"{ratio(one.energy)} in batches of {one.size}")
+    saving = [str(one.size) for one in ranking.int8 if one.energy.high < 1]
+    shown = f"in batches of {listed(saving)}" if saving else "in none of these batches"
+    fewest = plural(min(one.blocks for one in ranking.int8), "block")
+    multiples = f"multiples of the energy of V0's format at inference: {listed(taken, len(taken))}"
+    return [f"weight_format int8 is shown to save {shown} (n = {fewest}; {multiples})"]
 
 
 def _left_out(ranking: KnobRanking) -> list[str]:

@@ -23,6 +23,8 @@ SETTINGS: dict[str, tuple[str, dict[str, Any]]] = {
     "inference": ("inference", {"skip_layers": 0.25}),
     "architecture": ("architecture", {"weight_format": "int8"}),
     "compile": ("training", {"compile": True}),
+    "small batch": ("inference", {"batch_size": 8}),
+    "large batch": ("inference", {"batch_size": 128}),
     "capped": ("system", {"gpu_power_fraction": 0.7}),
 }
 """What a variant of that knob set turns on."""

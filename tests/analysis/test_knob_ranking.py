@@ -122,6 +122,29 @@ def test_compiling_pays_from_some_steps_on(
     assert "n = 5 blocks" in shown.partition("compile true pays")[2].partition("\n")[0]
 
 
+def test_int8_is_compared_in_batches_of_each_size(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each time with the baseline's format in such batches; other stages have no part in it."""
+    means = {
+        "V0_baseline": ((), made.BASE),
+        "K0_int8": (("architecture",), (8.0, 9.0, 60.0, 33.0)),
+        "K0_small": (("small batch",), (8.0, 2.0, 60.0, 40.0)),
+        "K0_int8_small": (("architecture", "small batch"), (8.0, 9.0, 60.0, 60.0)),
+        "K0_large": (("large batch",), (8.0, 2.0, 60.0, 20.0)),
+        "K0_int8_large": (("architecture", "large batch"), (8.0, 9.0, 60.0, 16.0)),
+    }
+    cells = made.session(means, noise=0.001, right=dict.fromkeys(means, 90))
+    ranking = rank("T2", read_sessions([made.write(tmp_path / "results", cells)]))
+    ratios = {one.size: one.energy.value for one in ranking.int8}
+    assert ratios == pytest.approx({8: 1.5, 32: 1.1, 128: 0.8}, rel=0.01)
+    assert list(ratios) == [8, 32, 128]
+    report.show(Console(width=300, highlight=False), [ranking], [], "V9_found")
+    (line,) = [one for one in capsys.readouterr().out.splitlines() if "shown to save in" in one]
+    assert line.startswith("- weight_format int8 is shown to save in batches of 128 (n = 5 blocks;")
+    assert "in batches of 8, 1.1" in line
+
+
 def test_the_variant_to_paste_sets_all_that_pay(ranking: KnobRanking) -> None:
     """What loses the score, costs or is not shown to save is not in it."""
     assert report.to_paste(ranking, "V9_found") == (

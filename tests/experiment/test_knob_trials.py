@@ -144,3 +144,18 @@ def test_what_takes_minutes_is_measured_only_if_it_is_named() -> None:
     assert len(kept) == len(trials) - 1
     named, _ = candidates(["training.compile"])
     assert affordable(named, ["training.compile"]) == (named, [])
+    assert affordable(named, ["compile"]) == (named, [])
+
+
+def test_weight_formats_that_are_named_are_tried_in_several_batches() -> None:
+    """INT8 beside FP32 in each, once; where nobody asks for them they would cost minutes."""
+    series = {
+        f"{held}inference.batch_size={size}"
+        for held in ("", "architecture.weight_format=int8 ")
+        for size in (8, 128)
+    }
+    named = [trial.text for trial in candidates(["weight_format", "inference.batch_size"])[0]]
+    assert series <= set(named)
+    assert len(named) == len(set(named))
+    everything = {trial.text for trial in candidates()[0]}
+    assert not {text for text in series if "int8" in text} & everything
