@@ -11,9 +11,11 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from greenbench.cluster.cross_checks import counted_run
 from greenbench.cluster.run_folder import DELIVERY
 from greenbench.gates.comparability import machine_class
 from greenbench.results import loading
+from greenbench.results.counted_energy import load_counted
 from greenbench.results.files import write_atomically
 from greenbench.results.json_files import read_json
 from greenbench.results.planned_runs import PlannedBlocks
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from greenbench.cluster.run_folder import RunFolder
+    from greenbench.results.counted_energy import CountedRun
 
 LONGEST_NAME = 60
 SEPARATOR = "@"
@@ -52,8 +55,10 @@ class ClassFolder:
     """What the machines have in common."""
     hosts: dict[str, int] = field(default_factory=dict)
     """Jobs that each host measured."""
-    jobs: set[str] = field(default_factory=set)
-    """Their names."""
+    jobs: dict[str, Path] = field(default_factory=dict)
+    """By name, what each of them delivered."""
+    counted: CountedRun | None = None
+    """What others counted of their joules; None where nobody does."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -81,6 +86,11 @@ def fetch(run: RunFolder, target: Path) -> Fetched:
             fetched.lacking.append(job.name)
     for folder in fetched.folders.values():
         _planned(run, folder, fetched).write(folder.path)
+        identity = run.plan.identity
+        earlier = load_counted(folder.path).get(identity)
+        folder.counted = counted_run(identity, run.plan.engine, folder.jobs, earlier)
+        if folder.counted is not None:
+            folder.counted.write(folder.path)
     return fetched
 
 
@@ -89,7 +99,7 @@ def _planned(run: RunFolder, folder: ClassFolder, fetched: Fetched) -> PlannedBl
     elsewhere: set[str] = set()
     for other in fetched.folders.values():
         if other is not folder:
-            elsewhere |= other.jobs
+            elsewhere.update(other.jobs)
     blocks: dict[str, set[int]] = {}
     for job in run.plan.jobs:
         if job.name not in elsewhere:
@@ -122,7 +132,7 @@ def _fetch_one(
         place = _class_folder(environment, target, fetched)
         host = str(environment["host"])
         place.hosts[host] = place.hosts.get(host, 0) + 1
-        place.jobs.add(name.job)
+        place.jobs[name.job] = folder
         place.path.mkdir(parents=True, exist_ok=True)
         for file, path in files.items():
             if file not in there:
@@ -195,6 +205,8 @@ def lines(run: RunFolder, fetched: Fetched) -> list[str]:
         named = ", ".join(hosts)
         texts.append(f"{folder.path}: {folder.description}: {named}")
         texts.append(f"  greenbench compare {folder.path}")
+        if folder.counted is not None:
+            texts.append(f"  {folder.counted}")
     if len(fetched.folders) > 1:
         texts.append("hosts of different class are compared apart: their ratios are not pooled")
     if lacking:

@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from greenbench.cluster.cross_checks import NodeCounter
 from greenbench.cluster.run_folder import RunFolder, own_process
 from greenbench.cluster.software import software_of
 from greenbench.errors import GreenbenchError
@@ -126,6 +127,7 @@ class BlockWorker:
     def _attempt(self, run: RunFolder, job: Job, place: WorkPlace) -> bool:
         """Measure a block and deliver it, or note why there is none."""
         run.note("started", job.name, {**own_process(), "place": place.name})
+        counter = NodeCounter()
         with tempfile.TemporaryDirectory(prefix="greenbench-job-") as local:
             folder = Path(local)
             problem, output = self._measured(run, job, place, folder)
@@ -134,6 +136,9 @@ class BlockWorker:
                 run.note("failed", job.name, facts)
                 return False
             facts = {"place": place.name, "host": place.host, "shared": place.shared}
+            facts.update(counter.facts())
+            if "SLURM_JOB_ID" in os.environ:
+                facts["slurm_job"] = os.environ["SLURM_JOB_ID"]
             run.deliver(job.name, folder / "results", facts)
         return True
 

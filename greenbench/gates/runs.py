@@ -15,6 +15,7 @@ from greenbench.gates.references import is_named
 from greenbench.gates.verdict import Measured
 from greenbench.results import loading
 from greenbench.results.consistency import check_positions
+from greenbench.results.counted_energy import load_counted, noted
 from greenbench.results.fields import Fields
 from greenbench.results.json_files import read_json
 from greenbench.results.planned_runs import load_planned
@@ -41,6 +42,8 @@ class Run:
     """Cells of a folder's other sessions, which newer ones took the place of."""
     planned: PlannedBlocks | None = None
     """Of the newest run on many machines that was fetched into a folder."""
+    disagreements: str = ""
+    """Which counters of its allocations contradict its joules; empty if none does."""
 
 
 def read(path: Path, *, as_baseline: bool = True) -> Run:
@@ -190,7 +193,27 @@ def _folder(path: Path, *, as_baseline: bool) -> Run:
             newest = cells.get(measured.id)
             if newest is None or not _is_in(measured, newest):
                 older.append(measured)
-    return Run(name=str(path), cells=cells, failed=not passed, older=older, planned=planned)
+    return Run(
+        name=str(path),
+        cells=cells,
+        failed=not passed,
+        older=older,
+        planned=planned,
+        disagreements=_disagreements(path, cells.values()),
+    )
+
+
+def _disagreements(folder: Path, cells: Iterable[Measured]) -> str:
+    """Say which counters contradict the joules of the runs on many machines that cells are of."""
+    ids: dict[str, None] = {}
+    for cell in cells:
+        if cell.header.allocation is not None:
+            ids[cell.header.allocation.run] = None
+    texts: list[str] = []
+    for run, counted in load_counted(folder).items() if ids else ():
+        if run in ids:
+            texts += counted.disagreements()
+    return noted(texts)
 
 
 def _newest_planned(folder: Path, cells: Iterable[Measured]) -> PlannedBlocks | None:

@@ -60,6 +60,8 @@ class ReportData:
     """Power sweeps in the folder, the newest of each cell."""
     searches: tuple[RecordedSearch, ...] = ()
     """Searches whose journals are in the folder."""
+    disagreements: str = ""
+    """Which counters contradict the joules of a run on many machines; empty if none does."""
     _changes: dict[tuple[str, str], ChangesById] = field(default_factory=dict, repr=False)
 
     @property
@@ -101,7 +103,8 @@ def read_report_data(path: Path, allow: Collection[str] = ()) -> ReportData:
 
 def _of_run(path: Path, allow: Collection[str]) -> ReportData:
     run = runs.read(path, as_baseline=False)
-    return report_data(str(path), tuple(run.cells.values()), older=run.older, allow=allow)
+    data = report_data(str(path), tuple(run.cells.values()), older=run.older, allow=allow)
+    return replace(data, disagreements=run.disagreements)
 
 
 def report_data(

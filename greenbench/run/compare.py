@@ -75,7 +75,7 @@ class RunPair:
     lacking: Collection[str] = ()
     """Cells that a run on many machines planned, and that left no record."""
     notes: tuple[str, ...] = ()
-    """What lacks of cells that are there."""
+    """What lacks of cells that are there, and which counters disagree."""
 
 
 def compare(
@@ -190,7 +190,12 @@ def _pair_by_task(
 
 
 def _as_planned(pair: RunPair, run: Run) -> RunPair:
-    """Return a pair with what lacks of what its run on many machines planned."""
+    """Return a pair with what lacks of what its run on many machines planned, and what is doubtful.
+
+    What others counted of its allocations may contradict its joules.
+    """
+    if run.disagreements:
+        pair = replace(pair, notes=(*pair.notes, run.disagreements))
     if run.planned is None:
         return pair
     lacking, fewer = [], []
@@ -200,7 +205,7 @@ def _as_planned(pair: RunPair, run: Run) -> RunPair:
             lacking.append(name)
         elif not cell.record.failed and len(cell.record.rounds) < blocks:
             fewer.append(f"{name} {len(cell.record.rounds)} of {blocks}")
-    notes = []
+    notes = list(pair.notes)
     if fewer:
         more = len(fewer) - SHOWN
         named = ", ".join(fewer[:SHOWN]) + (f" and {more} cells more" if more > 0 else "")

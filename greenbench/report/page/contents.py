@@ -67,6 +67,8 @@ class FolderView:
     functions: tuple[tuple[str, ...], ...]
     hosts: tuple[tuple[str, ...], ...]
     """Of a run on many machines: a row each."""
+    disagreements: str
+    """Which counters contradict its joules; empty if none does."""
     figures: FolderFigures
     discordant: tuple[DiscordantRows, ...]
     telling: tuple[TellingRows, ...]
@@ -178,6 +180,7 @@ def _view(number: int, data: ReportData) -> FolderView:
         matrix=matrix(data),
         functions=functions,
         hosts=tuple(host_rows(data)),
+        disagreements=data.disagreements,
         figures=figures,
         discordant=discordant,
         telling=telling,
