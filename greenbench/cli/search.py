@@ -101,7 +101,7 @@ def search(options: argparse.Namespace) -> int:
         refusal=evaluator.refusal,
         seed=suite.session.settings.seed,
     )
-    texts = SearchTexts(options.task, suite.quality, options.minimise, space, budget)
+    texts = SearchTexts(options.task, suite.quality, options.minimise, space)
     results = suite.session.settings.results
     path = options.journal or results / f"search_{options.task}.jsonl"
     with SearchJournal(path, _about(options, given, course), space) as journal:
@@ -146,7 +146,8 @@ def _run(course: Course, evaluator: Evaluator, journal: SearchJournal, texts: Se
         journal.add(evaluator.measure(plan))
         so_far = answer(journal.blocks, course.rules)
         spent = course.budget.spent(journal.blocks)
-        print_to_stderr(report.progress(texts, journal.blocks[-1], so_far, spent))
+        latest = journal.blocks[-1]
+        print_to_stderr(report.progress(texts, course.budget, latest, so_far, spent))
 
 
 def _print(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import shlex
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from greenbench.report import numbers
+from greenbench.report.charts.sources import in_a_word
 from greenbench.report.cost import plural
 from greenbench.report.layout import Column, print_table
 from greenbench.report.verdicts import print_lines
+from greenbench.results.reading import labelled_sources
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,12 +24,19 @@ if TYPE_CHECKING:
     from greenbench.search.confirmation import ConfirmedPoint, RatioToV0
     from greenbench.search.racing import PointStanding
     from greenbench.search.readings import SearchBlock
-    from greenbench.search.space import Point, Space
+    from greenbench.search.space import Point
 
 SHOWN = 8
 """Points of the search that are listed."""
 MANY = 1000
 """Runs from which on no decimals are shown."""
+
+
+class PointWriter(Protocol):
+    """What knows the settings of points: the space of a search, or the journal of one."""
+
+    def text(self, point: Point) -> str:
+        """Return what a point sets, as ``--set`` takes it, with blanks between."""
 
 
 class SearchTexts(NamedTuple):
@@ -37,20 +46,25 @@ class SearchTexts(NamedTuple):
     quality: Gate
     measure: str
     """What is minimised."""
-    space: Space
-    budget: SearchBudget
+    space: PointWriter
 
     def setting(self, point: Point) -> str:
         """Return what a point sets, in words."""
         return self.space.text(point) or "V0"
 
 
-def progress(texts: SearchTexts, block: SearchBlock, so_far: SearchAnswer, spent: float) -> str:
+def progress(
+    texts: SearchTexts,
+    budget: SearchBudget,
+    block: SearchBlock,
+    so_far: SearchAnswer,
+    spent: float,
+) -> str:
     """Return the line after a block: how far the search is, and the best so far."""
     number = block.plan.number + 1
-    left = max(0.0, texts.budget.most - spent)
-    budget = f"{_amount(spent, texts)} spent, {_amount(left, texts)} left"
-    words = [f"greenbench search: {block.plan.phase}, block {number}; {budget}"]
+    left = max(0.0, budget.most - spent)
+    amounts = f"{_amount(spent, budget)} spent, {_amount(left, budget)} left"
+    words = [f"greenbench search: {block.plan.phase}, block {number}; {amounts}"]
     best = so_far.recommended
     if best is not None and best.ratio is not None:
         setting = texts.setting(best.point)
@@ -63,11 +77,10 @@ def progress(texts: SearchTexts, block: SearchBlock, so_far: SearchAnswer, spent
     return "; ".join(words)
 
 
-def _amount(value: float, texts: SearchTexts) -> str:
-    counts = texts.budget.counts
-    if counts == "evaluations":
+def _amount(value: float, budget: SearchBudget) -> str:
+    if budget.counts == "evaluations":
         return plural(int(value), "evaluation")
-    unit = "J" if counts == "joules" else "s"
+    unit = "J" if budget.counts == "joules" else "s"
     return numbers.unit(value, unit)
 
 
@@ -106,7 +119,7 @@ def sentences(texts: SearchTexts, found: SearchAnswer) -> list[str]:
             f"keep {texts.quality.text}; {tried} tried."
         )
     else:
-        lines.append(_recommended(texts, best))
+        lines.append(_recommended(texts, best, _source_word(found.source)))
     unconfirmed = found.unconfirmed
     if unconfirmed is not None:
         setting = texts.setting(unconfirmed)
@@ -117,13 +130,19 @@ def sentences(texts: SearchTexts, found: SearchAnswer) -> list[str]:
     return lines
 
 
-def _recommended(texts: SearchTexts, best: ConfirmedPoint) -> str:
+def _source_word(label: str) -> str:
+    """Return ``estimated``, ``partly simulated``, ... and a blank; empty if all is measured."""
+    word = in_a_word(labelled_sources(label))
+    return "" if word == "measured" else f"{word} "
+
+
+def _recommended(texts: SearchTexts, best: ConfirmedPoint, source: str) -> str:
     setting = texts.setting(best.point)
     taken = _interval(best.ratio, " to ")
     blocks = plural(best.used, "block")
     scored = f", the score of all {best.blocks}" if best.used < best.blocks else ""
     return (
-        f"On {texts.task}, {setting} takes {taken} times V0's {texts.measure} and keeps "
+        f"On {texts.task}, {setting} takes {taken} times V0's {source}{texts.measure} and keeps "
         f"{texts.quality.text}: {score(texts, best)}; n = {blocks} on test rows and seeds that the "
         f"search had not seen ({best.method}{scored})."
     )

@@ -228,6 +228,16 @@ def source_label(cell: CellRecord) -> str:
     return ", ".join(labels) or "none"
 
 
+def labelled_sources(label: str) -> list[str]:
+    """Return the sources that ``source_label`` named in ``label``; several are joined by ``or``."""
+    sources = []
+    for part in label.replace(" or ", ", ").split(", "):
+        _, _, source = part.partition(" ")
+        if source:
+            sources.append(source)
+    return sources
+
+
 def is_baseline(variant: str) -> bool:
     """Whether a variant's folder is V0's, as ``V0_baseline`` is."""
     return variant.partition("_")[0] == BASELINE

@@ -36,6 +36,10 @@ class RecordedSearch:
     settings: Mapping[Point, str]
     """Points in words."""
 
+    def text(self, point: Point) -> str:
+        """Return what a point that was measured sets, as the space of the search wrote it."""
+        return self.settings.get(point, "")
+
 
 def recorded_searches(folder: Path) -> tuple[RecordedSearch, ...]:
     """Return the searches whose journals lie in ``folder`` under their usual names.

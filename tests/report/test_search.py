@@ -23,7 +23,8 @@ from greenbench.search.racing import SearchRules
 if TYPE_CHECKING:
     from greenbench.search.readings import SearchBlock
 
-TEXTS = SearchTexts("T2", parse("mcc >= V0-0.02"), "energy", SPACE, budget_of("40"))
+TEXTS = SearchTexts("T2", parse("mcc >= V0-0.02"), "energy", SPACE)
+BUDGET = budget_of("40")
 
 
 def searched(world: Planted) -> list[SearchBlock]:
@@ -31,7 +32,7 @@ def searched(world: Planted) -> list[SearchBlock]:
     course = Course(
         space=SPACE,
         rules=SearchRules(),
-        budget=TEXTS.budget,
+        budget=BUDGET,
         proposer=SurfaceProposer(),
         refusal=world.refusal,
     )
@@ -101,6 +102,6 @@ def test_the_line_after_a_block_says_what_is_left(
     found: SearchAnswer, blocks: list[SearchBlock]
 ) -> None:
     """It names the phase, the budget, and the best so far."""
-    line = report.progress(TEXTS, blocks[-1], found, 30)
+    line = report.progress(TEXTS, BUDGET, blocks[-1], found, 30)
     assert line.startswith("greenbench search: confirmation, block 5; 30 evaluations spent, 10 ")
     assert "confirmed so far: data.batch_size=128 inference.skip_layers=0.2, 0.60 times" in line

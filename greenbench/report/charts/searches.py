@@ -10,6 +10,7 @@ from greenbench.report.charts.figure import slug
 from greenbench.report.charts.labels import Span
 from greenbench.report.charts.marks import Axes
 from greenbench.report.cost import plural
+from greenbench.results.reading import labelled_sources
 from greenbench.search.answer import answer
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ CAPTION = (
     "multiple of V0's round in its block. Crosses are rounds of settings that were dropped (the "
     "score is not kept, they take more, or they are no evidence), rings those of others, filled "
     "circles those of the confirmation on test rows of settings that it confirms. Single rounds "
-    "have no interval; the answer of greenbench search has. {} in {}; joules: {}."
+    "have no interval; the answer above has. {} in {}; joules: {}."
 )
 COLUMNS = ("evaluation", "phase", "setting", "times V0's", "state")
 
@@ -91,16 +92,15 @@ def _states(found: SearchAnswer) -> dict[tuple[int, ...], str]:
 def _figure(search: RecordedSearch, rounds: Sequence[SearchedRound], width: int) -> Figure:
     title = f"{search.task}: the search for less {search.measure}"
     sheet = Sheet(slug("search", search.name), title, width)
-    named = list(dict.fromkeys(block.source for block in search.blocks))
     evaluations = plural(rounds[-1].number, "evaluation")
     blocks = plural(len(search.blocks), "block")
-    kind = sources.in_a_word(named)
+    joules = " or ".join(dict.fromkeys(block.source for block in search.blocks))
+    kind = sources.in_a_word(labelled_sources(joules))
     subtitle = f"{kind} joules, single rounds, {evaluations}"
     drawing = _drawing(rounds, search.measure, subtitle, width)
     drawings = {search.measure: sheet.drawn(drawing, search.measure)}
-    joules = " or ".join(named) or "none"
     caption = CAPTION.format(
-        search.task, search.measure, search.quality, evaluations, blocks, joules
+        search.task, search.measure, search.quality, evaluations, blocks, joules or "none"
     )
     rows: list[EntryRow] = list(rounds)
     return sheet.figure(caption, drawings, COLUMNS, rows)

@@ -22,6 +22,7 @@ from greenbench.report.page.provenance import Provenance, provenance
 from greenbench.report.page.records import packed
 from greenbench.report.page.rendering import rendered
 from greenbench.report.page.same_rows import DiscordantRows, discordant_rows
+from greenbench.report.page.searches import SearchView, searches
 from greenbench.report.page.side_by_side import side_by_side
 from greenbench.report.page.telling_rows import TellingRows, telling_rows
 from greenbench.report.page.verdict_words import KINDS
@@ -59,6 +60,7 @@ class FolderView:
     basis: str
     """What all cells stand on: rounds, sessions, profile, machine, sources; empty without any."""
     sweeps: tuple[PowerSweepView, ...]
+    searches: tuple[SearchView, ...]
     glossary: str
     caveats: Sequence[Caveat]
     further: tuple[str, ...]
@@ -102,6 +104,7 @@ def page(
         "most_caveats": MOST_CAVEATS,
         "sides": side_by_side(folders, allow),
         "sessions": sessions.lines(),
+        "has_sessions": bool(sessions.lines()) or any(folder.sweeps for folder in folders),
         "differences": sessions.differences(),
         "records": packed(records),
         "places": places,
@@ -174,6 +177,7 @@ def _view(number: int, data: ReportData) -> FolderView:
         answers=tuple(answers),
         basis=basis,
         sweeps=power_sweeps(data),
+        searches=searches(data),
         glossary=words,
         caveats=unsettled,
         further=tuple(further),

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
+from report.page.parsed import assert_harmless, leave_out_charts
 from search.planted import SPACE, Planted
 
 from greenbench.errors import UsageError
 from greenbench.report.charts.searches import search_figures
+from greenbench.report.page.contents import page
+from greenbench.report.page.searches import searches
+from greenbench.report.report_data import read_report_data
 from greenbench.search.budget import budget_of
 from greenbench.search.course import Course
 from greenbench.search.journal import SearchJournal
@@ -53,6 +58,33 @@ def test_every_round_is_drawn_and_listed(folder: Path) -> None:
     assert len(figure.rows) <= 30
     assert "keeps mcc >= V0-0.02" in figure.caption
     assert "<svg" in figure.drawings["energy"]
+
+
+def test_estimated_joules_of_a_search_are_never_called_measured(folder: Path) -> None:
+    """The drawing and the answer say it, by the label that the blocks have of their joules."""
+    (search,) = recorded_searches(folder)
+    label = "gpu nvml, cpu estimated or cpu estimated"
+    labelled = replace(search, blocks=tuple(replace(b, source=label) for b in search.blocks))
+    data = SimpleNamespace(searches=(labelled,))
+    (figure,) = search_figures(data, 340)
+    assert "partly estimated joules" in figure.drawings["energy"]
+    (view,) = searches(data)
+    assert f"On T2, {BEST} takes 0.61" in view.sentence
+    assert " times V0's partly estimated energy and keeps mcc >= V0-0.02" in view.sentence
+    assert view.command.startswith("greenbench new V99_found --from V0 --set data.batch_size=128")
+
+
+def test_a_folder_of_nothing_but_a_journal_becomes_a_page_with_its_answer(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer is the search's, with the command; no section of the page is empty."""
+    leave_out_charts(monkeypatch)
+    parsed = assert_harmless(page([read_report_data(folder)]))
+    text = parsed.text("p")
+    assert f"On T2, {BEST} takes" in text
+    assert "greenbench new V99_found" in parsed.text("code")
+    assert "No variant was measured" not in text
+    assert "Sessions and machines" not in parsed.text("h2")
 
 
 def test_a_search_that_runs_is_read_up_to_its_last_block(folder: Path, tmp_path: Path) -> None:
