@@ -209,7 +209,7 @@ def test_a_forked_child_measures_for_itself_and_not_for_its_parent(package: Zone
     assert status == 0
     assert own == pytest.approx(7, abs=1e-3)
     assert (follows, left) == (True, 0)
-    assert outer.joules["cpu"] == pytest.approx(7, abs=1e-3)
+    assert outer.joules["cpu"] == pytest.approx(7, abs=1e-3), outer
 
 
 def outer_block_ended(writing: int, package: Zone) -> None:
