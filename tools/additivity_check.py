@@ -76,6 +76,8 @@ class Tally:
     wrong: int = 0
     found: int = 0
     effects: int = 0
+    pair_sessions: int = 0
+    """Sessions whose pairs were counted."""
     pair_alarms: int = 0
     pairs_found: int = 0
     planted: int = 0
@@ -92,7 +94,9 @@ class Tally:
         ]
         texts = [f"{100 * share:.1f} %" for share in shares]
         found = f"{100 * self.found / self.effects:.0f} %" if self.effects else "-"
-        alarms = f"{100 * self.pair_alarms / self.sessions:.1f} %"
+        alarms = "-"
+        if self.pair_sessions:
+            alarms = f"{100 * self.pair_alarms / self.pair_sessions:.1f} %"
         pairs = f"{100 * self.pairs_found / self.planted:.0f} %" if self.planted else "-"
         shapley = f"{100 * self.shares_right / self.shares:.1f} %"
         texts += [found, alarms, pairs, shapley]
@@ -252,6 +256,7 @@ def count_pairs(
             tally.pairs_found += called
         else:
             alarm |= called
+    tally.pair_sessions += 1
     tally.pair_alarms += alarm
 
 
@@ -295,7 +300,7 @@ def main() -> None:
     options = parser.parse_args()
     columns = ("layout", "blocks", "noise", "effect", "each interval covers", "all cover")
     columns += ("false alarms", 'wrong "additive"', "found", "pairs: false alarms")
-    columns += ("found", "Shapley values covered")
+    columns += ("pairs: found", "Shapley values covered")
     print(f"| {' | '.join(columns)} |")
     print("|---" * len(columns) + "|")
     asked = itertools.product(options.layout, options.blocks, options.noise, options.effect)
