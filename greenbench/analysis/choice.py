@@ -167,7 +167,9 @@ def _compared(energy: StageFit, scores: ScoreFit) -> _Compared:
         compared.changes.append(UNCHANGED if name in scores.same else change)
     joules = drawn(logarithms, of_energy, 1)
     sign = 1.0 if scores.higher_is_better else -1.0
-    shares = front_shares(joules, sign * drawn(differences, of_scores, 2))
+    gains = sign * drawn(differences, of_scores, 2)
+    gains[:, [name in scores.same for name in others]] = 0.0
+    shares = front_shares(joules, gains)
     return compared._replace(on_front=shares)
 
 

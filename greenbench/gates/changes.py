@@ -15,6 +15,7 @@ from greenbench.gates.comparability import SAME
 from greenbench.gates.expression import Gate
 from greenbench.gates.expression import metric as known_metric
 from greenbench.gates.judging import judge
+from greenbench.gates.metrics import Readings, readings
 from greenbench.gates.references import References
 from greenbench.results.reading import BASELINE, is_baseline
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from greenbench.gates.expression import Form
     from greenbench.gates.verdict import Measured, Verdict
+    from greenbench.results.reading import CellRecord
 
 PROVEN = "REGRESSED"
 """The outcome of a gate whose opposite is shown, after correction over cells."""
@@ -117,6 +119,12 @@ def changes(
             change = replace(change, rounds=rounds, open_because=reasons.get(cell.id, ""))
         found[cell.id] = change
     return found
+
+
+def mean(metric: str, task: str, cell: CellRecord) -> float | None:
+    """Return the mean of a measured metric over a cell's rounds; None if one does not know it."""
+    found = readings(_gate(metric, task, "<="), cell)
+    return found.mean if isinstance(found, Readings) else None
 
 
 def _gate(metric: str, task: str, operator: str) -> Gate:

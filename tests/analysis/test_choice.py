@@ -60,6 +60,8 @@ def test_the_greenest_variant_is_the_cheapest_that_keeps_the_score(task: TaskAna
     assert excluded["T2-V2_training"] == (
         "its mcc is shown to be lower than V0's by more than 0.02"
     )
+    fronts = {one.cell: one.on_front for one in chosen.candidates}
+    assert fronts["T2-V0_baseline"] == 0, "V4 answers the same, and takes less in every draw"
     text = report.sentence(chosen, ShortNames(task.cells))
     assert text == (
         "The greenest variant that keeps V0's mcc within 0.02 is V4: it saves 24 % (95 % interval "

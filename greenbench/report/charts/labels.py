@@ -92,18 +92,22 @@ SHIFTS = {"left": 0.0, "center": 0.5, "right": 1.0}
 """How much of a label lies left of where it is aligned."""
 
 
-class _Box(NamedTuple):
+class Box(NamedTuple):
+    """A part of a drawing, in pixels from the upper left corner."""
+
     left: float
     top: float
     right: float
     bottom: float
 
-    def holds(self, other: _Box) -> bool:
+    def holds(self, other: Box) -> bool:
+        """Whether ``other`` lies within."""
         if other.left < self.left or other.right > self.right:
             return False
         return self.top <= other.top and other.bottom <= self.bottom
 
-    def overlaps(self, other: _Box) -> bool:
+    def overlaps(self, other: Box) -> bool:
+        """Whether both share a place."""
         left = max(self.left, other.left)
         right = min(self.right, other.right)
         top = max(self.top, other.top)
@@ -112,18 +116,25 @@ class _Box(NamedTuple):
 
 
 def placed(
-    spots: Sequence[Spot], width: float, height: float, urgent: int = 0
+    spots: Sequence[Spot],
+    width: float,
+    height: float,
+    urgent: int = 0,
+    lines: Sequence[Box] = (),
 ) -> dict[int, LabelSide]:
     """Return the side of each label that has room, by the spot's number; earlier ones go first.
 
-    The first ``urgent`` ones may lie over points, if over no other label.
+    Where there is no other room a label lies over ``lines``, and the first ``urgent`` ones over
+    points too, if over no other label.
     """
-    whole = _Box(0, 0, width, height)
+    whole = Box(0, 0, width, height)
     points = [_around(spot) for spot in spots]
-    labels: list[_Box] = []
+    labels: list[Box] = []
     sides: dict[int, LabelSide] = {}
     for number, spot in enumerate(spots):
-        side = _free_side(spot, whole, points + labels)
+        side = _free_side(spot, whole, [*points, *labels, *lines])
+        if side is None:
+            side = _free_side(spot, whole, points + labels)
         if side is None and number < urgent:
             side = _free_side(spot, whole, labels)
         if side is not None:
@@ -132,7 +143,7 @@ def placed(
     return sides
 
 
-def _free_side(spot: Spot, whole: _Box, taken: Sequence[_Box]) -> LabelSide | None:
+def _free_side(spot: Spot, whole: Box, taken: Sequence[Box]) -> LabelSide | None:
     for side in SIDES:
         box = _box(spot, side)
         overlaps = any(map(box.overlaps, taken))
@@ -141,17 +152,17 @@ def _free_side(spot: Spot, whole: _Box, taken: Sequence[_Box]) -> LabelSide | No
     return None
 
 
-def _around(spot: Spot) -> _Box:
+def _around(spot: Spot) -> Box:
     """Return the room that the point itself takes."""
     left = spot.x - RADIUS
     top = spot.y - RADIUS
-    return _Box(left, top, left + 2 * RADIUS, top + 2 * RADIUS)
+    return Box(left, top, left + 2 * RADIUS, top + 2 * RADIUS)
 
 
-def _box(spot: Spot, side: LabelSide) -> _Box:
+def _box(spot: Spot, side: LabelSide) -> Box:
     size = len(spot.text) * LETTER
     shift = SHIFTS[side.align] * size
     left = spot.x + side.dx - shift
     middle = spot.y + side.dy
     top = middle - LINE / 2
-    return _Box(left, top, left + size, top + LINE)
+    return Box(left, top, left + size, top + LINE)

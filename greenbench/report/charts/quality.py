@@ -10,11 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from greenbench.analysis.simultaneous import Bounded
-from greenbench.gates.changes import Change
+from greenbench.gates.changes import Change, mean
 from greenbench.report.charts import quality_drawing, sources
 from greenbench.report.charts.drawing import Sheet
 from greenbench.report.charts.figure import bounds, slug
 from greenbench.report.charts.quality_drawing import TradeOff
+from greenbench.report.counted import counted, counted_cells
 from greenbench.results.reading import is_baseline
 
 if TYPE_CHECKING:
@@ -28,23 +29,20 @@ if TYPE_CHECKING:
 
 
 class JouleSwitch(NamedTuple):
-    """Which joules are drawn: the switch, the gates' metric, the key in a record, and the unit."""
+    """Which joules are drawn: the switch, the gates' metric, and the unit."""
 
     switch: str
     metric: str
-    key: str
     unit: str
 
 
 SWITCHES = (
-    JouleSwitch("total", "energy", "total_j", "J a round"),
-    JouleSwitch("net of idle", "energy_net", "total_net_j", "J a round, net of idle"),
-    JouleSwitch("GPU", "energy_gpu", "gpu_j", "J a round, GPU alone"),
-    JouleSwitch("CPU", "energy_cpu", "cpu_j", "J a round, CPU alone"),
-    JouleSwitch("per sample", "j_per_sample", "j_per_sample", "J of inference a sample"),
-    JouleSwitch(
-        "per correct output", "j_per_correct", "j_per_correct", "J of inference a correct output"
-    ),
+    JouleSwitch("total", "energy", "J a round"),
+    JouleSwitch("net of idle", "energy_net", "J a round, net of idle"),
+    JouleSwitch("GPU", "energy_gpu", "J a round, GPU alone"),
+    JouleSwitch("CPU", "energy_cpu", "J a round, CPU alone"),
+    JouleSwitch("per sample", "j_per_sample", "J of inference a sample"),
+    JouleSwitch("per correct output", "j_per_correct", "J of inference a correct output"),
 )
 CAPTION = (
     "{} and to the left is better. Whiskers: 95 % intervals of each cell's ratio to V0's joules "
@@ -114,7 +112,7 @@ def _trade_offs(
     report: ReportData, comparison: TaskComparison, baseline: CellRecord, switch: JouleSwitch
 ) -> list[TradeOff]:
     """Return V0 and the cells whose joules and score are both compared with it."""
-    joules = _value(baseline, switch)
+    joules = mean(switch.metric, comparison.task, counted(baseline, comparison))
     score = baseline.score(comparison.score)
     if not joules or score is None:
         return []
@@ -156,12 +154,6 @@ def _point(
 def _exactly(value: float) -> Bounded:
     """Return V0's value, to which others are set in relation: it has no interval of its own."""
     return Bounded(value, value, value)
-
-
-def _value(cell: CellRecord, switch: JouleSwitch) -> float | None:
-    known = {**cell.energy, **cell.efficiency}
-    quantity = known.get(switch.key)
-    return quantity.value if quantity is not None else None
 
 
 def _ratios(
@@ -208,7 +200,7 @@ def _caption(
 def _cells(comparison: TaskComparison, points: Sequence[TradeOff]) -> list[CellRecord]:
     """Return the records of the cells that are drawn."""
     known = {point.cell for point in points}
-    return [cell for cell in comparison.cells if cell.id in known]
+    return [cell for cell in counted_cells(comparison) if cell.id in known]
 
 
 def _table(

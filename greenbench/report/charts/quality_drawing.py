@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from greenbench.report.charts import marks
 from greenbench.report.charts.drawing import Drawing
-from greenbench.report.charts.labels import Span, Spot, placed
+from greenbench.report.charts.labels import Box, Span, Spot, placed
 from greenbench.report.charts.marks import NARROW, Axes
 from greenbench.report.choice import share
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from altair import LayerChart
 
@@ -169,7 +170,7 @@ def _labels(plane: _Plane, width: int) -> list[LayerChart]:
         label = _label(point, width)
         spots.append(Spot(x * inner, y * HEIGHT, label))
     rows: dict[LabelSide, list[Row]] = {}
-    sides = placed(spots, inner, HEIGHT, len(first))
+    sides = placed(spots, inner, HEIGHT, len(first), list(_lines(plane, inner)))
     for number, side in sides.items():
         row = {**_place(ordered[number]), "text": spots[number].text}
         rows.setdefault(side, []).append(row)
@@ -177,6 +178,26 @@ def _labels(plane: _Plane, width: int) -> list[LayerChart]:
     for side, own in rows.items():
         layers.append(plane.axes.texts(own, *side))
     return layers
+
+
+def _lines(plane: _Plane, inner: int) -> Iterator[Box]:
+    """Yield where whiskers and the edge of the front lie, for labels to keep off them."""
+    for point in plane.points:
+        value, score = point.joules.value, point.score.value
+        yield _stroke(plane, inner, (point.joules.low, point.joules.high), (score, score))
+        yield _stroke(plane, inner, (value, value), (point.score.low, point.score.high))
+    for one, following in pairwise(plane.on_front):
+        score = one.score.value
+        across = (one.joules.value, following.joules.value)
+        yield _stroke(plane, inner, across, (score, score))
+
+
+def _stroke(
+    plane: _Plane, inner: int, joules: tuple[float, float], scores: tuple[float, float]
+) -> Box:
+    left, right = (plane.across.place(value) * inner for value in joules)
+    low, high = (HEIGHT * (1 - plane.up.place(value)) for value in scores)
+    return Box(left, min(low, high) - 0.5, right + 0.5, max(low, high) + 0.5)
 
 
 def _place(point: TradeOff) -> dict[str, object]:

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from greenbench.gates.changes import Change
-from greenbench.gates.interleaved import WITHOUT_FIRST
 from greenbench.report.charts import marks, sources
 from greenbench.report.charts.drawing import Drawing, Sheet
 from greenbench.report.charts.figure import slug
 from greenbench.report.charts.labels import Span
 from greenbench.report.charts.marks import Axes, row_key
 from greenbench.report.cost import plural
+from greenbench.report.counted import counted_cells, leaves_out_first
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,10 +49,11 @@ class PairedCell:
     ratios: tuple[float, ...]
     """Of the first blocks, ``MOST_ROUNDS`` at most."""
     change: Change
+    leaves_out_first: bool = False
 
     def counts(self, block: int) -> bool:
         """Whether a block is in the mean: the first one is not, if it was warm-up."""
-        return block > 0 or WITHOUT_FIRST not in self.change.how
+        return block > 0 or not self.leaves_out_first
 
 
 def figures(report: ReportData, width: int) -> list[Figure]:
@@ -70,12 +71,16 @@ def _paired_cells(report: ReportData, comparison: TaskComparison) -> list[Paired
     if baseline is None:
         return []
     found = []
+    leaves_out = leaves_out_first(comparison)
     for cell in comparison.cells:
         change = comparison.energy.get(cell.id)
         ratios = _ratios(cell, baseline)
         if isinstance(change, Change) and len(ratios) > 1:
             name = report.names.variant(cell.id)
-            found.append(PairedCell(name=name, ratios=ratios, change=change))
+            paired = PairedCell(
+                name=name, ratios=ratios, change=change, leaves_out_first=leaves_out
+            )
+            found.append(paired)
     return found
 
 
@@ -104,19 +109,20 @@ def _time(pair: tuple[Round, Round]) -> tuple[int, int]:
 def _figure(comparison: TaskComparison, cells: Sequence[PairedCell], width: int) -> Figure:
     title = f"{comparison.task}: rounds over time"
     sheet = Sheet(slug("rounds", comparison.task), title, width)
-    by_ratio = sorted(cells, key=lambda cell: cell.change.value)
-    chosen = by_ratio[:MOST_CELLS]
+    least = sorted(cells, key=lambda cell: cell.change.value)[:MOST_CELLS]
+    chosen = [cell for cell in cells if cell in least]  # in the order of the other charts
     caption = CAPTION
     if len(cells) > MOST_CELLS:
         hidden = plural(len(cells) - MOST_CELLS, "cell")
         caption += f". {hidden} of higher ratios are left out"
-    subtitle = sources.subtitle(comparison.cells)
+    counting = counted_cells(comparison)
+    subtitle = sources.subtitle(counting)
     drawing = _drawing(chosen, f"{subtitle}; {LEGEND}", width)
     columns, rows = _table(chosen)
     without_first = sources.left_out(comparison)
     if without_first:
         caption += f". {WARM_UP}"
-    caption += f". {sources.design(comparison.cells)}{without_first}."
+    caption += f". {sources.design(counting)}{without_first}."
     return sheet.figure(caption, {"total": sheet.drawn(drawing)}, columns, rows)
 
 
@@ -173,7 +179,8 @@ def _table(cells: Sequence[PairedCell]) -> tuple[list[str], list[EntryRow]]:
     most = max(len(cell.ratios) for cell in cells)
     columns = ["cell", "joules / V0's", "low", "high"]
     for block in range(most):
-        columns.append(f"joules / V0's, block {block + 1}")
+        out = "" if cells[0].counts(block) else " (left out)"
+        columns.append(f"joules / V0's, block {block + 1}{out}")
     rows: list[EntryRow] = []
     for cell in cells:
         change = cell.change

@@ -106,14 +106,19 @@ def _counted(name: str, pairs: Sequence[tuple[Facts, Facts]]) -> DiscordantCount
 
 def _figure(task: str, counts: Sequence[DiscordantCounts], width: int) -> Figure:
     sheet = Sheet(slug("rows", task), f"{task}: the same test rows", width)
-    chosen = sorted(counts, key=_balance)
-    if len(chosen) > MOST:
-        half = MOST // 2
-        chosen = chosen[:half] + chosen[-half:]
+    chosen = _most_telling(counts)
     drawing = _drawing(chosen, width)
     caption = CAPTION.format(_design(counts))
     rows = [_row(one) for one in chosen]
     return sheet.figure(caption, {"rows": sheet.drawn(drawing)}, COLUMNS, rows)
+
+
+def _most_telling(counts: Sequence[DiscordantCounts]) -> list[DiscordantCounts]:
+    """Return at most ``MOST`` cells, in their order: those that gain and those that lose most."""
+    by_balance = sorted(counts, key=_balance)
+    half = MOST // 2
+    kept = by_balance[:half] + by_balance[half:][-half:]
+    return [one for one in counts if one in kept]
 
 
 def _balance(one: DiscordantCounts) -> int:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from greenbench.gates.changes import Change
-from greenbench.gates.interleaved import WITHOUT_FIRST
 from greenbench.report.cost import plural
+from greenbench.report.counted import LEFT_OUT, leaves_out_first
 from greenbench.report.texts import listed
 from greenbench.results.reading import source_label
 from greenbench.types import NODE
@@ -47,11 +46,11 @@ def subtitle(cells: Sequence[CellRecord]) -> str:
 
 
 def left_out(comparison: TaskComparison) -> str:
-    """Return the end of a caption about ratios whose first block is left out; else nothing."""
-    for change in comparison.energy.values():
-        if isinstance(change, Change) and WITHOUT_FIRST in change.how:
-            return "; ratios to V0 leave out the first round, which was warm-up"
-    return ""
+    """Return the end of a caption about rounds of which the first one does not count; or nothing.
+
+    ``n`` before it is that of the others.
+    """
+    return f"; the first round {LEFT_OUT}" if leaves_out_first(comparison) else ""
 
 
 def machine_subtitle(cells: Sequence[CellRecord]) -> str:

@@ -18,6 +18,7 @@ from greenbench.report.charts.marks import LETTER, NARROW, Axes, Group, label_li
 from greenbench.report.charts.palette import PALETTE
 from greenbench.report.charts.stage_shares import OUTSIDE, UNRESOLVED, stacked_cell
 from greenbench.report.cost import plural
+from greenbench.report.counted import counted_cells
 from greenbench.report.numbers import unit
 
 if TYPE_CHECKING:
@@ -72,7 +73,8 @@ def figures(report: ReportData, width: int) -> list[Figure]:
     """Return a figure of each task that has a cell whose joules or seconds are known."""
     found = []
     for comparison in report.comparisons:
-        cells = [cell for cell in comparison.cells if cell.rounds and not cell.failed]
+        known = counted_cells(comparison)
+        cells = [cell for cell in known if cell.rounds and not cell.failed]
         by_switch = _by_switch(cells)
         if by_switch:
             found.append(_figure(report, comparison, by_switch, cells, width))

@@ -11,6 +11,7 @@ from greenbench.report import answer, choice, numbers, table, warnings
 from greenbench.report.caveats import caveats
 from greenbench.report.charts.palette import PALETTE
 from greenbench.report.cost import plural
+from greenbench.report.counted import LEFT_OUT, leaves_out_first
 from greenbench.report.page.circumstances import NumberedSessions
 from greenbench.report.page.figures import FolderFigures, folder_figures
 from greenbench.report.page.glossary import glossary
@@ -219,7 +220,11 @@ def _basis(data: ReportData) -> str:
     profile = ", ".join(profiles)
     joules = ", ".join(sources) or "unknown"
     lacking = len(data.records) - len(rounds)
-    text = f"{measured} a cell; profile {profile}; on {machines}; joules: {joules}."
+    if any(map(leaves_out_first, data.comparisons)):
+        measured += f" a cell, of whose joules and times the first one {LEFT_OUT}"
+    else:
+        measured += " a cell"
+    text = f"{measured}; profile {profile}; on {machines}; joules: {joules}."
     if lacking:
         text += f" {plural(lacking, 'cell')} ended before a whole round."
     return text

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from greenbench.gates.changes import Change
 from greenbench.report import caption, numbers, table
+from greenbench.report.counted import counted
 from greenbench.report.findings import findings, loses
 from greenbench.report.page.intervals import LogAxis
 from greenbench.report.page.verdict_words import SAVES, CellWord, word_of
@@ -122,7 +123,7 @@ def _cell(record: CellRecord, found: Findings, axis: LogAxis) -> MatrixCell:
     keys = _keys(energy, time, quality, points_of(comparison.score))
     is_worse = isinstance(quality, Change) and loses(comparison, record.id)
     verdict = word_of(record, found)
-    own = _own(record, comparison.score)
+    own = _own(counted(record, comparison), comparison.score)
     score = table.difference_text(quality)
     sources = source_badges(record)
     return MatrixCell(
