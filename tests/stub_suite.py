@@ -125,27 +125,31 @@ from greenbench.machine.energy import meter
 from greenbench.machine.energy.estimate import CpuEstimate, estimated
 from greenbench.plugin import use_matrix
 from greenbench.stats import bootstrap, classification_answers as outcomes
+from greenbench.testing.meter import PlantedJoules
 from greenbench.types import AnsweredRow, Applied, Judged, Metric
 
 HERE = Path(__file__).parent
 TORCH_WAS_LOADED = "torch" in sys.modules  # by the process that runs this session inside itself
 
 
-class PlantedJoules(CpuEstimate):
-    used = 0.0  # by all stages of this process
+class StubEstimate(CpuEstimate):
+    joules = PlantedJoules({})  # of all stages of this process
 
     def begin(self, key):
-        self._started[key] = self.used
+        self.joules.begin(key)
 
     def end(self, key):
-        joules = self.used - self._started.pop(key)
+        joules = self.joules.end(key) or 0.0
         return estimated(joules / self.core.watts, self.core)
+
+    def cancel(self, key):
+        self.joules.cancel(key)
 
 
 def pytest_configure(config):
     use_matrix(config, HERE / "experiment.md", HERE / "variants")
     patch = pytest.MonkeyPatch()
-    patch.setattr(meter, "CpuEstimate", PlantedJoules)
+    patch.setattr(meter, "CpuEstimate", StubEstimate)
     config.add_cleanup(patch.undo)
 
 
@@ -182,7 +186,7 @@ class StubToggles:
     def uses(self, share):
         planted = named("STUB_JOULES").get(self.cell.id, os.environ.get("STUB_TIMES", "1"))
         percent = (7 * self.seed + len(self.cell.variant)) % 5 - 2
-        PlantedJoules.used += float(planted) * share * (1 + percent / 100)
+        StubEstimate.joules.spend(float(planted) * share * (1 + percent / 100))
 
     def data(self, train, test, model, seed, *, valid):
         self.uses(0.05)
