@@ -18,7 +18,7 @@ def add_analyse(commands: Commands) -> None:
     parser = commands.add_parser(
         "analyse",
         help="say whether the savings of variants add up, whose they are, and what to choose",
-        epilog="e.g. greenbench analyse results, greenbench analyse results --task T2 --markdown",
+        epilog="e.g. greenbench analyse results, greenbench analyse results --task digits",
     )
     parser.add_argument(
         "results",

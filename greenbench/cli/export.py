@@ -24,7 +24,7 @@ def add_export(commands: Commands) -> None:
         help="the results as a tidy table, or for the places where people keep results",
         epilog="e.g. greenbench export results --parquet results.parquet, "
         "greenbench export results --csv -, "
-        "greenbench export results --cell T2-V7_all_optimised --model-card energy.md",
+        "greenbench export results --cell digits-V1_short --model-card energy.md",
     )
     parser.add_argument(
         "results",

@@ -38,7 +38,7 @@ def add_knobs(commands: Commands) -> None:
     parser = commands.add_parser(
         "knobs",
         help="every knob: what it takes and does; with --measure, which save energy here",
-        epilog="e.g. greenbench knobs, greenbench knobs --measure T2 --only data,inference",
+        epilog="e.g. greenbench knobs, greenbench knobs --measure digits --only training",
         allow_abbrev=False,
     )
     form = parser.add_mutually_exclusive_group()

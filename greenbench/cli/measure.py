@@ -85,11 +85,11 @@ def add_sweep_power(commands: Commands) -> None:
     parser = commands.add_parser(
         "sweep-power",
         help="energy and time of a cell over power limits and clocks",
-        epilog="e.g. greenbench sweep-power T2-V0_baseline --knobs gpu_power_fraction "
+        epilog="e.g. greenbench sweep-power digits-V0_baseline --knobs gpu_power_fraction "
         "--fractions 0.9,0.7,0.5",
         allow_abbrev=False,
     )
-    parser.add_argument("cell", help="the cell's id, like T2-V0_baseline")
+    parser.add_argument("cell", help="the cell's id, like digits-V0_baseline")
     parser.add_argument(
         "--knobs",
         type=listed,

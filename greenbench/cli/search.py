@@ -34,7 +34,7 @@ def add_search(commands: Commands) -> None:
     parser = commands.add_parser(
         "search",
         help="the setting of knobs that takes least and keeps the score, confirmed",
-        epilog="e.g. greenbench search T2 --quality 'mcc >= V0-0.02' --budget 30min "
+        epilog="e.g. greenbench search sentiment --quality 'accuracy >= V0-0.02' --budget 30min "
         "--knobs data.batch_size=8..128,inference.skip_layers",
         allow_abbrev=False,
     )

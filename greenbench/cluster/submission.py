@@ -83,7 +83,7 @@ def refuse_foreign(request: Submission) -> None:
         raise UsageError(
             f"greenbench submit: after -- stand arguments of pytest, and {first} is none. A job is "
             "one block of V0 and variants; `greenbench ci` measures a change beside its base on "
-            "one machine: give it to your own sbatch or ssh, or here select cells, e.g. -- -k T2"
+            "one machine: give it to your own sbatch or ssh, or here select cells, e.g. -- -k V1"
         )
     for argument in request.arguments:
         option = argument.partition("=")[0]

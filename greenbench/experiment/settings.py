@@ -182,26 +182,26 @@ class Settings:
     data: Mapping[str, str] = option(
         "TASK=PATH",
         by_task(text),
-        "local parquet / jsonl / csv file or folder, e.g. T2=bigvul.parquet",
+        "local parquet / jsonl / csv file or folder, e.g. sentiment=reviews.parquet",
         repeatable=True,
     )
     columns: Mapping[str, Mapping[str, str]] = option(
         "TASK=ROLE:COLUMN,...",
         by_task(roles),
-        "its columns, e.g. T2=text:func,label:vul",
+        "its columns, e.g. sentiment=text:review,label:opinion",
         repeatable=True,
     )
     split: Mapping[str, str] = option(
         "TASK=RULE",
         by_task(one_of(SPLITS)),
-        f"how data of yours are split: {', '.join(SPLITS)}, e.g. T2=project (default: authors if "
-        "the names of files tell train, valid and test, else random)",
+        f"how data of yours are split: {', '.join(SPLITS)}, e.g. sentiment=random (default: "
+        "authors if the names of files tell train, valid and test, else random)",
         repeatable=True,
     )
     balance: Mapping[str, str] = option(
         "TASK=HOW",
         by_task(one_of(BALANCES)),
-        "class-imbalance handling: none, weights or undersample, e.g. T2=weights (default: none)",
+        "class-imbalance handling: none, weights or undersample, e.g. spam=weights (default: none)",
         repeatable=True,
     )
     prevalence: Mapping[str, float] = option(
@@ -213,7 +213,7 @@ class Settings:
     size: Mapping[str, Mapping[str, float]] = option(
         "TASK=KEY:N,...",
         by_task(sizes),
-        f"sizes other than the profile's, of {', '.join(SIZES)}, e.g. T1=train:24,max_chars:900",
+        f"sizes other than the profile's, of {', '.join(SIZES)}, e.g. sentiment=train:200,epochs:2",
         repeatable=True,
     )
     scored: str = option(
@@ -227,12 +227,12 @@ class Settings:
     direction: str | None = option(
         "SRC:DST",
         optional(matching(DIRECTION, DIRECTION_FORM)),
-        "languages of T1, e.g. java:python (default: the data's)",
+        "languages to translate from and to, e.g. java:python (default: the data's)",
     )
     model: Mapping[str, str] = option(
         "MODEL=ID_OR_PATH",
         by_model,
-        "another checkpoint, e.g. M2=answerdotai/ModernBERT-base",
+        "another checkpoint, e.g. encoder=answerdotai/ModernBERT-base",
         repeatable=True,
     )
     device: str = option(
@@ -275,8 +275,8 @@ class Settings:
     gate: tuple[Gate, ...] = option(
         "EXPR",
         gates,
-        "[TASK.][STAGE.]METRIC OP VALUE, e.g. 'energy <= 1.05*saved' or 'T2.mcc >= V0-0.02'; "
-        "a regression fails the run; those of pyproject.toml hold too, unless one is 'none'",
+        "[TASK.][STAGE.]METRIC OP VALUE, e.g. 'energy <= 1.05*saved' or 'spam.f1 >= V0-0.02'; a "
+        "regression fails the run; those of pyproject.toml hold too, unless one is 'none'",
         repeatable=True,
         adds=True,
     )

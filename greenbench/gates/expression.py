@@ -1,4 +1,4 @@
-"""Gates: what has to hold for the cells, written in one line, ``T2.mcc >= V0-0.02``.
+"""Gates: what has to hold for the cells, written in one line, ``digits.accuracy >= V0-0.02``.
 
     [TASK.][STAGE.]METRIC OP VALUE
     VALUE is [-]NUMBER[%], [NUMBER*]REF, REF+NUMBER or REF-NUMBER; REF is a variant of the session,
@@ -42,7 +42,7 @@ ALLOWED = (
 )
 """Differences that keep two cells from being compared; ``new`` is a cell the compared run lacks.
 
-``tools`` are the compilers and interpreters that ran T1's translations, ``variables`` those of the
+``tools`` are the compilers and interpreters that ran a model's programs, ``variables`` those of the
 environment by which libraries compute in another way.
 """
 RUN_METRICS = ("pass_at_1", "compile_rate", "j_per_correct")

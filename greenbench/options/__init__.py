@@ -146,7 +146,7 @@ class SystemOptions:
     """The kernel's policy for the clocks below that cap: ``performance``, ``powersave``,
     ``schedutil``, ..."""
     cpu_threads: Count | None = None
-    """Threads that torch may use within one operation."""
+    """Threads that torch, or BLAS and OpenMP in a task of functions, may use in one operation."""
     cpu_affinity: CpuList | None = None
     """Processors that the process may run on, as a list like ``0-3,8``."""
     processes: Count | None = None

@@ -87,7 +87,7 @@ def _line(warning: RankedWarning, records: Sequence[CellRecord], names: ShortNam
 
 
 def _subject(cells: list[str], records: Sequence[CellRecord], names: ShortNames) -> str:
-    """Return ``all cells``, ``all of T2``, or the names of the first ones."""
+    """Return ``all cells``, ``all of digits``, or the names of the first ones."""
     if len(cells) == len(records) > 1:
         return "all cells"
     by_task: dict[str, list[str]] = {}

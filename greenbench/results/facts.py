@@ -31,7 +31,7 @@ OLD_DEFINITIONS = {
         origin="greenbench",
     ),
 }
-"""What the tasks were when results files did not say it."""
+"""What the tasks were when results files did not say it, before format 11: there were no others."""
 STATUSES = ("ok", "partial", "failed")
 KERNEL_RATES = ("operations_per_second", "operations_per_joule")
 MEMORY_RATES = ("bytes_per_second", "bytes_per_joule")

@@ -11,29 +11,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from greenbench.stats.classification_names import HIGHER_IS_BETTER
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
 Array = np.ndarray[Any, Any]
 
-HIGHER_IS_BETTER = {
-    "mcc": True,
-    "macro_f1": True,
-    "f1": True,
-    "precision": True,
-    "recall": True,
-    "roc_auc": True,
-    "pr_auc": True,
-    "accuracy": True,
-    "brier": False,
-    "weighted_f1": True,
-}
-"""The scores' names, and whether more is better.
-
-``f1``, ``precision`` and ``recall`` are the positive class's; ``pr_auc`` is the average precision;
-``brier`` the mean squared error of the probabilities (Brier 1950); ``mcc`` is Matthews'
-correlation, 0 for a constant answer by convention (Chicco and Jurman, BMC Genomics 2020).
-"""
 AREAS = ("roc_auc", "pr_auc")
 """The scores that need the rows in the order of their probabilities."""
 SORTED_CELLS = 32_000

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from greenbench.errors import UsageError
 from greenbench.gates.expression import METRICS, OPERATORS, STAGES, Gate, parse
-from greenbench.stats.classification_scores import HIGHER_IS_BETTER
+from greenbench.stats.classification_names import HIGHER_IS_BETTER
 from greenbench.tasks import BUILT_IN
 
 TASK_NAMES = ("T1", "T2")

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from greenbench.stats import bootstrap
 from greenbench.stats.bootstrap import Interval
 from greenbench.stats.classification_answers import Outcomes
-from greenbench.stats.classification_scores import HIGHER_IS_BETTER, scores
+from greenbench.stats.classification_names import HIGHER_IS_BETTER
+from greenbench.stats.classification_scores import scores
 
 
 def simulated(

@@ -11,7 +11,8 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from sklearn import metrics
 
-from greenbench.stats.classification_scores import HIGHER_IS_BETTER, best_threshold, scores
+from greenbench.stats.classification_names import HIGHER_IS_BETTER
+from greenbench.stats.classification_scores import best_threshold, scores
 
 EIGHTHS = st.integers(0, 8).map(lambda k: k / 8)
 ROWS = st.lists(st.tuples(st.integers(0, 1), EIGHTHS, st.integers(0, 4)), min_size=2, max_size=25)
