@@ -38,6 +38,8 @@ NAMED = 2
 LISTED = 4
 """Variants that a sentence lists; of more it counts the rest."""
 FEW_ROUNDS = 5
+TWICE = 2
+"""Times V0's time from which on a multiple is said, and below it what is more in per cent."""
 WORTH_A_WORD = 1.2
 """Change of the machine from which on it is said in the answer, whatever the variants' is."""
 
@@ -148,6 +150,13 @@ def _time(comparison: TaskComparison, cell_id: str) -> str:
     change = comparison.time.get(cell_id)
     if not isinstance(change, Change):
         return ""
+    bounds = (change.value, change.low, change.high)
+    if not change.excludes_no_change:
+        return f"; no change in its time is shown, {numbers.change(*bounds)}"
+    if change.value < 1:
+        return f"; it takes {numbers.saving(*bounds)} less time"
+    if change.value < TWICE:
+        return f"; it takes {numbers.increase(*bounds)} longer"
     return f"; it takes {_times(change)} V0's time"
 
 

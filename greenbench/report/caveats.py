@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from greenbench.gates.changes import NoChange
+from greenbench.gates.interleaved import WITHOUT_FIRST
 from greenbench.report import warnings
 from greenbench.report.advice import advice_on
 from greenbench.report.commands import measuring, options_of
@@ -55,6 +56,8 @@ class Caveat:
     """The word of ``findings`` that it is about, ``SCORE``, ``SOURCE`` or ``DISTURBED``."""
     text: str
     """What is not settled, a sentence without its stop."""
+    points: tuple[str, ...] = ()
+    """What it consists of, each without a stop; empty of most."""
     remedy: str
     """What would settle it."""
     command: str = ""
@@ -136,12 +139,20 @@ def _disturbed(found: Findings, names: ShortNames, options: SessionOptions) -> l
     caveat = Caveat(
         task=comparison.task,
         kind=DISTURBED,
-        text="; ".join(lines),
+        text=f"What disturbed {subject_of([best], names)} or V0 beside it{_first_too(found, best)}",
+        points=tuple(lines),
         remedy="five rounds on a machine that does nothing else",
         command=measuring(comparison.task, [best], options, FIVE_ROUNDS),
         cells=(best,),
     )
     return [caveat]
+
+
+def _first_too(found: Findings, best: str) -> str:
+    """Say that warnings are about a round too of which the ratio is not, if there is one."""
+    if WITHOUT_FIRST not in found.keepers[best].how:
+        return ""
+    return " (the first round, which the answer leaves out, is part of this)"
 
 
 def _drift(found: Findings, names: ShortNames, options: SessionOptions) -> list[Caveat]:

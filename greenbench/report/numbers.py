@@ -77,14 +77,36 @@ def saving(value: float, low: float, high: float) -> str:
 
     A bound of a saving is never rounded to nothing, nor to all.
     """
-    least = 100 * (1 - high)
-    middle = 100 * (1 - value)
-    most = 100 * (1 - low)
+    return _percent(1 - value, 1 - high, 1 - low)
+
+
+def increase(value: float, low: float, high: float) -> str:
+    """Return what a ratio adds, ``17 % (95 % interval 10 to 24 %)``, never rounded to nothing."""
+    return _percent(value - 1, low - 1, high - 1)
+
+
+def _percent(value: float, low: float, high: float) -> str:
+    """Return a share of V0's in per cent; a bound is never rounded to nothing, nor to all."""
+    least = 100 * low
+    most = 100 * high
     places = max(0, _places(least, most))
     while places < MOST_PLACES and _hides_saving(least, most, places):
         places += 1
     interval = f"{least:.{places}f} to {most:.{places}f} %"
-    return f"{middle:.{places}f} % (95 % interval {interval})"
+    return f"{100 * value:.{places}f} % (95 % interval {interval})"
+
+
+def change(value: float, low: float, high: float) -> str:
+    """Return a ratio that may be on either side of 1: ``+7 % (95 % interval -7 to +23 %)``."""
+    bounds = [100 * (one - 1) for one in (value, low, high)]
+    places = max(0, _places(bounds[1], bounds[2]))
+    middle, least, most = (_signed(bound, places) for bound in bounds)
+    return f"{middle} % (95 % interval {least} to {most} %)"
+
+
+def _signed(value: float, places: int) -> str:
+    rounded = _rounded(value, places)
+    return f"{rounded:+.{places}f}" if rounded else f"{rounded:.{places}f}"
 
 
 def difference(value: float, low: float, high: float) -> str:
@@ -95,9 +117,7 @@ def difference(value: float, low: float, high: float) -> str:
     while places < MOST_PLACES and _hides_sign(low, high, places):
         places += 1
     bounds = f"{_rounded(low, places):.{places}f} to {_rounded(high, places):.{places}f}"
-    rounded = _rounded(value, places)
-    number = f"{rounded:+.{places}f}" if rounded else f"{rounded:.{places}f}"
-    return f"{number} ({bounds})"
+    return f"{_signed(value, places)} ({bounds})"
 
 
 def _places(low: float, high: float) -> int:

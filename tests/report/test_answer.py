@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -45,9 +46,30 @@ def test_a_saver_is_named_with_ratio_interval_rounds_and_score() -> None:
     """One sentence holds all that the conclusion needs."""
     assert said(V0, variant("V7_all", 0.62)) == (
         "On T2, V7 saves 38.0 % (95 % interval 37.4 to 38.6 %) of V0's energy, n = 5 rounds; "
-        "its mcc is V0's in every round; it takes 0.620 times (95 % interval 0.614 to 0.626) V0's "
-        "time."
+        "its mcc is V0's in every round; it takes 38.0 % (95 % interval 37.4 to 38.6 %) less time."
     )
+
+
+@pytest.mark.parametrize(
+    ("bounds", "told"),
+    [
+        ((1.17, 1.1, 1.24), "it takes 17 % (95 % interval 10 to 24 %) longer."),
+        ((2.5, 2.4, 2.6), "it takes 2.5 times (95 % interval 2.4 to 2.6) V0's time."),
+        ((1.07, 0.93, 1.23), "no change in its time is shown, +7 % (95 % interval -7 to +23 %)."),
+    ],
+)
+def test_the_time_of_the_best_is_told_with_its_interval(
+    bounds: tuple[float, float, float], told: str
+) -> None:
+    """Longer, a multiple, or not shown to differ: who saves energy may have to wait for it."""
+    best = variant("V7_all", 0.6)
+    measured = [Measured(record=record, header=HEADER) for record in (V0, best)]
+    (comparison,) = compare(measured)
+    value, low, high = bounds
+    time = replace(comparison.time[best.id], value=value, low=low, high=high)
+    comparison = replace(comparison, time={best.id: time})
+    text = answer.sentences(comparison, ShortNames([V0.id, best.id]))
+    assert text.endswith(f"; {told}")
 
 
 def test_the_best_of_several_savers_is_named_first() -> None:

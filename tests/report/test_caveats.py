@@ -58,7 +58,8 @@ def test_what_disturbed_the_best_variant_or_v0_comes_first() -> None:
     other = variant("V1_data-b16", 1.0, doubts=["neighbours were awake"])
     first, *rest = of(v0, other, variant("V7_all", 0.6))
     assert first.kind == "disturbed"
-    assert first.text == "T2 V0: other processes kept 0.77 cores busy"
+    assert first.text == "What disturbed T2 V7 or V0 beside it"
+    assert first.points == ("T2 V0: other processes kept 0.77 cores busy",)
     assert first.command == 'pytest bench -k "T2 and (V0_ or V7_)" --green-rounds 5'
     assert "disturbed" not in {one.kind for one in rest}
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from greenbench.report.numbers import plus_minus, quantity, saving, unit
+from greenbench.report.numbers import change, increase, plus_minus, quantity, saving, unit
 from greenbench.types import Quantity
 
 
@@ -70,6 +70,13 @@ def test_large_numbers_have_no_decimals() -> None:
 def test_a_ratio_saves_percent_of_v0_s(ratio: tuple[float, float, float], text: str) -> None:
     """To the place that the interval allows; a bound is not rounded to nothing, nor to all."""
     assert saving(*ratio) == text
+
+
+def test_a_change_on_either_side_of_none_has_signs() -> None:
+    """What is longer has none, as its word says it."""
+    assert change(1.07, 0.93, 1.23) == "+7 % (95 % interval -7 to +23 %)"
+    assert change(1.0, 0.9996, 1.0004) == "0.00 % (95 % interval -0.04 to +0.04 %)"
+    assert increase(1.17, 1.1, 1.24) == "17 % (95 % interval 10 to 24 %)"
 
 
 @given(st.floats(0.01, 0.99), st.floats(0.001, 0.999), st.floats(0.001, 0.999))
