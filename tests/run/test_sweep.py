@@ -193,6 +193,8 @@ def test_a_real_cell_is_swept_and_the_card_is_as_before(
         "all",
         "--green-device",
         "cpu",
+        "--green-size",
+        "T2=train:96,valid:16,test:48",
         "--green-results",
         str(tmp_path / "results"),
     ]
