@@ -201,9 +201,9 @@ def test_a_worker_that_exits_with_0_fails_the_session(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("workers", ["0", "1", "2", "4"])
+@pytest.mark.parametrize("workers", ["1", "4"])
 def test_any_number_of_workers_gives_the_same_cells(tmp_path: Path, workers: str) -> None:
-    """More workers than cells too."""
+    """One, and more than there are cells; tests above have two, and a session without workers."""
     ended = run(tmp_path, "-n", workers, "--green-rounds=3")
     ended.output.assert_outcomes(passed=9)
     assert sorted(ended.cells()) == sorted(CELLS)
@@ -216,7 +216,7 @@ def test_any_number_of_workers_gives_the_same_cells(tmp_path: Path, workers: str
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("passed", [0, 3, 7])
+@pytest.mark.parametrize("passed", [0, 7])
 def test_any_worker_may_be_killed_at_any_moment(tmp_path: Path, passed: int) -> None:
     """One cell is lost at most; the others have each of their rounds once."""
     stub_suite.write(tmp_path)

@@ -56,21 +56,3 @@ def test_without_fine_tuning_hardly_any_translation_passes(seed: int) -> None:
     passed = translation_scores.scored(splits, outputs).quality["pass_at_1"].value
     assert passed is not None
     assert passed <= 0.1
-
-
-@pytest.mark.slow
-def test_v0_learns_to_translate_with_another_seed() -> None:
-    """With other programs and another order of training, at least half pass.
-
-    ``test_both_tasks_are_learnt_in_one_session`` runs a session with seed 1.
-    """
-    seed = 2
-    splits = translation.load(SIZE.data, columns={}, sizes=SIZE.sizes, seed=seed)
-    stages = Toggles(Options(data=DataOptions(tokenizer="rust")), SIZE, "cpu")
-    stages.reset(seed)
-    batches = stages.data(splits.train, splits.test, START, seed)
-    net = stages.training(stages.architecture(START), batches)
-    outputs = stages.inference(net, batches)
-    passed = translation_scores.scored(splits, outputs).quality["pass_at_1"].value
-    assert passed is not None
-    assert passed >= 0.5

@@ -81,28 +81,6 @@ def test_without_fine_tuning_nothing_is_known() -> None:
 
 
 @pytest.mark.slow
-def test_v0_learns_the_task_with_another_seed() -> None:
-    """With other data and another order of training, MCC is at least 0.6.
-
-    A session with seed 1, ``test_both_tasks_are_learnt_in_one_session``, reaches it too.
-    """
-    seed = 2
-    splits = vulnerability.load(SIZE.data, columns={}, wanted=Wanted(seed=seed, sizes=SIZE.sizes))
-    stages = Toggles(Options(data=DataOptions(tokenizer="rust")), SIZE, "cpu")
-    stages.reset(seed)
-    model = Checkpoint("M2", SIZE.model, head=TWO_CLASSES)
-    batches = stages.data(splits.train, splits.test, model, seed)
-    net = stages.training(stages.architecture(model), batches)
-    deciding = stages.answers(net, batches, splits.valid)
-    answered = vulnerability_scores.answered(
-        splits,
-        stages.inference(net, batches),
-        vulnerability_scores.choose_scoring(splits, deciding),
-    )
-    assert bootstrap.point(answered)["mcc"] >= 0.6
-
-
-@pytest.mark.slow
 def test_both_tasks_are_learnt_in_one_session(tmp_path: Path) -> None:
     """The command of the README, with another seed: half of T1's programs pass, T2's MCC is 0.6."""
     options = ["--green-seed=1", "--green-keep-outputs", f"--green-results={tmp_path}"]
