@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import re
 import threading
-import urllib.error
-import urllib.request
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -232,6 +230,9 @@ def _unreachable(url: str) -> str | None:
 
 def _failure(url: str) -> str | None:
     """Return why ``url`` gives no HTTP answer; any status is one, which the client explains."""
+    import urllib.error
+    import urllib.request
+
     try:
         urllib.request.urlopen(url, timeout=SECONDS).close()  # noqa: S310 - the hub's own address
     except urllib.error.HTTPError as error:

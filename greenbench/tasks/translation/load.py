@@ -12,14 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from greenbench.data import hub
 from greenbench.data.languages import LANGUAGES
-from greenbench.data.layouts import choosing
 from greenbench.data.layouts.joining import kind
 from greenbench.data.pairs import Pair, PairSplits, assemble
 from greenbench.data.program_tests import Calls
-from greenbench.data.synthetic.methods.pairs import make_splits
-from greenbench.data.synthetic.methods.printing import snake, write
 from greenbench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -80,6 +76,8 @@ def load(
     recognised ones do not do. ``direction`` is ``SRC:DST``. Raises UsageError for bad data and
     UnavailableError if the hub cannot be reached.
     """
+    from greenbench.data.layouts import choosing
+
     _refuse_unknown_languages(direction)
     facts: dict[str, object]
     if source == GENERATED:
@@ -88,6 +86,8 @@ def load(
         folder: PurePath = source
         facts = {"source": source.name or source.resolve().name, **_NO_REVISION}
     else:
+        from greenbench.data import hub
+
         folder, commit = hub.fetch(source, task=TASK)
         facts = {"source": f"hub:{source}", "revision": commit}
     parts, layout_facts = choosing.load(folder, columns, direction, seed)
@@ -110,6 +110,8 @@ def _refuse_unknown_languages(direction: str | None) -> None:
 
 
 def _generated(columns: Mapping[str, str], sizes: Sizes, seed: int, direction: str) -> PairSplits:
+    from greenbench.data.synthetic.methods.pairs import make_splits
+
     _refuse_options_of_tables(columns, direction)
     train_programs, valid_programs, test_programs = make_splits(sizes, seed)
     train = _pairs(train_programs, direction)
@@ -148,6 +150,8 @@ def _pairs(programs: Iterable[Program], direction: str) -> list[Pair]:
 
 
 def _pair(program: Program, direction: str) -> Pair:
+    from greenbench.data.synthetic.methods.printing import snake, write
+
     source_language, target_language = direction.split(":")
     method = program.method
     entry = snake(method.name) if target_language == "python" else method.name

@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING
 
 from greenbench.stats.wilson import wilson
 from greenbench.tasks.translation import cleaning
-from greenbench.tasks.translation.execution import run_tests
-from greenbench.tasks.translation.execution.tool_versions import tool_versions
 from greenbench.types import AnsweredRow, Judged, Metric
 
 if TYPE_CHECKING:
@@ -120,12 +118,16 @@ def _what_came(programs: Sequence[ProgramOutcome], number: int, *, right: bool) 
 
 def _tools(splits: PairSplits) -> dict[str, str]:
     """Return the tools that run the translations, with versions."""
+    from greenbench.tasks.translation.execution.tool_versions import tool_versions
+
     kinds = [type(pair.tests) for pair in splits.test if pair.tests is not None]
     return tool_versions(splits.test[0].language, kinds[0])
 
 
 def _failures(programs: Sequence[ProgramOutcome]) -> dict[str, int]:
     """Return how many programs failed in each way; nothing if none was run."""
+    from greenbench.tasks.translation.execution import run_tests
+
     if not programs:
         return {}
     outcomes = [program.outcome for program in programs]
@@ -309,6 +311,8 @@ def _is_copied(output: str, pair: Pair) -> bool:
 
 def _run_all(splits: PairSplits, outputs: Sequence[str]) -> tuple[list[ProgramOutcome], str]:
     """Return what came of running the outputs, or why they were not run."""
+    from greenbench.tasks.translation.execution import run_tests
+
     tested = []
     for output, pair in zip(outputs, splits.test, strict=True):
         if pair.tests is None:
