@@ -29,6 +29,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import installed_packages
 import pytest
 import results_validity
 import session_forks
@@ -36,7 +37,7 @@ import session_forks
 if TYPE_CHECKING:
     from pathlib import Path
 
-LEAN = "-p no:anyio -p no:typeguard -p no:hypothesispytest"
+LEAN = "-p no:anyio -p no:typeguard -p no:hypothesispytest -p no:platformdirs"
 """Options that leave out plugins of dependencies: importing them takes longer than a session."""
 
 PYTEST = (sys.executable, "-m", "pytest", "-p", "no:cacheprovider")
@@ -421,6 +422,7 @@ def load_libraries() -> None:
     """
     for library in LIBRARIES:
         importlib.import_module(library)
+    installed_packages.read_once()
     results_validity.watch()
 
 
