@@ -53,6 +53,12 @@ class Step:
     file: str | None
     text: str
 
+    def before_pytest(self) -> Step:
+        """Leave out the commands from the first that measures on."""
+        if self.file is not None:
+            return self
+        return Step(None, re.split(r"^pytest\b", self.text, flags=re.MULTILINE)[0])
+
     def do(self, folder: Path, **variables: str) -> None:
         """Do what a reader does."""
         if self.file is not None:
@@ -126,6 +132,21 @@ def check_verdicts(records: dict[str, RunRecord], gates: int) -> None:
         assert set(verdicts.values()) <= {"PASS", "INCONCLUSIVE"}, verdicts
 
 
+def test_digits_are_a_suite_that_check_passes(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The page's file and commands up to the measuring make V0 and a variant that check accepts."""
+    for step in SECTIONS["Digits with scikit-learn"]:
+        step.before_pytest().do(folder)
+    with contextlib.chdir(folder):
+        assert main(["check"]) == 0
+        assert main(["list"]) == 0
+    said = capsys.readouterr().out
+    assert "V0_baseline" in said
+    assert "V1_short" in said
+
+
+@pytest.mark.slow
 def test_digits_with_scikit_learn(folder: Path) -> None:
     """A scikit-learn estimator, V0 and a variant with two gates: a table, and proofs that hold."""
     records = follow("Digits with scikit-learn", folder)
