@@ -272,7 +272,7 @@ def test_a_path_that_is_not_utf8_is_like_another(suite: pytest.Pytester) -> None
     assert b"wrote " in shown(root, 0, *chosen, "--green-gate", "energy <= 9*V0")
     shown(root, 0, *chosen, "--green-plan")
     assert len(loading.load_folder(root / odd)[0]) == 2
-    shown(root, 0, "greenbench", "compare", odd, "--gate", "time <= 9*V0", "--markdown")
+    shown(root, 0, "greenbench", "compare", odd, "--gate", "energy <= 9*V0", "--markdown")
 
 
 def shown(folder: Path, code: int, module: str, *arguments: str) -> bytes:

@@ -220,7 +220,7 @@ print("left")
 """
     started = time.monotonic()
     assert attack(code, token).stdout == "left\n"
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 60
     assert not alive(token)
 
 
@@ -374,7 +374,7 @@ except OSError as error: print(files, error.strerror)
 )
 def test_a_compiler_bomb_stays_within_limits(attack, text: str) -> None:
     """A compiler that is led astray ends at a limit, or by its own."""
-    limits = {"wall_seconds": 20, "cpu_seconds": 1, "file_bytes": 8 << 20, "output_bytes": 1 << 16}
+    limits = {"wall_seconds": 45, "cpu_seconds": 1, "file_bytes": 8 << 20, "output_bytes": 1 << 16}
     command = (
         str(shutil.which("g++")),
         "-ftemplate-depth=1000000",
@@ -385,4 +385,4 @@ def test_a_compiler_bomb_stays_within_limits(attack, text: str) -> None:
     )
     ran = attack("", command=command, files={"bomb.cpp": text}, **limits)
     assert (ran.end, ran.exit_code) != ("exit", 0)
-    assert ran.seconds < 20
+    assert ran.seconds < 45

@@ -34,6 +34,10 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the sandbox is 
 RUN = {"run": partial(sandbox.run, unsafe=True)}
 """How the test at hand runs its programs."""
 SHORT = sandbox.Limits(wall_seconds=0.6, cpu_seconds=5)
+PATIENT = sandbox.Limits(wall_seconds=90, cpu_seconds=1)
+"""On a busy machine a second of processor time may take many of the clock's."""
+SOON = 30
+"""Seconds that no run here takes on any machine, unless it waits for a program that sleeps 99."""
 BACKENDS = [
     ("bubblewrap", "alone"),
     ("bubblewrap", "worker"),
@@ -167,16 +171,16 @@ def test_an_endless_loop_runs_out_of_processor_time() -> None:
 
     So do those of ``test_attacks``, in each isolation.
     """
-    result = ran("while True: pass", limits=sandbox.Limits(cpu_seconds=1))
+    result = ran("while True: pass", limits=PATIENT)
     assert (result.end, result.exit_code, result.signal) == ("timeout", None, "SIGXCPU")
-    assert 0.9 < result.seconds < 5
+    assert result.seconds > 0.9
 
 
 @IN_ONE
 def test_who_ignores_the_warning_is_killed_for_processor_time() -> None:
     """Ignoring SIGXCPU buys one second, and the reason stays the same."""
     code = "import signal\nsignal.signal(signal.SIGXCPU, signal.SIG_IGN)\nwhile True: pass"
-    result = ran(code, limits=sandbox.Limits(cpu_seconds=1))
+    result = ran(code, limits=PATIENT)
     assert (result.end, result.signal) == ("timeout", "SIGKILL")
 
 
@@ -189,7 +193,7 @@ def test_a_sleeper_is_ended_by_the_wall_clock(token: str) -> None:
         None,
         "here\n",
     )
-    assert result.seconds < 3
+    assert result.seconds < SOON
     assert alive(token) == []
 
 
@@ -281,7 +285,7 @@ print(os.read(reader, 1))
 """
     result = ran(code, token)
     assert (result.end, result.stdout) == ("exit", "b'x'\n")
-    assert result.seconds < 5
+    assert result.seconds < SOON
     assert alive(token) == []
 
 
@@ -290,7 +294,7 @@ def test_a_daemon_that_holds_the_pipes_does_not_hold_us(token: str) -> None:
     code = "import os, time\nif os.fork() == 0:\n    os.setsid()\n    time.sleep(99)"
     result = ran(code, token)
     assert result.end == "exit"
-    assert result.seconds < 5
+    assert result.seconds < SOON
     assert alive(token) == []
 
 
