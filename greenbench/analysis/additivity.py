@@ -91,6 +91,8 @@ class Additivity:
     combinations: tuple[CombinedEffect, ...]
     left_out: tuple[Exclusion, ...]
     warnings: tuple[str, ...] = ()
+    n_of: str = "block"
+    """What ``blocks`` stand for: ``host`` where a run's hosts count, and not their blocks."""
 
 
 class JudgedEffect(NamedTuple):
@@ -190,6 +192,7 @@ def _all_of(
         measure=fitted.measure,
         unit=fitted.unit,
         blocks=model.blocks,
+        n_of=model.n_of,
         without_first=model.without_first,
         correlation=model.correlation,
         combinations=tuple(effects),

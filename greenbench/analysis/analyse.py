@@ -42,6 +42,8 @@ class TaskAnalysis:
     """The analysed cells, V0 among them."""
     blocks: int = 0
     sessions: int = 0
+    hosts: tuple[str, ...] = ()
+    """Machines of a run on many machines that measured it; of several, each counts as a block."""
     source: str = ""
     """Where the joules come from, by channel."""
     additivity: tuple[Additivity, ...] = ()
@@ -146,15 +148,14 @@ def _task(task: str, known: TaskEvidence | str, keep: float | None) -> TaskAnaly
         if fits.scores is not None:
             choice = choose(energy, fits.scores, keep)
     v0 = known.newest[known.baseline.id].record
-    doubts = {}
-    for name, measured in known.newest.items():
-        doubts[name] = measured.record.doubts
+    doubts = {name: measured.record.doubts for name, measured in known.newest.items()}
     return TaskAnalysis(
         task=task,
         baseline=known.baseline.id,
         cells=tuple(known.cells),
         blocks=len(known.blocks),
         sessions=known.sessions,
+        hosts=known.host_names,
         source=source_label(v0),
         additivity=tuple(by_measure),
         pairs=tuple(pairs),

@@ -58,14 +58,18 @@ class BlockModel:
         places: Sequence[RoundPlace],
         origins: Origins | None = None,
         whole: Array | None = None,
+        *,
+        n_of: str = "block",
     ) -> None:
         """Fit ``values``, a row a round and a column a stage, logarithms for ratios.
 
         Every cell has a round, and rounds of cells that share blocks connect all of them.
         ``origins`` are of values that rounds of a block share. ``whole`` is of each round as a
         whole, the logarithm that verdicts are about: a block that they leave out as warm-up is left
-        out here too. By default it is the mean of the stages that no rounds share.
+        out here too. By default it is the mean of the stages that no rounds share. ``n_of`` is what
+        a block stands for.
         """
+        self.n_of = n_of
         origins = origins or Origins.own(*values.shape)
         own = ~np.array(origins.shared)
         if whole is None:

@@ -63,6 +63,8 @@ class Choice:
     """That the ratios of joules are of."""
     without_first: bool
     """Whether a first block was left out of these as warm-up."""
+    n_of: str = "block"
+    """What they stand for: ``host`` where a run's hosts count, and not their blocks."""
 
 
 class _Compared(NamedTuple):
@@ -97,6 +99,7 @@ def choose(energy: StageFit, scores: ScoreFit, keep: float | None = None) -> Cho
         lead=lead,
         candidates=tuple(candidates),
         blocks=energy.model.blocks,
+        n_of=energy.model.n_of,
         without_first=energy.model.without_first,
     )
 

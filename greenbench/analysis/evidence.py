@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from greenbench.analysis.work import unequal_work
 from greenbench.gates.comparability import differences
+from greenbench.gates.fleets import host_of
 from greenbench.results.reading import is_baseline, primary_score
 from greenbench.types import REUSABLE
 
@@ -63,6 +64,19 @@ class TaskEvidence:
     newest: Mapping[str, Measured]
     """The sound cells of the newest session with V0."""
     left_out: tuple[Exclusion, ...]
+    hosts: Mapping[int, str] = field(default_factory=dict)
+    """By session, the machine that measured it for a run on many machines."""
+
+    @property
+    def host_names(self) -> tuple[str, ...]:
+        """The machines that blocks come from, where some are of a run on many machines."""
+        if not self.hosts:
+            return ()
+        return tuple(sorted({self.host_of(block) for block in self.blocks}))
+
+    def host_of(self, block: BlockKey) -> str:
+        """Return the machine of a block; a session that is of no run counts as one of its own."""
+        return self.hosts.get(block.session, f"session {block.session}")
 
     @property
     def blocks(self) -> tuple[BlockKey, ...]:
@@ -123,6 +137,7 @@ def evidence(
         cells=dict(sorted(gathered.cells.items())),
         newest=gathered.newest,
         left_out=tuple(sorted(left_out, key=lambda exclusion: exclusion.cell)),
+        hosts=gathered.hosts,
     )
 
 
@@ -133,6 +148,7 @@ class _Gathered:
     cells: dict[str, AnalysedCell] = field(default_factory=dict)
     newest: dict[str, Measured] = field(default_factory=dict)
     reasons: dict[str, dict[str, None]] = field(default_factory=dict)
+    hosts: dict[int, str] = field(default_factory=dict)
 
     def add(self, session: int, measured: Measured, on: KnobSet, reason: str) -> None:
         """Add the rounds of a cell, unless there is a ``reason`` to leave them out."""
@@ -143,6 +159,8 @@ class _Gathered:
             self.reasons.setdefault(measured.id, {})[reason] = None
             return
         self.cells[measured.id] = cell
+        if measured.header.allocation is not None:
+            self.hosts[session] = host_of(measured)
         for one_round in measured.record.rounds:
             cell.rounds[BlockKey(session, one_round.block or 0)] = one_round
 

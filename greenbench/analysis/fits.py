@@ -11,8 +11,9 @@ import numpy as np
 
 from greenbench.analysis.block_model import BlockModel
 from greenbench.analysis.evidence import Exclusion
+from greenbench.analysis.host_means import model_of_hosts
 from greenbench.analysis.measures import STAGE_MEASURES, stage_value, whole_value
-from greenbench.analysis.origins import Origins
+from greenbench.analysis.origins import Origins, numbers_of_origins
 from greenbench.analysis.regression import RoundPlace
 from greenbench.analysis.resampling import resampled_scores
 from greenbench.options import STAGES
@@ -24,13 +25,12 @@ if TYPE_CHECKING:
 
     from greenbench.analysis.combining import CombinedCell
     from greenbench.analysis.evidence import AnalysedCell, TaskEvidence
+    from greenbench.analysis.origins import CellInBlock
     from greenbench.stats.shrinkage import Array
     from greenbench.types import Round
 
 Rows: TypeAlias = "list[list[float]]"
 """A row for each round of a cell, by its blocks in order, with a value for each stage."""
-CellInBlock: TypeAlias = "tuple[int, int, str]"
-"""A session, a block of it, and a cell."""
 ALONE = "V0 alone is known"
 ROUNDING = 1e-9
 """A difference of mean scores below it is rounding: means are over other numbers of rounds."""
@@ -162,6 +162,8 @@ def _model(
     whole: Array | None = None,
 ) -> BlockModel:
     """Fit a measure; columns are ``stages``, or one that no rounds share."""
+    if len(evidence.host_names) > 1:
+        return model_of_hosts(evidence, known, stages)
     places, ran = [], []
     measured_in: dict[str, list[CellInBlock]] = {stage: [] for stage in REUSABLE if stage in stages}
     values: Rows = []
@@ -177,21 +179,8 @@ def _model(
     table = np.array(values)
     origins = Origins.own(*table.shape)
     for stage, cells in measured_in.items():
-        origins.rows[:, stages.index(stage)] = _origins(cells, ran)
+        origins.rows[:, stages.index(stage)] = numbers_of_origins(cells, ran)
     return BlockModel(table, places, origins, whole)
-
-
-def _origins(measured_in: Sequence[CellInBlock], ran: Sequence[CellInBlock]) -> list[int]:
-    """Return the number of the round that each round's stage was measured in.
-
-    If that round is left out, the first of those that took it over stands for it.
-    """
-    number: dict[CellInBlock, int] = {}
-    for row, origin in enumerate(measured_in):
-        number.setdefault(origin, row)
-        if ran[row] == origin:
-            number[origin] = row
-    return [number[origin] for origin in measured_in]
 
 
 def _stages_of(evidence: TaskEvidence) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -19,8 +19,23 @@ if TYPE_CHECKING:
 
     from greenbench.stats.shrinkage import Array
 
+CellInBlock: TypeAlias = "tuple[int, int, str]"
+"""A session, a block of it, and a cell."""
 LEAST_TRACE = 1e-6
 """A sum of residuals' weights below it is rounding."""
+
+
+def numbers_of_origins(measured_in: Sequence[CellInBlock], ran: Sequence[CellInBlock]) -> list[int]:
+    """Return the number of the round that each round's stage was measured in.
+
+    If that round is left out, the first of those that took it over stands for it.
+    """
+    number: dict[CellInBlock, int] = {}
+    for row, origin in enumerate(measured_in):
+        number.setdefault(origin, row)
+        if ran[row] == origin:
+            number[origin] = row
+    return [number[origin] for origin in measured_in]
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ def answer(task: TaskAnalysis, names: ShortNames) -> str:
     for one in interacting:
         sentences.append(_interacting(one, names, word))
     if unknown:
-        sentences.append(_undecided(unknown, names))
+        sentences.append(_undecided(unknown, names, energy.n_of))
     first, *others = sentences
     text = f"On {task.task}, {first}."
     for sentence in others:
@@ -183,7 +183,7 @@ def _where(one: CombinedEffect) -> str:
     return ""
 
 
-def _undecided(unknown: Sequence[CombinedEffect], names: ShortNames) -> str:
+def _undecided(unknown: Sequence[CombinedEffect], names: ShortNames, n_of: str) -> str:
     texts = []
     needed = []
     for one in unknown:
@@ -192,8 +192,8 @@ def _undecided(unknown: Sequence[CombinedEffect], names: ShortNames) -> str:
     text = f"it cannot be told for {listed(texts, most=4)}"
     known = [count for count in needed if count is not None]
     if len(known) < len(needed):
-        return f"{text}, and 2,000 blocks would not tell for all of them"
-    return f"{text}; about {max(known)} blocks would tell"
+        return f"{text}, and 2,000 {n_of}s would not tell for all of them"
+    return f"{text}; about {max(known)} {n_of}s would tell"
 
 
 def _joined(one: CombinedEffect, names: ShortNames) -> str:

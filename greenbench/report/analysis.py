@@ -119,6 +119,8 @@ def _names(task: TaskAnalysis) -> ShortNames:
 def _design(task: TaskAnalysis) -> str:
     blocks = f"{task.blocks} blocks of up to {len(task.cells)} cells"
     sessions = "1 session" if task.sessions == 1 else f"{task.sessions} sessions"
+    if len(task.hosts) > 1:
+        sessions += f" on {len(task.hosts)} hosts, whose means are compared: n is their number"
     text = f"{blocks}, {sessions}; joules: {task.source}"
     energy = task.energy
     if energy is not None and energy.correlation:

@@ -60,7 +60,7 @@ def _kept(chosen: Candidate) -> str:
 
 
 def _blocks(choice: Choice) -> str:
-    text = f"n = {plural(choice.blocks, 'block')}"
+    text = f"n = {plural(choice.blocks, choice.n_of)}"
     return f"{text}, without the first one, which was warm-up" if choice.without_first else text
 
 

@@ -99,7 +99,7 @@ def _forest(
     for one in known:
         switch = TITLES.get(one.measure, one.measure)
         effects = _effects(one, report.names)
-        blocks = plural(one.blocks, "block")
+        blocks = plural(one.blocks, one.n_of)
         subtitle = f"n = {blocks}, {_source(one, task)}; grey: no effect"
         drawing = forest.drawing(effects, _ruler(one), subtitle, width)
         drawings[switch] = sheet.drawn(drawing, switch)

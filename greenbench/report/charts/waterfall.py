@@ -70,6 +70,8 @@ def expected_figure(
 def design(task: TaskAnalysis) -> str:
     """Return the end of a caption: ``n = 5 blocks; joules: cpu estimated``."""
     blocks = plural(task.blocks, "block")
+    if len(task.hosts) > 1:
+        blocks = plural(len(task.hosts), "host")
     return f"n = {blocks}; joules: {task.source}"
 
 
