@@ -20,7 +20,13 @@ from stages.small_runs import SIZE, START, functions
 
 from greenbench.machine import gpus as devices
 from greenbench.machine.energy import open_meter
-from greenbench.options import ArchitectureOptions, InferenceOptions, Options, TrainingOptions
+from greenbench.options import (
+    ArchitectureOptions,
+    DataOptions,
+    InferenceOptions,
+    Options,
+    TrainingOptions,
+)
 from greenbench.stages import bandwidth, yardstick
 from greenbench.stages.ranks.pool import Ranks
 from greenbench.stages.toggles import Toggles
@@ -135,6 +141,21 @@ def test_two_cards_train_the_weights_of_one() -> None:
         ranks.close()
     alone, together = ways
     assert float((together - alone).norm() / alone.norm()) < 1e-3
+
+
+def test_pinned_memory_changes_no_answer() -> None:
+    """The batches of both loaders lie in it, and what the model answers stays within 1e-4."""
+    answers = []
+    for pinned in (False, True):
+        toggles = Toggles(Options(data=DataOptions(pin_memory=pinned)), SIZE, "cuda:0")
+        with toggles.quiet():
+            toggles.reset(0)
+            batches = toggles.data(functions(64), functions(16, seed=1), START, 0)
+            net = toggles.training(toggles.architecture(START), batches)
+            answers.append(toggles.inference(net, batches))
+        (proof,) = [p for p in toggles.applied() if p.knob == "pin_memory"]
+        assert (proof.got, proof.holds) == (pinned, True)
+    assert answers[1] == pytest.approx(answers[0], abs=1e-4)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
