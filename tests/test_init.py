@@ -133,6 +133,10 @@ def test_a_file_in_the_way_is_named_and_nothing_is_written(
         (["--task", "poetry"], "--task poetry: there is no such kind; take text-classification"),
         (["--task", "function", "--data", "x.csv"], "--data: a task of kind function says it"),
         (["--data", "missing.csv"], "--data missing.csv: there is no such file"),
+        (["--data", "own.csv"], "no column for the label (label, class, category, topic,"),
+        (["--data", "own.csv"], "among review, opinion; say which has it: --columns label:COLUMN"),
+        (["--data", "own.csv", "--columns", "label:x"], "no column for the label (x)"),
+        (["--data", "both.csv"], "several columns for the text"),
         (["--model", "./missing"], "--model ./missing: there is no such file or folder"),
         (["--name", "two words"], "--name two words: a task's name is one word"),
         (["--name", "energy"], "nothing has changed, as the suite would not run"),
@@ -144,6 +148,8 @@ def test_a_wrong_call_ends_in_a_sentence(
 ) -> None:
     """And leaves no file and no folder."""
     Path("file").touch()
+    Path("own.csv").write_text("review,opinion\na,b\n")
+    Path("both.csv").write_text("review,text,label\na,b,c\n")
     assert said in refused(capsys, *arguments)
 
 

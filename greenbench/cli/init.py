@@ -14,7 +14,7 @@ from greenbench.errors import UsageError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from greenbench.cli.arguments import Commands
     from greenbench.experiment.starter.files import StarterTask
@@ -24,6 +24,10 @@ TORCH_KIND = "text-classification"
 """The default where torch is installed."""
 FILES = (".csv", ".json", ".jsonl", ".parquet", ".arrow")
 """Suffixes of data that are no repository of a hub."""
+TEXT_TABLES = (".csv", ".json", ".jsonl")
+"""Those whose columns can be told without the packages of an extra."""
+SHOWN = 8
+"""Columns that a message names."""
 HUB_PARTS = 2
 """Of a hub id: owner and name."""
 FIRST_VARIANT = ("greenbench knobs", "greenbench new V1_name --set STAGE.KNOB=VALUE")
@@ -177,9 +181,33 @@ def _task(options: argparse.Namespace) -> StarterTask:
     columns = dict(kind.columns) if not data else {}
     if options.columns:
         columns = roles(RawOption("--columns", options.columns))
+    if data:
+        _refuse_unclear_columns(options.data, kind.name, columns)
     model = _source(options.model, options.folder, "--model") if options.model else kind.model
     name = _name(options) or kind.task
     return StarterTask(name=name, kind=kind, model=model, data=data, columns=columns)
+
+
+def _refuse_unclear_columns(data: str, kind: str, chosen: Mapping[str, str]) -> None:
+    """Raise UsageError if it cannot be told which column of a table has which role."""
+    from greenbench.data import tables
+    from greenbench.data.places import local_path
+    from greenbench.tasks.kinds.rows import ROLES
+
+    file = local_path(data)
+    if file.suffix not in TEXT_TABLES or not file.is_file():
+        return
+    present = tables.columns(file)
+    for role, recognised in ROLES[kind].items():
+        sought = (chosen[role],) if role in chosen else recognised
+        fitting = [name for name in present if name in sought or name.lower() in sought]
+        if len(fitting) != 1:
+            found = "several columns" if fitting else "no column"
+            listed = ", ".join(present[:SHOWN])
+            raise UsageError(
+                f"greenbench init: --data {data}: {found} for the {role} ({', '.join(sought)}) "
+                f"among {listed}; say which has it: --columns {role}:COLUMN"
+            )
 
 
 def _kind(text: str) -> StarterKind:
