@@ -12,12 +12,13 @@ from greenbench.report.caveats import caveats
 from greenbench.report.charts.palette import PALETTE
 from greenbench.report.cost import plural
 from greenbench.report.counted import LEFT_OUT, leaves_out_first
+from greenbench.report.findings import findings
 from greenbench.report.page.circumstances import NumberedSessions
 from greenbench.report.page.figures import FolderFigures, folder_figures
-from greenbench.report.page.glossary import glossary
+from greenbench.report.page.glossary import WORDS, glossary
 from greenbench.report.page.hosts import COLUMNS as HOST_COLUMNS
 from greenbench.report.page.hosts import host_rows
-from greenbench.report.page.matrix import Matrix, matrix, source_badges
+from greenbench.report.page.matrix import Matrix, matrix, settings, source_badges
 from greenbench.report.page.power_sweeps import PowerSweepView, power_sweeps
 from greenbench.report.page.provenance import Provenance, provenance
 from greenbench.report.page.records import packed
@@ -49,6 +50,8 @@ class TaskAnswer(NamedTuple):
     sentence: str
     choice: str
     """The greenest variant that keeps the score; empty where nothing is analysed."""
+    sets: str
+    """What the variant sets that saves most; empty if none is shown to save."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +104,7 @@ def page(
         "made": f"{made:%Y-%m-%d at %H:%M}",
         "reports": views,
         "kinds": KINDS,
+        "words": WORDS,
         "host_columns": HOST_COLUMNS,
         "most_caveats": MOST_CAVEATS,
         "sides": side_by_side(folders, allow),
@@ -197,7 +201,17 @@ def _answer(comparison: TaskComparison, data: ReportData) -> TaskAnswer:
     analysis = data.analysis(comparison.task)
     if analysis is not None and analysis.choice is not None:
         chosen = choice.sentence(analysis.choice, data.names)
-    return TaskAnswer(answer.sentences(comparison, data.names), chosen)
+    return TaskAnswer(answer.sentences(comparison, data.names), chosen, _sets(comparison, data))
+
+
+def _sets(comparison: TaskComparison, data: ReportData) -> str:
+    """Say what the variant sets that saves most, as the sentences have its short name alone."""
+    best = next(iter(findings(comparison).keepers), "")
+    for record in comparison.cells:
+        knobs = settings(record)
+        if record.id == best and knobs:
+            return f"{data.names.variant(best)} sets {knobs}."
+    return ""
 
 
 def _basis(data: ReportData) -> str:

@@ -11,10 +11,19 @@ if TYPE_CHECKING:
 
 BASELINE = "V0 is the baseline, with no optimisation turned on"
 ROUND = "a round is one run of the whole pipeline, with a seed of its own"
-CELL = (
-    "A cell is one variant on one task; a block is one round of each cell, in which all meet the "
-    "same state of the machine; a session is one run of pytest"
-)
+WORDS = {
+    "variant": "a choice of knobs, in one stage or several; its name says which: V4_architecture "
+    "changes the stage architecture",
+    "stage": "a part of the pipeline: data, architecture, training, system or inference",
+    "cell": "one variant on one task",
+    "block": "one round of each cell, in which all meet the same state of the machine",
+    "session": "one run of pytest",
+    "95 % interval": "holds the true value in 95 of 100 such sessions; n is how many rounds it "
+    "stands on",
+    "warm-up": "a first block that does not fit the others: it is left out",
+    "front": "the cells that no other one beats in both joules and score",
+}
+"""What the page calls things."""
 SCORES = {
     "pass_at_1": "the share of translations that pass their tests",
     "bleu": "likeness to the reference translation, up to 100",
@@ -31,7 +40,7 @@ SCORES = {
 
 def glossary(comparisons: Iterable[TaskComparison]) -> str:
     """Explain V0, the tasks and their scores in a few sentences."""
-    sentences = [f"{BASELINE}; {ROUND}", CELL]
+    sentences = [f"{BASELINE}; {ROUND}"]
     for comparison in comparisons:
         task = _description(comparison)
         score = SCORES.get(comparison.score)

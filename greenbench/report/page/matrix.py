@@ -103,6 +103,11 @@ def _energy_changes(data: ReportData) -> Iterator[Change]:
 
 
 def _row(name: str, record: CellRecord) -> MatrixRow:
+    return MatrixRow(name=name, knobs=settings(record), is_baseline=is_baseline(record.variant))
+
+
+def settings(record: CellRecord) -> str:
+    """Return what a cell's variant sets, ``precision bf16, batch_size 64``; empty for V0."""
     knobs = []
     for knob in record.changes or ():
         _, _, short = knob.partition(".")
@@ -111,7 +116,7 @@ def _row(name: str, record: CellRecord) -> MatrixRow:
     more = len(knobs) - MOST_KNOBS
     if more > 0:
         knobs[MOST_KNOBS:] = [f"and {more} more"]
-    return MatrixRow(name=name, knobs=", ".join(knobs), is_baseline=is_baseline(record.variant))
+    return ", ".join(knobs)
 
 
 def _cell(record: CellRecord, found: Findings, axis: LogAxis) -> MatrixCell:

@@ -1,4 +1,4 @@
-"""Room for labels: they stay inside of the chart and off each other; scales hold their values."""
+"""Room for labels: in the chart, off each other and off lines; scales hold their values."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from greenbench.report.charts import labels
-from greenbench.report.charts.labels import Span, Spot, placed
+from greenbench.report.charts.labels import Box, Span, Spot, placed
 
 SPOTS = st.lists(
     st.builds(Spot, st.floats(0, 400), st.floats(0, 300), st.text("abc", min_size=1, max_size=20)),
@@ -34,6 +34,15 @@ def test_no_two_labels_overlap_and_none_is_cut(spots: list[Spot]) -> None:
 def test_a_lonely_point_has_its_label() -> None:
     """A point with free space around it is labelled."""
     assert set(placed([Spot(200, 150, "V7")], 400, 300)) == {0}
+
+
+def test_a_label_keeps_off_lines_where_it_can_and_stays_where_it_cannot() -> None:
+    """A whisker above the point sends the name below; with lines all around it stands on one."""
+    spot = Spot(200, 150, "V7")
+    above = Box(0, 140, 400, 141)
+    (side,) = placed([spot], 400, 300, lines=[above]).values()
+    assert side.dy > 0
+    assert placed([spot], 400, 300, lines=[Box(0, 0, 400, 300)]) == placed([spot], 400, 300)
 
 
 @given(st.lists(st.floats(1e-3, 1e6), min_size=1, max_size=10))

@@ -8,12 +8,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from analysis import made
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from report import charted
 from report.page.parsed import ParsedPage, assert_harmless, leave_out_charts
 from report.sessions import GPU, HEADER, capped, cell, twenty
 
 from greenbench.gates.verdict import Measured
+from greenbench.report.page import contents
 from greenbench.report.page.contents import page
 from greenbench.report.report_data import report_data
 from greenbench.report.texts import CONTROLS
@@ -205,7 +208,20 @@ def test_a_stranger_learns_what_v0_the_tasks_and_their_scores_are(html: str) -> 
     """The page may be all that they have."""
     text = ParsedPage(html).text("p")
     assert "V0 is the baseline" in text
+    assert "one variant on one task" in ParsedPage(html).text("dd")
     assert "T2 finds vulnerable functions; its score, mcc, is Matthews correlation" in text
+
+
+def test_what_the_variant_sets_that_saves_most_stands_below_the_answer() -> None:
+    """The answer has its short name alone."""
+    means = {"V0_baseline": ((), made.BASE), "V1_data": (("data",), (4.0, 2.0, 40.0, 20.0))}
+    records = made.session(means, noise=0.01, right=dict.fromkeys(means, 90))
+    for record in records:
+        record["quality"] = record["rounds"][0]["quality"]
+    records[1]["differs_from_baseline"] = [{"knob": "data.tokenizer"}]
+    data = charted.of_records(records)
+    (comparison,) = data.comparisons
+    assert contents._sets(comparison, data) == "V1 sets tokenizer rust."
 
 
 def test_a_knob_that_did_not_act_is_named_with_its_reason() -> None:
