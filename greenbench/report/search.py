@@ -153,8 +153,18 @@ def score(texts: SearchTexts, found: ConfirmedPoint) -> str:
     gate = texts.quality
     if found.margin is None:
         return f"{gate.metric} is unknown"
+    if _is_unchanged(gate, found):
+        return f"{gate.metric} is V0's in every round"
     than = "from V0's" if gate.form == "difference" else "from what is asked"
     return f"{gate.metric} differs {than} by {_difference(gate, found)}"
+
+
+def _is_unchanged(gate: Gate, found: ConfirmedPoint) -> bool:
+    """Whether a score has V0's value in every round, so that its interval has no width."""
+    if gate.form != "difference" or not found.low == found.high == found.margin:
+        return False
+    allowed = -gate.number if not gate.upper else gate.number
+    return found.margin is not None and math.isclose(found.margin, allowed, abs_tol=1e-12)
 
 
 def _difference(gate: Gate, found: ConfirmedPoint) -> str:

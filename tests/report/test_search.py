@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -64,6 +65,16 @@ def test_the_answer_has_interval_n_cost_and_uses(found: SearchAnswer) -> None:
     assert cost.startswith("The search took 10 s: ")
     assert "whose measured rounds took 3700 J; imports, warm-up, scoring" in cost
     assert paid.startswith("The joules of its rounds are saved after ")
+
+
+def test_a_score_that_is_the_same_in_every_round_is_no_difference(found: SearchAnswer) -> None:
+    """An interval without width says that answers are V0's; of 0.00 it would read as guessing."""
+    best = found.recommended
+    assert best is not None
+    same = replace(best, margin=0.02, low=0.02, high=0.02)
+    assert report.score(TEXTS, same) == "mcc is V0's in every round"
+    shifted = replace(best, margin=0.03, low=0.03, high=0.03)
+    assert report.score(TEXTS, shifted).startswith("mcc differs from V0's by +0.010")
 
 
 def test_what_is_confirmed_is_a_command_to_paste(found: SearchAnswer) -> None:
