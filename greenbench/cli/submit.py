@@ -54,6 +54,13 @@ def add_submit(commands: Commands) -> None:
         help="on a host that does not see this folder: where checkout and results go, from the "
         "home folder (default: .cache/greenbench/runs)",
     )
+    ssh.add_argument(
+        "--wheels",
+        type=Path,
+        metavar="DIR",
+        help="send these wheels to a host that does not see this folder, and measure there in an "
+        "environment made of them (default: the environment of --python)",
+    )
     for engine in (local, engines.choices["slurm"], ssh):
         _add_common(engine)
     parser.set_defaults(execute=submit)
@@ -152,6 +159,7 @@ def submit(options: argparse.Namespace) -> int:
     """Print the plan and submit the jobs; raises UsageError."""
     from greenbench.cluster import submission
     from greenbench.cluster.engines import engine_of
+    from greenbench.cluster.wheels import wheels_of
 
     given = vars(options)
     engine = engine_of(options.engine)
@@ -165,6 +173,8 @@ def submit(options: argparse.Namespace) -> int:
         settings={name: _plain(given[name]) for name in engine.SETTINGS},
     )
     engine.check()
+    if request.settings.get("wheels"):
+        wheels_of(Path(request.settings["wheels"]))
     plan = submission.plan_of(request)
     print_lines(submission.plan_lines(plan))
     if options.dry_run:

@@ -7,11 +7,16 @@ function and its arguments come in, what it returns goes back.
 # ruff: noqa: S603
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
+WHEELS = "wheels"
+"""Folder of wheels beside the runs: those that one run was sent are not sent again for the next."""
 KINDS = ("submitted", "started", "failed", "delivered")
 PROGRAM = """
 import sys
@@ -44,6 +49,70 @@ def receive(base: str, bundle: bytes, commit: str, plan: str) -> dict[str, str]:
     detach = ["git", "-C", str(checkout), "checkout", "--quiet", "--detach", commit]
     subprocess.run(detach, check=True)
     return {"run": str(run), "checkout": str(checkout)}
+
+
+def lacking_wheels(base: str, wheels: dict[str, str]) -> list[str]:
+    """Return which ``wheels``, names with their SHA-256, are not here yet."""
+    folder = Path.home() / base / WHEELS
+    folder.mkdir(parents=True, exist_ok=True)
+    return [name for name, digest in wheels.items() if _sha256(folder / name) != digest]
+
+
+def put(base: str, name: str, offset: int, data: bytes) -> int:
+    """Write a part of a wheel, from byte ``offset`` on; return how large it is now."""
+    path = Path.home() / base / WHEELS / name
+    with path.open("r+b" if offset else "wb") as file:
+        file.seek(offset)
+        file.write(data)
+        return file.tell()
+
+
+def environment(base: str, key: str, requirements: str, constraints: str) -> str:
+    """Return the interpreter of an environment that pip makes of the wheels here, and nothing else.
+
+    ``key`` tells environments apart: one that is whole is used again. ``requirements`` and
+    ``constraints`` are the texts of such files of pip's. Raises RuntimeError with what pip or
+    venv says.
+    """
+    folder = Path.home() / base
+    place = folder / f"venv-{key}"
+    python = place / "bin" / "python"
+    whole = place / "whole"
+    with (folder / f"venv-{key}.lock").open("a") as lock:  # the kernel releases it however we end
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not whole.exists():
+            files = {"-r": requirements, "-c": constraints}
+            _run(sys.executable, "-m", "venv", "--clear", str(place))
+            install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+            install += ["--no-index", "--find-links", str(folder / WHEELS)]
+            for option, text in files.items():
+                file = place / f"pip{option}.txt"
+                file.write_text(text, "utf-8")
+                install += [option, str(file)]
+            _run(str(python), *install)
+            whole.touch()
+    return str(python)
+
+
+def _run(*command: str) -> None:
+    """Run venv or pip; raises RuntimeError with its errors, as it says them, or its last line."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if not done.returncode:
+        return
+    lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
+    errors = [line for line in lines if line.startswith("ERROR: ")]
+    said = " ".join(errors or lines[-1:]) or f"it ended with {done.returncode}"
+    raise RuntimeError(f"{' '.join(command[:3])}: {said}")
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    if not path.is_file():
+        return ""
+    with path.open("rb") as file:
+        while part := file.read(1 << 20):
+            digest.update(part)
+    return digest.hexdigest()
 
 
 def check(python: str, run: str, root: str) -> str:

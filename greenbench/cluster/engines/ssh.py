@@ -1,8 +1,8 @@
 """Hosts over SSH, through execnet: a checkout is shipped, a worker is started, nothing stays here.
 
 A host that sees the run's folder (a shared file system) uses it and the checkout in place. To any
-other the commit goes as a git bundle, over the channel, and its results come back the same way,
-when somebody asks.
+other the commit goes as a git bundle, over the channel, with wheels if there are any, and its
+results come back the same way, when somebody asks.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ from greenbench.cluster.run_folder import (
     new_attempt,
 )
 from greenbench.cluster.status import EngineQueue
+from greenbench.cluster.wheels import shipped_python, wheels_of
 from greenbench.errors import UnavailableError, UsageError
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 
     from greenbench.cluster.plan import RunPlan
 
-SETTINGS = ("hosts", "python", "ssh_config", "folder")
+SETTINGS = ("hosts", "python", "ssh_config", "folder", "wheels")
 SSH_OPTIONS = ("-oConnectTimeout=20", "-oServerAliveInterval=20")
 """A host that is switched off answers nothing at all: nobody waits minutes for it."""
 
@@ -52,6 +54,13 @@ def script(plan: RunPlan, path: Path) -> list[str]:
     lines = []
     for host, share in _shares(plan.settings["hosts"], names).items():
         lines.append(f"{host}: a worker for {len(share)} jobs: {', '.join(share)}")
+    if plan.settings.get("wheels"):
+        files = wheels_of(Path(plan.settings["wheels"]))
+        megabytes = sum(file.stat().st_size for file in files) / 1e6
+        lines.append(
+            f"hosts that do not see this folder are sent {len(files)} wheels ({megabytes:.3g} MB), "
+            "without those that they have"
+        )
     return [*lines, f"the run's folder: {path}"]
 
 
@@ -68,7 +77,7 @@ def submit(run: RunFolder, names: Sequence[str]) -> None:
     silent = []
     for host, share in _shares(list(places), names).items():
         place = places[host]
-        command = [_python(run.plan), "-m", "greenbench.cluster.worker"]
+        command = [place["python"], "-m", "greenbench.cluster.worker"]
         command += [place["run"], place["root"], host, *share]
         try:
             with _gateway(run.plan, host) as gateway:
@@ -114,24 +123,27 @@ def _prepared(run: RunFolder, host: str, gateway: Gateway) -> dict[str, str]:
     plan = run.plan
     folder = str(run.path.resolve())
     root = plan.root
+    python = _python(plan)
     text = plan.text()
     is_shared = _answer(gateway, "sees", path=f"{folder}/plan.json", text=text)
     if not is_shared:
-        bundle, inner = _bundle(plan)
+        bundle, top = _bundle(plan)
         base = f"{plan.settings['folder']}/{plan.identity}-{host}"
         commit = plan.software.commit
         place = _answer(gateway, "receive", base=base, bundle=bundle, commit=commit, plan=text)
         folder = place["run"]
-        checkout = Path(place["checkout"], inner)
+        checkout = Path(place["checkout"], Path(plan.root).relative_to(top))
         root = str(checkout)
-    different = _answer(gateway, "check", python=_python(plan), run=folder, root=root)
+        if plan.settings.get("wheels"):
+            python = shipped_python(plan, host, top, partial(_answer, gateway))
+    different = _answer(gateway, "check", python=python, run=folder, root=root)
     if different:
         raise UsageError(f"greenbench submit ssh: {host} is refused: {different}")
-    return {"run": folder, "root": root}
+    return {"run": folder, "root": root, "python": python}
 
 
-def _bundle(plan: RunPlan) -> tuple[bytes, str]:
-    """Return the commit as a git bundle, and the suite's folder within its checkout."""
+def _bundle(plan: RunPlan) -> tuple[bytes, Path]:
+    """Return the commit as a git bundle, and the checkout that it is of."""
     root = Path(plan.root)
     if plan.software.commit is None or plan.software.dirty or plan.software.changes:
         raise UsageError(
@@ -142,7 +154,7 @@ def _bundle(plan: RunPlan) -> tuple[bytes, str]:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "commit.bundle")
         _git(root, "bundle", "create", "--quiet", str(file), "HEAD")
-        return file.read_bytes(), str(root.relative_to(top))
+        return file.read_bytes(), top
 
 
 def _git(root: Path, *arguments: str) -> bytes:
