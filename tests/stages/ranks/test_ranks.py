@@ -170,7 +170,11 @@ def failure_of(ranks: Ranks, action: signal.Signals) -> str:
 
 def test_a_rank_that_dies_or_hangs_fails_the_cell_and_no_other(two: Ranks) -> None:
     """The sentence names the rank and what became of it; the next cell trains with new ranks."""
-    ranks = Ranks("cpu:2", limit_s=30, before_start=two.close)  # one group at a time
+    two.reset(0)
+    with pytest.raises(UnavailableError, match=r"failed when it loaded the model: UsageError"):
+        two.together("load", Checkpoint("M2", "/nowhere", head=TWO_CLASSES), lambda: None)
+    assert not two.pids
+    ranks = Ranks("cpu:2", limit_s=30)
     try:
         assert failure_of(ranks, signal.SIGKILL) == (
             "rank 1 of cpu:2 (process PID) was killed by SIGKILL in training; see whether memory "
@@ -180,9 +184,6 @@ def test_a_rank_that_dies_or_hangs_fails_the_cell_and_no_other(two: Ranks) -> No
         assert failure_of(ranks, signal.SIGSTOP).startswith(
             "rank 1 of cpu:2 (process PID) gave no sign for 30 s in training, and was ended; "
         )
-        ranks.reset(0)
-        with pytest.raises(UnavailableError, match=r"failed when it loaded the model: UsageError"):
-            ranks.together("load", Checkpoint("M2", "/nowhere", head=TWO_CLASSES), lambda: None)
     finally:
         ranks.close()
     assert not torch.distributed.is_initialized()
