@@ -214,6 +214,6 @@ def test_the_answer_names_nothing_that_it_must_not(seed: int) -> None:
 
 
 @pytest.mark.slow
-def test_ten_thousand_answers_name_nothing_that_they_must_not() -> None:
-    """The same, for seeds 0 to 9,999; enough of them have something to name."""
-    assert sum(map(check, range(10_000))) > 1000
+def test_four_thousand_answers_name_nothing_that_they_must_not() -> None:
+    """The same, for seeds 0 to 3,999; enough of them have something to name."""
+    assert sum(map(check, range(4000))) > 400

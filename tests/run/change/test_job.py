@@ -203,16 +203,16 @@ def test_a_loss_is_confirmed_by_fresh_blocks_before_it_fails(
 ) -> None:
     """A stage of the change takes 60 % more joules."""
     change(project, WORK, "self.uses(1.12)")
-    ended = ci("--blocks=3", "--gate=training.energy <= 1.05*saved", "--", "-k", "V0")
+    ended = ci("--blocks=2", "--gate=training.energy <= 1.05*saved", "--", "-k", "V0")
     assert ended.status == 1
-    assert "3 blocks of both in turns, in one job, and as many fresh ones after" in ended.output
+    assert "2 blocks of both in turns, in one job, and as many fresh ones after" in ended.output
     (file,) = (project / "results").iterdir()
     results = json.loads(file.read_text())
     (verdict,) = results["verdicts"]
     assert verdict["outcome"] == "REGRESSED"
     assert 1.3 < verdict["change"] < 2.0
     assert "confirmed by a second set of blocks" in verdict["reason"]
-    assert [s["set"] for s in results["sessions"]] == [1] * 6 + [2] * 6
+    assert [s["set"] for s in results["sessions"]] == [1] * 4 + [2] * 4
 
 
 def test_a_test_that_fails_ends_the_job(project: Path, ci: Callable[..., Ended]) -> None:
