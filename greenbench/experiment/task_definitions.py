@@ -133,7 +133,8 @@ def from_package(point: metadata.EntryPoint) -> Task:
         )
     problems = contract.problems(task)
     if problems:
-        raise Disagreements([f"{where}: {problem}" for problem in problems])
+        said_twice = f" ({where}: task {task.name})"
+        raise Disagreements([f"{where}: {text.replace(said_twice, '')}" for text in problems])
     return task
 
 
