@@ -1,8 +1,9 @@
 """What is not settled about the answer, and what would settle it: the terminal and pages show it.
 
-The caveats that change the answer most come first: no V0 to compare with, cells that are no
-evidence, what disturbed the variant that saves most, a machine that changed, differences too small
-for the rounds so far, knobs that did not act, and joules that were not measured.
+The caveats that change the answer most come first: what disturbed the variant that saves most,
+savers that may lose score, no V0 to compare with and cells that are no evidence, a machine that
+changed, differences too small for the rounds so far, knobs that did not act, and joules that were
+not measured.
 """
 
 from __future__ import annotations
@@ -80,10 +81,10 @@ def caveats(
 
 
 def _of_task(found: Findings, names: ShortNames, options: SessionOptions) -> list[Caveat]:
-    listing = _refusals(found, names, options)
-    listing += _disturbed(found, names, options)
-    listing += _drift(found, names, options)
+    listing = _disturbed(found, names, options)
     listing += _scores(found, names)
+    listing += _refusals(found, names, options)
+    listing += _drift(found, names, options)
     listing += _open(found, names, options)
     listing += _partial(found, names)
     return listing + _sources(found)

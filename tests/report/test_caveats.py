@@ -52,11 +52,12 @@ def test_an_open_difference_tells_the_rounds_that_settle_it() -> None:
 
 
 def test_what_disturbed_the_best_variant_or_v0_comes_first() -> None:
-    """Disturbances of other cells are no caveat, and a note on accuracy is none either."""
+    """Of other cells it is none, and a cell that failed changes the answer less."""
     noisy = ["other processes kept 0.77 cores busy", "cpu energy is estimated: from seconds"]
     v0 = cell("T2-V0_baseline", [100.0, 101.0, 99.0], sources=GPU, doubts=noisy)
     other = variant("V1_data-b16", 1.0, doubts=["neighbours were awake"])
-    first, *rest = of(v0, other, variant("V7_all", 0.6))
+    failed = variant("V2_x", 0.6, status="failed", error="no")
+    first, *rest = of(v0, other, failed, variant("V7_all", 0.6))
     assert first.kind == "disturbed"
     assert first.text == "What disturbed T2 V7 or V0 beside it"
     assert first.points == ("T2 V0: other processes kept 0.77 cores busy",)

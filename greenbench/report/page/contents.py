@@ -171,7 +171,7 @@ def _view(number: int, data: ReportData) -> FolderView:
     for comparison in data.comparisons:
         answers.append(_answer(comparison, data))
     basis = _basis(data)
-    words = glossary(data.comparisons)
+    words = glossary(data.comparisons, [cell.header.profile for cell in data.cells])
     functions = tuple(_functions(data))
     figures = folder_figures(data, number)
     discordant = tuple(discordant_rows(data))

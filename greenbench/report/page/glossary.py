@@ -24,6 +24,10 @@ WORDS = {
     "front": "the cells that no other one beats in both joules and score",
 }
 """What the page calls things."""
+TINY = (
+    "The profile tiny is the smallest size of the tasks: with larger models and more data the "
+    "answer may be another"
+)
 SCORES = {
     "pass_at_1": "the share of translations that pass their tests",
     "bleu": "likeness to the reference translation, up to 100",
@@ -38,8 +42,8 @@ SCORES = {
 }
 
 
-def glossary(comparisons: Iterable[TaskComparison]) -> str:
-    """Explain V0, the tasks and their scores in a few sentences."""
+def glossary(comparisons: Iterable[TaskComparison], profiles: Iterable[str | None]) -> str:
+    """Explain V0, the tasks, their scores and the tiny profile in a few sentences."""
     sentences = [f"{BASELINE}; {ROUND}"]
     for comparison in comparisons:
         task = _description(comparison)
@@ -48,6 +52,8 @@ def glossary(comparisons: Iterable[TaskComparison]) -> str:
             sentences.append(f"{task}; its score, {comparison.score}, is {score}")
         elif task:
             sentences.append(task)
+    if "tiny" in profiles:
+        sentences.append(TINY)
     return f"{'. '.join(sentences)}."
 
 

@@ -18,6 +18,7 @@ from report.sessions import GPU, HEADER, capped, cell, twenty
 from greenbench.gates.verdict import Measured
 from greenbench.report.page import contents
 from greenbench.report.page.contents import page
+from greenbench.report.page.glossary import glossary
 from greenbench.report.report_data import report_data
 from greenbench.report.texts import CONTROLS
 from greenbench.results.fields import Fields
@@ -210,6 +211,8 @@ def test_a_stranger_learns_what_v0_the_tasks_and_their_scores_are(html: str) -> 
     assert "V0 is the baseline" in text
     assert "one variant on one task" in ParsedPage(html).text("dd")
     assert "T2 finds vulnerable functions; its score, mcc, is Matthews correlation" in text
+    assert "profile tiny" not in text
+    assert "The profile tiny is the smallest size of the tasks" in glossary([], ["tiny"])
 
 
 def test_what_the_variant_sets_that_saves_most_stands_below_the_answer() -> None:
