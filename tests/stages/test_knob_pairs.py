@@ -51,6 +51,8 @@ NO_CLASSES = "the model writes texts: it has no classes"
 """Notes: the knob is one of the other task."""
 MOST = 32
 """Examples of a batch; a miniature has two of them: an adapter's first step moves half of it."""
+WRITTEN = 10
+"""Texts that are translated, each token by token: two batches of the size that is tried."""
 
 
 @functools.cache
@@ -138,7 +140,7 @@ def problems(variant: KnobTrial, task: str, deep: Checkpoint, pools: RankPools) 
         rows = functions(2 * MOST), functions(MOST + 2, seed=1), functions(8, seed=2)
     else:
         pairs = small_decoders.pairs
-        rows = pairs(2 * MOST), pairs(MOST + 2, 75), pairs(8, 120)
+        rows = pairs(2 * MOST), pairs(WRITTEN, 75), pairs(8, 120)
     toggles.check()
     system.reserve()
     train, test, valid = rows
