@@ -108,9 +108,9 @@ def _tried(knob: str, suite: Options) -> list[KnobValue]:
     trials, _ = candidates([knob], suite)
     values = []
     for trial in trials:
-        value = dict(trial.settings)[knob]
-        if value not in values:
-            values.append(value)
+        settings = dict(trial.settings)  # some are tried for what another knob does beside them
+        if knob in settings and settings[knob] not in values:
+            values.append(settings[knob])
     return values
 
 
