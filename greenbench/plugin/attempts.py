@@ -26,6 +26,7 @@ class Attempts:
         self._session = session
         self._summary = summary
         self._latest: dict[str, Json] = {}
+        self._lost: dict[str, str] = {}
 
     def take_over(self, record: Json) -> None:
         """Take a record that another session measured, and that this one may add rounds to."""
@@ -35,8 +36,11 @@ class Attempts:
     def keep(self, record: Json) -> None:
         """Write a record in the place of the cell's earlier one, and say if that was measured anew.
 
-        What cannot be written is a problem of the session.
+        A cell that lost a round stays failed: another worker may report an earlier one later. What
+        cannot be written is a problem of the session.
         """
+        if record["id"] in self._lost:
+            record.update(_failed(self._lost[record["id"]]))
         earlier = self._latest.get(record["id"])
         self._latest[record["id"]] = record
         if earlier is not None and not continues(record, earlier):
@@ -44,13 +48,14 @@ class Attempts:
         self._write(record)
 
     def lose(self, cell: str, error: str) -> Json | None:
-        """Let a cell fail whose process was killed in a later round; the rounds before it count.
+        """Let a cell fail whose process was killed in a round; its other rounds count.
 
         Returns its record, if it has one.
         """
+        self._lost[cell] = error
         record = self._latest.get(cell)
         if record is not None:
-            record = {**record, "status": "failed", "outcome": "failed", "error": error}
+            record = {**record, **_failed(error)}
             self._latest[cell] = record
             self._write(record)
         return record
@@ -90,6 +95,10 @@ class Attempts:
                 f"the results files have each cell's uncertainty by its own rounds alone: that by "
                 f"all rounds of the session could not be written ({error})"
             )
+
+
+def _failed(error: str) -> Json:
+    return {"status": "failed", "outcome": "failed", "error": error}
 
 
 def _with_latest(records: Sequence[CellRecord], latest: CellRecord) -> list[CellRecord]:
